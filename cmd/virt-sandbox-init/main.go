@@ -1,0 +1,28 @@
+// Command virt-sandbox-init is the first program of a container. It is mounted in and reads what to do from where the
+// helper put it.
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/virt-sandbox/virt-sandbox/guest"
+)
+
+const planFile = "/run/host/sandbox.json"
+
+func main() {
+	if os.Getpid() != 1 {
+		fmt.Fprintln(os.Stderr, "virt-sandbox-init: runs only as the first process of a container; see virt-sandbox-service(1)")
+		os.Exit(2)
+	}
+	plan, err := guest.ReadPlan(planFile)
+	if err == nil {
+		var status int
+		if status, err = guest.Run(plan); err == nil {
+			os.Exit(status)
+		}
+	}
+	fmt.Fprintf(os.Stderr, "virt-sandbox-init: %v\n", err)
+	os.Exit(1)
+}

@@ -1,0 +1,110 @@
+// Command virt-sandbox-service-helper is what the units of containers call: prepare, run, stop.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"runtime"
+
+	"github.com/coreos/go-systemd/v22/daemon"
+	"github.com/spf13/pflag"
+	"golang.org/x/sys/unix"
+
+	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/helper"
+	"github.com/virt-sandbox/virt-sandbox/helper/content"
+	"github.com/virt-sandbox/virt-sandbox/helper/monitor"
+)
+
+const usage = `Usage: virt-sandbox-service-helper [-c URI] prepare|run|stop NAME
+
+Units made by virt-sandbox-service call this program; administrators use virt-sandbox-service(1).
+
+  prepare NAME   make or complete the private content
+  run NAME       start the container, report READY=1 to NOTIFY_SOCKET when its
+                 units are up, and stay until it ends
+  stop NAME      shut the container down
+
+`
+
+func main() {
+	// The death signal that a launcher asks for is a property of the first thread, where it is to be ended too.
+	runtime.LockOSThread()
+	if err := run(); err != nil {
+		fmt.Fprintf(os.Stderr, "virt-sandbox-service-helper: %v\n", err)
+		var failure *helper.UnitError
+		if errors.As(err, &failure) && failure.Journal != "" {
+			fmt.Fprintln(os.Stderr, failure.Journal)
+		}
+		os.Exit(1)
+	}
+}
+
+func run() error {
+	flags := pflag.NewFlagSet("virt-sandbox-service-helper", pflag.ContinueOnError)
+	uri := flags.StringP("connect", "c", helper.DefaultURI, "libvirt connection `URI`")
+	flags.Usage = func() { fmt.Fprint(os.Stderr, usage, flags.FlagUsages()) }
+	if err := flags.Parse(os.Args[1:]); err != nil {
+		if errors.Is(err, pflag.ErrHelp) {
+			os.Exit(0)
+		}
+		os.Exit(2)
+	}
+	if flags.NArg() != 2 {
+		flags.Usage()
+		os.Exit(2)
+	}
+	verb, name := flags.Arg(0), flags.Arg(1)
+	if err := helper.RequireRoot(); err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGTERM, unix.SIGINT, unix.SIGHUP)
+	defer stop()
+	m := &helper.Manager{
+		Store: config.OpenStore(), URI: *uri, Console: os.Stdout,
+		Host: content.Host{Packages: helper.Packages()},
+		Warn: func(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) },
+	}
+	switch verb {
+	case "prepare":
+		return m.Prepare(ctx, name)
+	case "run":
+		return runContainer(ctx, m, name)
+	case "stop":
+		if err := m.Stop(ctx, name); !errors.Is(err, helper.ErrNotRunning) {
+			return err
+		}
+		return nil
+	}
+	flags.Usage()
+	os.Exit(2)
+	return nil
+}
+
+func runContainer(ctx context.Context, m *helper.Manager, name string) error {
+	program, err := helper.FindProgram(monitor.Program)
+	if err != nil {
+		return err
+	}
+	running, err := m.Start(ctx, name, func(text string) { _, _ = daemon.SdNotify(false, "STATUS="+text) })
+	if err != nil {
+		return err
+	}
+	if os.Getenv("INVOCATION_ID") == "" {
+		// Not a unit of systemd: whoever launched us may go away and take its terminal along.
+		console, err := m.ConsoleLog(name)
+		if err != nil {
+			return err
+		}
+		if err := helper.Detach(console); err != nil {
+			return err
+		}
+	}
+	if _, err := daemon.SdNotify(false, "READY=1\nSTATUS="+running.Summary()); err != nil {
+		return fmt.Errorf("report readiness: %w", err)
+	}
+	return monitor.Become(ctx, program, running.Files())
+}

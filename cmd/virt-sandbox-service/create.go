@@ -1,0 +1,108 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os/user"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/helper"
+)
+
+func createCommand(manager newManagerFunc) *cobra.Command {
+	var options helper.CreateOptions
+	var network string
+	var uid, gid int64
+	command := &cobra.Command{
+		Use:   "create [-C] [-l LEVEL] [-u UNIT]… NAME [-- COMMAND [ARG]…]",
+		Short: "Make a sandbox for units or a command",
+		Long: `Make a sandbox for units (-u) or for a command (after --).
+
+What the packages of the units own below /etc and /var becomes private to the
+sandbox, and so does what the units' directives and tmpfiles.d name. With -C it
+starts as a copy of the host's, without as empty files and directories.
+
+Without -l and -s a free pair of MCS categories is allocated.`,
+		Example: `  virt-sandbox-service create -C -u httpd.service web1
+  virt-sandbox-service create -C -l s0:c1,c2 -u mariadb.service -m host-bind:/srv/dumps=/backup/db1 db1
+  virt-sandbox-service create job1 -- /usr/bin/rsync --daemon --no-detach`,
+		Args: func(c *cobra.Command, args []string) error {
+			dash := c.ArgsLenAtDash()
+			if dash < 0 {
+				dash = len(args)
+			}
+			if dash != 1 {
+				return usageError{fmt.Errorf("takes one NAME, not %d; a command follows after --", dash)}
+			}
+			return nil
+		},
+		RunE: func(c *cobra.Command, args []string) error {
+			m, err := manager()
+			if err != nil {
+				return err
+			}
+			options.Name, options.Command = args[0], args[1:]
+			options.Network = config.NetworkMode(network)
+			if network != string(config.NetworkPrivate) && network != string(config.NetworkHost) {
+				return usageError{fmt.Errorf("-N %q is not private or host", network)}
+			}
+			if err := identify(&options, uid, gid); err != nil {
+				return usageError{err}
+			}
+			s, err := m.Create(c.Context(), options)
+			if err != nil {
+				return err
+			}
+			fmt.Printf("Created sandbox container dir %s\n", s.Content)
+			fmt.Printf("Created sandbox config %s\n", m.Store.Path(s.Name))
+			return nil
+		},
+	}
+	flags := command.Flags()
+	flags.StringArrayVarP(&options.Units, "unitfile", "u", nil, "`UNIT` to run; may be repeated; .service may be left out, and of a template the instance NAME is taken")
+	flags.BoolVarP(&options.Copy, "copy", "C", false, "start with a copy of the host's content")
+	flags.StringArrayVarP(&options.Packages, "package", "P", nil, "`PACKAGE` whose content is private too; may be repeated")
+	flags.StringVarP(&options.Level, "level", "l", "", "MCS `LEVEL` such as s0:c1,c2")
+	flags.StringVarP(&options.Security, "security", "s", "", "`SECURITY`: static,label=USER:ROLE:TYPE:LEVEL | dynamic[,label=…] | inherit")
+	flags.StringVarP(&options.FileType, "filetype", "f", "", "SELinux `TYPE` of the content (container_file_t)")
+	flags.StringVarP(&options.Base, "path", "p", "", "`DIR` whose subdirectory NAME holds the content ("+config.DefaultContentBase+")")
+	flags.StringArrayVarP(&options.Mounts, "mount", "m", nil, "`MOUNT`: host-bind:TARGET=SOURCE | ram:TARGET=SIZE; may be repeated")
+	flags.StringVarP(&network, "network", "N", string(config.NetworkPrivate), "`NETWORK`: private (only loopback) | host (the host's, less safe)")
+	flags.Int64VarP(&uid, "uid", "U", 0, "`UID` of the command")
+	flags.Int64VarP(&gid, "gid", "G", -1, "`GID` of the command; the user's own where it is left out")
+	flags.StringVar(&options.Identity.User, "username", "", "`USER` name of the command; that of -U where it is left out")
+	flags.StringVar(&options.Identity.Home, "homedir", "", "`DIR` that is the command's HOME; the user's where it is left out")
+	return command
+}
+
+// identify completes the identity of a command from the host's accounts.
+func identify(options *helper.CreateOptions, uid, gid int64) error {
+	const maxID = 1<<32 - 2
+	if uid < 0 || uid > maxID || gid > maxID {
+		return errors.New("-U and -G take numbers from 0 to 4294967294")
+	}
+	identity := &options.Identity
+	identity.UID = uint32(uid)
+	account, err := user.LookupId(strconv.FormatInt(uid, 10))
+	if err == nil {
+		if identity.User == "" {
+			identity.User = account.Username
+		}
+		if identity.Home == "" {
+			identity.Home = account.HomeDir
+		}
+		if gid < 0 {
+			if gid, err = strconv.ParseInt(account.Gid, 10, 64); err != nil {
+				return fmt.Errorf("account of -U %d: %w", uid, err)
+			}
+		}
+	}
+	if gid < 0 {
+		return fmt.Errorf("no account has -U %d; give its group with -G", uid)
+	}
+	identity.GID = uint32(gid)
+	return nil
+}

@@ -1,0 +1,76 @@
+package main
+
+import (
+	"errors"
+	"os"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/virt-sandbox/virt-sandbox/helper/enter"
+)
+
+func executeCommand(manager newManagerFunc) *cobra.Command {
+	var noLabel bool
+	command := &cobra.Command{
+		Use:   "execute NAME -- COMMAND [ARG]…",
+		Short: "Run a command in a running sandbox",
+		Long: `Run a command as root in a running sandbox: in all its namespaces, its cgroup
+and under its SELinux label. Standard input, output and error stay apart, unless
+input and output are a terminal: then the command gets one too.
+
+The exit status is the command's, 128 and the number of a signal that ended it,
+127 for a command that is not there and 126 for one that cannot be executed.`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(commandOf(args)) == 0 {
+				return usageError{errors.New("takes NAME -- COMMAND [ARG]…")}
+			}
+			return nil
+		},
+		ValidArgsFunction: completeNames,
+		RunE: func(c *cobra.Command, args []string) error {
+			return execute(c, manager, args[0], commandOf(args), noLabel)
+		},
+	}
+	command.Flags().BoolVarP(&noLabel, "noseclabel", "N", false, "keep the caller's SELinux label")
+	command.Flags().SetInterspersed(false)
+	return command
+}
+
+// commandOf gives what follows NAME, with or without -- between them.
+func commandOf(args []string) []string {
+	switch {
+	case len(args) > 1 && args[1] == "--":
+		return args[2:]
+	case len(args) > 1:
+		return args[1:]
+	}
+	return nil
+}
+
+func connectCommand(manager newManagerFunc) *cobra.Command {
+	return &cobra.Command{
+		Use:   "connect NAME",
+		Short: "Open a root shell in a running sandbox",
+		Args:  oneName, ValidArgsFunction: completeNames,
+		RunE: func(c *cobra.Command, args []string) error {
+			return execute(c, manager, args[0], []string{"/bin/sh", "-l"}, false)
+		},
+	}
+}
+
+func execute(c *cobra.Command, manager newManagerFunc, name string, args []string, noLabel bool) error {
+	m, err := manager()
+	if err != nil {
+		return err
+	}
+	status, err := m.Execute(c.Context(), name, enter.Command{
+		Args:  args,
+		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
+		Terminal: term.IsTerminal(0) && term.IsTerminal(1),
+	}, noLabel)
+	if err == nil && status != 0 {
+		return exitError(status)
+	}
+	return err
+}

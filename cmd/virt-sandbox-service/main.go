@@ -1,0 +1,139 @@
+// Command virt-sandbox-service makes and drives containers of packaged services.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
+	"golang.org/x/term"
+
+	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/helper"
+	"github.com/virt-sandbox/virt-sandbox/helper/content"
+)
+
+// Exit statuses: what a command inside returns passes through execute.
+const (
+	statusFailure = 1
+	statusUsage   = 2
+)
+
+// usageError is a mistake in the command line.
+type usageError struct{ error }
+
+// exitError carries the exit status of a command that ran.
+type exitError int
+
+func (e exitError) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
+	defer stop()
+	err := root().ExecuteContext(ctx)
+	stop()
+	var exit exitError
+	var usage usageError
+	switch {
+	case err == nil:
+	case errors.As(err, &exit):
+		os.Exit(int(exit))
+	case errors.As(err, &usage):
+		fmt.Fprintf(os.Stderr, "virt-sandbox-service: %v\n", err)
+		os.Exit(statusUsage)
+	case errors.Is(err, errReported):
+		os.Exit(statusFailure)
+	default:
+		fmt.Fprintf(os.Stderr, "virt-sandbox-service: %v\n", err)
+		os.Exit(statusFailure)
+	}
+}
+
+// errReported is a failure whose reason another program has printed already.
+var errReported = errors.New("failed")
+
+func root() *cobra.Command {
+	uri := os.Getenv("LIBVIRT_DEFAULT_URI")
+	if uri == "" {
+		uri = helper.DefaultURI
+	}
+	command := &cobra.Command{
+		Use:   "virt-sandbox-service",
+		Short: "Run many instances of a packaged service, each in its own secure container",
+		Long: `Run many instances of a packaged service, each in its own secure container.
+
+The host's /usr is shared read-only; what the service's package owns below /etc
+and /var is private to each container. No image is built.`,
+		Example: `  virt-sandbox-service create -C -u httpd.service web1
+  virt-sandbox-service start web1
+  virt-sandbox-service execute web1 -- systemctl status httpd
+  virt-sandbox-service connect web1
+  virt-sandbox-service stop web1
+  virt-sandbox-service delete web1`,
+		SilenceUsage: true, SilenceErrors: true,
+		Args: func(c *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usageError{fmt.Errorf("unknown command %q; see virt-sandbox-service --help", args[0])}
+			}
+			return nil
+		},
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	command.PersistentFlags().StringVarP(&uri, "connect", "c", uri, "libvirt connection `URI`; only lxc:/// is supported")
+	command.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	manager := func() (*helper.Manager, error) {
+		if err := config.CheckURI(uri); err != nil {
+			return nil, err
+		}
+		if err := helper.RequireRoot(); err != nil {
+			return nil, err
+		}
+		return newManager(uri), nil
+	}
+	command.AddCommand(
+		createCommand(manager), startCommand(manager), stopCommand(manager), deleteCommand(manager),
+		listCommand(manager), connectCommand(manager), executeCommand(manager),
+	)
+	return command
+}
+
+func newManager(uri string) *helper.Manager {
+	m := &helper.Manager{
+		Store: config.OpenStore(), URI: uri, Console: os.Stderr,
+		Host: content.Host{Packages: helper.Packages()},
+		Warn: func(format string, args ...any) {
+			fmt.Fprintf(os.Stderr, "virt-sandbox-service: "+format+"\n", args...)
+		},
+	}
+	if term.IsTerminal(int(os.Stderr.Fd())) {
+		m.Progress = &content.Progress{Out: os.Stderr}
+	}
+	return m
+}
+
+// newManagerFunc makes the manager of a verb, after what can be refused at once.
+type newManagerFunc func() (*helper.Manager, error)
+
+// oneName takes exactly one argument, the sandbox.
+func oneName(_ *cobra.Command, args []string) error {
+	if len(args) != 1 {
+		return usageError{fmt.Errorf("takes the NAME of one sandbox, not %d arguments", len(args))}
+	}
+	return nil
+}
+
+// completeNames offers the sandboxes that exist.
+func completeNames(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	names, err := config.OpenStore().Names()
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveError
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
+}

@@ -1,0 +1,139 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/helper"
+)
+
+func startCommand(manager newManagerFunc) *cobra.Command {
+	return &cobra.Command{
+		Use:   "start NAME",
+		Short: "Start a sandbox and wait until its units are up",
+		Args:  oneName, ValidArgsFunction: completeNames,
+		RunE: func(c *cobra.Command, args []string) error {
+			m, err := manager()
+			if err != nil {
+				return err
+			}
+			if _, err := m.Store.Load(args[0]); err != nil {
+				return err
+			}
+			if helper.SystemdRuns() {
+				return m.StartUnit(c.Context(), args[0])
+			}
+			err = helper.Launch(c.Context(), m.URI, args[0])
+			var exit *exec.ExitError
+			if errors.As(err, &exit) {
+				return errReported
+			}
+			return err
+		},
+	}
+}
+
+func stopCommand(manager newManagerFunc) *cobra.Command {
+	return &cobra.Command{
+		Use:   "stop NAME",
+		Short: "Shut a sandbox down",
+		Args:  oneName, ValidArgsFunction: completeNames,
+		RunE: func(c *cobra.Command, args []string) error {
+			m, err := manager()
+			if err != nil {
+				return err
+			}
+			stop := m.Stop
+			if helper.SystemdRuns() {
+				stop = m.StopUnit
+			}
+			err = stop(c.Context(), args[0])
+			if errors.Is(err, helper.ErrNotRunning) {
+				// As systemctl stop: what is asked for is already so.
+				return nil
+			}
+			return err
+		},
+	}
+}
+
+func deleteCommand(manager newManagerFunc) *cobra.Command {
+	var base string
+	command := &cobra.Command{
+		Use:   "delete NAME",
+		Short: "Remove a sandbox that is stopped, with its content",
+		Args:  oneName, ValidArgsFunction: completeNames,
+		RunE: func(c *cobra.Command, args []string) error {
+			m, err := manager()
+			if err != nil {
+				return err
+			}
+			return m.Delete(c.Context(), args[0], base)
+		},
+	}
+	command.Flags().StringVarP(&base, "path", "p", "", "`DIR` to look in for content whose config is gone ("+config.DefaultContentBase+")")
+	return command
+}
+
+func listCommand(manager newManagerFunc) *cobra.Command {
+	var asJSON bool
+	command := &cobra.Command{
+		Use:   "list",
+		Short: "List sandboxes and their states",
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usageError{errors.New("list takes no arguments")}
+			}
+			return nil
+		},
+		RunE: func(*cobra.Command, []string) error {
+			m, err := manager()
+			if err != nil {
+				return err
+			}
+			list, err := m.List()
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return printJSON(list)
+			}
+			return printTable(list)
+		},
+	}
+	command.Flags().BoolVar(&asJSON, "json", false, "print a JSON array")
+	return command
+}
+
+func printJSON(list []helper.Status) error {
+	if list == nil {
+		list = []helper.Status{}
+	}
+	encoder := json.NewEncoder(os.Stdout)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(list)
+}
+
+func printTable(list []helper.Status) error {
+	w := tabwriter.NewWriter(os.Stdout, 0, 8, 2, ' ', 0)
+	fmt.Fprintln(w, "NAME\tSTATE\tLEVEL\tRUNS")
+	for _, s := range list {
+		runs := strings.Join(s.Units, " ")
+		if len(s.Command) > 0 {
+			runs = strings.Join(s.Command, " ")
+		}
+		if s.Error != "" {
+			runs = s.Error
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", s.Name, s.State, s.Level, runs)
+	}
+	return w.Flush()
+}

@@ -1,0 +1,155 @@
+// Package config is the sandbox's description: the one source of truth for every program. In: the text of
+// /etc/libvirt-sandbox/services/NAME.sandbox; out: a valid Sandbox, or an error that names file and line. Everybody may
+// call it; it calls nobody and touches only that directory.
+package config
+
+import (
+	"time"
+)
+
+// FormatVersion is the newest config format that this package reads, and the one that it writes.
+const FormatVersion = 1
+
+// DefaultBootTarget is what the container's systemd boots to when the config does not say.
+const DefaultBootTarget = "multi-user.target"
+
+// DefaultContentBase is the directory whose subdirectories hold the private content of each sandbox.
+const DefaultContentBase = "/var/lib/libvirt/filesystems"
+
+// State tells whether a config is in ordinary use.
+type State string
+
+// The states of a config: in use, or marked by a delete that has begun and must be finished.
+const (
+	StateUsable   State = ""
+	StateDeleting State = "deleting"
+)
+
+// Sandbox describes one container.
+type Sandbox struct {
+	Name      string
+	UUID      string // of the libvirt domain, RFC 9562 text form
+	MachineID string // 32 hexadecimal digits, machine-id(5)
+	Created   time.Time
+	State     State
+
+	Units      []string // canonical unit names, systemd.unit(5); empty for a generic container
+	Packages   []string // packages of -P, beside the owners of the units
+	Command    []string // what a generic container runs; empty where there are units
+	BootTarget string
+	Autostart  bool
+
+	Content string // directory of the private content, absolute
+	Copy    bool   // whether Content starts as a copy of the host's or bare
+	Image   string // image file that holds the content, absolute; empty for none
+
+	Identity    Identity
+	Security    Security
+	Limits      Limits
+	Network     NetworkMode
+	Mounts      []Mount
+	Private     []PrivatePath
+	Environment []Variable
+}
+
+// Identity is the user that runs the command of a generic container.
+type Identity struct {
+	UID, GID   uint32
+	User, Home string
+}
+
+// SecurityMode says where the sandbox's SELinux context comes from.
+type SecurityMode string
+
+// The modes of the predecessor's -s option.
+const (
+	SecurityStatic  SecurityMode = "static"
+	SecurityDynamic SecurityMode = "dynamic"
+	SecurityInherit SecurityMode = "inherit"
+)
+
+// Security is the SELinux side of the sandbox; it is kept on hosts without SELinux for the day it comes back.
+type Security struct {
+	Mode     SecurityMode
+	Label    string // process context user:role:type:level; empty: DefaultLabel's with Level
+	Level    string // MCS level, s0 or s0:cA[,cB|.cB]…
+	FileType string // SELinux type of the content
+}
+
+// Limits bound what the container may use.
+type Limits struct {
+	Memory       Size    // bytes, 0: none
+	CPUs         float64 // share of CPUs, 0: none
+	Run          Size    // bytes of /run
+	Tmp          Size    // bytes of /tmp
+	Shm          Size    // bytes of /dev/shm
+	StartTimeout time.Duration
+	StopTimeout  time.Duration
+}
+
+// NetworkMode says which network the container sees.
+type NetworkMode string
+
+// The network modes: a namespace of its own with only loopback, or the host's network.
+const (
+	NetworkPrivate NetworkMode = "private"
+	NetworkHost    NetworkMode = "host"
+)
+
+// MountKind is the TYPE of a -m TYPE:… option.
+type MountKind string
+
+// The kinds of mounts.
+const (
+	MountHostBind MountKind = "host-bind" // a host directory or file, writable
+	MountRAM      MountKind = "ram"       // a tmpfs of Size bytes
+)
+
+// Mount is one -m option of the administrator.
+type Mount struct {
+	Kind   MountKind
+	Target string // absolute path inside
+	Source string // absolute path on the host, for host-bind
+	Size   Size   // bytes, for ram
+}
+
+// PrivatePath is a path below /etc, /var or another place of the host that this sandbox has for itself.
+type PrivatePath struct {
+	Path   string
+	Origin string // package:NAME, unit:UNIT/DIRECTIVE, tmpfiles:FILE, user:NAME, link:PATH or admin
+}
+
+// Variable is one environment variable of the command or of the container's systemd.
+type Variable struct {
+	Name, Value string
+}
+
+// New returns a Sandbox with the defaults of every key; the caller adds identity and content.
+func New(name string) *Sandbox {
+	return &Sandbox{
+		Name:       name,
+		BootTarget: DefaultBootTarget,
+		Content:    DefaultContentBase + "/" + name,
+		Network:    NetworkPrivate,
+		Security:   Security{Mode: SecurityStatic, FileType: "container_file_t"},
+		Limits: Limits{
+			Run: 64 << 20, Tmp: 256 << 20, Shm: 64 << 20,
+			StartTimeout: 5 * time.Minute, StopTimeout: 90 * time.Second,
+		},
+	}
+}
+
+// ProcessLabel returns the SELinux context of the container's processes.
+func (s *Sandbox) ProcessLabel() string {
+	if s.Security.Label != "" {
+		return s.Security.Label
+	}
+	level := s.Security.Level
+	if level == "" {
+		level = "s0"
+	}
+	return "system_u:system_r:container_t:" + level
+}
+
+// Generic tells whether the sandbox runs a command instead of systemd units.
+func (s *Sandbox) Generic() bool { return len(s.Command) > 0 }

@@ -1,0 +1,167 @@
+package config
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// maxConfigSize bounds what is read into memory; the largest real config has a few hundred lines.
+const maxConfigSize = 1 << 20
+
+// entry is one KEY=VALUE of a config.
+type entry struct {
+	section, key, value string
+}
+
+// line is one line of the text: what it says, and the text itself for those that say nothing to us.
+type line struct {
+	number  int
+	text    string
+	section string // set on section headers and on all lines below one
+	header  bool
+	entry   *entry
+}
+
+// parseLines splits a config into lines. Comments begin with # or ; in the first column, like in systemd.syntax(7).
+func parseLines(file, text string) ([]line, error) {
+	if len(text) > maxConfigSize {
+		return nil, &SyntaxError{File: file, Message: fmt.Sprintf(msgTooLong, maxConfigSize)}
+	}
+	var lines []line
+	section := ""
+	for i, raw := range strings.Split(strings.TrimSuffix(text, "\n"), "\n") {
+		fail := func(format string, args ...any) ([]line, error) {
+			return nil, &SyntaxError{File: file, Line: i + 1, Message: fmt.Sprintf(format, args...)}
+		}
+		l := line{number: i + 1, text: raw}
+		trimmed := strings.TrimSpace(raw)
+		if !utf8.ValidString(raw) || hasControl(strings.ReplaceAll(trimmed, "\t", " ")) {
+			return fail(msgNotText)
+		}
+		switch {
+		case trimmed == "" || trimmed[0] == '#' || trimmed[0] == ';':
+		case trimmed[0] == '[' && trimmed[len(trimmed)-1] == ']':
+			section = trimmed[1 : len(trimmed)-1]
+			l.header = true
+		default:
+			key, value, found := strings.Cut(trimmed, "=")
+			if !found {
+				return fail(msgNotKeyValue, trimmed)
+			}
+			if section == "" {
+				return fail(msgNoSection, trimmed)
+			}
+			value, err := unquote(strings.TrimSpace(value))
+			if err != nil {
+				return fail("%s", err)
+			}
+			l.entry = &entry{section, strings.TrimSpace(key), value}
+		}
+		l.section = section
+		lines = append(lines, l)
+	}
+	return lines, nil
+}
+
+// quote writes a value so that unquote reads it back: bare where a person would write it bare.
+func quote(value string) string {
+	if value == "" || value != strings.TrimSpace(value) || value[0] == '"' || hasControl(value) || !utf8.ValidString(value) {
+		return strconv.Quote(value)
+	}
+	return value
+}
+
+func unquote(text string) (string, error) {
+	if text == "" || text[0] != '"' {
+		return text, nil
+	}
+	value, err := strconv.Unquote(text)
+	if err != nil {
+		return "", fmt.Errorf(msgQuotes, text)
+	}
+	return value, nil
+}
+
+// merge writes entries into an existing text: what a person wrote stays where it is, changed values are replaced in
+// place, new ones go to the end of their section, and what is no longer there goes.
+func merge(old []line, entries []entry) string {
+	pending := make(map[string][]entry) // by section, those not yet written
+	var order []string
+	for _, e := range entries {
+		if _, seen := pending[e.section]; !seen {
+			order = append(order, e.section)
+		}
+		pending[e.section] = append(pending[e.section], e)
+	}
+	var out []string
+	flush := func(section string) {
+		blank := len(out)
+		for blank > 0 && strings.TrimSpace(out[blank-1]) == "" {
+			blank--
+		}
+		var added []string
+		for _, e := range pending[section] {
+			added = append(added, e.key+"="+quote(e.value))
+		}
+		out = append(out[:blank:blank], append(added, out[blank:]...)...)
+		delete(pending, section)
+	}
+	section := ""
+	for _, l := range old {
+		switch {
+		case l.header:
+			flush(section)
+			section = l.section
+			out = append(out, l.text)
+		case l.entry == nil:
+			out = append(out, l.text)
+		default:
+			if i := pick(pending[section], *l.entry, old); i >= 0 {
+				e := pending[section][i]
+				pending[section] = append(pending[section][:i:i], pending[section][i+1:]...)
+				if e == *l.entry {
+					out = append(out, l.text)
+				} else {
+					out = append(out, e.key+"="+quote(e.value))
+				}
+			}
+		}
+	}
+	flush(section)
+	for _, name := range order {
+		if len(pending[name]) == 0 {
+			continue
+		}
+		if len(out) > 0 && out[len(out)-1] != "" {
+			out = append(out, "")
+		}
+		out = append(out, "["+name+"]")
+		flush(name)
+	}
+	return strings.Join(out, "\n") + "\n"
+}
+
+// pick finds the entry that takes the place of was: the same one, or, for a key of one value, its new value.
+func pick(pending []entry, was entry, old []line) int {
+	replacement, keys := -1, 0
+	for i, e := range pending {
+		if e == was {
+			return i
+		}
+		if e.key == was.key {
+			replacement, keys = i, keys+1
+		}
+	}
+	before := 0
+	for _, l := range old {
+		if l.entry != nil && l.entry.section == was.section && l.entry.key == was.key {
+			before++
+		}
+	}
+	if keys == 1 && before == 1 {
+		return replacement
+	}
+	return -1
+}

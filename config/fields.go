@@ -1,0 +1,210 @@
+package config
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// field is one key of the format: how it is read and how it is written.
+type field struct {
+	section, key string
+	repeated     bool
+	set          func(*Sandbox, string) error
+	get          func(*Sandbox) []string // nothing: the key is not written
+}
+
+// environmentSection is the one section whose keys are free: names of variables.
+const environmentSection = "environment"
+
+// fields lists every key in the order in which it is written.
+func fields() []field {
+	return []field{
+		{"sandbox", "format", false,
+			func(_ *Sandbox, v string) error {
+				if v != strconv.Itoa(FormatVersion) {
+					return fmt.Errorf(msgFormat, v)
+				}
+				return nil
+			},
+			func(*Sandbox) []string { return []string{strconv.Itoa(FormatVersion)} }},
+		text("sandbox", "name", func(s *Sandbox) *string { return &s.Name }, CheckName),
+		text("sandbox", "uuid", func(s *Sandbox) *string { return &s.UUID }, checkUUID),
+		text("sandbox", "machine-id", func(s *Sandbox) *string { return &s.MachineID }, checkMachineID),
+		{"sandbox", "created", false,
+			func(s *Sandbox, v string) (err error) {
+				if s.Created, err = time.Parse(time.RFC3339, v); err != nil {
+					return fmt.Errorf(msgTime, v)
+				}
+				return nil
+			},
+			func(s *Sandbox) []string {
+				if s.Created.IsZero() {
+					return nil
+				}
+				return []string{s.Created.UTC().Format(time.RFC3339)}
+			}},
+		{"sandbox", "state", false,
+			func(s *Sandbox, v string) error {
+				if v != string(StateDeleting) {
+					return fmt.Errorf(msgState, v)
+				}
+				s.State = StateDeleting
+				return nil
+			},
+			func(s *Sandbox) []string { return optional(string(s.State)) }},
+		list("sandbox", "unit", func(s *Sandbox) *[]string { return &s.Units }, CheckUnit),
+		list("sandbox", "package", func(s *Sandbox) *[]string { return &s.Packages }, CheckPackage),
+		text("sandbox", "boot-target", func(s *Sandbox) *string { return &s.BootTarget }, CheckUnit),
+		boolean("sandbox", "autostart", func(s *Sandbox) *bool { return &s.Autostart }),
+		text("sandbox", "content", func(s *Sandbox) *string { return &s.Content }, CheckPath),
+		boolean("sandbox", "copy", func(s *Sandbox) *bool { return &s.Copy }),
+		text("sandbox", "image", func(s *Sandbox) *string { return &s.Image }, CheckPath),
+
+		list("command", "argument", func(s *Sandbox) *[]string { return &s.Command }, nil),
+
+		number("identity", "uid", func(s *Sandbox) *uint32 { return &s.Identity.UID }),
+		number("identity", "gid", func(s *Sandbox) *uint32 { return &s.Identity.GID }),
+		text("identity", "user", func(s *Sandbox) *string { return &s.Identity.User },
+			func(v string) error { return match(userForm, v, msgUser) }),
+		text("identity", "home", func(s *Sandbox) *string { return &s.Identity.Home }, CheckPath),
+
+		text("security", "mode", func(s *Sandbox) *string { return (*string)(&s.Security.Mode) }, checkMode),
+		text("security", "label", func(s *Sandbox) *string { return &s.Security.Label }, CheckLabel),
+		text("security", "level", func(s *Sandbox) *string { return &s.Security.Level }, checkLevel),
+		text("security", "file-type", func(s *Sandbox) *string { return &s.Security.FileType },
+			func(v string) error { return match(typeForm, v, msgSELinuxType) }),
+
+		size("limits", "memory", func(s *Sandbox) *Size { return &s.Limits.Memory }),
+		{"limits", "cpus", false,
+			func(s *Sandbox, v string) (err error) { s.Limits.CPUs, err = parseCPUs(v); return err },
+			func(s *Sandbox) []string {
+				if s.Limits.CPUs == 0 {
+					return nil
+				}
+				return []string{strconv.FormatFloat(s.Limits.CPUs, 'g', -1, 64)}
+			}},
+		size("limits", "run-size", func(s *Sandbox) *Size { return &s.Limits.Run }),
+		size("limits", "tmp-size", func(s *Sandbox) *Size { return &s.Limits.Tmp }),
+		size("limits", "shm-size", func(s *Sandbox) *Size { return &s.Limits.Shm }),
+		duration("limits", "start-timeout", func(s *Sandbox) *time.Duration { return &s.Limits.StartTimeout }),
+		duration("limits", "stop-timeout", func(s *Sandbox) *time.Duration { return &s.Limits.StopTimeout }),
+
+		text("network", "mode", func(s *Sandbox) *string { return (*string)(&s.Network) },
+			func(v string) error {
+				if v != string(NetworkPrivate) && v != string(NetworkHost) {
+					return fmt.Errorf(msgNetwork, v)
+				}
+				return nil
+			}),
+
+		mount(MountHostBind),
+		mount(MountRAM),
+
+		{"private", "path", true,
+			func(s *Sandbox, v string) error {
+				p, err := parsePrivate(v)
+				s.Private = append(s.Private, p)
+				return err
+			},
+			func(s *Sandbox) (values []string) {
+				for _, p := range s.Private {
+					values = append(values, p.Origin+" "+p.Path)
+				}
+				return values
+			}},
+	}
+}
+
+func text(section, key string, at func(*Sandbox) *string, check func(string) error) field {
+	return field{section, key, false,
+		func(s *Sandbox, v string) error { *at(s) = v; return check(v) },
+		func(s *Sandbox) []string { return optional(*at(s)) }}
+}
+
+func list(section, key string, at func(*Sandbox) *[]string, check func(string) error) field {
+	return field{section, key, true,
+		func(s *Sandbox, v string) error {
+			*at(s) = append(*at(s), v)
+			if check == nil {
+				return nil
+			}
+			return check(v)
+		},
+		func(s *Sandbox) []string { return *at(s) }}
+}
+
+func boolean(section, key string, at func(*Sandbox) *bool) field {
+	return field{section, key, false,
+		func(s *Sandbox, v string) (err error) { *at(s), err = parseBool(v); return err },
+		func(s *Sandbox) []string {
+			if *at(s) {
+				return []string{"yes"}
+			}
+			return nil
+		}}
+}
+
+func number(section, key string, at func(*Sandbox) *uint32) field {
+	return field{section, key, false,
+		func(s *Sandbox, v string) (err error) { *at(s), err = parseID(v); return err },
+		func(s *Sandbox) []string {
+			if !s.Generic() {
+				return nil
+			}
+			return []string{strconv.FormatUint(uint64(*at(s)), 10)}
+		}}
+}
+
+func size(section, key string, at func(*Sandbox) *Size) field {
+	return field{section, key, false,
+		func(s *Sandbox, v string) (err error) { *at(s), err = ParseSize(v); return err },
+		func(s *Sandbox) []string {
+			if *at(s) == 0 {
+				return nil
+			}
+			return []string{at(s).String()}
+		}}
+}
+
+func duration(section, key string, at func(*Sandbox) *time.Duration) field {
+	return field{section, key, false,
+		func(s *Sandbox, v string) (err error) { *at(s), err = parseDuration(v); return err },
+		func(s *Sandbox) []string { return []string{at(s).String()} }}
+}
+
+func mount(kind MountKind) field {
+	return field{"mounts", string(kind), true,
+		func(s *Sandbox, v string) error {
+			m, err := parseMountValue(kind, v)
+			s.Mounts = append(s.Mounts, m)
+			return err
+		},
+		func(s *Sandbox) (values []string) {
+			for _, m := range s.Mounts {
+				if m.Kind == kind {
+					values = append(values, m.value())
+				}
+			}
+			return values
+		}}
+}
+
+func optional(value string) []string {
+	if value == "" {
+		return nil
+	}
+	return []string{value}
+}
+
+// known lists names for a message, each once and in the order of the format.
+func known(names []string) string {
+	var unique []string
+	for i, name := range names {
+		if i == 0 || names[i-1] != name {
+			unique = append(unique, name)
+		}
+	}
+	return strings.Join(unique, ", ")
+}

@@ -1,0 +1,245 @@
+package config
+
+import (
+	"fmt"
+	"math"
+	"net/url"
+	"path"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/virt-sandbox/virt-sandbox/mcs"
+)
+
+// Size is a number of bytes.
+type Size uint64
+
+// ParseSize reads a number with an optional binary suffix K, M, G or T.
+func ParseSize(text string) (Size, error) {
+	digits, shift := text, 0
+	if text != "" {
+		if i := strings.IndexByte("KMGT", text[len(text)-1]); i >= 0 {
+			digits, shift = text[:len(text)-1], 10*(i+1)
+		}
+	}
+	n, err := strconv.ParseUint(digits, 10, 63)
+	if err != nil || n > math.MaxInt64>>shift {
+		return 0, fmt.Errorf(msgSize, text)
+	}
+	return Size(n << shift), nil
+}
+
+// String gives the shortest text that ParseSize reads as the same number.
+func (s Size) String() string {
+	suffix := ""
+	for _, unit := range "KMGT" {
+		if s == 0 || s%1024 != 0 {
+			break
+		}
+		s, suffix = s/1024, string(unit)
+	}
+	return strconv.FormatUint(uint64(s), 10) + suffix
+}
+
+var (
+	nameForm     = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$`)
+	unitForm     = regexp.MustCompile(`^[A-Za-z0-9:_.\\-]+(@[A-Za-z0-9:_.\\-]*)?\.(service|socket|target|timer|path|mount)$`)
+	packageForm  = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9+_.:~-]*$`)
+	variableForm = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+	userForm     = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]*\$?$`)
+	typeForm     = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.-]*$`)
+	machineForm  = regexp.MustCompile(`^[0-9a-f]{32}$`)
+	originForm   = regexp.MustCompile(`^(admin|(package|unit|tmpfiles|user|link):[A-Za-z0-9@+_.:~/\\-]+)$`)
+)
+
+// CheckName tells whether name may become part of a path, a unit name and a domain name.
+func CheckName(name string) error {
+	if !nameForm.MatchString(name) || strings.Contains(name, "..") {
+		return fmt.Errorf(msgName, name)
+	}
+	return nil
+}
+
+// CheckPath tells whether p is absolute and clean, so that it means what it says.
+func CheckPath(p string) error {
+	if !path.IsAbs(p) || path.Clean(p) != p || hasControl(p) {
+		return fmt.Errorf(msgPath, p)
+	}
+	return nil
+}
+
+// CheckUnit tells whether unit is the full name of a unit (systemd.unit(5)) that a container can run.
+func CheckUnit(unit string) error {
+	if !unitForm.MatchString(unit) || len(unit) > 255 || strings.HasPrefix(unit, ".") {
+		return fmt.Errorf(msgUnit, unit)
+	}
+	if strings.Contains(unit, "@.") {
+		return fmt.Errorf(msgUnitTemplate, unit)
+	}
+	return nil
+}
+
+// CheckPackage tells whether name can be the name of an RPM or deb package.
+func CheckPackage(name string) error {
+	return match(packageForm, name, msgPackage)
+}
+
+// ParseMount reads the TYPE:DST=SRC of a -m option.
+func ParseMount(option string) (Mount, error) {
+	kind, rest, _ := strings.Cut(option, ":")
+	if kind != string(MountHostBind) && kind != string(MountRAM) {
+		return Mount{}, fmt.Errorf(msgMountKind, kind)
+	}
+	return parseMountValue(MountKind(kind), rest)
+}
+
+func parseMountValue(kind MountKind, value string) (Mount, error) {
+	target, source, found := strings.Cut(value, "=")
+	mount := Mount{Kind: kind, Target: target}
+	switch kind {
+	case MountRAM:
+		size, err := ParseSize(source)
+		if !found || err != nil || size == 0 || CheckPath(target) != nil {
+			return Mount{}, fmt.Errorf(msgRAM, value)
+		}
+		mount.Size = size
+	default:
+		if !found || CheckPath(target) != nil || CheckPath(source) != nil {
+			return Mount{}, fmt.Errorf(msgMount, value)
+		}
+		mount.Source = source
+	}
+	switch target {
+	case "/", "/usr", "/dev", "/proc", "/sys", "/run", "/run/host", "/var", "/etc", "/etc/systemd/system":
+		return Mount{}, fmt.Errorf(msgMountTarget, target)
+	}
+	return mount, nil
+}
+
+func (m Mount) value() string {
+	if m.Kind == MountRAM {
+		return m.Target + "=" + m.Size.String()
+	}
+	return m.Target + "=" + m.Source
+}
+
+// ParseSecurity reads a -s option: dynamic[,label=U:R:T:L], static,label=U:R:T:L or inherit.
+func ParseSecurity(option string) (Security, error) {
+	mode, label, labelled := strings.Cut(option, ",label=")
+	security := Security{Mode: SecurityMode(mode)}
+	if checkMode(mode) != nil || (labelled && mode == string(SecurityInherit)) || (!labelled && mode == string(SecurityStatic)) {
+		return Security{}, fmt.Errorf(msgSecurityOption, option)
+	}
+	if !labelled {
+		return security, nil
+	}
+	if err := CheckLabel(label); err != nil {
+		return Security{}, err
+	}
+	security.Label = label
+	security.Level = strings.SplitN(label, ":", 4)[3]
+	return security, nil
+}
+
+// CheckLabel tells whether label is a full SELinux context with a usable MCS level.
+func CheckLabel(label string) error {
+	parts := strings.SplitN(label, ":", 4)
+	if len(parts) != 4 {
+		return fmt.Errorf(msgLabel, label)
+	}
+	for _, part := range parts[:3] {
+		if !typeForm.MatchString(part) {
+			return fmt.Errorf(msgLabel, label)
+		}
+	}
+	return checkLevel(parts[3])
+}
+
+func checkLevel(level string) error {
+	if _, err := mcs.Parse(level); err != nil {
+		return fmt.Errorf(msgLevel, level, err)
+	}
+	return nil
+}
+
+func checkMode(mode string) error {
+	switch SecurityMode(mode) {
+	case SecurityStatic, SecurityDynamic, SecurityInherit:
+		return nil
+	}
+	return fmt.Errorf(msgSecurityMode, mode)
+}
+
+func checkMachineID(id string) error { return match(machineForm, id, msgMachineID) }
+
+func checkUUID(text string) error {
+	if id, err := uuid.Parse(text); err != nil || id.String() != text {
+		return fmt.Errorf(msgUUID, text)
+	}
+	return nil
+}
+
+func parseBool(text string) (bool, error) {
+	switch text {
+	case "yes", "true":
+		return true, nil
+	case "no", "false":
+		return false, nil
+	}
+	return false, fmt.Errorf(msgBoolean, text)
+}
+
+func parseID(text string) (uint32, error) {
+	n, err := strconv.ParseUint(text, 10, 32)
+	if err != nil || n == math.MaxUint32 {
+		return 0, fmt.Errorf(msgNumber, text)
+	}
+	return uint32(n), nil
+}
+
+func parseCPUs(text string) (float64, error) {
+	n, err := strconv.ParseFloat(text, 64)
+	if err != nil || !(n >= 0.01 && n <= 4096) {
+		return 0, fmt.Errorf(msgCPUs, text)
+	}
+	return n, nil
+}
+
+func parseDuration(text string) (time.Duration, error) {
+	d, err := time.ParseDuration(text)
+	if err != nil || d < time.Second || d > 24*time.Hour {
+		return 0, fmt.Errorf(msgDuration, text)
+	}
+	return d, nil
+}
+
+func parsePrivate(text string) (PrivatePath, error) {
+	origin, p, found := strings.Cut(text, " ")
+	if !found || !originForm.MatchString(origin) || CheckPath(p) != nil || strings.Count(p, "/") < 2 {
+		return PrivatePath{}, fmt.Errorf(msgPrivate, text)
+	}
+	return PrivatePath{Path: p, Origin: origin}, nil
+}
+
+func match(form *regexp.Regexp, text, message string) error {
+	if !form.MatchString(text) {
+		return fmt.Errorf(message, text)
+	}
+	return nil
+}
+
+func hasControl(text string) bool {
+	return strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f || r == 0xfffd })
+}
+
+// CheckURI tells whether uri is one that containers can be run at: the local LXC driver.
+func CheckURI(uri string) error {
+	if u, err := url.Parse(uri); err != nil || u.Scheme != "lxc" || u.Host != "" || (u.Path != "/" && u.Path != "" && u.Path != "/system") {
+		return fmt.Errorf("connection URI %q is not supported; containers run at lxc:///", uri)
+	}
+	return nil
+}

@@ -1,0 +1,258 @@
+// Package debdeps reads the dpkg database of a host: the status file, the lists of files and their digests. In: its
+// directory; out: owners of paths and the files of packages. The helper's content planning calls it.
+package debdeps
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/user"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"github.com/virt-sandbox/virt-sandbox/helper/content"
+)
+
+// DefaultDir is where dpkg keeps its database.
+const DefaultDir = "/var/lib/dpkg"
+
+// ErrNoDatabase is returned by Open on a host that has no dpkg database.
+var ErrNoDatabase = errors.New("no dpkg database")
+
+// DB is the dpkg database. It satisfies content.Packages.
+type DB struct {
+	dir      string
+	root     string             // of the file system that the lists speak of
+	packages map[string]*record // by the base name of their info files: NAME or NAME:ARCH
+}
+
+// record is what the status file says of one installed package.
+type record struct {
+	name, version, source string
+	conffiles             map[string]string // path → MD5 as shipped
+}
+
+// Open reads the status file in dir; modes and owners, which dpkg does not record, come from the files below root.
+// Errors: ErrNoDatabase.
+func Open(dir, root string) (*DB, error) {
+	data, err := os.ReadFile(filepath.Join(dir, "status"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, ErrNoDatabase
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read dpkg database: %w", err)
+	}
+	return &DB{dir: dir, root: root, packages: parseStatus(data)}, nil
+}
+
+// parseStatus reads the installed packages of a status file (deb-control(5) paragraphs).
+func parseStatus(data []byte) map[string]*record {
+	packages := make(map[string]*record)
+	for paragraph := range bytes.SplitSeq(data, []byte("\n\n")) {
+		r := &record{conffiles: make(map[string]string)}
+		installed, sameArch, arch, field := false, false, "", ""
+		for l := range bytes.SplitSeq(paragraph, []byte("\n")) {
+			text := string(l)
+			if strings.HasPrefix(text, " ") {
+				if field == "Conffiles" {
+					if parts := strings.Fields(text); len(parts) >= 2 {
+						r.conffiles[parts[0]] = parts[1]
+					}
+				}
+				continue
+			}
+			var value string
+			field, value, _ = strings.Cut(text, ":")
+			value = strings.TrimSpace(value)
+			switch field {
+			case "Package":
+				r.name = value
+			case "Status":
+				installed = strings.HasSuffix(value, " installed") || strings.HasSuffix(value, " triggers-pending") || strings.HasSuffix(value, " triggers-awaited")
+			case "Version":
+				r.version = value
+			case "Source":
+				r.source, _, _ = strings.Cut(value, " ")
+			case "Architecture":
+				arch = value
+			case "Multi-Arch":
+				sameArch = value == "same"
+			}
+		}
+		if !installed || !safeName(r.name) {
+			continue
+		}
+		if r.source == "" {
+			r.source = r.name
+		}
+		key := r.name
+		if sameArch {
+			key += ":" + arch
+		}
+		packages[key] = r
+	}
+	return packages
+}
+
+// safeName keeps a damaged status file from naming info files elsewhere.
+func safeName(name string) bool { return name != "" && !strings.ContainsAny(name, "/\x00") }
+
+// Owners implements content.Packages.
+func (db *DB) Owners(ctx context.Context, paths ...string) (map[string][]string, error) {
+	asked := make(map[string]string) // spelling → path as asked
+	for _, p := range paths {
+		for _, spelling := range content.Spellings(p) {
+			asked[spelling] = p
+		}
+	}
+	owners := make(map[string][]string)
+	err := db.eachPath(ctx, func(name, p string) {
+		if a, ok := asked[p]; ok && !slices.Contains(owners[a], name) {
+			owners[a] = append(owners[a], name)
+		}
+	})
+	if err != nil {
+		return nil, fmt.Errorf("look up owners in the dpkg database: %w", err)
+	}
+	for _, names := range owners {
+		slices.Sort(names)
+	}
+	return owners, nil
+}
+
+// Tally implements content.Packages.
+func (db *DB) Tally(ctx context.Context, dirs ...string) (map[string]map[string]int, error) {
+	tally := make(map[string]map[string]int)
+	for _, dir := range dirs {
+		tally[dir] = make(map[string]int)
+	}
+	err := db.eachPath(ctx, func(name, p string) {
+		for dir := p; dir != "/" && dir != "."; dir = path.Dir(dir) {
+			if counts, asked := tally[dir]; asked {
+				counts[name]++
+			}
+		}
+	})
+	if err != nil {
+		return nil, fmt.Errorf("count owners in the dpkg database: %w", err)
+	}
+	return tally, nil
+}
+
+// eachPath visits every path of every installed package.
+func (db *DB) eachPath(ctx context.Context, visit func(name, p string)) error {
+	for key, r := range db.packages {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		data, err := os.ReadFile(db.info(key, "list"))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		for l := range strings.Lines(string(data)) {
+			visit(r.name, strings.TrimSuffix(l, "\n"))
+		}
+	}
+	return nil
+}
+
+// Package implements content.Packages.
+func (db *DB) Package(_ context.Context, name string) (*content.Package, error) {
+	for key, r := range db.packages {
+		if r.name != name {
+			continue
+		}
+		pkg := &content.Package{Name: r.name, Version: r.version, Source: r.source}
+		digests, err := db.md5sums(key)
+		if err != nil {
+			return nil, fmt.Errorf("look up %s in the dpkg database: %w", name, err)
+		}
+		data, err := os.ReadFile(db.info(key, "list"))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("look up %s in the dpkg database: %w", name, err)
+		}
+		for p := range strings.Lines(string(data)) {
+			p = strings.TrimSuffix(p, "\n")
+			if p == "/." || p == "" {
+				continue
+			}
+			file := content.File{Path: p}
+			if sum, ok := digests[p]; ok {
+				file.Digest = "md5:" + sum
+			}
+			if sum, ok := r.conffiles[p]; ok {
+				file.Digest, file.Config = "md5:"+sum, true
+			}
+			db.stat(&file)
+			pkg.Files = append(pkg.Files, file)
+		}
+		return pkg, nil
+	}
+	return nil, fmt.Errorf("%s: %w", name, content.ErrNoPackage)
+}
+
+// stat fills in what dpkg leaves to the file system; a file that is not there any more keeps only its path.
+func (db *DB) stat(file *content.File) {
+	p := filepath.Join(db.root, file.Path)
+	info, err := os.Lstat(p)
+	if err != nil {
+		return
+	}
+	file.Mode = info.Mode()
+	if s, ok := info.Sys().(*syscall.Stat_t); ok {
+		file.User, file.Group = userName(s.Uid), groupName(s.Gid)
+	}
+	if info.Mode()&fs.ModeSymlink != 0 {
+		file.LinkTarget, _ = os.Readlink(p)
+	}
+}
+
+func (db *DB) md5sums(key string) (map[string]string, error) {
+	f, err := os.Open(db.info(key, "md5sums"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	sums := make(map[string]string)
+	lines := bufio.NewScanner(f)
+	for lines.Scan() {
+		if sum, p, found := strings.Cut(lines.Text(), "  "); found {
+			sums["/"+p] = sum
+		}
+	}
+	return sums, lines.Err()
+}
+
+func (db *DB) info(key, suffix string) string {
+	return filepath.Join(db.dir, "info", key+"."+suffix)
+}
+
+func userName(uid uint32) string {
+	id := strconv.FormatUint(uint64(uid), 10)
+	if u, err := user.LookupId(id); err == nil {
+		return u.Username
+	}
+	return id
+}
+
+func groupName(gid uint32) string {
+	id := strconv.FormatUint(uint64(gid), 10)
+	if g, err := user.LookupGroupId(id); err == nil {
+		return g.Name
+	}
+	return id
+}

@@ -1,0 +1,146 @@
+// Package domain writes the libvirt domain XML of a sandbox. In: a config.Sandbox and where its pieces lie on this host;
+// out: XML for libvirt's LXC driver. The helper calls it; it is pure and knows no connection.
+package domain
+
+import (
+	"fmt"
+	"math"
+	"strings"
+
+	"libvirt.org/go/libvirtxml"
+
+	"github.com/virt-sandbox/virt-sandbox/config"
+)
+
+// Places of a container, fixed by the Container Interface (systemd.io/CONTAINER_INTERFACE): what the manager has for its
+// payload lies below /run/host.
+const (
+	GuestDir    = "/run/host"
+	GuestInit   = GuestDir + "/virt-sandbox-init"
+	GuestPlan   = GuestDir + "/sandbox.json"
+	GuestNotify = GuestDir + "/notify"
+)
+
+// cpuPeriod is the length in microseconds of the period that a CPU limit is enforced over, libvirt's default.
+const cpuPeriod = 100000
+
+// Bind is one directory or file of the host at a place in the container.
+type Bind struct {
+	Source, Target string
+	ReadOnly       bool
+}
+
+// Host is what the XML must know of the machine.
+type Host struct {
+	Init          string      // virt-sandbox-init, a static program
+	Runtime       string      // directory that becomes GuestDir; it has an empty file virt-sandbox-init to mount over
+	Memory        config.Size // bytes of RAM, the bound of sandboxes without one of their own
+	SecurityModel string      // of libvirt's capabilities: selinux, apparmor or ""
+}
+
+// LXC gives the XML of a container: the host's root read-only, over it tmpfs, then binds in the order given, then the
+// administrator's ram mounts, then what the manager provides.
+func LXC(s *config.Sandbox, binds []Bind, host Host) (string, error) {
+	memory := s.Limits.Memory
+	if memory == 0 {
+		memory = host.Memory
+	}
+	d := libvirtxml.Domain{
+		Type:   "lxc",
+		Name:   s.Name,
+		UUID:   s.UUID,
+		Title:  title(s),
+		Memory: &libvirtxml.DomainMemory{Value: uint(memory / 1024), Unit: "KiB"},
+		VCPU:   &libvirtxml.DomainVCPU{Value: uint(max(1, math.Ceil(s.Limits.CPUs)))},
+		OS: &libvirtxml.DomainOS{
+			Type:    &libvirtxml.DomainOSType{Type: "exe"},
+			Init:    GuestInit,
+			InitEnv: []libvirtxml.DomainOSInitEnv{{Name: "NOTIFY_SOCKET", Value: GuestNotify}},
+		},
+		OnPoweroff: "destroy",
+		OnReboot:   "restart",
+		OnCrash:    "destroy",
+		Devices: &libvirtxml.DomainDeviceList{
+			Filesystems: filesystems(s, binds, host),
+			Consoles: []libvirtxml.DomainConsole{{
+				Source: &libvirtxml.DomainChardevSource{Pty: &libvirtxml.DomainChardevSourcePty{}},
+				Target: &libvirtxml.DomainConsoleTarget{Type: "lxc", Port: new(uint)},
+			}},
+		},
+		SecLabel: securityLabel(s, host.SecurityModel),
+	}
+	if s.Limits.CPUs > 0 {
+		d.CPUTune = &libvirtxml.DomainCPUTune{
+			Period: &libvirtxml.DomainCPUTunePeriod{Value: cpuPeriod},
+			Quota:  &libvirtxml.DomainCPUTuneQuota{Value: int64(s.Limits.CPUs * cpuPeriod)},
+		}
+	}
+	if s.Network == config.NetworkPrivate {
+		d.Features = &libvirtxml.DomainFeatureList{PrivNet: &libvirtxml.DomainFeature{}}
+	}
+	text, err := d.Marshal()
+	if err != nil {
+		return "", fmt.Errorf("write domain XML of %s: %w", s.Name, err)
+	}
+	return text, nil
+}
+
+func title(s *config.Sandbox) string {
+	if s.Generic() {
+		return "virt-sandbox: " + s.Name
+	}
+	return "virt-sandbox: " + strings.Join(s.Units, " ")
+}
+
+func filesystems(s *config.Sandbox, binds []Bind, host Host) []libvirtxml.DomainFilesystem {
+	list := []libvirtxml.DomainFilesystem{
+		mount(Bind{"/", "/", true}),
+		ram("/run", s.Limits.Run), ram("/tmp", s.Limits.Tmp), ram("/dev/shm", s.Limits.Shm),
+	}
+	for _, b := range binds {
+		list = append(list, mount(b))
+	}
+	for _, m := range s.Mounts {
+		if m.Kind == config.MountRAM {
+			list = append(list, ram(m.Target, m.Size))
+		}
+	}
+	return append(list, mount(Bind{host.Runtime, GuestDir, true}), mount(Bind{host.Init, GuestInit, true}))
+}
+
+func mount(b Bind) libvirtxml.DomainFilesystem {
+	fs := libvirtxml.DomainFilesystem{
+		AccessMode: "passthrough",
+		Source:     &libvirtxml.DomainFilesystemSource{Mount: &libvirtxml.DomainFilesystemSourceMount{Dir: b.Source}},
+		Target:     &libvirtxml.DomainFilesystemTarget{Dir: b.Target},
+	}
+	if b.ReadOnly {
+		fs.ReadOnly = &libvirtxml.DomainFilesystemReadOnly{}
+	}
+	return fs
+}
+
+func ram(target string, size config.Size) libvirtxml.DomainFilesystem {
+	return libvirtxml.DomainFilesystem{
+		AccessMode: "passthrough",
+		Source: &libvirtxml.DomainFilesystemSource{
+			RAM: &libvirtxml.DomainFilesystemSourceRAM{Usage: uint(size), Units: "bytes"},
+		},
+		Target: &libvirtxml.DomainFilesystemTarget{Dir: target},
+	}
+}
+
+// securityLabel asks for a label where the host's libvirt can give one; the content has its label of its own, so libvirt
+// must not relabel.
+func securityLabel(s *config.Sandbox, model string) []libvirtxml.DomainSecLabel {
+	if model != "selinux" {
+		return nil
+	}
+	switch s.Security.Mode {
+	case config.SecurityDynamic:
+		return []libvirtxml.DomainSecLabel{{Type: "dynamic", Model: model, Relabel: "no", BaseLabel: s.Security.Label}}
+	case config.SecurityInherit:
+		return nil
+	}
+	return []libvirtxml.DomainSecLabel{{Type: "static", Model: model, Relabel: "no", Label: s.ProcessLabel()}}
+}

@@ -1,0 +1,158 @@
+package guest
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+const cgroupDir = "/sys/fs/cgroup"
+
+// CgroupPrefix begins the name of the cgroup that a container's first program makes for itself.
+const CgroupPrefix = "virt-sandbox-"
+
+// hierarchy is one line of /proc/self/cgroup (cgroups(7)).
+type hierarchy struct {
+	controllers string // "cpu,cpuacct", "name=systemd", or "" for version 2
+	path        string
+}
+
+func (h hierarchy) mount(target string) error {
+	const flags = unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC
+	if h.controllers == "" {
+		return unix.Mount("cgroup", target, "cgroup2", flags, "")
+	}
+	options := h.controllers
+	if strings.HasPrefix(options, "name=") {
+		options = "none," + options
+	}
+	return unix.Mount("cgroup", target, "cgroup", flags, options)
+}
+
+// dirName is where systemd looks for a hierarchy on a host that has several.
+func (h hierarchy) dirName() string {
+	if h.controllers == "" {
+		return "unified"
+	}
+	return strings.TrimPrefix(h.controllers, "name=")
+}
+
+func readHierarchies(text string) []hierarchy {
+	var list []hierarchy
+	for l := range strings.Lines(text) {
+		if fields := strings.SplitN(strings.TrimSuffix(l, "\n"), ":", 3); len(fields) == 3 {
+			list = append(list, hierarchy{fields[1], fields[2]})
+		}
+	}
+	return list
+}
+
+// enterCgroups moves this process into a cgroup of its own, below the one that libvirt made so that it ends with it, and
+// makes that the root of what the container sees. Otherwise the container's systemd would make its groups at the root
+// of the host's tree and share them with those of other containers.
+func enterCgroups(name string) error {
+	text, err := os.ReadFile("/proc/self/cgroup")
+	if err != nil {
+		return fmt.Errorf("read own cgroups: %w", err)
+	}
+	hierarchies := readHierarchies(string(text))
+	var mounted []hierarchy
+	for _, h := range hierarchies {
+		err := enter(h, CgroupPrefix+name)
+		// A hierarchy of a controller that is not in use cannot be mounted any more; nothing is to be hidden there.
+		if errors.Is(err, errNotMounted) {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("enter a cgroup of %q: %w", h.controllers, err)
+		}
+		mounted = append(mounted, h)
+	}
+	if err := unix.Unshare(unix.CLONE_NEWCGROUP); err != nil {
+		return fmt.Errorf("unshare cgroup namespace: %w", err)
+	}
+	if err := unmountBelow(cgroupDir); err != nil {
+		return err
+	}
+	return mountCgroups(mounted)
+}
+
+var errNotMounted = errors.New("hierarchy cannot be mounted")
+
+func enter(h hierarchy, name string) error {
+	// A mount of our own shows the whole tree, wherever and whether libvirt mounted it.
+	const view = "/run/.virt-sandbox-cgroup"
+	if err := os.Mkdir(view, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	defer os.Remove(view)
+	if err := h.mount(view); err != nil {
+		return errNotMounted
+	}
+	defer unix.Unmount(view, unix.MNT_DETACH)
+	parent := filepath.Join(view, filepath.Clean("/"+h.path))
+	child := filepath.Join(parent, name)
+	if err := os.Mkdir(child, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	for _, file := range []string{"cpuset.cpus", "cpuset.mems"} {
+		// Version 1 refuses processes in a new group until it has both.
+		if value, err := os.ReadFile(filepath.Join(parent, file)); err == nil && strings.Contains(h.controllers, "cpuset") {
+			if err := os.WriteFile(filepath.Join(child, file), value, 0); err != nil {
+				return err
+			}
+		}
+	}
+	return os.WriteFile(filepath.Join(child, "cgroup.procs"), []byte(strconv.Itoa(os.Getpid())), 0)
+}
+
+func unmountBelow(dir string) error {
+	mounts, err := readMounts()
+	if err != nil {
+		return err
+	}
+	for i := len(mounts) - 1; i >= 0; i-- {
+		if p := mounts[i].point; p == dir || strings.HasPrefix(p, dir+"/") {
+			if err := unix.Unmount(p, unix.MNT_DETACH); err != nil {
+				return fmt.Errorf("unmount %s: %w", p, err)
+			}
+		}
+	}
+	return nil
+}
+
+func mountCgroups(hierarchies []hierarchy) error {
+	if len(hierarchies) == 1 && hierarchies[0].controllers == "" {
+		if err := hierarchies[0].mount(cgroupDir); err != nil {
+			return fmt.Errorf("mount %s: %w", cgroupDir, err)
+		}
+		return nil
+	}
+	const flags = unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC
+	if err := unix.Mount("tmpfs", cgroupDir, "tmpfs", flags, "mode=755,size=64k"); err != nil {
+		return fmt.Errorf("mount %s: %w", cgroupDir, err)
+	}
+	for _, h := range hierarchies {
+		dir := filepath.Join(cgroupDir, h.dirName())
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			return fmt.Errorf("mount cgroups: %w", err)
+		}
+		if err := h.mount(dir); err != nil {
+			return fmt.Errorf("mount %s: %w", dir, err)
+		}
+		for single := range strings.SplitSeq(h.controllers, ",") {
+			if single != h.controllers {
+				if err := os.Symlink(h.dirName(), filepath.Join(cgroupDir, single)); err != nil {
+					return fmt.Errorf("mount cgroups: %w", err)
+				}
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,105 @@
+package guest
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// mountPoint is a line of /proc/self/mountinfo (proc_pid_mountinfo(5)).
+type mountPoint struct {
+	point, kind string
+	readOnly    bool
+}
+
+func readMounts() ([]mountPoint, error) {
+	text, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		return nil, fmt.Errorf("read mounts: %w", err)
+	}
+	return parseMounts(string(text)), nil
+}
+
+func parseMounts(text string) []mountPoint {
+	var mounts []mountPoint
+	for l := range strings.Lines(text) {
+		left, right, found := strings.Cut(l, " - ")
+		fields, kind := strings.Fields(left), strings.Fields(right)
+		if !found || len(fields) < 6 || len(kind) < 1 {
+			continue
+		}
+		mounts = append(mounts, mountPoint{
+			point:    unescape(fields[4]),
+			kind:     kind[0],
+			readOnly: slices.Contains(strings.Split(fields[5], ","), "ro"),
+		})
+	}
+	return mounts
+}
+
+// unescape undoes the octal escapes of mountinfo.
+func unescape(text string) string {
+	var b strings.Builder
+	for i := 0; i < len(text); i++ {
+		if text[i] == '\\' && i+3 < len(text) {
+			if n, err := strconv.ParseUint(text[i+1:i+4], 8, 8); err == nil {
+				b.WriteByte(byte(n))
+				i += 3
+				continue
+			}
+		}
+		b.WriteByte(text[i])
+	}
+	return b.String()
+}
+
+// protect makes read-only what came along writable with the host's root: file systems mounted below it, which the
+// read-only flag of the root does not reach.
+func protect(writable []string) error {
+	mounts, err := readMounts()
+	if err != nil {
+		return err
+	}
+	for _, m := range mounts {
+		if m.readOnly || isOwn(m.point, writable) {
+			continue
+		}
+		attributes := unix.MountAttr{Attr_set: unix.MOUNT_ATTR_RDONLY}
+		err := unix.MountSetattr(unix.AT_FDCWD, m.point, unix.AT_SYMLINK_NOFOLLOW, &attributes)
+		// What another mount covers cannot be reached, neither by us nor by anybody inside.
+		if err != nil && !errors.Is(err, unix.ENOENT) && !errors.Is(err, unix.EINVAL) {
+			return fmt.Errorf("make %s read-only: %w", m.point, err)
+		}
+	}
+	return nil
+}
+
+// isOwn tells whether a mount belongs to the container: what the helper listed, and the kernel's own file systems.
+func isOwn(point string, writable []string) bool {
+	for _, dir := range slices.Concat(writable, []string{"/proc", "/sys", "/dev", "/run", "/tmp"}) {
+		if point == dir || strings.HasPrefix(point, dir+"/") {
+			return true
+		}
+	}
+	return false
+}
+
+// muteGenerators keeps systemd's generators that read the host's configuration from making units of it.
+func muteGenerators() error {
+	const dir = "/run/systemd/system-generators"
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("mute generators: %w", err)
+	}
+	for _, name := range []string{"systemd-sysv-generator", "systemd-rc-local-generator", "systemd-getty-generator", "netplan", "lvm2-activation-generator"} {
+		if err := os.Symlink("/dev/null", filepath.Join(dir, name)); err != nil {
+			return fmt.Errorf("mute generators: %w", err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,49 @@
+// Package guest is what virt-sandbox-init does as the first program of a container: what XML cannot express, then the
+// payload. In: a Plan, written by the helper and mounted in; out: a running systemd or command, or a line on the console
+// that says why not. It links neither libvirt nor cgo.
+package guest
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+)
+
+// Plan is what the helper asks of the container's first program.
+type Plan struct {
+	Name        string   `json:"name"` // hostname and name of the cgroup
+	UUID        string   `json:"uuid"`
+	BootTarget  string   `json:"boot_target,omitempty"` // systemd boots to it; empty for a command
+	Command     []string `json:"command,omitempty"`
+	UID         uint32   `json:"uid,omitempty"`
+	GID         uint32   `json:"gid,omitempty"`
+	Groups      []uint32 `json:"groups,omitempty"`
+	Environment []string `json:"environment,omitempty"` // NAME=VALUE
+	Directory   string   `json:"directory,omitempty"`
+	Writable    []string `json:"writable"` // mount points that stay writable
+}
+
+// Write puts the plan where ReadPlan finds it.
+func (p *Plan) Write(file string) error {
+	data, err := json.MarshalIndent(p, "", "\t")
+	if err != nil {
+		return fmt.Errorf("write plan: %w", err)
+	}
+	if err := os.WriteFile(file, data, 0o644); err != nil {
+		return fmt.Errorf("write plan: %w", err)
+	}
+	return nil
+}
+
+// ReadPlan reads what Write wrote.
+func ReadPlan(file string) (*Plan, error) {
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("read plan: %w", err)
+	}
+	var p Plan
+	if err := json.Unmarshal(data, &p); err != nil {
+		return nil, fmt.Errorf("read plan %s: %w", file, err)
+	}
+	return &p, nil
+}

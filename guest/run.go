@@ -1,0 +1,129 @@
+package guest
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"os/exec"
+	"os/signal"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// Run makes the container of a plan and becomes its payload: it returns with an error, or with the exit status of a
+// command; systemd takes its place.
+func Run(p *Plan) (status int, err error) {
+	if err := unix.Sethostname([]byte(p.Name)); err != nil {
+		return 0, fmt.Errorf("set hostname: %w", err)
+	}
+	if err := protect(p.Writable); err != nil {
+		return 0, err
+	}
+	if err := enterCgroups(p.Name); err != nil {
+		return 0, err
+	}
+	if len(p.Command) > 0 {
+		return runCommand(p)
+	}
+	return 0, bootSystemd(p)
+}
+
+func bootSystemd(p *Plan) error {
+	if err := muteGenerators(); err != nil {
+		return err
+	}
+	environment := append([]string{
+		"PATH=" + defaultPath, "container=lxc-libvirt", "container_uuid=" + p.UUID,
+		"NOTIFY_SOCKET=" + os.Getenv("NOTIFY_SOCKET"),
+	}, p.Environment...)
+	for _, systemd := range []string{"/usr/lib/systemd/systemd", "/lib/systemd/systemd"} {
+		err := unix.Exec(systemd, []string{"systemd", "--unit=" + p.BootTarget, "--show-status=no"}, environment)
+		if !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("execute %s: %w", systemd, err)
+		}
+	}
+	return errors.New("execute systemd: it is not installed in /usr/lib/systemd or /lib/systemd")
+}
+
+const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+// runCommand runs a command as its user and stays the first process: it hands signals on, reaps orphans and returns the
+// command's exit status, 128 and the signal's number where one killed it, 127 and 126 as shells do.
+func runCommand(p *Plan) (int, error) {
+	os.Setenv("PATH", defaultPath)
+	file, err := exec.LookPath(p.Command[0])
+	if err != nil {
+		status := 127
+		if errors.Is(err, fs.ErrPermission) {
+			status = 126
+		}
+		fmt.Fprintf(os.Stderr, "virt-sandbox-init: %s: %v\n", p.Command[0], errors.Unwrap(err))
+		notify("EXIT_STATUS=" + strconv.Itoa(status))
+		return status, nil
+	}
+	signals := make(chan os.Signal, 16)
+	signal.Notify(signals)
+	command := exec.Cmd{
+		Path: file, Args: p.Command, Dir: p.Directory,
+		Env:    append([]string{"PATH=" + defaultPath, "container=lxc-libvirt"}, p.Environment...),
+		Stdout: os.Stdout, Stderr: os.Stderr,
+		SysProcAttr: &syscall.SysProcAttr{
+			Setsid:     true,
+			Credential: &syscall.Credential{Uid: p.UID, Gid: p.GID, Groups: p.Groups},
+		},
+	}
+	if err := command.Start(); err != nil {
+		return 0, fmt.Errorf("execute %s: %w", file, err)
+	}
+	notify("READY=1")
+	go func() {
+		for s := range signals {
+			if number, ok := s.(syscall.Signal); ok && number != unix.SIGCHLD && number != unix.SIGURG {
+				_ = command.Process.Signal(number)
+			}
+		}
+	}()
+	status, err := reap(command.Process.Pid)
+	if err != nil {
+		return 0, err
+	}
+	notify("EXIT_STATUS=" + strconv.Itoa(status))
+	return status, nil
+}
+
+// reap waits for children of all kinds until the one of interest ends.
+func reap(pid int) (int, error) {
+	for {
+		var status unix.WaitStatus
+		child, err := unix.Wait4(-1, &status, 0, nil)
+		switch {
+		case errors.Is(err, unix.EINTR):
+		case err != nil:
+			return 0, fmt.Errorf("wait for the command: %w", err)
+		case child == pid && status.Signaled():
+			return 128 + int(status.Signal()), nil
+		case child == pid:
+			return status.ExitStatus(), nil
+		}
+	}
+}
+
+// notify sends a message of the sd_notify(3) protocol to the host's side. There is nobody to tell of a failure: the
+// helper sees the container end.
+func notify(message string) {
+	socket := os.Getenv("NOTIFY_SOCKET")
+	if socket == "" || strings.HasPrefix(socket, "@") {
+		return
+	}
+	connection, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: socket, Net: "unixgram"})
+	if err != nil {
+		return
+	}
+	defer connection.Close()
+	_, _ = connection.Write([]byte(message))
+}

@@ -1,0 +1,88 @@
+package helper
+
+import (
+	"errors"
+	"fmt"
+
+	"libvirt.org/go/libvirt"
+	"libvirt.org/go/libvirtxml"
+
+	"github.com/virt-sandbox/virt-sandbox/config"
+)
+
+// connect opens the connection to libvirt.
+func (m *Manager) connect() (*libvirt.Connect, error) {
+	if err := config.CheckURI(m.URI); err != nil {
+		return nil, err
+	}
+	connection, err := libvirt.NewConnect(m.URI)
+	if err != nil {
+		return nil, fmt.Errorf("connect to libvirt at %s: %s; is libvirtd (or virtlxcd) running?", m.URI, reason(err))
+	}
+	return connection, nil
+}
+
+// reason gives libvirt's message without the numbers around it.
+func reason(err error) string {
+	var failure libvirt.Error
+	if errors.As(err, &failure) {
+		return failure.Message
+	}
+	return err.Error()
+}
+
+// lookup finds the running domain of a sandbox; nil for none.
+func lookup(connection *libvirt.Connect, name string) (*libvirt.Domain, error) {
+	domain, err := connection.LookupDomainByName(name)
+	if err != nil {
+		var failure libvirt.Error
+		if errors.As(err, &failure) && failure.Code == libvirt.ERR_NO_DOMAIN {
+			return nil, nil
+		}
+		return nil, fmt.Errorf("look up domain %s: %s", name, reason(err))
+	}
+	return domain, nil
+}
+
+// ownDomain is lookup that refuses a domain that only has the name in common with the sandbox.
+func ownDomain(connection *libvirt.Connect, s *config.Sandbox) (*libvirt.Domain, error) {
+	domain, err := lookup(connection, s.Name)
+	if domain == nil || err != nil {
+		return nil, err
+	}
+	uuid, err := domain.GetUUIDString()
+	if err != nil {
+		return nil, fmt.Errorf("look up domain %s: %s", s.Name, reason(err))
+	}
+	if uuid != s.UUID {
+		return nil, fmt.Errorf("libvirt has another domain of the name %s (UUID %s); rename one of them", s.Name, uuid)
+	}
+	return domain, nil
+}
+
+// securityModel tells what libvirt's LXC driver confines domains with: selinux, apparmor or "".
+func securityModel(connection *libvirt.Connect) (string, error) {
+	text, err := connection.GetCapabilities()
+	if err != nil {
+		return "", fmt.Errorf("read libvirt's capabilities: %s", reason(err))
+	}
+	var capabilities libvirtxml.Caps
+	if err := capabilities.Unmarshal(text); err != nil {
+		return "", fmt.Errorf("read libvirt's capabilities: %w", err)
+	}
+	for _, model := range capabilities.Host.SecModel {
+		if model.Name == "selinux" || model.Name == "apparmor" {
+			return model.Name, nil
+		}
+	}
+	return "", nil
+}
+
+// hostMemory is the machine's RAM in bytes.
+func hostMemory(connection *libvirt.Connect) (config.Size, error) {
+	info, err := connection.GetNodeInfo()
+	if err != nil {
+		return 0, fmt.Errorf("read the host's memory size: %s", reason(err))
+	}
+	return config.Size(info.Memory) * 1024, nil
+}

@@ -1,0 +1,73 @@
+package content
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// Entry is one path of the manifest, a file of one JSON object per line at .virt-sandbox/manifest of the tree.
+type Entry struct {
+	Path   string `json:"path"`             // inside the container
+	Type   string `json:"type"`             // directory, file or symlink
+	Digest string `json:"digest,omitempty"` // "sha256:hexadecimal" of a file as it was put in place
+	Origin string `json:"origin"`           // as in the config, or "sandbox" for what every container gets
+}
+
+// Names in the part of the tree that no container sees.
+const (
+	ownDir       = ".virt-sandbox"
+	manifestName = ownDir + "/manifest"
+	creatingName = ownDir + "/creating"
+	hiddenFile   = ownDir + "/hidden-file"
+	hiddenDir    = ownDir + "/hidden-directory"
+)
+
+// ReadManifest reads what Prepare recorded at dir. Errors: fs.ErrNotExist where the content was never completed.
+func ReadManifest(dir string) ([]Entry, error) {
+	f, err := os.Open(dir + "/" + manifestName)
+	if err != nil {
+		return nil, fmt.Errorf("read manifest: %w", err)
+	}
+	defer f.Close()
+	var entries []Entry
+	decoder := json.NewDecoder(bufio.NewReader(f))
+	for decoder.More() {
+		var e Entry
+		if err := decoder.Decode(&e); err != nil {
+			return nil, fmt.Errorf("read manifest %s: %w", f.Name(), err)
+		}
+		entries = append(entries, e)
+	}
+	return entries, nil
+}
+
+// writeManifest adds entries to those of an earlier run and makes the manifest appear in one step.
+func writeManifest(tree *os.Root, added []Entry) error {
+	const temporary = manifestName + ".new"
+	old, err := ReadManifest(tree.Name())
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	f, err := tree.OpenFile(temporary, os.O_CREATE|os.O_WRONLY|os.O_TRUNC|unix.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return fmt.Errorf("write manifest: %w", err)
+	}
+	defer f.Close()
+	w := bufio.NewWriter(f)
+	encoder := json.NewEncoder(w)
+	for _, e := range append(old, added...) {
+		if err := encoder.Encode(e); err != nil {
+			return fmt.Errorf("write manifest: %w", err)
+		}
+	}
+	if err := errors.Join(w.Flush(), f.Close(), tree.Rename(temporary, manifestName)); err != nil {
+		return fmt.Errorf("write manifest: %w", err)
+	}
+	return nil
+}

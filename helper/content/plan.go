@@ -1,0 +1,369 @@
+package content
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/user"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"github.com/virt-sandbox/virt-sandbox/config"
+)
+
+// ErrNoOwner is returned by Plan for a unit that no package owns while no package is named.
+var ErrNoOwner = errors.New("no package owns it")
+
+// candidate is a path that may become private.
+type candidate struct {
+	path, origin string
+}
+
+// Plan decides which paths of the host the units have for themselves, and where each comes from: what the packages own,
+// what the units' directives name, what tmpfiles.d makes for them, what the unit's user owns. Below a private directory
+// nothing is listed again. Errors: ErrNoOwner, ErrNoPackage.
+func (h Host) Plan(ctx context.Context, units []*Unit, extra []string) ([]config.PrivatePath, error) {
+	var all []candidate
+	packages, err := h.packagesOf(ctx, units, extra)
+	if err != nil {
+		return nil, err
+	}
+	for _, set := range packages {
+		owned, err := h.ownedPaths(ctx, set)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, owned...)
+	}
+	for _, u := range units {
+		all = append(all, directivePaths(u)...)
+	}
+	for _, set := range packages {
+		for _, pkg := range set.packages {
+			all = append(all, h.tmpfilesPaths(pkg)...)
+		}
+	}
+	for _, u := range units {
+		all = append(all, h.userPaths(u)...)
+	}
+	private := collapse(all)
+	for _, p := range private {
+		all = append(all, h.linkedSecrets(p.Path)...)
+	}
+	return collapse(all), nil
+}
+
+// linkedSecrets gives what symbolic links in a private path point to below /etc that not everybody may read, such as the
+// key of a TLS certificate: it would be hidden otherwise, though the service is configured to use it.
+func (h Host) linkedSecrets(private string) []candidate {
+	var all []candidate
+	_ = filepath.WalkDir(h.Root+private, func(file string, e fs.DirEntry, err error) error {
+		if err != nil || e.Type()&fs.ModeSymlink == 0 {
+			return nil
+		}
+		target, err := filepath.EvalSymlinks(file)
+		if err != nil {
+			return nil
+		}
+		target = path.Clean("/" + strings.TrimPrefix(target, h.Root))
+		if info, err := os.Stat(h.Root + target); err == nil && info.Mode().IsRegular() && below(target, "/etc") && h.isSecret(target) {
+			all = append(all, candidate{target, "link:" + private})
+		}
+		return nil
+	})
+	return all
+}
+
+// isSecret tells whether a path of the host, or a directory above it, is closed to ordinary users.
+func (h Host) isSecret(p string) bool {
+	for ; p != "/"; p = path.Dir(p) {
+		info, err := os.Stat(h.Root + p)
+		if err != nil || closed(info) {
+			return true
+		}
+	}
+	return false
+}
+
+// closed tells whether others than owner and group are kept out of a file or directory.
+func closed(info fs.FileInfo) bool {
+	mode := info.Mode().Perm()
+	return mode&0o004 == 0 || (info.IsDir() && mode&0o001 == 0)
+}
+
+// packageSet is the packages of one database that the units stand for.
+type packageSet struct {
+	db       Packages
+	packages []*Package
+}
+
+// packagesOf finds the owner of each unit, its base package, and the packages that the administrator named.
+func (h Host) packagesOf(ctx context.Context, units []*Unit, extra []string) ([]packageSet, error) {
+	sets := make([]packageSet, len(h.Packages))
+	add := func(i int, name string) error {
+		sets[i].db = h.Packages[i]
+		if slices.ContainsFunc(sets[i].packages, func(p *Package) bool { return p.Name == name }) {
+			return nil
+		}
+		pkg, err := h.Packages[i].Package(ctx, name)
+		if err != nil {
+			return err
+		}
+		sets[i].packages = append(sets[i].packages, pkg)
+		if pkg.Source == "" || pkg.Source == pkg.Name {
+			return nil
+		}
+		base, err := h.Packages[i].Package(ctx, pkg.Source)
+		if err == nil {
+			sets[i].packages = append(sets[i].packages, base)
+		} else if !errors.Is(err, ErrNoPackage) {
+			return err
+		}
+		return nil
+	}
+	for _, u := range units {
+		found := false
+		for i, db := range h.Packages {
+			owners, err := db.Owners(ctx, u.Files...)
+			if err != nil {
+				return nil, err
+			}
+			for _, file := range u.Files {
+				for _, name := range owners[file] {
+					found = true
+					if err := add(i, name); err != nil {
+						return nil, err
+					}
+				}
+			}
+			if found {
+				break
+			}
+		}
+		if !found && len(extra) == 0 {
+			return nil, fmt.Errorf("%s (%s): %w; name the packages of the service with -P", u.Name, u.Files[0], ErrNoOwner)
+		}
+	}
+	for _, name := range extra {
+		var failure error = fmt.Errorf("%s: %w", name, ErrNoPackage)
+		for i := range h.Packages {
+			if failure = add(i, name); failure == nil {
+				break
+			}
+			if !errors.Is(failure, ErrNoPackage) {
+				return nil, failure
+			}
+		}
+		if failure != nil {
+			return nil, failure
+		}
+	}
+	return sets, nil
+}
+
+// ownedPaths gives what the packages own below /etc and /var. A directory counts as theirs when most of what packages own
+// there is theirs or of their sources, as /etc/httpd is though others put modules there; of directories that they only
+// put something into, like /etc/default, their own files count.
+func (h Host) ownedPaths(ctx context.Context, set packageSet) ([]candidate, error) {
+	var dirs []string
+	for _, pkg := range set.packages {
+		for _, f := range pkg.Below("/etc", "/var") {
+			if h.isDir(f) && !notContent(f.Path) {
+				dirs = append(dirs, f.Path)
+			}
+		}
+	}
+	if len(set.packages) == 0 {
+		return nil, nil
+	}
+	tally, err := set.db.Tally(ctx, dirs...)
+	if err != nil {
+		return nil, err
+	}
+	related := make(map[string]bool) // by package name: whether it is in the set or of its sources
+	for _, pkg := range set.packages {
+		related[pkg.Name] = true
+	}
+	var all []candidate
+	for _, pkg := range set.packages {
+		for _, f := range pkg.Below("/etc", "/var") {
+			if notContent(f.Path) || f.Mode&fs.ModeSymlink != 0 || config.CheckPath(f.Path) != nil {
+				continue
+			}
+			if h.isDir(f) {
+				own, err := mostlyOurs(ctx, set, tally[f.Path], related)
+				if err != nil {
+					return nil, err
+				}
+				if !own {
+					continue
+				}
+			}
+			all = append(all, candidate{f.Path, "package:" + pkg.Name})
+		}
+	}
+	return all, nil
+}
+
+func mostlyOurs(ctx context.Context, set packageSet, counts map[string]int, related map[string]bool) (bool, error) {
+	ours, total := 0, 0
+	for name, count := range counts {
+		if _, known := related[name]; !known {
+			stranger, err := set.db.Package(ctx, name)
+			if err != nil {
+				return false, err
+			}
+			related[name] = slices.ContainsFunc(set.packages, func(p *Package) bool {
+				return p.Source != "" && p.Source == stranger.Source
+			})
+		}
+		if related[name] {
+			ours += count
+		}
+		total += count
+	}
+	return 2*ours > total, nil
+}
+
+// isDir trusts the host before the package, since dpkg does not record types and an administrator may have moved things.
+func (h Host) isDir(f File) bool {
+	if info, err := os.Lstat(h.Root + f.Path); err == nil {
+		return info.IsDir()
+	}
+	return f.Mode.IsDir()
+}
+
+// notContent tells of paths that packages own but that are the host's business or the same for all.
+func notContent(p string) bool {
+	for _, prefix := range []string{"/var/run", "/var/lock", "/etc/logrotate.d", "/etc/pam.d", "/etc/init.d", "/etc/rc.d", "/etc/systemd"} {
+		if p == prefix || strings.HasPrefix(p, prefix+"/") {
+			return true
+		}
+	}
+	return p == "/etc" || p == "/var"
+}
+
+// directivePaths gives what the unit itself says that it needs (systemd.exec(5), systemd.service(5)).
+func directivePaths(u *Unit) []candidate {
+	var all []candidate
+	add := func(directive, p string) {
+		p = path.Clean(p)
+		if path.IsAbs(p) && strings.Count(p, "/") >= 2 && config.CheckPath(p) == nil {
+			all = append(all, candidate{p, "unit:" + u.Name + "/" + directive})
+		}
+	}
+	for directive, base := range map[string]string{
+		"StateDirectory": "/var/lib", "LogsDirectory": "/var/log", "CacheDirectory": "/var/cache", "ConfigurationDirectory": "/etc",
+	} {
+		for _, word := range u.Words(directive) {
+			name, _, _ := strings.Cut(word, ":")
+			if !filepath.IsLocal(name) {
+				continue
+			}
+			add(directive, base+"/"+name)
+			if directive != "ConfigurationDirectory" && u.Bool("DynamicUser") {
+				add(directive, base+"/private/"+name)
+			}
+		}
+	}
+	for _, directive := range []string{"WorkingDirectory", "EnvironmentFile", "ReadWritePaths", "PIDFile"} {
+		for _, word := range u.Words(directive) {
+			p := path.Clean(strings.TrimLeft(word, "-+"))
+			switch {
+			case notContent(p) || strings.ContainsAny(p, "*?["):
+			case below(p, "/etc", "/var", "/srv") && (directive != "PIDFile" || below(p, "/var")):
+				add(directive, p)
+			case directive == "ReadWritePaths" && !below(p, "/run", "/tmp", "/dev", "/proc", "/sys", "/usr", "/home", "/root"):
+				add(directive, p)
+			}
+		}
+	}
+	slices.SortFunc(all, func(a, b candidate) int { return strings.Compare(a.path, b.path) })
+	return all
+}
+
+func below(p string, roots ...string) bool {
+	for _, root := range roots {
+		if strings.HasPrefix(p, root+"/") {
+			return true
+		}
+	}
+	return false
+}
+
+// tmpfilesPaths gives what a package has systemd-tmpfiles make below /etc and /var (tmpfiles.d(5)).
+func (h Host) tmpfilesPaths(pkg *Package) []candidate {
+	var all []candidate
+	for _, f := range pkg.Below("/usr/lib/tmpfiles.d") {
+		file, err := os.Open(h.Root + f.Path)
+		if err != nil {
+			continue
+		}
+		lines := bufio.NewScanner(file)
+		for lines.Scan() {
+			fields := strings.Fields(lines.Text())
+			if len(fields) < 2 || !strings.ContainsAny(fields[0][:1], "dDvqQefFC") || strings.Contains(fields[1], "%") {
+				continue
+			}
+			if p := path.Clean(fields[1]); below(p, "/etc", "/var") && !notContent(p) && config.CheckPath(p) == nil {
+				all = append(all, candidate{p, "tmpfiles:" + f.Path})
+			}
+		}
+		file.Close()
+	}
+	return all
+}
+
+// userPaths gives the state that belongs to the unit's own user though no package and no directive says so: databases
+// whose directory a maintainer script made.
+func (h Host) userPaths(u *Unit) []candidate {
+	names := u.Words("User")
+	if len(names) == 0 || u.Bool("DynamicUser") {
+		return nil
+	}
+	account, err := user.Lookup(names[len(names)-1])
+	if err != nil {
+		return nil
+	}
+	uid, err := strconv.ParseUint(account.Uid, 10, 32)
+	if err != nil || uid == 0 {
+		return nil
+	}
+	var all []candidate
+	for _, base := range []string{"/var/lib", "/var/log", "/var/cache", "/var/spool"} {
+		entries, err := os.ReadDir(h.Root + base)
+		if err != nil {
+			continue
+		}
+		for _, e := range entries {
+			info, err := e.Info()
+			if err != nil || !e.IsDir() {
+				continue
+			}
+			if s, ok := info.Sys().(*syscall.Stat_t); ok && uint64(s.Uid) == uid {
+				all = append(all, candidate{base + "/" + e.Name(), "user:" + account.Username})
+			}
+		}
+	}
+	return all
+}
+
+// collapse keeps the topmost paths, each with the first origin that named it.
+func collapse(all []candidate) []config.PrivatePath {
+	slices.SortStableFunc(all, func(a, b candidate) int { return strings.Compare(a.path+"/", b.path+"/") })
+	var private []config.PrivatePath
+	for _, c := range all {
+		if n := len(private); n > 0 && (private[n-1].Path == c.path || below(c.path, private[n-1].Path)) {
+			continue
+		}
+		private = append(private, config.PrivatePath{Path: c.path, Origin: c.origin})
+	}
+	return private
+}

@@ -1,0 +1,170 @@
+package content
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/virt-sandbox/virt-sandbox/config"
+)
+
+// Prepare brings the tree of a sandbox into being, or completes one that an interrupted run left, or adds what the config
+// newly asks for. What is already complete is never touched: it belongs to the administrator.
+func (h Host) Prepare(ctx context.Context, s *config.Sandbox, progress *Progress) error {
+	if err := os.MkdirAll(filepath.Join(s.Content, ownDir), 0o700); err != nil {
+		return fmt.Errorf("make content directory: %w", err)
+	}
+	tree, err := os.OpenRoot(s.Content)
+	if err != nil {
+		return fmt.Errorf("open content directory: %w", err)
+	}
+	defer tree.Close()
+	host, err := os.OpenRoot(h.Root + "/")
+	if err != nil {
+		return fmt.Errorf("open root directory: %w", err)
+	}
+	defer host.Close()
+
+	_, err = tree.Lstat(manifestName)
+	complete := err == nil
+	b := builder{h, s, tree, complete, nil}
+	if err := b.skeleton(); err != nil {
+		return fmt.Errorf("make content of %s: %w", s.Name, err)
+	}
+	c := copier{
+		host: host, tree: tree, whole: s.Copy, progress: progress, skip: isIdentity,
+		links: make(map[inode]string),
+	}
+	defer progress.end()
+	for _, p := range s.Private {
+		if complete && exists(tree, p.Path) {
+			continue
+		}
+		if err := c.place(ctx, p.Path, p.Origin); err != nil {
+			return err
+		}
+	}
+	if err := b.systemd(); err != nil {
+		return fmt.Errorf("make units of %s: %w", s.Name, err)
+	}
+	if err := h.linkJournal(s); err != nil {
+		return err
+	}
+	added := append(b.entries, c.entries...)
+	if complete && len(added) == 0 {
+		return nil
+	}
+	return writeManifest(tree, added)
+}
+
+// isIdentity tells of files that make a host this host; a copy of them would let the container pose as it.
+func isIdentity(hostPath string) bool {
+	match, _ := filepath.Match("/etc/ssh/ssh_host_*", hostPath)
+	return match
+}
+
+// IsComplete tells whether the content at dir was ever finished.
+func IsComplete(dir string) bool {
+	_, err := os.Lstat(filepath.Join(dir, manifestName))
+	return err == nil
+}
+
+// MarkCreating claims dir for a create that has no config yet, so that what it leaves when it is killed can be told from
+// content whose config was lost.
+func MarkCreating(dir string) error {
+	if err := os.MkdirAll(filepath.Join(dir, ownDir), 0o700); err != nil {
+		return fmt.Errorf("make content directory: %w", err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, creatingName), nil, 0o600); err != nil {
+		return fmt.Errorf("mark content directory: %w", err)
+	}
+	return nil
+}
+
+// UnmarkCreating ends the claim.
+func UnmarkCreating(dir string) error {
+	if err := os.Remove(filepath.Join(dir, creatingName)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("unmark content directory: %w", err)
+	}
+	return nil
+}
+
+// State tells what lies at a content directory.
+type State int
+
+// What can lie at a content directory.
+const (
+	Absent   State = iota // nothing, or an empty directory
+	Creating              // what an unfinished create left
+	Ours                  // content of a sandbox
+	Foreign               // something that virt-sandbox did not make
+)
+
+// Inspect tells what lies at dir.
+func Inspect(dir string) (State, error) {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return Absent, nil
+	}
+	if err != nil {
+		return Foreign, fmt.Errorf("look at content directory: %w", err)
+	}
+	if len(entries) == 0 {
+		return Absent, nil
+	}
+	if _, err := os.Lstat(filepath.Join(dir, creatingName)); err == nil {
+		return Creating, nil
+	}
+	if info, err := os.Lstat(filepath.Join(dir, ownDir)); err != nil || !info.IsDir() {
+		return Foreign, nil
+	}
+	own, err := os.ReadDir(filepath.Join(dir, ownDir))
+	if err == nil && len(own) == 0 && len(entries) == 1 {
+		// Killed between making the directory and marking it.
+		return Creating, nil
+	}
+	return Ours, nil
+}
+
+// Remove deletes the content at dir and the journal link of its machine ID. A tree that something is mounted in is
+// refused, since what is mounted there would be deleted as well.
+func (h Host) Remove(dir string) error {
+	mounts, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		return fmt.Errorf("read mounts: %w", err)
+	}
+	for l := range strings.Lines(string(mounts)) {
+		if fields := strings.Fields(l); len(fields) > 4 && (fields[4] == dir || strings.HasPrefix(fields[4], dir+"/")) {
+			return fmt.Errorf("remove content: something is mounted at %s; unmount it first", fields[4])
+		}
+	}
+	if id, err := os.ReadFile(filepath.Join(dir, "etc/machine-id")); err == nil {
+		if err := h.UnlinkJournal(strings.TrimSpace(string(id)), dir); err != nil {
+			return err
+		}
+	}
+	// The part that says whose this is goes last, so that a deletion that was cut short can be told and taken up.
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("remove content: %w", err)
+	}
+	for _, e := range entries {
+		if e.Name() == ownDir {
+			continue
+		}
+		if err := removeAll(filepath.Join(dir, e.Name())); err != nil {
+			return fmt.Errorf("remove content: %w", err)
+		}
+	}
+	if err := os.RemoveAll(dir); err != nil {
+		return fmt.Errorf("remove content: %w", err)
+	}
+	return nil
+}

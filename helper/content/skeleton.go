@@ -1,0 +1,258 @@
+package content
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/user"
+	"path"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/virt-sandbox/virt-sandbox/config"
+)
+
+// builder makes what every container gets, whatever it runs.
+type builder struct {
+	host     Host
+	sandbox  *config.Sandbox
+	tree     *os.Root
+	complete bool // whether an earlier run finished; then only what is missing altogether is made
+	entries  []Entry
+}
+
+// dirSpec is a directory of the skeleton.
+type dirSpec struct {
+	path  string
+	mode  uint32
+	group string // root where empty
+}
+
+// skeletonDirs is the tree that systemd and daemons expect to find (file-hierarchy(7)); what packages add to it comes
+// from the host's tmpfiles.d, which the container's systemd applies.
+func skeletonDirs() []dirSpec {
+	return []dirSpec{
+		{"etc", 0o755, ""}, {"etc/systemd", 0o755, ""}, {"etc/systemd/system", 0o755, ""},
+		{"etc/systemd/system/multi-user.target.wants", 0o755, ""},
+		{"home", 0o755, ""}, {"root", 0o700, ""}, {"srv", 0o755, ""},
+		{"var", 0o755, ""}, {"var/cache", 0o755, ""}, {"var/lib", 0o755, ""}, {"var/lib/dbus", 0o755, ""},
+		{"var/lib/systemd", 0o755, ""}, {"var/local", 0o755, ""}, {"var/log", 0o755, ""},
+		{"var/log/journal", 0o2755, "systemd-journal"}, {"var/mail", 0o2775, "mail"}, {"var/opt", 0o755, ""},
+		{"var/spool", 0o755, ""}, {"var/tmp", 0o1777, ""},
+	}
+}
+
+func (b *builder) skeleton() error {
+	for _, d := range skeletonDirs() {
+		if err := b.dir(d); err != nil {
+			return err
+		}
+	}
+	if err := b.dir(dirSpec{"var/log/journal/" + b.sandbox.MachineID, 0o2755, "systemd-journal"}); err != nil {
+		return err
+	}
+	for name, target := range map[string]string{"var/run": "../run", "var/lock": "../run/lock"} {
+		if err := b.link(name, target); err != nil {
+			return err
+		}
+	}
+	name := b.sandbox.Name
+	for file, text := range map[string]string{
+		"etc/hostname":   name + "\n",
+		"etc/machine-id": b.sandbox.MachineID + "\n",
+		"etc/fstab":      "",
+		"etc/hosts":      "127.0.0.1 localhost " + name + "\n::1 localhost ip6-localhost ip6-loopback " + name + "\n",
+	} {
+		if err := b.file(file, text, 0o644); err != nil {
+			return err
+		}
+	}
+	for file, list := range map[string]string{"etc/shadow": "/etc/passwd", "etc/gshadow": "/etc/group"} {
+		text, err := b.locked(list)
+		if err != nil {
+			return err
+		}
+		if err := b.file(file, text, 0o600); err != nil {
+			return err
+		}
+	}
+	if err := b.skel(); err != nil {
+		return err
+	}
+	return b.hiding()
+}
+
+// hiding makes what is put over paths that a container must not read: an empty file and an empty directory.
+func (b *builder) hiding() error {
+	if _, err := b.tree.Lstat(hiddenFile); err == nil {
+		return nil
+	}
+	if err := b.tree.Mkdir(hiddenDir, 0); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	f, err := b.tree.OpenFile(hiddenFile, os.O_CREATE|os.O_WRONLY|unix.O_NOFOLLOW, 0)
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+// locked makes a shadow file in which every account of the list exists and none has a password, so that PAM's account
+// checks work without the host's secrets being there (shadow(5), gshadow(5)).
+func (b *builder) locked(list string) (string, error) {
+	data, err := os.ReadFile(b.host.Root + list)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	var text strings.Builder
+	for l := range strings.Lines(string(data)) {
+		name, _, found := strings.Cut(l, ":")
+		if !found || strings.HasPrefix(name, "+") || strings.HasPrefix(name, "-") {
+			continue
+		}
+		if list == "/etc/passwd" {
+			text.WriteString(name + ":*:19000:0:99999:7:::\n")
+		} else {
+			text.WriteString(name + ":*::\n")
+		}
+	}
+	return text.String(), nil
+}
+
+// skel gives root the files that a new user gets.
+func (b *builder) skel() error {
+	entries, err := os.ReadDir(b.host.Root + "/etc/skel")
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if !e.Type().IsRegular() {
+			continue
+		}
+		data, err := os.ReadFile(filepath.Join(b.host.Root+"/etc/skel", e.Name()))
+		if err != nil {
+			return err
+		}
+		if err := b.file("root/"+e.Name(), string(data), 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *builder) dir(d dirSpec) error {
+	if b.complete && exists(b.tree, d.path) {
+		return nil
+	}
+	if err := b.tree.Mkdir(d.path, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	f, err := b.tree.OpenFile(d.path, os.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if d.group != "" {
+		if group, err := user.LookupGroup(d.group); err == nil {
+			if gid, err := strconv.Atoi(group.Gid); err == nil {
+				if err := f.Chown(0, gid); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	if err := unix.Fchmod(int(f.Fd()), d.mode); err != nil {
+		return &os.PathError{Op: "chmod", Path: f.Name(), Err: err}
+	}
+	b.record(d.path, "directory")
+	return nil
+}
+
+func (b *builder) link(name, target string) error {
+	if exists(b.tree, name) {
+		if old, err := b.tree.Readlink(name); err != nil || old == target || b.complete {
+			return nil
+		}
+		if err := b.tree.Remove(name); err != nil {
+			return err
+		}
+	}
+	if err := b.tree.Symlink(target, name); err != nil {
+		return err
+	}
+	b.record(name, "symlink")
+	return nil
+}
+
+// file writes a small file that no run has finished yet. A file of a killed run is written again.
+func (b *builder) file(name, text string, mode uint32) error {
+	if b.complete && exists(b.tree, name) {
+		return nil
+	}
+	f, err := b.tree.OpenFile(name, os.O_CREATE|os.O_WRONLY|os.O_TRUNC|unix.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if _, err := io.WriteString(f, text); err != nil {
+		return err
+	}
+	if err := unix.Fchmod(int(f.Fd()), mode); err != nil {
+		return &os.PathError{Op: "chmod", Path: f.Name(), Err: err}
+	}
+	b.record(name, "file")
+	return f.Close()
+}
+
+func (b *builder) record(name, kind string) {
+	b.entries = append(b.entries, Entry{Path: path.Join("/", name), Type: kind, Origin: "sandbox"})
+}
+
+// linkJournal shows the container's journal to the host's journalctl: in the persistent place where the host has one,
+// else in the volatile one, since making the persistent one would change how the host's own journald works.
+func (h Host) linkJournal(s *config.Sandbox) error {
+	dir := h.Root + "/var/log/journal"
+	if _, err := os.Stat(dir); err != nil {
+		dir = h.Root + "/run/log/journal"
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return fmt.Errorf("link journal: %w", err)
+		}
+	}
+	target := filepath.Join(s.Content, "var/log/journal", s.MachineID)
+	link := filepath.Join(dir, s.MachineID)
+	err := os.Symlink(target, link)
+	if errors.Is(err, fs.ErrExist) {
+		if old, readErr := os.Readlink(link); readErr == nil && old == target {
+			return nil
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("link journal: %w", err)
+	}
+	return nil
+}
+
+// UnlinkJournal removes the host's link to the journal below content, and no other of that name.
+func (h Host) UnlinkJournal(machineID, content string) error {
+	for _, dir := range []string{"/var/log/journal", "/run/log/journal"} {
+		link := filepath.Join(h.Root+dir, filepath.Base(machineID))
+		if target, err := os.Readlink(link); err != nil || !strings.HasPrefix(target, content+"/") {
+			continue
+		}
+		if err := os.Remove(link); err != nil {
+			return fmt.Errorf("unlink journal: %w", err)
+		}
+	}
+	return nil
+}

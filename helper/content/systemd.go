@@ -1,0 +1,176 @@
+package content
+
+import (
+	"fmt"
+	"os"
+	"path"
+	"strings"
+
+	"github.com/virt-sandbox/virt-sandbox/config"
+)
+
+const systemDir = "etc/systemd/system"
+
+// maskedUnits are units of the host's systemd that a container has no use for: consoles nobody reads, and what belongs
+// to the machine.
+func maskedUnits() []string {
+	return []string{
+		"console-getty.service", "getty.target", "getty@.service", "serial-getty@.service", "container-getty@.service",
+		"systemd-ask-password-console.path", "systemd-ask-password-wall.path", "systemd-firstboot.service",
+		"systemd-networkd.service", "systemd-networkd.socket", "systemd-networkd-wait-online.service",
+		"systemd-resolved.service", "systemd-timesyncd.service", "systemd-homed.service", "systemd-userdbd.socket",
+		"dev-hugepages.mount", "dev-mqueue.mount", "sys-kernel-config.mount", "sys-kernel-debug.mount", "sys-kernel-tracing.mount",
+		"proc-sys-fs-binfmt_misc.automount", "proc-sys-fs-binfmt_misc.mount", "sys-fs-fuse-connections.mount",
+		"systemd-udevd.service", "systemd-udevd-kernel.socket", "systemd-udevd-control.socket", "systemd-udev-trigger.service",
+		"systemd-modules-load.service", "systemd-sysctl.service", "systemd-binfmt.service", "systemd-remount-fs.service",
+		"systemd-machine-id-commit.service",
+	}
+}
+
+// hostKeysUnit makes SSH host keys, which are never copied from the host, on the first start that finds none.
+const hostKeysUnit = `[Unit]
+Description=SSH host keys of this container
+Before=ssh.service sshd.service
+ConditionPathExistsGlob=!/etc/ssh/ssh_host_*_key
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/usr/bin/ssh-keygen -A
+`
+
+const hostKeysDropIn = `[Unit]
+Wants=virt-sandbox-host-keys.service
+After=virt-sandbox-host-keys.service
+`
+
+// lackingCapabilities are those that libvirt takes from containers.
+func lackingCapabilities() []string {
+	return []string{"CAP_SYS_MODULE", "CAP_SYS_TIME", "CAP_MKNOD", "CAP_AUDIT_CONTROL", "CAP_MAC_ADMIN"}
+}
+
+// lackingDropIn keeps a unit from needing what a container lacks; "" for one that needs nothing of the kind.
+func lackingDropIn(u *Unit) string {
+	var unit, service string
+	for _, word := range u.Words("ConditionVirtualization") {
+		if strings.HasPrefix(word, "!") || word == "no" || word == "false" {
+			unit = "# The service is meant to run in this container.\nConditionVirtualization=\n"
+		}
+	}
+	var lacking []string
+	for _, name := range u.Words("AmbientCapabilities") {
+		if contains(lackingCapabilities(), strings.ToUpper(name)) {
+			lacking = append(lacking, strings.ToUpper(name))
+		}
+	}
+	if len(lacking) > 0 {
+		service = "# No process of a container can have these.\nAmbientCapabilities=~" + strings.Join(lacking, " ") + "\n"
+	}
+	text := ""
+	if unit != "" {
+		text += "[Unit]\n" + unit
+	}
+	if service != "" {
+		text += "[Service]\n" + service
+	}
+	return text
+}
+
+// systemd makes the container's own /etc/systemd/system: its units wanted by the boot target, with the administrator's
+// changes to them, and nothing else that is enabled on the host.
+func (b *builder) systemd() error {
+	if b.sandbox.Generic() {
+		return nil
+	}
+	for _, name := range maskedUnits() {
+		if err := b.link(systemDir+"/"+name, "/dev/null"); err != nil {
+			return err
+		}
+	}
+	if b.sandbox.BootTarget == config.DefaultBootTarget {
+		// The host's own target would pull in what the host's /usr enables for it.
+		text := "[Unit]\nDescription=Sandboxed units\nRequires=basic.target\nAfter=basic.target\nAllowIsolate=yes\n" +
+			"Wants=systemd-user-sessions.service dbus.service\n"
+		if err := b.file(systemDir+"/"+config.DefaultBootTarget, text, 0o644); err != nil {
+			return err
+		}
+	}
+	for _, name := range b.sandbox.Units {
+		u, err := b.host.FindUnit(name, b.sandbox.Name)
+		if err != nil {
+			return err
+		}
+		if err := b.enable(u); err != nil {
+			return err
+		}
+	}
+	return b.hostKeys()
+}
+
+func (b *builder) enable(u *Unit) error {
+	target := u.Files[0]
+	if strings.HasPrefix(target, "/etc/") {
+		if err := b.copySmall(target, path.Join(systemDir, path.Base(target))); err != nil {
+			return err
+		}
+	}
+	wants := systemDir + "/" + b.sandbox.BootTarget + ".wants"
+	if err := b.dir(dirSpec{wants, 0o755, ""}); err != nil {
+		return err
+	}
+	if err := b.link(wants+"/"+u.Name, target); err != nil {
+		return err
+	}
+	for _, file := range u.DropIns {
+		if !strings.HasPrefix(file, "/etc/") {
+			continue
+		}
+		inTree := strings.TrimPrefix(file, "/")
+		if err := b.dir(dirSpec{path.Dir(inTree), 0o755, ""}); err != nil {
+			return err
+		}
+		if err := b.copySmall(file, inTree); err != nil {
+			return err
+		}
+	}
+	if text := lackingDropIn(u); text != "" {
+		return b.dropIn(u.Name, "90-virt-sandbox.conf", text)
+	}
+	return nil
+}
+
+func (b *builder) dropIn(unit, name, text string) error {
+	dir := systemDir + "/" + unit + ".d"
+	if err := b.dir(dirSpec{dir, 0o755, ""}); err != nil {
+		return err
+	}
+	return b.file(dir+"/"+name, text, 0o644)
+}
+
+// hostKeys gives sshd keys of the container's own where /etc/ssh is private.
+func (b *builder) hostKeys() error {
+	for _, p := range b.sandbox.Private {
+		if p.Path != "/etc/ssh" {
+			continue
+		}
+		if err := b.file(systemDir+"/virt-sandbox-host-keys.service", hostKeysUnit, 0o644); err != nil {
+			return err
+		}
+		for _, name := range b.sandbox.Units {
+			if strings.HasSuffix(name, ".service") {
+				if err := b.dropIn(name, "10-virt-sandbox-host-keys.conf", hostKeysDropIn); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func (b *builder) copySmall(hostPath, inTree string) error {
+	data, err := os.ReadFile(b.host.Root + hostPath)
+	if err != nil {
+		return fmt.Errorf("copy %s: %w", hostPath, err)
+	}
+	return b.file(inTree, string(data), 0o644)
+}

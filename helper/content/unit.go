@@ -1,0 +1,196 @@
+package content
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/coreos/go-systemd/v22/unit"
+)
+
+// ErrNoUnit is returned by FindUnit for a unit that the host does not have.
+var ErrNoUnit = errors.New("no such unit")
+
+// Host is where units, packages and files come from.
+type Host struct {
+	Root     string     // "" for the machine itself
+	Packages []Packages // in the order in which they are asked
+}
+
+// Unit is a unit of the host as a container will run it.
+type Unit struct {
+	Name    string   // canonical, with its instance
+	Files   []string // its files or those of its template, the one that counts first
+	DropIns []string // *.conf files that add to it
+
+	options []*unit.UnitOption
+}
+
+// unitDirs is the system unit path of systemd.unit(5), without what only lives at run time.
+func unitDirs() []string {
+	return []string{"/etc/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"}
+}
+
+// FindUnit resolves a name as an administrator writes it: without suffix it is a service, and a template becomes the
+// instance of that name. A unit that is masked on the host is found all the same, since masking it there is how one
+// keeps it from running outside. Errors: ErrNoUnit.
+func (h Host) FindUnit(name, instance string) (*Unit, error) {
+	if filepath.Ext(name) == "" || strings.HasSuffix(name, "@") {
+		name += ".service"
+	}
+	if before, suffix, found := strings.Cut(name, "@."); found {
+		name = before + "@" + instance + "." + suffix
+	}
+	if strings.ContainsAny(name, "/\x00\n") {
+		return nil, fmt.Errorf("%w as %q: a unit name has no slashes", ErrNoUnit, name)
+	}
+	for _, candidate := range []string{name, templateOf(name)} {
+		if candidate == "" {
+			continue
+		}
+		u := &Unit{Name: name}
+		for _, dir := range unitDirs() {
+			file, canonical, err := h.resolve(filepath.Join(dir, candidate))
+			if err != nil {
+				return nil, err
+			}
+			if file == "" {
+				continue
+			}
+			if len(u.Files) == 0 {
+				u.Name = instantiate(canonical, name)
+			}
+			if !contains(u.Files, file) {
+				u.Files = append(u.Files, file)
+			}
+		}
+		if len(u.Files) > 0 {
+			return u, h.read(u)
+		}
+	}
+	return nil, fmt.Errorf("%w as %s in %s; is its package installed?", ErrNoUnit, name, strings.Join(unitDirs()[:3], ", "))
+}
+
+// resolve follows an alias to the unit file; both are "" for a unit that is absent or masked.
+func (h Host) resolve(file string) (target, canonical string, err error) {
+	for range 8 {
+		link, err := os.Readlink(h.Root + file)
+		if err != nil {
+			break
+		}
+		if !filepath.IsAbs(link) {
+			link = filepath.Join(filepath.Dir(file), link)
+		}
+		file = filepath.Clean(link)
+	}
+	info, err := os.Stat(h.Root + file)
+	if err != nil || !info.Mode().IsRegular() {
+		return "", "", nil
+	}
+	return file, filepath.Base(file), nil
+}
+
+// templateOf gives foo@.service for foo@bar.service and "" for a unit that is no instance.
+func templateOf(name string) string {
+	before, rest, found := strings.Cut(name, "@")
+	if !found {
+		return ""
+	}
+	return before + "@" + filepath.Ext(rest)
+}
+
+// instantiate puts the instance of name into a canonical template name.
+func instantiate(canonical, name string) string {
+	before, suffix, isTemplate := strings.Cut(canonical, "@.")
+	if !isTemplate {
+		return canonical
+	}
+	return before + "@" + instanceOf(name) + "." + suffix
+}
+
+func instanceOf(name string) string {
+	_, rest, _ := strings.Cut(name, "@")
+	return strings.TrimSuffix(rest, filepath.Ext(rest))
+}
+
+func (h Host) read(u *Unit) error {
+	for _, name := range []string{templateOf(u.Name), u.Name} {
+		if name == "" {
+			continue
+		}
+		for _, dir := range unitDirs() {
+			// Drop-ins of /usr are merged under two names where /lib is a link; reading them twice adds nothing.
+			files, _ := filepath.Glob(filepath.Join(h.Root+dir, name+".d", "*.conf"))
+			for _, f := range files {
+				if f = strings.TrimPrefix(f, h.Root); !contains(u.DropIns, f) {
+					u.DropIns = append(u.DropIns, f)
+				}
+			}
+		}
+	}
+	for _, file := range append([]string{u.Files[0]}, u.DropIns...) {
+		f, err := os.Open(h.Root + file)
+		if err != nil {
+			return fmt.Errorf("read unit: %w", err)
+		}
+		options, err := unit.DeserializeOptions(f)
+		f.Close()
+		if err != nil {
+			return fmt.Errorf("read unit %s: %w", file, err)
+		}
+		u.options = append(u.options, options...)
+	}
+	return nil
+}
+
+// Words gives the words of a directive in all its occurrences, specifiers expanded; an empty assignment resets it
+// (systemd.syntax(7)).
+func (u *Unit) Words(directive string) []string {
+	var words []string
+	for _, o := range u.options {
+		if o.Name != directive {
+			continue
+		}
+		if strings.TrimSpace(o.Value) == "" {
+			words = nil
+		}
+		for _, word := range strings.Fields(o.Value) {
+			words = append(words, u.expand(strings.Trim(word, `"'`)))
+		}
+	}
+	return words
+}
+
+// Bool tells whether the last value of a directive is true (systemd.syntax(7)).
+func (u *Unit) Bool(directive string) bool {
+	words := u.Words(directive)
+	return len(words) > 0 && contains([]string{"1", "yes", "true", "on"}, strings.ToLower(words[len(words)-1]))
+}
+
+// expand replaces the specifiers of systemd.unit(5) that can be part of a path.
+func (u *Unit) expand(text string) string {
+	if !strings.Contains(text, "%") {
+		return text
+	}
+	prefix := strings.TrimSuffix(u.Name, filepath.Ext(u.Name))
+	instance := ""
+	if before, rest, found := strings.Cut(prefix, "@"); found {
+		prefix, instance = before, rest
+	}
+	return strings.NewReplacer(
+		"%%", "%", "%n", u.Name, "%N", strings.TrimSuffix(u.Name, filepath.Ext(u.Name)),
+		"%p", prefix, "%i", instance, "%I", instance, "%P", prefix,
+		"%S", "/var/lib", "%C", "/var/cache", "%L", "/var/log", "%t", "/run", "%E", "/etc",
+	).Replace(text)
+}
+
+func contains(list []string, item string) bool {
+	for _, l := range list {
+		if l == item {
+			return true
+		}
+	}
+	return false
+}

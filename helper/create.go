@@ -1,0 +1,317 @@
+package helper
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/helper/content"
+	"github.com/virt-sandbox/virt-sandbox/mcs"
+)
+
+// CreateOptions are what an administrator asks of create.
+type CreateOptions struct {
+	Name     string
+	Units    []string // as typed; Create finds their canonical names
+	Packages []string
+	Command  []string
+	Copy     bool
+	Level    string // MCS level; empty: one is allocated
+	Security string // -s option; empty: static
+	FileType string
+	Base     string // directory whose subdirectory Name becomes the content; empty: the default
+	Mounts   []string
+	Network  config.NetworkMode
+	Identity config.Identity
+}
+
+// Create makes content and config of a new sandbox. When it fails, or is told to stop, nothing stays behind; when it is
+// killed, the next create or delete of the name removes what it left.
+func (m *Manager) Create(ctx context.Context, options CreateOptions) (*config.Sandbox, error) {
+	s, err := newSandbox(options)
+	if err != nil {
+		return nil, err
+	}
+	lock, err := m.lockName(ctx, s.Name)
+	if err != nil {
+		return nil, err
+	}
+	defer lock.release()
+	if err := m.nameIsFree(s.Name); err != nil {
+		return nil, err
+	}
+	if err := m.planContent(ctx, s); err != nil {
+		return nil, err
+	}
+	reservation, err := m.reserveLevel(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	defer reservation.release()
+	made, err := m.claimContent(s)
+	if err != nil {
+		return nil, err
+	}
+	if err := m.fillAndSave(ctx, s); err != nil {
+		if cleanErr := errors.Join(m.Host.Remove(s.Content), removeEmpty(made)); cleanErr != nil {
+			return nil, fmt.Errorf("%w (and cleaning up failed: %w)", err, cleanErr)
+		}
+		return nil, err
+	}
+	return s, nil
+}
+
+func (m *Manager) fillAndSave(ctx context.Context, s *config.Sandbox) error {
+	if err := content.MarkCreating(s.Content); err != nil {
+		return err
+	}
+	if err := m.Host.Prepare(ctx, s, m.Progress); err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := m.Store.Save(s); err != nil {
+		return err
+	}
+	return content.UnmarkCreating(s.Content)
+}
+
+// newSandbox checks the options and turns them into a description without content.
+func newSandbox(o CreateOptions) (*config.Sandbox, error) {
+	if err := config.CheckName(o.Name); err != nil {
+		return nil, err
+	}
+	switch {
+	case len(o.Units) > 0 && len(o.Command) > 0:
+		return nil, errors.New("a container runs units (-u) or a command (after --), not both")
+	case len(o.Units) == 0 && len(o.Command) == 0:
+		return nil, errors.New("nothing to run: name a unit with -u or a command after --")
+	}
+	s := config.New(o.Name)
+	id := uuid.New()
+	s.UUID, s.MachineID = id.String(), strings.ReplaceAll(id.String(), "-", "")
+	s.Created = time.Now().UTC().Truncate(time.Second)
+	s.Units, s.Packages, s.Command, s.Copy = o.Units, o.Packages, o.Command, o.Copy
+	if o.Network != "" {
+		s.Network = o.Network
+	}
+	if len(o.Command) > 0 {
+		s.Identity = o.Identity
+	}
+	if o.Base != "" {
+		base, err := filepath.Abs(o.Base)
+		if err != nil {
+			return nil, fmt.Errorf("-p %s: %w", o.Base, err)
+		}
+		s.Content = filepath.Join(base, o.Name)
+	}
+	for _, name := range o.Packages {
+		if err := config.CheckPackage(name); err != nil {
+			return nil, fmt.Errorf("-P: %w", err)
+		}
+	}
+	for _, text := range o.Mounts {
+		mount, err := config.ParseMount(text)
+		if err != nil {
+			return nil, fmt.Errorf("-m %s: %w", text, err)
+		}
+		if mount.Kind == config.MountHostBind {
+			if _, err := os.Stat(mount.Source); err != nil {
+				return nil, fmt.Errorf("-m %s: %w", text, err)
+			}
+		}
+		s.Mounts = append(s.Mounts, mount)
+	}
+	return s, setSecurity(s, o)
+}
+
+func setSecurity(s *config.Sandbox, o CreateOptions) error {
+	if o.Security != "" {
+		security, err := config.ParseSecurity(o.Security)
+		if err != nil {
+			return fmt.Errorf("-s: %w", err)
+		}
+		security.FileType = s.Security.FileType
+		s.Security = security
+	}
+	if o.FileType != "" {
+		s.Security.FileType = o.FileType
+	}
+	if o.Level == "" {
+		return nil
+	}
+	if o.Security != "" {
+		return errors.New("-l and -s exclude each other; put the level into the label of -s")
+	}
+	level, err := mcs.Parse(o.Level)
+	if err != nil {
+		return fmt.Errorf("-l %s: %w", o.Level, err)
+	}
+	s.Security.Level = level.String()
+	return nil
+}
+
+// nameIsFree tells whether neither a config nor a libvirt domain has the name; a libvirt that does not answer is found
+// out here, before anything is made.
+func (m *Manager) nameIsFree(name string) error {
+	connection, err := m.connect()
+	if err != nil {
+		return err
+	}
+	defer connection.Close()
+	if _, err := os.Lstat(m.Store.Path(name)); err == nil {
+		return fmt.Errorf("%s exists already (%s); choose another name or delete it first", name, m.Store.Path(name))
+	}
+	domain, err := lookup(connection, name)
+	if err != nil {
+		return err
+	}
+	if domain != nil {
+		domain.Free()
+		return fmt.Errorf("libvirt has a domain of the name %s already; choose another name", name)
+	}
+	return nil
+}
+
+// planContent finds the units and what is private to them.
+func (m *Manager) planContent(ctx context.Context, s *config.Sandbox) error {
+	var units []*content.Unit
+	for i, name := range s.Units {
+		unit, err := m.Host.FindUnit(name, s.Name)
+		if err != nil {
+			return fmt.Errorf("-u: %w", err)
+		}
+		if err := config.CheckUnit(unit.Name); err != nil {
+			return fmt.Errorf("-u %s: %w", name, err)
+		}
+		s.Units[i] = unit.Name
+		units = append(units, unit)
+	}
+	s.Units = slices.Compact(s.Units)
+	private, err := m.Host.Plan(ctx, units, s.Packages)
+	if err != nil {
+		return err
+	}
+	s.Private = private
+	return nil
+}
+
+// reserveLevel gives the sandbox a level that no other has, and keeps it from other creates until the config tells of it.
+func (m *Manager) reserveLevel(ctx context.Context, s *config.Sandbox) (*lock, error) {
+	if s.Security.Level != "" || s.Security.Mode != config.SecurityStatic {
+		level, err := mcs.Parse(s.Security.Level)
+		if err != nil || level.Index() < 0 {
+			return &lock{}, nil
+		}
+		// A level that was asked for may be shared; reserving it keeps it from being allocated meanwhile.
+		reservation, err := m.tryLevel(level)
+		if reservation == nil {
+			reservation = &lock{}
+		}
+		return reservation, err
+	}
+	allocation, err := m.lockByte(ctx, allocationByte, "level allocation")
+	if err != nil {
+		return nil, err
+	}
+	defer allocation.release()
+	taken, err := m.takenLevels()
+	if err != nil {
+		return nil, err
+	}
+	for {
+		level, err := mcs.Allocate(taken)
+		if err != nil {
+			return nil, err
+		}
+		reservation, err := m.tryLevel(level)
+		if err != nil {
+			return nil, err
+		}
+		if reservation != nil {
+			s.Security.Level = level.String()
+			return reservation, nil
+		}
+		taken = append(taken, level)
+	}
+}
+
+func (m *Manager) takenLevels() ([]mcs.Level, error) {
+	names, err := m.Store.Names()
+	if err != nil {
+		return nil, err
+	}
+	var taken []mcs.Level
+	for _, name := range names {
+		other, err := m.Store.Load(name)
+		if err != nil {
+			m.Warn("cannot tell which level %s has: %v", name, err)
+			continue
+		}
+		if level, err := mcs.Parse(other.Security.Level); err == nil {
+			taken = append(taken, level)
+		}
+	}
+	return taken, nil
+}
+
+// claimContent makes sure that the content directory is nobody's, and returns the topmost directory that is to be made.
+func (m *Manager) claimContent(s *config.Sandbox) (made string, err error) {
+	if err := config.CheckPath(s.Content); err != nil {
+		return "", fmt.Errorf("-p: %w", err)
+	}
+	state, err := content.Inspect(s.Content)
+	if err != nil {
+		return "", err
+	}
+	switch state {
+	case content.Creating:
+		m.Warn("removing what an interrupted create left at %s", s.Content)
+		if err := m.Host.Remove(s.Content); err != nil {
+			return "", err
+		}
+	case content.Ours:
+		return "", fmt.Errorf("%s has content of a sandbox whose config is gone; restore %s or run \"delete %s\" to give the content up",
+			s.Content, m.Store.Path(s.Name), s.Name)
+	case content.Foreign:
+		return "", fmt.Errorf("%s exists and is not of virt-sandbox; move it away or choose another -p", s.Content)
+	}
+	for dir := filepath.Dir(s.Content); ; dir = filepath.Dir(dir) {
+		if _, err := os.Lstat(dir); err == nil || dir == "/" {
+			return made, nil
+		}
+		made = dir
+	}
+}
+
+// removeEmpty removes directories that were made on the way to the content.
+func removeEmpty(top string) error {
+	if top == "" {
+		return nil
+	}
+	var dirs []string
+	err := filepath.WalkDir(top, func(p string, e os.DirEntry, err error) error {
+		if err == nil && e.IsDir() {
+			dirs = append(dirs, p)
+		}
+		return err
+	})
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	for i := len(dirs) - 1; i >= 0; i-- {
+		if err := os.Remove(dirs[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,100 @@
+package helper
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/helper/content"
+)
+
+// Delete removes a container that is down with all that belongs to it, or what an interrupted create left. It can be
+// killed at any point and run again. base is where content lies whose config is gone. Errors: config.ErrNotFound,
+// ErrRunning.
+func (m *Manager) Delete(ctx context.Context, name, base string) error {
+	if err := config.CheckName(name); err != nil {
+		return err
+	}
+	lock, err := m.lockName(ctx, name)
+	if err != nil {
+		return err
+	}
+	defer lock.release()
+	s, err := m.Store.Load(name)
+	if errors.Is(err, config.ErrNotFound) {
+		return m.deleteLeftovers(name, base, err)
+	}
+	if err != nil {
+		return err
+	}
+	if err := m.endUnfinished(ctx, s); err != nil {
+		return err
+	}
+	state, err := content.Inspect(s.Content)
+	if err != nil {
+		return err
+	}
+	if state == content.Foreign {
+		return fmt.Errorf("%s is not content of virt-sandbox; correct content= in %s", s.Content, m.Store.Path(name))
+	}
+	s.State = config.StateDeleting
+	if err := m.Store.Save(s); err != nil {
+		return err
+	}
+	if err := m.sweep(name); err != nil {
+		return err
+	}
+	if err := m.Host.UnlinkJournal(s.MachineID, s.Content); err != nil {
+		return err
+	}
+	if err := m.Host.Remove(s.Content); err != nil {
+		return err
+	}
+	return m.Store.Remove(name)
+}
+
+// endUnfinished refuses a container that is up, and ends one that an interrupted start or stop left half way.
+func (m *Manager) endUnfinished(ctx context.Context, s *config.Sandbox) error {
+	connection, err := m.connect()
+	if err != nil {
+		return err
+	}
+	defer connection.Close()
+	running, err := ownDomain(connection, s)
+	if err != nil || running == nil {
+		return err
+	}
+	running.Free()
+	if runtimeOf(s.Name).phase() == phaseReady {
+		return fmt.Errorf("%s %w; stop it first", s.Name, ErrRunning)
+	}
+	m.Warn("ending what an interrupted start or stop left of %s", s.Name)
+	return m.end(ctx, connection, s, s.Limits.StopTimeout)
+}
+
+func (m *Manager) deleteLeftovers(name, base string, notFound error) error {
+	if base == "" {
+		base = config.DefaultContentBase
+	}
+	if err := m.Store.Remove(name); err != nil {
+		return err
+	}
+	dir := filepath.Join(base, name)
+	state, err := content.Inspect(dir)
+	if err != nil {
+		return err
+	}
+	switch state {
+	case content.Creating, content.Ours:
+		return m.Host.Remove(dir)
+	case content.Absent:
+		// An empty directory of that name is what a create leaves that is killed at once.
+		if os.Remove(dir) == nil {
+			return nil
+		}
+	}
+	return notFound
+}

@@ -1,0 +1,67 @@
+package helper
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/opencontainers/selinux/go-selinux"
+
+	"github.com/virt-sandbox/virt-sandbox/helper/enter"
+)
+
+// Execute runs a command in a running container as root there, under the container's label unless noLabel is set, and
+// returns its exit status. Errors: ErrNotRunning.
+func (m *Manager) Execute(ctx context.Context, name string, command enter.Command, noLabel bool) (int, error) {
+	s, err := m.Store.Load(name)
+	if err != nil {
+		return 0, err
+	}
+	connection, err := m.connect()
+	if err != nil {
+		return 0, err
+	}
+	running, err := ownDomain(connection, s)
+	if err != nil {
+		connection.Close()
+		return 0, err
+	}
+	if running == nil {
+		connection.Close()
+		return 0, fmt.Errorf("%s %w; start it first", name, ErrNotRunning)
+	}
+	id, err := running.GetID()
+	running.Free()
+	connection.Close()
+	if err != nil {
+		return 0, fmt.Errorf("find the container's process: %s", reason(err))
+	}
+	init, err := initOf(int(id))
+	if err != nil {
+		return 0, fmt.Errorf("enter %s: %w", name, err)
+	}
+	target := enter.Target{InitPID: init}
+	if !noLabel {
+		target.Label = labelOf(init)
+	}
+	command.Environment = append(enter.Environment(name), command.Environment...)
+	status, err := enter.Run(ctx, target, command)
+	if err != nil {
+		return 0, fmt.Errorf("execute in %s: %w", name, err)
+	}
+	return status, nil
+}
+
+// labelOf gives the SELinux context of a process; "" where SELinux is off.
+func labelOf(pid int) string {
+	if !selinux.GetEnabled() {
+		return ""
+	}
+	data, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/attr/current")
+	if err != nil {
+		return ""
+	}
+	return strings.TrimRight(string(data), "\x00\n")
+}

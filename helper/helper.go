@@ -1,0 +1,61 @@
+// Package helper is what units and the service tool call: create, start, stop and delete of containers on libvirt's LXC
+// driver. In: names, and configs from the store; out: a container in the state asked for, or an error with nothing half
+// done left behind. It is called by the programs in cmd only.
+package helper
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/helper/content"
+)
+
+// DefaultURI is where containers run.
+const DefaultURI = "lxc:///"
+
+// RuntimeBase holds what lives only as long as a container runs.
+const RuntimeBase = "/run/virt-sandbox"
+
+// ErrRunning is returned by Delete for a container that is up.
+var ErrRunning = errors.New("is running")
+
+// Manager carries out the verbs.
+type Manager struct {
+	Store config.Store
+	Host  content.Host
+	URI   string
+	// Warn takes one line that a person should read though nothing failed.
+	Warn func(format string, args ...any)
+	// Console takes what containers say on their consoles while they start.
+	Console io.Writer
+	// Progress shows how far long work is; nil for silence.
+	Progress *content.Progress
+}
+
+// RequireRoot tells at once what would otherwise fail half way.
+func RequireRoot() error {
+	if os.Geteuid() != 0 {
+		return errors.New("root is needed; run it with sudo")
+	}
+	return nil
+}
+
+// FindProgram finds a program that belongs to ours: beside the running one, or where make install puts what nobody
+// types.
+func FindProgram(name string) (string, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return "", fmt.Errorf("find %s: %w", name, err)
+	}
+	for _, dir := range []string{filepath.Dir(self), filepath.Join(filepath.Dir(self), "../libexec/virt-sandbox")} {
+		file := filepath.Join(dir, name)
+		if info, err := os.Stat(file); err == nil && info.Mode().IsRegular() {
+			return file, nil
+		}
+	}
+	return "", fmt.Errorf("find %s: it is neither beside %s nor in ../libexec/virt-sandbox", name, self)
+}

@@ -1,0 +1,120 @@
+package helper
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/coreos/go-systemd/v22/dbus"
+	"github.com/coreos/go-systemd/v22/util"
+	godbus "github.com/godbus/dbus/v5"
+
+	"github.com/virt-sandbox/virt-sandbox/config"
+)
+
+// HostUnit gives the name of the unit that runs a container on the host: the first of its units as a template with the
+// container as instance.
+func HostUnit(s *config.Sandbox) string {
+	if s.Generic() {
+		return "virt-sandbox@" + s.Name + ".service"
+	}
+	prefix, _, _ := strings.Cut(s.Units[0], "@")
+	if dot := strings.LastIndexByte(prefix, '.'); dot > 0 && !strings.Contains(s.Units[0], "@") {
+		prefix = prefix[:dot]
+	}
+	return prefix + "@" + s.Name + ".service"
+}
+
+// SystemdRuns tells whether this host was booted with systemd (sd_booted(3)).
+func SystemdRuns() bool { return util.IsRunningSystemd() }
+
+// StartUnit starts a container through the host's systemd: its unit, or where the host has none a transient one of that
+// name.
+func (m *Manager) StartUnit(ctx context.Context, name string) error {
+	return m.withUnit(ctx, name, func(systemd *dbus.Conn, s *config.Sandbox, unit string, done chan string) error {
+		properties, err := systemd.GetUnitPropertiesContext(ctx, unit)
+		if err == nil && properties["LoadState"] != "not-found" {
+			_, err = systemd.StartUnitContext(ctx, unit, "replace", done)
+			return err
+		}
+		helperProgram, err := FindProgram("virt-sandbox-service-helper")
+		if err != nil {
+			return err
+		}
+		_, err = systemd.StartTransientUnitContext(ctx, unit, "replace", m.transient(s, helperProgram), done)
+		return err
+	})
+}
+
+// StopUnit stops the unit of a container, and the container itself where no unit runs it.
+func (m *Manager) StopUnit(ctx context.Context, name string) error {
+	err := m.withUnit(ctx, name, func(systemd *dbus.Conn, _ *config.Sandbox, unit string, done chan string) error {
+		_, err := systemd.StopUnitContext(ctx, unit, "replace", done)
+		if failure, ok := err.(godbus.Error); ok && failure.Name == "org.freedesktop.systemd1.NoSuchUnit" {
+			done <- "done"
+			return nil
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return m.Stop(ctx, name)
+}
+
+func (m *Manager) withUnit(ctx context.Context, name string, act func(*dbus.Conn, *config.Sandbox, string, chan string) error) error {
+	s, err := m.Store.Load(name)
+	if err != nil {
+		return err
+	}
+	systemd, err := dbus.NewSystemConnectionContext(ctx)
+	if err != nil {
+		return fmt.Errorf("connect to systemd: %w", err)
+	}
+	defer systemd.Close()
+	unit := HostUnit(s)
+	done := make(chan string, 1)
+	if err := act(systemd, s, unit, done); err != nil {
+		return fmt.Errorf("%s: %w", unit, err)
+	}
+	select {
+	case result := <-done:
+		if result != "done" {
+			return fmt.Errorf("%s: the job ended with %q; see \"journalctl -u %s\"", unit, result, unit)
+		}
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// transient describes the unit of a container to systemd (org.freedesktop.systemd1(5), systemd.service(5)).
+func (m *Manager) transient(s *config.Sandbox, program string) []dbus.Property {
+	property := func(name string, value any) dbus.Property {
+		return dbus.Property{Name: name, Value: godbus.MakeVariant(value)}
+	}
+	exec := func(name, verb string) dbus.Property {
+		type command struct {
+			Path         string
+			Args         []string
+			UncleanIsBad bool
+		}
+		return property(name, []command{{program, []string{program, "-c", m.URI, verb, s.Name}, false}})
+	}
+	list := []dbus.Property{
+		dbus.PropDescription("virt-sandbox container " + s.Name),
+		dbus.PropType("notify"),
+		property("CollectMode", "inactive-or-failed"),
+		property("KillMode", "mixed"),
+		property("Delegate", false),
+		property("TimeoutStartUSec", uint64((s.Limits.StartTimeout + 30*time.Second).Microseconds())),
+		property("TimeoutStopUSec", uint64((s.Limits.StopTimeout + 30*time.Second).Microseconds())),
+		exec("ExecStart", "run"), exec("ExecStop", "stop"), exec("ExecStopPost", "stop"),
+	}
+	if dir := os.Getenv(config.DirVariable); dir != "" {
+		list = append(list, property("Environment", []string{config.DirVariable + "=" + dir}))
+	}
+	return list
+}

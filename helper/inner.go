@@ -1,0 +1,192 @@
+package helper
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/coreos/go-systemd/v22/dbus"
+	godbus "github.com/godbus/dbus/v5"
+	"golang.org/x/sys/unix"
+)
+
+// innerManager connects to the systemd of a container over the container's system bus. Its private socket would not do:
+// it turns away whoever has no process number in the container.
+func innerManager(ctx context.Context, initPID int) (*dbus.Conn, error) {
+	return dbus.NewConnection(func() (*godbus.Conn, error) {
+		stream, err := dialInside(initPID, "run/dbus/system_bus_socket")
+		if err != nil {
+			return nil, err
+		}
+		connection, err := godbus.NewConn(stream, godbus.WithContext(ctx))
+		if err != nil {
+			stream.Close()
+			return nil, err
+		}
+		err = connection.Auth([]godbus.Auth{godbus.AuthExternal(strconv.Itoa(os.Getuid()))})
+		if err == nil {
+			err = connection.Hello()
+		}
+		if err != nil {
+			connection.Close()
+			return nil, err
+		}
+		return connection, nil
+	})
+}
+
+// dialInside connects to a socket by its path in the container. Links in that path are resolved inside, and only a
+// process of the container may answer: root in there must not be able to turn our requests to the host's systemd.
+func dialInside(initPID int, path string) (net.Conn, error) {
+	root, err := unix.Open("/proc/"+strconv.Itoa(initPID)+"/root", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("open the container's root: %w", err)
+	}
+	defer unix.Close(root)
+	how := unix.OpenHow{Flags: unix.O_PATH | unix.O_CLOEXEC, Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS}
+	socket, err := unix.Openat2(root, path, &how)
+	if err != nil {
+		return nil, fmt.Errorf("open /%s in the container: %w", path, err)
+	}
+	defer unix.Close(socket)
+	connection, err := net.DialUnix("unix", nil, &net.UnixAddr{Name: "/proc/self/fd/" + strconv.Itoa(socket), Net: "unix"})
+	if err != nil {
+		return nil, fmt.Errorf("connect to /%s in the container: %w", path, err)
+	}
+	if err := answeredInside(connection, initPID); err != nil {
+		connection.Close()
+		return nil, fmt.Errorf("connect to /%s in the container: %w", path, err)
+	}
+	return connection, nil
+}
+
+// answeredInside tells whether the other end of a connection is a process of the container.
+func answeredInside(connection *net.UnixConn, initPID int) error {
+	raw, err := connection.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var peer *unix.Ucred
+	var failure error
+	if err := raw.Control(func(fd uintptr) {
+		peer, failure = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED)
+	}); err != nil {
+		return err
+	}
+	if failure != nil {
+		return failure
+	}
+	inside, err := os.Readlink("/proc/" + strconv.Itoa(initPID) + "/ns/pid")
+	if err != nil {
+		return err
+	}
+	answering, err := os.Readlink("/proc/" + strconv.Itoa(int(peer.Pid)) + "/ns/pid")
+	if err != nil || answering != inside {
+		return fmt.Errorf("process %d, which answers, is not of the container", peer.Pid)
+	}
+	return nil
+}
+
+// UnitError is a unit that did not come up inside.
+type UnitError struct {
+	Unit, Reason string
+	Journal      string // its last lines, for a person
+}
+
+func (e *UnitError) Error() string { return fmt.Sprintf("%s inside %s", e.Unit, e.Reason) }
+
+// restartsThatFail is how many automatic restarts make a unit count as failed.
+const restartsThatFail = 3
+
+// waitUnits waits until each unit is active. Errors: *UnitError for one that failed; of the context.
+func waitUnits(ctx context.Context, manager *dbus.Conn, units []string) error {
+	for _, unit := range units {
+		for {
+			state, err := readUnit(ctx, manager, unit)
+			if err != nil {
+				return err
+			}
+			up, reason := state.verdict()
+			if reason != "" {
+				return &UnitError{Unit: unit, Reason: reason}
+			}
+			if up {
+				break
+			}
+			select {
+			case <-ctx.Done():
+				return &UnitError{Unit: unit, Reason: "did not start in time (" + state.active + ")"}
+			case <-time.After(50 * time.Millisecond):
+			}
+		}
+	}
+	return nil
+}
+
+// unitState is what systemd says of a unit (org.freedesktop.systemd1(5)).
+type unitState struct {
+	load, active, sub, result, kind string
+	restarts                        uint32
+	skipped                         bool // by a condition
+	ran                             bool // its main process was started at least once
+}
+
+func readUnit(ctx context.Context, manager *dbus.Conn, unit string) (unitState, error) {
+	properties, err := manager.GetAllPropertiesContext(ctx, unit)
+	if err != nil {
+		if ctx.Err() != nil {
+			err = ctx.Err()
+		}
+		return unitState{}, fmt.Errorf("ask the container's systemd for %s: %w", unit, err)
+	}
+	text := func(name string) string { s, _ := properties[name].(string); return s }
+	s := unitState{
+		load: text("LoadState"), active: text("ActiveState"), sub: text("SubState"),
+		result: text("Result"), kind: text("Type"),
+	}
+	s.restarts, _ = properties["NRestarts"].(uint32)
+	met, _ := properties["ConditionResult"].(bool)
+	checked, _ := properties["ConditionTimestampMonotonic"].(uint64)
+	s.skipped = checked > 0 && !met
+	started, _ := properties["ExecMainStartTimestampMonotonic"].(uint64)
+	s.ran = started > 0
+	return s, nil
+}
+
+// verdict tells whether the unit is up, or why it never will be.
+func (s unitState) verdict() (up bool, reason string) {
+	switch {
+	case s.load != "loaded":
+		return false, "is " + s.load
+	case s.active == "active" || s.active == "reloading":
+		return true, ""
+	case s.active == "failed":
+		return false, "failed (" + s.result + ")"
+	case s.sub == "auto-restart" && s.restarts >= restartsThatFail:
+		return false, fmt.Sprintf("failed and was restarted %d times (%s)", s.restarts, s.result)
+	case s.active == "inactive" && s.kind == "oneshot" && s.ran && s.result == "success":
+		return true, ""
+	case s.active == "inactive" && s.skipped:
+		return false, "was skipped, since a condition of the unit is not met"
+	case s.active == "inactive" && s.ran:
+		return false, "ended (" + s.result + ")"
+	case s.active == "inactive":
+		// The boot is over when this is asked.
+		return false, "was not started, since a unit that it requires failed"
+	}
+	return false, ""
+}
+
+// clean makes text from inside harmless for a terminal and a journal.
+func clean(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' && r != '\n' && r != '\t' || r == 0x7f || (r >= 0x80 && r < 0xa0) || r == 0xfffd {
+			return '?'
+		}
+		return r
+	}, text)
+}

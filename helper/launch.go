@@ -1,0 +1,102 @@
+package helper
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// Launch runs the helper program in the background until it reports that the container is ready, for hosts whose
+// systemd does not run. What the helper says on standard error passes through; its exit status is err's.
+func Launch(ctx context.Context, uri, name string) error {
+	program, err := FindProgram("virt-sandbox-service-helper")
+	if err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", "virt-sandbox-start-")
+	if err != nil {
+		return fmt.Errorf("start helper: %w", err)
+	}
+	defer os.RemoveAll(dir)
+	address := &net.UnixAddr{Name: filepath.Join(dir, "notify"), Net: "unixgram"}
+	socket, err := net.ListenUnixgram("unixgram", address)
+	if err != nil {
+		return fmt.Errorf("start helper: %w", err)
+	}
+	defer socket.Close()
+
+	// The kernel sends the death signal when the thread that started the process ends.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	process := exec.Command(program, "-c", uri, "run", name)
+	process.Env = append(os.Environ(), "NOTIFY_SOCKET="+address.Name)
+	process.Stderr = os.Stderr
+	process.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: unix.SIGTERM}
+	if err := process.Start(); err != nil {
+		return fmt.Errorf("start helper: %w", err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- process.Wait() }()
+	ready := make(chan struct{})
+	go awaitNotification(socket, ready)
+	select {
+	case err := <-ended:
+		return err
+	case <-ready:
+		return nil
+	case <-ctx.Done():
+		_ = process.Process.Signal(unix.SIGTERM)
+		<-ended
+		return ctx.Err()
+	}
+}
+
+func awaitNotification(socket *net.UnixConn, ready chan<- struct{}) {
+	buffer := make([]byte, 4096)
+	for {
+		n, err := socket.Read(buffer)
+		if err != nil {
+			return
+		}
+		for l := range strings.Lines(string(buffer[:n])) {
+			if strings.TrimSpace(l) == "READY=1" {
+				close(ready)
+				return
+			}
+		}
+	}
+}
+
+// Detach makes a helper independent of who launched it, once the container is ready.
+func Detach(console *os.File) error {
+	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, 0, 0, 0, 0); err != nil {
+		return fmt.Errorf("detach from the launcher: %w", err)
+	}
+	for _, fd := range []int{1, 2} {
+		if err := unix.Dup2(int(console.Fd()), fd); err != nil {
+			return fmt.Errorf("detach from the launcher: %w", err)
+		}
+	}
+	return nil
+}
+
+// ConsoleLog opens the file that a container's console goes to where no journal takes it.
+func (m *Manager) ConsoleLog(name string) (*os.File, error) {
+	s, err := m.Store.Load(name)
+	if err != nil {
+		return nil, err
+	}
+	file, err := os.OpenFile(filepath.Join(s.Content, ".virt-sandbox", "console.log"), os.O_WRONLY|os.O_CREATE|os.O_APPEND|unix.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open console log: %w", err)
+	}
+	return file, nil
+}

@@ -1,0 +1,107 @@
+package helper
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/virt-sandbox/virt-sandbox/mcs"
+)
+
+// lockFile is shared by all sandboxes: each locks one byte of it, so that no file per name stays behind. The kernel frees
+// the lock of a process that dies.
+const lockFile = "/run/lock/virt-sandbox.lock"
+
+// allocationByte is locked while a level is chosen; levelBytes begin the bytes that stand for a level each, locked from
+// its choice until a config tells of it. Names hash to what lies above both.
+const (
+	allocationByte = 0
+	levelBytes     = 1
+	nameBytes      = 1 << 40
+)
+
+type lock struct{ file *os.File }
+
+// release frees the lock; of the zero value it does nothing.
+func (l *lock) release() {
+	if l.file != nil {
+		l.file.Close()
+	}
+}
+
+// lockName waits until nobody else works on the sandbox.
+func (m *Manager) lockName(ctx context.Context, name string) (*lock, error) {
+	hash := fnv.New64a()
+	hash.Write([]byte(name))
+	return m.lockByte(ctx, nameBytes+int64(hash.Sum64()>>2), name)
+}
+
+// tryLevel reserves a level; nil when another create has it.
+func (m *Manager) tryLevel(level mcs.Level) (*lock, error) {
+	file, err := openLockFile()
+	if err != nil {
+		return nil, err
+	}
+	taken, err := tryByte(file, levelBytes+int64(level.Index()))
+	if err != nil || !taken {
+		file.Close()
+		return nil, err
+	}
+	return &lock{file}, nil
+}
+
+func openLockFile() (*os.File, error) {
+	if err := os.MkdirAll(filepath.Dir(lockFile), 0o755); err != nil {
+		return nil, fmt.Errorf("open lock file: %w", err)
+	}
+	file, err := os.OpenFile(lockFile, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open lock file: %w", err)
+	}
+	return file, nil
+}
+
+func tryByte(file *os.File, offset int64) (bool, error) {
+	region := unix.Flock_t{Type: unix.F_WRLCK, Whence: unix.SEEK_SET, Start: offset, Len: 1}
+	err := unix.FcntlFlock(file.Fd(), unix.F_OFD_SETLK, &region)
+	if errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EACCES) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("lock byte %d of %s: %w", offset, lockFile, err)
+	}
+	return true, nil
+}
+
+func (m *Manager) lockByte(ctx context.Context, offset int64, what string) (*lock, error) {
+	file, err := openLockFile()
+	if err != nil {
+		return nil, err
+	}
+	for begun, told := time.Now(), false; ; {
+		taken, err := tryByte(file, offset)
+		if taken {
+			return &lock{file}, nil
+		}
+		if err != nil {
+			file.Close()
+			return nil, err
+		}
+		if !told && time.Since(begun) > time.Second {
+			m.Warn("waiting for another command that works on %s", what)
+			told = true
+		}
+		select {
+		case <-ctx.Done():
+			file.Close()
+			return nil, fmt.Errorf("lock %s: %w", what, ctx.Err())
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}

@@ -1,0 +1,217 @@
+package helper
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"libvirt.org/go/libvirt"
+
+	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/helper/enter"
+)
+
+// awaitReady waits until the container reports that it has booted and its units are active, and collects what it says on
+// its console meanwhile.
+func (m *Manager) awaitReady(ctx context.Context, r *Running, socket *net.UnixConn, status func(string)) error {
+	s := r.Sandbox
+	ctx, cancel := context.WithTimeoutCause(ctx, s.Limits.StartTimeout,
+		fmt.Errorf("%s was not ready within %v ([limits] start-timeout)", s.Name, s.Limits.StartTimeout))
+	defer cancel()
+	console := m.readConsole(ctx, r.Console)
+	ended := make(chan struct{})
+	go func() {
+		p := &process{fd: r.Controller}
+		for ctx.Err() == nil {
+			if p.wait(100 * time.Millisecond) {
+				close(ended)
+				return
+			}
+		}
+	}()
+	booted := make(chan struct{})
+	go listenReady(ctx, socket, booted)
+	status("Waiting for the units")
+	select {
+	case <-booted:
+	case <-ended:
+		time.Sleep(50 * time.Millisecond) // the console's last words pass through libvirt's controller
+		return fmt.Errorf("%s ended while it started%s", s.Name, console.quoted())
+	case <-ctx.Done():
+		err := context.Cause(ctx)
+		if errors.Is(err, context.Canceled) {
+			return err
+		}
+		return fmt.Errorf("%w%s%s", err, m.pendingJobs(r), console.quoted())
+	}
+	if s.Generic() {
+		return nil
+	}
+	err := m.checkRunning(ctx, s, r.controllerPID())
+	var failure *UnitError
+	if errors.As(err, &failure) {
+		failure.Journal = journalOf(s, r.controllerPID(), failure.Unit)
+	}
+	return err
+}
+
+// listenReady waits for READY=1 of sd_notify(3). What else a container says is not believed.
+func listenReady(ctx context.Context, socket *net.UnixConn, booted chan<- struct{}) {
+	stop := context.AfterFunc(ctx, func() { _ = socket.SetReadDeadline(time.Now()) })
+	defer stop()
+	buffer := make([]byte, 4096)
+	for {
+		n, err := socket.Read(buffer)
+		if err != nil {
+			return
+		}
+		for l := range strings.Lines(string(buffer[:n])) {
+			if strings.TrimSpace(l) == "READY=1" {
+				close(booted)
+				return
+			}
+		}
+	}
+}
+
+func (r *Running) controllerPID() int {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/self/fdinfo/%d", r.Controller.Fd()))
+	if err != nil {
+		return -1
+	}
+	pid := -1
+	fmt.Sscan(statusField(data, "Pid"), &pid)
+	return pid
+}
+
+func (m *Manager) checkUnits(ctx context.Context, s *config.Sandbox, running *libvirt.Domain) error {
+	id, err := running.GetID()
+	if err != nil {
+		return fmt.Errorf("find the container's process: %s", reason(err))
+	}
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	return m.checkRunning(ctx, s, int(id))
+}
+
+func (m *Manager) checkRunning(ctx context.Context, s *config.Sandbox, controller int) error {
+	init, err := initOf(controller)
+	if err != nil {
+		return err
+	}
+	manager, err := innerManager(ctx, init)
+	if err != nil {
+		return fmt.Errorf("ask the container's systemd: %w", err)
+	}
+	defer manager.Close()
+	return waitUnits(ctx, manager, s.Units)
+}
+
+// pendingJobs says what a boot that takes too long is waiting for.
+func (m *Manager) pendingJobs(r *Running) string {
+	if r.Sandbox.Generic() {
+		return ""
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	init, err := initOf(r.controllerPID())
+	if err != nil {
+		return ""
+	}
+	manager, err := innerManager(ctx, init)
+	if err != nil {
+		return ""
+	}
+	defer manager.Close()
+	jobs, err := manager.ListJobsContext(ctx)
+	if err != nil {
+		return ""
+	}
+	var names []string
+	for _, j := range jobs {
+		if j.Status == "running" {
+			names = append(names, j.Unit)
+		}
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return "; inside it still waits for " + clean(strings.Join(names, ", "))
+}
+
+// journalOf reads the last lines that a unit logged, from inside: the container's journal is not to be parsed by a
+// program with the host's rights.
+func journalOf(s *config.Sandbox, controller int, unit string) string {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	init, err := initOf(controller)
+	if err != nil {
+		return ""
+	}
+	var out bytes.Buffer
+	status, err := enter.Run(ctx, enter.Target{InitPID: init, Label: labelOf(init)}, enter.Command{
+		Args:        []string{"journalctl", "--no-pager", "--quiet", "--output=short", "--lines=10", "--unit=" + unit},
+		Environment: enter.Environment(s.Name),
+		Stdout:      &limitedBuffer{Buffer: &out, left: 16 << 10},
+		Stderr:      &limitedBuffer{Buffer: &out, left: 1 << 10},
+	})
+	if err != nil || status != 0 {
+		return ""
+	}
+	return clean(strings.TrimRight(out.String(), "\n"))
+}
+
+// limitedBuffer keeps the first bytes of what is written and forgets the rest.
+type limitedBuffer struct {
+	*bytes.Buffer
+	left int
+}
+
+func (b *limitedBuffer) Write(p []byte) (int, error) {
+	kept := p[:min(len(p), b.left)]
+	b.left -= len(kept)
+	b.Buffer.Write(kept)
+	return len(p), nil
+}
+
+// consoleText collects what a container says on its console, up to a bound.
+type consoleText struct {
+	mu   sync.Mutex
+	text limitedBuffer
+}
+
+func (m *Manager) readConsole(ctx context.Context, console *os.File) *consoleText {
+	c := &consoleText{text: limitedBuffer{Buffer: new(bytes.Buffer), left: 16 << 10}}
+	_ = console.SetReadDeadline(time.Time{})
+	context.AfterFunc(ctx, func() { _ = console.SetReadDeadline(time.Now()) })
+	go func() {
+		buffer := make([]byte, 4096)
+		for {
+			n, err := console.Read(buffer)
+			c.mu.Lock()
+			c.text.Write(buffer[:n])
+			c.mu.Unlock()
+			if err != nil {
+				return
+			}
+			_, _ = m.Console.Write([]byte(clean(string(buffer[:n]))))
+		}
+	}()
+	return c
+}
+
+func (c *consoleText) quoted() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	text := strings.TrimSpace(clean(strings.ReplaceAll(c.text.String(), "\r", "")))
+	if text == "" {
+		return ""
+	}
+	return "; its console says: " + text
+}

@@ -1,0 +1,106 @@
+package helper
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+)
+
+// phase is how far a running container is, as its runtime directory records it.
+type phase string
+
+const (
+	phaseStarting phase = "starting"
+	phaseReady    phase = "ready"
+	phaseStopping phase = "stopping"
+)
+
+// runtimeDir is the directory of one running container below RuntimeBase. Its subdirectory guest is what the container
+// sees as /run/host.
+type runtimeDir string
+
+func runtimeOf(name string) runtimeDir { return runtimeDir(filepath.Join(RuntimeBase, name)) }
+
+func (d runtimeDir) guest() string  { return filepath.Join(string(d), "guest") }
+func (d runtimeDir) notify() string { return filepath.Join(d.guest(), "notify") }
+
+// make creates the directory anew, with the empty file that virt-sandbox-init is mounted over.
+func (d runtimeDir) make() error {
+	if err := d.remove(); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(string(d), 0o700); err != nil {
+		return fmt.Errorf("make runtime directory: %w", err)
+	}
+	if err := os.Mkdir(d.guest(), 0o755); err != nil {
+		return fmt.Errorf("make runtime directory: %w", err)
+	}
+	if err := os.WriteFile(filepath.Join(d.guest(), "virt-sandbox-init"), nil, 0o755); err != nil {
+		return fmt.Errorf("make runtime directory: %w", err)
+	}
+	return nil
+}
+
+func (d runtimeDir) remove() error {
+	if err := os.RemoveAll(string(d)); err != nil {
+		return fmt.Errorf("remove runtime directory: %w", err)
+	}
+	// Gone with the last container; another that is being started keeps it.
+	_ = os.Remove(RuntimeBase)
+	return nil
+}
+
+func (d runtimeDir) setPhase(p phase) error {
+	if err := os.WriteFile(filepath.Join(string(d), "phase"), []byte(p), 0o600); err != nil {
+		return fmt.Errorf("record phase: %w", err)
+	}
+	return nil
+}
+
+func (d runtimeDir) phase() phase {
+	data, err := os.ReadFile(filepath.Join(string(d), "phase"))
+	if err != nil {
+		return ""
+	}
+	return phase(data)
+}
+
+// listen makes the socket that the container's systemd reports to.
+func (d runtimeDir) listen() (*net.UnixConn, error) {
+	if err := os.Remove(d.notify()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("listen for readiness: %w", err)
+	}
+	socket, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: d.notify(), Net: "unixgram"})
+	if err != nil {
+		return nil, fmt.Errorf("listen for readiness: %w", err)
+	}
+	if err := os.Chmod(d.notify(), 0o600); err != nil {
+		socket.Close()
+		return nil, fmt.Errorf("listen for readiness: %w", err)
+	}
+	return socket, nil
+}
+
+// lockMonitor takes the lock that the monitor of a container holds as long as it lives; nil when one lives.
+func (d runtimeDir) lockMonitor() (*os.File, error) {
+	file, err := os.OpenFile(filepath.Join(string(d), "monitor"), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("lock monitor: %w", err)
+	}
+	// A lock of the open file, which an executed program inherits with the descriptor.
+	err = unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		file.Close()
+		return nil, nil
+	}
+	if err != nil {
+		file.Close()
+		return nil, fmt.Errorf("lock monitor: %w", err)
+	}
+	return file, nil
+}

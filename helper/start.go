@@ -1,0 +1,311 @@
+package helper
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/user"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+	"libvirt.org/go/libvirt"
+	"libvirt.org/go/libvirtxml"
+
+	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/domain"
+	"github.com/virt-sandbox/virt-sandbox/guest"
+)
+
+// Running is a container that is up, with what its monitor must hold.
+type Running struct {
+	Sandbox    *config.Sandbox
+	Controller *os.File // pidfd of the libvirt_lxc process; readable when the container has ended
+	Console    *os.File // the host's end of the container's console
+	Notify     *os.File // socket that the container reports to
+	Lock       *os.File // held as long as a monitor lives
+}
+
+// Files lists the descriptors in the order in which a monitor takes them.
+func (r *Running) Files() []*os.File { return []*os.File{r.Controller, r.Console, r.Notify, r.Lock} }
+
+// ErrAlreadyRunning is returned by Start for a container that is up and watched by a monitor.
+var ErrAlreadyRunning = errors.New("is already running")
+
+// Start prepares and starts a container and returns when all its units are up. One that a killed helper left is taken
+// over when it is up, and ended and started anew when it is not. On failure nothing is left running.
+// Errors: ErrAlreadyRunning, *UnitError.
+func (m *Manager) Start(ctx context.Context, name string, status func(string)) (*Running, error) {
+	lock, err := m.lockName(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	defer lock.release()
+	s, err := m.Store.Load(name)
+	if err != nil {
+		return nil, err
+	}
+	if s.State == config.StateDeleting {
+		return nil, fmt.Errorf("%s is being deleted; run delete again to finish that", name)
+	}
+	connection, err := m.connect()
+	if err != nil {
+		return nil, err
+	}
+	defer connection.Close()
+	old, err := ownDomain(connection, s)
+	if err != nil {
+		return nil, err
+	}
+	if old != nil {
+		defer old.Free()
+		running, err := m.takeOver(ctx, s, old)
+		if running != nil || errors.Is(err, ErrAlreadyRunning) {
+			return running, err
+		}
+		if err := m.end(ctx, connection, s, s.Limits.StopTimeout); err != nil {
+			return nil, fmt.Errorf("end what an interrupted start left of %s: %w", name, err)
+		}
+	}
+	running, err := m.startFresh(ctx, connection, s, status)
+	if err != nil {
+		// Cleaning up must not depend on whether the caller still waits.
+		if endErr := m.end(context.WithoutCancel(ctx), connection, s, time.Second); endErr != nil {
+			return nil, errors.Join(err, endErr)
+		}
+		return nil, err
+	}
+	return running, nil
+}
+
+func (m *Manager) startFresh(ctx context.Context, connection *libvirt.Connect, s *config.Sandbox, status func(string)) (*Running, error) {
+	status("Preparing content")
+	if err := m.Host.Prepare(ctx, s, m.Progress); err != nil {
+		return nil, err
+	}
+	dir := runtimeOf(s.Name)
+	if err := dir.make(); err != nil {
+		return nil, err
+	}
+	if err := dir.setPhase(phaseStarting); err != nil {
+		return nil, err
+	}
+	xml, err := m.domainXML(connection, s, dir)
+	if err != nil {
+		return nil, err
+	}
+	socket, err := dir.listen()
+	if err != nil {
+		return nil, err
+	}
+	defer socket.Close()
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	status("Starting container")
+	created, err := connection.DomainCreateXML(xml, 0)
+	if err != nil {
+		return nil, fmt.Errorf("start domain %s: %s", s.Name, reason(err))
+	}
+	defer created.Free()
+	running, err := watch(s, created, socket)
+	if err != nil {
+		return nil, err
+	}
+	if err := m.awaitReady(ctx, running, socket, status); err != nil {
+		for _, f := range running.Files() {
+			f.Close()
+		}
+		return nil, err
+	}
+	return running, dir.setPhase(phaseReady)
+}
+
+// domainXML writes the container's plan and gives its XML.
+func (m *Manager) domainXML(connection *libvirt.Connect, s *config.Sandbox, dir runtimeDir) (string, error) {
+	layout, err := m.Host.Layout(s)
+	if err != nil {
+		return "", err
+	}
+	for _, p := range layout.Missing {
+		if strings.HasPrefix(p, "/etc/") {
+			m.Warn("%s is not private in %s: the host has no such path to mount over", p, s.Name)
+		}
+	}
+	plan, err := guestPlan(s)
+	if err != nil {
+		return "", err
+	}
+	var binds []domain.Bind
+	for _, b := range layout.Binds {
+		binds = append(binds, domain.Bind(b))
+		if !b.ReadOnly {
+			plan.Writable = append(plan.Writable, b.Target)
+		}
+	}
+	for _, mount := range s.Mounts {
+		plan.Writable = append(plan.Writable, mount.Target)
+	}
+	if err := plan.Write(dir.guest() + "/sandbox.json"); err != nil {
+		return "", err
+	}
+	host := domain.Host{Runtime: dir.guest()}
+	if host.Init, err = FindProgram("virt-sandbox-init"); err != nil {
+		return "", err
+	}
+	if host.Memory, err = hostMemory(connection); err != nil {
+		return "", err
+	}
+	if host.SecurityModel, err = securityModel(connection); err != nil {
+		return "", err
+	}
+	return domain.LXC(s, binds, host)
+}
+
+func guestPlan(s *config.Sandbox) (*guest.Plan, error) {
+	plan := &guest.Plan{Name: s.Name, UUID: s.UUID}
+	for _, v := range s.Environment {
+		plan.Environment = append(plan.Environment, v.Name+"="+v.Value)
+	}
+	if !s.Generic() {
+		plan.BootTarget = s.BootTarget
+		return plan, nil
+	}
+	plan.Command, plan.UID, plan.GID = s.Command, s.Identity.UID, s.Identity.GID
+	plan.Directory = "/"
+	if s.Identity.Home != "" {
+		plan.Environment = append(plan.Environment, "HOME="+s.Identity.Home)
+	}
+	if s.Identity.User != "" {
+		plan.Environment = append(plan.Environment, "USER="+s.Identity.User, "LOGNAME="+s.Identity.User)
+	}
+	account, err := user.LookupId(strconv.FormatUint(uint64(s.Identity.UID), 10))
+	if err != nil {
+		// An account that the host does not know has no other groups.
+		return plan, nil
+	}
+	groups, err := account.GroupIds()
+	if err != nil {
+		return nil, fmt.Errorf("read groups of %s: %w", account.Username, err)
+	}
+	for _, g := range groups {
+		if id, err := strconv.ParseUint(g, 10, 32); err == nil {
+			plan.Groups = append(plan.Groups, uint32(id))
+		}
+	}
+	return plan, nil
+}
+
+// watch opens what tells of a running container and its console.
+func watch(s *config.Sandbox, running *libvirt.Domain, socket *net.UnixConn) (*Running, error) {
+	controller, err := controllerOf(running)
+	if err != nil {
+		return nil, err
+	}
+	console, err := openConsole(running)
+	if err != nil {
+		controller.close()
+		return nil, err
+	}
+	notify, err := socket.File()
+	if err != nil {
+		controller.close()
+		console.Close()
+		return nil, fmt.Errorf("hand over notify socket: %w", err)
+	}
+	lock, err := runtimeOf(s.Name).lockMonitor()
+	if err == nil && lock == nil {
+		err = fmt.Errorf("%s %w", s.Name, ErrAlreadyRunning)
+	}
+	if err != nil {
+		controller.close()
+		console.Close()
+		notify.Close()
+		return nil, err
+	}
+	return &Running{Sandbox: s, Controller: controller.fd, Console: console, Notify: notify, Lock: lock}, nil
+}
+
+// controllerOf opens the libvirt_lxc process of a domain: the LXC driver uses its number as the domain's.
+func controllerOf(running *libvirt.Domain) (*process, error) {
+	id, err := running.GetID()
+	if err != nil {
+		return nil, fmt.Errorf("find the container's process: %s", reason(err))
+	}
+	return openProcess(int(id))
+}
+
+// openConsole opens the terminal that libvirt joined to the container's console.
+func openConsole(running *libvirt.Domain) (*os.File, error) {
+	text, err := running.GetXMLDesc(0)
+	if err != nil {
+		return nil, fmt.Errorf("find console: %s", reason(err))
+	}
+	var d libvirtxml.Domain
+	if err := d.Unmarshal(text); err != nil {
+		return nil, fmt.Errorf("find console: %w", err)
+	}
+	if d.Devices == nil || len(d.Devices.Consoles) == 0 || d.Devices.Consoles[0].TTY == "" {
+		return nil, errors.New("find console: libvirt names none")
+	}
+	console, err := os.OpenFile(d.Devices.Consoles[0].TTY, os.O_RDWR|unix.O_NOCTTY|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, fmt.Errorf("open console: %w", err)
+	}
+	return console, nil
+}
+
+// takeOver adopts a container that is up though nobody watches it; nil, nil for one that is not up.
+func (m *Manager) takeOver(ctx context.Context, s *config.Sandbox, old *libvirt.Domain) (*Running, error) {
+	dir := runtimeOf(s.Name)
+	if dir.phase() != phaseReady {
+		return nil, nil
+	}
+	lock, err := dir.lockMonitor()
+	if err != nil {
+		return nil, err
+	}
+	if lock == nil {
+		return nil, fmt.Errorf("%s %w", s.Name, ErrAlreadyRunning)
+	}
+	lock.Close()
+	if !s.Generic() {
+		if err := m.checkUnits(ctx, s, old); err != nil {
+			m.Warn("%s was left running but is not well (%v); starting it anew", s.Name, err)
+			return nil, nil
+		}
+	}
+	socket, err := dir.listen()
+	if err != nil {
+		return nil, err
+	}
+	defer socket.Close()
+	return watch(s, old, socket)
+}
+
+// Summary is a line for systemctl status.
+func (r *Running) Summary() string {
+	s := r.Sandbox
+	what := strings.Join(s.Units, " ")
+	if s.Generic() {
+		what = s.Command[0]
+	}
+	return fmt.Sprintf("Running %s at %s", what, s.Security.Level)
+}
+
+// Prepare makes or completes the content of a sandbox that is not running.
+func (m *Manager) Prepare(ctx context.Context, name string) error {
+	lock, err := m.lockName(ctx, name)
+	if err != nil {
+		return err
+	}
+	defer lock.release()
+	s, err := m.Store.Load(name)
+	if err != nil {
+		return err
+	}
+	return m.Host.Prepare(ctx, s, m.Progress)
+}

@@ -1,0 +1,181 @@
+package helper
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+	"libvirt.org/go/libvirt"
+
+	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/guest"
+)
+
+// sigPowerOff asks systemd as first process for an orderly end: SIGRTMIN+4 (systemd(1)).
+const sigPowerOff = unix.Signal(34 + 4)
+
+// ErrNotRunning is returned by Stop for a container that is down.
+var ErrNotRunning = errors.New("is not running")
+
+// Stop shuts a container down in order, and by force after its stop-timeout. Errors: ErrNotRunning.
+func (m *Manager) Stop(ctx context.Context, name string) error {
+	lock, err := m.lockName(ctx, name)
+	if err != nil {
+		return err
+	}
+	defer lock.release()
+	s, err := m.Store.Load(name)
+	if err != nil {
+		return err
+	}
+	connection, err := m.connect()
+	if err != nil {
+		return err
+	}
+	defer connection.Close()
+	running, err := ownDomain(connection, s)
+	if err != nil {
+		return err
+	}
+	if running == nil {
+		if err := m.sweep(s.Name); err != nil {
+			return err
+		}
+		return fmt.Errorf("%s %w", name, ErrNotRunning)
+	}
+	running.Free()
+	return m.end(ctx, connection, s, s.Limits.StopTimeout)
+}
+
+// end brings a container down, if it is up, and removes what it had at run time.
+func (m *Manager) end(ctx context.Context, connection *libvirt.Connect, s *config.Sandbox, limit time.Duration) error {
+	running, err := ownDomain(connection, s)
+	if err != nil {
+		return err
+	}
+	if running != nil {
+		defer running.Free()
+		if err := m.bringDown(ctx, running, s, limit); err != nil {
+			return err
+		}
+	}
+	return m.sweep(s.Name)
+}
+
+func (m *Manager) bringDown(ctx context.Context, running *libvirt.Domain, s *config.Sandbox, limit time.Duration) error {
+	dir := runtimeOf(s.Name)
+	if _, err := os.Stat(string(dir)); err == nil {
+		if err := dir.setPhase(phaseStopping); err != nil {
+			return err
+		}
+	}
+	controller, err := controllerOf(running)
+	if err != nil {
+		// It ended between the two questions.
+		return nil
+	}
+	defer controller.close()
+	init := shutdown(controller, s)
+	if init != nil {
+		defer init.close()
+	}
+	for deadline := time.Now().Add(limit); !controller.wait(100*time.Millisecond) && init != nil; {
+		if ctx.Err() != nil || time.Now().After(deadline) {
+			m.Warn("%s did not shut down in %v; ending it by force", s.Name, limit)
+			break
+		}
+	}
+	if !controller.wait(0) {
+		if err := running.Destroy(); err != nil && !controller.wait(0) {
+			return fmt.Errorf("destroy domain %s: %s", s.Name, reason(err))
+		}
+	}
+	// With its first process the kernel ends all others of the PID namespace.
+	if init != nil && !init.wait(10*time.Second) {
+		_ = init.signal(unix.SIGKILL)
+		if !init.wait(10 * time.Second) {
+			return fmt.Errorf("process %d of %s does not end", init.pid, s.Name)
+		}
+	}
+	return m.awaitGone(ctx, running, s)
+}
+
+// shutdown asks the container to end; nil when there is nobody in it to ask.
+func shutdown(controller *process, s *config.Sandbox) *process {
+	pid, err := initOf(controller.pid)
+	if err != nil {
+		return nil
+	}
+	init, err := openProcess(pid)
+	if err != nil {
+		return nil
+	}
+	signal := sigPowerOff
+	if s.Generic() {
+		signal = unix.SIGTERM
+	}
+	if init.signal(signal) != nil {
+		init.close()
+		return nil
+	}
+	return init
+}
+
+// awaitGone waits until libvirt has noticed too, so that a start right after this finds the name free.
+func (m *Manager) awaitGone(ctx context.Context, running *libvirt.Domain, s *config.Sandbox) error {
+	for range 200 {
+		if active, err := running.IsActive(); err != nil || !active {
+			return nil
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	return fmt.Errorf("domain %s ended, but libvirt still lists it as running", s.Name)
+}
+
+// sweep removes what a container that is down has left at run time: its runtime directory and its cgroups.
+func (m *Manager) sweep(name string) error {
+	return errors.Join(runtimeOf(name).remove(), removeCgroups(guest.CgroupPrefix+name))
+}
+
+// removeCgroups removes the groups that the container's first program made for itself; libvirt takes those along that lie
+// below a group of its own, but not all hierarchies have one.
+func removeCgroups(name string) error {
+	var found []string
+	err := filepath.WalkDir("/sys/fs/cgroup", func(p string, e fs.DirEntry, err error) error {
+		if err != nil || !e.IsDir() {
+			return nil
+		}
+		if e.Name() == name {
+			found = append(found, p)
+			return fs.SkipDir
+		}
+		if strings.Count(p, "/") > 9 {
+			return fs.SkipDir
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("look for cgroups: %w", err)
+	}
+	for _, top := range found {
+		var dirs []string
+		_ = filepath.WalkDir(top, func(p string, e fs.DirEntry, err error) error {
+			if err == nil && e.IsDir() {
+				dirs = append(dirs, p)
+			}
+			return nil
+		})
+		for i := len(dirs) - 1; i >= 0; i-- {
+			if err := unix.Rmdir(dirs[i]); err != nil && !errors.Is(err, unix.ENOENT) {
+				return fmt.Errorf("remove cgroup %s: %w", dirs[i], err)
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,121 @@
+// Package rpmdeps reads the RPM database of a host in pure Go, without running rpm and without writing. In: a database
+// directory or a .rpm file; out: owners of paths and the files of packages. The helper's content planning calls it.
+package rpmdeps
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/virt-sandbox/virt-sandbox/helper/content"
+)
+
+// ErrNoDatabase is returned by Open on a host that has no RPM database.
+var ErrNoDatabase = errors.New("no RPM database")
+
+// store finds packages in one format of the database.
+type store interface {
+	// withBasename gives every package that has a file of one of the base names.
+	withBasename(ctx context.Context, names []string) ([]*content.Package, error)
+	// below gives every package that may have a path at or below one of dirs.
+	below(ctx context.Context, dirs []string) ([]*content.Package, error)
+	withName(ctx context.Context, name string) ([]*content.Package, error)
+	Close() error
+}
+
+// DB is an open RPM database. It satisfies content.Packages.
+type DB struct {
+	store store
+}
+
+// Dirs are where distributions keep the database: Fedora from 36 and SUSE, then all others.
+func Dirs() []string { return []string{"/usr/lib/sysimage/rpm", "/var/lib/rpm"} }
+
+// Open opens the database in the first of dirs that has one, whatever its format. Errors: ErrNoDatabase.
+func Open(dirs ...string) (*DB, error) {
+	formats := []struct {
+		file string
+		open func(file string) (store, error)
+	}{
+		{"rpmdb.sqlite", openSQLite},
+		{"Packages.db", openWhole},
+		{"Packages", openWhole},
+	}
+	for _, dir := range dirs {
+		for _, format := range formats {
+			file := filepath.Join(dir, format.file)
+			if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
+				continue
+			}
+			s, err := format.open(file)
+			if err != nil {
+				return nil, fmt.Errorf("open RPM database %s: %w", file, err)
+			}
+			return &DB{s}, nil
+		}
+	}
+	return nil, ErrNoDatabase
+}
+
+// Close releases the database.
+func (db *DB) Close() error { return db.store.Close() }
+
+// Owners implements content.Packages.
+func (db *DB) Owners(ctx context.Context, paths ...string) (map[string][]string, error) {
+	asked := make(map[string]string) // spelling → path as asked
+	var bases []string
+	for _, p := range paths {
+		for _, spelling := range content.Spellings(p) {
+			asked[spelling] = p
+		}
+		bases = append(bases, filepath.Base(p))
+	}
+	slices.Sort(bases)
+	packages, err := db.store.withBasename(ctx, slices.Compact(bases))
+	if err != nil {
+		return nil, fmt.Errorf("look up owners in the RPM database: %w", err)
+	}
+	owners := make(map[string][]string)
+	for _, pkg := range packages {
+		for _, file := range pkg.Files {
+			if p, ok := asked[file.Path]; ok && !slices.Contains(owners[p], pkg.Name) {
+				owners[p] = append(owners[p], pkg.Name)
+			}
+		}
+	}
+	return owners, nil
+}
+
+// Tally implements content.Packages.
+func (db *DB) Tally(ctx context.Context, dirs ...string) (map[string]map[string]int, error) {
+	packages, err := db.store.below(ctx, dirs)
+	if err != nil {
+		return nil, fmt.Errorf("count owners in the RPM database: %w", err)
+	}
+	tally := make(map[string]map[string]int)
+	for _, dir := range dirs {
+		tally[dir] = make(map[string]int)
+		for _, pkg := range packages {
+			if n := len(pkg.Below(dir)); n > 0 {
+				tally[dir][pkg.Name] = n
+			}
+		}
+	}
+	return tally, nil
+}
+
+// Package implements content.Packages. Of packages installed in several versions the newest entry is taken.
+func (db *DB) Package(ctx context.Context, name string) (*content.Package, error) {
+	packages, err := db.store.withName(ctx, name)
+	if err != nil {
+		return nil, fmt.Errorf("look up %s in the RPM database: %w", name, err)
+	}
+	if len(packages) == 0 {
+		return nil, fmt.Errorf("%s: %w", name, content.ErrNoPackage)
+	}
+	return packages[len(packages)-1], nil
+}
