@@ -134,7 +134,7 @@ func New(name string) *Sandbox {
 		Security:   Security{Mode: SecurityStatic, FileType: "container_file_t"},
 		Limits: Limits{
 			Run: 64 << 20, Tmp: 256 << 20, Shm: 64 << 20,
-			StartTimeout: 5 * time.Minute, StopTimeout: 90 * time.Second,
+			StartTimeout: 5 * time.Minute, StopTimeout: 2 * time.Minute,
 		},
 	}
 }

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -68,7 +69,8 @@ func parseLines(file, text string) ([]line, error) {
 // quote writes a value so that unquote reads it back: bare where a person would write it bare.
 func quote(value string) string {
 	if value == "" || value != strings.TrimSpace(value) || value[0] == '"' || hasControl(value) || !utf8.ValidString(value) {
-		return strconv.Quote(value)
+		// A literal U+FFFD is what text that is not UTF-8 turns into; parseLines takes none.
+		return strings.ReplaceAll(strconv.Quote(value), "\ufffd", `\ufffd`)
 	}
 	return value
 }
@@ -84,6 +86,9 @@ func unquote(text string) (string, error) {
 	return value, nil
 }
 
+// keyName is a key of the format.
+type keyName struct{ section, key string }
+
 // merge writes entries into an existing text: what a person wrote stays where it is, changed values are replaced in
 // place, new ones go to the end of their section, and what is no longer there goes.
 func merge(old []line, entries []entry) string {
@@ -95,6 +100,7 @@ func merge(old []line, entries []entry) string {
 		}
 		pending[e.section] = append(pending[e.section], e)
 	}
+	stay := staying(old, entries)
 	var out []string
 	flush := func(section string) {
 		blank := len(out)
@@ -117,15 +123,17 @@ func merge(old []line, entries []entry) string {
 			out = append(out, l.text)
 		case l.entry == nil:
 			out = append(out, l.text)
-		default:
-			if i := pick(pending[section], *l.entry, old); i >= 0 {
-				e := pending[section][i]
-				pending[section] = append(pending[section][:i:i], pending[section][i+1:]...)
-				if e == *l.entry {
-					out = append(out, l.text)
-				} else {
-					out = append(out, e.key+"="+quote(e.value))
-				}
+		case stay[l.number]:
+			i := slices.IndexFunc(pending[section], func(e entry) bool { return e.key == l.entry.key })
+			if i < 0 {
+				continue // A second section of the name: the first has taken all.
+			}
+			e := pending[section][i]
+			pending[section] = slices.Delete(pending[section], i, i+1)
+			if e == *l.entry {
+				out = append(out, l.text)
+			} else {
+				out = append(out, e.key+"="+quote(e.value))
 			}
 		}
 	}
@@ -143,25 +151,29 @@ func merge(old []line, entries []entry) string {
 	return strings.Join(out, "\n") + "\n"
 }
 
-// pick finds the entry that takes the place of was: the same one, or, for a key of one value, its new value.
-func pick(pending []entry, was entry, old []line) int {
-	replacement, keys := -1, 0
-	for i, e := range pending {
-		if e == was {
-			return i
-		}
-		if e.key == was.key {
-			replacement, keys = i, keys+1
-		}
+// staying tells, by line number, which old lines take the next value of their key. Values keep their order, which
+// counts for arguments: of a list that grew or shrank, those lines stay that lead in the new one.
+func staying(old []line, entries []entry) map[int]bool {
+	now, was := make(map[keyName][]string), make(map[keyName]int)
+	for _, e := range entries {
+		now[keyName{e.section, e.key}] = append(now[keyName{e.section, e.key}], e.value)
 	}
-	before := 0
 	for _, l := range old {
-		if l.entry != nil && l.entry.section == was.section && l.entry.key == was.key {
-			before++
+		if l.entry != nil {
+			was[keyName{l.entry.section, l.entry.key}]++
 		}
 	}
-	if keys == 1 && before == 1 {
-		return replacement
+	stay, next := make(map[int]bool), make(map[keyName]int)
+	for _, l := range old {
+		if l.entry == nil {
+			continue
+		}
+		name := keyName{l.entry.section, l.entry.key}
+		values := now[name]
+		if was[name] == len(values) || (next[name] < len(values) && values[next[name]] == l.entry.value) {
+			stay[l.number] = true
+			next[name]++
+		}
 	}
-	return -1
+	return stay
 }

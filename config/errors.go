@@ -36,7 +36,7 @@ const (
 	msgName            = "name %q must match [A-Za-z0-9][A-Za-z0-9_.-]{0,62} and not contain \"..\""
 	msgNameDiffers     = "name %q differs from the file's name; rename one of them"
 	msgBoolean         = "%q is not yes or no"
-	msgNumber          = "%q is not a number from 0 to 4294967295"
+	msgNumber          = "%q is not a number from 0 to 4294967294"
 	msgCPUs            = "%q is not a number of CPUs such as 0.5 or 2"
 	msgSize            = "%q is not a size such as 512M or 2G (bytes, K, M, G, T)"
 	msgDuration        = "%q is not a time such as 90s or 5m"

@@ -34,10 +34,8 @@ func fields() []field {
 		text("sandbox", "machine-id", func(s *Sandbox) *string { return &s.MachineID }, checkMachineID),
 		{"sandbox", "created", false,
 			func(s *Sandbox, v string) (err error) {
-				if s.Created, err = time.Parse(time.RFC3339, v); err != nil {
-					return fmt.Errorf(msgTime, v)
-				}
-				return nil
+				s.Created, err = parseTime(v)
+				return err
 			},
 			func(s *Sandbox) []string {
 				if s.Created.IsZero() {
@@ -150,7 +148,7 @@ func number(section, key string, at func(*Sandbox) *uint32) field {
 	return field{section, key, false,
 		func(s *Sandbox, v string) (err error) { *at(s), err = parseID(v); return err },
 		func(s *Sandbox) []string {
-			if !s.Generic() {
+			if !s.Generic() && *at(s) == 0 {
 				return nil
 			}
 			return []string{strconv.FormatUint(uint64(*at(s)), 10)}
@@ -161,7 +159,7 @@ func size(section, key string, at func(*Sandbox) *Size) field {
 	return field{section, key, false,
 		func(s *Sandbox, v string) (err error) { *at(s), err = ParseSize(v); return err },
 		func(s *Sandbox) []string {
-			if *at(s) == 0 {
+			if *at(s) == 0 && *at(New("")) == 0 {
 				return nil
 			}
 			return []string{at(s).String()}

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -99,6 +100,8 @@ func (s *Sandbox) complete(fileName string, seen map[string]int) string {
 	if s.Content == "" {
 		s.Content = DefaultContentBase + "/" + s.Name
 	}
+	// The order in which they are written; between the kinds it means nothing.
+	slices.SortStableFunc(s.Mounts, func(a, b Mount) int { return strings.Compare(string(a.Kind), string(b.Kind)) })
 	return ""
 }
 

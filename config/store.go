@@ -80,10 +80,16 @@ func (s Store) Save(sandbox *Sandbox) error {
 	}
 	text := sandbox.mergeInto(old)
 	if _, err := Parse(file, text); err != nil {
+		text = sandbox.Text()
+	}
+	if _, err := Parse(file, text); err != nil {
 		return fmt.Errorf("refuse to write a config that could not be read again: %w", err)
 	}
 	if err := os.MkdirAll(s.Dir, 0o755); err != nil {
 		return fmt.Errorf("write config: %w", err)
+	}
+	if err := s.removeStale(sandbox.Name); err != nil {
+		return err
 	}
 	if err := renameio.WriteFile(file, []byte(text), 0o644, renameio.WithTempDir(s.Dir), renameio.IgnoreUmask()); err != nil {
 		return fmt.Errorf("write config: %w", err)
@@ -95,6 +101,25 @@ func (s Store) Save(sandbox *Sandbox) error {
 func (s Store) Remove(name string) error {
 	if err := os.Remove(s.Path(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("remove config: %w", err)
+	}
+	return s.removeStale(name)
+}
+
+// removeStale removes the temporary files of saves of name that were killed. Whoever changes a config holds its lock, so
+// that none of them is in use.
+func (s Store) removeStale(name string) error {
+	entries, err := os.ReadDir(s.Dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("list configs: %w", err)
+	}
+	for _, e := range entries {
+		digits, found := strings.CutPrefix(e.Name(), "."+name+Suffix)
+		if !found || digits == "" || strings.Trim(digits, "0123456789") != "" || !e.Type().IsRegular() {
+			continue
+		}
+		if err := os.Remove(filepath.Join(s.Dir, e.Name())); err != nil {
+			return fmt.Errorf("remove what an interrupted write left: %w", err)
+		}
 	}
 	return nil
 }

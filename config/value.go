@@ -217,6 +217,16 @@ func parseDuration(text string) (time.Duration, error) {
 	return d, nil
 }
 
+// parseTime reads a time to the second, which is what the format keeps.
+func parseTime(text string) (time.Time, error) {
+	t, err := time.Parse(time.RFC3339, text)
+	t = t.UTC().Truncate(time.Second)
+	if err != nil || t.Year() < 1 || t.Year() > 9999 {
+		return time.Time{}, fmt.Errorf(msgTime, text)
+	}
+	return t, nil
+}
+
 func parsePrivate(text string) (PrivatePath, error) {
 	origin, p, found := strings.Cut(text, " ")
 	if !found || !originForm.MatchString(origin) || CheckPath(p) != nil || strings.Count(p, "/") < 2 {
@@ -238,7 +248,7 @@ func hasControl(text string) bool {
 
 // CheckURI tells whether uri is one that containers can be run at: the local LXC driver.
 func CheckURI(uri string) error {
-	if u, err := url.Parse(uri); err != nil || u.Scheme != "lxc" || u.Host != "" || (u.Path != "/" && u.Path != "" && u.Path != "/system") {
+	if u, err := url.Parse(uri); err != nil || u.Scheme != "lxc" || u.Host != "" || u.User != nil || u.Opaque != "" || (u.Path != "/" && u.Path != "" && u.Path != "/system") {
 		return fmt.Errorf("connection URI %q is not supported; containers run at lxc:///", uri)
 	}
 	return nil

@@ -4,7 +4,6 @@ package debdeps
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -36,8 +35,8 @@ type DB struct {
 
 // record is what the status file says of one installed package.
 type record struct {
-	name, version, source string
-	conffiles             map[string]string // path → MD5 as shipped
+	name, version, source, arch string
+	conffiles                   map[string]string // path → MD5 as shipped
 }
 
 // Open reads the status file in dir; modes and owners, which dpkg does not record, come from the files below root.
@@ -53,70 +52,20 @@ func Open(dir, root string) (*DB, error) {
 	return &DB{dir: dir, root: root, packages: parseStatus(data)}, nil
 }
 
-// parseStatus reads the installed packages of a status file (deb-control(5) paragraphs).
-func parseStatus(data []byte) map[string]*record {
-	packages := make(map[string]*record)
-	for paragraph := range bytes.SplitSeq(data, []byte("\n\n")) {
-		r := &record{conffiles: make(map[string]string)}
-		installed, sameArch, arch, field := false, false, "", ""
-		for l := range bytes.SplitSeq(paragraph, []byte("\n")) {
-			text := string(l)
-			if strings.HasPrefix(text, " ") {
-				if field == "Conffiles" {
-					if parts := strings.Fields(text); len(parts) >= 2 {
-						r.conffiles[parts[0]] = parts[1]
-					}
-				}
-				continue
-			}
-			var value string
-			field, value, _ = strings.Cut(text, ":")
-			value = strings.TrimSpace(value)
-			switch field {
-			case "Package":
-				r.name = value
-			case "Status":
-				installed = strings.HasSuffix(value, " installed") || strings.HasSuffix(value, " triggers-pending") || strings.HasSuffix(value, " triggers-awaited")
-			case "Version":
-				r.version = value
-			case "Source":
-				r.source, _, _ = strings.Cut(value, " ")
-			case "Architecture":
-				arch = value
-			case "Multi-Arch":
-				sameArch = value == "same"
-			}
-		}
-		if !installed || !safeName(r.name) {
-			continue
-		}
-		if r.source == "" {
-			r.source = r.name
-		}
-		key := r.name
-		if sameArch {
-			key += ":" + arch
-		}
-		packages[key] = r
-	}
-	return packages
-}
-
-// safeName keeps a damaged status file from naming info files elsewhere.
-func safeName(name string) bool { return name != "" && !strings.ContainsAny(name, "/\x00") }
-
 // Owners implements content.Packages.
 func (db *DB) Owners(ctx context.Context, paths ...string) (map[string][]string, error) {
-	asked := make(map[string]string) // spelling → path as asked
+	asked := make(map[string][]string) // spelling → paths as asked
 	for _, p := range paths {
 		for _, spelling := range content.Spellings(p) {
-			asked[spelling] = p
+			asked[spelling] = append(asked[spelling], p)
 		}
 	}
 	owners := make(map[string][]string)
 	err := db.eachPath(ctx, func(name, p string) {
-		if a, ok := asked[p]; ok && !slices.Contains(owners[a], name) {
-			owners[a] = append(owners[a], name)
+		for _, a := range asked[p] {
+			if !slices.Contains(owners[a], name) {
+				owners[a] = append(owners[a], name)
+			}
 		}
 	})
 	if err != nil {
@@ -134,9 +83,13 @@ func (db *DB) Tally(ctx context.Context, dirs ...string) (map[string]map[string]
 	for _, dir := range dirs {
 		tally[dir] = make(map[string]int)
 	}
+	// Two architectures of a package may share paths.
+	type owned struct{ dir, name, path string }
+	counted := make(map[owned]bool)
 	err := db.eachPath(ctx, func(name, p string) {
 		for dir := p; dir != "/" && dir != "."; dir = path.Dir(dir) {
-			if counts, asked := tally[dir]; asked {
+			if counts, asked := tally[dir]; asked && !counted[owned{dir, name, p}] {
+				counted[owned{dir, name, p}] = true
 				counts[name]++
 			}
 		}
@@ -167,39 +120,58 @@ func (db *DB) eachPath(ctx context.Context, visit func(name, p string)) error {
 	return nil
 }
 
-// Package implements content.Packages.
+// Package implements content.Packages. Of a package installed for several architectures the host's own is taken.
 func (db *DB) Package(_ context.Context, name string) (*content.Package, error) {
+	key, found := db.key(name)
+	if !found {
+		return nil, fmt.Errorf("%s: %w", name, content.ErrNoPackage)
+	}
+	r := db.packages[key]
+	pkg := &content.Package{Name: r.name, Version: r.version, Source: r.source}
+	digests, err := db.md5sums(key)
+	if err != nil {
+		return nil, fmt.Errorf("look up %s in the dpkg database: %w", name, err)
+	}
+	data, err := os.ReadFile(db.info(key, "list"))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("look up %s in the dpkg database: %w", name, err)
+	}
+	for p := range strings.Lines(string(data)) {
+		p = strings.TrimSuffix(p, "\n")
+		if p == "/." || p == "" {
+			continue
+		}
+		file := content.File{Path: p}
+		if sum, ok := digests[p]; ok {
+			file.Digest = "md5:" + sum
+		}
+		if sum, ok := r.conffiles[p]; ok {
+			file.Digest, file.Config = "md5:"+sum, true
+		}
+		db.stat(&file)
+		pkg.Files = append(pkg.Files, file)
+	}
+	return pkg, nil
+}
+
+// key finds the package of a name: the one of dpkg's own architecture, or else the first.
+func (db *DB) key(name string) (found string, ok bool) {
+	native := ""
+	if r := db.packages["dpkg"]; r != nil {
+		native = r.arch
+	}
 	for key, r := range db.packages {
 		if r.name != name {
 			continue
 		}
-		pkg := &content.Package{Name: r.name, Version: r.version, Source: r.source}
-		digests, err := db.md5sums(key)
-		if err != nil {
-			return nil, fmt.Errorf("look up %s in the dpkg database: %w", name, err)
+		if r.arch == native {
+			return key, true
 		}
-		data, err := os.ReadFile(db.info(key, "list"))
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("look up %s in the dpkg database: %w", name, err)
+		if !ok || key < found {
+			found, ok = key, true
 		}
-		for p := range strings.Lines(string(data)) {
-			p = strings.TrimSuffix(p, "\n")
-			if p == "/." || p == "" {
-				continue
-			}
-			file := content.File{Path: p}
-			if sum, ok := digests[p]; ok {
-				file.Digest = "md5:" + sum
-			}
-			if sum, ok := r.conffiles[p]; ok {
-				file.Digest, file.Config = "md5:"+sum, true
-			}
-			db.stat(&file)
-			pkg.Files = append(pkg.Files, file)
-		}
-		return pkg, nil
 	}
-	return nil, fmt.Errorf("%s: %w", name, content.ErrNoPackage)
+	return found, ok
 }
 
 // stat fills in what dpkg leaves to the file system; a file that is not there any more keeps only its path.
@@ -231,7 +203,7 @@ func (db *DB) md5sums(key string) (map[string]string, error) {
 	lines := bufio.NewScanner(f)
 	for lines.Scan() {
 		if sum, p, found := strings.Cut(lines.Text(), "  "); found {
-			sums["/"+p] = sum
+			sums[path.Clean("/"+p)] = sum
 		}
 	}
 	return sums, lines.Err()

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -61,18 +62,15 @@ func enterCgroups(name string) error {
 	if err != nil {
 		return fmt.Errorf("read own cgroups: %w", err)
 	}
-	hierarchies := readHierarchies(string(text))
-	var mounted []hierarchy
+	mounts, err := readMounts()
+	if err != nil {
+		return err
+	}
+	hierarchies := given(readHierarchies(string(text)), mounts)
 	for _, h := range hierarchies {
-		err := enter(h, CgroupPrefix+name)
-		// A hierarchy of a controller that is not in use cannot be mounted any more; nothing is to be hidden there.
-		if errors.Is(err, errNotMounted) {
-			continue
-		}
-		if err != nil {
+		if err := enter(h, CgroupPrefix+name); err != nil {
 			return fmt.Errorf("enter a cgroup of %q: %w", h.controllers, err)
 		}
-		mounted = append(mounted, h)
 	}
 	if err := unix.Unshare(unix.CLONE_NEWCGROUP); err != nil {
 		return fmt.Errorf("unshare cgroup namespace: %w", err)
@@ -80,10 +78,26 @@ func enterCgroups(name string) error {
 	if err := unmountBelow(cgroupDir); err != nil {
 		return err
 	}
-	return mountCgroups(mounted)
+	return mountCgroups(hierarchies)
 }
 
-var errNotMounted = errors.New("hierarchy cannot be mounted")
+// given selects the hierarchies that libvirt mounted for the container. Of the others, it made no group for it, and they
+// are not shown.
+func given(hierarchies []hierarchy, mounts []mountPoint) []hierarchy {
+	var list []hierarchy
+	for _, h := range hierarchies {
+		kind := "cgroup2"
+		if h.controllers != "" {
+			kind = "cgroup"
+		}
+		if slices.ContainsFunc(mounts, func(m mountPoint) bool {
+			return m.kind == kind && (kind == "cgroup2" || m.hasOption(strings.Split(h.controllers, ",")[0]))
+		}) {
+			list = append(list, h)
+		}
+	}
+	return list
+}
 
 func enter(h hierarchy, name string) error {
 	// A mount of our own shows the whole tree, wherever and whether libvirt mounted it.
@@ -93,7 +107,7 @@ func enter(h hierarchy, name string) error {
 	}
 	defer os.Remove(view)
 	if err := h.mount(view); err != nil {
-		return errNotMounted
+		return err
 	}
 	defer unix.Unmount(view, unix.MNT_DETACH)
 	parent := filepath.Join(view, filepath.Clean("/"+h.path))
@@ -153,6 +167,10 @@ func mountCgroups(hierarchies []hierarchy) error {
 				}
 			}
 		}
+	}
+	// systemd would mount every other controller of the kernel here, at its root, which all containers would share.
+	if err := unix.Mount("tmpfs", cgroupDir, "tmpfs", flags|unix.MS_REMOUNT|unix.MS_RDONLY, "mode=755,size=64k"); err != nil {
+		return fmt.Errorf("make %s read-only: %w", cgroupDir, err)
 	}
 	return nil
 }

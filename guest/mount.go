@@ -15,7 +15,12 @@ import (
 // mountPoint is a line of /proc/self/mountinfo (proc_pid_mountinfo(5)).
 type mountPoint struct {
 	point, kind string
+	options     string // of the file system
 	readOnly    bool
+}
+
+func (m mountPoint) hasOption(name string) bool {
+	return slices.Contains(strings.Split(m.options, ","), name)
 }
 
 func readMounts() ([]mountPoint, error) {
@@ -30,13 +35,18 @@ func parseMounts(text string) []mountPoint {
 	var mounts []mountPoint
 	for l := range strings.Lines(text) {
 		left, right, found := strings.Cut(l, " - ")
-		fields, kind := strings.Fields(left), strings.Fields(right)
-		if !found || len(fields) < 6 || len(kind) < 1 {
+		// Not strings.Fields: the kernel escapes no other blanks than those of ASCII.
+		fields := strings.Split(left, " ")
+		if !found || len(fields) < 6 {
 			continue
 		}
+		// After the type comes the source, in which blanks are escaped too.
+		kind, rest, _ := strings.Cut(strings.TrimSuffix(right, "\n"), " ")
+		_, options, _ := strings.Cut(rest, " ")
 		mounts = append(mounts, mountPoint{
 			point:    unescape(fields[4]),
-			kind:     kind[0],
+			kind:     kind,
+			options:  options,
 			readOnly: slices.Contains(strings.Split(fields[5], ","), "ro"),
 		})
 	}

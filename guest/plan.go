@@ -23,9 +23,16 @@ type Plan struct {
 	Writable    []string `json:"writable"` // mount points that stay writable
 }
 
+// planFile is a plan as JSON: what need not be UTF-8, which JSON is, becomes bytes.
+type planFile struct {
+	Plan
+	Command     [][]byte `json:"command,omitempty"`
+	Environment [][]byte `json:"environment,omitempty"`
+}
+
 // Write puts the plan where ReadPlan finds it.
 func (p *Plan) Write(file string) error {
-	data, err := json.MarshalIndent(p, "", "\t")
+	data, err := json.MarshalIndent(planFile{*p, convert[[]byte](p.Command), convert[[]byte](p.Environment)}, "", "\t")
 	if err != nil {
 		return fmt.Errorf("write plan: %w", err)
 	}
@@ -41,9 +48,18 @@ func ReadPlan(file string) (*Plan, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read plan: %w", err)
 	}
-	var p Plan
-	if err := json.Unmarshal(data, &p); err != nil {
+	var f planFile
+	if err := json.Unmarshal(data, &f); err != nil {
 		return nil, fmt.Errorf("read plan %s: %w", file, err)
 	}
-	return &p, nil
+	f.Plan.Command, f.Plan.Environment = convert[string](f.Command), convert[string](f.Environment)
+	return &f.Plan, nil
+}
+
+func convert[To, From string | []byte](list []From) []To {
+	var converted []To
+	for _, item := range list {
+		converted = append(converted, To(item))
+	}
+	return converted
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -18,6 +19,8 @@ import (
 // Run makes the container of a plan and becomes its payload: it returns with an error, or with the exit status of a
 // command; systemd takes its place.
 func Run(p *Plan) (status int, err error) {
+	// Namespaces are left and entered by threads; the one that does so must be the one that executes the payload.
+	runtime.LockOSThread()
 	if err := unix.Sethostname([]byte(p.Name)); err != nil {
 		return 0, fmt.Errorf("set hostname: %w", err)
 	}

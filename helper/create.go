@@ -202,6 +202,9 @@ func (m *Manager) planContent(ctx context.Context, s *config.Sandbox) error {
 		return err
 	}
 	s.Private = private
+	if err := m.Host.CheckMounts(s); err != nil {
+		return fmt.Errorf("-m: %w", err)
+	}
 	return nil
 }
 

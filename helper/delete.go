@@ -72,7 +72,7 @@ func (m *Manager) endUnfinished(ctx context.Context, s *config.Sandbox) error {
 		return fmt.Errorf("%s %w; stop it first", s.Name, ErrRunning)
 	}
 	m.Warn("ending what an interrupted start or stop left of %s", s.Name)
-	return m.end(ctx, connection, s, s.Limits.StopTimeout)
+	return m.endLeftover(ctx, connection, s)
 }
 
 func (m *Manager) deleteLeftovers(name, base string, notFound error) error {

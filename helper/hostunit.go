@@ -2,8 +2,10 @@ package helper
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -18,26 +20,42 @@ import (
 // container as instance.
 func HostUnit(s *config.Sandbox) string {
 	if s.Generic() {
-		return "virt-sandbox@" + s.Name + ".service"
+		return transientUnit(s)
 	}
-	prefix, _, _ := strings.Cut(s.Units[0], "@")
-	if dot := strings.LastIndexByte(prefix, '.'); dot > 0 && !strings.Contains(s.Units[0], "@") {
-		prefix = prefix[:dot]
+	prefix, _, isInstance := strings.Cut(s.Units[0], "@")
+	if !isInstance {
+		prefix = strings.TrimSuffix(prefix, filepath.Ext(prefix))
 	}
 	return prefix + "@" + s.Name + ".service"
+}
+
+// transientUnit names the unit that is made for a start when the host has none for the container.
+func transientUnit(s *config.Sandbox) string { return "virt-sandbox@" + s.Name + ".service" }
+
+// findUnit gives the unit of a container that is made from its config; made is false where the host has none. A unit that
+// only has the name is not ours: distributions ship templates such as apache2@.service, which run on the host itself.
+func (m *Manager) findUnit(ctx context.Context, systemd *dbus.Conn, s *config.Sandbox) (unit string, made bool) {
+	properties, err := systemd.GetUnitPropertiesContext(ctx, HostUnit(s))
+	if err == nil && properties["SourcePath"] == m.Store.Path(s.Name) {
+		return HostUnit(s), true
+	}
+	return transientUnit(s), false
 }
 
 // SystemdRuns tells whether this host was booted with systemd (sd_booted(3)).
 func SystemdRuns() bool { return util.IsRunningSystemd() }
 
-// StartUnit starts a container through the host's systemd: its unit, or where the host has none a transient one of that
-// name.
+// StartUnit starts a container through the host's systemd: its unit, or where the host has none a transient one.
 func (m *Manager) StartUnit(ctx context.Context, name string) error {
-	return m.withUnit(ctx, name, func(systemd *dbus.Conn, s *config.Sandbox, unit string, done chan string) error {
-		properties, err := systemd.GetUnitPropertiesContext(ctx, unit)
-		if err == nil && properties["LoadState"] != "not-found" {
-			_, err = systemd.StartUnitContext(ctx, unit, "replace", done)
+	return m.withUnit(ctx, name, func(systemd *dbus.Conn, s *config.Sandbox, unit string, made bool, done chan string) error {
+		if made {
+			_, err := systemd.StartUnitContext(ctx, unit, "replace", done)
 			return err
+		}
+		if properties, err := systemd.GetUnitPropertiesContext(ctx, unit); err == nil && properties["ActiveState"] == "active" {
+			m.Warn("%s %v", name, ErrAlreadyRunning)
+			done <- "done"
+			return nil
 		}
 		helperProgram, err := FindProgram("virt-sandbox-service-helper")
 		if err != nil {
@@ -50,9 +68,10 @@ func (m *Manager) StartUnit(ctx context.Context, name string) error {
 
 // StopUnit stops the unit of a container, and the container itself where no unit runs it.
 func (m *Manager) StopUnit(ctx context.Context, name string) error {
-	err := m.withUnit(ctx, name, func(systemd *dbus.Conn, _ *config.Sandbox, unit string, done chan string) error {
+	err := m.withUnit(ctx, name, func(systemd *dbus.Conn, _ *config.Sandbox, unit string, _ bool, done chan string) error {
 		_, err := systemd.StopUnitContext(ctx, unit, "replace", done)
-		if failure, ok := err.(godbus.Error); ok && failure.Name == "org.freedesktop.systemd1.NoSuchUnit" {
+		var failure godbus.Error
+		if errors.As(err, &failure) && failure.Name == "org.freedesktop.systemd1.NoSuchUnit" {
 			done <- "done"
 			return nil
 		}
@@ -64,7 +83,7 @@ func (m *Manager) StopUnit(ctx context.Context, name string) error {
 	return m.Stop(ctx, name)
 }
 
-func (m *Manager) withUnit(ctx context.Context, name string, act func(*dbus.Conn, *config.Sandbox, string, chan string) error) error {
+func (m *Manager) withUnit(ctx context.Context, name string, act func(*dbus.Conn, *config.Sandbox, string, bool, chan string) error) error {
 	s, err := m.Store.Load(name)
 	if err != nil {
 		return err
@@ -74,9 +93,9 @@ func (m *Manager) withUnit(ctx context.Context, name string, act func(*dbus.Conn
 		return fmt.Errorf("connect to systemd: %w", err)
 	}
 	defer systemd.Close()
-	unit := HostUnit(s)
+	unit, made := m.findUnit(ctx, systemd, s)
 	done := make(chan string, 1)
-	if err := act(systemd, s, unit, done); err != nil {
+	if err := act(systemd, s, unit, made, done); err != nil {
 		return fmt.Errorf("%s: %w", unit, err)
 	}
 	select {

@@ -184,6 +184,9 @@ func (s unitState) verdict() (up bool, reason string) {
 // clean makes text from inside harmless for a terminal and a journal.
 func clean(text string) string {
 	return strings.Map(func(r rune) rune {
+		if r == '\r' {
+			return -1
+		}
 		if r < ' ' && r != '\n' && r != '\t' || r == 0x7f || (r >= 0x80 && r < 0xa0) || r == 0xfffd {
 			return '?'
 		}

@@ -154,15 +154,28 @@ func journalOf(s *config.Sandbox, controller int, unit string) string {
 	if err != nil {
 		return ""
 	}
+	target := enter.Target{InitPID: init, Label: labelOf(init)}
+	// A unit that goes on failing writes while this reads, and then journalctl may find nothing.
+	for range 5 {
+		text := inJournal(ctx, s, target, "--sync") +
+			inJournal(ctx, s, target, "--no-pager", "--quiet", "--output=short", "--lines=10", "--unit="+unit)
+		if text != "" || ctx.Err() != nil {
+			return text
+		}
+	}
+	return ""
+}
+
+func inJournal(ctx context.Context, s *config.Sandbox, target enter.Target, args ...string) string {
 	var out bytes.Buffer
-	status, err := enter.Run(ctx, enter.Target{InitPID: init, Label: labelOf(init)}, enter.Command{
-		Args:        []string{"journalctl", "--no-pager", "--quiet", "--output=short", "--lines=10", "--unit=" + unit},
+	_, err := enter.Run(ctx, target, enter.Command{
+		Args:        append([]string{"journalctl"}, args...),
 		Environment: enter.Environment(s.Name),
 		Stdout:      &limitedBuffer{Buffer: &out, left: 16 << 10},
 		Stderr:      &limitedBuffer{Buffer: &out, left: 1 << 10},
 	})
-	if err != nil || status != 0 {
-		return ""
+	if err != nil {
+		return err.Error()
 	}
 	return clean(strings.TrimRight(out.String(), "\n"))
 }
@@ -209,7 +222,7 @@ func (m *Manager) readConsole(ctx context.Context, console *os.File) *consoleTex
 func (c *consoleText) quoted() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	text := strings.TrimSpace(clean(strings.ReplaceAll(c.text.String(), "\r", "")))
+	text := strings.TrimSpace(clean(c.text.String()))
 	if text == "" {
 		return ""
 	}

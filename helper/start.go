@@ -32,6 +32,9 @@ type Running struct {
 // Files lists the descriptors in the order in which a monitor takes them.
 func (r *Running) Files() []*os.File { return []*os.File{r.Controller, r.Console, r.Notify, r.Lock} }
 
+// failedStartLimit is how long a container whose start failed may take for an orderly end.
+const failedStartLimit = time.Second
+
 // ErrAlreadyRunning is returned by Start for a container that is up and watched by a monitor.
 var ErrAlreadyRunning = errors.New("is already running")
 
@@ -66,14 +69,14 @@ func (m *Manager) Start(ctx context.Context, name string, status func(string)) (
 		if running != nil || errors.Is(err, ErrAlreadyRunning) {
 			return running, err
 		}
-		if err := m.end(ctx, connection, s, s.Limits.StopTimeout); err != nil {
+		if err := m.endLeftover(ctx, connection, s); err != nil {
 			return nil, fmt.Errorf("end what an interrupted start left of %s: %w", name, err)
 		}
 	}
 	running, err := m.startFresh(ctx, connection, s, status)
 	if err != nil {
 		// Cleaning up must not depend on whether the caller still waits.
-		if endErr := m.end(context.WithoutCancel(ctx), connection, s, time.Second); endErr != nil {
+		if endErr := m.end(context.WithoutCancel(ctx), connection, s, failedStartLimit); endErr != nil {
 			return nil, errors.Join(err, endErr)
 		}
 		return nil, err

@@ -53,6 +53,16 @@ func (m *Manager) Stop(ctx context.Context, name string) error {
 	return m.end(ctx, connection, s, s.Limits.StopTimeout)
 }
 
+// endLeftover brings down what an interrupted verb left: at once when it has never been up and there is nothing in it
+// worth an orderly end.
+func (m *Manager) endLeftover(ctx context.Context, connection *libvirt.Connect, s *config.Sandbox) error {
+	limit := s.Limits.StopTimeout
+	if p := runtimeOf(s.Name).phase(); p == phaseStarting || p == "" {
+		limit = 0
+	}
+	return m.end(ctx, connection, s, limit)
+}
+
 // end brings a container down, if it is up, and removes what it had at run time.
 func (m *Manager) end(ctx context.Context, connection *libvirt.Connect, s *config.Sandbox, limit time.Duration) error {
 	running, err := ownDomain(connection, s)
@@ -85,9 +95,11 @@ func (m *Manager) bringDown(ctx context.Context, running *libvirt.Domain, s *con
 	if init != nil {
 		defer init.close()
 	}
-	for deadline := time.Now().Add(limit); !controller.wait(100*time.Millisecond) && init != nil; {
+	for deadline := time.Now().Add(limit); !controller.wait(min(limit, 100*time.Millisecond)) && init != nil; {
 		if ctx.Err() != nil || time.Now().After(deadline) {
-			m.Warn("%s did not shut down in %v; ending it by force", s.Name, limit)
+			if limit > 0 {
+				m.Warn("%s did not shut down in %v; ending it by force", s.Name, limit)
+			}
 			break
 		}
 	}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -32,7 +31,7 @@ func Parse(text string) (Level, error) {
 	if !found {
 		return Level{}, nil
 	}
-	var level Level
+	var has [Categories]bool // bounds what a long list of ranges takes
 	for _, item := range strings.Split(list, ",") {
 		first, last, isRange := strings.Cut(item, ".")
 		low, err := parseCategory(first)
@@ -49,11 +48,15 @@ func Parse(text string) (Level, error) {
 			}
 		}
 		for c := low; c <= high; c++ {
+			has[c] = true
+		}
+	}
+	var level Level
+	for c := range has {
+		if has[c] {
 			level.categories = append(level.categories, c)
 		}
 	}
-	slices.Sort(level.categories)
-	level.categories = slices.Compact(level.categories)
 	return level, nil
 }
 

@@ -1,12 +1,12 @@
 package rpmdeps
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
-	"os"
+	"io/fs"
 	"strings"
 
 	"github.com/cavaliergopher/rpm"
@@ -14,76 +14,81 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/helper/content"
 )
 
-// Tags and flags of the RPM header that the library has no accessor for (rpm's "RPM package tags" and
-// "RPM file flags" documents).
+// Tags, types and flags of the RPM header (rpm's documents "RPM package tags", "RPM v4 package format" and "RPM file
+// flags").
 const (
+	tagFileModes       = 1030
+	tagFileDigests     = 1035
+	tagFileLinks       = 1036
+	tagFileFlags       = 1037
+	tagFileUsers       = 1039
+	tagFileGroups      = 1040
+	tagDirIndexes      = 1116
+	tagBaseNames       = 1117
+	tagDirNames        = 1118
 	tagDigestAlgorithm = 5011
+
+	typeInt16       = 3
+	typeInt32       = 4
+	typeString      = 6
+	typeStringArray = 8
+	typeI18NString  = 9
 
 	flagConfig = 1 << 0
 
 	headerMaxIndex = 1 << 16
 	headerMaxData  = 32 << 20
+	headerMax      = 8 + entrySize*headerMaxIndex + headerMaxData
+	entrySize      = 16
+
+	panicked = "header that the library cannot read" // of the error when it did
 )
 
-// ReadFile describes the package in a .rpm file.
-func ReadFile(file string) (*content.Package, error) {
-	f, err := os.Open(file)
-	if err != nil {
-		return nil, fmt.Errorf("read package: %w", err)
+// neededTags are name, version, release, source RPM and what is known of the files.
+func neededTags() []uint32 {
+	return []uint32{
+		1000, 1001, 1002, 1044, tagFileModes, tagFileDigests, tagFileLinks, tagFileFlags, tagFileUsers, tagFileGroups,
+		tagDirIndexes, tagBaseNames, tagDirNames, tagDigestAlgorithm,
 	}
-	defer f.Close()
-	pkg, err := decode(bufio.NewReader(f))
-	if err != nil {
-		return nil, fmt.Errorf("read package %s: %w", file, err)
-	}
-	return pkg, nil
 }
 
 // decodeBlob describes the package whose header is a value of the database: the header of its .rpm file without the
 // magic. The library reads whole files only, so the parts before the header are supplied empty.
-func decodeBlob(blob []byte) (*content.Package, error) {
-	if len(blob) < 8 {
-		return nil, fmt.Errorf("header of %d bytes is too short", len(blob))
-	}
-	index, size := binary.BigEndian.Uint32(blob), binary.BigEndian.Uint32(blob[4:])
-	if index > headerMaxIndex || size > headerMaxData || uint64(len(blob)) < 8+16*uint64(index)+uint64(size) {
-		return nil, fmt.Errorf("header says %d entries and %d bytes, which do not fit", index, size)
-	}
-	lead := make([]byte, 96)
-	copy(lead, []byte{0xed, 0xab, 0xee, 0xdb, 3, 0})
-	magic := []byte{0x8e, 0xad, 0xe8, 1, 0, 0, 0, 0}
-	emptySignature := append(bytes.Clone(magic), make([]byte, 8)...)
-	return decode(io.MultiReader(bytes.NewReader(lead), bytes.NewReader(emptySignature), bytes.NewReader(magic), bytes.NewReader(blob)))
-}
-
-func decode(r io.Reader) (pkg *content.Package, err error) {
-	defer func() {
-		// The library indexes into what the header claims; a damaged header must not end the program.
-		if problem := recover(); problem != nil {
-			pkg, err = nil, fmt.Errorf("damaged header: %v", problem)
-		}
-	}()
-	header, err := rpm.Read(fullReader{r})
+func decodeBlob(blob []byte) (pkg *content.Package, err error) {
+	index, data, err := trim(blob)
 	if err != nil {
 		return nil, err
 	}
-	pkg = &content.Package{
+	defer func() {
+		if problem := recover(); problem != nil {
+			pkg, err = nil, fmt.Errorf("%s: %v", panicked, problem)
+		}
+	}()
+	lead := make([]byte, leadSize)
+	copy(lead, []byte{0xed, 0xab, 0xee, 0xdb, 3, 0})
+	emptySignature := append([]byte(headerMagic), make([]byte, 8)...)
+	sizes := binary.BigEndian.AppendUint32(nil, uint32(len(index)/entrySize))
+	sizes = binary.BigEndian.AppendUint32(sizes, uint32(len(data)))
+	header, err := rpm.Read(fullReader{io.MultiReader(
+		bytes.NewReader(lead), bytes.NewReader(emptySignature),
+		strings.NewReader(headerMagic), bytes.NewReader(sizes), bytes.NewReader(index), bytes.NewReader(data),
+	)})
+	if err != nil {
+		return nil, err
+	}
+	files, err := files(&header.Header)
+	if err != nil {
+		return nil, err
+	}
+	if header.Name() == "" {
+		return nil, errors.New("header names no package")
+	}
+	return &content.Package{
 		Name:    header.Name(),
 		Version: header.Version() + "-" + header.Release(),
 		Source:  sourceName(header.SourceRPM()),
-	}
-	algorithm := digestName(header.Header.GetTag(tagDigestAlgorithm).Int64())
-	for _, f := range header.Files() {
-		file := content.File{
-			Path: f.Name(), Mode: f.Mode(), User: f.Owner(), Group: f.Group(),
-			Config: f.Flags()&flagConfig != 0, LinkTarget: f.Linkname(),
-		}
-		if f.Mode().IsRegular() && f.Digest() != "" {
-			file.Digest = algorithm + ":" + f.Digest()
-		}
-		pkg.Files = append(pkg.Files, file)
-	}
-	return pkg, nil
+		Files:   files,
+	}, nil
 }
 
 // fullReader fills each read, since the library takes short ones for whole ones.
@@ -91,8 +96,116 @@ type fullReader struct{ r io.Reader }
 
 func (f fullReader) Read(p []byte) (int, error) { return io.ReadFull(f.r, p) }
 
+// trim gives the data of a header and the entries of its index that are needed. The library makes room for as much as
+// an entry claims to have, so it is given only what was checked; and most of a header is of no use here.
+func trim(blob []byte) (index, data []byte, err error) {
+	if len(blob) < 8 {
+		return nil, nil, fmt.Errorf("header of %d bytes is too short", len(blob))
+	}
+	count, size := binary.BigEndian.Uint32(blob), binary.BigEndian.Uint32(blob[4:])
+	if count > headerMaxIndex || size > headerMaxData || uint64(len(blob)) < 8+entrySize*uint64(count)+uint64(size) {
+		return nil, nil, fmt.Errorf("header says %d entries and %d bytes, which do not fit", count, size)
+	}
+	all := blob[8 : 8+entrySize*count]
+	data = blob[8+entrySize*count:][:size]
+	// A tag that rpm changed after the build occurs twice, and the later entry counts.
+	entries := make(map[uint32][]byte)
+	for ; len(all) > 0; all = all[entrySize:] {
+		entries[binary.BigEndian.Uint32(all)] = all[:entrySize]
+	}
+	for _, tag := range neededTags() {
+		entry, found := entries[tag]
+		if !found {
+			continue
+		}
+		if err := checkEntry(entry, data); err != nil {
+			return nil, nil, fmt.Errorf("header has a damaged tag %d: %w", tag, err)
+		}
+		index = append(index, entry...)
+	}
+	return index, data, nil
+}
+
+// checkEntry refuses an entry whose values are not all in the data.
+func checkEntry(entry, data []byte) error {
+	kind, offset, count := binary.BigEndian.Uint32(entry[4:]), binary.BigEndian.Uint32(entry[8:]), binary.BigEndian.Uint32(entry[12:])
+	if uint64(offset) > uint64(len(data)) {
+		return fmt.Errorf("it is at %d of %d bytes", offset, len(data))
+	}
+	rest := data[offset:]
+	var fits bool
+	switch kind {
+	case typeInt16:
+		fits = uint64(count)*2 <= uint64(len(rest))
+	case typeInt32:
+		fits = uint64(count)*4 <= uint64(len(rest))
+	case typeString, typeStringArray, typeI18NString:
+		fits = true
+		for n := count; n > 0 && fits; n-- {
+			_, rest, fits = bytes.Cut(rest, []byte{0})
+		}
+	default:
+		return fmt.Errorf("it is of the type %d", kind)
+	}
+	if !fits {
+		return fmt.Errorf("not all of its %d values are there", count)
+	}
+	return nil
+}
+
+// files puts the files together from the columns in which the header has them.
+func files(header *rpm.Header) ([]content.File, error) {
+	names, dirs, dirOf := header.GetTag(tagBaseNames).StringSlice(), header.GetTag(tagDirNames).StringSlice(), header.GetTag(tagDirIndexes).Int64Slice()
+	if len(dirOf) != len(names) {
+		return nil, fmt.Errorf("header has %d files and %d directories of files", len(names), len(dirOf))
+	}
+	list := make([]content.File, len(names))
+	length := 0
+	for i, name := range names {
+		if dirOf[i] < 0 || dirOf[i] >= int64(len(dirs)) {
+			return nil, fmt.Errorf("header has no directory %d of the file %s", dirOf[i], name)
+		}
+		list[i].Path = dirs[dirOf[i]] + name
+		if length += len(list[i].Path); length > 2*headerMaxData {
+			return nil, fmt.Errorf("header has more than %d bytes of paths", 2*headerMaxData)
+		}
+	}
+	algorithm := digestName(header.GetTag(tagDigestAlgorithm).Int64())
+	modes, flags := header.GetTag(tagFileModes).Int64Slice(), header.GetTag(tagFileFlags).Int64Slice()
+	users, groups := header.GetTag(tagFileUsers).StringSlice(), header.GetTag(tagFileGroups).StringSlice()
+	digests, links := header.GetTag(tagFileDigests).StringSlice(), header.GetTag(tagFileLinks).StringSlice()
+	for what, have := range map[string]int{
+		"modes": len(modes), "flags": len(flags), "users": len(users), "groups": len(groups), "digests": len(digests), "link targets": len(links),
+	} {
+		if have != len(names) && (have != 0 || what == "modes") {
+			return nil, fmt.Errorf("header has %d files and %d %s", len(names), have, what)
+		}
+	}
+	for i := range list {
+		f := &list[i]
+		f.Mode, f.Config = unixMode(uint16(modes[i])), at(flags, i)&flagConfig != 0
+		f.User, f.Group, f.LinkTarget = at(users, i), at(groups, i), at(links, i)
+		if digest := at(digests, i); f.Mode.IsRegular() && digest != "" {
+			f.Digest = algorithm + ":" + digest
+		}
+	}
+	return list, nil
+}
+
+// at gives a value of a column, which rpm may leave out as a whole.
+func at[T any](column []T, i int) (value T) {
+	if i < len(column) {
+		value = column[i]
+	}
+	return value
+}
+
 // sourceName cuts version and release from the name of a source RPM: httpd-2.4.62-1.fc41.src.rpm is of httpd.
+// The keys that rpm records like packages are of "(none)".
 func sourceName(file string) string {
+	if file == "(none)" {
+		return ""
+	}
 	name := strings.TrimSuffix(strings.TrimSuffix(file, ".rpm"), ".src")
 	for range 2 {
 		if i := strings.LastIndexByte(name, '-'); i > 0 {
@@ -115,4 +228,33 @@ func digestName(algorithm int64) string {
 		return "sha1"
 	}
 	return "md5"
+}
+
+// unixMode translates st_mode (inode(7)).
+func unixMode(mode uint16) fs.FileMode {
+	m := fs.FileMode(mode & 0o777)
+	switch mode & 0o170000 {
+	case 0o040000:
+		m |= fs.ModeDir
+	case 0o120000:
+		m |= fs.ModeSymlink
+	case 0o060000:
+		m |= fs.ModeDevice
+	case 0o020000:
+		m |= fs.ModeDevice | fs.ModeCharDevice
+	case 0o010000:
+		m |= fs.ModeNamedPipe
+	case 0o140000:
+		m |= fs.ModeSocket
+	}
+	if mode&0o4000 != 0 {
+		m |= fs.ModeSetuid
+	}
+	if mode&0o2000 != 0 {
+		m |= fs.ModeSetgid
+	}
+	if mode&0o1000 != 0 {
+		m |= fs.ModeSticky
+	}
+	return m
 }

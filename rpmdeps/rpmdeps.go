@@ -29,6 +29,7 @@ type store interface {
 
 // DB is an open RPM database. It satisfies content.Packages.
 type DB struct {
+	file  string
 	store store
 }
 
@@ -42,8 +43,8 @@ func Open(dirs ...string) (*DB, error) {
 		open func(file string) (store, error)
 	}{
 		{"rpmdb.sqlite", openSQLite},
-		{"Packages.db", openWhole},
-		{"Packages", openWhole},
+		{"Packages.db", openWhole(ndbHeaders)},
+		{"Packages", openWhole(bdbHeaders)},
 	}
 	for _, dir := range dirs {
 		for _, format := range formats {
@@ -55,7 +56,7 @@ func Open(dirs ...string) (*DB, error) {
 			if err != nil {
 				return nil, fmt.Errorf("open RPM database %s: %w", file, err)
 			}
-			return &DB{s}, nil
+			return &DB{file, s}, nil
 		}
 	}
 	return nil, ErrNoDatabase
@@ -66,24 +67,26 @@ func (db *DB) Close() error { return db.store.Close() }
 
 // Owners implements content.Packages.
 func (db *DB) Owners(ctx context.Context, paths ...string) (map[string][]string, error) {
-	asked := make(map[string]string) // spelling → path as asked
+	asked := make(map[string][]string) // spelling → paths as asked
 	var bases []string
 	for _, p := range paths {
 		for _, spelling := range content.Spellings(p) {
-			asked[spelling] = p
+			asked[spelling] = append(asked[spelling], p)
 		}
 		bases = append(bases, filepath.Base(p))
 	}
 	slices.Sort(bases)
 	packages, err := db.store.withBasename(ctx, slices.Compact(bases))
 	if err != nil {
-		return nil, fmt.Errorf("look up owners in the RPM database: %w", err)
+		return nil, fmt.Errorf("look up owners in the RPM database %s: %w", db.file, err)
 	}
 	owners := make(map[string][]string)
 	for _, pkg := range packages {
 		for _, file := range pkg.Files {
-			if p, ok := asked[file.Path]; ok && !slices.Contains(owners[p], pkg.Name) {
-				owners[p] = append(owners[p], pkg.Name)
+			for _, p := range asked[file.Path] {
+				if !slices.Contains(owners[p], pkg.Name) {
+					owners[p] = append(owners[p], pkg.Name)
+				}
 			}
 		}
 	}
@@ -94,14 +97,22 @@ func (db *DB) Owners(ctx context.Context, paths ...string) (map[string][]string,
 func (db *DB) Tally(ctx context.Context, dirs ...string) (map[string]map[string]int, error) {
 	packages, err := db.store.below(ctx, dirs)
 	if err != nil {
-		return nil, fmt.Errorf("count owners in the RPM database: %w", err)
+		return nil, fmt.Errorf("count owners in the RPM database %s: %w", db.file, err)
 	}
+	// Two versions or architectures of a package may share paths.
+	type owned struct{ dir, name, path string }
+	counted := make(map[owned]bool)
 	tally := make(map[string]map[string]int)
 	for _, dir := range dirs {
-		tally[dir] = make(map[string]int)
+		if tally[dir] == nil {
+			tally[dir] = make(map[string]int)
+		}
 		for _, pkg := range packages {
-			if n := len(pkg.Below(dir)); n > 0 {
-				tally[dir][pkg.Name] = n
+			for _, f := range pkg.Below(dir) {
+				if o := (owned{dir, pkg.Name, f.Path}); !counted[o] {
+					counted[o] = true
+					tally[dir][pkg.Name]++
+				}
 			}
 		}
 	}
@@ -112,7 +123,7 @@ func (db *DB) Tally(ctx context.Context, dirs ...string) (map[string]map[string]
 func (db *DB) Package(ctx context.Context, name string) (*content.Package, error) {
 	packages, err := db.store.withName(ctx, name)
 	if err != nil {
-		return nil, fmt.Errorf("look up %s in the RPM database: %w", name, err)
+		return nil, fmt.Errorf("look up %s in the RPM database %s: %w", name, db.file, err)
 	}
 	if len(packages) == 0 {
 		return nil, fmt.Errorf("%s: %w", name, content.ErrNoPackage)

@@ -7,7 +7,7 @@ import (
 	"net/url"
 	"path"
 
-	// The driver that go-rpmdb brings; two drivers of the name "sqlite" cannot live in one program.
+	// The driver of the library go-rpmdb too; two drivers of the name "sqlite" cannot live in one program.
 	_ "github.com/glebarez/go-sqlite"
 
 	"github.com/virt-sandbox/virt-sandbox/helper/content"

@@ -3,39 +3,45 @@ package rpmdeps
 import (
 	"context"
 	"fmt"
-	"io/fs"
+	"maps"
+	"os"
 	"path"
 	"slices"
-
-	rpmdb "github.com/knqyf263/go-rpmdb/pkg"
 
 	"github.com/virt-sandbox/virt-sandbox/helper/content"
 )
 
-// wholeStore holds the ndb (SUSE) and bdb (RHEL 8 and older) formats, which the library reads only as a whole.
+// wholeStore holds a database of a format whose indexes are not worth reading: ndb (SUSE) or bdb (RHEL 8 and older).
 type wholeStore struct {
-	packages []*content.Package
+	packages []*content.Package // in the order in which they were installed
 }
 
-func openWhole(file string) (store, error) {
-	db, err := rpmdb.Open(file)
-	if err != nil {
-		return nil, err
-	}
-	defer db.Close()
-	infos, err := db.ListPackages()
-	if err != nil {
-		return nil, err
-	}
-	s := &wholeStore{}
-	for _, info := range infos {
-		pkg, err := convert(info)
+// openWhole makes the opener of a format out of the function that visits each of its headers.
+func openWhole(headers func(f *os.File, visit func(number uint32, blob []byte) error) error) func(string) (store, error) {
+	return func(file string) (store, error) {
+		f, err := os.Open(file)
 		if err != nil {
 			return nil, err
 		}
-		s.packages = append(s.packages, pkg)
+		defer f.Close()
+		byNumber := make(map[uint32]*content.Package)
+		err = headers(f, func(number uint32, blob []byte) error {
+			pkg, err := decodeBlob(blob)
+			if err != nil {
+				return fmt.Errorf("header %d: %w", number, err)
+			}
+			byNumber[number] = pkg
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+		s := &wholeStore{}
+		for _, number := range slices.Sorted(maps.Keys(byNumber)) {
+			s.packages = append(s.packages, byNumber[number])
+		}
+		return s, nil
 	}
-	return s, nil
 }
 
 func (s *wholeStore) Close() error { return nil }
@@ -65,48 +71,4 @@ func (s *wholeStore) where(matches func(*content.Package) bool) []*content.Packa
 		}
 	}
 	return found
-}
-
-func convert(info *rpmdb.PackageInfo) (*content.Package, error) {
-	pkg := &content.Package{Name: info.Name, Version: info.Version + "-" + info.Release, Source: sourceName(info.SourceRpm)}
-	files, err := info.InstalledFiles()
-	if err != nil {
-		return nil, fmt.Errorf("files of %s: %w", info.Name, err)
-	}
-	for _, f := range files {
-		file := content.File{
-			Path: f.Path, Mode: unixMode(f.Mode), User: f.Username, Group: f.Groupname,
-			Config: int32(f.Flags)&flagConfig != 0,
-		}
-		if file.Mode.IsRegular() && f.Digest != "" {
-			file.Digest = digestName(int64(info.DigestAlgorithm)) + ":" + f.Digest
-		}
-		pkg.Files = append(pkg.Files, file)
-	}
-	return pkg, nil
-}
-
-// unixMode translates st_mode (inode(7)).
-func unixMode(mode uint16) fs.FileMode {
-	m := fs.FileMode(mode & 0o777)
-	switch mode & 0o170000 {
-	case 0o040000:
-		m |= fs.ModeDir
-	case 0o120000:
-		m |= fs.ModeSymlink
-	case 0o060000:
-		m |= fs.ModeDevice
-	case 0o020000:
-		m |= fs.ModeDevice | fs.ModeCharDevice
-	case 0o010000:
-		m |= fs.ModeNamedPipe
-	case 0o140000:
-		m |= fs.ModeSocket
-	}
-	for bit, flag := range map[uint16]fs.FileMode{0o4000: fs.ModeSetuid, 0o2000: fs.ModeSetgid, 0o1000: fs.ModeSticky} {
-		if mode&bit != 0 {
-			m |= flag
-		}
-	}
-	return m
 }

@@ -90,11 +90,15 @@ func runContainer(ctx context.Context, m *helper.Manager, name string) error {
 		return err
 	}
 	running, err := m.Start(ctx, name, func(text string) { _, _ = daemon.SdNotify(false, "STATUS="+text) })
+	if errors.Is(err, helper.ErrAlreadyRunning) && !isUnit() {
+		m.Warn("%v", err)
+		return nil
+	}
 	if err != nil {
 		return err
 	}
-	if os.Getenv("INVOCATION_ID") == "" {
-		// Not a unit of systemd: whoever launched us may go away and take its terminal along.
+	if !isUnit() {
+		// Whoever launched us may go away and take its terminal along.
 		console, err := m.ConsoleLog(name)
 		if err != nil {
 			return err
@@ -108,3 +112,6 @@ func runContainer(ctx context.Context, m *helper.Manager, name string) error {
 	}
 	return monitor.Become(ctx, program, running.Files())
 }
+
+// isUnit tells whether systemd runs this process for a unit (systemd.exec(5)).
+func isUnit() bool { return os.Getenv("INVOCATION_ID") != "" }

@@ -23,6 +23,7 @@ import (
 type copier struct {
 	host, tree *os.Root
 	whole      bool // copy content, or make empty files and directories
+	fresh      bool // nothing of the tree is the administrator's yet
 	skip       func(hostPath string) bool
 	progress   *Progress
 
@@ -67,7 +68,7 @@ func (c *copier) parents(hostPath string) (source, target *os.Root, err error) {
 			target.Close()
 			return nil, nil, err
 		}
-		nextTarget, err := makeDirLike(nextSource, target, name)
+		nextTarget, err := c.makeDirLike(nextSource, target, name)
 		source.Close()
 		target.Close()
 		if err != nil {
@@ -79,14 +80,25 @@ func (c *copier) parents(hostPath string) (source, target *os.Root, err error) {
 	return source, target, nil
 }
 
-func makeDirLike(like, parent *os.Root, name string) (*os.Root, error) {
+func (c *copier) makeDirLike(like, parent *os.Root, name string) (*os.Root, error) {
 	made := parent.Mkdir(name, 0o700)
 	if made != nil && !errors.Is(made, fs.ErrExist) {
 		return nil, made
 	}
 	dir, err := parent.OpenRoot(name)
-	if err != nil || made != nil {
-		return dir, err
+	if err != nil {
+		return nil, err
+	}
+	if made != nil {
+		// An interrupted run can have made it without getting further.
+		info, err := dir.Stat(".")
+		if err != nil {
+			dir.Close()
+			return nil, err
+		}
+		if !c.fresh || info.Mode().Perm() != 0o700 {
+			return dir, nil
+		}
 	}
 	if err := copyDirAttributes(like, dir); err != nil {
 		dir.Close()
@@ -183,6 +195,9 @@ func (c *copier) symlink(source, target *os.Root, name string, info fs.FileInfo)
 		return err
 	}
 	if old, err := target.Readlink(name); err != nil || old != link {
+		if err == nil {
+			_ = target.Remove(name) // of an interrupted run; the host's has changed since
+		}
 		if err := target.Symlink(link, name); err != nil {
 			return err
 		}
@@ -207,11 +222,11 @@ func (c *copier) file(ctx context.Context, source, target *os.Root, hostPath str
 	id := inode{uint64(s.Dev), s.Ino}
 	if s.Nlink > 1 && c.whole {
 		if first, copied := c.links[id]; copied {
-			err := c.tree.Link(first, strings.TrimPrefix(hostPath, "/"))
-			if errors.Is(err, fs.ErrExist) {
-				err = nil
+			// What an interrupted run left there may be less than a whole file.
+			if err := target.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return "", err
 			}
-			return c.digestOf("/" + first), err
+			return c.digestOf("/" + first), c.tree.Link(first, strings.TrimPrefix(hostPath, "/"))
 		}
 		c.links[id] = strings.TrimPrefix(hostPath, "/")
 	}
@@ -252,13 +267,14 @@ func (c *copier) fill(ctx context.Context, from, to *os.File, info fs.FileInfo) 
 		return "", err
 	}
 	done := have.Size() == info.Size() && have.ModTime().Equal(info.ModTime())
-	cloned := done || unix.IoctlFileClone(int(to.Fd()), int(from.Fd())) == nil
 	var writer io.Writer = hash
-	if !cloned {
+	if !done {
 		if err := to.Truncate(0); err != nil {
 			return "", err
 		}
-		writer = io.MultiWriter(hash, to)
+		if unix.IoctlFileClone(int(to.Fd()), int(from.Fd())) != nil {
+			writer = io.MultiWriter(hash, to)
+		}
 	}
 	_, err = io.CopyBuffer(writer, progressReader{ctx, from, c.progress}, make([]byte, 1<<18))
 	return sum(), err

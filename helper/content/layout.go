@@ -35,6 +35,11 @@ func mountedTop() []string {
 	return []string{"dev", "proc", "sys", "run", "tmp", "var", "home", "root", "srv", ".oldroot"}
 }
 
+// ownFiles are those that every container has for itself, whatever it runs.
+func ownFiles() []string {
+	return []string{"/etc/hostname", "/etc/machine-id", "/etc/fstab", "/etc/hosts", "/etc/shadow", "/etc/gshadow"}
+}
+
 // Layout works out the mounts of a sandbox whose content is prepared, as the host is now.
 func (h Host) Layout(s *config.Sandbox) (*Layout, error) {
 	var l Layout
@@ -44,7 +49,7 @@ func (h Host) Layout(s *config.Sandbox) (*Layout, error) {
 	if !s.Generic() {
 		h.bind(&l, s, "/etc/systemd/system")
 	}
-	for _, file := range []string{"/etc/hostname", "/etc/machine-id", "/etc/fstab", "/etc/hosts", "/etc/shadow", "/etc/gshadow"} {
+	for _, file := range ownFiles() {
 		if info, err := os.Lstat(h.Root + file); err == nil && info.Mode().IsRegular() {
 			h.bind(&l, s, file)
 		}

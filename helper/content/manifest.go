@@ -24,6 +24,7 @@ const (
 	ownDir       = ".virt-sandbox"
 	manifestName = ownDir + "/manifest"
 	creatingName = ownDir + "/creating"
+	addingName   = ownDir + "/adding"
 	hiddenFile   = ownDir + "/hidden-file"
 	hiddenDir    = ownDir + "/hidden-directory"
 )
@@ -47,7 +48,8 @@ func ReadManifest(dir string) ([]Entry, error) {
 	return entries, nil
 }
 
-// writeManifest adds entries to those of an earlier run and makes the manifest appear in one step.
+// writeManifest adds entries to those of an earlier run and makes the manifest appear in one step. Of two for one path the
+// later counts.
 func writeManifest(tree *os.Root, added []Entry) error {
 	const temporary = manifestName + ".new"
 	old, err := ReadManifest(tree.Name())
@@ -61,7 +63,14 @@ func writeManifest(tree *os.Root, added []Entry) error {
 	defer f.Close()
 	w := bufio.NewWriter(f)
 	encoder := json.NewEncoder(w)
-	for _, e := range append(old, added...) {
+	entries, last := append(old, added...), make(map[string]int)
+	for i, e := range entries {
+		last[e.Path] = i
+	}
+	for i, e := range entries {
+		if last[e.Path] != i {
+			continue
+		}
 		if err := encoder.Encode(e); err != nil {
 			return fmt.Errorf("write manifest: %w", err)
 		}

@@ -7,11 +7,9 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"os/user"
 	"path"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 
@@ -64,8 +62,16 @@ func (h Host) Plan(ctx context.Context, units []*Unit, extra []string) ([]config
 // key of a TLS certificate: it would be hidden otherwise, though the service is configured to use it.
 func (h Host) linkedSecrets(private string) []candidate {
 	var all []candidate
+	etc, err := os.Stat(h.Root + "/etc")
+	if err != nil {
+		return nil
+	}
 	_ = filepath.WalkDir(h.Root+private, func(file string, e fs.DirEntry, err error) error {
 		if err != nil || e.Type()&fs.ModeSymlink == 0 {
+			return nil
+		}
+		// A link that the service could have made itself must not get it the secrets of others.
+		if link, err := e.Info(); err != nil || ownerOf(link) != ownerOf(etc) {
 			return nil
 		}
 		target, err := filepath.EvalSymlinks(file)
@@ -73,7 +79,7 @@ func (h Host) linkedSecrets(private string) []candidate {
 			return nil
 		}
 		target = path.Clean("/" + strings.TrimPrefix(target, h.Root))
-		if info, err := os.Stat(h.Root + target); err == nil && info.Mode().IsRegular() && below(target, "/etc") && h.isSecret(target) {
+		if info, err := os.Stat(h.Root + target); err == nil && info.Mode().IsRegular() && below(target, "/etc") && !notContent(target) && h.isSecret(target) {
 			all = append(all, candidate{target, "link:" + private})
 		}
 		return nil
@@ -91,6 +97,8 @@ func (h Host) isSecret(p string) bool {
 	}
 	return false
 }
+
+func ownerOf(info fs.FileInfo) uint32 { return info.Sys().(*syscall.Stat_t).Uid }
 
 // closed tells whether others than owner and group are kept out of a file or directory.
 func closed(info fs.FileInfo) bool {
@@ -242,7 +250,8 @@ func (h Host) isDir(f File) bool {
 
 // notContent tells of paths that packages own but that are the host's business or the same for all.
 func notContent(p string) bool {
-	for _, prefix := range []string{"/var/run", "/var/lock", "/etc/logrotate.d", "/etc/pam.d", "/etc/init.d", "/etc/rc.d", "/etc/systemd"} {
+	for _, prefix := range append(ownFiles(), "/var/run", "/var/lock", "/var/log/journal",
+		"/etc/logrotate.d", "/etc/pam.d", "/etc/init.d", "/etc/rc.d", "/etc/systemd") {
 		if p == prefix || strings.HasPrefix(p, prefix+"/") {
 			return true
 		}
@@ -267,6 +276,9 @@ func directivePaths(u *Unit) []candidate {
 			if !filepath.IsLocal(name) {
 				continue
 			}
+			if !below(path.Join(base, name), base) {
+				continue
+			}
 			add(directive, base+"/"+name)
 			if directive != "ConfigurationDirectory" && u.Bool("DynamicUser") {
 				add(directive, base+"/private/"+name)
@@ -285,7 +297,7 @@ func directivePaths(u *Unit) []candidate {
 			}
 		}
 	}
-	slices.SortFunc(all, func(a, b candidate) int { return strings.Compare(a.path, b.path) })
+	slices.SortStableFunc(all, func(a, b candidate) int { return strings.Compare(a.path, b.path) })
 	return all
 }
 
@@ -309,7 +321,7 @@ func (h Host) tmpfilesPaths(pkg *Package) []candidate {
 		lines := bufio.NewScanner(file)
 		for lines.Scan() {
 			fields := strings.Fields(lines.Text())
-			if len(fields) < 2 || !strings.ContainsAny(fields[0][:1], "dDvqQefFC") || strings.Contains(fields[1], "%") {
+			if len(fields) < 2 || !strings.ContainsAny(fields[0][:1], "dDvqQefFC") || strings.ContainsAny(fields[1], "%*?[") {
 				continue
 			}
 			if p := path.Clean(fields[1]); below(p, "/etc", "/var") && !notContent(p) && config.CheckPath(p) == nil {
@@ -328,12 +340,9 @@ func (h Host) userPaths(u *Unit) []candidate {
 	if len(names) == 0 || u.Bool("DynamicUser") {
 		return nil
 	}
-	account, err := user.Lookup(names[len(names)-1])
-	if err != nil {
-		return nil
-	}
-	uid, err := strconv.ParseUint(account.Uid, 10, 32)
-	if err != nil || uid == 0 {
+	name := names[len(names)-1]
+	uid, found := h.userID(name)
+	if !found || uid == 0 {
 		return nil
 	}
 	var all []candidate
@@ -347,23 +356,38 @@ func (h Host) userPaths(u *Unit) []candidate {
 			if err != nil || !e.IsDir() {
 				continue
 			}
-			if s, ok := info.Sys().(*syscall.Stat_t); ok && uint64(s.Uid) == uid {
-				all = append(all, candidate{base + "/" + e.Name(), "user:" + account.Username})
+			if ownerOf(info) == uint32(uid) {
+				all = append(all, candidate{base + "/" + e.Name(), "user:" + name})
 			}
 		}
 	}
 	return all
 }
 
-// collapse keeps the topmost paths, each with the first origin that named it.
+// collapse keeps the topmost paths, each with the first origin that named it, and of those only what a config can hold.
 func collapse(all []candidate) []config.PrivatePath {
+	all = slices.DeleteFunc(all, func(c candidate) bool { return config.CheckPath(c.path) != nil })
 	slices.SortStableFunc(all, func(a, b candidate) int { return strings.Compare(a.path+"/", b.path+"/") })
 	var private []config.PrivatePath
 	for _, c := range all {
 		if n := len(private); n > 0 && (private[n-1].Path == c.path || below(c.path, private[n-1].Path)) {
 			continue
 		}
-		private = append(private, config.PrivatePath{Path: c.path, Origin: c.origin})
+		private = append(private, config.PrivatePath{Path: c.path, Origin: escapeOrigin(c.origin)})
 	}
 	return private
+}
+
+// escapeOrigin writes an origin in the characters that a config takes, the others as \xNN like systemd.unit(5) does.
+func escapeOrigin(origin string) string {
+	var b strings.Builder
+	for i := range len(origin) {
+		c := origin[i]
+		if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte(`@+_.:~/\-`, c) >= 0 {
+			b.WriteByte(c)
+		} else {
+			fmt.Fprintf(&b, `\x%02x`, c)
+		}
+	}
+	return b.String()
 }

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
@@ -37,16 +38,14 @@ func (h Host) Prepare(ctx context.Context, s *config.Sandbox, progress *Progress
 	}
 	c := copier{
 		host: host, tree: tree, whole: s.Copy, progress: progress, skip: isIdentity,
-		links: make(map[inode]string),
+		links: make(map[inode]string), fresh: !complete,
 	}
 	defer progress.end()
-	for _, p := range s.Private {
-		if complete && exists(tree, p.Path) {
-			continue
-		}
-		if err := c.place(ctx, p.Path, p.Origin); err != nil {
-			return err
-		}
+	if err := c.private(ctx, s.Private); err != nil {
+		return err
+	}
+	if err := b.mountPoints(); err != nil {
+		return err
 	}
 	if err := b.systemd(); err != nil {
 		return fmt.Errorf("make units of %s: %w", s.Name, err)
@@ -55,10 +54,40 @@ func (h Host) Prepare(ctx context.Context, s *config.Sandbox, progress *Progress
 		return err
 	}
 	added := append(b.entries, c.entries...)
-	if complete && len(added) == 0 {
-		return nil
+	if !complete || len(added) > 0 {
+		if err := writeManifest(tree, added); err != nil {
+			return err
+		}
 	}
-	return writeManifest(tree, added)
+	if err := tree.Remove(addingName); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("finish content of %s: %w", s.Name, err)
+	}
+	return nil
+}
+
+// private brings the private paths into the tree. What is added to complete content is noted first, so that it is told
+// from the administrator's after an interruption.
+func (c *copier) private(ctx context.Context, paths []config.PrivatePath) error {
+	noted, err := c.tree.ReadFile(addingName)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("look for unfinished content: %w", err)
+	}
+	adding := strings.Split(string(noted), "\n")
+	for _, p := range paths {
+		if !c.fresh && !slices.Contains(adding, p.Path) {
+			if exists(c.tree, p.Path) {
+				continue
+			}
+			adding = append(adding, p.Path)
+			if err := c.tree.WriteFile(addingName, []byte(strings.Join(adding, "\n")), 0o600); err != nil {
+				return fmt.Errorf("note unfinished content: %w", err)
+			}
+		}
+		if err := c.place(ctx, p.Path, p.Origin); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // isIdentity tells of files that make a host this host; a copy of them would let the container pose as it.
@@ -137,10 +166,15 @@ func (h Host) Remove(dir string) error {
 	if err != nil {
 		return fmt.Errorf("read mounts: %w", err)
 	}
-	for l := range strings.Lines(string(mounts)) {
-		if fields := strings.Fields(l); len(fields) > 4 && (fields[4] == dir || strings.HasPrefix(fields[4], dir+"/")) {
-			return fmt.Errorf("remove content: something is mounted at %s; unmount it first", fields[4])
-		}
+	actual, err := filepath.EvalSymlinks(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("remove content: %w", err)
+	}
+	if point := mountedIn(string(mounts), actual); point != "" {
+		return fmt.Errorf("remove content: something is mounted at %s; unmount it first", point)
 	}
 	if id, err := os.ReadFile(filepath.Join(dir, "etc/machine-id")); err == nil {
 		if err := h.UnlinkJournal(strings.TrimSpace(string(id)), dir); err != nil {
@@ -167,4 +201,16 @@ func (h Host) Remove(dir string) error {
 		return fmt.Errorf("remove content: %w", err)
 	}
 	return nil
+}
+
+// mountedIn gives the first mount point of a mountinfo (proc_pid_mountinfo(5)) that is dir or lies in it, "" for none.
+func mountedIn(mountinfo, dir string) string {
+	// The kernel's escapes.
+	dir = strings.NewReplacer(" ", `\040`, "\t", `\011`, "\n", `\012`, `\`, `\134`).Replace(dir)
+	for l := range strings.Lines(mountinfo) {
+		if fields := strings.Split(l, " "); len(fields) > 4 && (fields[4] == dir || below(fields[4], dir)) {
+			return fields[4]
+		}
+	}
+	return ""
 }

@@ -15,28 +15,51 @@ func removeAll(dir string) error {
 	if !errors.Is(err, fs.ErrPermission) {
 		return err
 	}
-	root, openErr := os.OpenRoot(filepath.Dir(dir))
+	parent, openErr := os.OpenRoot(filepath.Dir(dir))
 	if openErr != nil {
 		return err
 	}
-	defer root.Close()
-	walkErr := fs.WalkDir(root.FS(), filepath.Base(dir), func(p string, entry fs.DirEntry, err error) error {
-		if err != nil || (!entry.IsDir() && !entry.Type().IsRegular()) {
-			return err
-		}
-		f, err := root.OpenFile(p, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
-		if err != nil {
-			return err
-		}
-		defer f.Close()
-		flags, err := unix.IoctlGetUint32(int(f.Fd()), unix.FS_IOC_GETFLAGS)
-		if err != nil || flags&(unix.STATX_ATTR_IMMUTABLE|unix.STATX_ATTR_APPEND) == 0 {
-			return nil
-		}
-		return unix.IoctlSetPointerInt(int(f.Fd()), unix.FS_IOC_SETFLAGS, int(flags&^(unix.STATX_ATTR_IMMUTABLE|unix.STATX_ATTR_APPEND)))
-	})
-	if walkErr != nil {
-		return errors.Join(err, walkErr)
+	defer parent.Close()
+	if clearErr := makeMutable(parent, filepath.Base(dir)); clearErr != nil {
+		return errors.Join(err, clearErr)
 	}
 	return os.RemoveAll(dir)
+}
+
+// makeMutable takes the flags that keep a file from being removed from everything at and below parent/name. It does not
+// use fs.WalkDir, which refuses names that are not UTF-8.
+func makeMutable(parent *os.Root, name string) error {
+	info, err := parent.Lstat(name)
+	if err != nil || (!info.IsDir() && !info.Mode().IsRegular()) {
+		return err
+	}
+	f, err := parent.OpenFile(name, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	const keeping = unix.STATX_ATTR_IMMUTABLE | unix.STATX_ATTR_APPEND
+	if flags, err := unix.IoctlGetUint32(int(f.Fd()), unix.FS_IOC_GETFLAGS); err == nil && flags&keeping != 0 {
+		if err := unix.IoctlSetPointerInt(int(f.Fd()), unix.FS_IOC_SETFLAGS, int(flags&^keeping)); err != nil {
+			return &os.PathError{Op: "make mutable", Path: f.Name(), Err: err}
+		}
+	}
+	if !info.IsDir() {
+		return nil
+	}
+	dir, err := parent.OpenRoot(name)
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	names, err := readNames(dir)
+	if err != nil {
+		return err
+	}
+	for _, child := range names {
+		if err := makeMutable(dir, child); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -6,10 +6,8 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"os/user"
 	"path"
 	"path/filepath"
-	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -164,11 +162,9 @@ func (b *builder) dir(d dirSpec) error {
 	}
 	defer f.Close()
 	if d.group != "" {
-		if group, err := user.LookupGroup(d.group); err == nil {
-			if gid, err := strconv.Atoi(group.Gid); err == nil {
-				if err := f.Chown(0, gid); err != nil {
-					return err
-				}
+		if gid, found := b.host.groupID(d.group); found {
+			if err := f.Chown(-1, gid); err != nil {
+				return err
 			}
 		}
 	}
@@ -181,7 +177,12 @@ func (b *builder) dir(d dirSpec) error {
 
 func (b *builder) link(name, target string) error {
 	if exists(b.tree, name) {
-		if old, err := b.tree.Readlink(name); err != nil || old == target || b.complete {
+		old, err := b.tree.Readlink(name)
+		if err != nil || b.complete {
+			return nil
+		}
+		if old == target {
+			b.record(name, "symlink")
 			return nil
 		}
 		if err := b.tree.Remove(name); err != nil {

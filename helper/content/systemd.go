@@ -49,8 +49,9 @@ func lackingCapabilities() []string {
 	return []string{"CAP_SYS_MODULE", "CAP_SYS_TIME", "CAP_MKNOD", "CAP_AUDIT_CONTROL", "CAP_MAC_ADMIN"}
 }
 
-// lackingDropIn keeps a unit from needing what a container lacks; "" for one that needs nothing of the kind.
-func lackingDropIn(u *Unit) string {
+// adaptingDropIn keeps a unit from needing what a container lacks, and makes it tell when it is up; "" for one that is
+// right as it is.
+func adaptingDropIn(u *Unit) string {
 	var unit, service string
 	for _, word := range u.Words("ConditionVirtualization") {
 		if strings.HasPrefix(word, "!") || word == "no" || word == "false" {
@@ -65,6 +66,9 @@ func lackingDropIn(u *Unit) string {
 	}
 	if len(lacking) > 0 {
 		service = "# No process of a container can have these.\nAmbientCapabilities=~" + strings.Join(lacking, " ") + "\n"
+	}
+	if u.isSimple() {
+		service += "# Started means executed: a start reports what cannot be executed.\nType=exec\n"
 	}
 	text := ""
 	if unit != "" {
@@ -133,7 +137,7 @@ func (b *builder) enable(u *Unit) error {
 			return err
 		}
 	}
-	if text := lackingDropIn(u); text != "" {
+	if text := adaptingDropIn(u); text != "" {
 		return b.dropIn(u.Name, "90-virt-sandbox.conf", text)
 	}
 	return nil

@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/coreos/go-systemd/v22/unit"
@@ -37,7 +39,7 @@ func unitDirs() []string {
 // instance of that name. A unit that is masked on the host is found all the same, since masking it there is how one
 // keeps it from running outside. Errors: ErrNoUnit.
 func (h Host) FindUnit(name, instance string) (*Unit, error) {
-	if filepath.Ext(name) == "" || strings.HasSuffix(name, "@") {
+	if !hasUnitSuffix(name) {
 		name += ".service"
 	}
 	if before, suffix, found := strings.Cut(name, "@."); found {
@@ -71,6 +73,11 @@ func (h Host) FindUnit(name, instance string) (*Unit, error) {
 		}
 	}
 	return nil, fmt.Errorf("%w as %s in %s; is its package installed?", ErrNoUnit, name, strings.Join(unitDirs()[:3], ", "))
+}
+
+// hasUnitSuffix tells whether name ends in a type of unit; a dot alone may be part of a name or an instance.
+func hasUnitSuffix(name string) bool {
+	return contains([]string{".service", ".socket", ".target", ".timer", ".path", ".mount"}, filepath.Ext(name))
 }
 
 // resolve follows an alias to the unit file; both are "" for a unit that is absent or masked.
@@ -115,21 +122,26 @@ func instanceOf(name string) string {
 	return strings.TrimSuffix(rest, filepath.Ext(rest))
 }
 
+// read reads the unit's file and its drop-ins in the order of systemd.unit(5): by name wherever they lie, and of those of
+// one name only the first.
 func (h Host) read(u *Unit) error {
-	for _, name := range []string{templateOf(u.Name), u.Name} {
+	seen := make(map[string]bool)
+	for _, name := range []string{u.Name, templateOf(u.Name)} {
 		if name == "" {
 			continue
 		}
 		for _, dir := range unitDirs() {
-			// Drop-ins of /usr are merged under two names where /lib is a link; reading them twice adds nothing.
-			files, _ := filepath.Glob(filepath.Join(h.Root+dir, name+".d", "*.conf"))
-			for _, f := range files {
-				if f = strings.TrimPrefix(f, h.Root); !contains(u.DropIns, f) {
-					u.DropIns = append(u.DropIns, f)
+			dropIns := path.Join(dir, name+".d")
+			entries, _ := os.ReadDir(h.Root + dropIns)
+			for _, e := range entries {
+				if path.Ext(e.Name()) == ".conf" && !e.IsDir() && !seen[e.Name()] {
+					seen[e.Name()] = true
+					u.DropIns = append(u.DropIns, path.Join(dropIns, e.Name()))
 				}
 			}
 		}
 	}
+	slices.SortFunc(u.DropIns, func(a, b string) int { return strings.Compare(path.Base(a), path.Base(b)) })
 	for _, file := range append([]string{u.Files[0]}, u.DropIns...) {
 		f, err := os.Open(h.Root + file)
 		if err != nil {
@@ -156,7 +168,7 @@ func (u *Unit) Words(directive string) []string {
 		if strings.TrimSpace(o.Value) == "" {
 			words = nil
 		}
-		for _, word := range strings.Fields(o.Value) {
+		for _, word := range strings.Fields(strings.ReplaceAll(o.Value, "\\\n", " ")) {
 			words = append(words, u.expand(strings.Trim(word, `"'`)))
 		}
 	}
@@ -167,6 +179,14 @@ func (u *Unit) Words(directive string) []string {
 func (u *Unit) Bool(directive string) bool {
 	words := u.Words(directive)
 	return len(words) > 0 && contains([]string{"1", "yes", "true", "on"}, strings.ToLower(words[len(words)-1]))
+}
+
+// isSimple tells whether systemd takes the unit for started before it is executed (systemd.service(5), Type=).
+func (u *Unit) isSimple() bool {
+	if kind := u.Words("Type"); len(kind) > 0 {
+		return kind[len(kind)-1] == "simple"
+	}
+	return len(u.Words("ExecStart")) > 0 && len(u.Words("BusName")) == 0
 }
 
 // expand replaces the specifiers of systemd.unit(5) that can be part of a path.

@@ -12,7 +12,7 @@ import (
 )
 
 // joinCgroups moves this thread into the version 1 cgroups of a process. Version 2 knows no threads of their own: there
-// the child is to be born into the directory that it returns.
+// the child is to be born into the directory that it returns, if the host mounts that version.
 func joinCgroups(pid int) (*os.File, error) {
 	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/cgroup")
 	if err != nil {
@@ -22,7 +22,6 @@ func joinCgroups(pid int) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	joined := false
 	var unified string
 	for l := range strings.Lines(string(text)) {
 		fields := strings.SplitN(strings.TrimSuffix(l, "\n"), ":", 3)
@@ -41,9 +40,8 @@ func joinCgroups(pid int) (*os.File, error) {
 		if err := os.WriteFile(filepath.Join(dir, "tasks"), []byte(strconv.Itoa(unix.Gettid())), 0); err != nil {
 			return nil, err
 		}
-		joined = true
 	}
-	if joined || unified == "" {
+	if unified == "" {
 		return nil, nil
 	}
 	return os.Open(unified)

@@ -1,0 +1,197 @@
+package config
+
+import (
+	"math"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+func TestCheckName(t *testing.T) {
+	cases := []struct {
+		name string
+		ok   bool
+	}{
+		{"web", true}, {"Web_1.example-com", true}, {"0", true}, {"a.", true},
+		{strings.Repeat("a", 63), true}, {strings.Repeat("a", 64), false}, {strings.Repeat("a", 65), false},
+		{"", false}, {".", false}, {"..", false}, {".hidden", false}, {"-option", false}, {"_under", false},
+		{"a/b", false}, {"../etc", false}, {"a..b", false}, {"a..", false},
+		{"a\n", false}, {"a\nb", false}, {"a b", false}, {"a\x00", false}, {"grün", false}, {"web@1", false}, {`a\b`, false},
+	}
+	for _, c := range cases {
+		if err := CheckName(c.name); (err == nil) != c.ok {
+			t.Errorf("%q: got %v, want ok=%t", c.name, err, c.ok)
+		}
+	}
+}
+
+func TestCheckPath(t *testing.T) {
+	cases := []struct {
+		path string
+		ok   bool
+	}{
+		{"/", true}, {"/srv", true}, {"/srv/a b", true}, {"/srv/...", true}, {"/srv/ü", true}, {"/srv/#[=]\"", true},
+		{"", false}, {"srv", false}, {"./srv", false}, {"/srv/", false}, {"//srv", false}, {"/srv//a", false},
+		{"/srv/.", false}, {"/srv/..", false}, {"/../etc", false}, {"/srv/./a", false},
+		{"/a\nb", false}, {"/a\x00", false}, {"/a\x7f", false}, {"/not UTF-8 \xff", false},
+	}
+	for _, c := range cases {
+		if err := CheckPath(c.path); (err == nil) != c.ok {
+			t.Errorf("%q: got %v, want ok=%t", c.path, err, c.ok)
+		}
+	}
+}
+
+func TestCheckUnit(t *testing.T) {
+	cases := []struct {
+		unit string
+		ok   bool
+	}{
+		{"httpd.service", true}, {"getty@tty1.service", true}, {"a@b.c.service", true}, {`dev-disk\x2done.mount`, true},
+		{"dbus-org.bluez.service", true}, {"x.socket", true}, {"x.target", true}, {"x.timer", true}, {"x.path", true},
+		{strings.Repeat("a", 247) + ".service", true}, {strings.Repeat("a", 248) + ".service", false},
+		{"", false}, {"httpd", false}, {".service", false}, {"..service", false}, {"@x.service", false}, {"a@.service", false},
+		{"a@b@c.service", false}, {"user.slice", false}, {"a b.service", false}, {"a/b.service", false}, {"a.service\n", false},
+	}
+	for _, c := range cases {
+		if err := CheckUnit(c.unit); (err == nil) != c.ok {
+			t.Errorf("%q: got %v, want ok=%t", c.unit, err, c.ok)
+		}
+	}
+}
+
+func TestSize(t *testing.T) {
+	cases := []struct {
+		text string
+		size Size
+		back string // what String makes of it; "" where ParseSize refuses
+	}{
+		{"0", 0, "0"}, {"1", 1, "1"}, {"1023", 1023, "1023"}, {"1024", 1024, "1K"}, {"1K", 1024, "1K"},
+		{"4000K", 4000 << 10, "4000K"}, {"512M", 512 << 20, "512M"}, {"2G", 2 << 30, "2G"}, {"1024G", 1 << 40, "1T"},
+		{"9223372036854775807", math.MaxInt64, "9223372036854775807"}, {"8388607T", 8388607 << 40, "8388607T"},
+		{"0G", 0, "0"}, {"007M", 7 << 20, "7M"},
+		{text: "8388608T"}, {text: "9223372036854775808"}, {text: ""}, {text: "M"}, {text: "-1"}, {text: "+1"}, {text: "1.5G"},
+		{text: "512m"}, {text: "512MB"}, {text: "1 M"}, {text: "1_000"}, {text: "0x10"}, {text: "1KM"},
+	}
+	for _, c := range cases {
+		got, err := ParseSize(c.text)
+		if (err == nil) != (c.back != "") || got != c.size {
+			t.Errorf("ParseSize(%q) = %d, %v; want %d", c.text, got, err, c.size)
+			continue
+		}
+		if err == nil && got.String() != c.back {
+			t.Errorf("%q is written as %s, want %s", c.text, got, c.back)
+		}
+		if again, err := ParseSize(c.back); c.back != "" && (err != nil || again != got) {
+			t.Errorf("%q is read back as %d, %v", c.back, again, err)
+		}
+	}
+}
+
+func TestParseMount(t *testing.T) {
+	bind := func(target, source string) Mount { return Mount{Kind: MountHostBind, Target: target, Source: source} }
+	cases := []struct {
+		option string
+		want   Mount
+		err    string // part of the message
+	}{
+		{"host-bind:/srv=/data", bind("/srv", "/data"), ""},
+		{"host-bind:/srv=/data/a=b", bind("/srv", "/data/a=b"), ""},
+		{"host-bind:/srv/a b=/", bind("/srv/a b", "/"), ""},
+		{"host-bind:/usr/local=/opt/local", bind("/usr/local", "/opt/local"), ""},
+		{"ram:/scratch=10M", Mount{Kind: MountRAM, Target: "/scratch", Size: 10 << 20}, ""},
+		{"host-image:/srv=/data.img", Mount{}, `mount type "host-image" is not host-bind or ram`},
+		{"/srv=/data", Mount{}, `mount type "/srv=/data" is not host-bind or ram`},
+		{"", Mount{}, `mount type "" is not host-bind or ram`},
+		{"host-bind:/srv", Mount{}, "TARGET=SOURCE"},
+		{"host-bind:/srv=", Mount{}, "TARGET=SOURCE"},
+		{"host-bind:srv=/data", Mount{}, "TARGET=SOURCE"},
+		{"host-bind:/srv=/data/../etc", Mount{}, "TARGET=SOURCE"},
+		{"host-bind:/srv\n=/data", Mount{}, "TARGET=SOURCE"},
+		{"ram:/scratch", Mount{}, "TARGET=SIZE"},
+		{"ram:/scratch=0", Mount{}, "TARGET=SIZE"},
+		{"ram:/scratch/=1M", Mount{}, "TARGET=SIZE"},
+		{"ram:/scratch=big", Mount{}, "TARGET=SIZE"},
+		{"ram:/=1M", Mount{}, "would replace"},
+		{"ram:/proc=1M", Mount{}, "would replace"},
+		{"host-bind:/etc=/srv/etc", Mount{}, "would replace"},
+		{"host-bind:/run/host=/srv/host", Mount{}, "would replace"},
+	}
+	for _, c := range cases {
+		got, err := ParseMount(c.option)
+		if got != c.want || !complains(err, c.err) {
+			t.Errorf("%q: got %+v, %v; want %+v, %s", c.option, got, err, c.want, c.err)
+		}
+	}
+}
+
+func TestParseSecurity(t *testing.T) {
+	const label = "system_u:system_r:container_t:s0:c1,c2"
+	cases := []struct {
+		option string
+		want   Security
+		err    string
+	}{
+		{"static,label=" + label, Security{Mode: SecurityStatic, Label: label, Level: "s0:c1,c2"}, ""},
+		{"dynamic", Security{Mode: SecurityDynamic}, ""},
+		{"dynamic,label=u:r:t:s0", Security{Mode: SecurityDynamic, Label: "u:r:t:s0", Level: "s0"}, ""},
+		{"inherit", Security{Mode: SecurityInherit}, ""},
+		{"static", Security{}, `security option "static" is not dynamic[,label=…], static,label=…, or inherit`},
+		{"inherit,label=" + label, Security{}, "security option"},
+		{"enforcing", Security{}, "security option"},
+		{"dynamic,level=s0", Security{}, "security option"},
+		{"", Security{}, "security option"},
+		{"static,label=", Security{}, "USER:ROLE:TYPE:LEVEL"},
+		{"static,label=u:r:t", Security{}, "USER:ROLE:TYPE:LEVEL"},
+		{"static,label=u::t:s0", Security{}, "USER:ROLE:TYPE:LEVEL"},
+		{"static,label=u:r:t t:s0", Security{}, "USER:ROLE:TYPE:LEVEL"},
+		{"static,label=u:r:t:s1", Security{}, `level "s1"`},
+		{"static,label=u:r:t:s0-s0:c1", Security{}, `level "s0-s0:c1"`},
+	}
+	for _, c := range cases {
+		got, err := ParseSecurity(c.option)
+		if !reflect.DeepEqual(got, c.want) || !complains(err, c.err) {
+			t.Errorf("%q: got %+v, %v; want %+v, %s", c.option, got, err, c.want, c.err)
+		}
+	}
+}
+
+func TestProcessLabel(t *testing.T) {
+	cases := []struct {
+		security Security
+		want     string
+	}{
+		{Security{}, "system_u:system_r:container_t:s0"},
+		{Security{Level: "s0:c1,c2"}, "system_u:system_r:container_t:s0:c1,c2"},
+		{Security{Level: "s0:c1,c2", Label: "u:r:t:s0:c3"}, "u:r:t:s0:c3"},
+	}
+	for _, c := range cases {
+		if got := (&Sandbox{Security: c.security}).ProcessLabel(); got != c.want {
+			t.Errorf("%+v: got %s, want %s", c.security, got, c.want)
+		}
+	}
+}
+
+func TestCheckURI(t *testing.T) {
+	cases := []struct {
+		uri string
+		ok  bool
+	}{
+		{"lxc:///", true}, {"lxc:///system", true}, {"lxc://", true}, {"lxc:/", true},
+		{"", false}, {"lxc", false}, {"lxc:elsewhere", false}, {"lxc://host/", false}, {"lxc://user@/", false},
+		{"lxc+ssh://host/", false}, {"lxc+ssh:///", false}, {"qemu:///system", false}, {"lxc:///session", false}, {"lxc://%zz/", false},
+	}
+	for _, c := range cases {
+		if err := CheckURI(c.uri); (err == nil) != c.ok {
+			t.Errorf("%q: got %v, want ok=%t", c.uri, err, c.ok)
+		}
+	}
+}
+
+// complains tells whether an error says part; "" stands for no error.
+func complains(err error, part string) bool {
+	if part == "" {
+		return err == nil
+	}
+	return err != nil && strings.Contains(err.Error(), part)
+}

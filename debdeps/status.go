@@ -1,0 +1,67 @@
+package debdeps
+
+import (
+	"bytes"
+	"strings"
+)
+
+// parseStatus reads the installed packages of a status file (deb-control(5) paragraphs).
+func parseStatus(data []byte) map[string]*record {
+	packages := make(map[string]*record)
+	for paragraph := range bytes.SplitSeq(data, []byte("\n\n")) {
+		r := &record{conffiles: make(map[string]string)}
+		installed, sameArch, field := false, false, ""
+		for l := range bytes.SplitSeq(paragraph, []byte("\n")) {
+			text := string(l)
+			if strings.HasPrefix(text, " ") {
+				if field == "Conffiles" {
+					r.addConffile(text)
+				}
+				continue
+			}
+			var value string
+			field, value, _ = strings.Cut(text, ":")
+			value = strings.TrimSpace(value)
+			switch field {
+			case "Package":
+				r.name = value
+			case "Status":
+				installed = strings.HasSuffix(value, " installed") || strings.HasSuffix(value, " triggers-pending") || strings.HasSuffix(value, " triggers-awaited")
+			case "Version":
+				r.version = value
+			case "Source":
+				r.source, _, _ = strings.Cut(value, " ")
+			case "Architecture":
+				r.arch = value
+			case "Multi-Arch":
+				sameArch = value == "same"
+			}
+		}
+		key := r.name
+		if sameArch {
+			key += ":" + r.arch
+		}
+		if !installed || r.name == "" || !safeKey(key) {
+			continue
+		}
+		if r.source == "" {
+			r.source = r.name
+		}
+		packages[key] = r
+	}
+	return packages
+}
+
+// safeKey keeps a damaged status file from naming info files elsewhere.
+func safeKey(key string) bool { return !strings.ContainsAny(key, "/\x00") }
+
+// addConffile reads " PATH MD5", which a note may follow. The path may have spaces.
+func (r *record) addConffile(line string) {
+	line = strings.TrimSuffix(strings.TrimSpace(line), " obsolete")
+	if strings.HasSuffix(line, " remove-on-upgrade") {
+		return // the package says that it has this file no more
+	}
+	if i := strings.LastIndexByte(line, ' '); i > 0 {
+		r.conffiles[line[:i]] = line[i+1:]
+	}
+}

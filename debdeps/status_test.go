@@ -1,0 +1,107 @@
+package debdeps
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+func TestParseStatus(t *testing.T) {
+	const installed = "Status: install ok installed\n"
+	tests := []struct {
+		name, status string
+		want         map[string]record
+	}{
+		{"empty", "", map[string]record{}},
+		{"a package", "Package: a\n" + installed + "Architecture: amd64\nVersion: 1:2-3\n", map[string]record{
+			"a": {name: "a", version: "1:2-3", source: "a", arch: "amd64"},
+		}},
+		{"a source", "Package: a\n" + installed + "Source: b (1.0)\n", map[string]record{"a": {name: "a", source: "b"}}},
+		{"one for several architectures", "Package: a\n" + installed + "Architecture: i386\nMulti-Arch: same\n", map[string]record{
+			"a:i386": {name: "a", source: "a", arch: "i386"},
+		}},
+		{"one for a foreign architecture", "Package: a\n" + installed + "Architecture: i386\nMulti-Arch: foreign\n", map[string]record{
+			"a": {name: "a", source: "a", arch: "i386"},
+		}},
+		{"held, and waiting for triggers", "Package: a\nStatus: hold ok installed\n\nPackage: b\nStatus: install ok triggers-pending\n\nPackage: c\nStatus: install ok triggers-awaited\n", map[string]record{
+			"a": {name: "a", source: "a"}, "b": {name: "b", source: "b"}, "c": {name: "c", source: "c"},
+		}},
+		{"removed, and never installed", "Package: a\nStatus: deinstall ok config-files\n\nPackage: b\nStatus: unknown ok not-installed\n\nPackage: c\n", map[string]record{}},
+		{"configuration files", "Package: a\n" + installed + "Conffiles:\n /etc/a 1\n /etc/b c 2 obsolete\n /etc/d newconffile remove-on-upgrade\nDescription: a\n /etc/e 4\n", map[string]record{
+			"a": {name: "a", source: "a", conffiles: map[string]string{"/etc/a": "1", "/etc/b c": "2"}},
+		}},
+		{"no name", installed + "Multi-Arch: same\nArchitecture: all\n", map[string]record{}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			got := make(map[string]record)
+			for key, r := range parseStatus([]byte(test.status)) {
+				if len(r.conffiles) == 0 {
+					r.conffiles = nil
+				}
+				got[key] = *r
+			}
+			if !reflect.DeepEqual(got, test.want) {
+				t.Errorf("got %+v, want %+v", got, test.want)
+			}
+		})
+	}
+}
+
+// TestHostileStatus has a list outside the database that a name would reach if it were taken as a path.
+func TestHostileStatus(t *testing.T) {
+	tests := []struct{ name, status, outside string }{
+		{"in the name", "Package: ../../outside\n", "outside"},
+		{"in the name, of one architecture", "Package: ../../outside\nMulti-Arch: same\nArchitecture: all\n", "outside:all"},
+		{"in the architecture", "Package: a\nMulti-Arch: same\nArchitecture: /../../../outside\n", "outside"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			top := t.TempDir()
+			dir := filepath.Join(top, "dpkg")
+			write(t, filepath.Join(dir, "status"), file{text: test.status + "Status: install ok installed\nVersion: 1\n", mode: 0o644})
+			write(t, filepath.Join(top, test.outside+".list"), file{text: "/etc/passwd\n", mode: 0o644})
+			if err := os.MkdirAll(filepath.Join(dir, "info"), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			db, err := Open(dir, "/")
+			if err != nil {
+				t.Fatal(err)
+			}
+			owners, err := db.Owners(context.Background(), "/etc/passwd")
+			if err != nil || len(owners) > 0 {
+				t.Errorf("got owners %v, %v, want none", owners, err)
+			}
+			tally, err := db.Tally(context.Background(), "/etc")
+			if err != nil || len(tally["/etc"]) > 0 {
+				t.Errorf("got tally %v, %v, want none", tally, err)
+			}
+			for _, name := range []string{"../../outside", "a"} {
+				if pkg, err := db.Package(context.Background(), name); err == nil {
+					t.Errorf("got %+v, want no package", pkg)
+				}
+			}
+		})
+	}
+}
+
+// FuzzParseStatus looks for status files that end the program or reach out of the database.
+func FuzzParseStatus(f *testing.F) {
+	f.Add([]byte("Package: a\nStatus: install ok installed\nMulti-Arch: same\nArchitecture: i386\nSource: b (1)\nConffiles:\n /etc/a b 1 obsolete\n\nPackage: c\nStatus: hold ok installed\n"))
+	f.Add([]byte("Package: ../a\nStatus: install ok installed\n"))
+	f.Add([]byte("\n\n \n:\n: installed"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		db := &DB{dir: "/dpkg", packages: parseStatus(data)}
+		for key, r := range db.packages {
+			if r.name == "" || r.source == "" || !strings.HasPrefix(key, r.name) {
+				t.Errorf("package %q: %+v", key, r)
+			}
+			if file := db.info(key, "list"); filepath.Dir(file) != "/dpkg/info" || strings.ContainsRune(file, 0) {
+				t.Errorf("package %q has its list in %q", key, file)
+			}
+		}
+	})
+}

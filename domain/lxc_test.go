@@ -1,0 +1,182 @@
+package domain
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"libvirt.org/go/libvirtxml"
+
+	"github.com/virt-sandbox/virt-sandbox/config"
+)
+
+var update = flag.Bool("update", false, "write what the tests got as the new golden files")
+
+const domains = "../testdata/domains"
+
+// machine is a host with SELinux and 8 GiB of memory.
+func machine() Host {
+	return Host{
+		Init: "/usr/libexec/virt-sandbox/virt-sandbox-init", Runtime: "/run/virt-sandbox/web/guest",
+		Memory: 8 << 30, SecurityModel: "selinux",
+	}
+}
+
+func apache() *config.Sandbox {
+	s := config.New("web")
+	s.UUID = "01234567-89ab-4def-8123-456789abcdef"
+	s.Units = []string{"httpd.service"}
+	s.Security.Level = "s0:c10,c20"
+	return s
+}
+
+func TestLXC(t *testing.T) {
+	cases := []struct {
+		golden string
+		change func(s *config.Sandbox, h *Host)
+		binds  []Bind
+	}{
+		{golden: "apache", binds: []Bind{
+			{"/var/lib/libvirt/filesystems/web/var", "/var", false},
+			{"/var/lib/libvirt/filesystems/web/etc/httpd", "/etc/httpd", false},
+			{"/var/lib/libvirt/filesystems/web/.virt-sandbox/hidden-directory", "/boot", true},
+		}},
+		{golden: "several-units", change: func(s *config.Sandbox, _ *Host) {
+			s.Units = []string{"httpd.service", "postgresql@15-main.service"}
+		}},
+		{golden: "limits", change: func(s *config.Sandbox, _ *Host) {
+			s.Limits.Memory, s.Limits.CPUs = 512<<20, 1.5
+			s.Limits.Run, s.Limits.Tmp, s.Limits.Shm = 1<<20, 2<<20, 3<<20
+		}},
+		{golden: "host-network", change: func(s *config.Sandbox, _ *Host) { s.Network = config.NetworkHost }},
+		{golden: "mounts", binds: []Bind{{"/backup/web", "/srv/dumps", false}}, change: func(s *config.Sandbox, _ *Host) {
+			s.Mounts = []config.Mount{
+				{Kind: config.MountHostBind, Target: "/srv/dumps", Source: "/backup/web"}, // the caller makes it one of the binds
+				{Kind: config.MountRAM, Target: "/scratch", Size: 10 << 20},
+			}
+		}},
+		{golden: "selinux-label", change: func(s *config.Sandbox, _ *Host) {
+			s.Security.Label = "system_u:system_r:httpd_container_t:s0:c1"
+		}},
+		{golden: "selinux-dynamic", change: func(s *config.Sandbox, _ *Host) {
+			s.Security = config.Security{Mode: config.SecurityDynamic, Label: "system_u:system_r:container_t:s0"}
+		}},
+		{golden: "selinux-inherit", change: func(s *config.Sandbox, _ *Host) { s.Security.Mode = config.SecurityInherit }},
+		{golden: "no-selinux", change: func(_ *config.Sandbox, h *Host) { h.SecurityModel = "apparmor" }},
+		{golden: "generic", change: func(s *config.Sandbox, _ *Host) {
+			s.Name, s.Units, s.Command = "job", nil, []string{"/usr/bin/rsync", "--daemon"}
+		}},
+	}
+	for _, c := range cases {
+		t.Run(c.golden, func(t *testing.T) {
+			s, h := apache(), machine()
+			if c.change != nil {
+				c.change(s, &h)
+			}
+			got, err := LXC(s, c.binds, h)
+			if err != nil {
+				t.Fatal(err)
+			}
+			file := filepath.Join(domains, c.golden+".xml")
+			if *update {
+				if err := os.WriteFile(file, []byte(got+"\n"), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got+"\n" != string(want) {
+				t.Errorf("got\n%s\nwant (%s)\n%s", got, file, want)
+			}
+			unmarshal(t, got)
+		})
+	}
+}
+
+// TestOrderOfFilesystems: libvirt mounts them one after the other, so that what comes later lies over what comes before.
+func TestOrderOfFilesystems(t *testing.T) {
+	s := apache()
+	s.Mounts = []config.Mount{{Kind: config.MountRAM, Target: "/var/scratch", Size: 1 << 20}}
+	text, err := LXC(s, []Bind{{"/a", "/var", false}, {"/b", "/var/lib/b", false}}, machine())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, fs := range unmarshal(t, text).Devices.Filesystems {
+		got = append(got, fs.Target.Dir)
+	}
+	want := []string{
+		"/", "/run", "/tmp", "/dev/shm", "/var", "/var/lib/b", "/var/scratch", "/run/host", "/run/host/virt-sandbox-init",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestCPUs(t *testing.T) {
+	cases := []struct {
+		cpus  float64
+		vcpus uint
+		quota int64 // of a period of 100000 µs; 0: none
+	}{
+		{0, 1, 0}, {0.01, 1, 1000}, {0.5, 1, 50000}, {1, 1, 100000}, {1.25, 2, 125000}, {4, 4, 400000}, {4096, 4096, 409600000},
+	}
+	for _, c := range cases {
+		s := apache()
+		s.Limits.CPUs = c.cpus
+		text, err := LXC(s, nil, machine())
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := unmarshal(t, text)
+		var quota int64
+		if d.CPUTune != nil {
+			quota = d.CPUTune.Quota.Value
+		}
+		if d.VCPU.Value != c.vcpus || quota != c.quota {
+			t.Errorf("%g CPUs: got %d and quota %d, want %d and %d", c.cpus, d.VCPU.Value, quota, c.vcpus, c.quota)
+		}
+	}
+}
+
+// TestHostileTextStaysText: no path can add an element or an attribute.
+func TestHostileTextStaysText(t *testing.T) {
+	for _, path := range []string{
+		`/srv/it's`, `/srv/"quoted"`, `/srv/a&b`, `/srv/&lt;`, `/srv/<b>`, `/srv/'/><filesystem type='mount'/>`, `/srv/]]>`,
+		`/srv/<!-- `, `/srv/ü `, `/srv/${HOME}`,
+	} {
+		s := apache()
+		s.Security.Label = path
+		text, err := LXC(s, []Bind{{Source: path, Target: path}}, machine())
+		if err != nil {
+			t.Errorf("%s: %v", path, err)
+			continue
+		}
+		d := unmarshal(t, text)
+		if len(d.Devices.Filesystems) != 7 {
+			t.Errorf("%s: %d filesystems in\n%s", path, len(d.Devices.Filesystems), text)
+			continue
+		}
+		fs := d.Devices.Filesystems[4]
+		if fs.Source.Mount.Dir != path || fs.Target.Dir != path || d.SecLabel[0].Label != path {
+			t.Errorf("%s became %s, %s and %s", path, fs.Source.Mount.Dir, fs.Target.Dir, d.SecLabel[0].Label)
+		}
+	}
+}
+
+func unmarshal(t *testing.T, text string) *libvirtxml.Domain {
+	t.Helper()
+	var d libvirtxml.Domain
+	if err := d.Unmarshal(text); err != nil {
+		t.Fatalf("%v in\n%s", err, text)
+	}
+	if again, err := d.Marshal(); err != nil || strings.TrimSpace(again) != strings.TrimSpace(text) {
+		t.Errorf("read and written again (%v) it is\n%s\nwas\n%s", err, again, text)
+	}
+	return &d
+}

@@ -1,0 +1,283 @@
+package content
+
+import (
+	"context"
+	"errors"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// copyOf places paths of a host into a new tree and gives the tree.
+func copyOf(t *testing.T, h fakeHost, whole bool, paths ...string) (string, error) {
+	t.Helper()
+	dir := t.TempDir()
+	return dir, copyTo(t, context.Background(), dir, h, whole, paths...)
+}
+
+func copyTo(t *testing.T, ctx context.Context, dir string, h fakeHost, whole bool, paths ...string) error {
+	t.Helper()
+	host, err := os.OpenRoot(h.Root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer host.Close()
+	tree, err := os.OpenRoot(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tree.Close()
+	c := copier{host: host, tree: tree, whole: whole, fresh: true, skip: isIdentity, links: make(map[inode]string)}
+	for _, p := range paths {
+		if err := c.place(ctx, p, "admin"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// varied is a host with one of everything that a copy must keep.
+func varied(t *testing.T) fakeHost {
+	t.Helper()
+	h := newHost(t, map[string]string{
+		"/etc/d/d.conf": "plain", "/etc/d/empty": "", "/etc/d/setuid": "#!", "/etc/d/closed": "secret", "/etc/d/attributed": "x",
+		"/etc/d/first": "linked", "/etc/d/sub/deep/er/file": "deep", "/etc/d/empty-dir/": "", "/etc/d/drop/": "",
+		"/etc/d/link": "-> d.conf", "/etc/d/link-out": "-> /etc/passwd", "/etc/d/dangling": "-> ../absent",
+		"/etc/d/name with \n newline": "odd", "/etc/d/name that is not UTF-8 \xff": "odder",
+		"/etc/d/big": strings.Repeat("0123456789abcdef", 40000),
+	})
+	check := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	d := h.Root + "/etc/d/"
+	check(os.Link(d+"first", d+"second"))
+	check(os.Link(d+"first", d+"sub/third"))
+	check(unix.Mkfifo(d+"fifo", 0o600))
+	check(unix.Mknod(d+"socket", unix.S_IFSOCK|0o600, 0))
+	if os.Getuid() == 0 {
+		for i, name := range []string{"d.conf", "setuid", "sub", "link", "empty-dir"} {
+			check(os.Lchown(d+name, 1000+i, 2000+i))
+		}
+	}
+	for name, mode := range map[string]uint32{
+		"setuid": 0o6755, "closed": 0o600, "drop": 0o1777, "sub": 0o2750, "sub/deep": 0o711, "d.conf": 0o664,
+	} {
+		check(unix.Chmod(d+name, mode))
+	}
+	for name, value := range map[string]string{"attributed": "a\x00b", "sub": "on a directory"} {
+		if err := unix.Setxattr(d+name, "user.test", []byte(value), 0); err != nil {
+			t.Logf("this file system has no extended attributes to copy: %v", err)
+		}
+	}
+	old := time.Date(2001, 2, 3, 4, 5, 6, 123456789, time.UTC)
+	for i, name := range []string{"d.conf", "empty", "first", "link", "dangling", "sub/deep/er/file", "sub/deep", "sub", "."} {
+		stamp, err := unix.TimeToTimespec(old.Add(time.Duration(i) * time.Hour))
+		check(err)
+		check(unix.UtimesNanoAt(unix.AT_FDCWD, d+name, []unix.Timespec{stamp, stamp}, unix.AT_SYMLINK_NOFOLLOW))
+	}
+	return h
+}
+
+// withoutSpecial drops what a copy leaves out: what belongs to running programs.
+func withoutSpecial(all map[string]string) map[string]string {
+	for _, p := range []string{"/etc/d/fifo", "/etc/d/socket"} {
+		delete(all, p)
+	}
+	return all
+}
+
+func TestCopyKeepsEverything(t *testing.T) {
+	h := varied(t)
+	dir, err := copyOf(t, h, true, "/etc/d")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := withoutSpecial(part(snapshot(t, h.Root, "/etc/d"), "/etc/d"))
+	if !strings.Contains(want["/etc/d/second"], `["/etc/d/first" "/etc/d/second" "/etc/d/sub/third"]`) {
+		t.Fatalf("the snapshot does not see hard links: %s", want["/etc/d/second"])
+	}
+	checkSame(t, "copy", part(snapshot(t, dir, "/etc/d"), "/etc/d"), want)
+}
+
+// TestBareCopy: without -C there are empty files, and of directories only those that are private themselves.
+func TestBareCopy(t *testing.T) {
+	h := varied(t)
+	dir, err := copyOf(t, h, false, "/etc/d", "/etc/passwd", "/etc/d/link")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := snapshot(t, h.Root)
+	want := map[string]string{
+		"/etc/d": all["/etc/d"], "/etc/d/link": all["/etc/d/link"],
+		"/etc/passwd": strings.SplitN(all["/etc/passwd"], ` "`, 2)[0] + ` "" ["/etc/passwd"]`,
+	}
+	got := part(snapshot(t, dir), "/etc")
+	delete(got, "/etc")
+	checkSame(t, "bare copy", got, want)
+}
+
+// TestCopyMakesParents: they get the attributes that they have on the host, and nothing else that lies in them.
+func TestCopyMakesParents(t *testing.T) {
+	h := varied(t)
+	dir, err := copyOf(t, h, true, "/etc/d/sub/deep/er/file")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := snapshot(t, h.Root)
+	want := map[string]string{}
+	for _, p := range []string{"/etc", "/etc/d", "/etc/d/sub", "/etc/d/sub/deep", "/etc/d/sub/deep/er", "/etc/d/sub/deep/er/file"} {
+		want[p] = all[p]
+	}
+	checkSame(t, "copy", part(snapshot(t, dir), "/etc"), want)
+}
+
+func TestCopyLeavesOutWhatTheHostLacks(t *testing.T) {
+	h := newHost(t, map[string]string{"/etc/d/": ""})
+	dir, err := copyOf(t, h, true, "/etc/absent", "/var/absent/deep", "/etc/d/absent")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for p, what := range snapshot(t, dir) {
+		if !strings.HasPrefix(what, "d") {
+			t.Errorf("%s is there: %s", p, what)
+		}
+	}
+}
+
+// TestCopyNeverLeavesTheRoots: symbolic links on the way, on either side, lead it nowhere else.
+func TestCopyNeverLeavesTheRoots(t *testing.T) {
+	outside := t.TempDir()
+	if err := os.WriteFile(outside+"/secret", []byte("secret"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	cases := []struct {
+		name       string
+		host, tree map[string]string
+		path       string
+	}{
+		{"parent on the host", map[string]string{"/var/d": "-> " + outside}, nil, "/var/d/secret"},
+		{"parent on the host, relative", map[string]string{"/var/d": "-> ../../../../../../../../.." + outside}, nil, "/var/d/secret"},
+		{"parent in the tree", map[string]string{"/var/d/secret": "mine"}, map[string]string{"/var/d": "-> " + outside}, "/var/d/secret"},
+		{"parent of the parent in the tree", map[string]string{"/var/d/secret": "mine"}, map[string]string{"/var": "-> " + outside}, "/var/d/secret"},
+		{"directory in the tree", map[string]string{"/var/d/secret": "mine"}, map[string]string{"/var/d": "-> " + outside}, "/var/d"},
+		{"file in the tree", map[string]string{"/var/d/secret": "mine"}, map[string]string{"/var/d/secret": "-> " + outside + "/secret"}, "/var/d"},
+		{"new file in the tree", map[string]string{"/var/d/new": "mine"}, map[string]string{"/var/d/new": "-> " + outside + "/new"}, "/var/d"},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			before := snapshot(t, outside, "/")
+			h := newHost(t, c.host)
+			dir := t.TempDir()
+			fakeHost{Host{Root: dir}, t}.add(c.tree)
+			if err := copyTo(t, context.Background(), dir, h, true, c.path); err == nil {
+				t.Error("no error")
+			}
+			checkSame(t, "outside", snapshot(t, outside, "/"), before)
+			for p, what := range snapshot(t, dir) {
+				if strings.Contains(what, "secret\"") {
+					t.Errorf("%s came in: %s", p, what)
+				}
+			}
+		})
+	}
+}
+
+// TestCopyLeavesHostKeys: with the host's keys a container could pose as it.
+func TestCopyLeavesHostKeys(t *testing.T) {
+	h := newHost(t, map[string]string{
+		"/etc/ssh/sshd_config": "", "/etc/ssh/ssh_host_rsa_key": "secret", "/etc/ssh/ssh_host_rsa_key.pub": "",
+		"/etc/ssh/moduli": "", "/etc/ssh/sub/ssh_host_rsa_key": "",
+	})
+	dir, err := copyOf(t, h, true, "/etc/ssh", "/etc/ssh/ssh_host_rsa_key")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := part(snapshot(t, h.Root), "/etc/ssh")
+	delete(want, "/etc/ssh/ssh_host_rsa_key")
+	delete(want, "/etc/ssh/ssh_host_rsa_key.pub")
+	checkSame(t, "copy", part(snapshot(t, dir), "/etc/ssh"), want)
+}
+
+// TestCopyResumes interrupts a copy at every point at which it can be, and runs it again.
+func TestCopyResumes(t *testing.T) {
+	h := varied(t)
+	want := withoutSpecial(part(snapshot(t, h.Root, "/etc/d"), "/etc/d"))
+	for n := 0; ; n++ {
+		dir := t.TempDir()
+		err := copyTo(t, interruptedAfter(n), dir, h, true, "/etc/d")
+		if err == nil && n > 20 {
+			break
+		}
+		if !errors.Is(err, context.Canceled) {
+			t.Fatalf("interrupted at check %d: got %v, want Canceled", n, err)
+		}
+		if err := copyTo(t, context.Background(), dir, h, true, "/etc/d"); err != nil {
+			t.Fatalf("resumed after check %d: %v", n, err)
+		}
+		checkSame(t, "resumed copy", part(snapshot(t, dir, "/etc/d"), "/etc/d"), want)
+	}
+}
+
+// TestCopyReplacesWhatAnInterruptedRunLeft, whatever state that is in.
+func TestCopyReplacesWhatAnInterruptedRunLeft(t *testing.T) {
+	h := varied(t)
+	want := withoutSpecial(part(snapshot(t, h.Root, "/etc/d"), "/etc/d"))
+	left := map[string]string{
+		"half a file":               "/etc/d/big",
+		"more than the file is now": "/etc/d/d.conf",
+		"a hard link as a file":     "/etc/d/second",
+		"the first of the links":    "/etc/d/first",
+	}
+	for name, p := range left {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			fakeHost{Host{Root: dir}, t}.add(map[string]string{p: "left by an interrupted run"})
+			if err := copyTo(t, context.Background(), dir, h, true, "/etc/d"); err != nil {
+				t.Fatal(err)
+			}
+			checkSame(t, "copy", part(snapshot(t, dir, "/etc/d"), "/etc/d"), want)
+		})
+	}
+	t.Run("another link", func(t *testing.T) {
+		dir := t.TempDir()
+		fakeHost{Host{Root: dir}, t}.add(map[string]string{"/etc/d/link": "-> elsewhere"})
+		if err := copyTo(t, context.Background(), dir, h, true, "/etc/d"); err != nil {
+			t.Fatal(err)
+		}
+		checkSame(t, "copy", part(snapshot(t, dir, "/etc/d"), "/etc/d"), want)
+	})
+	t.Run("a parent without attributes", func(t *testing.T) {
+		dir := t.TempDir()
+		if err := os.MkdirAll(dir+"/etc/d/sub/deep", 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := copyTo(t, context.Background(), dir, h, true, "/etc/d/sub/deep/er"); err != nil {
+			t.Fatal(err)
+		}
+		all, got := snapshot(t, h.Root), snapshot(t, dir)
+		checkSame(t, "parents", map[string]string{"/etc/d": got["/etc/d"], "/etc/d/sub": got["/etc/d/sub"]},
+			map[string]string{"/etc/d": all["/etc/d"], "/etc/d/sub": all["/etc/d/sub"]})
+	})
+}
+
+// checks is a context that is cancelled once it was asked n times.
+type checks struct {
+	context.Context
+	left *int
+}
+
+func interruptedAfter(n int) context.Context { return checks{context.Background(), &n} }
+
+func (c checks) Err() error {
+	if *c.left == 0 {
+		return context.Canceled
+	}
+	*c.left--
+	return nil
+}

@@ -1,0 +1,74 @@
+package content
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/virt-sandbox/virt-sandbox/config"
+)
+
+// CheckMounts tells whether every mount of the administrator has a place: below what is private it is made, elsewhere
+// the host must have it, since its root is read-only for containers.
+func (h Host) CheckMounts(s *config.Sandbox) error {
+	for _, m := range s.Mounts {
+		if _, err := os.Stat(h.Root + m.Target); err != nil && !inTree(s, m.Target) {
+			return fmt.Errorf("mount point %s does not exist on the host, whose root containers share read-only; make it, or choose one below /srv, /var or /home", m.Target)
+		}
+	}
+	return nil
+}
+
+// inTree tells whether a path of the container lies in its private content.
+func inTree(s *config.Sandbox, p string) bool {
+	if below(p, "/var", "/home", "/root", "/srv") {
+		return true
+	}
+	for _, private := range s.Private {
+		if below(p, private.Path) {
+			return true
+		}
+	}
+	return false
+}
+
+// mountPoints makes the places for mounts that lie in the tree.
+func (b *builder) mountPoints() error {
+	for _, m := range b.sandbox.Mounts {
+		name := strings.TrimPrefix(m.Target, "/")
+		if !inTree(b.sandbox, m.Target) || exists(b.tree, name) {
+			continue
+		}
+		if err := b.mountPoint(m, name); err != nil {
+			return fmt.Errorf("make mount point %s: %w", m.Target, err)
+		}
+	}
+	return nil
+}
+
+func (b *builder) mountPoint(m config.Mount, name string) error {
+	if m.Kind == config.MountHostBind {
+		if info, err := os.Stat(b.host.Root + m.Source); err == nil && !info.IsDir() {
+			if dir := name[:strings.LastIndexByte(name, '/')]; !exists(b.tree, dir) {
+				if err := b.tree.MkdirAll(dir, 0o755); err != nil {
+					return err
+				}
+			}
+			f, err := b.tree.OpenFile(name, os.O_CREATE|os.O_WRONLY|os.O_EXCL|unix.O_NOFOLLOW, 0o644)
+			if err != nil && !errors.Is(err, fs.ErrExist) {
+				return err
+			}
+			b.record(name, "file")
+			return f.Close()
+		}
+	}
+	if err := b.tree.MkdirAll(name, 0o755); err != nil {
+		return err
+	}
+	b.record(name, "directory")
+	return nil
+}

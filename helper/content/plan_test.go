@@ -1,0 +1,192 @@
+package content
+
+import (
+	"context"
+	"errors"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/virt-sandbox/virt-sandbox/config"
+)
+
+const (
+	unitFile = "/usr/lib/systemd/system/d.service"
+	bareUnit = "[Service]\nExecStart=/usr/sbin/d\n"
+)
+
+// TestPlanOfPackages: what the packages of d.service own becomes private. Each path is followed by its origin.
+func TestPlanOfPackages(t *testing.T) {
+	cases := []struct {
+		name     string
+		packages []*Package
+		extra    []string
+		want     []string
+	}{
+		{"directories and files below /etc and /var",
+			[]*Package{pkg("d", "", unitFile, "/etc/d/", "/etc/d/d.conf", "/etc/d.conf", "/var/lib/d/", "/usr/share/d/", "/opt/d/")}, nil,
+			[]string{"/etc/d.conf package:d", "/etc/d package:d", "/var/lib/d package:d"}},
+		{"only its own files of a directory of all",
+			[]*Package{
+				pkg("d", "", unitFile, "/etc/", "/etc/default/", "/etc/default/d"),
+				pkg("others", "", "/etc/default/", "/etc/default/a", "/etc/default/b"),
+			}, nil,
+			[]string{"/etc/default/d package:d"}},
+		{"its directory though others put something in",
+			[]*Package{
+				pkg("d", "", unitFile, "/etc/d/", "/etc/d/d.conf", "/etc/d/modules/"),
+				pkg("module", "", "/etc/d/modules/", "/etc/d/modules/m.conf"),
+			}, nil,
+			[]string{"/etc/d package:d"}},
+		{"a half is not most",
+			[]*Package{pkg("d", "", unitFile, "/etc/x/", "/etc/x/d.conf"), pkg("e", "", "/etc/x/", "/etc/x/e.conf")}, nil,
+			[]string{"/etc/x/d.conf package:d"}},
+		{"packages of one source count together",
+			[]*Package{
+				pkg("d", "src", unitFile, "/etc/x/", "/etc/x/d.conf"),
+				pkg("d-modules", "src", "/etc/x/", "/etc/x/m1", "/etc/x/m2", "/etc/x/m3"),
+				pkg("stranger", "other", "/etc/x/", "/etc/x/s1"),
+			}, nil,
+			[]string{"/etc/x package:d"}},
+		{"the base package of a source",
+			[]*Package{
+				pkg("d-server", "d", unitFile, "/var/lib/d/"), pkg("d", "", "/etc/d/", "/etc/d/d.conf"),
+				pkg("d-doc", "d", "/etc/d-doc/"),
+			}, nil,
+			[]string{"/etc/d package:d", "/var/lib/d package:d-server"}},
+		{"a source that has no package of its name",
+			[]*Package{pkg("d-server", "d", unitFile, "/var/lib/d/")}, nil,
+			[]string{"/var/lib/d package:d-server"}},
+		{"packages named with -P",
+			[]*Package{pkg("d", "", unitFile, "/etc/d/"), pkg("module", "module-src", "/etc/module/"), pkg("module-src", "", "/etc/base/")},
+			[]string{"module"},
+			[]string{"/etc/base package:module-src", "/etc/d package:d", "/etc/module package:module"}},
+		{"a package named twice",
+			[]*Package{pkg("d", "", unitFile, "/etc/d/")}, []string{"d"},
+			[]string{"/etc/d package:d"}},
+		{"nobody owns the unit, but -P",
+			[]*Package{pkg("app", "", "/etc/app/")}, []string{"app"},
+			[]string{"/etc/app package:app"}},
+		{"the unit's file as /lib spells it",
+			[]*Package{pkg("d", "", "/lib/systemd/system/d.service", "/etc/d/")}, nil,
+			[]string{"/etc/d package:d"}},
+		{"what is the host's business",
+			[]*Package{pkg("d", "", unitFile, "/etc/d/", "/etc/logrotate.d/d", "/etc/pam.d/d", "/etc/init.d/d", "/etc/rc.d/init.d/d",
+				"/etc/systemd/system/d.service.d/x.conf", "/etc/systemd/d.conf", "/var/run/d/", "/var/lock/d/", "/var/log/journal/",
+				"/etc/machine-id", "/etc/hostname", "/etc/hosts", "/etc/fstab", "/etc/shadow", "/etc/gshadow", "/var/", "/etc/")}, nil,
+			[]string{"/etc/d package:d"}},
+		{"paths that no config can hold",
+			[]*Package{pkg("d", "", unitFile, "/etc/d/", "/etc/new\nline", "/etc/bell\a", "/etc/not-utf8\xff"),
+				{Name: "d2", Files: []File{{Path: "/etc/x/../shadow"}, {Path: "/etc//y"}, {Path: "/etc/z/."}}}}, []string{"d2"},
+			[]string{"/etc/d package:d"}},
+		{"blanks are no obstacle",
+			[]*Package{pkg("d", "", unitFile, "/etc/d d.conf")}, nil,
+			[]string{"/etc/d d.conf package:d"}},
+		{"names that begin alike are not below each other",
+			[]*Package{pkg("d", "", unitFile, "/etc/d/", "/etc/d/a", "/etc/d-x", "/etc/d.conf", "/etc/d0")}, nil,
+			[]string{"/etc/d-x package:d", "/etc/d.conf package:d", "/etc/d package:d", "/etc/d0 package:d"}},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			h := newHost(t, map[string]string{unitFile: bareUnit}, c.packages...)
+			checkPlan(t, h, c.extra, c.want)
+		})
+	}
+}
+
+func TestPlanTrustsTheHostAboutTypes(t *testing.T) {
+	d := pkg("d", "", unitFile, "/etc/shared", "/etc/shared/d", "/etc/link/")
+	other := pkg("other", "", "/etc/shared", "/etc/shared/a", "/etc/shared/b")
+	h := newHost(t, map[string]string{unitFile: bareUnit, "/etc/shared/d": "", "/etc/link": "-> shared"}, d, other)
+	checkPlan(t, h, nil, []string{"/etc/link package:d", "/etc/shared/d package:d"})
+}
+
+func TestPlanErrors(t *testing.T) {
+	h := newHost(t, map[string]string{unitFile: bareUnit}, pkg("other", "", "/etc/other"))
+	_, err := h.Plan(context.Background(), []*Unit{h.unit("d")}, nil)
+	if !errors.Is(err, ErrNoOwner) || !strings.Contains(err.Error(), "d.service ("+unitFile+")") || !strings.Contains(err.Error(), "-P") {
+		t.Errorf("nobody owns it: got %v, want ErrNoOwner with the file and what to do", err)
+	}
+	_, err = h.Plan(context.Background(), []*Unit{h.unit("d")}, []string{"other", "absent"})
+	if !errors.Is(err, ErrNoPackage) || !strings.Contains(err.Error(), "absent") {
+		t.Errorf("-P of a package that is not there: got %v, want ErrNoPackage with its name", err)
+	}
+}
+
+// TestPlanAsksEveryDatabase: a host can have two package formats.
+func TestPlanAsksEveryDatabase(t *testing.T) {
+	h := newHost(t, map[string]string{unitFile: bareUnit}, pkg("rpm", "", "/etc/rpm/"))
+	h.Packages = append(h.Packages, fakePackages{pkg("deb", "", unitFile, "/etc/deb/")})
+	checkPlan(t, h, []string{"rpm"}, []string{"/etc/deb package:deb", "/etc/rpm package:rpm"})
+}
+
+// TestPlanOfDirectives: the directives of d.service name what is private; beside them its package owns nothing.
+func TestPlanOfDirectives(t *testing.T) {
+	cases := []struct {
+		name, lines string
+		want        []string
+	}{
+		{"directories", "StateDirectory=d d/sub\nLogsDirectory=d\nCacheDirectory=d:link\nConfigurationDirectory=d\nRuntimeDirectory=d",
+			[]string{
+				"/etc/d unit:d.service/ConfigurationDirectory", "/var/cache/d unit:d.service/CacheDirectory",
+				"/var/lib/d unit:d.service/StateDirectory", "/var/log/d unit:d.service/LogsDirectory",
+			}},
+		{"directories of a dynamic user", "DynamicUser=yes\nStateDirectory=d\nConfigurationDirectory=d",
+			[]string{
+				"/etc/d unit:d.service/ConfigurationDirectory", "/var/lib/d unit:d.service/StateDirectory",
+				"/var/lib/private/d unit:d.service/StateDirectory",
+			}},
+		{"directories that would be all", "StateDirectory=. ./ a/.. \nDynamicUser=yes\nLogsDirectory=d/../..", nil},
+		{"directories that are a way out", "StateDirectory=../../etc/shadow /etc x/../../../root\nDynamicUser=yes", nil},
+		{"paths", "WorkingDirectory=-/srv/d\nEnvironmentFile=-/etc/default/d\nReadWritePaths=+/opt/d -/data/d\nPIDFile=/var/d/pid",
+			[]string{
+				"/data/d unit:d.service/ReadWritePaths", "/etc/default/d unit:d.service/EnvironmentFile",
+				"/opt/d unit:d.service/ReadWritePaths", "/srv/d unit:d.service/WorkingDirectory", "/var/d/pid unit:d.service/PIDFile",
+			}},
+		{"paths that are not content",
+			"WorkingDirectory=~\nEnvironmentFile=/run/d/env /usr/lib/d/env\nPIDFile=/run/d.pid /var/run/d.pid /etc/d.pid\n" +
+				"ReadWritePaths=/run/d /tmp/d /dev/shm /proc/sys /sys/fs /usr/d /home/d /root/d /etc/systemd/system /var /data /\n" +
+				"WorkingDirectory=/opt/d\nReadOnlyPaths=/var/lib/x", nil},
+		{"paths with wildcards", "EnvironmentFile=/etc/default/d-*\nReadWritePaths=/srv/[ab]/c /srv/a?c/d", nil},
+		{"a path that is not clean", "ReadWritePaths=/var/lib/d/../e//f/", []string{"/var/lib/e/f unit:d.service/ReadWritePaths"}},
+		{"a path that leads out", "ReadWritePaths=/var/../usr/d", nil},
+		{"specifiers", "StateDirectory=%p\nReadWritePaths=%L/%n",
+			[]string{"/var/lib/d unit:d.service/StateDirectory", "/var/log/d.service unit:d.service/ReadWritePaths"}},
+		{"the first directive that names it", "WorkingDirectory=/var/lib/d\nStateDirectory=d\nReadWritePaths=/var/lib/d",
+			[]string{"/var/lib/d unit:d.service/StateDirectory"}},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			h := newHost(t, map[string]string{unitFile: "[Service]\n" + c.lines + "\n"}, pkg("d", "", unitFile))
+			for range 10 { // the order must not be a map's
+				checkPlan(t, h, nil, c.want)
+			}
+		})
+	}
+}
+
+// checkPlan plans for d.service. Whatever is planned must be something that a config can hold.
+func checkPlan(t *testing.T, h fakeHost, extra, want []string) {
+	t.Helper()
+	private, err := h.Plan(context.Background(), []*Unit{h.unit("d")}, extra)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, p := range private {
+		got = append(got, p.Path+" "+p.Origin)
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got\n%q\nwant\n%q", got, want)
+	}
+	s := config.New("box")
+	s.Units, s.Private = []string{"d.service"}, private
+	again, err := config.Parse("box.sandbox", s.Text())
+	if err != nil {
+		t.Fatalf("no config can hold %q: %v", private, err)
+	}
+	if !reflect.DeepEqual(again.Private, private) {
+		t.Errorf("a config reads it back as %q", again.Private)
+	}
+}

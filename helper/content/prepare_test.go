@@ -1,0 +1,252 @@
+package content
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io/fs"
+	"os"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/virt-sandbox/virt-sandbox/config"
+)
+
+const machineID = "0123456789abcdef0123456789abcdef"
+
+// box is a sandbox of varied that runs a command, with a copy of the host's content.
+func box(t *testing.T, private ...string) *config.Sandbox {
+	t.Helper()
+	s := config.New("box")
+	s.Command, s.MachineID, s.Copy = []string{"true"}, machineID, true
+	s.Content = t.TempDir() + "/box"
+	for _, p := range private {
+		s.Private = append(s.Private, config.PrivatePath{Path: p, Origin: "package:d"})
+	}
+	return s
+}
+
+func prepare(t *testing.T, h fakeHost, s *config.Sandbox) {
+	t.Helper()
+	if err := h.Prepare(context.Background(), s, nil); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// contentOf is a snapshot of the content without the manifest, whose lines may come in any order.
+func contentOf(t *testing.T, s *config.Sandbox, timed ...string) map[string]string {
+	t.Helper()
+	all := snapshot(t, s.Content, timed...)
+	delete(all, "/"+manifestName)
+	return all
+}
+
+// manifest gives what the manifest says, by path.
+func manifest(t *testing.T, s *config.Sandbox) map[string]string {
+	t.Helper()
+	entries, err := ReadManifest(s.Content)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := make(map[string]string)
+	for _, e := range entries {
+		if found[e.Path] != "" {
+			t.Errorf("the manifest has %s twice", e.Path)
+		}
+		found[e.Path] = strings.TrimSpace(e.Type + " from " + e.Origin + " " + e.Digest)
+	}
+	return found
+}
+
+// TestPrepareMakesTheSkeleton with the modes it needs, whatever the umask.
+func TestPrepareMakesTheSkeleton(t *testing.T) {
+	h := newHost(t, map[string]string{"/etc/skel/.profile": "PS1=$\n", "/etc/skel/dir/": ""})
+	defer unix.Umask(unix.Umask(0o077))
+	s := box(t)
+	prepare(t, h, s)
+	got := contentOf(t, s)
+	for p, want := range map[string]string{
+		"/var": "drwxr-xr-x", "/var/lib": "drwxr-xr-x", "/etc/hostname": `-rw-r--r-- `, "/etc/machine-id": `"` + machineID + `\n"`, "/etc/fstab": `""`,
+		"/etc/hosts":     `"127.0.0.1 localhost box\n::1 localhost ip6-localhost ip6-loopback box\n"`,
+		"/etc/shadow":    `"root:*:19000:0:99999:7:::\nsvc:*:19000:0:99999:7:::\n"`,
+		"/etc/gshadow":   `"root:*::\nmail:*::\nsystemd-journal:*::\n"`,
+		"/root/.profile": `"PS1=$\n"`, "/var/run": "-> ../run", "/var/lock": "-> ../run/lock",
+		"/var/tmp": "dtrwxrwxrwx", "/root": "drwx------", "/var/log/journal/" + machineID: "dgrwxr-xr-x",
+		"/var/mail": "dgrwxrwxr-x", "/" + hiddenDir: "d---------", "/" + hiddenFile: "----------",
+	} {
+		if !strings.Contains(got[p], want) {
+			t.Errorf("%s is %s, want %s", p, got[p], want)
+		}
+	}
+	if !strings.HasPrefix(got["/etc/shadow"], "-rw-------") {
+		t.Errorf("/etc/shadow is %s", got["/etc/shadow"])
+	}
+}
+
+// TestManifest: it lists all that was put in place, with the digest of the files as they were copied.
+func TestManifest(t *testing.T) {
+	h := varied(t)
+	if err := os.Remove(h.Root + "/etc/d/name that is not UTF-8 \xff"); err != nil {
+		t.Fatal(err) // JSON cannot tell its name
+	}
+	s := box(t, "/etc/d")
+	if _, err := ReadManifest(s.Content); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("before Prepare: got %v, want ErrNotExist", err)
+	}
+	prepare(t, h, s)
+	want := make(map[string]string)
+	for p, what := range contentOf(t, s) {
+		origin := " from sandbox"
+		if p == "/etc/d" || below(p, "/etc/d") {
+			origin = " from package:d"
+		}
+		switch {
+		case p == "/" || p == "/"+ownDir || below(p, "/"+ownDir):
+		case what[0] == 'd':
+			want[p] = "directory" + origin
+		case what[0] == 'L':
+			want[p] = "symlink" + origin
+		case below(p, "/etc/d"):
+			want[p] = "file" + origin + " " + digestOf(t, s.Content+p)
+		default:
+			want[p] = "file" + origin
+		}
+	}
+	checkSame(t, "manifest", manifest(t, s), want)
+}
+
+func digestOf(t *testing.T, file string) string {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := sha256.Sum256(text)
+	return "sha256:" + hex.EncodeToString(sum[:])
+}
+
+// TestPrepareNeverTouchesCompleteContent: it is the administrator's, and the host's changes are not for it.
+func TestPrepareNeverTouchesCompleteContent(t *testing.T) {
+	h := varied(t)
+	s := box(t, "/etc/d", "/etc/passwd")
+	prepare(t, h, s)
+	edit := func(what string, err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatalf("%s: %v", what, err)
+		}
+	}
+	edit("change", os.WriteFile(s.Content+"/etc/d/d.conf", []byte("by the administrator"), 0o644))
+	edit("change", os.WriteFile(s.Content+"/etc/hosts", []byte("by the administrator"), 0o644))
+	edit("delete", os.Remove(s.Content+"/etc/d/big"))
+	edit("delete", os.RemoveAll(s.Content+"/etc/d/sub"))
+	edit("add", os.WriteFile(s.Content+"/etc/d/new", nil, 0o644))
+	edit("chmod", os.Chmod(s.Content+"/etc/passwd", 0o600))
+	edit("chmod", os.Chmod(s.Content+"/var/lib", 0o700))
+	edit("relink", errors.Join(os.Remove(s.Content+"/var/run"), os.Symlink("/elsewhere", s.Content+"/var/run")))
+	want, listed := snapshot(t, s.Content, "/etc", "/var"), manifest(t, s)
+	h.add(map[string]string{"/etc/d/d.conf": "update", "/etc/d/added by an update": ""})
+	for range 2 {
+		prepare(t, h, s)
+		checkSame(t, "content", snapshot(t, s.Content, "/etc", "/var"), want)
+		checkSame(t, "manifest", manifest(t, s), listed)
+	}
+}
+
+// TestPrepareAddsWhatIsNewInTheConfig, and makes anew what is missing altogether.
+func TestPrepareAddsWhatIsNewInTheConfig(t *testing.T) {
+	h := varied(t)
+	s := box(t, "/etc/passwd", "/etc/group")
+	prepare(t, h, s)
+	if err := errors.Join(os.Remove(s.Content+"/etc/group"), os.Remove(s.Content+"/etc/hostname")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(s.Content+"/etc/passwd", []byte("by the administrator"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	before := contentOf(t, s)
+	s.Private = append(s.Private, config.PrivatePath{Path: "/etc/d", Origin: "admin"})
+	prepare(t, h, s)
+	got, host := contentOf(t, s), snapshot(t, h.Root)
+	checkSame(t, "new", part(got, "/etc/d"), withoutSpecial(part(host, "/etc/d")))
+	checkSame(t, "missing", part(got, "/etc/group"), part(host, "/etc/group"))
+	checkSame(t, "as it was", part(got, "/etc/passwd", "/var", "/root"), part(before, "/etc/passwd", "/var", "/root"))
+	if !strings.HasSuffix(got["/etc/hostname"], `"box\n" ["/etc/hostname"]`) {
+		t.Errorf("/etc/hostname is %s", got["/etc/hostname"])
+	}
+	for _, p := range []string{"/etc/passwd", "/etc/d/d.conf"} {
+		if manifest(t, s)[p] == "" {
+			t.Errorf("%s is not in the manifest", p)
+		}
+	}
+}
+
+// TestPrepareResumes interrupts it at every point at which it looks, of a create and of an addition.
+func TestPrepareResumes(t *testing.T) {
+	h := varied(t)
+	paths := []string{"/etc/d/sub", "/etc/d/link", "/etc/d/big", "/etc/d/empty-dir"}
+	undisturbed := box(t, paths...)
+	prepare(t, h, undisturbed)
+	want := contentOf(t, undisturbed, paths...)
+	cases := []struct {
+		name  string
+		first []config.PrivatePath // what is complete before the interrupted run
+	}{
+		{"create", nil},
+		{"addition", undisturbed.Private[:1]},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			for n := 0; ; n++ {
+				s := *undisturbed
+				s.Content, s.MachineID = t.TempDir()+"/box", machineID
+				if err := os.RemoveAll(h.Root + "/run/log"); err != nil {
+					t.Fatal(err)
+				}
+				if c.first != nil {
+					s.Private = c.first
+					prepare(t, h, &s)
+				}
+				s.Private = undisturbed.Private
+				err := h.Prepare(interruptedAfter(n), &s, nil)
+				if err == nil && n > 5 {
+					return
+				}
+				if !errors.Is(err, context.Canceled) {
+					t.Fatalf("interrupted at check %d: got %v, want Canceled", n, err)
+				}
+				if IsComplete(s.Content) != (c.first != nil) {
+					t.Fatalf("interrupted at check %d: complete is %t", n, IsComplete(s.Content))
+				}
+				prepare(t, h, &s)
+				checkSame(t, "resumed", contentOf(t, &s, paths...), want)
+				checkSame(t, "resumed manifest", manifest(t, &s), manifest(t, undisturbed))
+			}
+		})
+	}
+}
+
+// TestPrepareNeverLeavesTheContent: not even when root in the container has put a link where a directory was.
+func TestPrepareNeverLeavesTheContent(t *testing.T) {
+	for _, name := range []string{"etc", "var", "var/lib", "var/log", "root"} {
+		t.Run(name, func(t *testing.T) {
+			outside := t.TempDir()
+			h := newHost(t, map[string]string{"/var/lib/d/file": "x", "/var/log/d/file": "x", "/etc/d/file": "x", "/etc/skel/x": "x", "/root/d": "x"})
+			s := box(t)
+			prepare(t, h, s)
+			if err := errors.Join(os.RemoveAll(s.Content+"/"+name), os.Symlink(outside, s.Content+"/"+name)); err != nil {
+				t.Fatal(err)
+			}
+			s.Private = box(t, "/var/lib/d", "/var/log/d", "/etc/d", "/root/d").Private
+			if err := h.Prepare(context.Background(), s, nil); err == nil {
+				t.Error("no error")
+			}
+			if left, err := os.ReadDir(outside); err != nil || len(left) > 0 {
+				t.Errorf("outside there is %v, %v", left, err)
+			}
+		})
+	}
+}

@@ -1,0 +1,103 @@
+package content
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/virt-sandbox/virt-sandbox/config"
+)
+
+// booted prepares content that runs units and gives a snapshot of its /etc/systemd/system, by names below it.
+func booted(t *testing.T, h fakeHost, units []string, private ...string) map[string]string {
+	t.Helper()
+	s := box(t, private...)
+	s.Command, s.Units = nil, units
+	prepare(t, h, s)
+	found := make(map[string]string)
+	for p, what := range part(contentOf(t, s), "/"+systemDir) {
+		found[strings.TrimPrefix(p, "/"+systemDir+"/")] = what
+	}
+	return found
+}
+
+// TestContainerEnablesOnlyItsUnits: not what the host enables.
+func TestContainerEnablesOnlyItsUnits(t *testing.T) {
+	h := newHost(t, map[string]string{
+		unitFile: bareUnit,
+		"/usr/lib/systemd/system/instance@.service":                        bareUnit,
+		"/usr/lib/systemd/system/other.service":                            bareUnit,
+		"/etc/systemd/system/multi-user.target.wants/other.service":        "-> /usr/lib/systemd/system/other.service",
+		"/etc/systemd/system/other.service.d/10-a.conf":                    "[Service]\nNice=1\n",
+		"/etc/systemd/system/mine.service":                                 bareUnit + "Nice=2\n",
+		"/etc/systemd/system/mine.service.d/10-a.conf":                     "[Service]\nNice=3\n",
+		"/usr/lib/systemd/system/mine.service.d/20-b.conf":                 "[Service]\nNice=4\n",
+		"/etc/systemd/system/default.target.wants/host-only.service":       "-> /dev/null",
+		"/usr/lib/systemd/system/multi-user.target.wants/from-usr.service": "-> ../other.service",
+	})
+	got := booted(t, h, []string{"d.service", "instance@box.service", "mine.service"})
+	for name, want := range map[string]string{
+		"multi-user.target.wants/d.service":            "-> " + unitFile,
+		"multi-user.target.wants/instance@box.service": "-> /usr/lib/systemd/system/instance@.service",
+		"multi-user.target.wants/mine.service":         "-> /etc/systemd/system/mine.service",
+		"mine.service":                                 "Nice=2",
+		"mine.service.d/10-a.conf":                     "Nice=3",
+		"multi-user.target":                            "AllowIsolate=yes",
+		"getty@.service":                               "-> /dev/null",
+		"systemd-udevd.service":                        "-> /dev/null",
+		"dev-hugepages.mount":                          "-> /dev/null",
+		"systemd-timesyncd.service":                    "-> /dev/null",
+		"systemd-networkd.service":                     "-> /dev/null",
+		"console-getty.service":                        "-> /dev/null",
+		"systemd-sysctl.service":                       "-> /dev/null",
+		"systemd-modules-load.service":                 "-> /dev/null",
+	} {
+		if !strings.Contains(got[name], want) {
+			t.Errorf("%s is %s, want %s", name, got[name], want)
+		}
+	}
+	for name := range got {
+		if strings.Contains(name, "other") || strings.Contains(name, "host-only") || strings.Contains(name, "from-usr") || strings.Contains(name, "20-b") {
+			t.Errorf("%s is there: %s", name, got[name])
+		}
+	}
+}
+
+func TestContainerWithABootTargetOfItsOwn(t *testing.T) {
+	h := newHost(t, map[string]string{unitFile: bareUnit})
+	s := box(t)
+	s.Command, s.Units, s.BootTarget = nil, []string{"d.service"}, "my.target"
+	prepare(t, h, s)
+	got := contentOf(t, s)
+	if link := got["/"+systemDir+"/my.target.wants/d.service"]; !strings.Contains(link, "-> "+unitFile) {
+		t.Errorf("d.service is wanted by %s", link)
+	}
+	if target, found := got["/"+systemDir+"/"+config.DefaultBootTarget]; found {
+		t.Errorf("%s is %s", config.DefaultBootTarget, target)
+	}
+}
+
+// TestContainerMakesItsHostKeys where sshd's configuration is private, and only there.
+func TestContainerMakesItsHostKeys(t *testing.T) {
+	for _, private := range []string{"/etc/ssh", "/etc/ssh/sshd_config"} {
+		h := newHost(t, map[string]string{
+			"/usr/lib/systemd/system/sshd.service": bareUnit, "/usr/lib/systemd/system/sshd.socket": "[Socket]\nListenStream=22\n",
+			"/etc/ssh/sshd_config": "", "/etc/ssh/ssh_host_rsa_key": "secret",
+		})
+		got := booted(t, h, []string{"sshd.service", "sshd.socket"}, private)
+		var made []string
+		for name := range got {
+			if strings.Contains(name, "host-keys") {
+				made = append(made, name)
+			}
+		}
+		slices.Sort(made)
+		var want []string
+		if private == "/etc/ssh" {
+			want = []string{"sshd.service.d/10-virt-sandbox-host-keys.conf", "virt-sandbox-host-keys.service"}
+		}
+		if !slices.Equal(made, want) {
+			t.Errorf("%s is private: got %q, want %q", private, made, want)
+		}
+	}
+}

@@ -1,0 +1,72 @@
+package enter
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// TestFind has two directories in PATH; what it finds is given relative to both.
+func TestFind(t *testing.T) {
+	top := t.TempDir()
+	for name, mode := range map[string]os.FileMode{
+		"bin/tool": 0o755, "bin/others-only": 0o601, "bin/plain": 0o644, "bin/both": 0o644,
+		"sbin/both": 0o755, "sbin/late": 0o755, "sbin/tool": 0o755, "elsewhere/hidden": 0o755,
+	} {
+		file := filepath.Join(top, name)
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, nil, mode); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(file, mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Mkdir(filepath.Join(top, "bin/dir"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for name, target := range map[string]string{"bin/link": "tool", "bin/dangling": "absent"} {
+		if err := os.Symlink(target, filepath.Join(top, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	path := []string{"LANG=C", "PATH=" + top + "/bin:" + top + "/sbin", "XPATH=" + top + "/elsewhere"}
+	cases := []struct {
+		name, command string
+		environment   []string
+		file          string
+		status        int
+	}{
+		{"in the first directory", "tool", path, "bin/tool", 0},
+		{"in the second directory", "late", path, "sbin/late", 0},
+		{"executable in the second directory", "both", path, "sbin/both", 0},
+		{"executable for others", "others-only", path, "bin/others-only", 0},
+		{"by a link", "link", path, "bin/link", 0},
+		{"by its path", top + "/elsewhere/hidden", path, "elsewhere/hidden", 0},
+		{"by its path without PATH", top + "/bin/tool", nil, "bin/tool", 0},
+		{"not there", "absent", path, "", StatusNotFound},
+		{"not in PATH", "hidden", path, "", StatusNotFound},
+		{"no PATH", "tool", nil, "", StatusNotFound},
+		{"dangling link", "dangling", path, "", StatusNotFound},
+		{"no such path", top + "/bin/absent", path, "", StatusNotFound},
+		{"below a file", top + "/bin/tool/x", path, "", StatusNotFound},
+		{"not executable", "plain", path, "", StatusNotExecutable},
+		{"not executable by its path", top + "/bin/plain", path, "", StatusNotExecutable},
+		{"a directory", "dir", path, "", StatusNotExecutable},
+		{"a directory by its path", top + "/bin", path, "", StatusNotExecutable},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			file, status := find(c.command, c.environment)
+			want := ""
+			if c.file != "" {
+				want = filepath.Join(top, c.file)
+			}
+			if file != want || status != c.status {
+				t.Errorf("%q: got %q, %d; want %q, %d", c.command, file, status, want, c.status)
+			}
+		})
+	}
+}

@@ -1,0 +1,214 @@
+package monitor
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+func TestPrintable(t *testing.T) {
+	cases := []struct{ name, text, want string }{
+		{"empty", "", ""},
+		{"text", "Started Apache.\n", "Started Apache.\n"},
+		{"tab", "a\tb", "a\tb"},
+		{"terminal's end of line", "a\r\nb\r\n", "a\nb\n"},
+		{"not ASCII", "grüß dich ✓", "grüß dich ✓"},
+		{"escape sequence", "\x1b]0;title\a\x1b[2J", "?]0;title??[2J"},
+		{"backspace over what was said", "ok\b\bno", "ok??no"},
+		{"null and delete", "a\x00b\x7f", "a?b?"},
+		{"C1 control", "\u009b31mred\u0085", "?31mred?"},
+		{"C1 control that is not UTF-8", "\x9b31m", "\ufffd31m"},
+		{"half a character", "a\xc3", "a\ufffd"},
+		{"first after the controls", "\u00a0", "\u00a0"},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			if got := string(printable([]byte(c.text))); got != c.want {
+				t.Errorf("%q: got %q, want %q", c.text, got, c.want)
+			}
+		})
+	}
+}
+
+// TestExitStatus reads messages one after the other; 7 is the status of an earlier one.
+func TestExitStatus(t *testing.T) {
+	cases := []struct {
+		message string
+		want    int
+	}{
+		{"EXIT_STATUS=0", 0}, {"EXIT_STATUS=3\n", 3}, {"EXIT_STATUS=255", 255}, {"EXIT_STATUS= ", 7},
+		{"STATUS=bye\nEXIT_STATUS=4\nSTOPPING=1\n", 4}, {"EXIT_STATUS=4\r\n", 4},
+		{"", 7}, {"READY=1", 7}, {"STATUS=EXIT_STATUS=4", 7}, {"X_EXIT_STATUS=4", 7}, {"exit_status=4", 7},
+		{"EXIT_STATUS=", 7}, {"EXIT_STATUS=256", 7}, {"EXIT_STATUS=-1", 7}, {"EXIT_STATUS=0x4", 7}, {"EXIT_STATUS=4 5", 7},
+	}
+	for _, c := range cases {
+		if got := exitStatus([]byte(c.message), 7); got != c.want {
+			t.Errorf("%q: got %d, want %d", c.message, got, c.want)
+		}
+	}
+}
+
+func TestOpenErrors(t *testing.T) {
+	cases := []struct {
+		numbers []string
+		want    string
+	}{
+		{nil, "takes four descriptors"},
+		{[]string{"3", "4", "5"}, "takes four descriptors"},
+		{[]string{"3", "4", "5", "6", "7"}, "takes four descriptors"},
+		{[]string{"--help", "4", "5", "6"}, "invalid syntax"},
+		{[]string{"900", "901", "902", ""}, "invalid syntax"},
+		{[]string{"900", "901", "902", "-1"}, "invalid syntax"},
+		{[]string{"900", "901", "902", "65536"}, "out of range"},
+	}
+	for _, c := range cases {
+		if files, err := Open(c.numbers); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%q: got %v, %v; want %s", c.numbers, files, err, c.want)
+		}
+	}
+}
+
+// TestOpen: the descriptors come in the order of Files, and no program that the monitor executed would inherit them.
+func TestOpen(t *testing.T) {
+	var numbers []string
+	for range 4 {
+		fd, err := unix.Open(t.TempDir(), unix.O_RDONLY, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		numbers = append(numbers, strconv.Itoa(fd))
+	}
+	files, err := Open(numbers)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, f := range []*os.File{files.Controller, files.Console, files.Notify, files.Lock} {
+		defer f.Close()
+		if want := "descriptor " + numbers[i]; f.Name() != want {
+			t.Errorf("file %d is %s, want %s", i, f.Name(), want)
+		}
+		flags, err := unix.FcntlInt(f.Fd(), unix.F_GETFD, 0)
+		if err != nil || flags&unix.FD_CLOEXEC == 0 {
+			t.Errorf("file %d: flags %#x, %v; want close-on-exec", i, flags, err)
+		}
+	}
+}
+
+// childVariable makes this program the process that stands for a container.
+const childVariable = "MONITOR_TEST_CHILD"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(childVariable) != "" {
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+func TestRun(t *testing.T) {
+	cases := []struct {
+		name     string
+		messages []string
+		want     int
+	}{
+		{"says nothing", nil, 0},
+		{"is ready and ends", []string{"READY=1", "STOPPING=1"}, 0},
+		{"tells its status", []string{"READY=1", "EXIT_STATUS=3"}, 3},
+		{"tells it twice", []string{"EXIT_STATUS=3", "", "EXIT_STATUS=4", "STATUS=bye"}, 4},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			container := startContainer(t)
+			out := make(lineWriter, 10)
+			ended := make(chan string, 1)
+			go func() {
+				status, err := Run(container.files, out)
+				ended <- fmt.Sprintf("status %d, error %v", status, err)
+			}()
+			if _, err := container.console.WriteString("hello\x1b\r\n"); err != nil {
+				t.Fatal(err)
+			}
+			if got := <-out; got != "hello?\n" {
+				t.Errorf("the console said %q", got)
+			}
+			for _, m := range c.messages {
+				if _, err := container.notify.Write([]byte(m)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			select {
+			case got := <-ended:
+				t.Fatalf("Run returned while the container was up: %s", got)
+			case <-time.After(50 * time.Millisecond):
+			}
+			container.end()
+			if got, want := <-ended, fmt.Sprintf("status %d, error <nil>", c.want); got != want {
+				t.Errorf("got %s, want %s", got, want)
+			}
+		})
+	}
+}
+
+type lineWriter chan string
+
+func (w lineWriter) Write(p []byte) (int, error) {
+	if len(p) > 0 {
+		w <- string(p)
+	}
+	return len(p), nil
+}
+
+// fakeContainer is a process, and the ends of the console and the socket that a container would have.
+type fakeContainer struct {
+	files   *Files
+	console *os.File
+	notify  net.Conn
+	end     func()
+}
+
+func startContainer(t *testing.T) fakeContainer {
+	t.Helper()
+	check := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	child := exec.Command(os.Args[0])
+	child.Env = append(os.Environ(), childVariable+"=1")
+	stdin, err := child.StdinPipe()
+	check(err)
+	check(child.Start())
+	t.Cleanup(func() {
+		stdin.Close()
+		_ = child.Wait()
+	})
+	pidfd, err := unix.PidfdOpen(child.Process.Pid, 0)
+	check(err)
+	outside, inside, err := os.Pipe()
+	check(err)
+	sockets, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	check(err)
+	sender := os.NewFile(uintptr(sockets[1]), "notify inside")
+	connection, err := net.FileConn(sender)
+	check(err)
+	sender.Close()
+	files := &Files{
+		Controller: os.NewFile(uintptr(pidfd), "pidfd"), Console: outside,
+		Notify: os.NewFile(uintptr(sockets[0]), "notify outside"),
+	}
+	t.Cleanup(func() {
+		for _, f := range []io.Closer{files.Controller, files.Console, files.Notify, inside, connection} {
+			f.Close()
+		}
+	})
+	return fakeContainer{files, inside, connection, func() { stdin.Close() }}
+}

@@ -1,0 +1,36 @@
+// Package integration runs the built programs against the machine's real libvirt, systemd and packages. It needs root and
+// an lxc:/// that answers: make test provides both.
+package integration
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+)
+
+func TestMain(m *testing.M) {
+	if err := ready(); err != nil {
+		fmt.Fprintf(os.Stderr, "integration tests: %v; run them with make test\n", err)
+		os.Exit(1)
+	}
+	os.Exit(m.Run())
+}
+
+func ready() error {
+	if os.Geteuid() != 0 {
+		return fmt.Errorf("they need root")
+	}
+	if out, err := exec.Command("virsh", "-q", "-c", "lxc:///", "version").CombinedOutput(); err != nil {
+		return fmt.Errorf("libvirt does not answer: %s", out)
+	}
+	bin, err := filepath.Abs("../../bin")
+	if err != nil {
+		return err
+	}
+	if _, err := os.Stat(filepath.Join(bin, "virt-sandbox-service")); err != nil {
+		return err
+	}
+	return os.Setenv("PATH", bin+":"+os.Getenv("PATH"))
+}

@@ -1,0 +1,80 @@
+package integration
+
+import (
+	"os"
+	"strings"
+	"testing"
+)
+
+// -m gives a container a directory and a file of the host, writable, and a tmpfs of the size asked for; limits of the
+// config reach the kernel.
+func TestMountsAndLimits(t *testing.T) {
+	shared := t.TempDir()
+	file := shared + "/file"
+	if err := os.WriteFile(file, []byte("from the host\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	create(t, "t-mount", "-C", "-u", "apache2",
+		"-m", "host-bind:/srv/shared="+shared, "-m", "host-bind:/var/www/html/file.txt="+file, "-m", "ram:/srv/scratch=3M")
+	edit(t, "t-mount", "[limits]", "[limits]\nmemory=300M\ncpus=0.5")
+	must(t, "start", "t-mount")
+	if got := inside(t, "t-mount", "curl -s http://localhost/file.txt"); got != "from the host\n" {
+		t.Errorf("the bound file says %q", got)
+	}
+	inside(t, "t-mount", "echo from inside >/srv/shared/answer")
+	if data, err := os.ReadFile(shared + "/answer"); string(data) != "from inside\n" {
+		t.Errorf("the bound directory has %q, %v", data, err)
+	}
+	if got := inside(t, "t-mount", "df -k --output=size /srv/scratch | tail -1"); strings.TrimSpace(got) != "3072" {
+		t.Errorf("tmpfs of %s KiB", got)
+	}
+	if got := inside(t, "t-mount", "awk '/MemTotal/ { print $2 }' /proc/meminfo"); strings.TrimSpace(got) != "307200" {
+		t.Errorf("memory of %s KiB", got)
+	}
+}
+
+// edit changes a config as a person would.
+func edit(t *testing.T, name, old, new string) {
+	t.Helper()
+	file := configDir + "/" + name + ".sandbox"
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(data), old) {
+		t.Fatalf("%s has no %q", file, old)
+	}
+	if err := os.WriteFile(file, []byte(strings.Replace(string(data), old, new, 1)), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A container of a command runs it as its user, ends with it, and has a log of what it says.
+func TestGenericContainer(t *testing.T) {
+	before := snapshot(t)
+	t.Cleanup(func() { remove(t, "t-command") })
+	must(t, "create", "-U", "33", "t-command", "--", "sh", "-c", "id -un; echo home $HOME; ls /root; trap 'echo told to end; exit 0' TERM; while :; do sleep 0.1; done")
+	must(t, "start", "t-command")
+	if got := inside(t, "t-command", "pgrep -u www-data sh >/dev/null && echo yes; true"); got != "yes\n" {
+		t.Errorf("the command does not run as its user: %q", got)
+	}
+	must(t, "stop", "t-command")
+	log, err := os.ReadFile(contentDir + "/t-command/.virt-sandbox/console.log")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(log), "told to end") {
+		t.Errorf("the console log lacks the command's last words:\n%s", log)
+	}
+	remove(t, "t-command")
+	sameAs(t, before, "after delete")
+}
+
+// The host's network is there when it is asked for.
+func TestHostNetwork(t *testing.T) {
+	create(t, "t-net", "-N", "host", "-C", "-u", "dovecot")
+	must(t, "start", "t-net")
+	if got, want := inside(t, "t-net", "ls /sys/class/net"), shell(t, "ls /sys/class/net"); got != want {
+		t.Errorf("the container sees %q, the host %q", got, want)
+	}
+}

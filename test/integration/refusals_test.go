@@ -1,0 +1,139 @@
+package integration
+
+import (
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// Each wrong request gets one line on standard error and exit status 1 or 2, and leaves nothing.
+func TestRefusals(t *testing.T) {
+	const unowned = "/etc/systemd/system/vst-unowned.service"
+	if err := os.WriteFile(unowned, []byte("[Service]\nExecStart=/bin/sleep infinity\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.Remove(unowned) })
+	create(t, "t-there", "-C", "-u", "apache2")
+	must(t, "start", "t-there")
+	if err := os.WriteFile(configDir+"/t-broken.sandbox", []byte("[sandbox]\nformat=1\nname=t-broken\ncolour=blue\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.Remove(configDir + "/t-broken.sandbox") })
+	for _, c := range []struct {
+		name string
+		args []string
+		want string // what the line must say
+	}{
+		{"no such unit", []string{"create", "-u", "no-such.service", "x"}, "no such unit"},
+		{"unit of no package", []string{"create", "-u", "vst-unowned.service", "x"}, "-P"},
+		{"no such package", []string{"create", "-u", "apache2", "-P", "no-such-package", "x"}, "not installed"},
+		{"slash in name", []string{"create", "-u", "apache2", "a/b"}, "name"},
+		{"newline in name", []string{"create", "-u", "apache2", "a\nb"}, "name"},
+		{"dot-dot in name", []string{"create", "-u", "apache2", ".."}, "name"},
+		{"dot-dot within name", []string{"create", "-u", "apache2", "a..b"}, "name"},
+		{"long name", []string{"create", "-u", "apache2", strings.Repeat("n", 65)}, "name"},
+		{"empty name", []string{"create", "-u", "apache2", ""}, "name"},
+		{"existing name", []string{"create", "-u", "apache2", "t-there"}, "exists already"},
+		{"category too high", []string{"create", "-u", "apache2", "-l", "s0:c1024", "x"}, "c1024"},
+		{"range that falls", []string{"create", "-u", "apache2", "-l", "s0:c1.c0", "x"}, "c1.c0"},
+		{"sensitivity", []string{"create", "-u", "apache2", "-l", "s1", "x"}, "s1"},
+		{"level and label", []string{"create", "-u", "apache2", "-l", "s0:c1", "-s", "static,label=u:r:t:s0", "x"}, "exclude"},
+		{"security option", []string{"create", "-u", "apache2", "-s", "tight", "x"}, "tight"},
+		{"mount type", []string{"create", "-u", "apache2", "-m", "tape:/a=/b", "x"}, "tape"},
+		{"mount source", []string{"create", "-u", "apache2", "-m", "host-bind:/srv=/no/such", "x"}, "/no/such"},
+		{"mount point", []string{"create", "-u", "apache2", "-m", "host-bind:/no/place=/srv", "x"}, "/no/place"},
+		{"mount over the root", []string{"create", "-u", "apache2", "-m", "host-bind:/=/srv", "x"}, "replace"},
+		{"nothing to run", []string{"create", "x"}, "-u"},
+		{"unit and command", []string{"create", "-u", "apache2", "x", "--", "true"}, "not both"},
+		{"two names", []string{"create", "-u", "apache2", "x", "y"}, "NAME"},
+		{"network", []string{"create", "-u", "apache2", "-N", "moon", "x"}, "moon"},
+		{"config of no sense", []string{"start", "t-broken"}, "t-broken.sandbox:4: unknown key \"colour\""},
+		{"delete with that config", []string{"delete", "t-broken"}, "t-broken.sandbox:4:"},
+		{"delete while running", []string{"delete", "t-there"}, "stop"},
+		{"start of nothing", []string{"start", "x"}, "no such sandbox"},
+		{"stop of nothing", []string{"stop", "x"}, "no such sandbox"},
+		{"delete of nothing", []string{"delete", "x"}, "no such sandbox"},
+		{"delete of a path", []string{"delete", "../x"}, "name"},
+		{"execute in nothing", []string{"execute", "x", "--", "true"}, "no such sandbox"},
+		{"execute of nothing", []string{"execute", "t-there"}, "COMMAND"},
+		{"qemu URI", []string{"-c", "qemu:///system", "create", "-u", "apache2", "x"}, "qemu:///system"},
+		{"remote URI", []string{"-c", "lxc+ssh://host/", "list"}, "lxc+ssh"},
+		{"unknown verb", []string{"frobnicate"}, "frobnicate"},
+		{"unknown option", []string{"create", "--frobnicate", "x"}, "frobnicate"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			before := snapshot(t)
+			refused(t, run(t, c.args...), c.want)
+			sameAs(t, before, "after the refusal")
+		})
+	}
+}
+
+// A disk that fills up while content is copied leaves nothing on it.
+func TestDiskFull(t *testing.T) {
+	full := t.TempDir()
+	if err := syscall.Mount("tmpfs", full, "tmpfs", 0, "size=1m"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = syscall.Unmount(full, 0) })
+	before := snapshot(t)
+	refused(t, run(t, "create", "-C", "-u", "mariadb", "-p", full+"/new", "x"), "no space left")
+	if files, err := os.ReadDir(full); err != nil || len(files) != 0 {
+		t.Errorf("left on the disk: %v, %v", files, err)
+	}
+	sameAs(t, before, "after the refusal")
+}
+
+// refused checks that a command said one line with the words wanted and nothing else.
+func refused(t *testing.T, o outcome, want string) {
+	t.Helper()
+	if o.status != 1 && o.status != 2 {
+		t.Errorf("exit status %d", o.status)
+	}
+	if o.stdout != "" || strings.Count(o.stderr, "\n") != 1 || !strings.HasPrefix(o.stderr, program+": ") {
+		t.Errorf("stdout %q, stderr %q; want one line on stderr", o.stdout, o.stderr)
+	}
+	if !strings.Contains(o.stderr, want) {
+		t.Errorf("stderr %q lacks %q", o.stderr, want)
+	}
+}
+
+// Without root nothing is tried.
+func TestNotRoot(t *testing.T) {
+	bin := t.TempDir()
+	shell(t, "cp ../../bin/"+program+" "+bin+" && chmod 755 "+bin+" "+bin+"/..")
+	for _, args := range [][]string{{"create", "-u", "apache2", "x"}, {"list"}, {"start", "x"}, {"delete", "x"}, {"execute", "x", "--", "true"}} {
+		command := exec.Command(bin+"/"+program, args...)
+		command.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+		refused(t, runCommand(t, command), "root is needed")
+	}
+}
+
+// Without libvirtd every verb says so and changes nothing.
+func TestLibvirtDown(t *testing.T) {
+	create(t, "t-down", "-C", "-u", "apache2")
+	before := snapshot(t)
+	for _, args := range [][]string{{"create", "-u", "apache2", "x"}, {"start", "t-down"}, {"stop", "t-down"}, {"delete", "t-down"}, {"list"}, {"execute", "t-down", "--", "true"}} {
+		// In a mount namespace without libvirt's sockets there is no libvirtd.
+		command := exec.Command("unshare", append([]string{"-m", "sh", "-c", `mount -t tmpfs none /run/libvirt && exec "$@"`, "-", program}, args...)...)
+		o := runCommand(t, command)
+		if o.status != 1 || !strings.Contains(o.stderr, "connect to libvirt") || strings.Count(o.stderr, "\n") != 1 {
+			t.Errorf("%v: exit status %d, stderr %q", args, o.status, o.stderr)
+		}
+	}
+	sameAs(t, before, "after verbs without libvirtd")
+}
+
+// LIBVIRT_DEFAULT_URI is honoured, and -c goes before it.
+func TestDefaultURI(t *testing.T) {
+	command := exec.Command(program, "list")
+	command.Env = append(os.Environ(), "LIBVIRT_DEFAULT_URI=qemu:///system")
+	refused(t, runCommand(t, command), "qemu:///system")
+	command = exec.Command(program, "-c", "lxc:///", "list")
+	command.Env = append(os.Environ(), "LIBVIRT_DEFAULT_URI=qemu:///system")
+	if o := runCommand(t, command); o.status != 0 {
+		t.Errorf("-c lxc:/// list: %+v", o)
+	}
+}

@@ -1,0 +1,80 @@
+package integration
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// Each of the distribution's services starts, answers on its port in a network of its own, and has content of its own.
+func TestDistributionServices(t *testing.T) {
+	for _, service := range []struct {
+		unit    string
+		ask     string // what the service must answer
+		answer  string
+		private []string // files of the service that must be the container's own
+	}{
+		{"apache2", "curl -s http://localhost/", "Apache2 Debian Default Page", []string{"/etc/apache2/apache2.conf", "/var/www/html/index.html"}},
+		{"ssh", "busybox nc -w 2 127.0.0.1 22 </dev/null", "SSH-2.0-OpenSSH", []string{"/etc/ssh/sshd_config"}},
+		{"mariadb", "mariadb -N -e 'select 6*7'", "42", []string{"/etc/mysql/mariadb.cnf", "/var/lib/mysql/ibdata1"}},
+		{"dovecot", "(sleep 1; printf 'a logout\\r\\n'; sleep 1) | busybox nc -w 5 127.0.0.1 143", "Dovecot (Debian) ready", []string{"/etc/dovecot/dovecot.conf"}},
+	} {
+		t.Run(service.unit, func(t *testing.T) {
+			before := snapshot(t)
+			name := "t-" + service.unit
+			create(t, name, "-C", "-u", service.unit)
+			must(t, "start", name)
+			if got := inside(t, name, service.ask); !strings.Contains(got, service.answer) {
+				t.Errorf("%s answers %q, want %q in it", service.unit, got, service.answer)
+			}
+			for _, file := range service.private {
+				hasOwn(t, name, file)
+			}
+			if failed := inside(t, name, "systemctl --failed --no-legend --plain"); failed != "" {
+				t.Errorf("units that failed inside:\n%s", failed)
+			}
+			remove(t, name)
+			sameAs(t, before, "after delete")
+		})
+	}
+}
+
+// hasOwn checks that a file is writable inside, that the change shows in the content and not on the host.
+func hasOwn(t *testing.T, name, file string) {
+	t.Helper()
+	onHost, err := os.Stat(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	inTree, err := os.Stat(filepath.Join(contentDir, name, file))
+	if err != nil {
+		t.Fatalf("%s is not in the content: %v", file, err)
+	}
+	if os.SameFile(onHost, inTree) {
+		t.Errorf("%s is the host's own file", file)
+	}
+	inside(t, name, "chmod u+w "+file+" && chmod o+t "+file)
+	if info, err := os.Stat(file); err != nil || info.Mode() != onHost.Mode() {
+		t.Errorf("%s: a change inside reached the host: %v", file, info.Mode())
+	}
+	if info, err := os.Stat(filepath.Join(contentDir, name, file)); err != nil || info.Mode()&os.ModeSticky == 0 {
+		t.Errorf("%s: a change inside did not reach the content: %v", file, err)
+	}
+}
+
+// Without -C a container starts from bare content.
+func TestBareContent(t *testing.T) {
+	create(t, "t-bare", "-u", "apache2")
+	info, err := os.Stat(contentDir + "/t-bare/etc/apache2")
+	if err != nil || !info.IsDir() {
+		t.Fatalf("no bare directory: %v", err)
+	}
+	if files, err := os.ReadDir(contentDir + "/t-bare/etc/apache2"); err != nil || len(files) != 0 {
+		t.Errorf("bare directory has %v, %v", files, err)
+	}
+	info, err = os.Stat(contentDir + "/t-bare/etc/default/apache-htcacheclean")
+	if err != nil || info.Size() != 0 {
+		t.Errorf("bare file: %v, %v", info, err)
+	}
+}

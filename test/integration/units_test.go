@@ -1,0 +1,106 @@
+package integration
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// installUnits installs a package with units of every kind, as a distribution would.
+func installUnits(t *testing.T) {
+	t.Helper()
+	tree := filepath.Join(t.TempDir(), "tree")
+	shell(t, "cp -a testdata/units "+tree+" && mkdir "+tree+"/DEBIAN && chmod -R go-w "+tree)
+	control := "Package: virt-sandbox-test-units\nVersion: 1\nArchitecture: all\nMaintainer: virt-sandbox <root@localhost>\nDescription: units of every kind\n"
+	if err := os.WriteFile(tree+"/DEBIAN/control", []byte(control), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { shell(t, "dpkg --purge virt-sandbox-test-units >/dev/null && rm -rf /etc/vst") })
+	shell(t, "dpkg-deb -b --root-owner-group "+tree+" "+tree+".deb >/dev/null && dpkg -i "+tree+".deb >/dev/null")
+}
+
+func shell(t *testing.T, script string) string {
+	t.Helper()
+	out, err := exec.Command("sh", "-c", script).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s: %v\n%s", script, err, out)
+	}
+	return string(out)
+}
+
+// Units of every class come up: the ways in which services get their state, fork, listen and lock themselves in.
+func TestUnitClasses(t *testing.T) {
+	installUnits(t)
+	for _, class := range []struct {
+		unit   string
+		port   int
+		answer string
+	}{
+		{"vst-state.service", 8001, "started"},
+		{"vst-forking", 8002, "forked"},
+		{"vst-pre.service", 8003, "prepared"},
+		{"vst-template@.service", 8005, "instance t-class"},
+		{"vst-template@blue.service", 8005, "instance blue"},
+		{"vst-dynamic.service", 8006, "vst-dynamic"},
+		{"vst-hardened.service", 8007, "hardened"},
+		{"vst-config.service", 8008, "from tmpfiles"},
+	} {
+		t.Run(class.unit, func(t *testing.T) {
+			create(t, "t-class", "-C", "-u", class.unit)
+			must(t, "start", "t-class")
+			got := inside(t, "t-class", fmt.Sprintf("curl -s --retry 5 --retry-connrefused --retry-delay 1 http://localhost:%d/index.html", class.port))
+			if strings.TrimSpace(got) != class.answer {
+				t.Errorf("answers %q, want %q", got, class.answer)
+			}
+			remove(t, "t-class")
+		})
+	}
+	t.Run("vst-socket.socket", func(t *testing.T) {
+		create(t, "t-class", "-C", "-u", "vst-socket.socket")
+		must(t, "start", "t-class")
+		if got := inside(t, "t-class", "busybox nc -w 2 127.0.0.1 8004 </dev/null"); got != "activated\n" {
+			t.Errorf("answers %q", got)
+		}
+	})
+	t.Run("two units", func(t *testing.T) {
+		create(t, "t-two", "-C", "-u", "vst-state", "-u", "vst-pre")
+		must(t, "start", "t-two")
+		if got := inside(t, "t-two", "curl -s --retry 5 --retry-connrefused --retry-delay 1 localhost:8001/index.html localhost:8003/index.html"); got != "started\nprepared\n" {
+			t.Errorf("answer %q", got)
+		}
+	})
+	for _, failure := range []struct{ unit, reason, journal string }{
+		{"vst-fails.service", "vst-fails.service inside failed (exit-code)", "the flux capacitor is missing"},
+		{"vst-vanishes.service", "vst-vanishes.service inside failed and was restarted", "status=4"},
+		{"vst-needs.service", "vst-needs.service inside was not started", ""},
+	} {
+		t.Run(failure.unit, func(t *testing.T) { failsToStart(t, failure.unit, failure.reason, failure.journal) })
+	}
+}
+
+// failsToStart checks that a start says what failed inside and leaves nothing running.
+func failsToStart(t *testing.T, unit, reason, journal string) {
+	create(t, "t-fails", "-C", "-u", unit)
+	before := running(t)
+	o := run(t, "start", "t-fails")
+	if o.status != 1 || !strings.Contains(o.stderr, reason) || !strings.Contains(o.stderr, journal) {
+		t.Errorf("start: exit status %d, stderr %q; want 1, %q and %q", o.status, o.stderr, reason, journal)
+	}
+	if after := running(t); after != before {
+		t.Errorf("after a failed start:\n%s\nbefore:\n%s", after, before)
+	}
+}
+
+// running is the part of a snapshot that a container has only while it runs.
+func running(t *testing.T) string {
+	var kept []string
+	for _, l := range snapshot(t) {
+		if !strings.HasPrefix(l, "file "+contentDir) {
+			kept = append(kept, l)
+		}
+	}
+	return strings.Join(kept, "\n")
+}
