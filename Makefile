@@ -16,6 +16,9 @@ LINKED := virt-sandbox-service virt-sandbox-service-helper
 
 SOURCES := $(shell find . -name '*.go' -not -name '*_test.go') go.mod go.sum
 
+# The integration tests whose subject differs where the host's systemd drives the containers.
+SYSTEMD_HOST := TestDistributionServices/apache2|TestSideBySide|TestRestart|TestUnitClasses|TestMounts|TestGeneric|TestExecute
+
 .PHONY: all build check unit test demo install clean
 
 all: build
@@ -43,6 +46,8 @@ test:
 	$(GO) test -count=1 ./rpmdeps ./debdeps
 	test/rig/with-libvirt $(GO) test -count=1 -timeout 30m ./test/...
 	test/rig/with-libvirt test/demo
+	$(GO) test -c -o bin/integration.test ./test/integration
+	test/rig/with-systemd-host env -C test/integration ../../bin/integration.test -test.run '$(SYSTEMD_HOST)'
 
 demo:
 	test/rig/install-packages demo

@@ -82,7 +82,7 @@ func dpkgOwners(t testing.TB, p string) (owners []string) {
 	return slices.Compact(owners)
 }
 
-// TestPackagesLikeDpkg compares every package's version, source, files and configuration files.
+// TestPackagesLikeDpkg compares version, source, files and configuration files of every package, or every tenth.
 func TestPackagesLikeDpkg(t *testing.T) {
 	db := machine(t)
 	described := describedByDpkg(t)
@@ -125,9 +125,9 @@ func describedByDpkg(t *testing.T) map[string]description {
 	installed := strings.Split(run(t, "dpkg-query", "-W", "-f", "${binary:Package} ${Package} ${Architecture} ${db:Status-Status}|${Version} ${source:Package}|${Conffiles}|end\n"), "|end\n")
 	all := make(map[string]description)
 	var asked, names []string
-	for _, p := range installed {
+	for i, p := range installed {
 		parts := strings.SplitN(p, "|", 3)
-		if len(parts) != 3 {
+		if len(parts) != 3 || testing.Short() && i%10 != 0 {
 			continue
 		}
 		about := strings.Fields(parts[0])

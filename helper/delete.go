@@ -47,6 +47,9 @@ func (m *Manager) Delete(ctx context.Context, name, base string) error {
 	if err := m.sweep(name); err != nil {
 		return err
 	}
+	if err := removeLog(name); err != nil {
+		return err
+	}
 	if err := m.Host.UnlinkJournal(s.MachineID, s.Content); err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
@@ -101,12 +102,21 @@ func (m *Manager) withUnit(ctx context.Context, name string, act func(*dbus.Conn
 	select {
 	case result := <-done:
 		if result != "done" {
-			return fmt.Errorf("%s: the job ended with %q; see \"journalctl -u %s\"", unit, result, unit)
+			return fmt.Errorf("%s: the job ended with %q; the unit's journal says:\n%s", unit, result, hostJournal(ctx, unit))
 		}
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+// hostJournal reads the last lines that a unit of the host logged.
+func hostJournal(ctx context.Context, unit string) string {
+	out, err := exec.CommandContext(ctx, "journalctl", "--quiet", "--no-pager", "--output=cat", "--lines=20", "--unit="+unit).CombinedOutput()
+	if err != nil {
+		return err.Error()
+	}
+	return clean(strings.TrimSpace(string(out)))
 }
 
 // transient describes the unit of a container to systemd (org.freedesktop.systemd1(5), systemd.service(5)).

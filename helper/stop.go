@@ -150,9 +150,10 @@ func (m *Manager) awaitGone(ctx context.Context, running *libvirt.Domain, s *con
 	return fmt.Errorf("domain %s ended, but libvirt still lists it as running", s.Name)
 }
 
-// sweep removes what a container that is down has left at run time: its runtime directory and its cgroups.
+// sweep removes what a container that is down has left at run time: its runtime directory, its cgroups, libvirt's mount
+// points.
 func (m *Manager) sweep(name string) error {
-	return errors.Join(runtimeOf(name).remove(), removeCgroups(guest.CgroupPrefix+name))
+	return errors.Join(runtimeOf(name).remove(), removeCgroups(guest.CgroupPrefix+name), removeMountPoints(name))
 }
 
 // removeCgroups removes the groups that the container's first program made for itself; libvirt takes those along that lie

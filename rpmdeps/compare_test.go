@@ -30,15 +30,19 @@ func TestDistributions(t *testing.T) {
 	tests := []struct {
 		name, file string
 		compare    func(t *testing.T, dir string)
+		quick      bool
 	}{
-		{"centos5-plain", "Packages", compareWithRPM}, // bdb of an old version; MD5 digests
-		{"centos7-httpd24", "Packages", compareWithRPM},
-		{"ubi8-s390x", "Packages", compareWithRPM}, // big-endian
-		{"fedora35", "rpmdb.sqlite", compareWithRPM},
-		{"cbl-mariner-2.0", "rpmdb.sqlite", compareWithRPM},
-		{"sle15-bci", "Packages.db", compareWithLibrary}, // Debian's rpm can't read ndb
+		{"centos5-plain", "Packages", compareWithRPM, true}, // bdb of an old version; MD5 digests
+		{"centos7-httpd24", "Packages", compareWithRPM, false},
+		{"ubi8-s390x", "Packages", compareWithRPM, false}, // big-endian
+		{"fedora35", "rpmdb.sqlite", compareWithRPM, false},
+		{"cbl-mariner-2.0", "rpmdb.sqlite", compareWithRPM, true},
+		{"sle15-bci", "Packages.db", compareWithLibrary, true}, // Debian's rpm can't read ndb
 	}
 	for _, test := range tests {
+		if testing.Short() && !test.quick {
+			continue
+		}
 		t.Run(test.name, func(t *testing.T) {
 			dir := t.TempDir()
 			copyFile(t, filepath.Join(library, "pkg", "testdata", test.name, test.file), filepath.Join(dir, test.file))

@@ -76,7 +76,7 @@ func decodeBlob(blob []byte) (pkg *content.Package, err error) {
 	if err != nil {
 		return nil, err
 	}
-	files, err := files(&header.Header)
+	files, err := filesOf(&header.Header)
 	if err != nil {
 		return nil, err
 	}
@@ -153,8 +153,8 @@ func checkEntry(entry, data []byte) error {
 	return nil
 }
 
-// files puts the files together from the columns in which the header has them.
-func files(header *rpm.Header) ([]content.File, error) {
+// filesOf puts the files together from the columns in which the header has them.
+func filesOf(header *rpm.Header) ([]content.File, error) {
 	names, dirs, dirOf := header.GetTag(tagBaseNames).StringSlice(), header.GetTag(tagDirNames).StringSlice(), header.GetTag(tagDirIndexes).Int64Slice()
 	if len(dirOf) != len(names) {
 		return nil, fmt.Errorf("header has %d files and %d directories of files", len(names), len(dirOf))

@@ -92,12 +92,28 @@ echo %[1]d > %%{buildroot}/boot/vmlinuz-%[1]d
 /boot/vmlinuz-%[1]d
 `
 
-// hostDatabase is the database of a host with all of the packages above, in sqlite format.
+// hostFiles are the files of the database of a host with all of the packages above, in sqlite format.
+var hostFiles = make(map[string][]byte)
+
+// hostDatabase gives a copy of that database. It is made once, as rpmbuild takes longer than most tests.
 func hostDatabase(t testing.TB) string {
 	t.Helper()
+	if len(hostFiles) == 0 {
+		made := t.TempDir()
+		for _, spec := range []string{webSpec, ftpSpec, fmt.Sprintf(kernelSpec, 9), fmt.Sprintf(kernelSpec, 10)} {
+			install(t, made, buildRPMs(t, spec)...)
+		}
+		entries, err := os.ReadDir(made)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range entries {
+			hostFiles[e.Name()] = readAll(t, filepath.Join(made, e.Name()))
+		}
+	}
 	dir := t.TempDir()
-	for _, spec := range []string{webSpec, ftpSpec, fmt.Sprintf(kernelSpec, 9), fmt.Sprintf(kernelSpec, 10)} {
-		install(t, dir, buildRPMs(t, spec)...)
+	for name, data := range hostFiles {
+		writeFile(t, filepath.Join(dir, name), string(data))
 	}
 	return dir
 }
@@ -205,14 +221,4 @@ func eachFormat(t *testing.T, test func(t *testing.T, dir string)) {
 	t.Run("bdb", func(t *testing.T) { test(t, bdbDatabase(t, all, 4096)) })
 	// On larger pages the headers are not on pages of their own.
 	t.Run("bdb with large pages", func(t *testing.T) { test(t, bdbDatabase(t, all, 1<<15)) })
-}
-
-// copyFile copies a file that a test may change.
-func copyFile(t testing.TB, from, to string) {
-	t.Helper()
-	data, err := os.ReadFile(from)
-	if err != nil {
-		t.Fatal(err)
-	}
-	writeFile(t, to, string(data))
 }

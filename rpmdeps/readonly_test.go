@@ -3,6 +3,8 @@ package rpmdeps
 import (
 	"context"
 	"crypto/sha256"
+	"database/sql"
+	"errors"
 	"maps"
 	"os"
 	"path/filepath"
@@ -64,6 +66,51 @@ func useAll(t *testing.T, dir string) {
 	}
 }
 
+// TestReadsTheLog has a change that sqlite has only in its log, as when rpm was killed.
+func TestReadsTheLog(t *testing.T) {
+	host, killed := hostDatabase(t), t.TempDir()
+	rpm, err := sql.Open("sqlite", filepath.Join(host, "rpmdb.sqlite"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rpm.Close()
+	if _, err := rpm.Exec("UPDATE Name SET key = 'renamed' WHERE key = 'httpd'"); err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range []string{"rpmdb.sqlite", "rpmdb.sqlite-shm", "rpmdb.sqlite-wal"} {
+		copyFile(t, filepath.Join(host, file), filepath.Join(killed, file))
+	}
+	t.Run("unreadable", func(t *testing.T) {
+		dir := t.TempDir()
+		for _, file := range []string{"rpmdb.sqlite", "rpmdb.sqlite-wal"} {
+			copyFile(t, filepath.Join(host, file), filepath.Join(dir, file))
+		}
+		lock(t, dir, 0o555)
+		asNobody(func() {
+			if db, err := Open(dir); err == nil {
+				db.Close()
+				t.Error("the database was opened as if there were no log")
+			}
+		})
+	})
+	for name, dir := range map[string]string{"rpm still runs": host, "rpm was killed": killed} {
+		t.Run(name, func(t *testing.T) {
+			before := contentOf(t, dir)
+			db, err := Open(dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := db.Package(context.Background(), "renamed"); err != nil {
+				t.Error(err)
+			}
+			db.Close()
+			if !maps.Equal(before, contentOf(t, dir)) {
+				t.Error("the database was changed")
+			}
+		})
+	}
+}
+
 // TestUnwritableDirectory is a database on a read-only file system, or the copy of its one file: sqlite can't make the
 // files beside it that it wants.
 func TestUnwritableDirectory(t *testing.T) {
@@ -82,11 +129,8 @@ func TestUnwritableDirectory(t *testing.T) {
 			dir := t.TempDir()
 			for _, file := range test.files {
 				copyFile(t, filepath.Join(host, file), filepath.Join(dir, file))
-				chmod(t, filepath.Join(dir, file), 0o444)
 			}
-			chmod(t, filepath.Dir(dir), 0o755)
-			chmod(t, dir, test.mode)
-			t.Cleanup(func() { os.Chmod(dir, 0o755) })
+			lock(t, dir, test.mode)
 			asNobody(func() {
 				if f, err := os.Create(filepath.Join(dir, "probe")); err == nil {
 					f.Close()
@@ -100,11 +144,17 @@ func TestUnwritableDirectory(t *testing.T) {
 	}
 }
 
-func chmod(t *testing.T, file string, mode os.FileMode) {
+// lock lets everyone read the files of a directory, to which mode applies until the end of the test.
+func lock(t *testing.T, dir string, mode os.FileMode) {
 	t.Helper()
-	if err := os.Chmod(file, mode); err != nil {
+	files, err := filepath.Glob(filepath.Join(dir, "*"))
+	for _, file := range files {
+		err = errors.Join(err, os.Chmod(file, 0o444))
+	}
+	if err = errors.Join(err, os.Chmod(filepath.Dir(dir), 0o755), os.Chmod(dir, mode)); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { os.Chmod(dir, 0o755) })
 }
 
 // asNobody keeps the root user's right to write everywhere from hiding a failure. The file system's user is each

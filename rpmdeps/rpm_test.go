@@ -27,7 +27,7 @@ func buildRPMs(t testing.TB, spec string) []string {
 	writeFile(t, magic, "0\tstring\t#!\tscript\n")
 	t.Setenv("MAGIC", magic)
 	t.Setenv("OMP_NUM_THREADS", "1")
-	run(t, nil, "rpmbuild", "-bb", "--quiet", "--define", "_topdir "+top, file)
+	run(t, nil, "rpmbuild", "-bb", "--quiet", "--define", "_topdir "+top, "--define", "_dbpath "+filepath.Join(top, "db"), file)
 	rpms, err := filepath.Glob(filepath.Join(top, "RPMS", "*", "*.rpm"))
 	if err != nil || len(rpms) == 0 {
 		t.Fatalf("rpmbuild left no packages: %v", err)
@@ -75,4 +75,19 @@ func writeFile(t testing.TB, file, text string) {
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
+}
+
+func readAll(t testing.TB, file string) []byte {
+	t.Helper()
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+// copyFile copies a file that a test may change.
+func copyFile(t testing.TB, from, to string) {
+	t.Helper()
+	writeFile(t, to, string(readAll(t, from)))
 }

@@ -154,12 +154,18 @@ func TestTally(t *testing.T) {
 		"/etc/httpd/logs/no": {},
 	}
 	eachFormat(t, func(t *testing.T, dir string) {
-		got, err := open(t, dir).Tally(context.Background(), slices.Collect(maps.Keys(want))...)
+		db := open(t, dir)
+		got, err := db.Tally(context.Background(), slices.Collect(maps.Keys(want))...)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if !reflect.DeepEqual(got, want) {
 			t.Errorf("got %v, want %v", got, want)
+		}
+		for dir := range want {
+			if got, err := db.Tally(context.Background(), dir); err != nil || !reflect.DeepEqual(got[dir], want[dir]) {
+				t.Errorf("%s alone: got %v, %v, want %v", dir, got, err, want[dir])
+			}
 		}
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"net/url"
+	"os"
 	"path"
 
 	// The driver of the library go-rpmdb too; two drivers of the name "sqlite" cannot live in one program.
@@ -20,9 +21,13 @@ type sqliteStore struct {
 
 func openSQLite(file string) (store, error) {
 	// rpm keeps the database in WAL mode; a read-only open fails where the -shm file can't be made, and then nothing
-	// is writing either, so that the file can be read as it is.
+	// is writing either, so that the file can be read as it is, unless a killed rpm has left changes in the log.
+	modes := []string{"mode=ro", "immutable=1"}
+	if log, err := os.Stat(file + "-wal"); err == nil && log.Size() > 0 {
+		modes = modes[:1]
+	}
 	var failure error
-	for _, mode := range []string{"mode=ro", "immutable=1"} {
+	for _, mode := range modes {
 		db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", OmitHost: true, Path: file, RawQuery: mode}).String())
 		if err != nil {
 			return nil, err

@@ -59,11 +59,7 @@ func TestGenericContainer(t *testing.T) {
 		t.Errorf("the command does not run as its user: %q", got)
 	}
 	must(t, "stop", "t-command")
-	log, err := os.ReadFile(contentDir + "/t-command/.virt-sandbox/console.log")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !strings.Contains(string(log), "told to end") {
+	if log := consoleOf(t, "t-command"); !strings.Contains(log, "told to end") {
 		t.Errorf("the console log lacks the command's last words:\n%s", log)
 	}
 	remove(t, "t-command")
@@ -77,4 +73,17 @@ func TestHostNetwork(t *testing.T) {
 	if got, want := inside(t, "t-net", "ls /sys/class/net"), shell(t, "ls /sys/class/net"); got != want {
 		t.Errorf("the container sees %q, the host %q", got, want)
 	}
+}
+
+// consoleOf reads what a container said on its console: where systemd runs, in its unit's journal.
+func consoleOf(t *testing.T, name string) string {
+	t.Helper()
+	if _, err := os.Stat("/run/systemd/system"); err == nil {
+		return shell(t, "journalctl --sync; journalctl -o cat -u virt-sandbox@"+name)
+	}
+	log, err := os.ReadFile(contentDir + "/" + name + "/.virt-sandbox/console.log")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(log)
 }

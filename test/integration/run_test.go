@@ -91,7 +91,7 @@ func wait(t *testing.T, what string, done func() bool) {
 func snapshot(t *testing.T) []string {
 	t.Helper()
 	var list []string
-	for _, dir := range []string{"/etc/libvirt-sandbox", contentDir, "/var/log/journal", "/run/log/journal", "/run/virt-sandbox", "/sys/fs/cgroup"} {
+	for _, dir := range []string{"/etc/libvirt-sandbox", contentDir, "/var/log/journal", "/run/log/journal", "/run/virt-sandbox", "/run/libvirt/lxc", "/var/log/libvirt/lxc", "/sys/fs/cgroup"} {
 		_ = filepath.WalkDir(dir, func(p string, e os.DirEntry, err error) error {
 			if err == nil && (dir != "/sys/fs/cgroup" || e.IsDir()) {
 				list = append(list, "file "+p)
