@@ -76,8 +76,8 @@ func (m *Manager) fillAndSave(ctx context.Context, s *config.Sandbox) error {
 	if err := m.Host.Prepare(ctx, s, m.Progress); err != nil {
 		return err
 	}
-	if err := ctx.Err(); err != nil {
-		return err
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
 	}
 	if err := m.Store.Save(s); err != nil {
 		return err

@@ -105,8 +105,8 @@ func (m *Manager) startFresh(ctx context.Context, connection *libvirt.Connect, s
 		return nil, err
 	}
 	defer socket.Close()
-	if err := ctx.Err(); err != nil {
-		return nil, err
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
 	}
 	status("Starting container")
 	created, err := connection.DomainCreateXML(xml, 0)

@@ -112,7 +112,8 @@ type packageSet struct {
 	packages []*Package
 }
 
-// packagesOf finds the owner of each unit, its base package, and the packages that the administrator named.
+// packagesOf finds the owners of each unit, their base packages, and the packages that the administrator named. A unit can
+// be owned in several databases: by a deb, and by an RPM that takes it over.
 func (h Host) packagesOf(ctx context.Context, units []*Unit, extra []string) ([]packageSet, error) {
 	sets := make([]packageSet, len(h.Packages))
 	add := func(i int, name string) error {
@@ -150,9 +151,6 @@ func (h Host) packagesOf(ctx context.Context, units []*Unit, extra []string) ([]
 						return nil, err
 					}
 				}
-			}
-			if found {
-				break
 			}
 		}
 		if !found && len(extra) == 0 {
