@@ -44,6 +44,7 @@ const (
 	msgUUID            = "%q is not a UUID such as 01234567-89ab-4def-8123-456789abcdef"
 	msgMachineID       = "%q is not a machine ID of 32 lower case hexadecimal digits"
 	msgPath            = "%q must be an absolute path without \"..\", \"//\" or a trailing slash"
+	msgContent         = "content %q must be a directory of its own, and not below what containers share: /usr, /opt, /etc, /dev, /proc, /sys"
 	msgUnit            = "%q is not a unit name such as httpd.service"
 	msgUnitTemplate    = "%q is a template; name an instance such as getty@tty1.service"
 	msgPackage         = "%q is not a package name"

@@ -56,7 +56,7 @@ func fields() []field {
 		list("sandbox", "package", func(s *Sandbox) *[]string { return &s.Packages }, CheckPackage),
 		text("sandbox", "boot-target", func(s *Sandbox) *string { return &s.BootTarget }, CheckUnit),
 		boolean("sandbox", "autostart", func(s *Sandbox) *bool { return &s.Autostart }),
-		text("sandbox", "content", func(s *Sandbox) *string { return &s.Content }, CheckPath),
+		text("sandbox", "content", func(s *Sandbox) *string { return &s.Content }, CheckContent),
 		boolean("sandbox", "copy", func(s *Sandbox) *bool { return &s.Copy }),
 		text("sandbox", "image", func(s *Sandbox) *string { return &s.Image }, CheckPath),
 
@@ -83,9 +83,9 @@ func fields() []field {
 				}
 				return []string{strconv.FormatFloat(s.Limits.CPUs, 'g', -1, 64)}
 			}},
-		size("limits", "run-size", func(s *Sandbox) *Size { return &s.Limits.Run }),
-		size("limits", "tmp-size", func(s *Sandbox) *Size { return &s.Limits.Tmp }),
-		size("limits", "shm-size", func(s *Sandbox) *Size { return &s.Limits.Shm }),
+		tmpfs("limits", "run-size", func(s *Sandbox) *Size { return &s.Limits.Run }),
+		tmpfs("limits", "tmp-size", func(s *Sandbox) *Size { return &s.Limits.Tmp }),
+		tmpfs("limits", "shm-size", func(s *Sandbox) *Size { return &s.Limits.Shm }),
 		duration("limits", "start-timeout", func(s *Sandbox) *time.Duration { return &s.Limits.StartTimeout }),
 		duration("limits", "stop-timeout", func(s *Sandbox) *time.Duration { return &s.Limits.StopTimeout }),
 
@@ -157,13 +157,32 @@ func number(section, key string, at func(*Sandbox) *uint32) field {
 
 func size(section, key string, at func(*Sandbox) *Size) field {
 	return field{section, key, false,
-		func(s *Sandbox, v string) (err error) { *at(s), err = ParseSize(v); return err },
+		func(s *Sandbox, v string) (err error) {
+			*at(s), err = ParseSize(v)
+			return err
+		},
 		func(s *Sandbox) []string {
 			if *at(s) == 0 && *at(New("")) == 0 {
 				return nil
 			}
 			return []string{at(s).String()}
 		}}
+}
+
+// tmpfs is a size that is not 0, which the kernel would take for no limit.
+func tmpfs(section, key string, at func(*Sandbox) *Size) field {
+	f := size(section, key, at)
+	parse := f.set
+	f.set = func(s *Sandbox, v string) error {
+		if err := parse(s, v); err != nil {
+			return err
+		}
+		if *at(s) == 0 {
+			return fmt.Errorf(msgSize, v)
+		}
+		return nil
+	}
+	return f
 }
 
 func duration(section, key string, at func(*Sandbox) *time.Duration) field {

@@ -72,6 +72,22 @@ func CheckPath(p string) error {
 	return nil
 }
 
+// CheckContent tells whether dir can hold content: all containers see what lies below the directories of programs.
+func CheckContent(dir string) error {
+	if err := CheckPath(dir); err != nil {
+		return err
+	}
+	top, _, nested := strings.Cut(dir[1:], "/")
+	switch top {
+	case "usr", "opt", "etc", "dev", "proc", "sys", "bin", "sbin", "lib", "lib64":
+		nested = false
+	}
+	if !nested {
+		return fmt.Errorf(msgContent, dir)
+	}
+	return nil
+}
+
 // CheckUnit tells whether unit is the full name of a unit (systemd.unit(5)) that a container can run.
 func CheckUnit(unit string) error {
 	if !unitForm.MatchString(unit) || len(unit) > 255 || strings.HasPrefix(unit, ".") {
@@ -248,7 +264,9 @@ func hasControl(text string) bool {
 
 // CheckURI tells whether uri is one that containers can be run at: the local LXC driver.
 func CheckURI(uri string) error {
-	if u, err := url.Parse(uri); err != nil || u.Scheme != "lxc" || u.Host != "" || u.User != nil || u.Opaque != "" || (u.Path != "/" && u.Path != "" && u.Path != "/system") {
+	u, err := url.Parse(uri)
+	if err != nil || u.Scheme != "lxc" || u.Host != "" || u.User != nil || u.Opaque != "" ||
+		(u.Path != "/" && u.Path != "" && u.Path != "/system") {
 		return fmt.Errorf("connection URI %q is not supported; containers run at lxc:///", uri)
 	}
 	return nil

@@ -5,6 +5,7 @@ package domain
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"libvirt.org/go/libvirtxml"
@@ -17,7 +18,6 @@ import (
 const (
 	GuestDir    = "/run/host"
 	GuestInit   = GuestDir + "/virt-sandbox-init"
-	GuestPlan   = GuestDir + "/sandbox.json"
 	GuestNotify = GuestDir + "/notify"
 )
 
@@ -39,7 +39,7 @@ type Host struct {
 }
 
 // LXC gives the XML of a container: the host's root read-only, over it tmpfs, then binds in the order given, then the
-// administrator's ram mounts, then what the manager provides.
+// administrator's mounts, then what the manager provides.
 func LXC(s *config.Sandbox, binds []Bind, host Host) (string, error) {
 	memory := s.Limits.Memory
 	if memory == 0 {
@@ -58,7 +58,7 @@ func LXC(s *config.Sandbox, binds []Bind, host Host) (string, error) {
 			InitEnv: []libvirtxml.DomainOSInitEnv{{Name: "NOTIFY_SOCKET", Value: GuestNotify}},
 		},
 		OnPoweroff: "destroy",
-		OnReboot:   "restart",
+		OnReboot:   "destroy",
 		OnCrash:    "destroy",
 		Devices: &libvirtxml.DomainDeviceList{
 			Filesystems: filesystems(s, binds, host),
@@ -100,9 +100,15 @@ func filesystems(s *config.Sandbox, binds []Bind, host Host) []libvirtxml.Domain
 	for _, b := range binds {
 		list = append(list, mount(b))
 	}
-	for _, m := range s.Mounts {
-		if m.Kind == config.MountRAM {
+	// One below another comes after it.
+	mounts := slices.Clone(s.Mounts)
+	slices.SortStableFunc(mounts, func(a, b config.Mount) int { return strings.Compare(a.Target, b.Target) })
+	for _, m := range mounts {
+		switch m.Kind {
+		case config.MountRAM:
 			list = append(list, ram(m.Target, m.Size))
+		case config.MountHostBind:
+			list = append(list, mount(Bind{Source: m.Source, Target: m.Target}))
 		}
 	}
 	return append(list, mount(Bind{host.Runtime, GuestDir, true}), mount(Bind{host.Init, GuestInit, true}))

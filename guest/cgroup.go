@@ -81,18 +81,14 @@ func enterCgroups(name string) error {
 	return mountCgroups(hierarchies)
 }
 
-// given selects the hierarchies that libvirt mounted for the container. Of the others, it made no group for it, and they
-// are not shown.
+// given selects the hierarchies that libvirt mounted for the container, and version 2. Of the others, libvirt made no
+// group for it, and they are not shown. On a host of version 1 the container's systemd tracks its units' processes in the
+// tree of version 2: in a cgroup namespace version 1 does not tell it when a group has become empty.
 func given(hierarchies []hierarchy, mounts []mountPoint) []hierarchy {
 	var list []hierarchy
 	for _, h := range hierarchies {
-		kind := "cgroup2"
-		if h.controllers != "" {
-			kind = "cgroup"
-		}
-		if slices.ContainsFunc(mounts, func(m mountPoint) bool {
-			return m.kind == kind && (kind == "cgroup2" || m.hasOption(strings.Split(h.controllers, ",")[0]))
-		}) {
+		first := strings.Split(h.controllers, ",")[0]
+		if h.controllers == "" || slices.ContainsFunc(mounts, func(m mountPoint) bool { return m.kind == "cgroup" && m.hasOption(first) }) {
 			list = append(list, h)
 		}
 	}

@@ -28,6 +28,24 @@ func TestReadHierarchies(t *testing.T) {
 	}
 }
 
+// TestGiven: of version 1 only the hierarchies that libvirt mounted are the container's; version 2 always is.
+func TestGiven(t *testing.T) {
+	mounts := parseMounts("30 1 0:1 / /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct\n" +
+		"31 1 0:2 / /sys/fs/cgroup/systemd rw - cgroup cgroup rw,xattr,name=systemd\n" +
+		"32 1 0:3 / /memory rw - tmpfs tmpfs rw,memory\n")
+	var all []hierarchy
+	for _, controllers := range []string{"cpu,cpuacct", "cpuset", "memory", "name=systemd", "name=other", ""} {
+		all = append(all, hierarchy{controllers, "/x"})
+	}
+	if got, want := given(all, mounts), []hierarchy{{"cpu,cpuacct", "/x"}, {"name=systemd", "/x"}, {"", "/x"}}; !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	mounts = parseMounts("33 1 0:4 / /sys/fs/cgroup rw - cgroup2 cgroup rw,nsdelegate\n")
+	if got, want := given(all, mounts), []hierarchy{{"", "/x"}}; !reflect.DeepEqual(got, want) {
+		t.Errorf("version 2: got %+v, want %+v", got, want)
+	}
+}
+
 // TestDirName: systemd looks for hierarchies under these names below /sys/fs/cgroup.
 func TestDirName(t *testing.T) {
 	for controllers, want := range map[string]string{

@@ -9,6 +9,9 @@ import (
 	"os"
 )
 
+// PlanFile is where a container finds its plan.
+const PlanFile = "/run/host/sandbox.json"
+
 // Plan is what the helper asks of the container's first program.
 type Plan struct {
 	Name        string   `json:"name"` // hostname and name of the cgroup

@@ -35,13 +35,17 @@ func reason(err error) string {
 func lookup(connection *libvirt.Connect, name string) (*libvirt.Domain, error) {
 	domain, err := connection.LookupDomainByName(name)
 	if err != nil {
-		var failure libvirt.Error
-		if errors.As(err, &failure) && failure.Code == libvirt.ERR_NO_DOMAIN {
+		if isNoDomain(err) {
 			return nil, nil
 		}
 		return nil, fmt.Errorf("look up domain %s: %s", name, reason(err))
 	}
 	return domain, nil
+}
+
+func isNoDomain(err error) bool {
+	var failure libvirt.Error
+	return errors.As(err, &failure) && failure.Code == libvirt.ERR_NO_DOMAIN
 }
 
 // ownDomain is lookup that refuses a domain that only has the name in common with the sandbox.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"golang.org/x/sys/unix"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/helper/content"
@@ -61,7 +62,7 @@ func (m *Manager) Create(ctx context.Context, options CreateOptions) (*config.Sa
 		return nil, err
 	}
 	if err := m.fillAndSave(ctx, s); err != nil {
-		if cleanErr := errors.Join(m.Host.Remove(s.Content), removeEmpty(made)); cleanErr != nil {
+		if cleanErr := errors.Join(m.Store.Remove(s.Name), m.Host.Remove(s.Content), removeMade(filepath.Dir(s.Content), made)); cleanErr != nil {
 			return nil, fmt.Errorf("%w (and cleaning up failed: %w)", err, cleanErr)
 		}
 		return nil, err
@@ -269,7 +270,7 @@ func (m *Manager) takenLevels() ([]mcs.Level, error) {
 
 // claimContent makes sure that the content directory is nobody's, and returns the topmost directory that is to be made.
 func (m *Manager) claimContent(s *config.Sandbox) (made string, err error) {
-	if err := config.CheckPath(s.Content); err != nil {
+	if err := config.CheckContent(s.Content); err != nil {
 		return "", fmt.Errorf("-p: %w", err)
 	}
 	state, err := content.Inspect(s.Content)
@@ -296,25 +297,22 @@ func (m *Manager) claimContent(s *config.Sandbox) (made string, err error) {
 	}
 }
 
-// removeEmpty removes directories that were made on the way to the content.
-func removeEmpty(top string) error {
+// removeMade removes the directories that were made on the way to the content, from dir up to top. One that another
+// sandbox has come to use stays.
+func removeMade(dir, top string) error {
 	if top == "" {
 		return nil
 	}
-	var dirs []string
-	err := filepath.WalkDir(top, func(p string, e os.DirEntry, err error) error {
-		if err == nil && e.IsDir() {
-			dirs = append(dirs, p)
+	for ; ; dir = filepath.Dir(dir) {
+		err := os.Remove(dir)
+		if errors.Is(err, unix.ENOTEMPTY) {
+			return nil
 		}
-		return err
-	})
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
-	}
-	for i := len(dirs) - 1; i >= 0; i-- {
-		if err := os.Remove(dirs[i]); err != nil {
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
 			return err
 		}
+		if dir == top || dir == "/" {
+			return nil
+		}
 	}
-	return nil
 }

@@ -82,6 +82,13 @@ func (m *Manager) deleteLeftovers(name, base string, notFound error) error {
 	if base == "" {
 		base = config.DefaultContentBase
 	}
+	base, err := filepath.Abs(base)
+	if err != nil {
+		return fmt.Errorf("-p %s: %w", base, err)
+	}
+	if err := m.noDomain(name); err != nil {
+		return err
+	}
 	if err := m.Store.Remove(name); err != nil {
 		return err
 	}
@@ -92,7 +99,7 @@ func (m *Manager) deleteLeftovers(name, base string, notFound error) error {
 	}
 	switch state {
 	case content.Creating, content.Ours:
-		return m.Host.Remove(dir)
+		return errors.Join(m.sweep(name), removeLog(name), m.Host.Remove(dir))
 	case content.Absent:
 		// An empty directory of that name is what a create leaves that is killed at once.
 		if os.Remove(dir) == nil {
@@ -100,4 +107,19 @@ func (m *Manager) deleteLeftovers(name, base string, notFound error) error {
 		}
 	}
 	return notFound
+}
+
+// noDomain refuses a name whose config is gone while libvirt runs a container of it.
+func (m *Manager) noDomain(name string) error {
+	connection, err := m.connect()
+	if err != nil {
+		return err
+	}
+	defer connection.Close()
+	running, err := lookup(connection, name)
+	if err != nil || running == nil {
+		return err
+	}
+	running.Free()
+	return fmt.Errorf("%s has no config but a domain that %w; end it with \"virsh -c %s destroy %s\" first", name, ErrRunning, m.URI, name)
 }

@@ -139,11 +139,12 @@ func readUnit(ctx context.Context, manager *dbus.Conn, unit string) (unitState, 
 	properties, err := manager.GetAllPropertiesContext(ctx, unit)
 	if err != nil {
 		if ctx.Err() != nil {
-			err = ctx.Err()
+			return unitState{}, ctx.Err()
 		}
-		return unitState{}, fmt.Errorf("ask the container's systemd for %s: %w", unit, err)
+		return unitState{}, fmt.Errorf("ask the container's systemd for %s: %s", unit, clean(err.Error()))
 	}
-	text := func(name string) string { s, _ := properties[name].(string); return s }
+	// The container may answer what it likes; a terminal shows it.
+	text := func(name string) string { s, _ := properties[name].(string); return clean(s) }
 	s := unitState{
 		load: text("LoadState"), active: text("ActiveState"), sub: text("SubState"),
 		result: text("Result"), kind: text("Type"),

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -21,11 +22,14 @@ func Launch(ctx context.Context, uri, name string) error {
 	if err != nil {
 		return err
 	}
-	dir, err := os.MkdirTemp("", "virt-sandbox-start-")
-	if err != nil {
+	dir := launchDir(name, os.Getpid())
+	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("start helper: %w", err)
 	}
-	defer os.RemoveAll(dir)
+	defer func() {
+		os.RemoveAll(dir)
+		_ = os.Remove(RuntimeBase)
+	}()
 	address := &net.UnixAddr{Name: filepath.Join(dir, "notify"), Net: "unixgram"}
 	socket, err := net.ListenUnixgram("unixgram", address)
 	if err != nil {
@@ -57,6 +61,30 @@ func Launch(ctx context.Context, uri, name string) error {
 		<-ended
 		return ctx.Err()
 	}
+}
+
+// launchDir is where a launcher listens. No name of a sandbox has a plus sign.
+func launchDir(name string, pid int) string {
+	return filepath.Join(RuntimeBase, ".start-"+name+"+"+strconv.Itoa(pid))
+}
+
+// removeLaunches removes what launchers left that were killed.
+func removeLaunches(name string) error {
+	dirs, err := filepath.Glob(filepath.Join(RuntimeBase, ".start-"+name+"+*"))
+	if err != nil {
+		return err
+	}
+	for _, dir := range dirs {
+		_, pid, _ := strings.Cut(filepath.Base(dir), "+")
+		if _, err := os.Stat("/proc/" + pid); err == nil {
+			continue
+		}
+		if err := os.RemoveAll(dir); err != nil {
+			return fmt.Errorf("remove what an interrupted start left: %w", err)
+		}
+	}
+	_ = os.Remove(RuntimeBase)
+	return nil
 }
 
 func awaitNotification(socket *net.UnixConn, ready chan<- struct{}) {

@@ -16,7 +16,7 @@ import (
 
 // lockFile is shared by all sandboxes: each locks one byte of it, so that no file per name stays behind. The kernel frees
 // the lock of a process that dies.
-const lockFile = "/run/lock/virt-sandbox.lock"
+const lockFile = "/run/virt-sandbox.lock"
 
 // allocationByte is locked while a level is chosen; levelBytes begin the bytes that stand for a level each, locked from
 // its choice until a config tells of it. Names hash to what lies above both.

@@ -107,7 +107,7 @@ func (m *Manager) checkRunning(ctx context.Context, s *config.Sandbox, controlle
 	}
 	manager, err := innerManager(ctx, init)
 	if err != nil {
-		return fmt.Errorf("ask the container's systemd: %w", err)
+		return fmt.Errorf("ask the container's systemd: %s", clean(err.Error()))
 	}
 	defer manager.Close()
 	return waitUnits(ctx, manager, s.Units)

@@ -31,8 +31,8 @@ func (d runtimeDir) notify() string { return filepath.Join(d.guest(), "notify") 
 
 // make creates the directory anew, with the empty file that virt-sandbox-init is mounted over.
 func (d runtimeDir) make() error {
-	if err := d.remove(); err != nil {
-		return err
+	if err := os.RemoveAll(string(d)); err != nil {
+		return fmt.Errorf("remove runtime directory: %w", err)
 	}
 	if err := os.MkdirAll(string(d), 0o700); err != nil {
 		return fmt.Errorf("make runtime directory: %w", err)

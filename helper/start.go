@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"os/user"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -18,6 +19,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/domain"
 	"github.com/virt-sandbox/virt-sandbox/guest"
+	"github.com/virt-sandbox/virt-sandbox/helper/content"
 )
 
 // Running is a container that is up, with what its monitor must hold.
@@ -66,7 +68,7 @@ func (m *Manager) Start(ctx context.Context, name string, status func(string)) (
 	if old != nil {
 		defer old.Free()
 		running, err := m.takeOver(ctx, s, old)
-		if running != nil || errors.Is(err, ErrAlreadyRunning) {
+		if running != nil || err != nil {
 			return running, err
 		}
 		if err := m.endLeftover(ctx, connection, s); err != nil {
@@ -86,7 +88,7 @@ func (m *Manager) Start(ctx context.Context, name string, status func(string)) (
 
 func (m *Manager) startFresh(ctx context.Context, connection *libvirt.Connect, s *config.Sandbox, status func(string)) (*Running, error) {
 	status("Preparing content")
-	if err := m.Host.Prepare(ctx, s, m.Progress); err != nil {
+	if err := m.prepare(ctx, s); err != nil {
 		return nil, err
 	}
 	dir := runtimeOf(s.Name)
@@ -152,7 +154,7 @@ func (m *Manager) domainXML(connection *libvirt.Connect, s *config.Sandbox, dir 
 	for _, mount := range s.Mounts {
 		plan.Writable = append(plan.Writable, mount.Target)
 	}
-	if err := plan.Write(dir.guest() + "/sandbox.json"); err != nil {
+	if err := plan.Write(filepath.Join(dir.guest(), filepath.Base(guest.PlanFile))); err != nil {
 		return "", err
 	}
 	host := domain.Host{Runtime: dir.guest()}
@@ -276,7 +278,11 @@ func (m *Manager) takeOver(ctx context.Context, s *config.Sandbox, old *libvirt.
 	}
 	lock.Close()
 	if !s.Generic() {
-		if err := m.checkUnits(ctx, s, old); err != nil {
+		err := m.checkUnits(ctx, s, old)
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		if err != nil {
 			m.Warn("%s was left running but is not well (%v); starting it anew", s.Name, err)
 			return nil, nil
 		}
@@ -310,5 +316,23 @@ func (m *Manager) Prepare(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	return m.Host.Prepare(ctx, s, m.Progress)
+	return m.prepare(ctx, s)
+}
+
+func (m *Manager) prepare(ctx context.Context, s *config.Sandbox) error {
+	if s.Image != "" {
+		return fmt.Errorf("%s: image= is not supported yet", m.Store.Path(s.Name))
+	}
+	state, err := content.Inspect(s.Content)
+	if err != nil {
+		return err
+	}
+	if state == content.Absent && !s.Created.IsZero() {
+		return fmt.Errorf("the content of %s at %s is gone; is its file system mounted?", s.Name, s.Content)
+	}
+	if err := m.Host.Prepare(ctx, s, m.Progress); err != nil {
+		return err
+	}
+	// The config tells of it: a create that was killed in its last moment is complete.
+	return content.UnmarkCreating(s.Content)
 }

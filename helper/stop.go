@@ -87,8 +87,8 @@ func (m *Manager) bringDown(ctx context.Context, running *libvirt.Domain, s *con
 	}
 	controller, err := controllerOf(running)
 	if err != nil {
-		// It ended between the two questions.
-		return nil
+		// It ended between the two questions, which libvirt must agree to.
+		return m.awaitGone(running, s)
 	}
 	defer controller.close()
 	init := shutdown(controller, s)
@@ -96,7 +96,10 @@ func (m *Manager) bringDown(ctx context.Context, running *libvirt.Domain, s *con
 		defer init.close()
 	}
 	for deadline := time.Now().Add(limit); !controller.wait(min(limit, 100*time.Millisecond)) && init != nil; {
-		if ctx.Err() != nil || time.Now().After(deadline) {
+		if ctx.Err() != nil {
+			return fmt.Errorf("%w while %s shuts down, which it goes on to do", context.Cause(ctx), s.Name)
+		}
+		if time.Now().After(deadline) {
 			if limit > 0 {
 				m.Warn("%s did not shut down in %v; ending it by force", s.Name, limit)
 			}
@@ -115,7 +118,7 @@ func (m *Manager) bringDown(ctx context.Context, running *libvirt.Domain, s *con
 			return fmt.Errorf("process %d of %s does not end", init.pid, s.Name)
 		}
 	}
-	return m.awaitGone(ctx, running, s)
+	return m.awaitGone(running, s)
 }
 
 // shutdown asks the container to end; nil when there is nobody in it to ask.
@@ -140,10 +143,14 @@ func shutdown(controller *process, s *config.Sandbox) *process {
 }
 
 // awaitGone waits until libvirt has noticed too, so that a start right after this finds the name free.
-func (m *Manager) awaitGone(ctx context.Context, running *libvirt.Domain, s *config.Sandbox) error {
+func (m *Manager) awaitGone(running *libvirt.Domain, s *config.Sandbox) error {
 	for range 200 {
-		if active, err := running.IsActive(); err != nil || !active {
+		active, err := running.IsActive()
+		if isNoDomain(err) || (err == nil && !active) {
 			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("ask libvirt whether %s has ended: %s", s.Name, reason(err))
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
@@ -153,7 +160,7 @@ func (m *Manager) awaitGone(ctx context.Context, running *libvirt.Domain, s *con
 // sweep removes what a container that is down has left at run time: its runtime directory, its cgroups, libvirt's mount
 // points.
 func (m *Manager) sweep(name string) error {
-	return errors.Join(runtimeOf(name).remove(), removeCgroups(guest.CgroupPrefix+name), removeMountPoints(name))
+	return errors.Join(runtimeOf(name).remove(), removeLaunches(name), removeCgroups(guest.CgroupPrefix+name), removeMountPoints(name))
 }
 
 // removeCgroups removes the groups that the container's first program made for itself; libvirt takes those along that lie
@@ -166,6 +173,10 @@ func removeCgroups(name string) error {
 		}
 		if e.Name() == name {
 			found = append(found, p)
+			return fs.SkipDir
+		}
+		// What lies in another container's group is made by root in there.
+		if strings.HasPrefix(e.Name(), guest.CgroupPrefix) {
 			return fs.SkipDir
 		}
 		if strings.Count(p, "/") > 9 {

@@ -9,14 +9,12 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/guest"
 )
 
-const planFile = "/run/host/sandbox.json"
-
 func main() {
 	if os.Getpid() != 1 {
 		fmt.Fprintln(os.Stderr, "virt-sandbox-init: runs only as the first process of a container; see virt-sandbox-service(1)")
 		os.Exit(2)
 	}
-	plan, err := guest.ReadPlan(planFile)
+	plan, err := guest.ReadPlan(guest.PlanFile)
 	if err == nil {
 		var status int
 		if status, err = guest.Run(plan); err == nil {

@@ -97,6 +97,15 @@ func runContainer(ctx context.Context, m *helper.Manager, name string) error {
 	if err != nil {
 		return err
 	}
+	if err := handOver(ctx, m, name, program, running); err != nil {
+		// Nobody would watch it.
+		return errors.Join(err, m.Stop(context.WithoutCancel(ctx), name))
+	}
+	return nil
+}
+
+// handOver reports readiness and becomes the monitor; it returns only when that fails.
+func handOver(ctx context.Context, m *helper.Manager, name, program string, running *helper.Running) error {
 	if !isUnit() {
 		// Whoever launched us may go away and take its terminal along.
 		console, err := m.ConsoleLog(name)
@@ -107,7 +116,7 @@ func runContainer(ctx context.Context, m *helper.Manager, name string) error {
 			return err
 		}
 	}
-	if _, err := daemon.SdNotify(false, "READY=1\nSTATUS="+running.Summary()); err != nil {
+	if _, err := daemon.SdNotify(false, fmt.Sprintf("READY=1\nMAINPID=%d\nSTATUS=%s", os.Getpid(), running.Summary())); err != nil {
 		return fmt.Errorf("report readiness: %w", err)
 	}
 	return monitor.Become(ctx, program, running.Files())

@@ -227,30 +227,32 @@ func TestCopyResumes(t *testing.T) {
 // TestCopyReplacesWhatAnInterruptedRunLeft, whatever state that is in.
 func TestCopyReplacesWhatAnInterruptedRunLeft(t *testing.T) {
 	h := varied(t)
-	want := withoutSpecial(part(snapshot(t, h.Root, "/etc/d"), "/etc/d"))
-	left := map[string]string{
-		"half a file":               "/etc/d/big",
-		"more than the file is now": "/etc/d/d.conf",
-		"a hard link as a file":     "/etc/d/second",
-		"the first of the links":    "/etc/d/first",
+	cases := []struct{ name, path, left string }{
+		{"half a file", "/etc/d/big", "0123"},
+		{"more than the file is now", "/etc/d/d.conf", "longer than it is"},
+		{"as much as the file is", "/etc/d/d.conf", "PLAIN"},
+		{"a hard link as a file", "/etc/d/second", "half"},
+		{"the first of the links", "/etc/d/first", "half"},
+		{"another link", "/etc/d/link", "-> elsewhere"},
 	}
-	for name, p := range left {
-		t.Run(name, func(t *testing.T) {
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
 			dir := t.TempDir()
-			fakeHost{Host{Root: dir}, t}.add(map[string]string{p: "left by an interrupted run"})
-			if err := copyTo(t, context.Background(), dir, h, true, "/etc/d"); err != nil {
-				t.Fatal(err)
-			}
-			checkSame(t, "copy", part(snapshot(t, dir, "/etc/d"), "/etc/d"), want)
+			fakeHost{Host{Root: dir}, t}.add(map[string]string{c.path: c.left})
+			checkResumed(t, h, dir)
 		})
 	}
-	t.Run("another link", func(t *testing.T) {
+	t.Run("a file of the same time", func(t *testing.T) {
 		dir := t.TempDir()
-		fakeHost{Host{Root: dir}, t}.add(map[string]string{"/etc/d/link": "-> elsewhere"})
-		if err := copyTo(t, context.Background(), dir, h, true, "/etc/d"); err != nil {
+		fakeHost{Host{Root: dir}, t}.add(map[string]string{"/etc/d/d.conf": "longer than it is"})
+		info, err := os.Stat(h.Root + "/etc/d/d.conf")
+		if err != nil {
 			t.Fatal(err)
 		}
-		checkSame(t, "copy", part(snapshot(t, dir, "/etc/d"), "/etc/d"), want)
+		if err := os.Chtimes(dir+"/etc/d/d.conf", info.ModTime(), info.ModTime()); err != nil {
+			t.Fatal(err)
+		}
+		checkResumed(t, h, dir)
 	})
 	t.Run("a parent without attributes", func(t *testing.T) {
 		dir := t.TempDir()
@@ -264,6 +266,16 @@ func TestCopyReplacesWhatAnInterruptedRunLeft(t *testing.T) {
 		checkSame(t, "parents", map[string]string{"/etc/d": got["/etc/d"], "/etc/d/sub": got["/etc/d/sub"]},
 			map[string]string{"/etc/d": all["/etc/d"], "/etc/d/sub": all["/etc/d/sub"]})
 	})
+}
+
+// checkResumed completes a copy of /etc/d that dir has a part of.
+func checkResumed(t *testing.T, h fakeHost, dir string) {
+	t.Helper()
+	if err := copyTo(t, context.Background(), dir, h, true, "/etc/d"); err != nil {
+		t.Fatal(err)
+	}
+	want := withoutSpecial(part(snapshot(t, h.Root, "/etc/d"), "/etc/d"))
+	checkSame(t, "copy", part(snapshot(t, dir, "/etc/d"), "/etc/d"), want)
 }
 
 // checks is a context that is cancelled once it was asked n times.

@@ -42,7 +42,7 @@ func newHost(t *testing.T, tree map[string]string, packages ...*Package) fakeHos
 	}
 	h := fakeHost{Host{Root: root, Packages: []Packages{fakePackages(packages)}}, t}
 	h.add(map[string]string{
-		"/etc/passwd": fmt.Sprintf("root:x:0:0::/root:/bin/sh\nsvc:x:%d:%d::/:/bin/false\n+@nis\n", serviceUID(), os.Getgid()),
+		"/etc/passwd": fmt.Sprintf("root:x:0:0::/root:/bin/sh\nsvc:x:%d:%d::/:/bin/false\n+@nis::::::\n", serviceUID(), os.Getgid()),
 		"/etc/group":  fmt.Sprintf("root:x:0:\nmail:x:%d:\nsystemd-journal:x:%d:\n", os.Getgid(), os.Getgid()),
 		"/run/":       "", "/var/lib/": "", "/var/log/": "",
 	})

@@ -62,11 +62,6 @@ func (h Host) Layout(s *config.Sandbox) (*Layout, error) {
 	if err := h.hide(&l, s); err != nil {
 		return nil, fmt.Errorf("look for what to hide from %s: %w", s.Name, err)
 	}
-	for _, m := range s.Mounts {
-		if m.Kind == config.MountHostBind {
-			l.Binds = append(l.Binds, Bind{Source: m.Source, Target: m.Target})
-		}
-	}
 	return &l, nil
 }
 
@@ -83,6 +78,10 @@ func (h Host) bind(l *Layout, s *config.Sandbox, p string) {
 		l.Missing = append(l.Missing, p)
 		return
 	}
+	if inTree.Mode()&fs.ModeSymlink != 0 {
+		// It says the same on both sides, and a mount would follow it.
+		return
+	}
 	l.Binds = append(l.Binds, Bind{Source: filepath.Join(s.Content, p), Target: p})
 }
 
@@ -96,9 +95,23 @@ func (h Host) hide(l *Layout, s *config.Sandbox) error {
 	if err != nil {
 		return err
 	}
+	tree, err := os.OpenRoot(s.Content)
+	if err != nil {
+		return err
+	}
+	defer tree.Close()
 	for _, e := range top {
-		if e.IsDir() && !slices.Contains(sharedTop(), e.Name()) && !slices.Contains(mountedTop(), e.Name()) {
-			over(hiddenDir, "/"+e.Name())
+		p := "/" + e.Name()
+		info, err := e.Info()
+		switch {
+		case err != nil || slices.Contains(sharedTop(), e.Name()) || slices.Contains(mountedTop(), e.Name()):
+		case e.IsDir() && exists(tree, p):
+			// The tree has this directory with only what is private or mounted in it.
+			h.bind(l, s, p)
+		case e.IsDir():
+			over(hiddenDir, p)
+		case e.Type().IsRegular() && closed(info):
+			over(hiddenFile, p)
 		}
 	}
 	private := make(map[string]bool)

@@ -31,7 +31,7 @@ func layoutOf(t *testing.T, h fakeHost, s *config.Sandbox) (binds, missing []str
 func TestLayout(t *testing.T) {
 	h := newHost(t, map[string]string{
 		"/usr/bin/": "", "/bin": "-> usr/bin", "/opt/": "", "/proc/": "", "/home/": "", "/root/": "", "/srv/": "",
-		"/boot/": "", "/data/": "", "/file": "",
+		"/boot/": "", "/data/secret": "", "/pool/app/": "", "/pool/other": "", "/swap": "", "/file": "",
 		"/etc/hostname": "h", "/etc/machine-id": "m", "/etc/fstab": "", "/etc/hosts": "", "/etc/shadow": "s", "/etc/gshadow": "s",
 		"/etc/systemd/system/": "",
 		"/etc/d/d.conf":        "", "/etc/d/closed": "", "/etc/d.conf": "", "/etc/default/d": "", "/etc/default/other": "",
@@ -41,13 +41,9 @@ func TestLayout(t *testing.T) {
 		"/var/lib/d/": "", "/opt/d/": "",
 		unitFile: bareUnit,
 	})
-	h.close("/etc/shadow", "/etc/gshadow", "/etc/closed", "/etc/closed-dir", "/etc/open/closed", "/etc/mixed", "/etc/d/closed", "/etc/mixed/d.key")
-	s := box(t, "/etc/d", "/etc/d.conf", "/etc/default/d", "/etc/mixed/d.key", "/opt/d", "/var/lib/d")
+	h.close("/swap", "/etc/shadow", "/etc/gshadow", "/etc/closed", "/etc/closed-dir", "/etc/open/closed", "/etc/mixed", "/etc/d/closed", "/etc/mixed/d.key")
+	s := box(t, "/etc/d", "/etc/d.conf", "/etc/default/d", "/etc/mixed/d.key", "/opt/d", "/pool/app", "/var/lib/d")
 	s.Command, s.Units = nil, []string{"d.service"}
-	s.Mounts = []config.Mount{
-		{Kind: config.MountHostBind, Target: "/srv/dumps", Source: "/backup"},
-		{Kind: config.MountRAM, Target: "/scratch", Size: 1},
-	}
 	binds, missing := layoutOf(t, h, s)
 	want := []string{
 		"/var < TREE/var", "/home < TREE/home", "/root < TREE/root", "/srv < TREE/srv",
@@ -55,13 +51,13 @@ func TestLayout(t *testing.T) {
 		"/etc/hostname < TREE/etc/hostname", "/etc/machine-id < TREE/etc/machine-id", "/etc/fstab < TREE/etc/fstab",
 		"/etc/hosts < TREE/etc/hosts", "/etc/shadow < TREE/etc/shadow", "/etc/gshadow < TREE/etc/gshadow",
 		"/etc/d < TREE/etc/d", "/etc/d.conf < TREE/etc/d.conf", "/etc/default/d < TREE/etc/default/d",
-		"/etc/mixed/d.key < TREE/etc/mixed/d.key", "/opt/d < TREE/opt/d",
+		"/etc/mixed/d.key < TREE/etc/mixed/d.key", "/opt/d < TREE/opt/d", "/pool/app < TREE/pool/app",
 		"/boot < TREE/.virt-sandbox/hidden-directory (ro)", "/data < TREE/.virt-sandbox/hidden-directory (ro)",
+		"/pool < TREE/pool", "/swap < TREE/.virt-sandbox/hidden-file (ro)",
 		"/etc/closed < TREE/.virt-sandbox/hidden-file (ro)", "/etc/closed-dir < TREE/.virt-sandbox/hidden-directory (ro)",
 		"/etc/libvirt < TREE/.virt-sandbox/hidden-directory (ro)",
 		"/etc/libvirt-sandbox < TREE/.virt-sandbox/hidden-directory (ro)",
 		"/etc/mixed < TREE/etc/mixed", "/etc/open/closed < TREE/.virt-sandbox/hidden-file (ro)",
-		"/srv/dumps < /backup",
 	}
 	if !slices.Equal(binds, want) {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(binds, "\n"), strings.Join(want, "\n"))

@@ -1,10 +1,9 @@
 package content
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -16,7 +15,7 @@ import (
 // the host must have it, since its root is read-only for containers.
 func (h Host) CheckMounts(s *config.Sandbox) error {
 	for _, m := range s.Mounts {
-		if _, err := os.Stat(h.Root + m.Target); err != nil && !inTree(s, m.Target) {
+		if _, err := os.Stat(h.Root + m.Target); err != nil && !h.inTree(s, m.Target) {
 			return fmt.Errorf("mount point %s does not exist on the host, whose root containers share read-only; make it, or choose one below /srv, /var or /home", m.Target)
 		}
 	}
@@ -24,9 +23,11 @@ func (h Host) CheckMounts(s *config.Sandbox) error {
 }
 
 // inTree tells whether a path of the container lies in its private content.
-func inTree(s *config.Sandbox, p string) bool {
-	if below(p, "/var", "/home", "/root", "/srv") {
-		return true
+func (h Host) inTree(s *config.Sandbox, p string) bool {
+	top, _, nested := strings.Cut(strings.TrimPrefix(p, "/"), "/")
+	if nested && !slices.Contains(sharedTop(), top) && !slices.Contains([]string{"dev", "proc", "sys", "run", "tmp"}, top) {
+		_, err := os.Stat(h.Root + "/" + top)
+		return err == nil
 	}
 	for _, private := range s.Private {
 		if below(p, private.Path) {
@@ -40,7 +41,7 @@ func inTree(s *config.Sandbox, p string) bool {
 func (b *builder) mountPoints() error {
 	for _, m := range b.sandbox.Mounts {
 		name := strings.TrimPrefix(m.Target, "/")
-		if !inTree(b.sandbox, m.Target) || exists(b.tree, name) {
+		if !b.host.inTree(b.sandbox, m.Target) || exists(b.tree, name) {
 			continue
 		}
 		if err := b.mountPoint(m, name); err != nil {
@@ -59,7 +60,7 @@ func (b *builder) mountPoint(m config.Mount, name string) error {
 				}
 			}
 			f, err := b.tree.OpenFile(name, os.O_CREATE|os.O_WRONLY|os.O_EXCL|unix.O_NOFOLLOW, 0o644)
-			if err != nil && !errors.Is(err, fs.ErrExist) {
+			if err != nil {
 				return err
 			}
 			b.record(name, "file")

@@ -59,6 +59,9 @@ func TestPlanOfUsers(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			h := newHost(t, tree, pkg("d", "", unitFile))
 			h.add(map[string]string{unitFile: "[Service]\n" + c.lines + "\n"})
+			if os.Getuid() == 0 {
+				h.add(map[string]string{"/var/lib/of-root/": ""})
+			}
 			for p := range tree {
 				if err := os.Chown(h.Root+p, serviceUID(), -1); err != nil {
 					t.Fatal(err)

@@ -119,6 +119,9 @@ func TestPlanAsksEveryDatabase(t *testing.T) {
 	h := newHost(t, map[string]string{unitFile: bareUnit}, pkg("rpm", "", "/etc/rpm/"))
 	h.Packages = append(h.Packages, fakePackages{pkg("deb", "", unitFile, "/etc/deb/")})
 	checkPlan(t, h, []string{"rpm"}, []string{"/etc/deb package:deb", "/etc/rpm package:rpm"})
+
+	h.Packages = append(h.Packages, fakePackages{pkg("other", "", unitFile, "/etc/other/"), pkg("rpm", "", "/etc/namesake/")})
+	checkPlan(t, h, []string{"rpm"}, []string{"/etc/deb package:deb", "/etc/other package:other", "/etc/rpm package:rpm"})
 }
 
 // TestPlanOfDirectives: the directives of d.service name what is private; beside them its package owns nothing.

@@ -15,7 +15,16 @@ import (
 
 // Prepare brings the tree of a sandbox into being, or completes one that an interrupted run left, or adds what the config
 // newly asks for. What is already complete is never touched: it belongs to the administrator.
+//
+// A directory that virt-sandbox did not make is refused.
 func (h Host) Prepare(ctx context.Context, s *config.Sandbox, progress *Progress) error {
+	state, err := Inspect(s.Content)
+	if err != nil {
+		return err
+	}
+	if state == Foreign {
+		return fmt.Errorf("%s is not content of virt-sandbox; correct content= of %s", s.Content, s.Name)
+	}
 	if err := os.MkdirAll(filepath.Join(s.Content, ownDir), 0o700); err != nil {
 		return fmt.Errorf("make content directory: %w", err)
 	}

@@ -167,12 +167,18 @@ func TestPrepareAddsWhatIsNewInTheConfig(t *testing.T) {
 	if err := os.WriteFile(s.Content+"/etc/passwd", []byte("by the administrator"), 0o644); err != nil {
 		t.Fatal(err)
 	}
+	if err := os.Chmod(s.Content+"/etc", 0o700); err != nil {
+		t.Fatal(err)
+	}
 	before := contentOf(t, s)
 	s.Private = append(s.Private, config.PrivatePath{Path: "/etc/d", Origin: "admin"})
 	prepare(t, h, s)
 	got, host := contentOf(t, s), snapshot(t, h.Root)
 	checkSame(t, "new", part(got, "/etc/d"), withoutSpecial(part(host, "/etc/d")))
 	checkSame(t, "missing", part(got, "/etc/group"), part(host, "/etc/group"))
+	if got["/etc"] != before["/etc"] {
+		t.Errorf("/etc is %s, was %s", got["/etc"], before["/etc"])
+	}
 	checkSame(t, "as it was", part(got, "/etc/passwd", "/var", "/root"), part(before, "/etc/passwd", "/var", "/root"))
 	if !strings.HasSuffix(got["/etc/hostname"], `"box\n" ["/etc/hostname"]`) {
 		t.Errorf("/etc/hostname is %s", got["/etc/hostname"])

@@ -15,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/opencontainers/selinux/go-selinux"
 	"golang.org/x/sys/unix"
@@ -102,12 +103,14 @@ func runHere(ctx context.Context, target Target, command Command) (int, error) {
 		fmt.Fprintf(command.Stderr, "%s: %s\n", command.Args[0], reason)
 		return status, nil
 	}
-	attributes := &syscall.SysProcAttr{}
+	// A session of its own: /dev/tty of the command is not the terminal that the caller types on.
+	attributes := &syscall.SysProcAttr{Setsid: true}
 	if cgroup != nil {
 		attributes.UseCgroupFD, attributes.CgroupFD = true, int(cgroup.Fd())
 	}
 	process := exec.CommandContext(ctx, file)
 	process.Args, process.Env, process.Dir, process.SysProcAttr = command.Args, command.Environment, "/", attributes
+	process.WaitDelay = time.Second
 	if command.Terminal {
 		err = runOnTerminal(process, command)
 	} else {
@@ -118,6 +121,10 @@ func runHere(ctx context.Context, target Target, command Command) (int, error) {
 
 func exitStatus(process *exec.Cmd, err error) (int, error) {
 	var exit *exec.ExitError
+	if errors.Is(err, exec.ErrWaitDelay) {
+		// It ended; a daemon that it left holds an output open.
+		err = nil
+	}
 	if err != nil && !errors.As(err, &exit) {
 		if errors.Is(err, fs.ErrPermission) || errors.Is(err, unix.ENOEXEC) {
 			return StatusNotExecutable, nil

@@ -33,6 +33,8 @@ func TestExecute(t *testing.T) {
 		{[]string{"hostname"}, outcome{"t-exec\n", "", 0}},
 		{[]string{"sh", "-c", "id -u; pwd; echo $HOME; test -t 0; echo $?"}, outcome{"0\n/\n/root\n1\n", "", 0}},
 		{[]string{"sh", "-c", "readlink /proc/1/ns/* >/tmp/1; readlink /proc/self/ns/* | diff /tmp/1 -"}, outcome{"", "", 0}},
+		{[]string{"sh", "-c", "exec 2>/dev/null; : </dev/tty && echo a terminal of the caller"}, outcome{"", "", 2}},
+		{[]string{"sh", "-c", "setsid sleep 3 & echo gone"}, outcome{"gone\n", "", 0}},
 		{[]string{"sh", "-c", "diff /proc/1/cgroup /proc/self/cgroup"}, outcome{"", "", 0}},
 		{[]string{"sh", "-c", "grep CapBnd /proc/1/status >/tmp/1; grep CapBnd /proc/self/status | diff /tmp/1 -"}, outcome{"", "", 0}},
 	} {

@@ -15,7 +15,7 @@ func TestMountsAndLimits(t *testing.T) {
 		t.Fatal(err)
 	}
 	create(t, "t-mount", "-C", "-u", "apache2",
-		"-m", "host-bind:/srv/shared="+shared, "-m", "host-bind:/var/www/html/file.txt="+file, "-m", "ram:/srv/scratch=3M")
+		"-m", "host-bind:/srv/shared="+shared, "-m", "host-bind:/var/www/html/file.txt="+file, "-m", "ram:/srv/scratch=3M", "-m", "host-bind:/mnt/deep/shared="+shared)
 	edit(t, "t-mount", "[limits]", "[limits]\nmemory=300M\ncpus=0.5")
 	must(t, "start", "t-mount")
 	if got := inside(t, "t-mount", "curl -s http://localhost/file.txt"); got != "from the host\n" {
@@ -24,6 +24,9 @@ func TestMountsAndLimits(t *testing.T) {
 	inside(t, "t-mount", "echo from inside >/srv/shared/answer")
 	if data, err := os.ReadFile(shared + "/answer"); string(data) != "from inside\n" {
 		t.Errorf("the bound directory has %q, %v", data, err)
+	}
+	if got := inside(t, "t-mount", "cat /mnt/deep/shared/answer; ls /mnt"); got != "from inside\ndeep\n" {
+		t.Errorf("below a directory that is hidden otherwise: %q", got)
 	}
 	if got := inside(t, "t-mount", "df -k --output=size /srv/scratch | tail -1"); strings.TrimSpace(got) != "3072" {
 		t.Errorf("tmpfs of %s KiB", got)

@@ -47,6 +47,7 @@ func TestRefusals(t *testing.T) {
 		{"mount over the root", []string{"create", "-u", "apache2", "-m", "host-bind:/=/srv", "x"}, "replace"},
 		{"nothing to run", []string{"create", "x"}, "-u"},
 		{"unit and command", []string{"create", "-u", "apache2", "x", "--", "true"}, "not both"},
+		{"content that all would see", []string{"create", "-u", "apache2", "-p", "/opt/containers", "x"}, "/opt"},
 		{"two names", []string{"create", "-u", "apache2", "x", "y"}, "NAME"},
 		{"network", []string{"create", "-u", "apache2", "-N", "moon", "x"}, "moon"},
 		{"config of no sense", []string{"start", "t-broken"}, "t-broken.sandbox:4: unknown key \"colour\""},
@@ -84,6 +85,22 @@ func TestDiskFull(t *testing.T) {
 		t.Errorf("left on the disk: %v, %v", files, err)
 	}
 	sameAs(t, before, "after the refusal")
+}
+
+// A directory that is not a sandbox's content is neither filled nor deleted, whatever a config says.
+func TestForeignContent(t *testing.T) {
+	foreign := t.TempDir() + "/root"
+	shell(t, "mkdir -p "+foreign+"/etc && echo precious >"+foreign+"/etc/shadow")
+	create(t, "t-foreign", "-C", "-u", "apache2")
+	edit(t, "t-foreign", "content="+contentDir+"/t-foreign", "content="+foreign)
+	refused(t, run(t, "delete", "t-foreign"), "is not content of virt-sandbox")
+	if o := run(t, "start", "t-foreign"); o.status != 1 || !strings.Contains(o.stderr, "is not content of virt-sandbox") {
+		t.Errorf("start: %+v", o)
+	}
+	if got := shell(t, "cat "+foreign+"/etc/shadow; ls -A "+foreign); got != "precious\netc\n" {
+		t.Errorf("the directory has changed: %q", got)
+	}
+	edit(t, "t-foreign", "content="+foreign, "content="+contentDir+"/t-foreign")
 }
 
 // refused checks that a command said one line with the words wanted and nothing else.

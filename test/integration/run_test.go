@@ -93,11 +93,14 @@ func snapshot(t *testing.T) []string {
 	var list []string
 	for _, dir := range []string{"/etc/libvirt-sandbox", contentDir, "/var/log/journal", "/run/log/journal", "/run/virt-sandbox", "/run/libvirt/lxc", "/var/log/libvirt/lxc", "/sys/fs/cgroup"} {
 		_ = filepath.WalkDir(dir, func(p string, e os.DirEntry, err error) error {
-			if err == nil && (dir != "/sys/fs/cgroup" || e.IsDir()) {
+			if err == nil && (dir != "/sys/fs/cgroup" || (e.IsDir() && ofContainer(p))) {
 				list = append(list, "file "+p)
 			}
 			return nil
 		})
+	}
+	if stray, err := filepath.Glob("/tmp/virt-sandbox*"); err == nil {
+		list = append(list, stray...)
 	}
 	mounts, err := os.ReadFile("/proc/self/mounts")
 	if err != nil {
@@ -116,6 +119,16 @@ func snapshot(t *testing.T) []string {
 	list = append(list, processes()...)
 	slices.Sort(list)
 	return list
+}
+
+// ofContainer tells of cgroups that libvirt, we, or a systemd inside would make; others come and go with the host's work.
+func ofContainer(cgroup string) bool {
+	for _, mark := range []string{"/virt-sandbox-", "/lxc-", "libvirt", ".scope", ".slice"} {
+		if strings.Contains(cgroup, mark) {
+			return true
+		}
+	}
+	return false
 }
 
 // processes lists those of ours and of libvirt's containers that are alive.
