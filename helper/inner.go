@@ -6,12 +6,13 @@ import (
 	"net"
 	"os"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/coreos/go-systemd/v22/dbus"
 	godbus "github.com/godbus/dbus/v5"
 	"golang.org/x/sys/unix"
+
+	"github.com/virt-sandbox/virt-sandbox/helper/monitor"
 )
 
 // innerManager connects to the systemd of a container over the container's system bus. Its private socket would not do:
@@ -183,14 +184,4 @@ func (s unitState) verdict() (up bool, reason string) {
 }
 
 // clean makes text from inside harmless for a terminal and a journal.
-func clean(text string) string {
-	return strings.Map(func(r rune) rune {
-		if r == '\r' {
-			return -1
-		}
-		if r < ' ' && r != '\n' && r != '\t' || r == 0x7f || (r >= 0x80 && r < 0xa0) || r == 0xfffd {
-			return '?'
-		}
-		return r
-	}, text)
-}
+func clean(text string) string { return string(monitor.Printable([]byte(text))) }

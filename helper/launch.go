@@ -50,7 +50,9 @@ func Launch(ctx context.Context, uri, name string) error {
 	ended := make(chan error, 1)
 	go func() { ended <- process.Wait() }()
 	ready := make(chan struct{})
-	go awaitNotification(socket, ready)
+	listening, stop := context.WithCancel(ctx)
+	defer stop()
+	go listenReady(listening, socket, ready)
 	select {
 	case err := <-ended:
 		return err
@@ -85,22 +87,6 @@ func removeLaunches(name string) error {
 	}
 	_ = os.Remove(RuntimeBase)
 	return nil
-}
-
-func awaitNotification(socket *net.UnixConn, ready chan<- struct{}) {
-	buffer := make([]byte, 4096)
-	for {
-		n, err := socket.Read(buffer)
-		if err != nil {
-			return
-		}
-		for l := range strings.Lines(string(buffer[:n])) {
-			if strings.TrimSpace(l) == "READY=1" {
-				close(ready)
-				return
-			}
-		}
-	}
 }
 
 // Detach makes a helper independent of who launched it, once the container is ready.

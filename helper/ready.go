@@ -61,8 +61,8 @@ func (m *Manager) awaitReady(ctx context.Context, r *Running, socket *net.UnixCo
 	return err
 }
 
-// listenReady waits for READY=1 of sd_notify(3). What else a container says is not believed.
-func listenReady(ctx context.Context, socket *net.UnixConn, booted chan<- struct{}) {
+// listenReady waits for READY=1 of sd_notify(3) and closes ready. What else a container says is not believed.
+func listenReady(ctx context.Context, socket *net.UnixConn, ready chan<- struct{}) {
 	stop := context.AfterFunc(ctx, func() { _ = socket.SetReadDeadline(time.Now()) })
 	defer stop()
 	buffer := make([]byte, 4096)
@@ -73,7 +73,7 @@ func listenReady(ctx context.Context, socket *net.UnixConn, booted chan<- struct
 		}
 		for l := range strings.Lines(string(buffer[:n])) {
 			if strings.TrimSpace(l) == "READY=1" {
-				close(booted)
+				close(ready)
 				return
 			}
 		}

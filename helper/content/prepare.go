@@ -105,12 +105,6 @@ func isIdentity(hostPath string) bool {
 	return match
 }
 
-// IsComplete tells whether the content at dir was ever finished.
-func IsComplete(dir string) bool {
-	_, err := os.Lstat(filepath.Join(dir, manifestName))
-	return err == nil
-}
-
 // MarkCreating claims dir for a create that has no config yet, so that what it leaves when it is killed can be told from
 // content whose config was lost.
 func MarkCreating(dir string) error {

@@ -51,7 +51,7 @@ func Run(files *Files, out io.Writer) (int, error) {
 		buffer := make([]byte, 4096)
 		for {
 			n, err := files.Console.Read(buffer)
-			_, _ = out.Write(printable(buffer[:n]))
+			_, _ = out.Write(Printable(buffer[:n]))
 			if err != nil {
 				return
 			}
@@ -105,8 +105,9 @@ func exitStatus(message []byte, last int) int {
 	return last
 }
 
-// printable keeps a container from sending escape sequences to whoever reads the log.
-func printable(text []byte) []byte {
+// Printable keeps a container from sending escape sequences to whoever reads what it says: control characters but line
+// feeds and tabs become question marks, carriage returns go.
+func Printable(text []byte) []byte {
 	return bytes.Map(func(r rune) rune {
 		switch {
 		case r == '\r':

@@ -31,7 +31,7 @@ func TestPrintable(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			if got := string(printable([]byte(c.text))); got != c.want {
+			if got := string(Printable([]byte(c.text))); got != c.want {
 				t.Errorf("%q: got %q, want %q", c.text, got, c.want)
 			}
 		})
