@@ -114,6 +114,9 @@ func newSandbox(o CreateOptions) (*config.Sandbox, error) {
 			return nil, fmt.Errorf("-p %s: %w", o.Base, err)
 		}
 		s.Content = filepath.Join(base, o.Name)
+		if err := config.CheckContent(s.Content); err != nil {
+			return nil, fmt.Errorf("-p: %w", err)
+		}
 	}
 	for _, name := range o.Packages {
 		if err := config.CheckPackage(name); err != nil {
@@ -270,9 +273,6 @@ func (m *Manager) takenLevels() ([]mcs.Level, error) {
 
 // claimContent makes sure that the content directory is nobody's, and returns the topmost directory that is to be made.
 func (m *Manager) claimContent(s *config.Sandbox) (made string, err error) {
-	if err := config.CheckContent(s.Content); err != nil {
-		return "", fmt.Errorf("-p: %w", err)
-	}
 	state, err := content.Inspect(s.Content)
 	if err != nil {
 		return "", err

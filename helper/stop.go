@@ -144,13 +144,17 @@ func shutdown(controller *process, s *config.Sandbox) *process {
 
 // awaitGone waits until libvirt has noticed too, so that a start right after this finds the name free.
 func (m *Manager) awaitGone(running *libvirt.Domain, s *config.Sandbox) error {
-	for range 200 {
+	for try := range 200 {
 		active, err := running.IsActive()
 		if isNoDomain(err) || (err == nil && !active) {
 			return nil
 		}
 		if err != nil {
 			return fmt.Errorf("ask libvirt whether %s has ended: %s", s.Name, reason(err))
+		}
+		if try == 20 {
+			// A controller that died while libvirt was still connecting to it is not missed until libvirt is told.
+			_ = running.Destroy()
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
