@@ -100,6 +100,10 @@ type UnitError struct {
 
 func (e *UnitError) Error() string { return fmt.Sprintf("%s inside %s", e.Unit, e.Reason) }
 
+// settled is how long a service must be up that systemd counts as started when it is merely executed: one that ends at
+// once is active for a moment too.
+const settled = 250 * time.Millisecond
+
 // restartsThatFail is how many automatic restarts make a unit count as failed.
 const restartsThatFail = 3
 
@@ -134,6 +138,7 @@ type unitState struct {
 	restarts                        uint32
 	skipped                         bool // by a condition
 	ran                             bool // its main process was started at least once
+	activeFor                       time.Duration
 }
 
 func readUnit(ctx context.Context, manager *dbus.Conn, unit string) (unitState, error) {
@@ -156,6 +161,12 @@ func readUnit(ctx context.Context, manager *dbus.Conn, unit string) (unitState, 
 	s.skipped = checked > 0 && !met
 	started, _ := properties["ExecMainStartTimestampMonotonic"].(uint64)
 	s.ran = started > 0
+	var now unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &now); err != nil {
+		return unitState{}, fmt.Errorf("read the clock: %w", err)
+	}
+	since, _ := properties["ActiveEnterTimestampMonotonic"].(uint64)
+	s.activeFor = time.Duration(now.Nano()) - time.Duration(since)*time.Microsecond
 	return s, nil
 }
 
@@ -164,6 +175,8 @@ func (s unitState) verdict() (up bool, reason string) {
 	switch {
 	case s.load != "loaded":
 		return false, "is " + s.load
+	case s.active == "active" && s.sub == "running" && (s.kind == "simple" || s.kind == "exec") && s.activeFor < settled:
+		return false, ""
 	case s.active == "active" || s.active == "reloading":
 		return true, ""
 	case s.active == "failed":
