@@ -156,12 +156,13 @@ func journalOf(s *config.Sandbox, controller int, unit string) string {
 	}
 	target := enter.Target{InitPID: init, Label: labelOf(init)}
 	// A unit that goes on failing writes while this reads, and then journalctl may find nothing.
-	for range 5 {
+	for range 20 {
 		text := inJournal(ctx, s, target, "--sync") +
 			inJournal(ctx, s, target, "--no-pager", "--quiet", "--output=short", "--lines=10", "--unit="+unit)
 		if text != "" || ctx.Err() != nil {
 			return text
 		}
+		time.Sleep(100 * time.Millisecond)
 	}
 	return ""
 }
