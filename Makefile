@@ -4,13 +4,14 @@ GO      ?= go
 
 BINDIR     := $(DESTDIR)$(PREFIX)/bin
 LIBEXECDIR := $(DESTDIR)$(PREFIX)/libexec/virt-sandbox
+GENERATORDIR := $(DESTDIR)$(PREFIX)/lib/systemd/system-generators
 MANDIR     := $(DESTDIR)$(PREFIX)/share/man
 BASHDIR    := $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 ZSHDIR     := $(DESTDIR)$(PREFIX)/share/zsh/site-functions
 FISHDIR    := $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
 
-# Static programs: the one runs inside containers, the other stays beside each.
-STATIC := virt-sandbox-init virt-sandbox-service-monitor
+# Static programs: they run inside containers, beside each, and at boot.
+STATIC := virt-sandbox-init virt-sandbox-service-monitor virt-sandbox-service-generator
 # These link libvirt.
 LINKED := virt-sandbox-service virt-sandbox-service-helper
 
@@ -43,7 +44,7 @@ check: build
 test:
 	test/rig/install-packages test
 	$(MAKE) check
-	$(GO) test -count=1 ./rpmdeps ./debdeps
+	$(GO) test -count=1 ./rpmdeps ./debdeps ./generator
 	test/rig/with-libvirt $(GO) test -count=1 -timeout 30m ./test/...
 	test/rig/with-libvirt test/demo
 	$(GO) test -c -o bin/integration.test ./test/integration
@@ -55,9 +56,10 @@ demo:
 	test/rig/with-libvirt test/demo
 
 install: build
-	install -d $(BINDIR) $(LIBEXECDIR) $(MANDIR)/man1 $(MANDIR)/man5 $(BASHDIR) $(ZSHDIR) $(FISHDIR)
+	install -d $(BINDIR) $(LIBEXECDIR) $(GENERATORDIR) $(MANDIR)/man1 $(MANDIR)/man5 $(BASHDIR) $(ZSHDIR) $(FISHDIR)
 	install -m 755 bin/virt-sandbox-service $(BINDIR)
 	install -m 755 bin/virt-sandbox-service-helper bin/virt-sandbox-service-monitor bin/virt-sandbox-init $(LIBEXECDIR)
+	install -m 755 bin/virt-sandbox-service-generator $(GENERATORDIR)
 	install -m 644 man/virt-sandbox-service.1 $(MANDIR)/man1
 	install -m 644 man/virt-sandbox.conf.5 $(MANDIR)/man5
 	bin/virt-sandbox-service completion bash > $(BASHDIR)/virt-sandbox-service

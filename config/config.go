@@ -38,6 +38,7 @@ type Sandbox struct {
 	Command    []string // what a generic container runs; empty where there are units
 	BootTarget string
 	Autostart  bool
+	Restart    string // Restart= of the host's unit, systemd.service(5)
 
 	Content string // directory of the private content, absolute
 	Copy    bool   // whether Content starts as a copy of the host's or bare
@@ -50,6 +51,8 @@ type Sandbox struct {
 	Mounts      []Mount
 	Private     []PrivatePath
 	Environment []Variable
+	Unit        []Directive // lines for [Unit] of the host's unit, after ours
+	Service     []Directive // lines for [Service] of the host's unit, after ours
 }
 
 // Identity is the user that runs the command of a generic container.
@@ -129,6 +132,7 @@ func New(name string) *Sandbox {
 	return &Sandbox{
 		Name:       name,
 		BootTarget: DefaultBootTarget,
+		Restart:    "no",
 		Content:    DefaultContentBase + "/" + name,
 		Network:    NetworkPrivate,
 		Security:   Security{Mode: SecurityStatic, FileType: "container_file_t"},

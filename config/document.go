@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -20,50 +21,75 @@ type entry struct {
 type line struct {
 	number  int
 	text    string
+	kind    lineKind
 	section string // set on section headers and on all lines below one
-	header  bool
-	entry   *entry
+	entry   entry  // of a lineEntry
 }
 
-// parseLines splits a config into lines. Comments begin with # or ; in the first column, like in systemd.syntax(7).
+type lineKind int
+
+const (
+	lineOther lineKind = iota // blank or a comment
+	lineHeader
+	lineEntry
+)
+
+// parseLines splits a config into lines.
 func parseLines(file, text string) ([]line, error) {
-	if len(text) > maxConfigSize {
-		return nil, &SyntaxError{File: file, Message: fmt.Sprintf(msgTooLong, maxConfigSize)}
-	}
-	var lines []line
-	section := ""
-	for i, raw := range strings.Split(strings.TrimSuffix(text, "\n"), "\n") {
-		fail := func(format string, args ...any) ([]line, error) {
-			return nil, &SyntaxError{File: file, Line: i + 1, Message: fmt.Sprintf(format, args...)}
-		}
-		l := line{number: i + 1, text: raw}
-		trimmed := strings.TrimSpace(raw)
-		if !utf8.ValidString(raw) || hasControl(strings.ReplaceAll(trimmed, "\t", " ")) {
-			return fail(msgNotText)
-		}
-		switch {
-		case trimmed == "" || trimmed[0] == '#' || trimmed[0] == ';':
-		case trimmed[0] == '[' && trimmed[len(trimmed)-1] == ']':
-			section = trimmed[1 : len(trimmed)-1]
-			l.header = true
-		default:
-			key, value, found := strings.Cut(trimmed, "=")
-			if !found {
-				return fail(msgNotKeyValue, trimmed)
-			}
-			if section == "" {
-				return fail(msgNoSection, trimmed)
-			}
-			value, err := unquote(strings.TrimSpace(value))
-			if err != nil {
-				return fail("%s", err)
-			}
-			l.entry = &entry{section, strings.TrimSpace(key), value}
-		}
-		l.section = section
+	lines := make([]line, 0, 1+strings.Count(text, "\n"))
+	err := eachLine(file, text, func(l line) error {
 		lines = append(lines, l)
+		return nil
+	})
+	return lines, err
+}
+
+// eachLine calls visit with each line of a config. Comments begin with # or ; in the first column, like in
+// systemd.syntax(7).
+func eachLine(file, text string, visit func(line) error) error {
+	if len(text) > maxConfigSize {
+		return &SyntaxError{File: file, Message: fmt.Sprintf(msgTooLong, maxConfigSize)}
 	}
-	return lines, nil
+	section, number := "", 0
+	for raw := range strings.SplitSeq(strings.TrimSuffix(text, "\n"), "\n") {
+		number++
+		l, err := parseLine(raw, section)
+		if err != nil {
+			return &SyntaxError{File: file, Line: number, Message: err.Error()}
+		}
+		l.number, section = number, l.section
+		if err := visit(l); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func parseLine(raw, section string) (line, error) {
+	l := line{text: raw, section: section}
+	trimmed := strings.TrimSpace(raw)
+	if !utf8.ValidString(raw) || hasControl(trimmed, '\t') {
+		return l, errors.New(msgNotText)
+	}
+	switch {
+	case trimmed == "" || trimmed[0] == '#' || trimmed[0] == ';':
+	case trimmed[0] == '[' && trimmed[len(trimmed)-1] == ']':
+		l.kind, l.section = lineHeader, trimmed[1:len(trimmed)-1]
+	default:
+		key, value, found := strings.Cut(trimmed, "=")
+		if !found {
+			return l, fmt.Errorf(msgNotKeyValue, trimmed)
+		}
+		if section == "" {
+			return l, fmt.Errorf(msgNoSection, trimmed)
+		}
+		value, err := unquote(strings.TrimSpace(value))
+		if err != nil {
+			return l, err
+		}
+		l.kind, l.entry = lineEntry, entry{section, strings.TrimSpace(key), value}
+	}
+	return l, nil
 }
 
 // quote writes a value so that unquote reads it back: bare where a person would write it bare.
@@ -117,11 +143,11 @@ func merge(old []line, entries []entry) string {
 	section := ""
 	for _, l := range old {
 		switch {
-		case l.header:
+		case l.kind == lineHeader:
 			flush(section)
 			section = l.section
 			out = append(out, l.text)
-		case l.entry == nil:
+		case l.kind == lineOther:
 			out = append(out, l.text)
 		case stay[l.number]:
 			i := slices.IndexFunc(pending[section], func(e entry) bool { return e.key == l.entry.key })
@@ -130,7 +156,7 @@ func merge(old []line, entries []entry) string {
 			}
 			e := pending[section][i]
 			pending[section] = slices.Delete(pending[section], i, i+1)
-			if e == *l.entry {
+			if e == l.entry {
 				out = append(out, l.text)
 			} else {
 				out = append(out, e.key+"="+quote(e.value))
@@ -159,13 +185,13 @@ func staying(old []line, entries []entry) map[int]bool {
 		now[keyName{e.section, e.key}] = append(now[keyName{e.section, e.key}], e.value)
 	}
 	for _, l := range old {
-		if l.entry != nil {
+		if l.kind == lineEntry {
 			was[keyName{l.entry.section, l.entry.key}]++
 		}
 	}
 	stay, next := make(map[int]bool), make(map[keyName]int)
 	for _, l := range old {
-		if l.entry == nil {
+		if l.kind != lineEntry {
 			continue
 		}
 		name := keyName{l.entry.section, l.entry.key}

@@ -8,6 +8,8 @@ import (
 // ErrNotFound is returned when there is no config of the name.
 var ErrNotFound = errors.New("no such sandbox")
 
+var errNotRegular = errors.New("it is not a regular file")
+
 // SyntaxError is a config that cannot be used, with the place that is wrong.
 type SyntaxError struct {
 	File    string
@@ -60,6 +62,11 @@ const (
 	msgPrivate         = "%q is not ORIGIN PATH such as \"package:httpd /etc/httpd\""
 	msgVariable        = "%q is not the name of an environment variable"
 	msgUser            = "%q is not a user name"
+	msgRestart         = "restart %q is not one of %s"
+	msgHostUnit        = "the name of its unit on the host, %q, is longer than %d characters; shorten the name"
+	msgDirective       = "%q is not a directive of systemd such as After or LimitNOFILE"
+	msgOwnDirective    = "%s= is what the container's unit stands on and cannot be changed here"
+	msgDirectiveValue  = "the value of %s= must be one line and not end in a backslash"
 	msgMissing         = "[%s] %s is missing"
 	msgUnitsAndCommand = "unit and [command] exclude each other; remove one"
 	msgNothingToRun    = "nothing to run: give [sandbox] unit or [command] argument"

@@ -45,7 +45,8 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// FuzzMerge: a config merged into any other reads as itself. Of variables the order may differ; it means nothing.
+// FuzzMerge: a config merged into any other reads as itself. Of variables the order may differ, it means nothing; so may
+// that of directives of different names.
 func FuzzMerge(f *testing.F) {
 	texts := seeds(f)
 	for i, text := range texts {
@@ -70,6 +71,9 @@ func FuzzMerge(f *testing.F) {
 		}
 		for _, s := range []*Sandbox{sandbox, again} {
 			slices.SortFunc(s.Environment, func(a, b Variable) int { return cmp.Compare(a.Name, b.Name) })
+			for _, directives := range [][]Directive{s.Unit, s.Service} {
+				slices.SortStableFunc(directives, func(a, b Directive) int { return cmp.Compare(a.Name, b.Name) })
+			}
 		}
 		if !reflect.DeepEqual(again, sandbox) {
 			t.Errorf("merged\n%q\nreads as\n%+v\nwant\n%+v", merged, again, sandbox)

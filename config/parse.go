@@ -5,88 +5,118 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 )
+
+// format is the list of fields, made once, with the place of each key in it.
+type format struct {
+	fields []field
+	index  map[keyName]int
+}
+
+var theFormat = sync.OnceValue(func() format {
+	f := format{fields(), make(map[keyName]int)}
+	for i, field := range f.fields {
+		f.index[keyName{field.section, field.key}] = i
+	}
+	return f
+})
+
+// reader reads one config.
+type reader struct {
+	format
+	sandbox *Sandbox
+	seen    []bool // by field
+}
 
 // Parse reads the text of a config. file is what errors call it; the name in it must agree with the text's.
 // Errors are of type *SyntaxError.
 func Parse(file, text string) (*Sandbox, error) {
-	lines, err := parseLines(file, text)
+	r := reader{format: theFormat(), sandbox: New("")}
+	r.seen = make([]bool, len(r.fields))
+	r.sandbox.Content = ""
+	err := eachLine(file, text, func(l line) error {
+		message := ""
+		switch l.kind {
+		case lineHeader:
+			message = r.section(l.section)
+		case lineEntry:
+			message = r.apply(l.entry)
+		}
+		if message != "" {
+			return &SyntaxError{File: file, Line: l.number, Message: message}
+		}
+		return nil
+	})
 	if err != nil {
 		return nil, err
 	}
-	all := fields()
-	sandbox := New("")
-	sandbox.Content = ""
-	seen := make(map[string]int)
-	for _, l := range lines {
-		message := ""
-		switch {
-		case l.header:
-			message = checkSection(all, l.section)
-		case l.entry != nil:
-			message = apply(all, sandbox, *l.entry, seen)
-		}
-		if message != "" {
-			return nil, &SyntaxError{File: file, Line: l.number, Message: message}
-		}
-	}
-	if message := sandbox.complete(strings.TrimSuffix(filepath.Base(file), Suffix), seen); message != "" {
+	hasFormat := r.seen[r.index[keyName{"sandbox", "format"}]]
+	if message := r.sandbox.complete(strings.TrimSuffix(filepath.Base(file), Suffix), hasFormat); message != "" {
 		return nil, &SyntaxError{File: file, Message: message}
 	}
-	return sandbox, nil
+	return r.sandbox, nil
 }
 
-func checkSection(all []field, section string) string {
+func (r *reader) section(section string) string {
+	free := []string{environmentSection, unitSection, serviceSection}
+	isKnown := func(f field) bool { return f.section == section }
+	if slices.ContainsFunc(r.fields, isKnown) || slices.Contains(free, section) {
+		return ""
+	}
 	var names []string
-	for _, f := range all {
-		if f.section == section {
-			return ""
-		}
+	for _, f := range r.fields {
 		names = append(names, f.section)
 	}
-	if section == environmentSection {
-		return ""
-	}
-	return fmt.Sprintf(msgUnknownSection, section, known(append(names, environmentSection)))
+	return fmt.Sprintf(msgUnknownSection, section, known(append(names, free...)))
 }
 
-func apply(all []field, sandbox *Sandbox, e entry, seen map[string]int) string {
-	id := e.section + "." + e.key
-	seen[id]++
+func (r *reader) apply(e entry) string {
 	if e.section == environmentSection {
-		if seen[id] > 1 {
-			return fmt.Sprintf(msgTwice, e.key, e.section)
+		return r.variable(Variable{e.key, e.value})
+	}
+	if directives := r.sandbox.directives(e.section); directives != nil {
+		d := Directive{e.key, e.value}
+		*directives = append(*directives, d)
+		return message(CheckDirective(d))
+	}
+	i, found := r.index[keyName{e.section, e.key}]
+	if !found {
+		var keys []string
+		for _, f := range r.fields {
+			if f.section == e.section {
+				keys = append(keys, f.key)
+			}
 		}
-		sandbox.Environment = append(sandbox.Environment, Variable{e.key, e.value})
-		if err := match(variableForm, e.key, msgVariable); err != nil {
-			return err.Error()
-		}
+		return fmt.Sprintf(msgUnknownKey, e.key, e.section, known(keys))
+	}
+	if r.seen[i] && !r.fields[i].repeated {
+		return fmt.Sprintf(msgTwice, e.key, e.section)
+	}
+	r.seen[i] = true
+	return message(r.fields[i].set(r.sandbox, e.value))
+}
+
+func (r *reader) variable(v Variable) string {
+	if slices.ContainsFunc(r.sandbox.Environment, func(other Variable) bool { return other.Name == v.Name }) {
+		return fmt.Sprintf(msgTwice, v.Name, environmentSection)
+	}
+	r.sandbox.Environment = append(r.sandbox.Environment, v)
+	return message(match(isVariable, v.Name, msgVariable))
+}
+
+// message is what an error says; "" for none.
+func message(err error) string {
+	if err == nil {
 		return ""
 	}
-	var keys []string
-	for _, f := range all {
-		if f.section != e.section {
-			continue
-		}
-		keys = append(keys, f.key)
-		if f.key != e.key {
-			continue
-		}
-		if seen[id] > 1 && !f.repeated {
-			return fmt.Sprintf(msgTwice, e.key, e.section)
-		}
-		if err := f.set(sandbox, e.value); err != nil {
-			return err.Error()
-		}
-		return ""
-	}
-	return fmt.Sprintf(msgUnknownKey, e.key, e.section, known(keys))
+	return err.Error()
 }
 
 // complete checks what no single line can be blamed for and fills in what follows from the rest.
-func (s *Sandbox) complete(fileName string, seen map[string]int) string {
+func (s *Sandbox) complete(fileName string, hasFormat bool) string {
 	switch {
-	case seen["sandbox.format"] == 0:
+	case !hasFormat:
 		return fmt.Sprintf(msgMissing, "sandbox", "format")
 	case s.Name == "":
 		return fmt.Sprintf(msgMissing, "sandbox", "name")
@@ -96,6 +126,9 @@ func (s *Sandbox) complete(fileName string, seen map[string]int) string {
 		return msgUnitsAndCommand
 	case len(s.Units) == 0 && len(s.Command) == 0:
 		return msgNothingToRun
+	}
+	if message := s.checkHostUnit(); message != "" {
+		return message
 	}
 	if s.Content == "" {
 		s.Content = DefaultContentBase + "/" + s.Name
@@ -110,13 +143,18 @@ func (s *Sandbox) Text() string { return s.mergeInto(nil) }
 
 func (s *Sandbox) mergeInto(old []line) string {
 	var entries []entry
-	for _, f := range fields() {
+	for _, f := range theFormat().fields {
 		for _, value := range f.get(s) {
 			entries = append(entries, entry{f.section, f.key, value})
 		}
 	}
 	for _, v := range s.Environment {
 		entries = append(entries, entry{environmentSection, v.Name, v.Value})
+	}
+	for _, section := range []string{unitSection, serviceSection} {
+		for _, d := range *s.directives(section) {
+			entries = append(entries, entry{section, d.Name, d.Value})
+		}
 	}
 	return merge(old, entries)
 }

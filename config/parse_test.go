@@ -103,7 +103,7 @@ func TestParseReadsEveryKey(t *testing.T) {
 		UUID: "01234567-89ab-4def-8123-456789abcdef", MachineID: "0123456789ab4def8123456789abcdef",
 		Created: time.Date(2026, 1, 31, 12, 0, 0, 0, time.UTC),
 		Units:   []string{"httpd.service"}, Packages: []string{"mod_ssl", "php-fpm"},
-		BootTarget: "graphical.target", Autostart: true,
+		BootTarget: "graphical.target", Autostart: true, Restart: "on-failure",
 		Content: "/srv/sandboxes/apache-all-keys", Copy: true, Image: "/srv/images/apache.img",
 		Security: Security{
 			Mode: SecurityStatic, Label: "system_u:system_r:container_t:s0:c10,c20", Level: "s0:c10,c20",
@@ -127,6 +127,8 @@ func TestParseReadsEveryKey(t *testing.T) {
 			{"/srv/www", "admin"},
 		},
 		Environment: []Variable{{"LANG", "C.UTF-8"}, {"EMPTY", ""}},
+		Unit:        []Directive{{"After", "postgresql.service"}, {"After", "redis.service"}},
+		Service:     []Directive{{"LimitNOFILE", "65536"}, {"ExecStartPre", "-/usr/bin/logger \"web %i\""}},
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got\n%+v\nwant\n%+v", got, want)

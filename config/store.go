@@ -3,7 +3,6 @@ package config
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -11,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/google/renameio/v2"
+	"golang.org/x/sys/unix"
 )
 
 // DefaultDir holds the configs; DirVariable names the environment variable that takes its place in tests and dry runs.
@@ -38,17 +38,29 @@ func (s Store) Path(name string) string { return filepath.Join(s.Dir, name+Suffi
 
 // Load reads one config. Errors: ErrNotFound, *SyntaxError, or of reading.
 func (s Store) Load(name string) (*Sandbox, error) {
-	if err := CheckName(name); err != nil {
+	text, err := s.Read(name)
+	if err != nil {
 		return nil, err
+	}
+	return Parse(s.Path(name), text)
+}
+
+// Read gives the text of one config, of a file that is too long its beginning. Errors: ErrNotFound, or of reading.
+func (s Store) Read(name string) (string, error) {
+	if err := CheckName(name); err != nil {
+		return "", err
 	}
 	text, err := readBounded(s.Path(name))
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%s: %w (%s)", name, ErrNotFound, s.Path(name))
+		if target, linkErr := os.Readlink(s.Path(name)); linkErr == nil {
+			return "", fmt.Errorf("read config %s: it is a link to %s, which does not exist", s.Path(name), target)
+		}
+		return "", fmt.Errorf("%s: %w (%s)", name, ErrNotFound, s.Path(name))
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read config: %w", err)
+		return "", fmt.Errorf("read config: %w", err)
 	}
-	return Parse(s.Path(name), text)
+	return text, nil
 }
 
 // Names lists the sandboxes that have a config file, usable or not, in alphabetical order.
@@ -124,12 +136,36 @@ func (s Store) removeStale(name string) error {
 	return nil
 }
 
+// readBounded reads a regular file of at most maxConfigSize bytes, and one byte more of a longer one. It never waits: a
+// named pipe in the directory of configs must not hold up a boot.
 func readBounded(file string) (string, error) {
-	f, err := os.Open(file)
+	fd, err := unix.Open(file, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
 	if err != nil {
-		return "", err
+		return "", &fs.PathError{Op: "open", Path: file, Err: err}
 	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxConfigSize+1))
-	return string(data), err
+	defer unix.Close(fd)
+	var stat unix.Stat_t
+	if err := unix.Fstat(fd, &stat); err != nil {
+		return "", &fs.PathError{Op: "stat", Path: file, Err: err}
+	}
+	if stat.Mode&unix.S_IFMT != unix.S_IFREG {
+		return "", &fs.PathError{Op: "read", Path: file, Err: errNotRegular}
+	}
+	data := make([]byte, min(stat.Size, maxConfigSize)+1)
+	length := 0
+	for length < len(data) {
+		n, err := unix.Read(fd, data[length:])
+		if errors.Is(err, unix.EINTR) {
+			continue
+		}
+		if err != nil {
+			return "", &fs.PathError{Op: "read", Path: file, Err: err}
+		}
+		length += n
+		if length < len(data) {
+			// Less than asked for: it was the end of the file.
+			break
+		}
+	}
+	return string(data[:length]), nil
 }

@@ -5,7 +5,7 @@ import (
 	"math"
 	"net/url"
 	"path"
-	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -45,20 +45,12 @@ func (s Size) String() string {
 	return strconv.FormatUint(uint64(s), 10) + suffix
 }
 
-var (
-	nameForm     = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$`)
-	unitForm     = regexp.MustCompile(`^[A-Za-z0-9:_.\\-]+(@[A-Za-z0-9:_.\\-]*)?\.(service|socket|target|timer|path|mount)$`)
-	packageForm  = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9+_.:~-]*$`)
-	variableForm = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
-	userForm     = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]*\$?$`)
-	typeForm     = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.-]*$`)
-	machineForm  = regexp.MustCompile(`^[0-9a-f]{32}$`)
-	originForm   = regexp.MustCompile(`^(admin|(package|unit|tmpfiles|user|link):[A-Za-z0-9@+_.:~/\\-]+)$`)
-)
+// maxName is the longest name of a sandbox, which also is a hostname (hostname(7)).
+const maxName = 63
 
 // CheckName tells whether name may become part of a path, a unit name and a domain name.
 func CheckName(name string) error {
-	if !nameForm.MatchString(name) || strings.Contains(name, "..") {
+	if !isName(name) {
 		return fmt.Errorf(msgName, name)
 	}
 	return nil
@@ -90,7 +82,7 @@ func CheckContent(dir string) error {
 
 // CheckUnit tells whether unit is the full name of a unit (systemd.unit(5)) that a container can run.
 func CheckUnit(unit string) error {
-	if !unitForm.MatchString(unit) || len(unit) > 255 || strings.HasPrefix(unit, ".") {
+	if !isUnit(unit) {
 		return fmt.Errorf(msgUnit, unit)
 	}
 	if strings.Contains(unit, "@.") {
@@ -101,7 +93,7 @@ func CheckUnit(unit string) error {
 
 // CheckPackage tells whether name can be the name of an RPM or deb package.
 func CheckPackage(name string) error {
-	return match(packageForm, name, msgPackage)
+	return match(isPackage, name, msgPackage)
 }
 
 // ParseMount reads the TYPE:DST=SRC of a -m option.
@@ -168,7 +160,7 @@ func CheckLabel(label string) error {
 		return fmt.Errorf(msgLabel, label)
 	}
 	for _, part := range parts[:3] {
-		if !typeForm.MatchString(part) {
+		if !isSELinuxName(part) {
 			return fmt.Errorf(msgLabel, label)
 		}
 	}
@@ -190,7 +182,15 @@ func checkMode(mode string) error {
 	return fmt.Errorf(msgSecurityMode, mode)
 }
 
-func checkMachineID(id string) error { return match(machineForm, id, msgMachineID) }
+func checkRestart(text string) error {
+	policies := []string{"no", "on-success", "on-failure", "on-abnormal", "on-watchdog", "on-abort", "always"}
+	if !slices.Contains(policies, text) {
+		return fmt.Errorf(msgRestart, text, strings.Join(policies, ", "))
+	}
+	return nil
+}
+
+func checkMachineID(id string) error { return match(isMachineID, id, msgMachineID) }
 
 func checkUUID(text string) error {
 	if id, err := uuid.Parse(text); err != nil || id.String() != text {
@@ -245,21 +245,24 @@ func parseTime(text string) (time.Time, error) {
 
 func parsePrivate(text string) (PrivatePath, error) {
 	origin, p, found := strings.Cut(text, " ")
-	if !found || !originForm.MatchString(origin) || CheckPath(p) != nil || strings.Count(p, "/") < 2 {
+	if !found || !isOrigin(origin) || CheckPath(p) != nil || strings.Count(p, "/") < 2 {
 		return PrivatePath{}, fmt.Errorf(msgPrivate, text)
 	}
 	return PrivatePath{Path: p, Origin: origin}, nil
 }
 
-func match(form *regexp.Regexp, text, message string) error {
-	if !form.MatchString(text) {
+func match(is func(string) bool, text, message string) error {
+	if !is(text) {
 		return fmt.Errorf(message, text)
 	}
 	return nil
 }
 
-func hasControl(text string) bool {
-	return strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f || r == 0xfffd })
+// hasControl tells of control characters, except those that are allowed, and of what is not UTF-8.
+func hasControl(text string, except ...rune) bool {
+	return strings.ContainsFunc(text, func(r rune) bool {
+		return (r < ' ' || r == 0x7f || r == 0xfffd) && !slices.Contains(except, r)
+	})
 }
 
 // CheckURI tells whether uri is one that containers can be run at: the local LXC driver.

@@ -5,10 +5,8 @@ package helper
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/helper/content"
@@ -42,20 +40,4 @@ func RequireRoot() error {
 		return errors.New("root is needed; run it with sudo")
 	}
 	return nil
-}
-
-// FindProgram finds a program that belongs to ours: beside the running one, or where make install puts what nobody
-// types.
-func FindProgram(name string) (string, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return "", fmt.Errorf("find %s: %w", name, err)
-	}
-	for _, dir := range []string{filepath.Dir(self), filepath.Join(filepath.Dir(self), "../libexec/virt-sandbox")} {
-		file := filepath.Join(dir, name)
-		if info, err := os.Stat(file); err == nil && info.Mode().IsRegular() {
-			return file, nil
-		}
-	}
-	return "", fmt.Errorf("find %s: it is neither beside %s nor in ../libexec/virt-sandbox", name, self)
 }

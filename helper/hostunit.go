@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -15,20 +14,8 @@ import (
 	godbus "github.com/godbus/dbus/v5"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/helper/programs"
 )
-
-// HostUnit gives the name of the unit that runs a container on the host: the first of its units as a template with the
-// container as instance.
-func HostUnit(s *config.Sandbox) string {
-	if s.Generic() {
-		return transientUnit(s)
-	}
-	prefix, _, isInstance := strings.Cut(s.Units[0], "@")
-	if !isInstance {
-		prefix = strings.TrimSuffix(prefix, filepath.Ext(prefix))
-	}
-	return prefix + "@" + s.Name + ".service"
-}
 
 // transientUnit names the unit that is made for a start when the host has none for the container.
 func transientUnit(s *config.Sandbox) string { return "virt-sandbox@" + s.Name + ".service" }
@@ -36,9 +23,9 @@ func transientUnit(s *config.Sandbox) string { return "virt-sandbox@" + s.Name +
 // findUnit gives the unit of a container that is made from its config; made is false where the host has none. A unit that
 // only has the name is not ours: distributions ship templates such as apache2@.service, which run on the host itself.
 func (m *Manager) findUnit(ctx context.Context, systemd *dbus.Conn, s *config.Sandbox) (unit string, made bool) {
-	properties, err := systemd.GetUnitPropertiesContext(ctx, HostUnit(s))
+	properties, err := systemd.GetUnitPropertiesContext(ctx, s.HostUnit())
 	if err == nil && properties["SourcePath"] == m.Store.Path(s.Name) {
-		return HostUnit(s), true
+		return s.HostUnit(), true
 	}
 	return transientUnit(s), false
 }
@@ -58,7 +45,7 @@ func (m *Manager) StartUnit(ctx context.Context, name string) error {
 			done <- "done"
 			return nil
 		}
-		helperProgram, err := FindProgram("virt-sandbox-service-helper")
+		helperProgram, err := programs.Find("virt-sandbox-service-helper")
 		if err != nil {
 			return err
 		}

@@ -13,12 +13,14 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/virt-sandbox/virt-sandbox/helper/programs"
 )
 
 // Launch runs the helper program in the background until it reports that the container is ready, for hosts whose
 // systemd does not run. What the helper says on standard error passes through; its exit status is err's.
 func Launch(ctx context.Context, uri, name string) error {
-	program, err := FindProgram("virt-sandbox-service-helper")
+	program, err := programs.Find("virt-sandbox-service-helper")
 	if err != nil {
 		return err
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/domain"
 	"github.com/virt-sandbox/virt-sandbox/guest"
 	"github.com/virt-sandbox/virt-sandbox/helper/content"
+	"github.com/virt-sandbox/virt-sandbox/helper/programs"
 )
 
 // Running is a container that is up, with what its monitor must hold.
@@ -158,7 +159,7 @@ func (m *Manager) domainXML(connection *libvirt.Connect, s *config.Sandbox, dir 
 		return "", err
 	}
 	host := domain.Host{Runtime: dir.guest()}
-	if host.Init, err = FindProgram("virt-sandbox-init"); err != nil {
+	if host.Init, err = programs.Find("virt-sandbox-init"); err != nil {
 		return "", err
 	}
 	if host.Memory, err = hostMemory(connection); err != nil {

@@ -17,6 +17,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/helper"
 	"github.com/virt-sandbox/virt-sandbox/helper/content"
 	"github.com/virt-sandbox/virt-sandbox/helper/monitor"
+	"github.com/virt-sandbox/virt-sandbox/helper/programs"
 )
 
 const usage = `Usage: virt-sandbox-service-helper [-c URI] prepare|run|stop NAME
@@ -85,7 +86,7 @@ func run() error {
 }
 
 func runContainer(ctx context.Context, m *helper.Manager, name string) error {
-	program, err := helper.FindProgram(monitor.Program)
+	program, err := programs.Find(monitor.Program)
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,90 @@
+// Command virt-sandbox-service-generator makes the units of containers from their configs; systemd runs it at boot and at
+// each daemon-reload (systemd.generator(7)).
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"runtime/debug"
+
+	"github.com/spf13/pflag"
+
+	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/generator"
+	"github.com/virt-sandbox/virt-sandbox/helper/programs"
+	"github.com/virt-sandbox/virt-sandbox/units"
+)
+
+const (
+	program = "virt-sandbox-service-generator"
+	usage   = `Usage: virt-sandbox-service-generator NORMAL-DIR EARLY-DIR LATE-DIR
+       virt-sandbox-service-generator --dry-run
+
+systemd runs this program at boot and at each daemon-reload to make the units of
+the containers whose configs lie in /etc/libvirt-sandbox/services. A config that
+cannot be used is a line in the kernel log and on standard error, and does not
+fail the run.
+
+`
+)
+
+func main() {
+	// A program that ends so soon frees memory by ending.
+	debug.SetGCPercent(-1)
+	debug.SetMemoryLimit(256 << 20)
+	status, err := run()
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "%s: %v\n", program, err)
+	}
+	os.Exit(status)
+}
+
+func run() (int, error) {
+	flags := pflag.NewFlagSet(program, pflag.ContinueOnError)
+	dryRun := flags.Bool("dry-run", false, "print what would be written, and exit with 1 if a config cannot be used")
+	flags.Usage = func() { fmt.Fprint(os.Stderr, usage, flags.FlagUsages()) }
+	if err := flags.Parse(os.Args[1:]); err != nil {
+		if errors.Is(err, pflag.ErrHelp) {
+			return 0, nil
+		}
+		return 2, err
+	}
+	if (*dryRun && flags.NArg() != 0) || (!*dryRun && flags.NArg() != 3) {
+		flags.Usage()
+		return 2, nil
+	}
+	g := generator.Generator{Store: config.OpenStore(), UnitDir: units.Dir}
+	if _, err := os.Stat(g.Store.Dir); errors.Is(err, os.ErrNotExist) {
+		return 0, nil
+	}
+	var err error
+	if g.Helper, err = programs.Find("virt-sandbox-service-helper"); err != nil {
+		return 1, err
+	}
+	if *dryRun {
+		return show(g)
+	}
+	directories, err := generator.OpenDirectories(flags.Arg(0), flags.Arg(2))
+	if err != nil {
+		return 1, err
+	}
+	defer directories.Close()
+	for _, problem := range g.Run(directories) {
+		fmt.Fprintf(os.Stderr, "%s: %v\n", program, problem)
+		generator.LogToKernel(program, problem)
+	}
+	return 0, nil
+}
+
+func show(g generator.Generator) (int, error) {
+	var files generator.DryRun
+	problems := g.Run(&files)
+	if err := files.Print(os.Stdout); err != nil {
+		return 1, err
+	}
+	for _, problem := range problems {
+		fmt.Fprintf(os.Stderr, "%s: %v\n", program, problem)
+	}
+	return min(len(problems), 1), nil
+}

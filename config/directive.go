@@ -1,0 +1,53 @@
+package config
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Directive is a line for the unit that runs the container on the host (systemd.syntax(7)).
+type Directive struct {
+	Name, Value string
+}
+
+// Sections of a config whose keys are directives of systemd, passed on to the host's unit.
+const (
+	unitSection    = "unit"
+	serviceSection = "service"
+)
+
+// ownDirectives are those that the generated unit stands on.
+func ownDirectives() []string {
+	return []string{
+		"SourcePath", "Type", "ExecStart", "ExecStop", "ExecReload", "NotifyAccess", "KillMode", "PIDFile", "BusName",
+		"RemainAfterExit", "User", "DynamicUser", "RootDirectory", "RootImage",
+	}
+}
+
+// CheckDirective tells whether a line of [unit] or [service] can be passed on: it must stay one line, and leave alone what
+// the unit stands on.
+func CheckDirective(d Directive) error {
+	if !isDirective(d.Name) {
+		return fmt.Errorf(msgDirective, d.Name)
+	}
+	for _, own := range ownDirectives() {
+		if d.Name == own {
+			return fmt.Errorf(msgOwnDirective, d.Name)
+		}
+	}
+	if hasControl(d.Value) || strings.HasSuffix(d.Value, `\`) {
+		return fmt.Errorf(msgDirectiveValue, d.Name)
+	}
+	return nil
+}
+
+// directives gives the list of a section of directives; nil for any other section.
+func (s *Sandbox) directives(section string) *[]Directive {
+	switch section {
+	case unitSection:
+		return &s.Unit
+	case serviceSection:
+		return &s.Service
+	}
+	return nil
+}

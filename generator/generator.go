@@ -1,0 +1,178 @@
+// Package generator turns configs into units (systemd.generator(7)). In: the directory of configs, and that of the
+// administrator's units, to know which have a short file of create's; out: files for the generator directories and a list
+// of problems. It reads and writes files and does nothing else, since it runs before a bus, a network or libvirt is there.
+package generator
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/units"
+)
+
+// Generator knows where configs and units lie.
+type Generator struct {
+	Store   config.Store
+	UnitDir string // of the administrator's units, units.Dir
+	Helper  string // path of virt-sandbox-service-helper for the units
+}
+
+// File is one file or link for a generator directory.
+type File struct {
+	Path string // below the directory
+	Text []byte // content of a file
+	Link string // target of a symbolic link; empty for a file
+	Late bool   // it goes to the late directory, where it takes the place of no other unit
+}
+
+// Sink takes what is generated.
+type Sink interface {
+	Put(File) error
+}
+
+// Run generates the units of all configs and returns what is wrong, in the order of the configs, a line each that begins
+// with file and line. Line 1 stands for a file as a whole. A directory of configs that does not exist is an empty one.
+func (g Generator) Run(sink Sink) []error {
+	entries, err := os.ReadDir(g.Store.Dir)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return []error{fmt.Errorf("%s:1: %w", g.Store.Dir, err)}
+	}
+	var names []string
+	for _, e := range entries {
+		if name, found := strings.CutSuffix(e.Name(), config.Suffix); found && !strings.HasPrefix(e.Name(), ".") {
+			names = append(names, name)
+		}
+	}
+	present := presentUnits(g.UnitDir, len(names))
+	var problems []error
+	for _, name := range names {
+		problems = append(problems, g.one(name, present, sink)...)
+	}
+	return problems
+}
+
+// presentUnits lists what lies in the directory of the administrator's units.
+func presentUnits(dir string, configs int) map[string]bool {
+	if configs == 0 {
+		return nil
+	}
+	d, err := os.Open(dir)
+	if err != nil {
+		return nil
+	}
+	defer d.Close()
+	names, _ := d.Readdirnames(-1)
+	present := make(map[string]bool, len(names))
+	for _, n := range names {
+		present[n] = true
+	}
+	return present
+}
+
+// one generates the unit of one config.
+func (g Generator) one(name string, present map[string]bool, sink Sink) []error {
+	text, err := g.Store.Read(name)
+	var s *config.Sandbox
+	if err == nil {
+		s, err = config.Parse(g.Store.Path(name), text)
+	}
+	if err != nil {
+		return append([]error{g.located(name, err)}, g.failing(name, text, err, present, sink)...)
+	}
+	paths := g.paths(name)
+	unit := s.HostUnit()
+	switch file := g.unitFile(unit, present); {
+	case file == nil:
+		err = sink.Put(File{Path: unit, Text: units.Whole(s, paths)})
+		if err == nil && s.Autostart && s.State == config.StateUsable {
+			err = sink.Put(File{Path: units.Target + ".wants/" + unit, Link: "../" + unit})
+		}
+	case units.IsShort(file, paths.Config):
+		err = sink.Put(File{Path: unit + ".d/" + units.DropIn, Text: units.Completing(s, paths)})
+	}
+	if err != nil {
+		return []error{g.located(name, err)}
+	}
+	return nil
+}
+
+// failing leaves a unit that tells what is wrong with a config, where its name can be known.
+func (g Generator) failing(name, text string, reason error, present map[string]bool, sink Sink) []error {
+	if config.CheckName(name) != nil {
+		return nil
+	}
+	unit := config.GuessHostUnit(g.Store.Path(name), text)
+	if unit == "" {
+		unit = g.shortUnit(name, present)
+	}
+	if unit == "" {
+		return nil
+	}
+	paths := g.paths(name)
+	f := File{Path: unit, Text: units.Failing(name, reason.Error(), paths), Late: true}
+	switch file := g.unitFile(unit, present); {
+	case file == nil:
+	case units.IsShort(file, paths.Config):
+		f.Path = unit + ".d/" + units.DropIn
+	default:
+		return nil
+	}
+	if err := sink.Put(f); err != nil {
+		return []error{g.located(name, err)}
+	}
+	return nil
+}
+
+// shortUnit finds the short file that create made for a config which no longer tells its unit.
+func (g Generator) shortUnit(name string, present map[string]bool) string {
+	for unit := range present {
+		if strings.HasSuffix(unit, "@"+name+".service") && units.IsShort(g.unitFile(unit, present), g.Store.Path(name)) {
+			return unit
+		}
+	}
+	return ""
+}
+
+// unitFile reads a unit file of the administrator's; nil for none, or one that is masked.
+func (g Generator) unitFile(unit string, present map[string]bool) []byte {
+	if !present[unit] {
+		return nil
+	}
+	data, err := os.ReadFile(filepath.Join(g.UnitDir, unit))
+	if err != nil || len(data) == 0 {
+		return nil
+	}
+	return data
+}
+
+func (g Generator) paths(name string) units.Paths {
+	p := units.Paths{Config: g.Store.Path(name), Helper: g.Helper}
+	if g.Store.Dir != config.DefaultDir {
+		p.ConfigDir = g.Store.Dir
+	}
+	return p
+}
+
+// located makes a problem one line that begins with file and line.
+func (g Generator) located(name string, err error) error {
+	line := 1
+	file, reason := g.Store.Path(name), err.Error()
+	var syntax *config.SyntaxError
+	if errors.As(err, &syntax) {
+		line, reason = max(syntax.Line, 1), syntax.Message
+	}
+	text := fmt.Sprintf("%s:%d: %s", file, line, reason)
+	return errors.New(strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 {
+			return '?'
+		}
+		return r
+	}, text))
+}

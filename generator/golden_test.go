@@ -1,0 +1,187 @@
+package generator
+
+import (
+	"bytes"
+	"flag"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/units"
+)
+
+var update = flag.Bool("update", false, "write what the tests got as the new golden files")
+
+const (
+	goodConfigs = "../testdata/configs/good"
+	golden      = "../testdata/units"
+	helper      = "/usr/libexec/virt-sandbox/virt-sandbox-service-helper"
+)
+
+// configsIn makes a directory of configs, as the machine has it at its usual place: the text of units tells of it.
+func configsIn(t *testing.T, texts map[string]string) config.Store {
+	t.Helper()
+	store := config.Store{Dir: t.TempDir()}
+	for name, text := range texts {
+		if err := os.WriteFile(filepath.Join(store.Dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return store
+}
+
+// generate runs the generator into two directories and gives what lies there: the path below the directory, with late/
+// before it, and the text or -> and the target.
+func generate(t *testing.T, store config.Store, unitDir string) (files map[string]string, problems []error) {
+	t.Helper()
+	dirs := map[string]string{"": t.TempDir(), "late/": t.TempDir()}
+	directories, err := OpenDirectories(dirs[""], dirs["late/"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer directories.Close()
+	problems = Generator{Store: store, UnitDir: unitDir, Helper: helper}.Run(directories)
+	files = make(map[string]string)
+	for prefix, dir := range dirs {
+		err := filepath.WalkDir(dir, func(p string, e os.DirEntry, err error) error {
+			if err != nil || e.IsDir() {
+				return err
+			}
+			name := prefix + strings.TrimPrefix(p, dir+"/")
+			if target, err := os.Readlink(p); err == nil {
+				files[name] = "-> " + target
+				return nil
+			}
+			text, err := os.ReadFile(p)
+			files[name] = strings.ReplaceAll(string(text), store.Dir, config.DefaultDir)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return files, problems
+}
+
+// TestGolden: each good config gives the whole unit, and with a short file what completes that.
+func TestGolden(t *testing.T) {
+	examples, err := filepath.Glob(goodConfigs + "/*" + config.Suffix)
+	if err != nil || len(examples) == 0 {
+		t.Fatalf("no examples: %v", err)
+	}
+	for _, example := range examples {
+		file := filepath.Base(example)
+		t.Run(file, func(t *testing.T) {
+			text, err := os.ReadFile(example)
+			if err != nil {
+				t.Fatal(err)
+			}
+			store := configsIn(t, map[string]string{file: string(text)})
+			s, err := store.Load(strings.TrimSuffix(file, config.Suffix))
+			if err != nil {
+				t.Fatal(err)
+			}
+			unit := s.HostUnit()
+			whole, problems := generate(t, store, t.TempDir())
+			if len(problems) > 0 {
+				t.Fatal(problems)
+			}
+			short := units.Short(s, units.Paths{Config: store.Path(s.Name)})
+			unitDir := t.TempDir()
+			if err := os.WriteFile(filepath.Join(unitDir, unit), short, 0o644); err != nil {
+				t.Fatal(err)
+			}
+			completed, problems := generate(t, store, unitDir)
+			if len(problems) > 0 {
+				t.Fatal(problems)
+			}
+			link := ""
+			if s.Autostart {
+				link = "-> ../" + unit
+			}
+			if got := whole["multi-user.target.wants/"+unit]; got != link {
+				t.Errorf("link of the target %q, want %q", got, link)
+			}
+			if len(completed) != 1 {
+				t.Errorf("with a short file: %v", completed)
+			}
+			compare(t, unit, whole[unit])
+			compare(t, unit+".short", strings.ReplaceAll(string(short), store.Dir, config.DefaultDir))
+			compare(t, unit+".drop-in", completed[unit+".d/50-virt-sandbox.conf"])
+		})
+	}
+}
+
+func compare(t *testing.T, name, got string) {
+	t.Helper()
+	file := filepath.Join(golden, name)
+	// The text of a test's directory of configs is not the installed one's.
+	got = strings.ReplaceAll(got, "Environment=VIRT_SANDBOX_CONFIG_DIR="+config.DefaultDir+"\n", "")
+	got = strings.ReplaceAll(got, "ReadWritePaths=-"+config.DefaultDir+"\nReadWritePaths=-"+config.DefaultDir+"\n", "ReadWritePaths=-"+config.DefaultDir+"\n")
+	if *update {
+		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("got\n%s\nwant (%s)\n%s", got, file, want)
+	}
+}
+
+// TestVerify has systemd itself look at every golden unit, in a root where what they name exists.
+func TestVerify(t *testing.T) {
+	if testing.Short() {
+		t.Skip("make test runs it")
+	}
+	root := t.TempDir()
+	for _, dir := range []string{"etc/systemd/system", "usr/lib/systemd", filepath.Dir(helper)[1:], "usr/bin", "usr/share/man/man1", "usr/share/man/man5", "run"} {
+		if err := os.MkdirAll(filepath.Join(root, dir), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	shell(t, "cp -a /usr/lib/systemd/system "+root+"/usr/lib/systemd/; cp /bin/true "+root+helper+"; cp /bin/true "+root+"/usr/bin/logger")
+	files, err := filepath.Glob(golden + "/*@*")
+	if err != nil || len(files) < 20 {
+		t.Fatalf("golden units: %v, %v", files, err)
+	}
+	for _, file := range files {
+		unit := filepath.Base(file)
+		if strings.HasSuffix(unit, ".short") || strings.HasSuffix(unit, ".drop-in") {
+			continue
+		}
+		dir := root + "/etc/systemd/system/"
+		shell(t, "rm -rf "+dir+"*; cp "+file+" "+dir)
+		verify(t, root, unit)
+		shell(t, "cp "+file+".short "+dir+unit+" && mkdir "+dir+unit+".d && cp "+file+".drop-in "+dir+unit+".d/50-virt-sandbox.conf")
+		verify(t, root, unit)
+	}
+	failing := units.Failing("web", `web.sandbox:7: unknown key "a%n$b\`, units.Paths{Config: "/etc/libvirt-sandbox/services/web.sandbox", Helper: helper})
+	if err := os.WriteFile(root+"/etc/systemd/system/httpd@web.service", failing, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	verify(t, root, "httpd@web.service")
+}
+
+func verify(t *testing.T, root, unit string) {
+	t.Helper()
+	var said bytes.Buffer
+	command := exec.Command("systemd-analyze", "--root="+root, "--man=no", "--recursive-errors=no", "verify", unit)
+	command.Stdout, command.Stderr = &said, &said
+	if err := command.Run(); err != nil || said.Len() > 0 {
+		t.Errorf("systemd-analyze verify %s: %v\n%s", unit, err, said.String())
+	}
+}
+
+func shell(t *testing.T, script string) {
+	t.Helper()
+	if out, err := exec.Command("sh", "-ec", script).CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v\n%s", script, err, out)
+	}
+}

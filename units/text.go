@@ -1,0 +1,71 @@
+package units
+
+import (
+	"bytes"
+	"strings"
+)
+
+// text builds a unit file (systemd.syntax(7)).
+type text struct{ bytes.Buffer }
+
+func (t *text) comment(line string) { t.WriteString("# " + line + "\n") }
+
+func (t *text) generated() {
+	t.Grow(2048)
+	t.comment("Made by virt-sandbox-service-generator at each daemon-reload. Change the config, or add a drop-in with")
+	t.comment("systemctl edit.")
+}
+
+func (t *text) section(name string) { t.WriteString("\n[" + name + "]\n") }
+
+// set writes a directive. The value must be one line, which Directive values are and all others are made to be.
+func (t *text) set(name, value string) { t.WriteString(name + "=" + value + "\n") }
+
+// head begins [Unit].
+func (t *text) head(description string, p Paths) {
+	t.section("Unit")
+	t.set("Description", sentence(description))
+	t.set("Documentation", documentation)
+	t.set("SourcePath", specifiers(p.Config))
+}
+
+func (t *text) environment(p Paths) {
+	if p.ConfigDir != "" {
+		t.set("Environment", quote(specifiers("VIRT_SANDBOX_CONFIG_DIR="+p.ConfigDir)))
+	}
+}
+
+// specifiers keeps percent signs from being expanded (systemd.unit(5)).
+func specifiers(value string) string { return strings.ReplaceAll(value, "%", "%%") }
+
+// quote makes a value one word (systemd.syntax(7)).
+func quote(value string) string {
+	plain := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("/._-+:,@=%", r)
+	}
+	if value != "" && !strings.ContainsFunc(value, func(r rune) bool { return !plain(r) }) {
+		return value
+	}
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(value) + `"`
+}
+
+// command makes a program's path the first word of a command line (systemd.service(5)).
+func command(program string) string { return strings.ReplaceAll(quote(specifiers(program)), "$", "$$") }
+
+// maxSentence bounds what a hostile config can make of a description.
+const maxSentence = 500
+
+// sentence makes any text a value of one line that is shown as it is.
+func sentence(value string) string {
+	if len(value) > maxSentence {
+		value = strings.ToValidUTF8(value[:maxSentence], "") + "…"
+	}
+	value = strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 {
+			return ' '
+		}
+		return r
+	}, value)
+	value = strings.TrimRight(value, ` \`)
+	return specifiers(value)
+}

@@ -1,0 +1,180 @@
+// Package units is the text of the units that run containers on the host: the short file that create writes and systemctl
+// can enable, and what the generator adds to it. In: a config and where things lie; out: text. It is pure, and called by
+// the generator and the service tool.
+package units
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/virt-sandbox/virt-sandbox/config"
+)
+
+// Places of units and of what adds to them.
+const (
+	// Dir is where the administrator's units lie, and create's short files among them.
+	Dir = "/etc/systemd/system"
+	// DropIn is the file below UNIT.d that completes a short file.
+	DropIn = "50-virt-sandbox.conf"
+	// Target is what an enabled container starts with.
+	Target = "multi-user.target"
+)
+
+// grace is what the helper gets beyond the container's own time limits, to say what went wrong.
+const grace = 30 * time.Second
+
+const documentation = "man:virt-sandbox-service(1) man:virt-sandbox.conf(5)"
+
+// Paths are the places that the text of a unit names.
+type Paths struct {
+	Config    string // the sandbox's config
+	ConfigDir string // the directory of configs where it is not the default one, else ""
+	Helper    string // virt-sandbox-service-helper
+}
+
+// Short gives the file that makes systemctl enable work: systemd enables no unit that only a generator made.
+func Short(s *config.Sandbox, p Paths) []byte {
+	var t text
+	t.comment("Made by virt-sandbox-service create. The generator of virt-sandbox adds what it does, from the config below.")
+	t.head(description(s), p)
+	t.section("Install")
+	t.set("WantedBy", Target)
+	return t.Bytes()
+}
+
+// IsShort tells whether a unit file is one that Short wrote for the config: it says where it comes from and not what to
+// do. A whole unit, such as systemctl edit --full makes, is the administrator's.
+func IsShort(file []byte, configFile string) bool {
+	source := false
+	for l := range strings.Lines(string(file)) {
+		l = strings.TrimSpace(l)
+		if strings.HasPrefix(l, "ExecStart=") {
+			return false
+		}
+		source = source || l == "SourcePath="+specifiers(configFile)
+	}
+	return source
+}
+
+// Whole gives the unit of a container without a short file.
+func Whole(s *config.Sandbox, p Paths) []byte {
+	var t text
+	t.generated()
+	t.head(description(s), p)
+	t.body(s, p)
+	return t.Bytes()
+}
+
+// Completing gives the drop-in that makes a short file whole.
+func Completing(s *config.Sandbox, p Paths) []byte {
+	var t text
+	t.generated()
+	t.section("Unit")
+	t.set("Description", sentence(description(s)))
+	t.body(s, p)
+	return t.Bytes()
+}
+
+// Failing gives a unit for a config that cannot be used: its start fails with the reason, which also stands in the
+// description. name is the sandbox's. As a drop-in it makes a short file whole.
+func Failing(name, reason string, p Paths) []byte {
+	var t text
+	t.generated()
+	t.head("virt-sandbox container "+name+": unusable config: "+reason, p)
+	t.section("Service")
+	t.set("Type", "oneshot")
+	t.environment(p)
+	t.set("ExecStart", command(p.Helper)+" explain "+name)
+	return t.Bytes()
+}
+
+func description(s *config.Sandbox) string {
+	what := strings.Join(s.Units, " ")
+	if s.Generic() {
+		what = s.Command[0]
+	}
+	return "virt-sandbox container " + s.Name + ": " + what
+}
+
+// body writes what a unit does, after the head of [Unit].
+func (t *text) body(s *config.Sandbox, p Paths) {
+	if paths := mountPaths(s); len(paths) > 0 {
+		t.set("RequiresMountsFor", strings.Join(paths, " "))
+	}
+	t.set("After", "libvirtd.socket virtlxcd.socket libvirtd.service virtlxcd.service dbus.socket systemd-machined.service")
+	t.comment("At the host's shutdown libvirt's own scopes end after this target; an orderly stop comes before.")
+	t.set("Wants", "virt-guest-shutdown.target")
+	t.set("After", "virt-guest-shutdown.target")
+	if s.Network == config.NetworkHost {
+		t.set("Wants", "network-online.target")
+		t.set("After", "network.target network-online.target")
+	}
+	for _, d := range s.Unit {
+		t.set(d.Name, d.Value)
+	}
+	t.section("Service")
+	t.set("Type", "notify")
+	t.set("NotifyAccess", "exec")
+	t.environment(p)
+	helper := command(p.Helper)
+	t.set("ExecStartPre", helper+" prepare "+s.Name)
+	t.set("ExecStart", helper+" run "+s.Name)
+	t.set("ExecReload", helper+" reload "+s.Name)
+	t.set("ExecStop", helper+" stop "+s.Name)
+	t.set("ExecStopPost", helper+" clean "+s.Name)
+	t.set("KillMode", "mixed")
+	t.set("TimeoutStartSec", seconds(s.Limits.StartTimeout+grace))
+	t.set("TimeoutStopSec", seconds(s.Limits.StopTimeout+grace))
+	t.set("Restart", s.Restart)
+	t.comment("The container outlives a helper that is killed; the next one takes it over.")
+	t.set("RestartForceExitStatus", "SIGKILL SIGABRT SIGBUS SIGFPE SIGILL SIGSEGV SIGSYS SIGTRAP")
+	t.confine(p)
+	for _, d := range s.Service {
+		t.set(d.Name, d.Value)
+	}
+}
+
+// confine keeps the helper from what it has no use for. It must see all processes and the host's files, write content,
+// and enter a container's namespaces under the container's label, for which NoNewPrivileges= leaves no way.
+func (t *text) confine(p Paths) {
+	t.comment("The container is confined by libvirt; this is about the helper beside it.")
+	t.set("CapabilityBoundingSet", "CAP_CHOWN CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH CAP_FOWNER CAP_FSETID CAP_KILL "+
+		"CAP_SETFCAP CAP_SETPCAP CAP_SYS_ADMIN CAP_SYS_CHROOT CAP_SYS_PTRACE")
+	t.set("LockPersonality", "yes")
+	t.set("MemoryDenyWriteExecute", "yes")
+	t.set("ProtectHostname", "yes")
+	t.set("ProtectKernelLogs", "yes")
+	t.set("ProtectKernelModules", "yes")
+	t.set("ProtectSystem", "full")
+	t.set("ReadWritePaths", "-"+config.DefaultDir)
+	if p.ConfigDir != "" {
+		t.set("ReadWritePaths", quote("-"+specifiers(p.ConfigDir)))
+	}
+	t.set("RestrictAddressFamilies", "AF_UNIX")
+	t.set("RestrictRealtime", "yes")
+	t.set("SystemCallArchitectures", "native")
+}
+
+// mountPaths lists what must be mounted before the container starts. A path that the directive's quoting cannot carry is
+// left out: the start then says what is missing.
+func mountPaths(s *config.Sandbox) []string {
+	all := []string{s.Content}
+	if s.Image != "" {
+		all = append(all, s.Image)
+	}
+	for _, m := range s.Mounts {
+		if m.Kind == config.MountHostBind {
+			all = append(all, m.Source)
+		}
+	}
+	var paths []string
+	for _, p := range all {
+		if !strings.ContainsAny(p, `"'\`) {
+			paths = append(paths, quote(specifiers(p)))
+		}
+	}
+	return paths
+}
+
+func seconds(d time.Duration) string { return strconv.FormatInt(int64(d/time.Second), 10) + "s" }
