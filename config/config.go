@@ -4,6 +4,7 @@
 package config
 
 import (
+	"strings"
 	"time"
 )
 
@@ -153,6 +154,16 @@ func (s *Sandbox) ProcessLabel() string {
 		level = "s0"
 	}
 	return "system_u:system_r:container_t:" + level
+}
+
+// FileLabel returns the SELinux context of the container's content: that of the processes with the type of files. It is
+// empty where the level is not known before the start.
+func (s *Sandbox) FileLabel() string {
+	if s.Security.Mode != SecurityStatic {
+		return ""
+	}
+	level := strings.SplitN(s.ProcessLabel(), ":", 4)[3]
+	return "system_u:object_r:" + s.Security.FileType + ":" + level
 }
 
 // Generic tells whether the sandbox runs a command instead of systemd units.

@@ -172,6 +172,24 @@ func TestProcessLabel(t *testing.T) {
 	}
 }
 
+func TestFileLabel(t *testing.T) {
+	cases := []struct {
+		security Security
+		want     string
+	}{
+		{Security{Mode: SecurityStatic, FileType: "container_file_t", Level: "s0:c1,c2"}, "system_u:object_r:container_file_t:s0:c1,c2"},
+		{Security{Mode: SecurityStatic, FileType: "httpd_t", Level: "s0:c1", Label: "u:r:t:s0:c3.c5,c9"}, "system_u:object_r:httpd_t:s0:c3.c5,c9"},
+		{Security{Mode: SecurityStatic, FileType: "x"}, "system_u:object_r:x:s0"},
+		{Security{Mode: SecurityDynamic, FileType: "x", Label: "u:r:t:s0"}, ""},
+		{Security{Mode: SecurityInherit, FileType: "x"}, ""},
+	}
+	for _, c := range cases {
+		if got := (&Sandbox{Security: c.security}).FileLabel(); got != c.want {
+			t.Errorf("%+v: got %s, want %s", c.security, got, c.want)
+		}
+	}
+}
+
 func TestCheckURI(t *testing.T) {
 	cases := []struct {
 		uri string

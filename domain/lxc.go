@@ -11,14 +11,14 @@ import (
 	"libvirt.org/go/libvirtxml"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/guest"
 )
 
 // Places of a container, fixed by the Container Interface (systemd.io/CONTAINER_INTERFACE): what the manager has for its
 // payload lies below /run/host.
 const (
-	GuestDir    = "/run/host"
-	GuestInit   = GuestDir + "/virt-sandbox-init"
-	GuestNotify = GuestDir + "/notify"
+	GuestDir  = "/run/host"
+	GuestInit = GuestDir + "/virt-sandbox-init"
 )
 
 // cpuPeriod is the length in microseconds of the period that a CPU limit is enforced over, libvirt's default.
@@ -55,7 +55,7 @@ func LXC(s *config.Sandbox, binds []Bind, host Host) (string, error) {
 		OS: &libvirtxml.DomainOS{
 			Type:    &libvirtxml.DomainOSType{Type: "exe"},
 			Init:    GuestInit,
-			InitEnv: []libvirtxml.DomainOSInitEnv{{Name: "NOTIFY_SOCKET", Value: GuestNotify}},
+			InitEnv: []libvirtxml.DomainOSInitEnv{{Name: "NOTIFY_SOCKET", Value: guest.NotifySocket}},
 		},
 		OnPoweroff: "destroy",
 		OnReboot:   "destroy",

@@ -6,8 +6,10 @@ package generator
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
@@ -132,12 +134,11 @@ func (g Generator) failing(name, text string, reason error, present map[string]b
 
 // shortUnit finds the short file that create made for a config which no longer tells its unit.
 func (g Generator) shortUnit(name string, present map[string]bool) string {
-	for unit := range present {
-		if strings.HasSuffix(unit, "@"+name+".service") && units.IsShort(g.unitFile(unit, present), g.Store.Path(name)) {
-			return unit
-		}
+	found := units.FindShort(g.UnitDir, slices.Sorted(maps.Keys(present)), name, g.Store.Path(name))
+	if len(found) == 0 {
+		return ""
 	}
-	return ""
+	return found[0]
 }
 
 // unitFile reads a unit file of the administrator's; nil for none, or one that is masked.

@@ -116,17 +116,41 @@ func reap(pid int) (int, error) {
 	}
 }
 
+// Messages that a container's systemd has sent when it shuts down in order, by units of its content. Where none came, the
+// container broke down.
+const (
+	TellStopping  = "stopping"
+	TellRebooting = "rebooting"
+)
+
+// NotifySocket is where a container reports to its manager.
+const NotifySocket = "/run/host/notify"
+
+// Tell reports a shutdown to the host's side. Errors: of a word that is not one of the constants.
+func Tell(word string) error {
+	switch word {
+	case TellStopping:
+		return send(NotifySocket, "STOPPING=1")
+	case TellRebooting:
+		return send(NotifySocket, "STOPPING=1\nX_REBOOT=1")
+	}
+	return fmt.Errorf("%q is not %s or %s", word, TellStopping, TellRebooting)
+}
+
 // notify sends a message of the sd_notify(3) protocol to the host's side. There is nobody to tell of a failure: the
 // helper sees the container end.
 func notify(message string) {
-	socket := os.Getenv("NOTIFY_SOCKET")
-	if socket == "" || strings.HasPrefix(socket, "@") {
-		return
+	if socket := os.Getenv("NOTIFY_SOCKET"); socket != "" && !strings.HasPrefix(socket, "@") {
+		_ = send(socket, message)
 	}
+}
+
+func send(socket, message string) error {
 	connection, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: socket, Net: "unixgram"})
 	if err != nil {
-		return
+		return err
 	}
 	defer connection.Close()
-	_, _ = connection.Write([]byte(message))
+	_, err = connection.Write([]byte(message))
+	return err
 }

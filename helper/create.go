@@ -52,6 +52,9 @@ func (m *Manager) Create(ctx context.Context, options CreateOptions) (*config.Sa
 	if err := m.planContent(ctx, s); err != nil {
 		return nil, err
 	}
+	if err := m.checkUnitFile(s); err != nil {
+		return nil, err
+	}
 	reservation, err := m.reserveLevel(ctx, s)
 	if err != nil {
 		return nil, err
@@ -62,16 +65,21 @@ func (m *Manager) Create(ctx context.Context, options CreateOptions) (*config.Sa
 		return nil, err
 	}
 	if err := m.fillAndSave(ctx, s); err != nil {
-		if cleanErr := errors.Join(m.Store.Remove(s.Name), m.Host.Remove(s.Content), removeMade(filepath.Dir(s.Content), made)); cleanErr != nil {
+		cleanErr := errors.Join(m.Store.Remove(s.Name), m.removeUnitFiles(s.Name), m.Host.Remove(s.Content),
+			removeMade(filepath.Dir(s.Content), made))
+		if cleanErr != nil {
 			return nil, fmt.Errorf("%w (and cleaning up failed: %w)", err, cleanErr)
 		}
 		return nil, err
+	}
+	if err := m.ReloadHost(ctx); err != nil {
+		m.Warn("%s is made, but its unit is not loaded yet; run systemctl daemon-reload: %v", s.Name, err)
 	}
 	return s, nil
 }
 
 func (m *Manager) fillAndSave(ctx context.Context, s *config.Sandbox) error {
-	if err := content.MarkCreating(s.Content); err != nil {
+	if err := m.Host.MarkCreating(s); err != nil {
 		return err
 	}
 	if err := m.Host.Prepare(ctx, s, m.Progress); err != nil {
@@ -79,6 +87,9 @@ func (m *Manager) fillAndSave(ctx context.Context, s *config.Sandbox) error {
 	}
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
+	}
+	if err := m.writeUnitFile(s); err != nil {
+		return err
 	}
 	if err := m.Store.Save(s); err != nil {
 		return err

@@ -7,39 +7,53 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/coreos/go-systemd/v22/dbus"
+
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/helper/content"
 )
 
 // Delete removes a container that is down with all that belongs to it, or what an interrupted create left. It can be
-// killed at any point and run again. base is where content lies whose config is gone. Errors: config.ErrNotFound,
-// ErrRunning.
-func (m *Manager) Delete(ctx context.Context, name, base string) error {
+// killed at any point and run again. base is where content lies whose config is gone. With keepJournal the container's
+// journal stays, in the directory of the host's that it returns. Errors: config.ErrNotFound, ErrRunning.
+func (m *Manager) Delete(ctx context.Context, name, base string, keepJournal bool) (journal string, err error) {
 	if err := config.CheckName(name); err != nil {
-		return err
+		return "", err
 	}
 	lock, err := m.lockName(ctx, name)
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer lock.release()
 	s, err := m.Store.Load(name)
 	if errors.Is(err, config.ErrNotFound) {
-		return m.deleteLeftovers(name, base, err)
+		return "", m.deleteLeftovers(name, base, err)
 	}
 	if err != nil {
-		return err
+		return "", err
 	}
 	if err := m.endUnfinished(ctx, s); err != nil {
-		return err
+		return "", err
 	}
 	state, err := content.Inspect(s.Content)
 	if err != nil {
-		return err
+		return "", err
 	}
 	if state == content.Foreign {
-		return fmt.Errorf("%s is not content of virt-sandbox; correct content= in %s", s.Content, m.Store.Path(name))
+		return "", fmt.Errorf("%s is not content of virt-sandbox; correct content= in %s", s.Content, m.Store.Path(name))
 	}
+	if keepJournal && state == content.Ours {
+		// Before anything is lost: where this fails, nothing has been deleted.
+		if journal, err = m.Host.KeepJournal(s); err != nil {
+			return "", err
+		}
+	}
+	return journal, m.remove(ctx, s)
+}
+
+// remove removes all of a container that is down, the mark that it is being deleted first and the config last.
+func (m *Manager) remove(ctx context.Context, s *config.Sandbox) error {
+	name := s.Name
 	s.State = config.StateDeleting
 	if err := m.Store.Save(s); err != nil {
 		return err
@@ -56,7 +70,26 @@ func (m *Manager) Delete(ctx context.Context, name, base string) error {
 	if err := m.Host.Remove(s.Content); err != nil {
 		return err
 	}
-	return m.Store.Remove(name)
+	if err := m.removeUnitFiles(name); err != nil {
+		return err
+	}
+	if err := m.Store.Remove(name); err != nil {
+		return err
+	}
+	return m.forgetUnit(ctx, s.HostUnit())
+}
+
+// forgetUnit makes the host's systemd drop a unit that is no more.
+func (m *Manager) forgetUnit(ctx context.Context, unit string) error {
+	if !SystemdRuns() {
+		return nil
+	}
+	if systemd, err := dbus.NewSystemConnectionContext(ctx); err == nil {
+		// A failed unit would stay loaded; for any other there is nothing to reset.
+		_ = systemd.ResetFailedUnitContext(ctx, unit)
+		systemd.Close()
+	}
+	return m.ReloadHost(ctx)
 }
 
 // endUnfinished refuses a container that is up, and ends one that an interrupted start or stop left half way.
@@ -89,7 +122,7 @@ func (m *Manager) deleteLeftovers(name, base string, notFound error) error {
 	if err := m.noDomain(name); err != nil {
 		return err
 	}
-	if err := m.Store.Remove(name); err != nil {
+	if err := errors.Join(m.removeUnitFiles(name), m.Store.Remove(name)); err != nil {
 		return err
 	}
 	dir := filepath.Join(base, name)

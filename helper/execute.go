@@ -19,26 +19,11 @@ func (m *Manager) Execute(ctx context.Context, name string, command enter.Comman
 	if err != nil {
 		return 0, err
 	}
-	connection, err := m.connect()
+	controller, err := m.controllerPID(s)
 	if err != nil {
 		return 0, err
 	}
-	running, err := ownDomain(connection, s)
-	if err != nil {
-		connection.Close()
-		return 0, err
-	}
-	if running == nil {
-		connection.Close()
-		return 0, fmt.Errorf("%s %w; start it first", name, ErrNotRunning)
-	}
-	id, err := running.GetID()
-	running.Free()
-	connection.Close()
-	if err != nil {
-		return 0, fmt.Errorf("find the container's process: %s", reason(err))
-	}
-	init, err := initOf(int(id))
+	init, err := initOf(controller)
 	if err != nil {
 		return 0, fmt.Errorf("enter %s: %w", name, err)
 	}

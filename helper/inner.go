@@ -40,6 +40,19 @@ func innerManager(ctx context.Context, initPID int) (*dbus.Conn, error) {
 	})
 }
 
+// innerManagerOf is innerManager for the container of a libvirt_lxc process.
+func innerManagerOf(ctx context.Context, controller int) (*dbus.Conn, error) {
+	init, err := initOf(controller)
+	if err != nil {
+		return nil, err
+	}
+	manager, err := innerManager(ctx, init)
+	if err != nil {
+		return nil, fmt.Errorf("ask the container's systemd: %s", clean(err.Error()))
+	}
+	return manager, nil
+}
+
 // dialInside connects to a socket by its path in the container. Links in that path are resolved inside, and only a
 // process of the container may answer: root in there must not be able to turn our requests to the host's systemd.
 func dialInside(initPID int, path string) (net.Conn, error) {
@@ -107,29 +120,30 @@ const settled = 250 * time.Millisecond
 // restartsThatFail is how many automatic restarts make a unit count as failed.
 const restartsThatFail = 3
 
-// waitUnits waits until each unit is active. Errors: *UnitError for one that failed; of the context.
-func waitUnits(ctx context.Context, manager *dbus.Conn, units []string) error {
+// waitUnits waits until each unit is active and gives their states. Errors: *UnitError for one that failed; of the context.
+func waitUnits(ctx context.Context, manager *dbus.Conn, units []string) (states []string, err error) {
 	for _, unit := range units {
 		for {
 			state, err := readUnit(ctx, manager, unit)
 			if err != nil {
-				return err
+				return nil, err
 			}
 			up, reason := state.verdict()
 			if reason != "" {
-				return &UnitError{Unit: unit, Reason: reason}
+				return nil, &UnitError{Unit: unit, Reason: reason}
 			}
 			if up {
+				states = append(states, fmt.Sprintf("%s %s (%s)", unit, state.active, state.sub))
 				break
 			}
 			select {
 			case <-ctx.Done():
-				return &UnitError{Unit: unit, Reason: "did not start in time (" + state.active + ")"}
+				return nil, &UnitError{Unit: unit, Reason: "did not start in time (" + state.active + ")"}
 			case <-time.After(50 * time.Millisecond):
 			}
 		}
 	}
-	return nil
+	return states, nil
 }
 
 // unitState is what systemd says of a unit (org.freedesktop.systemd1(5)).

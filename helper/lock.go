@@ -18,11 +18,12 @@ import (
 // the lock of a process that dies.
 const lockFile = "/run/virt-sandbox.lock"
 
-// allocationByte is locked while a level is chosen; levelBytes begin the bytes that stand for a level each, locked from
-// its choice until a config tells of it. Names hash to what lies above both.
+// allocationByte is locked while a level is chosen, reloadByte while systemd reloads; levelBytes begin the bytes that stand
+// for a level each, locked from its choice until a config tells of it. Names hash to what lies above all.
 const (
 	allocationByte = 0
-	levelBytes     = 1
+	reloadByte     = 1
+	levelBytes     = 2
 	nameBytes      = 1 << 40
 )
 

@@ -53,7 +53,8 @@ func (m *Manager) awaitReady(ctx context.Context, r *Running, socket *net.UnixCo
 	if s.Generic() {
 		return nil
 	}
-	err := m.checkRunning(ctx, s, r.controllerPID())
+	var err error
+	r.states, err = m.checkRunning(ctx, s, r.controllerPID())
 	var failure *UnitError
 	if errors.As(err, &failure) {
 		failure.Journal = journalOf(s, r.controllerPID(), failure.Unit)
@@ -90,24 +91,20 @@ func (r *Running) controllerPID() int {
 	return pid
 }
 
-func (m *Manager) checkUnits(ctx context.Context, s *config.Sandbox, running *libvirt.Domain) error {
+func (m *Manager) checkUnits(ctx context.Context, s *config.Sandbox, running *libvirt.Domain) ([]string, error) {
 	id, err := running.GetID()
 	if err != nil {
-		return fmt.Errorf("find the container's process: %s", reason(err))
+		return nil, fmt.Errorf("find the container's process: %s", reason(err))
 	}
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	return m.checkRunning(ctx, s, int(id))
 }
 
-func (m *Manager) checkRunning(ctx context.Context, s *config.Sandbox, controller int) error {
-	init, err := initOf(controller)
+func (m *Manager) checkRunning(ctx context.Context, s *config.Sandbox, controller int) ([]string, error) {
+	manager, err := innerManagerOf(ctx, controller)
 	if err != nil {
-		return err
-	}
-	manager, err := innerManager(ctx, init)
-	if err != nil {
-		return fmt.Errorf("ask the container's systemd: %s", clean(err.Error()))
+		return nil, err
 	}
 	defer manager.Close()
 	return waitUnits(ctx, manager, s.Units)
@@ -120,11 +117,7 @@ func (m *Manager) pendingJobs(r *Running) string {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	init, err := initOf(r.controllerPID())
-	if err != nil {
-		return ""
-	}
-	manager, err := innerManager(ctx, init)
+	manager, err := innerManagerOf(ctx, r.controllerPID())
 	if err != nil {
 		return ""
 	}

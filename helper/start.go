@@ -30,6 +30,8 @@ type Running struct {
 	Console    *os.File // the host's end of the container's console
 	Notify     *os.File // socket that the container reports to
 	Lock       *os.File // held as long as a monitor lives
+
+	states []string // of its units when they were up
 }
 
 // Files lists the descriptors in the order in which a monitor takes them.
@@ -278,8 +280,9 @@ func (m *Manager) takeOver(ctx context.Context, s *config.Sandbox, old *libvirt.
 		return nil, fmt.Errorf("%s %w", s.Name, ErrAlreadyRunning)
 	}
 	lock.Close()
+	var states []string
 	if !s.Generic() {
-		err := m.checkUnits(ctx, s, old)
+		states, err = m.checkUnits(ctx, s, old)
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
@@ -293,20 +296,35 @@ func (m *Manager) takeOver(ctx context.Context, s *config.Sandbox, old *libvirt.
 		return nil, err
 	}
 	defer socket.Close()
-	return watch(s, old, socket)
+	running, err := watch(s, old, socket)
+	if err != nil {
+		return nil, err
+	}
+	running.states = states
+	return running, nil
 }
 
-// Summary is a line for systemctl status.
+// Summary is a line for systemctl status: the label, the network, and the states of the units when they were up.
 func (r *Running) Summary() string {
 	s := r.Sandbox
-	what := strings.Join(s.Units, " ")
+	what := strings.Join(r.states, ", ")
 	if s.Generic() {
 		what = s.Command[0]
 	}
-	return fmt.Sprintf("Running %s at %s", what, s.Security.Level)
+	where := "level " + s.Security.Level + ", SELinux is off"
+	if init, err := initOf(r.controllerPID()); err == nil {
+		if label := labelOf(init); label != "" {
+			where = label
+		}
+	}
+	network := "no network but loopback"
+	if s.Network == config.NetworkHost {
+		network = "the host's network"
+	}
+	return fmt.Sprintf("Running %s; %s; %s", what, where, network)
 }
 
-// Prepare makes or completes the content of a sandbox that is not running.
+// Prepare makes or completes the content of a sandbox. One that runs has all that it needs.
 func (m *Manager) Prepare(ctx context.Context, name string) error {
 	lock, err := m.lockName(ctx, name)
 	if err != nil {
@@ -316,6 +334,9 @@ func (m *Manager) Prepare(ctx context.Context, name string) error {
 	s, err := m.Store.Load(name)
 	if err != nil {
 		return err
+	}
+	if runtimeOf(name).phase() == phaseReady {
+		return nil
 	}
 	return m.prepare(ctx, s)
 }
@@ -328,11 +349,21 @@ func (m *Manager) prepare(ctx context.Context, s *config.Sandbox) error {
 	if err != nil {
 		return err
 	}
+	if err := m.complete(ctx, s, state); err != nil {
+		return err
+	}
 	if state == content.Absent && !s.Created.IsZero() {
-		return fmt.Errorf("the content of %s at %s is gone; is its file system mounted?", s.Name, s.Content)
+		return fmt.Errorf("the content of %s at %s is gone; is its file system mounted? To have it made anew, as for a config "+
+			"that comes from another host, remove created= from %s", s.Name, s.Content, m.Store.Path(s.Name))
 	}
 	if err := m.Host.Prepare(ctx, s, m.Progress); err != nil {
 		return err
+	}
+	if s.Created.IsZero() {
+		s.Created = time.Now().UTC().Truncate(time.Second)
+		if err := m.Store.Save(s); err != nil {
+			return err
+		}
 	}
 	// The config tells of it: a create that was killed in its last moment is complete.
 	return content.UnmarkCreating(s.Content)

@@ -91,11 +91,19 @@ func (m *Manager) bringDown(ctx context.Context, running *libvirt.Domain, s *con
 		return m.awaitGone(running, s)
 	}
 	defer controller.close()
-	init := shutdown(controller, s)
+	init := initProcess(controller)
 	if init != nil {
 		defer init.close()
 	}
-	for deadline := time.Now().Add(limit); !controller.wait(min(limit, 100*time.Millisecond)) && init != nil; {
+	var asked time.Time
+	for deadline := time.Now().Add(limit); init != nil; {
+		if asked.IsZero() || (!s.Generic() && time.Since(asked) > askAgain) {
+			_ = init.signal(shutdownSignal(s))
+			asked = time.Now()
+		}
+		if controller.wait(min(limit, 100*time.Millisecond)) {
+			break
+		}
 		if ctx.Err() != nil {
 			return fmt.Errorf("%w while %s shuts down, which it goes on to do", context.Cause(ctx), s.Name)
 		}
@@ -121,8 +129,12 @@ func (m *Manager) bringDown(ctx context.Context, running *libvirt.Domain, s *con
 	return m.awaitGone(running, s)
 }
 
-// shutdown asks the container to end; nil when there is nobody in it to ask.
-func shutdown(controller *process, s *config.Sandbox) *process {
+// askAgain is after how long a systemd is asked once more to end its container: one that has only just begun ignores the
+// signal.
+const askAgain = 2 * time.Second
+
+// initProcess opens the first process of a container; nil where it has none.
+func initProcess(controller *process) *process {
 	pid, err := initOf(controller.pid)
 	if err != nil {
 		return nil
@@ -131,15 +143,15 @@ func shutdown(controller *process, s *config.Sandbox) *process {
 	if err != nil {
 		return nil
 	}
-	signal := sigPowerOff
-	if s.Generic() {
-		signal = unix.SIGTERM
-	}
-	if init.signal(signal) != nil {
-		init.close()
-		return nil
-	}
 	return init
+}
+
+// shutdownSignal is what asks the first process of a container to end it in order.
+func shutdownSignal(s *config.Sandbox) unix.Signal {
+	if s.Generic() {
+		return unix.SIGTERM
+	}
+	return sigPowerOff
 }
 
 // awaitGone waits until libvirt has noticed too, so that a start right after this finds the name free.

@@ -127,8 +127,14 @@ func (t *text) body(s *config.Sandbox, p Paths) {
 	t.set("TimeoutStartSec", seconds(s.Limits.StartTimeout+grace))
 	t.set("TimeoutStopSec", seconds(s.Limits.StopTimeout+grace))
 	t.set("Restart", s.Restart)
-	t.comment("The container outlives a helper that is killed; the next one takes it over.")
-	t.set("RestartForceExitStatus", "SIGKILL SIGABRT SIGBUS SIGFPE SIGILL SIGSEGV SIGSYS SIGTRAP")
+	t.comment("The container outlives a helper that is killed, and the next one takes it over; 133 is a reboot from inside.")
+	t.set("RestartForceExitStatus", "133 SIGKILL SIGABRT SIGBUS SIGFPE SIGILL SIGSEGV SIGSYS SIGTRAP")
+	success := "133"
+	if s.Generic() {
+		// What shells make of the signal that stop sends.
+		success += " 143"
+	}
+	t.set("SuccessExitStatus", success)
 	t.confine(p)
 	for _, d := range s.Service {
 		t.set(d.Name, d.Value)

@@ -1,5 +1,5 @@
 // Command virt-sandbox-init is the first program of a container. It is mounted in and reads what to do from where the
-// helper put it.
+// helper put it. Later it tells the host's side of a shutdown: virt-sandbox-init stopping|rebooting.
 package main
 
 import (
@@ -10,6 +10,13 @@ import (
 )
 
 func main() {
+	if os.Getpid() != 1 && len(os.Args) == 2 {
+		if err := guest.Tell(os.Args[1]); err != nil {
+			fmt.Fprintf(os.Stderr, "virt-sandbox-init: %v\n", err)
+			os.Exit(1)
+		}
+		return
+	}
 	if os.Getpid() != 1 {
 		fmt.Fprintln(os.Stderr, "virt-sandbox-init: runs only as the first process of a container; see virt-sandbox-service(1)")
 		os.Exit(2)

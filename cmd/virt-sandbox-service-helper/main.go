@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"strings"
 
 	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/spf13/pflag"
@@ -20,14 +21,19 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/helper/programs"
 )
 
-const usage = `Usage: virt-sandbox-service-helper [-c URI] prepare|run|stop NAME
+const usage = `Usage: virt-sandbox-service-helper [-c URI] VERB NAME
 
-Units made by virt-sandbox-service call this program; administrators use virt-sandbox-service(1).
+Units made by virt-sandbox-service-generator call this program; administrators
+use virt-sandbox-service(1).
 
   prepare NAME   make or complete the private content
   run NAME       start the container, report READY=1 to NOTIFY_SOCKET when its
                  units are up, and stay until it ends
-  stop NAME      shut the container down
+  reload NAME    make its units read their configuration anew
+  stop NAME      shut the container down; not when systemd calls it since the
+                 process of run was killed: the container goes on then
+  clean NAME     stop, and remove what the container had at run time
+  explain NAME   fail with what is wrong with its config
 
 `
 
@@ -71,18 +77,40 @@ func run() error {
 	}
 	switch verb {
 	case "prepare":
+		m.Progress = &content.Progress{Out: extendTimeout{}}
 		return m.Prepare(ctx, name)
 	case "run":
 		return runContainer(ctx, m, name)
-	case "stop":
+	case "reload":
+		return m.Reload(ctx, name)
+	case "stop", "clean":
+		if helper.SupervisorLost() && m.IsReady(name) {
+			m.Warn("%s goes on without the process that watched it, until the next one takes it over", name)
+			return nil
+		}
 		if err := m.Stop(ctx, name); !errors.Is(err, helper.ErrNotRunning) {
 			return err
 		}
 		return nil
+	case "explain":
+		if _, err := m.Store.Load(name); err != nil {
+			return err
+		}
+		return fmt.Errorf("the config of %s can be used now; run systemctl daemon-reload", name)
 	}
 	flags.Usage()
 	os.Exit(2)
 	return nil
+}
+
+// extendTimeout passes the progress of long work on to systemd, which would take silence for a hang (sd_notify(3)).
+type extendTimeout struct{}
+
+func (extendTimeout) Write(text []byte) (int, error) {
+	if line := strings.TrimSpace(string(text)); !strings.Contains(line, "\x1b") {
+		_, _ = daemon.SdNotify(false, "EXTEND_TIMEOUT_USEC=60000000\nSTATUS="+line)
+	}
+	return len(text), nil
 }
 
 func runContainer(ctx context.Context, m *helper.Manager, name string) error {

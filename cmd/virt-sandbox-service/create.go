@@ -58,6 +58,7 @@ Without -l and -s a free pair of MCS categories is allocated.`,
 			}
 			fmt.Printf("Created sandbox container dir %s\n", s.Content)
 			fmt.Printf("Created sandbox config %s\n", m.Store.Path(s.Name))
+			fmt.Printf("Created unit file %s\n", helper.UnitFile(s))
 			return nil
 		},
 	}

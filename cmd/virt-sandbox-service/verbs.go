@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -65,8 +66,63 @@ func stopCommand(manager newManagerFunc) *cobra.Command {
 	}
 }
 
+func enableCommand(manager newManagerFunc) *cobra.Command {
+	return &cobra.Command{
+		Use:   "enable NAME",
+		Short: "Let a sandbox start with the host",
+		Long: `Let a sandbox start with the host, as systemctl enable of its unit does.
+
+A config that was put into its directory by hand has no unit file that systemctl
+could enable; it gets one.`,
+		Args: oneName, ValidArgsFunction: completeNames,
+		RunE: func(c *cobra.Command, args []string) error {
+			m, err := manager()
+			if err != nil {
+				return err
+			}
+			unit, err := m.WriteUnitFile(args[0])
+			if err != nil {
+				return err
+			}
+			return systemctl(c.Context(), "enable", unit)
+		},
+	}
+}
+
+func disableCommand(manager newManagerFunc) *cobra.Command {
+	return &cobra.Command{
+		Use:   "disable NAME",
+		Short: "Do not start a sandbox with the host any more",
+		Args:  oneName, ValidArgsFunction: completeNames,
+		RunE: func(c *cobra.Command, args []string) error {
+			m, err := manager()
+			if err != nil {
+				return err
+			}
+			s, err := m.Store.Load(args[0])
+			if err != nil {
+				return err
+			}
+			return systemctl(c.Context(), "disable", s.HostUnit())
+		},
+	}
+}
+
+// systemctl runs the command of that name, which also works on the files where systemd does not run.
+func systemctl(ctx context.Context, verb, unit string) error {
+	command := exec.CommandContext(ctx, "systemctl", verb, unit)
+	command.Stdout, command.Stderr = os.Stdout, os.Stderr
+	err := command.Run()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		return errReported
+	}
+	return err
+}
+
 func deleteCommand(manager newManagerFunc) *cobra.Command {
 	var base string
+	var keepJournal bool
 	command := &cobra.Command{
 		Use:   "delete NAME",
 		Short: "Remove a sandbox that is stopped, with its content",
@@ -76,9 +132,14 @@ func deleteCommand(manager newManagerFunc) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return m.Delete(c.Context(), args[0], base)
+			kept, err := m.Delete(c.Context(), args[0], base, keepJournal)
+			if err == nil && kept != "" {
+				fmt.Printf("Kept journal %s\n", kept)
+			}
+			return err
 		},
 	}
+	command.Flags().BoolVar(&keepJournal, "keep-journal", false, "leave the container's journal in the host's /var/log/journal")
 	command.Flags().StringVarP(&base, "path", "p", "", "`DIR` to look in for content whose config is gone ("+config.DefaultContentBase+")")
 	return command
 }

@@ -56,8 +56,8 @@ func TestLifeOfContent(t *testing.T) {
 		step func() error
 		want State
 	}{
-		{"mark", func() error { return MarkCreating(s.Content) }, Creating},
-		{"mark again", func() error { return MarkCreating(s.Content) }, Creating},
+		{"mark", func() error { return h.MarkCreating(s) }, Creating},
+		{"mark again", func() error { return h.MarkCreating(s) }, Creating},
 		{"fill", func() error { prepare(t, h, s); return nil }, Creating},
 		{"unmark", func() error { return UnmarkCreating(s.Content) }, Ours},
 		{"unmark again", func() error { return UnmarkCreating(s.Content) }, Ours},

@@ -25,6 +25,17 @@ func (h Host) Prepare(ctx context.Context, s *config.Sandbox, progress *Progress
 	if state == Foreign {
 		return fmt.Errorf("%s is not content of virt-sandbox; correct content= of %s", s.Content, s.Name)
 	}
+	if err := os.MkdirAll(filepath.Dir(s.Content), 0o755); err != nil {
+		return fmt.Errorf("make content directory: %w", err)
+	}
+	if err := h.labelled(s, func() error { return h.fill(ctx, s, progress) }); err != nil {
+		return err
+	}
+	return h.linkJournal(s)
+}
+
+// fill is Prepare below the content directory.
+func (h Host) fill(ctx context.Context, s *config.Sandbox, progress *Progress) error {
 	if err := os.MkdirAll(filepath.Join(s.Content, ownDir), 0o700); err != nil {
 		return fmt.Errorf("make content directory: %w", err)
 	}
@@ -58,9 +69,6 @@ func (h Host) Prepare(ctx context.Context, s *config.Sandbox, progress *Progress
 	}
 	if err := b.systemd(); err != nil {
 		return fmt.Errorf("make units of %s: %w", s.Name, err)
-	}
-	if err := h.linkJournal(s); err != nil {
-		return err
 	}
 	added := append(b.entries, c.entries...)
 	if !complete || len(added) > 0 {
@@ -105,16 +113,21 @@ func isIdentity(hostPath string) bool {
 	return match
 }
 
-// MarkCreating claims dir for a create that has no config yet, so that what it leaves when it is killed can be told from
-// content whose config was lost.
-func MarkCreating(dir string) error {
-	if err := os.MkdirAll(filepath.Join(dir, ownDir), 0o700); err != nil {
+// MarkCreating claims the content directory for a create that has no config yet, so that what it leaves when it is killed
+// can be told from content whose config was lost.
+func (h Host) MarkCreating(s *config.Sandbox) error {
+	if err := os.MkdirAll(filepath.Dir(s.Content), 0o755); err != nil {
 		return fmt.Errorf("make content directory: %w", err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, creatingName), nil, 0o600); err != nil {
-		return fmt.Errorf("mark content directory: %w", err)
-	}
-	return nil
+	return h.labelled(s, func() error {
+		if err := os.MkdirAll(filepath.Join(s.Content, ownDir), 0o700); err != nil {
+			return fmt.Errorf("make content directory: %w", err)
+		}
+		if err := os.WriteFile(filepath.Join(s.Content, creatingName), nil, 0o600); err != nil {
+			return fmt.Errorf("mark content directory: %w", err)
+		}
+		return nil
+	})
 }
 
 // UnmarkCreating ends the claim.

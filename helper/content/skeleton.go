@@ -2,7 +2,6 @@ package content
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -218,42 +217,4 @@ func (b *builder) file(name, text string, mode uint32) error {
 
 func (b *builder) record(name, kind string) {
 	b.entries = append(b.entries, Entry{Path: path.Join("/", name), Type: kind, Origin: "sandbox"})
-}
-
-// linkJournal shows the container's journal to the host's journalctl: in the persistent place where the host has one,
-// else in the volatile one, since making the persistent one would change how the host's own journald works.
-func (h Host) linkJournal(s *config.Sandbox) error {
-	dir := h.Root + "/var/log/journal"
-	if _, err := os.Stat(dir); err != nil {
-		dir = h.Root + "/run/log/journal"
-		if err := os.MkdirAll(dir, 0o755); err != nil {
-			return fmt.Errorf("link journal: %w", err)
-		}
-	}
-	target := filepath.Join(s.Content, "var/log/journal", s.MachineID)
-	link := filepath.Join(dir, s.MachineID)
-	err := os.Symlink(target, link)
-	if errors.Is(err, fs.ErrExist) {
-		if old, readErr := os.Readlink(link); readErr == nil && old == target {
-			return nil
-		}
-	}
-	if err != nil {
-		return fmt.Errorf("link journal: %w", err)
-	}
-	return nil
-}
-
-// UnlinkJournal removes the host's link to the journal below content, and no other of that name.
-func (h Host) UnlinkJournal(machineID, content string) error {
-	for _, dir := range []string{"/var/log/journal", "/run/log/journal"} {
-		link := filepath.Join(h.Root+dir, filepath.Base(machineID))
-		if target, err := os.Readlink(link); err != nil || !strings.HasPrefix(target, content+"/") {
-			continue
-		}
-		if err := os.Remove(link); err != nil {
-			return fmt.Errorf("unlink journal: %w", err)
-		}
-	}
-	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/guest"
 )
 
 const systemDir = "etc/systemd/system"
@@ -43,6 +44,39 @@ const hostKeysDropIn = `[Unit]
 Wants=virt-sandbox-host-keys.service
 After=virt-sandbox-host-keys.service
 `
+
+// tellingUnit tells the host's side of an orderly shutdown; %[1]s is the word for it.
+const tellingUnit = `[Unit]
+Description=Tell the host of the shutdown
+DefaultDependencies=no
+Before=final.target
+
+[Service]
+Type=oneshot
+ExecStart=-/run/host/virt-sandbox-init %[1]s
+`
+
+// telling makes the units that tell of a shutdown, so that the host knows it from a breakdown. A reboot ends the container
+// too, and its unit on the host starts it anew: libvirt would do that by itself, unseen by the host's systemd.
+func (b *builder) telling() error {
+	if err := b.dropIn("systemd-reboot.service", "virt-sandbox.conf", "[Unit]\nSuccessAction=poweroff-force\n"); err != nil {
+		return err
+	}
+	for target, word := range map[string]string{"shutdown.target": guest.TellStopping, "reboot.target": guest.TellRebooting} {
+		unit := "virt-sandbox-" + word + ".service"
+		if err := b.file(systemDir+"/"+unit, fmt.Sprintf(tellingUnit, word), 0o644); err != nil {
+			return err
+		}
+		wants := systemDir + "/" + target + ".wants"
+		if err := b.dir(dirSpec{wants, 0o755, ""}); err != nil {
+			return err
+		}
+		if err := b.link(wants+"/"+unit, "../"+unit); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // lackingCapabilities are those that libvirt takes from containers.
 func lackingCapabilities() []string {
@@ -107,6 +141,9 @@ func (b *builder) systemd() error {
 		if err := b.enable(u); err != nil {
 			return err
 		}
+	}
+	if err := b.telling(); err != nil {
+		return err
 	}
 	return b.hostKeys()
 }

@@ -11,6 +11,7 @@ import (
 	"net"
 	"os"
 	"strconv"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -44,8 +45,14 @@ func Open(numbers []string) (*Files, error) {
 	return &Files{files[0], files[1], files[2], files[3]}, nil
 }
 
-// Run passes the console on to out until the container ends and returns the exit status that it reported; 0 where it
-// reported none.
+// StatusReboot is the exit status after a reboot from inside, as systemd-nspawn has it; the unit starts the container anew.
+const StatusReboot = 133
+
+// ErrBroken is returned by Run for a container that ended without having said that it would.
+var ErrBroken = errors.New("the container broke down: it ended without a shutdown")
+
+// Run passes the console on to out until the container ends and returns the exit status that it reported: 0 for a
+// systemd that shut down, StatusReboot for one that rebooted. Errors: ErrBroken.
 func Run(files *Files, out io.Writer) (int, error) {
 	go func() {
 		buffer := make([]byte, 4096)
@@ -57,14 +64,14 @@ func Run(files *Files, out io.Writer) (int, error) {
 			}
 		}
 	}()
-	statuses := make(chan int, 1)
+	statuses := make(chan int, 1) // -1 where the container reported nothing
 	connection, err := net.FileConn(files.Notify)
 	if err != nil {
 		return 0, err
 	}
 	// The container's systemd sends to it as long as it runs; unread messages would make it wait.
 	go func() {
-		last := 0
+		last := -1
 		buffer := make([]byte, 4096)
 		for {
 			n, err := connection.Read(buffer)
@@ -80,7 +87,11 @@ func Run(files *Files, out io.Writer) (int, error) {
 	}
 	// Messages that are in the socket already are read; there is nobody left to send more.
 	_ = connection.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
-	return <-statuses, nil
+	status := <-statuses
+	if status < 0 {
+		return 0, ErrBroken
+	}
+	return status, nil
 }
 
 // awaitEnd waits for a process by its pidfd.
@@ -93,13 +104,20 @@ func awaitEnd(controller *os.File) error {
 	}
 }
 
-// exitStatus reads EXIT_STATUS= of sd_notify(3) from a message of the container.
+// exitStatus reads from a message of the container how it ends: EXIT_STATUS= or STOPPING= of sd_notify(3), or our own
+// X_REBOOT=. last is what it said before.
 func exitStatus(message []byte, last int) int {
 	for l := range bytes.Lines(message) {
-		if value, found := bytes.CutPrefix(bytes.TrimSpace(l), []byte("EXIT_STATUS=")); found {
-			if n, err := strconv.ParseUint(string(value), 10, 8); err == nil {
+		name, value, _ := strings.Cut(string(bytes.TrimSpace(l)), "=")
+		switch name {
+		case "EXIT_STATUS":
+			if n, err := strconv.ParseUint(value, 10, 8); err == nil {
 				return int(n)
 			}
+		case "X_REBOOT":
+			return StatusReboot
+		case "STOPPING":
+			last = max(last, 0)
 		}
 	}
 	return last

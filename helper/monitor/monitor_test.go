@@ -117,12 +117,15 @@ func TestRun(t *testing.T) {
 	cases := []struct {
 		name     string
 		messages []string
-		want     int
+		want     string
 	}{
-		{"says nothing", nil, 0},
-		{"is ready and ends", []string{"READY=1", "STOPPING=1"}, 0},
-		{"tells its status", []string{"READY=1", "EXIT_STATUS=3"}, 3},
-		{"tells it twice", []string{"EXIT_STATUS=3", "", "EXIT_STATUS=4", "STATUS=bye"}, 4},
+		{"says nothing", nil, "status 0, error the container broke down: it ended without a shutdown"},
+		{"is ready only", []string{"READY=1", "STATUS=Ready."}, "status 0, error the container broke down: it ended without a shutdown"},
+		{"is ready and ends", []string{"READY=1", "STOPPING=1"}, "status 0, error <nil>"},
+		{"reboots", []string{"READY=1", "STOPPING=1\nX_REBOOT=1", "STOPPING=1"}, "status 133, error <nil>"},
+		{"reboots, told first of the stop", []string{"STOPPING=1", "STOPPING=1\nX_REBOOT=1"}, "status 133, error <nil>"},
+		{"tells its status", []string{"READY=1", "EXIT_STATUS=3"}, "status 3, error <nil>"},
+		{"tells it twice", []string{"EXIT_STATUS=3", "", "EXIT_STATUS=4", "STATUS=bye"}, "status 4, error <nil>"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -150,8 +153,8 @@ func TestRun(t *testing.T) {
 			case <-time.After(50 * time.Millisecond):
 			}
 			container.end()
-			if got, want := <-ended, fmt.Sprintf("status %d, error <nil>", c.want); got != want {
-				t.Errorf("got %s, want %s", got, want)
+			if got := <-ended; got != c.want {
+				t.Errorf("got %s, want %s", got, c.want)
 			}
 		})
 	}

@@ -81,7 +81,7 @@ func TestHostNetwork(t *testing.T) {
 // consoleOf reads what a container said on its console: where systemd runs, in its unit's journal.
 func consoleOf(t *testing.T, name string) string {
 	t.Helper()
-	if _, err := os.Stat("/run/systemd/system"); err == nil {
+	if systemdRuns() {
 		return shell(t, "journalctl --sync; journalctl -o cat -u virt-sandbox@"+name)
 	}
 	log, err := os.ReadFile(contentDir + "/" + name + "/.virt-sandbox/console.log")

@@ -91,7 +91,7 @@ func wait(t *testing.T, what string, done func() bool) {
 func snapshot(t *testing.T) []string {
 	t.Helper()
 	var list []string
-	for _, dir := range []string{"/etc/libvirt-sandbox", contentDir, "/var/log/journal", "/run/log/journal", "/run/virt-sandbox", "/run/libvirt/lxc", "/var/log/libvirt/lxc", "/sys/fs/cgroup"} {
+	for _, dir := range []string{"/etc/libvirt-sandbox", contentDir, "/var/log/journal", "/run/log/journal", "/run/virt-sandbox", "/run/libvirt/lxc", "/var/log/libvirt/lxc", "/etc/systemd/system", "/sys/fs/cgroup"} {
 		_ = filepath.WalkDir(dir, func(p string, e os.DirEntry, err error) error {
 			if err == nil && p != dir && p != configDir && (dir != "/sys/fs/cgroup" || (e.IsDir() && ofContainer(p))) {
 				list = append(list, "file "+p)
@@ -122,9 +122,9 @@ func snapshot(t *testing.T) []string {
 }
 
 // ofContainer tells of cgroups that libvirt, we, or a systemd inside would make; others come and go with the host's work.
-// The slice of a template is systemd's, which keeps it.
+// The slices of templates and of machines are systemd's, which keeps them.
 func ofContainer(cgroup string) bool {
-	if strings.HasSuffix(cgroup, `/system-virt\x2dsandbox.slice`) {
+	if name := filepath.Base(cgroup); name == "machine.slice" || (strings.HasPrefix(name, "system-") && strings.HasSuffix(name, ".slice")) {
 		return false
 	}
 	for _, mark := range []string{"/virt-sandbox-", "/lxc-", "libvirt", ".scope", ".slice"} {

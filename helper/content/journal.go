@@ -1,0 +1,128 @@
+package content
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/virt-sandbox/virt-sandbox/config"
+)
+
+// linkJournal shows the container's journal to the host's journalctl: in the persistent place where the host has one,
+// else in the volatile one, since making the persistent one would change how the host's own journald works.
+func (h Host) linkJournal(s *config.Sandbox) error {
+	dir := h.Root + "/var/log/journal"
+	if _, err := os.Stat(dir); err != nil {
+		dir = h.Root + "/run/log/journal"
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return fmt.Errorf("link journal: %w", err)
+		}
+	}
+	target := filepath.Join(s.Content, "var/log/journal", s.MachineID)
+	link := filepath.Join(dir, s.MachineID)
+	err := os.Symlink(target, link)
+	if errors.Is(err, fs.ErrExist) {
+		if old, readErr := os.Readlink(link); readErr == nil && old == target {
+			return nil
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("link journal: %w", err)
+	}
+	return nil
+}
+
+// UnlinkJournal removes the host's link to the journal below content, and no other of that name.
+func (h Host) UnlinkJournal(machineID, content string) error {
+	for _, dir := range []string{"/var/log/journal", "/run/log/journal"} {
+		link := filepath.Join(h.Root+dir, filepath.Base(machineID))
+		if target, err := os.Readlink(link); err != nil || !strings.HasPrefix(target, content+"/") {
+			continue
+		}
+		if err := os.Remove(link); err != nil {
+			return fmt.Errorf("unlink journal: %w", err)
+		}
+	}
+	return nil
+}
+
+// KeepJournal moves the journal of a container that is down to the host's persistent one, in the place of the link, and
+// returns the directory. What the container's root put there beside journal files is left behind. It can be killed at any
+// point and run again.
+func (h Host) KeepJournal(s *config.Sandbox) (string, error) {
+	if _, err := os.Stat(h.Root + "/var/log/journal"); err != nil {
+		return "", fmt.Errorf("keep journal: the host has no persistent journal (%w); copy %s/var/log/journal away", err, s.Content)
+	}
+	if err := h.UnlinkJournal(s.MachineID, s.Content); err != nil {
+		return "", err
+	}
+	dir := filepath.Join(h.Root+"/var/log/journal", s.MachineID)
+	if err := h.keepJournal(s, dir); err != nil {
+		return "", fmt.Errorf("keep journal in %s: %w", dir, err)
+	}
+	return dir, nil
+}
+
+func (h Host) keepJournal(s *config.Sandbox, dir string) error {
+	tree, err := os.OpenRoot(s.Content)
+	if err != nil {
+		return err
+	}
+	defer tree.Close()
+	source := "var/log/journal/" + s.MachineID
+	entries, err := fs.ReadDir(tree.FS(), source)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	kept, err := os.OpenRoot(dir)
+	if err != nil {
+		return err
+	}
+	defer kept.Close()
+	group := -1
+	if gid, found := h.groupID("systemd-journal"); found {
+		group = gid
+	}
+	for _, e := range entries {
+		if !e.Type().IsRegular() || !strings.Contains(e.Name(), ".journal") {
+			continue
+		}
+		if err := keepFile(tree, source+"/"+e.Name(), kept, e.Name(), group); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// keepFile copies one journal file, for journalctl's readers and nobody else.
+func keepFile(from *os.Root, source string, to *os.Root, name string, group int) error {
+	in, err := from.OpenFile(source, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	if info, err := in.Stat(); err != nil || !info.Mode().IsRegular() {
+		return err
+	}
+	out, err := to.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC|unix.O_NOFOLLOW, 0o640)
+	if err != nil {
+		return err
+	}
+	defer out.Close()
+	if err := out.Chown(0, group); err != nil {
+		return err
+	}
+	if _, err := io.Copy(out, in); err != nil {
+		return err
+	}
+	return out.Close()
+}

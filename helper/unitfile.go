@@ -1,0 +1,75 @@
+package helper
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/google/renameio/v2"
+
+	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/units"
+)
+
+// UnitFile is where the short unit file of a sandbox lies.
+func UnitFile(s *config.Sandbox) string { return filepath.Join(units.Dir, s.HostUnit()) }
+
+// checkUnitFile refuses a unit of the administrator's that has the name which a sandbox's would have.
+func (m *Manager) checkUnitFile(s *config.Sandbox) error {
+	text, err := os.ReadFile(UnitFile(s))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return fmt.Errorf("look for a unit of the name: %w", err)
+	case !units.IsShort(text, m.Store.Path(s.Name)):
+		return fmt.Errorf("%s exists and is not of virt-sandbox; choose another name or move it away", UnitFile(s))
+	}
+	return nil
+}
+
+// writeUnitFile writes the file that makes systemctl enable work.
+func (m *Manager) writeUnitFile(s *config.Sandbox) error {
+	if err := m.checkUnitFile(s); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(units.Dir, 0o755); err != nil {
+		return fmt.Errorf("write unit file: %w", err)
+	}
+	text := units.Short(s, units.Paths{Config: m.Store.Path(s.Name)})
+	if err := renameio.WriteFile(UnitFile(s), text, 0o644, renameio.WithTempDir(units.Dir), renameio.IgnoreUmask()); err != nil {
+		return fmt.Errorf("write unit file: %w", err)
+	}
+	return nil
+}
+
+// removeUnitFiles removes the short files of a sandbox with all that enables or adds to them. A whole unit that has the
+// name stays: it is the administrator's.
+func (m *Manager) removeUnitFiles(name string) error {
+	entries, err := os.ReadDir(units.Dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("remove unit file: %w", err)
+	}
+	var listing []string
+	for _, e := range entries {
+		listing = append(listing, e.Name())
+	}
+	for _, unit := range units.FindShort(units.Dir, listing, name, m.Store.Path(name)) {
+		if err := units.Remove(units.Dir, unit); err != nil {
+			return fmt.Errorf("remove unit file: %w", err)
+		}
+	}
+	return nil
+}
+
+// WriteUnitFile gives a sandbox the short unit file that create would have made, for a config that came another way.
+// It returns the unit's name.
+func (m *Manager) WriteUnitFile(name string) (string, error) {
+	s, err := m.Store.Load(name)
+	if err != nil {
+		return "", err
+	}
+	return s.HostUnit(), m.writeUnitFile(s)
+}

@@ -1,0 +1,130 @@
+package integration
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+const supervised = "apache2@t-super.service"
+
+// A process that watches the container may be killed, and libvirtd may: the container goes on, and the unit's state is
+// right again.
+func TestSystemdSupervisorsDie(t *testing.T) {
+	before := snapshot(t)
+	create(t, "t-super", "-C", "-u", "apache2")
+	systemctl(t, "start", supervised)
+	first := boot(t, "t-super")
+	same := func(after string) {
+		t.Helper()
+		becomes(t, supervised, "active")
+		if boot(t, "t-super") != first {
+			t.Errorf("%s the container was started anew\n%s", after, status(t, supervised))
+		}
+	}
+	watcher := property(t, supervised, "MainPID")
+	shell(t, "kill -9 "+watcher)
+	wait(t, "another watcher", func() bool {
+		now := property(t, supervised, "MainPID")
+		return now != watcher && now != "0"
+	})
+	same("after a kill of its watcher")
+
+	shell(t, "pkill -9 -x libvirtd; systemctl restart libvirtd.service")
+	same("after a kill of libvirtd")
+	shell(t, "systemctl restart libvirtd.service")
+	same("after a restart of libvirtd")
+	if got := must(t, "list"); !strings.Contains(got, "running") {
+		t.Errorf("list: %s", got)
+	}
+	systemctl(t, "reload", supervised)
+	systemctl(t, "stop", supervised)
+	must(t, "delete", "t-super")
+	sameAs(t, before, "after delete")
+}
+
+// A helper that is killed while it starts a container is followed by another.
+func TestSystemdHelperDiesAtStart(t *testing.T) {
+	create(t, "t-super", "-C", "-u", "apache2")
+	for _, moment := range []time.Duration{20, 120, 250, 400} {
+		systemctl(t, "start", "--no-block", supervised)
+		time.Sleep(moment * time.Millisecond)
+		runCommand(t, exec.Command("pkill", "-9", "-f", "virt-sandbox-service-helper run t-super"))
+		becomes(t, supervised, "active")
+		if got := inside(t, "t-super", "curl -s http://localhost/"); !strings.Contains(got, "Debian") {
+			t.Errorf("serves %q", got)
+		}
+		systemctl(t, "stop", supervised)
+		runCommand(t, exec.Command("systemctl", "reset-failed", supervised))
+	}
+}
+
+// A container that breaks down makes its unit fail with the reason, and Restart= brings it back. One that shuts itself
+// down or reboots does as it says.
+func TestSystemdContainerEnds(t *testing.T) {
+	create(t, "t-super", "-C", "-u", "apache2")
+	systemctl(t, "start", supervised)
+	shell(t, "pkill -9 -x libvirt_lxc")
+	becomes(t, supervised, "failed")
+	if got := status(t, supervised); !strings.Contains(got, "the container broke down") {
+		t.Errorf("systemctl status does not say why:\n%s", got)
+	}
+
+	edit(t, "t-super", "restart=no", "restart=on-failure")
+	systemctl(t, "daemon-reload")
+	systemctl(t, "start", supervised)
+	first := boot(t, "t-super")
+	shell(t, "pkill -9 -x libvirt_lxc")
+	wait(t, "the container to be started anew", func() bool {
+		o := run(t, "execute", "t-super", "--", "cut", "-d ", "-f22", "/proc/1/stat")
+		return o.status == 0 && o.stdout != first && property(t, supervised, "ActiveState") == "active"
+	})
+
+	first = boot(t, "t-super")
+	run(t, "execute", "t-super", "--", "systemctl", "reboot")
+	wait(t, "the container's reboot", func() bool {
+		o := run(t, "execute", "t-super", "--", "cut", "-d ", "-f22", "/proc/1/stat")
+		return o.status == 0 && o.stdout != first && property(t, supervised, "ActiveState") == "active"
+	})
+	run(t, "execute", "t-super", "--", "systemctl", "poweroff")
+	becomes(t, supervised, "inactive")
+	if got := property(t, supervised, "Result"); got != "success" {
+		t.Errorf("after a shutdown from inside: %s\n%s", got, status(t, supervised))
+	}
+}
+
+// maxResident is what may stay beside a running container, in KiB of proportional set size.
+const maxResident = 3 << 10
+
+// TestSystemdResident adds up what stays in the unit's cgroup: all but libvirt's process and the container's own.
+func TestSystemdResident(t *testing.T) {
+	create(t, "t-super", "-C", "-u", "apache2")
+	systemctl(t, "start", supervised)
+	time.Sleep(time.Second)
+	groups, err := filepath.Glob("/proc/[0-9]*/cgroup")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var pids []string
+	for _, file := range groups {
+		if data, err := os.ReadFile(file); err == nil && strings.Contains(string(data), "/"+supervised+"\n") {
+			pids = append(pids, filepath.Base(filepath.Dir(file)))
+		}
+	}
+	total := 0
+	for _, pid := range pids {
+		kib, err := strconv.Atoi(strings.TrimSpace(shell(t, "awk '/^Pss:/ { print $2 }' /proc/"+pid+"/smaps_rollup")))
+		if err != nil {
+			t.Fatal(err)
+		}
+		total += kib
+	}
+	t.Logf("%d processes of %d KiB", len(pids), total)
+	if len(pids) == 0 || total > maxResident {
+		t.Errorf("%d processes of %d KiB stay beside a container; want at most %d", len(pids), total, maxResident)
+	}
+}
