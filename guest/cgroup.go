@@ -18,18 +18,16 @@ const cgroupDir = "/sys/fs/cgroup"
 // CgroupPrefix begins the name of the cgroup that a container's first program makes for itself.
 const CgroupPrefix = "virt-sandbox-"
 
-// hierarchy is one line of /proc/self/cgroup (cgroups(7)).
-type hierarchy struct {
-	controllers string // "cpu,cpuacct", "name=systemd", or "" for version 2
-	path        string
-}
+// hierarchy is one of /proc/self/cgroup (cgroups(7)) by its controllers: "cpu,cpuacct", "name=systemd", or "" for
+// version 2.
+type hierarchy string
 
 func (h hierarchy) mount(target string) error {
 	const flags = unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC
-	if h.controllers == "" {
+	if h == "" {
 		return unix.Mount("cgroup", target, "cgroup2", flags, "")
 	}
-	options := h.controllers
+	options := string(h)
 	if strings.HasPrefix(options, "name=") {
 		options = "none," + options
 	}
@@ -38,17 +36,17 @@ func (h hierarchy) mount(target string) error {
 
 // dirName is where systemd looks for a hierarchy on a host that has several.
 func (h hierarchy) dirName() string {
-	if h.controllers == "" {
+	if h == "" {
 		return "unified"
 	}
-	return strings.TrimPrefix(h.controllers, "name=")
+	return strings.TrimPrefix(string(h), "name=")
 }
 
 func readHierarchies(text string) []hierarchy {
 	var list []hierarchy
 	for l := range strings.Lines(text) {
 		if fields := strings.SplitN(strings.TrimSuffix(l, "\n"), ":", 3); len(fields) == 3 {
-			list = append(list, hierarchy{fields[1], fields[2]})
+			list = append(list, hierarchy(fields[1]))
 		}
 	}
 	return list
@@ -67,18 +65,30 @@ func enterCgroups(name string) error {
 		return err
 	}
 	hierarchies := given(readHierarchies(string(text)), mounts)
+	// A mount made in the host's namespace would show the host's tree, and set the options of all its mounts of version 2.
+	if err := unshareCgroups(); err != nil {
+		return err
+	}
 	for _, h := range hierarchies {
 		if err := enter(h, CgroupPrefix+name); err != nil {
-			return fmt.Errorf("enter a cgroup of %q: %w", h.controllers, err)
+			return fmt.Errorf("enter a cgroup of %q: %w", h, err)
 		}
 	}
-	if err := unix.Unshare(unix.CLONE_NEWCGROUP); err != nil {
-		return fmt.Errorf("unshare cgroup namespace: %w", err)
+	if err := unshareCgroups(); err != nil {
+		return err
 	}
 	if err := unmountBelow(cgroupDir); err != nil {
 		return err
 	}
 	return mountCgroups(hierarchies)
+}
+
+// unshareCgroups makes the cgroups that this process is in the roots of what it sees.
+func unshareCgroups() error {
+	if err := unix.Unshare(unix.CLONE_NEWCGROUP); err != nil {
+		return fmt.Errorf("unshare cgroup namespace: %w", err)
+	}
+	return nil
 }
 
 // given selects the hierarchies that libvirt mounted for the container, and version 2. Of the others, libvirt made no
@@ -87,8 +97,8 @@ func enterCgroups(name string) error {
 func given(hierarchies []hierarchy, mounts []mountPoint) []hierarchy {
 	var list []hierarchy
 	for _, h := range hierarchies {
-		first := strings.Split(h.controllers, ",")[0]
-		if h.controllers == "" || slices.ContainsFunc(mounts, func(m mountPoint) bool { return m.kind == "cgroup" && m.hasOption(first) }) {
+		first := strings.Split(string(h), ",")[0]
+		if h == "" || slices.ContainsFunc(mounts, func(m mountPoint) bool { return m.kind == "cgroup" && m.hasOption(first) }) {
 			list = append(list, h)
 		}
 	}
@@ -96,7 +106,7 @@ func given(hierarchies []hierarchy, mounts []mountPoint) []hierarchy {
 }
 
 func enter(h hierarchy, name string) error {
-	// A mount of our own shows the whole tree, wherever and whether libvirt mounted it.
+	// A mount of our own shows the group that libvirt made, wherever and whether libvirt mounted it.
 	const view = "/run/.virt-sandbox-cgroup"
 	if err := os.Mkdir(view, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
@@ -106,14 +116,13 @@ func enter(h hierarchy, name string) error {
 		return err
 	}
 	defer unix.Unmount(view, unix.MNT_DETACH)
-	parent := filepath.Join(view, filepath.Clean("/"+h.path))
-	child := filepath.Join(parent, name)
+	child := filepath.Join(view, name)
 	if err := os.Mkdir(child, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
 	for _, file := range []string{"cpuset.cpus", "cpuset.mems"} {
 		// Version 1 refuses processes in a new group until it has both.
-		if value, err := os.ReadFile(filepath.Join(parent, file)); err == nil && strings.Contains(h.controllers, "cpuset") {
+		if value, err := os.ReadFile(filepath.Join(view, file)); err == nil && strings.Contains(string(h), "cpuset") {
 			if err := os.WriteFile(filepath.Join(child, file), value, 0); err != nil {
 				return err
 			}
@@ -138,7 +147,7 @@ func unmountBelow(dir string) error {
 }
 
 func mountCgroups(hierarchies []hierarchy) error {
-	if len(hierarchies) == 1 && hierarchies[0].controllers == "" {
+	if len(hierarchies) == 1 && hierarchies[0] == "" {
 		if err := hierarchies[0].mount(cgroupDir); err != nil {
 			return fmt.Errorf("mount %s: %w", cgroupDir, err)
 		}
@@ -156,8 +165,8 @@ func mountCgroups(hierarchies []hierarchy) error {
 		if err := h.mount(dir); err != nil {
 			return fmt.Errorf("mount %s: %w", dir, err)
 		}
-		for single := range strings.SplitSeq(h.controllers, ",") {
-			if single != h.controllers {
+		for single := range strings.SplitSeq(string(h), ",") {
+			if single != string(h) {
 				if err := os.Symlink(h.dirName(), filepath.Join(cgroupDir, single)); err != nil {
 					return fmt.Errorf("mount cgroups: %w", err)
 				}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 
+	"libvirt.org/go/libvirt"
+
 	"github.com/virt-sandbox/virt-sandbox/config"
 )
 
@@ -77,6 +79,10 @@ func (m *Manager) controllerPID(s *config.Sandbox) (int, error) {
 		return 0, fmt.Errorf("%s %w; start it first", s.Name, ErrNotRunning)
 	}
 	defer running.Free()
+	if state, _, err := running.GetState(); err == nil && state == libvirt.DOMAIN_PAUSED {
+		// Whoever entered its frozen cgroups would freeze too.
+		return 0, fmt.Errorf("%s is paused; run virsh -c %s resume %s first", s.Name, m.URI, s.Name)
+	}
 	id, err := running.GetID()
 	if err != nil {
 		return 0, fmt.Errorf("find the container's process: %s", reason(err))

@@ -1,6 +1,7 @@
 package enter
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -11,9 +12,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// joinCgroups moves this thread into the version 1 cgroups of a process. Version 2 knows no threads of their own: there
-// the child is to be born into the directory that it returns, if the host mounts that version.
-func joinCgroups(pid int) (*os.File, error) {
+// joinCgroups moves this thread into the version 1 cgroups of a process, and for version 2, which knows no threads of
+// their own, the whole process; leave moves that back once the command is born. A command cannot be born there in another
+// way: where the host delegates by namespaces, as systemd does, nobody who has entered the container's may come from
+// outside of it.
+func joinCgroups(pid int) (leave func() error, err error) {
+	leave = func() error { return nil }
 	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/cgroup")
 	if err != nil {
 		return nil, err
@@ -22,7 +26,6 @@ func joinCgroups(pid int) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	var unified string
 	for l := range strings.Lines(string(text)) {
 		fields := strings.SplitN(strings.TrimSuffix(l, "\n"), ":", 3)
 		if len(fields) != 3 {
@@ -34,17 +37,53 @@ func joinCgroups(pid int) (*os.File, error) {
 		}
 		dir := filepath.Join(point, filepath.Clean("/"+fields[2]))
 		if fields[1] == "" {
-			unified = dir
+			if leave, err = visit(point, dir); err != nil {
+				return nil, err
+			}
 			continue
 		}
 		if err := os.WriteFile(filepath.Join(dir, "tasks"), []byte(strconv.Itoa(unix.Gettid())), 0); err != nil {
 			return nil, err
 		}
 	}
-	if unified == "" {
-		return nil, nil
+	return leave, nil
+}
+
+// visit moves this process into a cgroup of version 2 until leave is called. The way back is opened first: what a process
+// may do is decided by the namespace in which it opened the file.
+func visit(point, dir string) (leave func() error, err error) {
+	home, err := unifiedCgroup()
+	if err != nil {
+		return nil, err
 	}
-	return os.Open(unified)
+	back, err := os.OpenFile(filepath.Join(point, home, "cgroup.procs"), os.O_WRONLY, 0)
+	if err != nil {
+		return nil, err
+	}
+	self := []byte(strconv.Itoa(os.Getpid()))
+	if err := os.WriteFile(filepath.Join(dir, "cgroup.procs"), self, 0); err != nil {
+		back.Close()
+		return nil, err
+	}
+	return func() error {
+		defer back.Close()
+		_, err := back.Write(self)
+		return err
+	}, nil
+}
+
+// unifiedCgroup gives the cgroup of version 2 that this process is in, as its namespace shows it.
+func unifiedCgroup() (string, error) {
+	text, err := os.ReadFile("/proc/self/cgroup")
+	if err != nil {
+		return "", err
+	}
+	for l := range strings.Lines(string(text)) {
+		if path, found := strings.CutPrefix(l, "0::"); found {
+			return filepath.Clean("/" + strings.TrimSuffix(path, "\n")), nil
+		}
+	}
+	return "", errors.New("no cgroup of version 2")
 }
 
 // cgroupMounts gives the mount point of each hierarchy, by the name that /proc/PID/cgroup has for it.

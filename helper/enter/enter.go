@@ -14,6 +14,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -51,6 +52,9 @@ func Environment(name string) []string {
 	}
 }
 
+// startFunc starts a command.
+type startFunc func(*exec.Cmd) error
+
 // result is how a command ended.
 type result struct {
 	status int
@@ -72,17 +76,23 @@ func Run(ctx context.Context, target Target, command Command) (int, error) {
 }
 
 func runHere(ctx context.Context, target Target, command Command) (int, error) {
-	cgroup, err := joinCgroups(target.InitPID)
-	if err != nil {
-		return 0, fmt.Errorf("join the container's cgroup: %w", err)
-	}
-	if cgroup != nil {
-		defer cgroup.Close()
-	}
 	bounding, err := boundingSet(target.InitPID)
 	if err != nil {
 		return 0, fmt.Errorf("read the container's capabilities: %w", err)
 	}
+	leave, err := joinCgroups(target.InitPID)
+	if err != nil {
+		return 0, fmt.Errorf("join the container's cgroup: %w", err)
+	}
+	left := sync.OnceValue(leave)
+	status, err := runInside(ctx, target, bounding, command, func(process *exec.Cmd) error {
+		return errors.Join(process.Start(), left())
+	})
+	return status, errors.Join(err, left())
+}
+
+// runInside is runHere in the container's cgroup; start starts the command and leaves that.
+func runInside(ctx context.Context, target Target, bounding uint64, command Command, start startFunc) (int, error) {
 	if target.Label != "" {
 		if err := selinux.SetExecLabel(target.Label); err != nil {
 			return 0, fmt.Errorf("set SELinux label %s: %w", target.Label, err)
@@ -105,18 +115,14 @@ func runHere(ctx context.Context, target Target, command Command) (int, error) {
 	}
 	// A session of its own: /dev/tty of the command is not the terminal that the caller types on.
 	attributes := &syscall.SysProcAttr{Setsid: true}
-	if cgroup != nil {
-		attributes.UseCgroupFD, attributes.CgroupFD = true, int(cgroup.Fd())
-	}
 	process := exec.CommandContext(ctx, file)
 	process.Args, process.Env, process.Dir, process.SysProcAttr = command.Args, command.Environment, "/", attributes
 	process.WaitDelay = time.Second
+	run := runOnPipes
 	if command.Terminal {
-		err = runOnTerminal(process, command)
-	} else {
-		err = runOnPipes(process, command)
+		run = runOnTerminal
 	}
-	return exitStatus(process, err)
+	return exitStatus(process, run(process, command, start))
 }
 
 func exitStatus(process *exec.Cmd, err error) (int, error) {

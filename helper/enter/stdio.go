@@ -17,19 +17,22 @@ import (
 
 // runOnPipes keeps the three streams apart. Files and pipes are handed over as they are; a terminal is not, since
 // whoever holds it can type into the caller's shell.
-func runOnPipes(process *exec.Cmd, command Command) error {
+func runOnPipes(process *exec.Cmd, command Command, start startFunc) error {
 	process.Stdout, process.Stderr = notTerminal(command.Stdout), notTerminal(command.Stderr)
 	file, isFile := command.Stdin.(*os.File)
 	if command.Stdin == nil || (isFile && !term.IsTerminal(int(file.Fd()))) {
 		process.Stdin = command.Stdin
-		return process.Run()
+		if err := start(process); err != nil {
+			return err
+		}
+		return process.Wait()
 	}
 	// Not process.Stdin: Wait would wait for the next line of a person.
 	input, err := process.StdinPipe()
 	if err != nil {
 		return err
 	}
-	if err := process.Start(); err != nil {
+	if err := start(process); err != nil {
 		return err
 	}
 	go func() {
@@ -47,7 +50,7 @@ func notTerminal(w io.Writer) io.Writer {
 }
 
 // runOnTerminal gives the process a terminal of the container and passes on what is typed, shown and resized.
-func runOnTerminal(process *exec.Cmd, command Command) error {
+func runOnTerminal(process *exec.Cmd, command Command, start startFunc) error {
 	outside, isFile := command.Stdin.(*os.File)
 	if !isFile {
 		return errors.New("standard input is not a terminal")
@@ -61,12 +64,21 @@ func runOnTerminal(process *exec.Cmd, command Command) error {
 	if err != nil {
 		return fmt.Errorf("read terminal size: %w", err)
 	}
-	process.SysProcAttr.Setsid, process.SysProcAttr.Setctty = true, true
-	inside, err := pty.StartWithAttrs(process, size, process.SysProcAttr)
+	inside, terminal, err := pty.Open()
 	if err != nil {
-		return err
+		return fmt.Errorf("open a terminal of the container: %w", err)
 	}
 	defer inside.Close()
+	defer terminal.Close()
+	if err := pty.Setsize(terminal, size); err != nil {
+		return fmt.Errorf("set terminal size: %w", err)
+	}
+	process.SysProcAttr.Setsid, process.SysProcAttr.Setctty = true, true
+	process.Stdin, process.Stdout, process.Stderr = terminal, terminal, terminal
+	if err := start(process); err != nil {
+		return err
+	}
+	terminal.Close()
 	state, err := term.MakeRaw(int(outside.Fd()))
 	if err != nil {
 		return fmt.Errorf("set terminal to raw mode: %w", err)

@@ -150,6 +150,10 @@ func Become(ctx context.Context, program string, files []*os.File) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	// A huge page would make it twice as large.
+	if err := unix.Prctl(unix.PR_SET_THP_DISABLE, 1, 0, 0, 0); err != nil && !errors.Is(err, unix.EINVAL) {
+		return err
+	}
 	// A garbage collector that has little to do need not keep threads and memory for it.
 	return unix.Exec(program, arguments, append(os.Environ(), "GOMAXPROCS=1", "GOGC=20"))
 }
