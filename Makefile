@@ -17,10 +17,13 @@ LINKED := virt-sandbox-service virt-sandbox-service-helper
 
 SOURCES := $(shell find . -name '*.go' -not -name '*_test.go') go.mod go.sum
 
-# The integration tests whose subject differs where the host's systemd drives the containers.
-SYSTEMD_HOST := TestDistributionServices/apache2|TestSideBySide|TestRestart|TestUnitClasses|TestMounts|TestGeneric|TestExecute
+# The integration tests that a host with systemd runs, and of those the ones that the slow virtual machine does.
+HOST_TESTS := ^TestSystemd|TestDistributionServices/apache2|TestSideBySide|TestRestart|TestUnitClasses|TestMounts|TestGeneric|TestExecute|TestConnect
+VM_TESTS   := ^TestSystemd(Logs|SupervisorsDie|Resident|Cycle|InnerFailure)$$|^TestExecute$$
+RUN_TESTS  := cd test/integration && exec ../../bin/integration.test -test.v -test.timeout 20m
+PAGE       := "$(RUN_TESTS) -test.run '^TestSystemdPageBeforeReboot$$'" reboot "$(RUN_TESTS) -test.run '^TestSystemdPageAfterReboot$$'"
 
-.PHONY: all build check unit test demo install clean
+.PHONY: all build check test test-host test-vm vm-shell demo install clean
 
 all: build
 
@@ -40,15 +43,30 @@ check: build
 	$(GO) tool staticcheck ./...
 	$(GO) test -short $$($(GO) list ./... | grep -v /test/)
 
-# Everything, on the machine's real rpm, dpkg, systemd and libvirt. Needs root.
+# Everything, on the machine's real rpm, dpkg, systemd and libvirt, and on hosts of its own. Needs root.
 test:
 	test/rig/install-packages test
 	$(MAKE) check
 	$(GO) test -count=1 ./rpmdeps ./debdeps ./generator
-	test/rig/with-libvirt $(GO) test -count=1 -timeout 30m ./test/...
+	test/rig/with-libvirt $(GO) test -count=1 -timeout 30m -skip '^TestSystemd' ./test/...
 	test/rig/with-libvirt test/demo
-	$(GO) test -c -o bin/integration.test ./test/integration
-	test/rig/with-systemd-host env -C test/integration ../../bin/integration.test -test.run '$(SYSTEMD_HOST)'
+	$(MAKE) test-host
+	$(MAKE) test-vm
+
+bin/integration.test: $(SOURCES) $(wildcard test/integration/*.go)
+	CGO_ENABLED=0 $(GO) test -c -o $@ ./test/integration
+
+# On a host whose systemd runs, in a container of systemd-nspawn: at native speed, without SELinux.
+test-host: build bin/integration.test
+	test/host/run "$(RUN_TESTS) -test.run '$(HOST_TESTS)' -test.skip Page" 'sh test/demo' $(PAGE)
+
+# On a host with SELinux, cgroup version 2 and systemd-machined, in a virtual machine: everything real, and slow.
+test-vm: build bin/integration.test
+	test/vm/run "$(RUN_TESTS) -test.run '$(VM_TESTS)'" $(PAGE)
+
+# A root shell in that machine, with the programs installed.
+vm-shell: build
+	test/vm/run --shell
 
 demo:
 	test/rig/install-packages demo

@@ -46,13 +46,25 @@ func Short(s *config.Sandbox, p Paths) []byte {
 // IsShort tells whether a unit file is one that Short wrote for the config: it says where it comes from and not what to
 // do. A whole unit, such as systemctl edit --full makes, is the administrator's.
 func IsShort(file []byte, configFile string) bool {
-	source := false
+	return shortSource(file) == specifiers(configFile)
+}
+
+// IsAnyShort tells whether a unit file is one that Short wrote for some config.
+func IsAnyShort(file []byte) bool {
+	return strings.HasSuffix(shortSource(file), config.Suffix)
+}
+
+// shortSource gives SourcePath= of a unit file that does not say what to do; "" for any other.
+func shortSource(file []byte) string {
+	source := ""
 	for l := range strings.Lines(string(file)) {
 		l = strings.TrimSpace(l)
 		if strings.HasPrefix(l, "ExecStart=") {
-			return false
+			return ""
 		}
-		source = source || l == "SourcePath="+specifiers(configFile)
+		if value, found := strings.CutPrefix(l, "SourcePath="); found {
+			source = value
+		}
 	}
 	return source
 }

@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/coreos/go-systemd/v22/unit"
+
+	"github.com/virt-sandbox/virt-sandbox/units"
 )
 
 // ErrNoUnit is returned by FindUnit for a unit that the host does not have.
@@ -27,6 +29,7 @@ type Unit struct {
 	Files   []string // its files or those of its template, the one that counts first
 	DropIns []string // *.conf files that add to it
 
+	isHosts bool // the host has a unit of the full name that runs a container; its drop-ins are for that
 	options []*unit.UnitOption
 }
 
@@ -48,17 +51,22 @@ func (h Host) FindUnit(name, instance string) (*Unit, error) {
 	if strings.ContainsAny(name, "/\x00\n") {
 		return nil, fmt.Errorf("%w as %q: a unit name has no slashes", ErrNoUnit, name)
 	}
+	isHosts := false
 	for _, candidate := range []string{name, templateOf(name)} {
 		if candidate == "" {
 			continue
 		}
-		u := &Unit{Name: name}
+		u := &Unit{Name: name, isHosts: isHosts}
 		for _, dir := range unitDirs() {
 			file, canonical, err := h.resolve(filepath.Join(dir, candidate))
 			if err != nil {
 				return nil, err
 			}
 			if file == "" {
+				continue
+			}
+			if h.runsContainer(file) {
+				u.isHosts = true
 				continue
 			}
 			if len(u.Files) == 0 {
@@ -71,6 +79,7 @@ func (h Host) FindUnit(name, instance string) (*Unit, error) {
 		if len(u.Files) > 0 {
 			return u, h.read(u)
 		}
+		isHosts = u.isHosts
 	}
 	return nil, fmt.Errorf("%w as %s in %s; is its package installed?", ErrNoUnit, name, strings.Join(unitDirs()[:3], ", "))
 }
@@ -78,6 +87,13 @@ func (h Host) FindUnit(name, instance string) (*Unit, error) {
 // hasUnitSuffix tells whether name ends in a type of unit; a dot alone may be part of a name or an instance.
 func hasUnitSuffix(name string) bool {
 	return contains([]string{".service", ".socket", ".target", ".timer", ".path", ".mount"}, filepath.Ext(name))
+}
+
+// runsContainer tells of the short unit file of a container: foo@NAME.service of the host runs the container NAME, in which
+// an instance of foo@.service has the same name.
+func (h Host) runsContainer(file string) bool {
+	text, err := os.ReadFile(h.Root + file)
+	return err == nil && units.IsAnyShort(text)
 }
 
 // resolve follows an alias to the unit file; both are "" for a unit that is absent or masked.
@@ -127,7 +143,7 @@ func instanceOf(name string) string {
 func (h Host) read(u *Unit) error {
 	seen := make(map[string]bool)
 	for _, name := range []string{u.Name, templateOf(u.Name)} {
-		if name == "" {
+		if name == "" || (name == u.Name && u.isHosts) {
 			continue
 		}
 		for _, dir := range unitDirs() {

@@ -179,3 +179,33 @@ func TestBool(t *testing.T) {
 		}
 	}
 }
+
+// TestFindUnitBesideTheHostsOwn: foo@box.service of the host runs the container box, and is no unit to run in one.
+func TestFindUnitBesideTheHostsOwn(t *testing.T) {
+	host := newHost(t, map[string]string{
+		"/usr/lib/systemd/system/pg@.service":             "[Service]\nExecStart=/usr/sbin/pg\n",
+		"/etc/systemd/system/pg@box.service":              "[Unit]\nSourcePath=/etc/libvirt-sandbox/services/box.sandbox\n[Install]\nWantedBy=multi-user.target\n",
+		"/etc/systemd/system/pg@box.service.d/host.conf":  "[Service]\nTimeoutStartSec=9\n",
+		"/etc/systemd/system/pg@.service.d/every.conf":    "[Service]\nNice=5\n",
+		"/etc/systemd/system/pg@own.service":              "[Service]\nExecStart=/usr/sbin/own\n",
+		"/etc/systemd/system/pg@own.service.d/inner.conf": "[Service]\nNice=6\n",
+		"/etc/systemd/system/alone@box.service":           "[Unit]\nSourcePath=/etc/libvirt-sandbox/services/box.sandbox\n",
+	})
+	for typed, want := range map[string]string{
+		"pg@.service": "/usr/lib/systemd/system/pg@.service + /etc/systemd/system/pg@.service.d/every.conf",
+		"pg@box":      "/usr/lib/systemd/system/pg@.service + /etc/systemd/system/pg@.service.d/every.conf",
+		"pg@own":      "/etc/systemd/system/pg@own.service + /etc/systemd/system/pg@.service.d/every.conf /etc/systemd/system/pg@own.service.d/inner.conf",
+	} {
+		u, err := host.FindUnit(typed, "box")
+		if err != nil {
+			t.Errorf("%s: %v", typed, err)
+			continue
+		}
+		if got := strings.Join(u.Files, " ") + " + " + strings.Join(u.DropIns, " "); got != want {
+			t.Errorf("%s: got %s, want %s", typed, got, want)
+		}
+	}
+	if u, err := host.FindUnit("alone@box", "box"); err == nil {
+		t.Errorf("a unit that runs a container was found as %+v", u)
+	}
+}
