@@ -64,7 +64,7 @@ test-host: build bin/integration.test
 test-vm: build bin/integration.test
 	test/vm/run "$(RUN_TESTS) -test.run '$(VM_TESTS)'" $(PAGE)
 
-# A root shell in that machine, with the programs installed.
+# The console of that machine, with the programs installed; log in as root.
 vm-shell: build
 	test/vm/run --shell
 

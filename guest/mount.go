@@ -106,7 +106,8 @@ func muteGenerators() error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("mute generators: %w", err)
 	}
-	for _, name := range []string{"systemd-sysv-generator", "systemd-rc-local-generator", "systemd-getty-generator", "netplan", "lvm2-activation-generator"} {
+	for _, name := range []string{"systemd-sysv-generator", "systemd-rc-local-generator", "systemd-getty-generator", "netplan", "lvm2-activation-generator",
+		"virt-sandbox-service-generator"} {
 		if err := os.Symlink("/dev/null", filepath.Join(dir, name)); err != nil {
 			return fmt.Errorf("mute generators: %w", err)
 		}

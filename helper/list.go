@@ -10,6 +10,7 @@ type Status struct {
 	State   string   `json:"state"` // running, starting, stopping, stopped, deleting or unusable
 	Units   []string `json:"units,omitempty"`
 	Command []string `json:"command,omitempty"`
+	Unit    string   `json:"unit,omitempty"` // that runs it on the host
 	Level   string   `json:"level,omitempty"`
 	Content string   `json:"content,omitempty"`
 	Error   string   `json:"error,omitempty"` // why a config is unusable
@@ -34,7 +35,7 @@ func (m *Manager) List() ([]Status, error) {
 			continue
 		}
 		status := Status{
-			Name: name, State: "stopped", Units: s.Units, Command: s.Command,
+			Name: name, State: "stopped", Units: s.Units, Command: s.Command, Unit: s.HostUnit(),
 			Level: s.Security.Level, Content: s.Content,
 		}
 		running, err := ownDomain(connection, s)
