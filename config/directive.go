@@ -16,11 +16,14 @@ const (
 	serviceSection = "service"
 )
 
+// isVerbatim tells of sections whose values have systemd's quoting and not ours.
+func isVerbatim(section string) bool { return section == unitSection || section == serviceSection }
+
 // ownDirectives are those that the generated unit stands on.
 func ownDirectives() []string {
 	return []string{
 		"SourcePath", "Type", "ExecStart", "ExecStop", "ExecReload", "NotifyAccess", "KillMode", "PIDFile", "BusName",
-		"RemainAfterExit", "User", "DynamicUser", "RootDirectory", "RootImage",
+		"RemainAfterExit", "User", "DynamicUser", "RootDirectory", "RootImage", "WatchdogSec",
 	}
 }
 
@@ -35,7 +38,7 @@ func CheckDirective(d Directive) error {
 			return fmt.Errorf(msgOwnDirective, d.Name)
 		}
 	}
-	if hasControl(d.Value) || strings.HasSuffix(d.Value, `\`) {
+	if hasControl(d.Value, '\t') || strings.HasSuffix(d.Value, `\`) {
 		return fmt.Errorf(msgDirectiveValue, d.Name)
 	}
 	return nil

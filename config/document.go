@@ -83,13 +83,24 @@ func parseLine(raw, section string) (line, error) {
 		if section == "" {
 			return l, fmt.Errorf(msgNoSection, trimmed)
 		}
-		value, err := unquote(strings.TrimSpace(value))
-		if err != nil {
-			return l, err
+		value = strings.TrimSpace(value)
+		if !isVerbatim(section) {
+			var err error
+			if value, err = unquote(value); err != nil {
+				return l, err
+			}
 		}
 		l.kind, l.entry = lineEntry, entry{section, strings.TrimSpace(key), value}
 	}
 	return l, nil
+}
+
+// text gives an entry as a line.
+func (e entry) text() string {
+	if isVerbatim(e.section) {
+		return e.key + "=" + e.value
+	}
+	return e.key + "=" + quote(e.value)
 }
 
 // quote writes a value so that unquote reads it back: bare where a person would write it bare.
@@ -135,7 +146,7 @@ func merge(old []line, entries []entry) string {
 		}
 		var added []string
 		for _, e := range pending[section] {
-			added = append(added, e.key+"="+quote(e.value))
+			added = append(added, e.text())
 		}
 		out = append(out[:blank:blank], append(added, out[blank:]...)...)
 		delete(pending, section)
@@ -159,7 +170,7 @@ func merge(old []line, entries []entry) string {
 			if e == l.entry {
 				out = append(out, l.text)
 			} else {
-				out = append(out, e.key+"="+quote(e.value))
+				out = append(out, e.text())
 			}
 		}
 	}

@@ -6,8 +6,12 @@ import (
 	"strings"
 )
 
-// maxUnitName is the longest name that systemd takes for a unit (systemd.unit(5)).
-const maxUnitName = 255
+// maxUnitName is the longest name that systemd takes for a unit (systemd.unit(5)); maxHostUnit is shorter by what names of
+// its directory of drop-ins and of temporary files have beside it.
+const (
+	maxUnitName = 255
+	maxHostUnit = maxUnitName - 20
+)
 
 // HostUnit gives the name of the unit that runs the container on the host: the first of its units as a template with the
 // container as instance; virt-sandbox@NAME.service for a generic container.
@@ -63,7 +67,7 @@ func GuessHostUnit(file, text string) string {
 }
 
 func usable(unit string) string {
-	if len(unit) > maxUnitName {
+	if len(unit) > maxHostUnit {
 		return ""
 	}
 	return unit
@@ -72,7 +76,7 @@ func usable(unit string) string {
 // checkHostUnit tells whether systemd can have a unit for the container.
 func (s *Sandbox) checkHostUnit() string {
 	if unit := s.HostUnit(); usable(unit) == "" {
-		return fmt.Sprintf(msgHostUnit, unit, maxUnitName)
+		return fmt.Sprintf(msgHostUnit, unit, maxHostUnit)
 	}
 	return ""
 }

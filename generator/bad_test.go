@@ -30,7 +30,7 @@ func badConfigs() []bad {
 		{"empty", "", 1, "format is missing", ""},
 		{"binary", "\x7fELF\x02\x01\x00\xff\xfe", 1, "not UTF-8 text", ""},
 		{"huge", named("huge", strings.Repeat("# filler\n", 10<<20/9)), 1, "longer than 1048576 bytes", ""},
-		{"newline", named("newline", "[service]\nLimitNOFILE=\"1\\nExecStart=/bin/sh\"\n"), 6, "must be one line", "httpd@newline.service"},
+		{"newline", named("newline", "content=\"/srv/a\\nExecStart=/bin/sh\"\n"), 5, "must be an absolute path", "httpd@newline.service"},
 		{"unit-newline", "[sandbox]\nformat=1\nname=unit-newline\nunit=\"a.service\\nb\"\n", 4, "not a unit name", ""},
 		{"twice", named("twice", "name=twice\n"), 5, "given twice", "httpd@twice.service"},
 		{"other", named("good", ""), 1, "differs from the file's name", "httpd@other.service"},
@@ -117,6 +117,41 @@ func TestNoDirectoryOfConfigs(t *testing.T) {
 	files, problems := generate(t, config.Store{Dir: t.TempDir() + "/absent"}, t.TempDir())
 	if len(files) != 0 || len(problems) != 0 {
 		t.Errorf("got %v, %v", files, problems)
+	}
+}
+
+// TestShortFilesWithoutAConfig: a short file whose config is gone, or has come to name another unit, tells so and can
+// still stop what was started with it.
+func TestShortFilesWithoutAConfig(t *testing.T) {
+	store := configsIn(t, map[string]string{"good.sandbox": good, "good-2.sandbox": strings.Replace(good, "name=good", "name=good-2", 1)})
+	dir := t.TempDir()
+	put := func(unit, name string) {
+		text := units.Short(&config.Sandbox{Name: name, Units: []string{"x.service"}}, units.Paths{Config: store.Path(name)})
+		if err := os.WriteFile(filepath.Join(dir, unit), text, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put("httpd@good.service", "good")
+	put("nginx@good.service", "good")
+	put("httpd@gone.service", "gone")
+	shell(t, "printf '[Service]\nExecStart=/bin/true\n' >"+dir+"/own@other.service; ln -s /dev/null "+dir+"/getty@tty1.service")
+	files, problems := generate(t, store, dir)
+	if len(problems) != 1 || !strings.HasPrefix(problems[0].Error(), store.Path("gone")+":1: the config of httpd@gone.service is gone") {
+		t.Errorf("problems: %v", problems)
+	}
+	for file, part := range map[string]string{
+		"httpd@good.service.d/50-virt-sandbox.conf":      " run good\n",
+		"httpd@good-2.service":                           " run good-2\n",
+		"late/nginx@good.service.d/50-virt-sandbox.conf": "its unit is httpd@good.service now",
+		"late/httpd@gone.service.d/50-virt-sandbox.conf": "ExecStop=" + helper + " stop gone\n",
+	} {
+		if !strings.Contains(files[file], part) {
+			t.Errorf("%s lacks %q:\n%s", file, part, files[file])
+		}
+		delete(files, file)
+	}
+	if len(files) != 0 {
+		t.Errorf("more than that: %v", files)
 	}
 }
 

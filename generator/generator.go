@@ -52,34 +52,34 @@ func (g Generator) Run(sink Sink) []error {
 			names = append(names, name)
 		}
 	}
-	present := presentUnits(g.UnitDir, len(names))
+	present := presentUnits(g.UnitDir)
 	var problems []error
 	for _, name := range names {
 		problems = append(problems, g.one(name, present, sink)...)
 	}
-	return problems
+	return append(problems, g.orphans(names, present, sink)...)
 }
 
-// presentUnits lists what lies in the directory of the administrator's units.
-func presentUnits(dir string, configs int) map[string]bool {
-	if configs == 0 {
-		return nil
-	}
+// presentUnits lists the instances of services in the directory of the administrator's units, by the name of the instance.
+func presentUnits(dir string) map[string][]string {
 	d, err := os.Open(dir)
 	if err != nil {
 		return nil
 	}
 	defer d.Close()
-	names, _ := d.Readdirnames(-1)
-	present := make(map[string]bool, len(names))
-	for _, n := range names {
-		present[n] = true
+	files, _ := d.Readdirnames(-1)
+	present := make(map[string][]string)
+	for _, file := range files {
+		_, rest, _ := strings.Cut(file, "@")
+		if instance, found := strings.CutSuffix(rest, ".service"); found && instance != "" {
+			present[instance] = append(present[instance], file)
+		}
 	}
 	return present
 }
 
 // one generates the unit of one config.
-func (g Generator) one(name string, present map[string]bool, sink Sink) []error {
+func (g Generator) one(name string, present map[string][]string, sink Sink) []error {
 	text, err := g.Store.Read(name)
 	var s *config.Sandbox
 	if err == nil {
@@ -90,7 +90,10 @@ func (g Generator) one(name string, present map[string]bool, sink Sink) []error 
 	}
 	paths := g.paths(name)
 	unit := s.HostUnit()
-	switch file := g.unitFile(unit, present); {
+	if err := g.renamed(s, unit, present, sink); err != nil {
+		return []error{g.located(name, err)}
+	}
+	switch file := g.unitFile(unit, name, present); {
 	case file == nil:
 		err = sink.Put(File{Path: unit, Text: units.Whole(s, paths)})
 		if err == nil && s.Autostart && s.State == config.StateUsable {
@@ -105,8 +108,46 @@ func (g Generator) one(name string, present map[string]bool, sink Sink) []error 
 	return nil
 }
 
+// renamed finds short files of a container whose config has come to name another first unit, and makes them tell: they
+// start nothing any more, and what enables them does not enable the new one.
+func (g Generator) renamed(s *config.Sandbox, unit string, present map[string][]string, sink Sink) error {
+	paths := g.paths(s.Name)
+	others := slices.DeleteFunc(slices.Clone(present[s.Name]), func(other string) bool { return other == unit })
+	for _, other := range units.FindShort(g.UnitDir, others, s.Name, paths.Config) {
+		reason := "its unit is " + unit + " now; run virt-sandbox-service enable " + s.Name + " to have that one enabled"
+		if err := sink.Put(File{Path: other + ".d/" + units.DropIn, Text: units.Failing(s.Name, reason, paths), Late: true}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// orphans finds short files of containers whose config is gone, and makes them tell.
+func (g Generator) orphans(names []string, present map[string][]string, sink Sink) []error {
+	var problems []error
+	without := maps.Clone(present)
+	for _, name := range names {
+		delete(without, name)
+	}
+	for _, name := range slices.Sorted(maps.Keys(without)) {
+		if config.CheckName(name) != nil {
+			continue
+		}
+		paths := g.paths(name)
+		for _, unit := range units.FindShort(g.UnitDir, present[name], name, paths.Config) {
+			err := fmt.Errorf("the config of %s is gone; put it back, or run virt-sandbox-service delete %s", unit, name)
+			problems = append(problems, g.located(name, err))
+			f := File{Path: unit + ".d/" + units.DropIn, Text: units.Failing(name, err.Error(), paths), Late: true}
+			if err := sink.Put(f); err != nil {
+				problems = append(problems, g.located(name, err))
+			}
+		}
+	}
+	return problems
+}
+
 // failing leaves a unit that tells what is wrong with a config, where its name can be known.
-func (g Generator) failing(name, text string, reason error, present map[string]bool, sink Sink) []error {
+func (g Generator) failing(name, text string, reason error, present map[string][]string, sink Sink) []error {
 	if config.CheckName(name) != nil {
 		return nil
 	}
@@ -119,7 +160,7 @@ func (g Generator) failing(name, text string, reason error, present map[string]b
 	}
 	paths := g.paths(name)
 	f := File{Path: unit, Text: units.Failing(name, reason.Error(), paths), Late: true}
-	switch file := g.unitFile(unit, present); {
+	switch file := g.unitFile(unit, name, present); {
 	case file == nil:
 	case units.IsShort(file, paths.Config):
 		f.Path = unit + ".d/" + units.DropIn
@@ -133,17 +174,17 @@ func (g Generator) failing(name, text string, reason error, present map[string]b
 }
 
 // shortUnit finds the short file that create made for a config which no longer tells its unit.
-func (g Generator) shortUnit(name string, present map[string]bool) string {
-	found := units.FindShort(g.UnitDir, slices.Sorted(maps.Keys(present)), name, g.Store.Path(name))
+func (g Generator) shortUnit(name string, present map[string][]string) string {
+	found := units.FindShort(g.UnitDir, present[name], name, g.Store.Path(name))
 	if len(found) == 0 {
 		return ""
 	}
 	return found[0]
 }
 
-// unitFile reads a unit file of the administrator's; nil for none, or one that is masked.
-func (g Generator) unitFile(unit string, present map[string]bool) []byte {
-	if !present[unit] {
+// unitFile reads a unit file of the administrator's that runs the container name; nil for none, or one that is masked.
+func (g Generator) unitFile(unit, name string, present map[string][]string) []byte {
+	if !slices.Contains(present[name], unit) {
 		return nil
 	}
 	data, err := os.ReadFile(filepath.Join(g.UnitDir, unit))

@@ -3,6 +3,7 @@ package helper
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -14,13 +15,20 @@ import (
 )
 
 // complete turns a config that somebody wrote or copied into the directory into what create would have made: identity,
-// level and private paths. It is saved before any content is made of it, so that an interruption changes nothing of that.
-func (m *Manager) complete(ctx context.Context, s *config.Sandbox, state content.State) error {
-	if err := m.tellFromTwin(s, state); err != nil {
-		return err
+// level and private paths. What the content was made with is taken from there. It is saved before any content is made of
+// it, so that an interruption changes nothing of that. It returns what lies at the content directory.
+func (m *Manager) complete(ctx context.Context, s *config.Sandbox) (content.State, error) {
+	state, err := m.takeIdentity(s)
+	if err != nil {
+		return state, err
+	}
+	if state == content.Absent {
+		if err := m.tellFromTwin(s); err != nil {
+			return state, err
+		}
 	}
 	if !s.Created.IsZero() && s.UUID != "" && s.MachineID != "" && (s.Security.Level != "" || s.Security.Mode != config.SecurityStatic) {
-		return nil
+		return state, nil
 	}
 	if s.UUID == "" {
 		s.UUID = uuid.New().String()
@@ -29,28 +37,74 @@ func (m *Manager) complete(ctx context.Context, s *config.Sandbox, state content
 		s.MachineID = strings.ReplaceAll(s.UUID, "-", "")
 	}
 	if s.Created.IsZero() {
-		listed := s.Private
-		if err := m.planContent(ctx, s); err != nil {
-			return err
+		if err := m.planBesideListed(ctx, s); err != nil {
+			return state, err
 		}
-		for _, p := range s.Private {
-			if !slices.ContainsFunc(listed, func(l config.PrivatePath) bool { return l.Path == p.Path }) {
-				listed = append(listed, p)
-			}
-		}
-		s.Private = listed
 	}
 	reservation, err := m.reserveLevel(ctx, s)
 	if err != nil {
-		return err
+		return state, err
 	}
 	defer reservation.release()
-	return m.Store.Save(s)
+	return state, m.Store.Save(s)
 }
 
-// tellFromTwin finds out whether a config is a copy of another one, name changed, and gives it an identity of its own. It
-// refuses to let two configs have one content.
-func (m *Manager) tellFromTwin(s *config.Sandbox, state content.State) error {
+// takeIdentity gives a config what its content knows and it does not say. A config that names the content of another
+// sandbox is refused, unless it is a copy of that one's: then it gets content of its own.
+func (m *Manager) takeIdentity(s *config.Sandbox) (content.State, error) {
+	state, err := content.Inspect(s.Content)
+	if err != nil || state == content.Absent || state == content.Foreign {
+		return state, err
+	}
+	id, err := content.ReadIdentity(s.Content)
+	if err != nil || id == nil {
+		return state, err
+	}
+	if !id.Owns(s) {
+		if s.UUID == "" || s.UUID != id.UUID {
+			return state, fmt.Errorf("%s: content %s is that of %s; name another directory, or leave the line out",
+				m.Store.Path(s.Name), s.Content, id.Name)
+		}
+		s.Content = filepath.Join(filepath.Dir(s.Content), s.Name)
+		m.Warn("%s is a copy of the config of %s; its content is %s", s.Name, id.Name, s.Content)
+		return content.Inspect(s.Content)
+	}
+	if s.UUID == "" {
+		s.UUID = id.UUID
+	}
+	if s.MachineID == "" {
+		s.MachineID = id.MachineID
+	}
+	if s.Security.Level == "" && s.Security.Label == "" && s.Security.Mode == config.SecurityStatic {
+		s.Security.Level = id.Level
+	}
+	return state, nil
+}
+
+// planBesideListed adds to the private paths that a person listed those that create would find.
+func (m *Manager) planBesideListed(ctx context.Context, s *config.Sandbox) error {
+	listed, units := s.Private, slices.Clone(s.Units)
+	if err := m.planContent(ctx, s); err != nil {
+		return err
+	}
+	for _, unit := range units {
+		if !slices.Contains(s.Units, unit) {
+			return fmt.Errorf("%s: unit %s is another name of one of %s; name that", m.Store.Path(s.Name), unit, strings.Join(s.Units, ", "))
+		}
+	}
+	s.Units = units
+	for _, p := range s.Private {
+		if !slices.ContainsFunc(listed, func(l config.PrivatePath) bool { return l.Path == p.Path }) {
+			listed = append(listed, p)
+		}
+	}
+	s.Private = listed
+	return nil
+}
+
+// tellFromTwin finds out whether a config without content is a copy of another one, name changed, and gives it an identity
+// of its own.
+func (m *Manager) tellFromTwin(s *config.Sandbox) error {
 	names, err := m.Store.Names()
 	if err != nil {
 		return err
@@ -63,16 +117,11 @@ func (m *Manager) tellFromTwin(s *config.Sandbox, state content.State) error {
 		if err != nil {
 			continue
 		}
-		file := m.Store.Path(s.Name)
 		if other.Content == s.Content {
-			return fmt.Errorf("%s: content %s is that of %s; name another directory, or leave the line out", file, s.Content, name)
+			return fmt.Errorf("%s: content %s is that of %s; name another directory, or leave the line out", m.Store.Path(s.Name), s.Content, name)
 		}
-		sameUUID, sameID := s.UUID != "" && s.UUID == other.UUID, s.MachineID != "" && s.MachineID == other.MachineID
-		if !sameUUID && !sameID {
+		if (s.UUID == "" || s.UUID != other.UUID) && (s.MachineID == "" || s.MachineID != other.MachineID) {
 			continue
-		}
-		if state != content.Absent {
-			return fmt.Errorf("%s: uuid or machine-id is that of %s; two containers cannot share them", file, name)
 		}
 		m.Warn("%s is a copy of the config of %s; it gets a uuid and machine-id of its own", s.Name, name)
 		s.UUID, s.MachineID, s.Created = "", "", time.Time{}

@@ -27,7 +27,10 @@ func (m *Manager) Delete(ctx context.Context, name, base string, keepJournal boo
 	defer lock.release()
 	s, err := m.Store.Load(name)
 	if errors.Is(err, config.ErrNotFound) {
-		return "", m.deleteLeftovers(name, base, err)
+		if err := m.deleteLeftovers(name, base, err); err != nil {
+			return "", err
+		}
+		return "", m.ReloadHost(ctx)
 	}
 	if err != nil {
 		return "", err
@@ -73,6 +76,9 @@ func (m *Manager) remove(ctx context.Context, s *config.Sandbox) error {
 	if err := m.removeUnitFiles(name); err != nil {
 		return err
 	}
+	if err := m.removeDropIns(s); err != nil {
+		return err
+	}
 	if err := m.Store.Remove(name); err != nil {
 		return err
 	}
@@ -99,7 +105,11 @@ func (m *Manager) endUnfinished(ctx context.Context, s *config.Sandbox) error {
 		return err
 	}
 	defer connection.Close()
-	running, err := ownDomain(connection, s)
+	started, err := m.asStarted(s.Name)
+	if err != nil {
+		return err
+	}
+	running, err := ownDomain(connection, started)
 	if err != nil || running == nil {
 		return err
 	}
@@ -108,7 +118,7 @@ func (m *Manager) endUnfinished(ctx context.Context, s *config.Sandbox) error {
 		return fmt.Errorf("%s %w; stop it first", s.Name, ErrRunning)
 	}
 	m.Warn("ending what an interrupted start or stop left of %s", s.Name)
-	return m.endLeftover(ctx, connection, s)
+	return m.endLeftover(ctx, connection, started)
 }
 
 func (m *Manager) deleteLeftovers(name, base string, notFound error) error {

@@ -15,7 +15,7 @@ import (
 // Execute runs a command in a running container as root there, under the container's label unless noLabel is set, and
 // returns its exit status. Errors: ErrNotRunning.
 func (m *Manager) Execute(ctx context.Context, name string, command enter.Command, noLabel bool) (int, error) {
-	s, err := m.Store.Load(name)
+	s, err := m.asStarted(name)
 	if err != nil {
 		return 0, err
 	}

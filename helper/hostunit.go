@@ -20,7 +20,11 @@ func SystemdRuns() bool { return util.IsRunningSystemd() }
 
 // StartUnit starts a container through its unit of the host's systemd and returns when it is up.
 func (m *Manager) StartUnit(ctx context.Context, name string) error {
-	return m.withUnit(ctx, name, func(systemd *dbus.Conn, s *config.Sandbox, done chan string) error {
+	s, err := m.Store.Load(name)
+	if err != nil {
+		return err
+	}
+	return m.withUnit(ctx, s, func(systemd *dbus.Conn, done chan string) error {
 		loaded, active := m.unitState(ctx, systemd, s)
 		if !loaded {
 			// It came, or its generator did, after systemd looked.
@@ -44,7 +48,11 @@ func (m *Manager) StartUnit(ctx context.Context, name string) error {
 
 // StopUnit stops the unit of a container, and the container itself where no unit runs it.
 func (m *Manager) StopUnit(ctx context.Context, name string) error {
-	err := m.withUnit(ctx, name, func(systemd *dbus.Conn, s *config.Sandbox, done chan string) error {
+	s, err := m.asStarted(name)
+	if err != nil {
+		return err
+	}
+	err = m.withUnit(ctx, s, func(systemd *dbus.Conn, done chan string) error {
 		if loaded, _ := m.unitState(ctx, systemd, s); !loaded {
 			done <- "done"
 			return nil
@@ -57,7 +65,7 @@ func (m *Manager) StopUnit(ctx context.Context, name string) error {
 		}
 		return err
 	})
-	if err != nil {
+	if err != nil || runtimeOf(name).phase() == "" {
 		return err
 	}
 	return m.Stop(ctx, name)
@@ -73,18 +81,15 @@ func (m *Manager) unitState(ctx context.Context, systemd *dbus.Conn, s *config.S
 	return true, properties["ActiveState"] == "active"
 }
 
-func (m *Manager) withUnit(ctx context.Context, name string, act func(*dbus.Conn, *config.Sandbox, chan string) error) error {
-	s, err := m.Store.Load(name)
-	if err != nil {
-		return err
-	}
+// withUnit has act queue a job for the unit of a container, and waits for its end.
+func (m *Manager) withUnit(ctx context.Context, s *config.Sandbox, act func(*dbus.Conn, chan string) error) error {
 	systemd, err := dbus.NewSystemConnectionContext(ctx)
 	if err != nil {
 		return fmt.Errorf("connect to systemd: %w", err)
 	}
 	defer systemd.Close()
 	done := make(chan string, 1)
-	if err := act(systemd, s, done); err != nil {
+	if err := act(systemd, done); err != nil {
 		return fmt.Errorf("%s: %w", s.HostUnit(), err)
 	}
 	select {

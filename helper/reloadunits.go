@@ -13,7 +13,7 @@ import (
 
 // Reload makes the units of a running container read their configuration anew, those that can. Errors: ErrNotRunning.
 func (m *Manager) Reload(ctx context.Context, name string) error {
-	s, err := m.Store.Load(name)
+	s, err := m.asStarted(name)
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/virt-sandbox/virt-sandbox/config"
 )
 
 // phase is how far a running container is, as its runtime directory records it.
@@ -55,11 +57,36 @@ func (d runtimeDir) remove() error {
 	return nil
 }
 
+// record keeps the config as the container was started with it: a stop must not depend on what becomes of the file.
+func (d runtimeDir) record(s *config.Sandbox) error {
+	if err := (config.Store{Dir: string(d)}).Save(s); err != nil {
+		return fmt.Errorf("record config: %w", err)
+	}
+	return nil
+}
+
+// asStarted gives the config that a running container was started with, and that of the store for one that is down.
+func (m *Manager) asStarted(name string) (*config.Sandbox, error) {
+	s, err := (config.Store{Dir: string(runtimeOf(name))}).Load(name)
+	if err == nil {
+		return s, nil
+	}
+	return m.Store.Load(name)
+}
+
 func (d runtimeDir) setPhase(p phase) error {
 	if err := os.WriteFile(filepath.Join(string(d), "phase"), []byte(p), 0o600); err != nil {
 		return fmt.Errorf("record phase: %w", err)
 	}
 	return nil
+}
+
+// noteStopping sets the phase of a container that has one: where nothing is left to stop, nothing is noted.
+func (d runtimeDir) noteStopping() error {
+	if d.phase() == "" {
+		return nil
+	}
+	return d.setPhase(phaseStopping)
 }
 
 func (d runtimeDir) phase() phase {
@@ -84,6 +111,15 @@ func (d runtimeDir) listen() (*net.UnixConn, error) {
 		return nil, fmt.Errorf("listen for readiness: %w", err)
 	}
 	return socket, nil
+}
+
+// isWatched tells whether a monitor of the container lives.
+func (d runtimeDir) isWatched() (bool, error) {
+	lock, err := d.lockMonitor()
+	if lock != nil {
+		lock.Close()
+	}
+	return lock == nil && err == nil, err
 }
 
 // lockMonitor takes the lock that the monitor of a container holds as long as it lives; nil when one lives.

@@ -30,12 +30,31 @@ type Running struct {
 	Console    *os.File // the host's end of the container's console
 	Notify     *os.File // socket that the container reports to
 	Lock       *os.File // held as long as a monitor lives
+	Init       *os.File // pidfd of the container's first process, once it is ready
 
 	states []string // of its units when they were up
 }
 
 // Files lists the descriptors in the order in which a monitor takes them.
-func (r *Running) Files() []*os.File { return []*os.File{r.Controller, r.Console, r.Notify, r.Lock} }
+func (r *Running) Files() []*os.File {
+	return []*os.File{r.Controller, r.Console, r.Notify, r.Lock, r.Init}
+}
+
+// ShutdownSignal is what asks the container's first process for an orderly end.
+func (r *Running) ShutdownSignal() unix.Signal { return shutdownSignal(r.Sandbox) }
+
+func (r *Running) openInit() error {
+	pid, err := initOf(r.controllerPID())
+	if err != nil {
+		return err
+	}
+	init, err := openProcess(pid)
+	if err != nil {
+		return err
+	}
+	r.Init = init.fd
+	return nil
+}
 
 // failedStartLimit is how long a container whose start failed may take for an orderly end.
 const failedStartLimit = time.Second
@@ -56,25 +75,26 @@ func (m *Manager) Start(ctx context.Context, name string, status func(string)) (
 	if err != nil {
 		return nil, err
 	}
-	if s.State == config.StateDeleting {
-		return nil, fmt.Errorf("%s is being deleted; run delete again to finish that", name)
-	}
 	connection, err := m.connect()
 	if err != nil {
 		return nil, err
 	}
 	defer connection.Close()
-	old, err := ownDomain(connection, s)
+	started, err := m.asStarted(name)
+	if err != nil {
+		return nil, err
+	}
+	old, err := ownDomain(connection, started)
 	if err != nil {
 		return nil, err
 	}
 	if old != nil {
 		defer old.Free()
-		running, err := m.takeOver(ctx, s, old)
+		running, err := m.takeOver(ctx, started, old)
 		if running != nil || err != nil {
 			return running, err
 		}
-		if err := m.endLeftover(ctx, connection, s); err != nil {
+		if err := m.endLeftover(ctx, connection, started); err != nil {
 			return nil, fmt.Errorf("end what an interrupted start left of %s: %w", name, err)
 		}
 	}
@@ -101,6 +121,9 @@ func (m *Manager) startFresh(ctx context.Context, connection *libvirt.Connect, s
 	if err := dir.setPhase(phaseStarting); err != nil {
 		return nil, err
 	}
+	if err := dir.record(s); err != nil {
+		return nil, err
+	}
 	xml, err := m.domainXML(connection, s, dir)
 	if err != nil {
 		return nil, err
@@ -123,7 +146,7 @@ func (m *Manager) startFresh(ctx context.Context, connection *libvirt.Connect, s
 	if err != nil {
 		return nil, err
 	}
-	if err := m.awaitReady(ctx, running, socket, status); err != nil {
+	if err := errors.Join(m.awaitReady(ctx, running, socket, status), running.openInit()); err != nil {
 		for _, f := range running.Files() {
 			f.Close()
 		}
@@ -272,23 +295,19 @@ func (m *Manager) takeOver(ctx context.Context, s *config.Sandbox, old *libvirt.
 	if dir.phase() != phaseReady {
 		return nil, nil
 	}
-	lock, err := dir.lockMonitor()
+	watched, err := dir.isWatched()
 	if err != nil {
 		return nil, err
 	}
-	if lock == nil {
+	if watched {
 		return nil, fmt.Errorf("%s %w", s.Name, ErrAlreadyRunning)
 	}
-	lock.Close()
 	var states []string
 	if !s.Generic() {
-		states, err = m.checkUnits(ctx, s, old)
-		if ctx.Err() != nil {
-			return nil, context.Cause(ctx)
-		}
-		if err != nil {
-			m.Warn("%s was left running but is not well (%v); starting it anew", s.Name, err)
-			return nil, nil
+		if states, err = m.checkUnits(ctx, s, old); err != nil {
+			// It has been up, and may have much in hand: what is not well with it is its own affair, as it was before.
+			m.Warn("%s goes on, but is not well: %v", s.Name, err)
+			states = []string{err.Error()}
 		}
 	}
 	socket, err := dir.listen()
@@ -301,7 +320,7 @@ func (m *Manager) takeOver(ctx context.Context, s *config.Sandbox, old *libvirt.
 		return nil, err
 	}
 	running.states = states
-	return running, nil
+	return running, running.openInit()
 }
 
 // Summary is a line for systemctl status: the label, the network, and the states of the units when they were up.
@@ -345,11 +364,11 @@ func (m *Manager) prepare(ctx context.Context, s *config.Sandbox) error {
 	if s.Image != "" {
 		return fmt.Errorf("%s: image= is not supported yet", m.Store.Path(s.Name))
 	}
-	state, err := content.Inspect(s.Content)
-	if err != nil {
-		return err
+	if s.State == config.StateDeleting {
+		return fmt.Errorf("%s is being deleted; run delete again to finish that", s.Name)
 	}
-	if err := m.complete(ctx, s, state); err != nil {
+	state, err := m.complete(ctx, s)
+	if err != nil {
 		return err
 	}
 	if state == content.Absent && !s.Created.IsZero() {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -30,8 +29,12 @@ func (m *Manager) Stop(ctx context.Context, name string) error {
 		return err
 	}
 	defer lock.release()
-	s, err := m.Store.Load(name)
+	s, err := m.asStarted(name)
 	if err != nil {
+		return err
+	}
+	// First of all, so that whoever comes after an interruption knows that the end was asked for.
+	if err := runtimeOf(name).noteStopping(); err != nil {
 		return err
 	}
 	connection, err := m.connect()
@@ -79,11 +82,8 @@ func (m *Manager) end(ctx context.Context, connection *libvirt.Connect, s *confi
 }
 
 func (m *Manager) bringDown(ctx context.Context, running *libvirt.Domain, s *config.Sandbox, limit time.Duration) error {
-	dir := runtimeOf(s.Name)
-	if _, err := os.Stat(string(dir)); err == nil {
-		if err := dir.setPhase(phaseStopping); err != nil {
-			return err
-		}
+	if err := runtimeOf(s.Name).noteStopping(); err != nil {
+		return err
 	}
 	controller, err := controllerOf(running)
 	if err != nil {

@@ -1,6 +1,7 @@
 package helper
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -64,11 +65,40 @@ func (m *Manager) removeUnitFiles(name string) error {
 	return nil
 }
 
-// WriteUnitFile gives a sandbox the short unit file that create would have made, for a config that came another way.
-// It returns the unit's name.
-func (m *Manager) WriteUnitFile(name string) (string, error) {
+// removeDropIns removes what systemctl edit and set-property added to the unit of a sandbox, unless a unit of the
+// administrator's has the name.
+func (m *Manager) removeDropIns(s *config.Sandbox) error {
+	if _, err := os.Lstat(UnitFile(s)); err == nil {
+		return nil
+	}
+	for _, dir := range []string{units.Dir, units.ControlDir} {
+		if err := units.Remove(dir, s.HostUnit()); err != nil {
+			return fmt.Errorf("remove drop-ins: %w", err)
+		}
+	}
+	return nil
+}
+
+// WriteUnitFile gives a sandbox the short unit file that create would have made, for a config that came another way or has
+// come to name another first unit. It returns the unit's name.
+func (m *Manager) WriteUnitFile(ctx context.Context, name string) (string, error) {
+	lock, err := m.lockName(ctx, name)
+	if err != nil {
+		return "", err
+	}
+	defer lock.release()
 	s, err := m.Store.Load(name)
 	if err != nil {
+		return "", err
+	}
+	if s.State == config.StateDeleting {
+		return "", fmt.Errorf("%s is being deleted; run delete again to finish that", name)
+	}
+	if text, err := os.ReadFile(UnitFile(s)); err == nil && units.IsShort(text, m.Store.Path(name)) {
+		// It may have been edited.
+		return s.HostUnit(), nil
+	}
+	if err := m.removeUnitFiles(name); err != nil {
 		return "", err
 	}
 	return s.HostUnit(), m.writeUnitFile(s)

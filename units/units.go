@@ -15,6 +15,8 @@ import (
 const (
 	// Dir is where the administrator's units lie, and create's short files among them.
 	Dir = "/etc/systemd/system"
+	// ControlDir is where systemctl set-property keeps what it is told.
+	ControlDir = "/etc/systemd/system.control"
 	// DropIn is the file below UNIT.d that completes a short file.
 	DropIn = "50-virt-sandbox.conf"
 	// Target is what an enabled container starts with.
@@ -89,15 +91,20 @@ func Completing(s *config.Sandbox, p Paths) []byte {
 }
 
 // Failing gives a unit for a config that cannot be used: its start fails with the reason, which also stands in the
-// description. name is the sandbox's. As a drop-in it makes a short file whole.
+// description. A container that was started before can still be stopped. name is the sandbox's. As a drop-in it makes a
+// short file whole.
 func Failing(name, reason string, p Paths) []byte {
 	var t text
 	t.generated()
-	t.head("virt-sandbox container "+name+": unusable config: "+reason, p)
+	t.head("virt-sandbox container "+name+": unusable: "+reason, p)
 	t.section("Service")
-	t.set("Type", "oneshot")
+	t.set("Type", "notify")
 	t.environment(p)
-	t.set("ExecStart", command(p.Helper)+" explain "+name)
+	helper := command(p.Helper)
+	t.set("ExecStart", helper+" explain "+name)
+	t.set("ExecStop", helper+" stop "+name)
+	t.set("ExecStopPost", helper+" clean "+name)
+	t.set("KillMode", "mixed")
 	return t.Bytes()
 }
 

@@ -32,7 +32,8 @@ use virt-sandbox-service(1).
   reload NAME    make its units read their configuration anew
   stop NAME      shut the container down; not when systemd calls it since the
                  process of run was killed: the container goes on then
-  clean NAME     stop, and remove what the container had at run time
+  clean NAME     the same, as the last thing that a unit does; one that lost the
+                 process of run is started again to take the container over
   explain NAME   fail with what is wrong with its config
 
 `
@@ -84,19 +85,13 @@ func run() error {
 	case "reload":
 		return m.Reload(ctx, name)
 	case "stop", "clean":
-		if helper.SupervisorLost() && m.IsReady(name) {
-			m.Warn("%s goes on without the process that watched it, until the next one takes it over", name)
-			return nil
-		}
-		if err := m.Stop(ctx, name); !errors.Is(err, helper.ErrNotRunning) {
-			return err
-		}
-		return nil
+		return m.End(ctx, name, verb == "clean")
 	case "explain":
-		if _, err := m.Store.Load(name); err != nil {
+		s, err := m.Store.Load(name)
+		if err != nil {
 			return err
 		}
-		return fmt.Errorf("the config of %s can be used now; run systemctl daemon-reload", name)
+		return fmt.Errorf("the config of %s can be used, and its unit is %s; run systemctl daemon-reload and start that", name, s.HostUnit())
 	}
 	flags.Usage()
 	os.Exit(2)
@@ -148,7 +143,7 @@ func handOver(ctx context.Context, m *helper.Manager, name, program string, runn
 	if _, err := daemon.SdNotify(false, fmt.Sprintf("READY=1\nMAINPID=%d\nSTATUS=%s", os.Getpid(), running.Summary())); err != nil {
 		return fmt.Errorf("report readiness: %w", err)
 	}
-	return monitor.Become(ctx, program, running.Files())
+	return monitor.Become(ctx, program, running.Files(), running.ShutdownSignal())
 }
 
 // isUnit tells whether systemd runs this process for a unit (systemd.exec(5)).

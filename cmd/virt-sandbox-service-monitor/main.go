@@ -12,13 +12,21 @@ import (
 )
 
 func main() {
-	// Stopping the container is another program's work; when it has ended, this one ends too.
-	signal.Ignore(unix.SIGTERM, unix.SIGINT, unix.SIGHUP)
+	// A journal that goes away must not end what it reads.
+	signal.Ignore(unix.SIGINT, unix.SIGHUP, unix.SIGPIPE)
 	files, err := monitor.Open(os.Args[1:])
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "%s: %v\n", monitor.Program, err)
 		os.Exit(2)
 	}
+	// Whoever ends this process means the container: systemd, where the unit's own words are gone, or a person.
+	terminate := make(chan os.Signal, 1)
+	signal.Notify(terminate, unix.SIGTERM)
+	go func() {
+		for range terminate {
+			files.Shutdown()
+		}
+	}()
 	status, err := monitor.Run(files, os.Stdout)
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "%s: %v\n", monitor.Program, err)

@@ -80,7 +80,7 @@ could enable; it gets one.`,
 			if err != nil {
 				return err
 			}
-			unit, err := m.WriteUnitFile(args[0])
+			unit, err := m.WriteUnitFile(c.Context(), args[0])
 			if err != nil {
 				return err
 			}
@@ -99,11 +99,12 @@ func disableCommand(manager newManagerFunc) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			s, err := m.Store.Load(args[0])
+			// With the unit file it is systemctl that decides, and autostart= does not count any more.
+			unit, err := m.WriteUnitFile(c.Context(), args[0])
 			if err != nil {
 				return err
 			}
-			return systemctl(c.Context(), "disable", s.HostUnit())
+			return systemctl(c.Context(), "disable", unit)
 		},
 	}
 }

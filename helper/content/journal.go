@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 
@@ -28,7 +29,8 @@ func (h Host) linkJournal(s *config.Sandbox) error {
 	link := filepath.Join(dir, s.MachineID)
 	err := os.Symlink(target, link)
 	if errors.Is(err, fs.ErrExist) {
-		if old, readErr := os.Readlink(link); readErr == nil && old == target {
+		if old, readErr := os.Readlink(link); readErr != nil || old == target {
+			// Its own link, or a directory: the journal that an earlier delete was asked to keep.
 			return nil
 		}
 	}
@@ -59,12 +61,21 @@ func (h Host) KeepJournal(s *config.Sandbox) (string, error) {
 	if _, err := os.Stat(h.Root + "/var/log/journal"); err != nil {
 		return "", fmt.Errorf("keep journal: the host has no persistent journal (%w); copy %s/var/log/journal away", err, s.Content)
 	}
-	if err := h.UnlinkJournal(s.MachineID, s.Content); err != nil {
-		return "", err
-	}
 	dir := filepath.Join(h.Root+"/var/log/journal", s.MachineID)
-	if err := h.keepJournal(s, dir); err != nil {
-		return "", fmt.Errorf("keep journal in %s: %w", dir, err)
+	// journalctl reads no directory of such a name.
+	copied := dir + ".virt-sandbox"
+	if err := os.RemoveAll(copied); err != nil {
+		return "", fmt.Errorf("keep journal: %w", err)
+	}
+	err := h.keepJournal(s, copied)
+	if err == nil {
+		err = h.UnlinkJournal(s.MachineID, s.Content)
+	}
+	if err == nil {
+		err = os.Rename(copied, dir)
+	}
+	if err != nil {
+		return "", errors.Join(fmt.Errorf("keep journal in %s: %w", dir, err), os.RemoveAll(copied))
 	}
 	return dir, nil
 }
@@ -80,7 +91,7 @@ func (h Host) keepJournal(s *config.Sandbox, dir string) error {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := os.Mkdir(dir, 0o755); err != nil {
 		return err
 	}
 	kept, err := os.OpenRoot(dir)
@@ -103,6 +114,9 @@ func (h Host) keepJournal(s *config.Sandbox, dir string) error {
 	return nil
 }
 
+// maxHole bounds what a journal file may have in holes: journald allocates its files. A larger one could fill the host.
+const maxHole = 16 << 20
+
 // keepFile copies one journal file, for journalctl's readers and nobody else.
 func keepFile(from *os.Root, source string, to *os.Root, name string, group int) error {
 	in, err := from.OpenFile(source, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
@@ -110,8 +124,12 @@ func keepFile(from *os.Root, source string, to *os.Root, name string, group int)
 		return err
 	}
 	defer in.Close()
-	if info, err := in.Stat(); err != nil || !info.Mode().IsRegular() {
+	info, err := in.Stat()
+	if err != nil || !info.Mode().IsRegular() {
 		return err
+	}
+	if stat := info.Sys().(*syscall.Stat_t); stat.Size > stat.Blocks*512+maxHole {
+		return nil
 	}
 	out, err := to.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC|unix.O_NOFOLLOW, 0o640)
 	if err != nil {

@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 )
@@ -53,6 +56,9 @@ func (h Host) fill(ctx context.Context, s *config.Sandbox, progress *Progress) e
 	_, err = tree.Lstat(manifestName)
 	complete := err == nil
 	b := builder{h, s, tree, complete, nil}
+	if err := b.identify(); err != nil {
+		return err
+	}
 	if err := b.skeleton(); err != nil {
 		return fmt.Errorf("make content of %s: %w", s.Name, err)
 	}
@@ -192,8 +198,8 @@ func (h Host) Remove(dir string) error {
 	if point := mountedIn(string(mounts), actual); point != "" {
 		return fmt.Errorf("remove content: something is mounted at %s; unmount it first", point)
 	}
-	if id, err := os.ReadFile(filepath.Join(dir, "etc/machine-id")); err == nil {
-		if err := h.UnlinkJournal(strings.TrimSpace(string(id)), dir); err != nil {
+	if id := machineIDOf(dir); id != "" {
+		if err := h.UnlinkJournal(id, dir); err != nil {
 			return err
 		}
 	}
@@ -217,6 +223,27 @@ func (h Host) Remove(dir string) error {
 		return fmt.Errorf("remove content: %w", err)
 	}
 	return nil
+}
+
+// machineIDOf reads the machine ID of a tree, which the container's root can have made anything; "" for what is none.
+func machineIDOf(dir string) string {
+	tree, err := os.OpenRoot(dir)
+	if err != nil {
+		return ""
+	}
+	defer tree.Close()
+	f, err := tree.OpenFile("etc/machine-id", os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	var text [33]byte
+	n, _ := io.ReadFull(f, text[:])
+	id := strings.TrimSpace(string(text[:n]))
+	if len(id) != 32 || strings.Trim(id, "0123456789abcdef") != "" {
+		return ""
+	}
+	return id
 }
 
 // mountedIn gives the first mount point of a mountinfo (proc_pid_mountinfo(5)) that is dir or lies in it, "" for none.

@@ -16,8 +16,8 @@ import (
 // their own, the whole process; leave moves that back once the command is born. A command cannot be born there in another
 // way: where the host delegates by namespaces, as systemd does, nobody who has entered the container's may come from
 // outside of it.
-func joinCgroups(pid int) (leave func() error, err error) {
-	leave = func() error { return nil }
+func joinCgroups(pid int) (leave func(), err error) {
+	leave = func() {}
 	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/cgroup")
 	if err != nil {
 		return nil, err
@@ -51,7 +51,7 @@ func joinCgroups(pid int) (leave func() error, err error) {
 
 // visit moves this process into a cgroup of version 2 until leave is called. The way back is opened first: what a process
 // may do is decided by the namespace in which it opened the file.
-func visit(point, dir string) (leave func() error, err error) {
+func visit(point, dir string) (leave func(), err error) {
 	home, err := unifiedCgroup()
 	if err != nil {
 		return nil, err
@@ -65,10 +65,10 @@ func visit(point, dir string) (leave func() error, err error) {
 		back.Close()
 		return nil, err
 	}
-	return func() error {
-		defer back.Close()
-		_, err := back.Write(self)
-		return err
+	return func() {
+		// Where its own group is gone, as a scope's is that becomes empty, the process goes on where it is.
+		_, _ = back.Write(self)
+		back.Close()
 	}, nil
 }
 

@@ -84,11 +84,12 @@ func runHere(ctx context.Context, target Target, command Command) (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("join the container's cgroup: %w", err)
 	}
-	left := sync.OnceValue(leave)
-	status, err := runInside(ctx, target, bounding, command, func(process *exec.Cmd) error {
-		return errors.Join(process.Start(), left())
+	left := sync.OnceFunc(leave)
+	defer left()
+	return runInside(ctx, target, bounding, command, func(process *exec.Cmd) error {
+		defer left()
+		return process.Start()
 	})
-	return status, errors.Join(err, left())
 }
 
 // runInside is runHere in the container's cgroup; start starts the command and leaves that.

@@ -17,7 +17,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Program is the file name of the monitor; its arguments are the numbers of the descriptors, in the order of Files.
+// Program is the file name of the monitor; its arguments are the numbers of the descriptors, in the order of Files, and of
+// the signal for Shutdown.
 const Program = "virt-sandbox-service-monitor"
 
 // Files are what a monitor holds.
@@ -26,15 +27,22 @@ type Files struct {
 	Console    *os.File // the host's end of the console
 	Notify     *os.File // datagram socket that the container reports to
 	Lock       *os.File // tells others that a monitor lives
+	Init       *os.File // pidfd of the container's first process
+
+	shutdown unix.Signal // that asks Init for an orderly end
 }
 
 // Open makes Files of descriptor numbers.
 func Open(numbers []string) (*Files, error) {
-	if len(numbers) != 4 {
-		return nil, errors.New("takes four descriptors and is started by virt-sandbox-service-helper only")
+	if len(numbers) != 6 {
+		return nil, errors.New("takes five descriptors and a signal, and is started by virt-sandbox-service-helper only")
 	}
-	var files [4]*os.File
-	for i, text := range numbers {
+	shutdown, err := strconv.ParseUint(numbers[5], 10, 6)
+	if err != nil {
+		return nil, err
+	}
+	var files [5]*os.File
+	for i, text := range numbers[:5] {
 		n, err := strconv.ParseUint(text, 10, 16)
 		if err != nil {
 			return nil, err
@@ -42,7 +50,12 @@ func Open(numbers []string) (*Files, error) {
 		unix.CloseOnExec(int(n))
 		files[i] = os.NewFile(uintptr(n), "descriptor "+text)
 	}
-	return &Files{files[0], files[1], files[2], files[3]}, nil
+	return &Files{files[0], files[1], files[2], files[3], files[4], unix.Signal(shutdown)}, nil
+}
+
+// Shutdown asks the container for an orderly end, after which Run returns. One that has ended is not asked.
+func (f *Files) Shutdown() {
+	_ = unix.PidfdSendSignal(int(f.Init.Fd()), f.shutdown, nil, 0)
 }
 
 // StatusReboot is the exit status after a reboot from inside, as systemd-nspawn has it; the unit starts the container anew.
@@ -111,11 +124,14 @@ func exitStatus(message []byte, last int) int {
 		name, value, _ := strings.Cut(string(bytes.TrimSpace(l)), "=")
 		switch name {
 		case "EXIT_STATUS":
-			if n, err := strconv.ParseUint(value, 10, 8); err == nil {
-				return int(n)
+			n, err := strconv.ParseUint(value, 10, 8)
+			if err != nil || last == StatusReboot {
+				// A newer systemd says EXIT_STATUS=0 after all else, of a reboot too.
+				continue
 			}
+			last = int(n)
 		case "X_REBOOT":
-			return StatusReboot
+			last = StatusReboot
 		case "STOPPING":
 			last = max(last, 0)
 		}
@@ -138,7 +154,7 @@ func Printable(text []byte) []byte {
 }
 
 // Become replaces this process by the monitor program.
-func Become(ctx context.Context, program string, files []*os.File) error {
+func Become(ctx context.Context, program string, files []*os.File, shutdown unix.Signal) error {
 	arguments := []string{Program}
 	for _, f := range files {
 		fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD, 3)
@@ -147,6 +163,7 @@ func Become(ctx context.Context, program string, files []*os.File) error {
 		}
 		arguments = append(arguments, strconv.Itoa(fd))
 	}
+	arguments = append(arguments, strconv.Itoa(int(shutdown)))
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -155,5 +172,6 @@ func Become(ctx context.Context, program string, files []*os.File) error {
 		return err
 	}
 	// A garbage collector that has little to do need not keep threads and memory for it.
-	return unix.Exec(program, arguments, append(os.Environ(), "GOMAXPROCS=1", "GOGC=20"))
+	// Should it fail, that is to be a signal for systemd and no exit status, which would be the container's.
+	return unix.Exec(program, arguments, append(os.Environ(), "GOMAXPROCS=1", "GOGC=20", "GOTRACEBACK=crash"))
 }

@@ -45,7 +45,7 @@ func TestExitStatus(t *testing.T) {
 		want    int
 	}{
 		{"EXIT_STATUS=0", 0}, {"EXIT_STATUS=3\n", 3}, {"EXIT_STATUS=255", 255}, {"EXIT_STATUS= ", 7},
-		{"STATUS=bye\nEXIT_STATUS=4\nSTOPPING=1\n", 4}, {"EXIT_STATUS=4\r\n", 4},
+		{"STATUS=bye\nEXIT_STATUS=4\nSTOPPING=1\n", 4}, {"EXIT_STATUS=4\nEXIT_STATUS=5", 5}, {"EXIT_STATUS=4\r\n", 4},
 		{"", 7}, {"READY=1", 7}, {"STATUS=EXIT_STATUS=4", 7}, {"X_EXIT_STATUS=4", 7}, {"exit_status=4", 7},
 		{"EXIT_STATUS=", 7}, {"EXIT_STATUS=256", 7}, {"EXIT_STATUS=-1", 7}, {"EXIT_STATUS=0x4", 7}, {"EXIT_STATUS=4 5", 7},
 	}
@@ -61,13 +61,15 @@ func TestOpenErrors(t *testing.T) {
 		numbers []string
 		want    string
 	}{
-		{nil, "takes four descriptors"},
-		{[]string{"3", "4", "5"}, "takes four descriptors"},
-		{[]string{"3", "4", "5", "6", "7"}, "takes four descriptors"},
-		{[]string{"--help", "4", "5", "6"}, "invalid syntax"},
-		{[]string{"900", "901", "902", ""}, "invalid syntax"},
-		{[]string{"900", "901", "902", "-1"}, "invalid syntax"},
-		{[]string{"900", "901", "902", "65536"}, "out of range"},
+		{nil, "takes five descriptors"},
+		{[]string{"3", "4", "5", "6", "7"}, "takes five descriptors"},
+		{[]string{"3", "4", "5", "6", "7", "15", "8"}, "takes five descriptors"},
+		{[]string{"--help", "4", "5", "6", "7", "15"}, "invalid syntax"},
+		{[]string{"900", "901", "902", "903", "", "15"}, "invalid syntax"},
+		{[]string{"900", "901", "902", "903", "-1", "15"}, "invalid syntax"},
+		{[]string{"900", "901", "902", "903", "65536", "15"}, "out of range"},
+		{[]string{"900", "901", "902", "903", "904", "TERM"}, "invalid syntax"},
+		{[]string{"900", "901", "902", "903", "904", "65"}, "out of range"},
 	}
 	for _, c := range cases {
 		if files, err := Open(c.numbers); err == nil || !strings.Contains(err.Error(), c.want) {
@@ -79,18 +81,18 @@ func TestOpenErrors(t *testing.T) {
 // TestOpen: the descriptors come in the order of Files, and no program that the monitor executed would inherit them.
 func TestOpen(t *testing.T) {
 	var numbers []string
-	for range 4 {
+	for range 5 {
 		fd, err := unix.Open(t.TempDir(), unix.O_RDONLY, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
 		numbers = append(numbers, strconv.Itoa(fd))
 	}
-	files, err := Open(numbers)
+	files, err := Open(append(numbers, "15"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i, f := range []*os.File{files.Controller, files.Console, files.Notify, files.Lock} {
+	for i, f := range []*os.File{files.Controller, files.Console, files.Notify, files.Lock, files.Init} {
 		defer f.Close()
 		if want := "descriptor " + numbers[i]; f.Name() != want {
 			t.Errorf("file %d is %s, want %s", i, f.Name(), want)
@@ -123,6 +125,7 @@ func TestRun(t *testing.T) {
 		{"is ready only", []string{"READY=1", "STATUS=Ready."}, "status 0, error the container broke down: it ended without a shutdown"},
 		{"is ready and ends", []string{"READY=1", "STOPPING=1"}, "status 0, error <nil>"},
 		{"reboots", []string{"READY=1", "STOPPING=1\nX_REBOOT=1", "STOPPING=1"}, "status 133, error <nil>"},
+		{"reboots, as a newer systemd tells it", []string{"STOPPING=1\nX_REBOOT=1", "EXIT_STATUS=0"}, "status 133, error <nil>"},
 		{"reboots, told first of the stop", []string{"STOPPING=1", "STOPPING=1\nX_REBOOT=1"}, "status 133, error <nil>"},
 		{"tells its status", []string{"READY=1", "EXIT_STATUS=3"}, "status 3, error <nil>"},
 		{"tells it twice", []string{"EXIT_STATUS=3", "", "EXIT_STATUS=4", "STATUS=bye"}, "status 4, error <nil>"},

@@ -26,13 +26,18 @@ func TestSystemdSupervisorsDie(t *testing.T) {
 			t.Errorf("%s the container was started anew\n%s", after, status(t, supervised))
 		}
 	}
-	watcher := property(t, supervised, "MainPID")
-	shell(t, "kill -9 "+watcher)
-	wait(t, "another watcher", func() bool {
-		now := property(t, supervised, "MainPID")
-		return now != watcher && now != "0"
-	})
-	same("after a kill of its watcher")
+	for _, signal := range []string{"KILL", "ABRT", "SEGV"} {
+		watcher := property(t, supervised, "MainPID")
+		shell(t, "kill -"+signal+" "+watcher)
+		wait(t, "another watcher", func() bool {
+			now := property(t, supervised, "MainPID")
+			return now != watcher && now != "0"
+		})
+		same("after SIG" + signal + " to its watcher")
+		runCommand(t, exec.Command("systemctl", "reset-failed", supervised))
+	}
+	shell(t, "kill -PIPE "+property(t, supervised, "MainPID"))
+	same("after SIGPIPE")
 
 	shell(t, "pkill -9 -x libvirtd; systemctl restart libvirtd.service")
 	same("after a kill of libvirtd")

@@ -145,6 +145,7 @@ func TestSystemdConfigByHand(t *testing.T) {
 	}
 	must(t, "disable", "t-hand")
 	copied(t)
+	reapplied(t, unit)
 	systemctl(t, "stop", unit)
 	must(t, "delete", "t-hand")
 	sameAs(t, before, "after delete")
@@ -154,8 +155,10 @@ func TestSystemdConfigByHand(t *testing.T) {
 func copied(t *testing.T) {
 	const unit = "apache2@t-copy.service"
 	t.Cleanup(func() { remove(t, "t-copy") })
-	shell(t, "sed s/t-hand/t-copy/ "+configDir+"/t-hand.sandbox >"+configDir+"/t-copy.sandbox")
+	shell(t, "sed s/^name=t-hand/name=t-copy/ "+configDir+"/t-hand.sandbox >"+configDir+"/t-copy.sandbox")
 	systemctl(t, "daemon-reload")
+	// A copy that lies there does not trouble the original.
+	systemctl(t, "restart", "apache2@t-hand.service")
 	systemctl(t, "start", unit)
 	unique := func(key string) {
 		if lines := shell(t, "grep -h ^"+key+"= "+configDir+"/t-*.sandbox | sort -u | wc -l"); strings.TrimSpace(lines) != "2" {
@@ -167,6 +170,85 @@ func copied(t *testing.T) {
 	}
 	systemctl(t, "stop", unit)
 	must(t, "delete", "t-copy")
+}
+
+// reapplied puts back the few lines of a config that a tool keeps, in place of what the first start made of them: the
+// container keeps its identity, which its content knows.
+func reapplied(t *testing.T, unit string) {
+	file := configDir + "/t-hand.sandbox"
+	identity := func() string { return shell(t, "grep -e ^uuid= -e ^machine-id= -e ^level= "+file) }
+	before := identity()
+	shell(t, "printf '[sandbox]\nformat=1\nname=t-hand\nunit=apache2.service\ncopy=yes\n' >"+file)
+	systemctl(t, "daemon-reload")
+	systemctl(t, "restart", unit)
+	if after := identity(); after != before {
+		t.Errorf("identity before\n%safter\n%s", before, after)
+	}
+	if got := strings.TrimSpace(inside(t, "t-hand", "cat /etc/machine-id")); !strings.Contains(before, got) {
+		t.Errorf("machine ID inside is %s", got)
+	}
+}
+
+// A container can be stopped whatever has become of its config since it was started.
+func TestSystemdStopWithoutConfig(t *testing.T) {
+	const unit = "apache2@t-lost.service"
+	create(t, "t-lost", "-C", "-u", "apache2")
+	file := configDir + "/t-lost.sandbox"
+	shell(t, "cp "+file+" "+file+".kept")
+	t.Cleanup(func() { shell(t, "mv "+file+".kept "+file) })
+	for _, c := range []struct{ name, change, stop string }{
+		{"wrong", "echo colour=blue >>" + file, "systemctl stop " + unit},
+		{"wrong, and systemd has read it", "echo colour=blue >>" + file + "; systemctl daemon-reload", "systemctl stop " + unit},
+		{"gone", "rm " + file, "systemctl stop " + unit},
+		{"gone, and systemd has read it", "rm " + file + "; systemctl daemon-reload", "systemctl stop " + unit},
+		{"gone with the unit file", "rm " + file + " /etc/systemd/system/" + unit + "; systemctl daemon-reload", "systemctl stop " + unit},
+		{"wrong, by our tool", "echo colour=blue >>" + file, "virt-sandbox-service stop t-lost"},
+		{"by a signal", "true", "systemctl kill " + unit},
+	} {
+		shell(t, "cp "+file+".kept "+file)
+		must(t, "enable", "t-lost")
+		systemctl(t, "start", unit)
+		shell(t, c.change)
+		begun := time.Now()
+		shell(t, c.stop)
+		wait(t, "the end of the container: "+c.name, func() bool {
+			return !strings.Contains(shell(t, "virsh -q -c lxc:/// list --name"), "t-lost")
+		})
+		if took := time.Since(begun); took > 10*time.Second {
+			t.Errorf("%s: the stop took %v", c.name, took)
+		}
+		if got := shell(t, "journalctl --sync; journalctl -q -o cat -u "+unit+" -n 20"); !strings.Contains(got, "Powering off.") {
+			t.Errorf("%s: the container was not shut down in order:\n%s", c.name, got)
+		}
+	}
+}
+
+// A config that comes to name another first unit has another unit on the host; the old one says so.
+func TestSystemdUnitRenamed(t *testing.T) {
+	const old, renamed = "apache2@t-renamed.service", "dbus@t-renamed.service"
+	create(t, "t-renamed", "-C", "-u", "apache2")
+	systemctl(t, "enable", old)
+	systemctl(t, "start", old)
+	edit(t, "t-renamed", "unit=apache2.service", "unit=dbus.service\nunit=apache2.service")
+	systemctl(t, "daemon-reload")
+	if got := property(t, old, "Description"); !strings.Contains(got, "its unit is "+renamed+" now") {
+		t.Errorf("the old unit says %q", got)
+	}
+	if o := runCommand(t, exec.Command("systemctl", "start", renamed)); o.status == 0 {
+		t.Error("the container was started by both units")
+	}
+	if got := property(t, old, "ActiveState"); got != "active" || boot(t, "t-renamed") == "" {
+		t.Errorf("the old unit is %s", got)
+	}
+	systemctl(t, "stop", old)
+	must(t, "enable", "t-renamed")
+	if got := strings.TrimSpace(systemctl(t, "is-enabled", renamed)); got != "enabled" {
+		t.Errorf("the new unit is %s", got)
+	}
+	if _, err := os.Lstat("/etc/systemd/system/multi-user.target.wants/" + old); !os.IsNotExist(err) {
+		t.Errorf("the old unit is enabled still (%v)", err)
+	}
+	systemctl(t, "start", renamed)
 }
 
 // A config that cannot be used leaves a unit that says so.

@@ -1,0 +1,69 @@
+package content
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/virt-sandbox/virt-sandbox/config"
+)
+
+// Identity says whose a content is. It lies in the part of the tree that no container sees, and outlives what happens to
+// the config.
+type Identity struct {
+	Name      string `json:"name"`
+	UUID      string `json:"uuid"`
+	MachineID string `json:"machine_id"`
+	Level     string `json:"level,omitempty"` // that the content was labelled with
+}
+
+const identityName = ownDir + "/identity"
+
+// ReadIdentity reads whose the content at dir is; nil where it does not say.
+func ReadIdentity(dir string) (*Identity, error) {
+	data, err := os.ReadFile(filepath.Join(dir, identityName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read identity of content: %w", err)
+	}
+	var id Identity
+	if err := json.Unmarshal(data, &id); err != nil {
+		return nil, fmt.Errorf("read identity of content %s: %w", dir, err)
+	}
+	return &id, nil
+}
+
+// identify notes whose the tree is, once.
+func (b *builder) identify() error {
+	if exists(b.tree, identityName) {
+		return nil
+	}
+	s := b.sandbox
+	data, err := json.Marshal(Identity{s.Name, s.UUID, s.MachineID, s.Security.Level})
+	if err != nil {
+		return fmt.Errorf("note identity: %w", err)
+	}
+	const temporary = identityName + ".new"
+	f, err := b.tree.OpenFile(temporary, os.O_CREATE|os.O_WRONLY|os.O_TRUNC|unix.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return fmt.Errorf("note identity: %w", err)
+	}
+	_, err = f.Write(append(data, '\n'))
+	if err := errors.Join(err, f.Close()); err != nil {
+		return fmt.Errorf("note identity: %w", err)
+	}
+	if err := b.tree.Rename(temporary, identityName); err != nil {
+		return fmt.Errorf("note identity: %w", err)
+	}
+	return nil
+}
+
+// Owns tells whether a content with this identity is that of the sandbox; one without identity is.
+func (i *Identity) Owns(s *config.Sandbox) bool { return i == nil || i.Name == s.Name }
