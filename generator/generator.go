@@ -210,11 +210,5 @@ func (g Generator) located(name string, err error) error {
 	if errors.As(err, &syntax) {
 		line, reason = max(syntax.Line, 1), syntax.Message
 	}
-	text := fmt.Sprintf("%s:%d: %s", file, line, reason)
-	return errors.New(strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 {
-			return '?'
-		}
-		return r
-	}, text))
+	return errors.New(units.OneLine(fmt.Sprintf("%s:%d: %s", file, line, reason)))
 }

@@ -60,12 +60,15 @@ func sentence(value string) string {
 	if len(value) > maxSentence {
 		value = strings.ToValidUTF8(value[:maxSentence], "") + "…"
 	}
-	value = strings.Map(func(r rune) rune {
+	return specifiers(strings.TrimRight(OneLine(value), ` \`))
+}
+
+// OneLine makes any text one line that a terminal shows as it is: control characters become question marks.
+func OneLine(value string) string {
+	return strings.Map(func(r rune) rune {
 		if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 {
-			return ' '
+			return '?'
 		}
 		return r
 	}, value)
-	value = strings.TrimRight(value, ` \`)
-	return specifiers(value)
 }

@@ -75,17 +75,7 @@ func enableCommand(manager newManagerFunc) *cobra.Command {
 A config that was put into its directory by hand has no unit file that systemctl
 could enable; it gets one.`,
 		Args: oneName, ValidArgsFunction: completeNames,
-		RunE: func(c *cobra.Command, args []string) error {
-			m, err := manager()
-			if err != nil {
-				return err
-			}
-			unit, err := m.WriteUnitFile(c.Context(), args[0])
-			if err != nil {
-				return err
-			}
-			return systemctl(c.Context(), "enable", unit)
-		},
+		RunE: func(c *cobra.Command, args []string) error { return systemctl(c.Context(), manager, "enable", args[0]) },
 	}
 }
 
@@ -95,25 +85,25 @@ func disableCommand(manager newManagerFunc) *cobra.Command {
 		Short: "Do not start a sandbox with the host any more",
 		Args:  oneName, ValidArgsFunction: completeNames,
 		RunE: func(c *cobra.Command, args []string) error {
-			m, err := manager()
-			if err != nil {
-				return err
-			}
-			// With the unit file it is systemctl that decides, and autostart= does not count any more.
-			unit, err := m.WriteUnitFile(c.Context(), args[0])
-			if err != nil {
-				return err
-			}
-			return systemctl(c.Context(), "disable", unit)
+			return systemctl(c.Context(), manager, "disable", args[0])
 		},
 	}
 }
 
-// systemctl runs the command of that name, which also works on the files where systemd does not run.
-func systemctl(ctx context.Context, verb, unit string) error {
+// systemctl runs the command of that name, which also works on the files where systemd does not run, on the unit of a
+// sandbox. It gives the unit its file first: with that it is systemctl that decides, and autostart= does not count.
+func systemctl(ctx context.Context, manager newManagerFunc, verb, name string) error {
+	m, err := manager()
+	if err != nil {
+		return err
+	}
+	unit, err := m.WriteUnitFile(ctx, name)
+	if err != nil {
+		return err
+	}
 	command := exec.CommandContext(ctx, "systemctl", verb, unit)
 	command.Stdout, command.Stderr = os.Stdout, os.Stderr
-	err := command.Run()
+	err = command.Run()
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {
 		return errReported
