@@ -100,6 +100,25 @@ func isOwn(point string, writable []string) bool {
 	return false
 }
 
+// uncoverMeminfo takes away the /proc/meminfo that libvirt makes of the container's limit. One can not seek in it, which ps,
+// free and top do; where there is no limit, the kernel's own says as much.
+func uncoverMeminfo() error {
+	const file = "/proc/meminfo"
+	mounts, err := readMounts()
+	if err != nil {
+		return err
+	}
+	for _, m := range mounts {
+		if m.point != file || !strings.HasPrefix(m.kind, "fuse") {
+			continue
+		}
+		if err := unix.Unmount(file, unix.MNT_DETACH); err != nil {
+			return fmt.Errorf("unmount %s: %w", file, err)
+		}
+	}
+	return nil
+}
+
 // muteGenerators keeps systemd's generators that read the host's configuration from making units of it.
 func muteGenerators() error {
 	const dir = "/run/systemd/system-generators"

@@ -23,7 +23,8 @@ type Plan struct {
 	Groups      []uint32 `json:"groups,omitempty"`
 	Environment []string `json:"environment,omitempty"` // NAME=VALUE
 	Directory   string   `json:"directory,omitempty"`
-	Writable    []string `json:"writable"` // mount points that stay writable
+	Writable    []string `json:"writable"`          // mount points that stay writable
+	Limited     bool     `json:"limited,omitempty"` // its memory is
 }
 
 // planFile is a plan as JSON: what need not be UTF-8, which JSON is, becomes bytes.

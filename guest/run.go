@@ -27,6 +27,11 @@ func Run(p *Plan) (status int, err error) {
 	if err := protect(p.Writable); err != nil {
 		return 0, err
 	}
+	if !p.Limited {
+		if err := uncoverMeminfo(); err != nil {
+			return 0, err
+		}
+	}
 	if err := enterCgroups(p.Name); err != nil {
 		return 0, err
 	}

@@ -197,7 +197,7 @@ func (m *Manager) domainXML(connection *libvirt.Connect, s *config.Sandbox, dir 
 }
 
 func guestPlan(s *config.Sandbox) (*guest.Plan, error) {
-	plan := &guest.Plan{Name: s.Name, UUID: s.UUID}
+	plan := &guest.Plan{Name: s.Name, UUID: s.UUID, Limited: s.Limits.Memory > 0}
 	for _, v := range s.Environment {
 		plan.Environment = append(plan.Environment, v.Name+"="+v.Value)
 	}

@@ -27,6 +27,7 @@ func TestSideBySide(t *testing.T) {
 			{"ps -e -o comm= | grep -c -e libvirt -e virt-sandbox-ser", "0"},
 			{"ls /home /boot /srv /mnt /media", "/boot:\n\n/home:\n\n/media:\n\n/mnt:\n\n/srv:"},
 			{"ls /root", ""},
+			{"free >/dev/null && ps aux >/dev/null && echo works", "works"},
 			{"ls /var/lib/libvirt 2>&1 | grep -c " + other, "0"},
 			{"ls -A /etc/libvirt-sandbox /etc/libvirt 2>/dev/null | grep -c sandbox$", "0"},
 			{"ls -d /sys/fs/cgroup/*/virt-sandbox-* /sys/fs/cgroup/*/machine* 2>/dev/null", ""},
