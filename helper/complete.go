@@ -27,6 +27,9 @@ func (m *Manager) complete(ctx context.Context, s *config.Sandbox) (content.Stat
 			return state, err
 		}
 	}
+	if s.Security.Level == "" && s.Security.Label != "" {
+		s.Security.Level = strings.SplitN(s.Security.Label, ":", 4)[3]
+	}
 	if !s.Created.IsZero() && s.UUID != "" && s.MachineID != "" && (s.Security.Level != "" || s.Security.Mode != config.SecurityStatic) {
 		return state, nil
 	}
