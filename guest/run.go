@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -70,10 +71,13 @@ func runCommand(p *Plan) (int, error) {
 		if errors.Is(err, fs.ErrPermission) {
 			status = 126
 		}
+		awaitListener()
 		fmt.Fprintf(os.Stderr, "virt-sandbox-init: %s: %v\n", p.Command[0], errors.Unwrap(err))
 		notify("EXIT_STATUS=" + strconv.Itoa(status))
+		time.Sleep(lastWords)
 		return status, nil
 	}
+	awaitListener()
 	signals := make(chan os.Signal, 16)
 	signal.Notify(signals)
 	command := exec.Cmd{
@@ -101,7 +105,27 @@ func runCommand(p *Plan) (int, error) {
 		return 0, err
 	}
 	notify("EXIT_STATUS=" + strconv.Itoa(status))
+	// What it said last is on its way through libvirt's controller, which ends with this process.
+	time.Sleep(lastWords)
 	return status, nil
+}
+
+// ListenerFile appears when the host's side reads the console, and a command's first words will not be lost.
+const ListenerFile = "/run/host/listening"
+
+// Time limits of what a command and the host's side owe each other.
+const (
+	listenerLimit = 10 * time.Second
+	lastWords     = 150 * time.Millisecond
+)
+
+// awaitListener waits until the host's side reads what the command is going to say.
+func awaitListener() {
+	for begun := time.Now(); time.Since(begun) < listenerLimit; time.Sleep(2 * time.Millisecond) {
+		if _, err := os.Lstat(ListenerFile); err == nil {
+			return
+		}
+	}
 }
 
 // reap waits for children of all kinds until the one of interest ends.

@@ -59,18 +59,25 @@ func (m *Manager) takeIdentity(s *config.Sandbox) (content.State, error) {
 	if err != nil || state == content.Absent || state == content.Foreign {
 		return state, err
 	}
-	id, err := content.ReadIdentity(s.Content)
-	if err != nil || id == nil {
+	owner, err := m.ownerOf(s)
+	if err != nil {
 		return state, err
 	}
-	if !id.Owns(s) {
-		if s.UUID == "" || s.UUID != id.UUID {
+	id, err := content.ReadIdentity(s.Content)
+	if err != nil {
+		return state, err
+	}
+	if owner != s.Name {
+		if id == nil || s.UUID == "" || s.UUID != id.UUID {
 			return state, fmt.Errorf("%s: content %s is that of %s; name another directory, or leave the line out",
-				m.Store.Path(s.Name), s.Content, id.Name)
+				m.Store.Path(s.Name), s.Content, owner)
 		}
 		s.Content = filepath.Join(filepath.Dir(s.Content), s.Name)
-		m.Warn("%s is a copy of the config of %s; its content is %s", s.Name, id.Name, s.Content)
+		m.Warn("%s is a copy of the config of %s; its content is %s", s.Name, owner, s.Content)
 		return content.Inspect(s.Content)
+	}
+	if id == nil {
+		return state, nil
 	}
 	if s.UUID == "" {
 		s.UUID = id.UUID
@@ -82,6 +89,38 @@ func (m *Manager) takeIdentity(s *config.Sandbox) (content.State, error) {
 		s.Security.Level = id.Level
 	}
 	return state, nil
+}
+
+// ownerOf gives the name of the sandbox whose the content of s is: the one that the content names, as long as that has a
+// config; one that was renamed has none of its old name. Content that names nobody is that of the first other config which
+// has it, or else of s.
+func (m *Manager) ownerOf(s *config.Sandbox) (string, error) {
+	id, err := content.ReadIdentity(s.Content)
+	if err != nil {
+		return "", err
+	}
+	if id != nil && id.Name == s.Name {
+		return s.Name, nil
+	}
+	if id != nil && s.UUID != id.UUID {
+		return id.Name, nil
+	}
+	names, err := m.Store.Names()
+	if err != nil {
+		return "", err
+	}
+	for _, name := range names {
+		if id != nil {
+			if name == id.Name {
+				return name, nil
+			}
+			continue
+		}
+		if other, err := m.Store.Load(name); err == nil && name != s.Name && other.Content == s.Content {
+			return name, nil
+		}
+	}
+	return s.Name, nil
 }
 
 // planBesideListed adds to the private paths that a person listed those that create would find.

@@ -45,7 +45,15 @@ func (m *Manager) Delete(ctx context.Context, name, base string, keepJournal boo
 	if state == content.Foreign {
 		return "", fmt.Errorf("%s is not content of virt-sandbox; correct content= in %s", s.Content, m.Store.Path(name))
 	}
-	if keepJournal && state == content.Ours {
+	owner, err := m.ownerOf(s)
+	if err != nil {
+		return "", err
+	}
+	if owner != name {
+		m.Warn("%s stays: it is the content of %s", s.Content, owner)
+		s.Content = ""
+	}
+	if keepJournal && state == content.Ours && owner == name {
 		// Before anything is lost: where this fails, nothing has been deleted.
 		if journal, err = m.Host.KeepJournal(s); err != nil {
 			return "", err
@@ -54,12 +62,15 @@ func (m *Manager) Delete(ctx context.Context, name, base string, keepJournal boo
 	return journal, m.remove(ctx, s)
 }
 
-// remove removes all of a container that is down, the mark that it is being deleted first and the config last.
+// remove removes all of a container that is down, the mark that it is being deleted first and the config last. Content
+// is left out where the sandbox has none of its own.
 func (m *Manager) remove(ctx context.Context, s *config.Sandbox) error {
 	name := s.Name
-	s.State = config.StateDeleting
-	if err := m.Store.Save(s); err != nil {
-		return err
+	if s.Content != "" {
+		s.State = config.StateDeleting
+		if err := m.Store.Save(s); err != nil {
+			return err
+		}
 	}
 	if err := m.sweep(name); err != nil {
 		return err
@@ -67,11 +78,10 @@ func (m *Manager) remove(ctx context.Context, s *config.Sandbox) error {
 	if err := removeLog(name); err != nil {
 		return err
 	}
-	if err := m.Host.UnlinkJournal(s.MachineID, s.Content); err != nil {
-		return err
-	}
-	if err := m.Host.Remove(s.Content); err != nil {
-		return err
+	if s.Content != "" {
+		if err := errors.Join(m.Host.UnlinkJournal(s.MachineID, s.Content), m.Host.Remove(s.Content)); err != nil {
+			return err
+		}
 	}
 	if err := m.removeUnitFiles(name); err != nil {
 		return err
@@ -142,6 +152,9 @@ func (m *Manager) deleteLeftovers(name, base string, notFound error) error {
 	}
 	switch state {
 	case content.Creating, content.Ours:
+		if owner, err := m.ownerOf(&config.Sandbox{Name: name, Content: dir}); err != nil || owner != name {
+			return errors.Join(notFound, err)
+		}
 		return errors.Join(m.sweep(name), removeLog(name), m.Host.Remove(dir))
 	case content.Absent:
 		// An empty directory of that name is what a create leaves that is killed at once.

@@ -38,7 +38,11 @@ func (m *Manager) List() ([]Status, error) {
 			Name: name, State: "stopped", Units: s.Units, Command: s.Command, Unit: s.HostUnit(),
 			Level: s.Security.Level, Content: s.Content,
 		}
-		running, err := ownDomain(connection, s)
+		started, err := m.asStarted(name)
+		if err != nil {
+			return nil, err
+		}
+		running, err := ownDomain(connection, started)
 		switch {
 		case err != nil:
 			status.State, status.Error = "unusable", err.Error()

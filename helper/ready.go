@@ -23,8 +23,12 @@ func (m *Manager) awaitReady(ctx context.Context, r *Running, socket *net.UnixCo
 	s := r.Sandbox
 	ctx, cancel := context.WithTimeoutCause(ctx, s.Limits.StartTimeout,
 		fmt.Errorf("%s was not ready within %v ([limits] start-timeout)", s.Name, s.Limits.StartTimeout))
-	defer cancel()
 	console := m.readConsole(ctx, r.Console)
+	defer func() {
+		// What has been read is written before the monitor takes the place of this process.
+		cancel()
+		<-console.done
+	}()
 	ended := make(chan struct{})
 	go func() {
 		p := &process{fd: r.Controller}
@@ -37,11 +41,20 @@ func (m *Manager) awaitReady(ctx context.Context, r *Running, socket *net.UnixCo
 	}()
 	booted := make(chan struct{})
 	go listenReady(ctx, socket, booted)
+	if err := runtimeOf(s.Name).noteListening(); err != nil {
+		return err
+	}
 	status("Waiting for the units")
 	select {
 	case <-booted:
 	case <-ended:
 		time.Sleep(50 * time.Millisecond) // the console's last words pass through libvirt's controller
+		select {
+		case <-booted:
+			// A command that has come to its end already; its status is the monitor's to tell.
+			return nil
+		default:
+		}
 		return fmt.Errorf("%s ended while it started%s", s.Name, console.quoted())
 	case <-ctx.Done():
 		err := context.Cause(ctx)
@@ -191,23 +204,25 @@ func (b *limitedBuffer) Write(p []byte) (int, error) {
 type consoleText struct {
 	mu   sync.Mutex
 	text limitedBuffer
+	done chan struct{} // closed when the last of it has been passed on
 }
 
 func (m *Manager) readConsole(ctx context.Context, console *os.File) *consoleText {
-	c := &consoleText{text: limitedBuffer{Buffer: new(bytes.Buffer), left: 16 << 10}}
+	c := &consoleText{text: limitedBuffer{Buffer: new(bytes.Buffer), left: 16 << 10}, done: make(chan struct{})}
 	_ = console.SetReadDeadline(time.Time{})
 	context.AfterFunc(ctx, func() { _ = console.SetReadDeadline(time.Now()) })
 	go func() {
+		defer close(c.done)
 		buffer := make([]byte, 4096)
 		for {
 			n, err := console.Read(buffer)
 			c.mu.Lock()
 			c.text.Write(buffer[:n])
 			c.mu.Unlock()
+			_, _ = m.Console.Write([]byte(clean(string(buffer[:n]))))
 			if err != nil {
 				return
 			}
-			_, _ = m.Console.Write([]byte(clean(string(buffer[:n]))))
 		}
 	}()
 	return c

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/guest"
 )
 
 // phase is how far a running container is, as its runtime directory records it.
@@ -65,6 +66,28 @@ func (d runtimeDir) record(s *config.Sandbox) error {
 	return nil
 }
 
+// noteListening tells the container's first program that its console is read.
+func (d runtimeDir) noteListening() error {
+	if err := os.WriteFile(filepath.Join(d.guest(), filepath.Base(guest.ListenerFile)), nil, 0o644); err != nil {
+		return fmt.Errorf("tell that the console is read: %w", err)
+	}
+	return nil
+}
+
+// own notes which run of a unit the container belongs to (systemd.exec(5), INVOCATION_ID); none where no unit runs it.
+func (d runtimeDir) own() error {
+	if err := os.WriteFile(filepath.Join(string(d), "owner"), []byte(os.Getenv("INVOCATION_ID")), 0o600); err != nil {
+		return fmt.Errorf("record owner: %w", err)
+	}
+	return nil
+}
+
+// isOthers tells whether the container belongs to another run of a unit than this process does.
+func (d runtimeDir) isOthers() bool {
+	owner, err := os.ReadFile(filepath.Join(string(d), "owner"))
+	return err == nil && len(owner) > 0 && string(owner) != os.Getenv("INVOCATION_ID")
+}
+
 // asStarted gives the config that a running container was started with, and that of the store for one that is down.
 func (m *Manager) asStarted(name string) (*config.Sandbox, error) {
 	s, err := (config.Store{Dir: string(runtimeOf(name))}).Load(name)
@@ -111,6 +134,16 @@ func (d runtimeDir) listen() (*net.UnixConn, error) {
 		return nil, fmt.Errorf("listen for readiness: %w", err)
 	}
 	return socket, nil
+}
+
+// IsUnwatched tells whether a container is up whose monitor was lost.
+func (m *Manager) IsUnwatched(name string) bool {
+	d := runtimeOf(name)
+	if d.phase() != phaseReady {
+		return false
+	}
+	watched, err := d.isWatched()
+	return err == nil && !watched
 }
 
 // isWatched tells whether a monitor of the container lives.

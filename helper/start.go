@@ -45,14 +45,20 @@ func (r *Running) ShutdownSignal() unix.Signal { return shutdownSignal(r.Sandbox
 
 func (r *Running) openInit() error {
 	pid, err := initOf(r.controllerPID())
-	if err != nil {
+	if err == nil {
+		var init *process
+		if init, err = openProcess(pid); err == nil {
+			r.Init = init.fd
+			return nil
+		}
+	}
+	if !r.Sandbox.Generic() {
 		return err
 	}
-	init, err := openProcess(pid)
-	if err != nil {
-		return err
+	// A command can have come to its end; then there is nobody to ask for one.
+	if r.Init, err = os.Open(os.DevNull); err != nil {
+		return fmt.Errorf("open process of the command: %w", err)
 	}
-	r.Init = init.fd
 	return nil
 }
 
@@ -71,7 +77,7 @@ func (m *Manager) Start(ctx context.Context, name string, status func(string)) (
 		return nil, err
 	}
 	defer lock.release()
-	s, err := m.Store.Load(name)
+	started, err := m.asStarted(name)
 	if err != nil {
 		return nil, err
 	}
@@ -80,10 +86,6 @@ func (m *Manager) Start(ctx context.Context, name string, status func(string)) (
 		return nil, err
 	}
 	defer connection.Close()
-	started, err := m.asStarted(name)
-	if err != nil {
-		return nil, err
-	}
 	old, err := ownDomain(connection, started)
 	if err != nil {
 		return nil, err
@@ -97,6 +99,11 @@ func (m *Manager) Start(ctx context.Context, name string, status func(string)) (
 		if err := m.endLeftover(ctx, connection, started); err != nil {
 			return nil, fmt.Errorf("end what an interrupted start left of %s: %w", name, err)
 		}
+	}
+	// Only now: a container that is up is taken over whatever has become of its config.
+	s, err := m.Store.Load(name)
+	if err != nil {
+		return nil, err
 	}
 	running, err := m.startFresh(ctx, connection, s, status)
 	if err != nil {
@@ -121,7 +128,7 @@ func (m *Manager) startFresh(ctx context.Context, connection *libvirt.Connect, s
 	if err := dir.setPhase(phaseStarting); err != nil {
 		return nil, err
 	}
-	if err := dir.record(s); err != nil {
+	if err := errors.Join(dir.record(s), dir.own()); err != nil {
 		return nil, err
 	}
 	xml, err := m.domainXML(connection, s, dir)
@@ -320,7 +327,7 @@ func (m *Manager) takeOver(ctx context.Context, s *config.Sandbox, old *libvirt.
 		return nil, err
 	}
 	running.states = states
-	return running, running.openInit()
+	return running, errors.Join(running.openInit(), dir.own())
 }
 
 // Summary is a line for systemctl status: the label, the network, and the states of the units when they were up.
@@ -350,12 +357,12 @@ func (m *Manager) Prepare(ctx context.Context, name string) error {
 		return err
 	}
 	defer lock.release()
+	if runtimeOf(name).phase() == phaseReady {
+		return nil
+	}
 	s, err := m.Store.Load(name)
 	if err != nil {
 		return err
-	}
-	if runtimeOf(name).phase() == phaseReady {
-		return nil
 	}
 	return m.prepare(ctx, s)
 }

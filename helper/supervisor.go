@@ -13,36 +13,69 @@ import (
 
 // End carries out what systemd asks of a unit that ends, in ExecStop= and ExecStopPost=: it stops the container, or leaves
 // it alone where the unit only lost the process that watched it. last says that it is the last that systemd asks; then a
-// unit that lost its watcher is started again, which takes the container over.
+// unit whose process was killed is started again, which takes over a container that is up.
 func (m *Manager) End(ctx context.Context, name string, last bool) error {
-	lost, err := m.watcherLost(name)
-	if err != nil {
-		return err
+	inUnit := os.Getenv("SERVICE_RESULT") != ""
+	if inUnit && runtimeOf(name).isOthers() {
+		// Another unit of this container runs it; ours has only found that out.
+		return nil
+	}
+	unit := hostUnit{toStop: true}
+	if inUnit {
+		var err error
+		if unit, err = ownUnit(ctx); err != nil {
+			m.Warn("cannot tell what systemd wants of the unit of %s: %v", name, err)
+			unit.toStop = !wasKilled()
+		}
+	}
+	lost := false
+	if !unit.toStop {
+		var err error
+		if lost, err = m.watcherLost(name); err != nil {
+			return err
+		}
 	}
 	if !lost {
-		err := m.Stop(ctx, name)
-		if errors.Is(err, ErrNotRunning) || errors.Is(err, config.ErrNotFound) {
-			return nil
+		if err := m.endInUnit(ctx, name, last); err != nil {
+			return err
 		}
-		var syntax *config.SyntaxError
-		if last && errors.As(err, &syntax) {
-			// The start has said so; there was nothing to end.
-			return nil
-		}
-		return err
 	}
-	if watched, err := runtimeOf(name).isWatched(); watched || err != nil || !last {
-		// Watched: it is another unit's, and this one has found it running.
-		return err
+	if !last || unit.toStop || !wasKilled() {
+		return nil
 	}
-	m.Warn("%s goes on without the process that watched it; the next one takes it over", name)
-	return startAgain(ctx)
+	if lost {
+		m.Warn("%s goes on without the process that watched it; the next one takes it over", name)
+	}
+	if err := unit.startAgain(ctx); err != nil {
+		// As when the host shuts down.
+		return errors.Join(err, m.endInUnit(ctx, name, last))
+	}
+	return nil
 }
 
-// watcherLost tells whether systemd asks since the main process of the unit ended (systemd.exec(5): MAINPID is set where a
-// stop was asked for), while the container is up and nobody has begun to stop it.
+func (m *Manager) endInUnit(ctx context.Context, name string, last bool) error {
+	err := m.Stop(ctx, name)
+	if errors.Is(err, ErrNotRunning) || errors.Is(err, config.ErrNotFound) {
+		return nil
+	}
+	var syntax *config.SyntaxError
+	if last && errors.As(err, &syntax) {
+		// The start has said so; there was nothing to end.
+		return nil
+	}
+	return err
+}
+
+// wasKilled tells whether a signal ended the main process of the unit (systemd.exec(5), EXIT_CODE).
+func wasKilled() bool {
+	code := os.Getenv("EXIT_CODE")
+	return code == "killed" || code == "dumped"
+}
+
+// watcherLost tells whether the main process of the unit was killed (systemd.exec(5): MAINPID is set where it lives), while
+// the container is up and nobody has begun to stop it.
 func (m *Manager) watcherLost(name string) (bool, error) {
-	if os.Getenv("SERVICE_RESULT") == "" || os.Getenv("MAINPID") != "" || runtimeOf(name).phase() != phaseReady {
+	if !wasKilled() || os.Getenv("MAINPID") != "" || runtimeOf(name).phase() != phaseReady {
 		return false, nil
 	}
 	s, err := m.asStarted(name)
@@ -62,20 +95,45 @@ func (m *Manager) watcherLost(name string) (bool, error) {
 	return true, nil
 }
 
-// startAgain queues a start of the unit that this process belongs to, for when it has ended. Unlike Restart= it leaves no
-// pause in which a stop would find a unit that is down and a container that is up.
-func startAgain(ctx context.Context) error {
-	systemd, err := dbus.NewSystemConnectionContext(ctx)
+// hostUnit is the unit that this process belongs to.
+type hostUnit struct {
+	name   string
+	toStop bool // a job wants it down, or down and up again
+}
+
+func ownUnit(ctx context.Context) (hostUnit, error) {
+	// Not over the bus, which may be down already.
+	systemd, err := dbus.NewSystemdConnectionContext(ctx)
+	if err != nil {
+		return hostUnit{}, fmt.Errorf("connect to systemd: %w", err)
+	}
+	defer systemd.Close()
+	unit := hostUnit{}
+	if unit.name, err = systemd.GetUnitNameByPID(ctx, uint32(os.Getpid())); err != nil {
+		return hostUnit{}, fmt.Errorf("find own unit: %w", err)
+	}
+	jobs, err := systemd.ListJobsContext(ctx)
+	if err != nil {
+		return hostUnit{}, fmt.Errorf("list jobs of systemd: %w", err)
+	}
+	for _, j := range jobs {
+		if j.Unit == unit.name && (j.JobType == "stop" || j.JobType == "restart") {
+			unit.toStop = true
+		}
+	}
+	return unit, nil
+}
+
+// startAgain queues a start of the unit for when it has ended. Unlike Restart= it leaves no pause in which a stop would find
+// a unit that is down and a container that is up. It goes back behind any job that came meanwhile.
+func (u hostUnit) startAgain(ctx context.Context) error {
+	systemd, err := dbus.NewSystemdConnectionContext(ctx)
 	if err != nil {
 		return fmt.Errorf("connect to systemd: %w", err)
 	}
 	defer systemd.Close()
-	unit, err := systemd.GetUnitNameByPID(ctx, uint32(os.Getpid()))
-	if err != nil {
-		return fmt.Errorf("find own unit: %w", err)
-	}
-	if _, err := systemd.StartUnitContext(ctx, unit, "replace", nil); err != nil {
-		return fmt.Errorf("start %s again: %w", unit, err)
+	if _, err := systemd.StartUnitContext(ctx, u.name, "fail", nil); err != nil {
+		return fmt.Errorf("start %s again: %w", u.name, err)
 	}
 	return nil
 }

@@ -94,9 +94,12 @@ func (m *Manager) WriteUnitFile(ctx context.Context, name string) (string, error
 	if s.State == config.StateDeleting {
 		return "", fmt.Errorf("%s is being deleted; run delete again to finish that", name)
 	}
-	if text, err := os.ReadFile(UnitFile(s)); err == nil && units.IsShort(text, m.Store.Path(name)) {
-		// It may have been edited.
+	if text, err := os.ReadFile(UnitFile(s)); err == nil && units.IsOf(text, m.Store.Path(name)) {
+		// It may have been edited, or be a whole unit that systemctl edit --full made.
 		return s.HostUnit(), nil
+	}
+	if err := m.checkUnitFile(s); err != nil {
+		return "", err
 	}
 	if err := m.removeUnitFiles(name); err != nil {
 		return "", err

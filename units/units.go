@@ -56,19 +56,31 @@ func IsAnyShort(file []byte) bool {
 	return strings.HasSuffix(shortSource(file), config.Suffix)
 }
 
+// IsOf tells whether a unit file, short or whole, is one for the config.
+func IsOf(file []byte, configFile string) bool {
+	source, _ := sourceOf(file)
+	return source == specifiers(configFile)
+}
+
 // shortSource gives SourcePath= of a unit file that does not say what to do; "" for any other.
 func shortSource(file []byte) string {
-	source := ""
+	source, whole := sourceOf(file)
+	if whole {
+		return ""
+	}
+	return source
+}
+
+// sourceOf gives SourcePath= of a unit file, and whether it says what to do.
+func sourceOf(file []byte) (source string, whole bool) {
 	for l := range strings.Lines(string(file)) {
 		l = strings.TrimSpace(l)
-		if strings.HasPrefix(l, "ExecStart=") {
-			return ""
-		}
+		whole = whole || strings.HasPrefix(l, "ExecStart=")
 		if value, found := strings.CutPrefix(l, "SourcePath="); found {
 			source = value
 		}
 	}
-	return source
+	return source, whole
 }
 
 // Whole gives the unit of a container without a short file.
@@ -105,6 +117,8 @@ func Failing(name, reason string, p Paths) []byte {
 	t.set("ExecStop", helper+" stop "+name)
 	t.set("ExecStopPost", helper+" clean "+name)
 	t.set("KillMode", "mixed")
+	t.comment("The helper knows how long the container may take.")
+	t.set("TimeoutStopSec", "infinity")
 	return t.Bytes()
 }
 
@@ -146,8 +160,11 @@ func (t *text) body(s *config.Sandbox, p Paths) {
 	t.set("TimeoutStartSec", seconds(s.Limits.StartTimeout+grace))
 	t.set("TimeoutStopSec", seconds(s.Limits.StopTimeout+grace))
 	t.set("Restart", s.Restart)
-	t.comment("The container outlives a helper that is killed, and the next one takes it over; 133 is a reboot from inside.")
-	t.set("RestartForceExitStatus", "133 SIGKILL SIGABRT SIGBUS SIGFPE SIGILL SIGSEGV SIGSYS SIGTRAP")
+	t.comment("A helper that is killed is followed by another, which takes the container over; the last command sees to that.")
+	t.set("RestartPreventExitStatus", "SIGKILL SIGABRT SIGBUS SIGFPE SIGILL SIGSEGV SIGSYS SIGTRAP")
+	t.set("OOMPolicy", "continue")
+	t.comment("A reboot from inside.")
+	t.set("RestartForceExitStatus", "133")
 	success := "133"
 	if s.Generic() {
 		// What shells make of the signal that stop sends.

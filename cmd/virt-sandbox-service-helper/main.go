@@ -34,7 +34,8 @@ use virt-sandbox-service(1).
                  process of run was killed: the container goes on then
   clean NAME     the same, as the last thing that a unit does; one that lost the
                  process of run is started again to take the container over
-  explain NAME   fail with what is wrong with its config
+  explain NAME   fail with what is wrong with its config; take over a container
+                 that is up all the same
 
 `
 
@@ -87,6 +88,9 @@ func run() error {
 	case "stop", "clean":
 		return m.End(ctx, name, verb == "clean")
 	case "explain":
+		if m.IsUnwatched(name) {
+			return runContainer(ctx, m, name)
+		}
 		s, err := m.Store.Load(name)
 		if err != nil {
 			return err
@@ -112,6 +116,12 @@ func runContainer(ctx context.Context, m *helper.Manager, name string) error {
 	program, err := programs.Find(monitor.Program)
 	if err != nil {
 		return err
+	}
+	if !isUnit() {
+		// Nobody reads standard output; content that is still to be made has no log yet.
+		if console, err := m.ConsoleLog(name); err == nil {
+			m.Console = console
+		}
 	}
 	running, err := m.Start(ctx, name, func(text string) { _, _ = daemon.SdNotify(false, "STATUS="+text) })
 	if errors.Is(err, helper.ErrAlreadyRunning) && !isUnit() {

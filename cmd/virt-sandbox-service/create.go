@@ -72,7 +72,7 @@ Without -l and -s a free pair of MCS categories is allocated.`,
 	flags.StringVarP(&options.Base, "path", "p", "", "`DIR` whose subdirectory NAME holds the content ("+config.DefaultContentBase+")")
 	flags.StringArrayVarP(&options.Mounts, "mount", "m", nil, "`MOUNT`: host-bind:TARGET=SOURCE | ram:TARGET=SIZE; may be repeated")
 	flags.StringVarP(&network, "network", "N", string(config.NetworkPrivate), "`NETWORK`: private (only loopback) | host (the host's, less safe)")
-	flags.Int64VarP(&uid, "uid", "U", 0, "`UID` of the command")
+	flags.Int64VarP(&uid, "uid", "U", -1, "`UID` of the command; that of --username, or root")
 	flags.Int64VarP(&gid, "gid", "G", -1, "`GID` of the command; the user's own where it is left out")
 	flags.StringVar(&options.Identity.User, "username", "", "`USER` name of the command; that of -U where it is left out")
 	flags.StringVar(&options.Identity.Home, "homedir", "", "`DIR` that is the command's HOME; the user's where it is left out")
@@ -82,10 +82,20 @@ Without -l and -s a free pair of MCS categories is allocated.`,
 // identify completes the identity of a command from the host's accounts.
 func identify(options *helper.CreateOptions, uid, gid int64) error {
 	const maxID = 1<<32 - 2
-	if uid < 0 || uid > maxID || gid > maxID {
+	if uid < -1 || uid > maxID || gid > maxID {
 		return errors.New("-U and -G take numbers from 0 to 4294967294")
 	}
 	identity := &options.Identity
+	if uid < 0 && identity.User != "" {
+		named, err := user.Lookup(identity.User)
+		if err != nil {
+			return fmt.Errorf("--username %s: the host has no such account; give its number with -U too", identity.User)
+		}
+		if uid, err = strconv.ParseInt(named.Uid, 10, 64); err != nil {
+			return fmt.Errorf("account of --username %s: %w", identity.User, err)
+		}
+	}
+	uid = max(uid, 0)
 	identity.UID = uint32(uid)
 	account, err := user.LookupId(strconv.FormatInt(uid, 10))
 	if err == nil {

@@ -9,8 +9,6 @@ import (
 	"path/filepath"
 
 	"golang.org/x/sys/unix"
-
-	"github.com/virt-sandbox/virt-sandbox/config"
 )
 
 // Identity says whose a content is. It lies in the part of the tree that no container sees, and outlives what happens to
@@ -40,12 +38,12 @@ func ReadIdentity(dir string) (*Identity, error) {
 	return &id, nil
 }
 
-// identify notes whose the tree is, once.
+// identify notes whose the tree is: once, and anew for a sandbox that was renamed.
 func (b *builder) identify() error {
-	if exists(b.tree, identityName) {
-		return nil
-	}
 	s := b.sandbox
+	if id, err := ReadIdentity(s.Content); err != nil || (id != nil && id.Name == s.Name) {
+		return err
+	}
 	data, err := json.Marshal(Identity{s.Name, s.UUID, s.MachineID, s.Security.Level})
 	if err != nil {
 		return fmt.Errorf("note identity: %w", err)
@@ -64,6 +62,3 @@ func (b *builder) identify() error {
 	}
 	return nil
 }
-
-// Owns tells whether a content with this identity is that of the sandbox; one without identity is.
-func (i *Identity) Owns(s *config.Sandbox) bool { return i == nil || i.Name == s.Name }

@@ -72,12 +72,29 @@ func (h Host) KeepJournal(s *config.Sandbox) (string, error) {
 		err = h.UnlinkJournal(s.MachineID, s.Content)
 	}
 	if err == nil {
-		err = os.Rename(copied, dir)
+		err = moveInto(copied, dir)
 	}
 	if err != nil {
 		return "", errors.Join(fmt.Errorf("keep journal in %s: %w", dir, err), os.RemoveAll(copied))
 	}
 	return dir, nil
+}
+
+// moveInto renames a directory, or its files where an earlier run has made the new one already.
+func moveInto(from, to string) error {
+	if info, err := os.Lstat(to); err != nil || !info.IsDir() {
+		return os.Rename(from, to)
+	}
+	entries, err := os.ReadDir(from)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if err := os.Rename(filepath.Join(from, e.Name()), filepath.Join(to, e.Name())); err != nil {
+			return err
+		}
+	}
+	return os.Remove(from)
 }
 
 func (h Host) keepJournal(s *config.Sandbox, dir string) error {

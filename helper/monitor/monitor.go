@@ -67,7 +67,9 @@ var ErrBroken = errors.New("the container broke down: it ended without a shutdow
 // Run passes the console on to out until the container ends and returns the exit status that it reported: 0 for a
 // systemd that shut down, StatusReboot for one that rebooted. Errors: ErrBroken.
 func Run(files *Files, out io.Writer) (int, error) {
+	drained := make(chan struct{})
 	go func() {
+		defer close(drained)
 		buffer := make([]byte, 4096)
 		for {
 			n, err := files.Console.Read(buffer)
@@ -101,11 +103,18 @@ func Run(files *Files, out io.Writer) (int, error) {
 	// Messages that are in the socket already are read; there is nobody left to send more.
 	_ = connection.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
 	status := <-statuses
+	select {
+	case <-drained:
+	case <-time.After(lastWords):
+	}
 	if status < 0 {
 		return 0, ErrBroken
 	}
 	return status, nil
 }
+
+// lastWords is how long the console of a container that has ended may still give something.
+const lastWords = 200 * time.Millisecond
 
 // awaitEnd waits for a process by its pidfd.
 func awaitEnd(controller *os.File) error {

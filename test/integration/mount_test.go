@@ -69,6 +69,27 @@ func TestGenericContainer(t *testing.T) {
 	sameAs(t, before, "after delete")
 }
 
+// A command that ends at once has its words in the log and its status told, every time.
+func TestShortCommand(t *testing.T) {
+	t.Cleanup(func() { remove(t, "t-short") })
+	must(t, "create", "--username", "www-data", "t-short", "--", "sh", "-c", "echo first words of $(id -un); exit 4")
+	for n := 1; n <= 8; n++ {
+		run(t, "start", "t-short")
+		wait(t, "its words", func() bool { return strings.Count(consoleOf(t, "t-short"), "first words of www-data\n") == n })
+		wait(t, "its end", func() bool { return strings.Contains(must(t, "list"), "stopped") })
+		if systemdRuns() {
+			becomes(t, "virt-sandbox@t-short.service", "failed")
+			if got := property(t, "virt-sandbox@t-short.service", "ExecMainStatus"); got != "4" {
+				t.Errorf("its status is told as %s", got)
+			}
+			systemctl(t, "reset-failed", "virt-sandbox@t-short.service")
+		}
+	}
+	if o := run(t, "create", "--username", "no-such-user", "x", "--", "true"); o.status != 2 || !strings.Contains(o.stderr, "no such account") {
+		t.Errorf("an account that does not exist: %+v", o)
+	}
+}
+
 // The host's network is there when it is asked for.
 func TestHostNetwork(t *testing.T) {
 	create(t, "t-net", "-N", "host", "-C", "-u", "dovecot")

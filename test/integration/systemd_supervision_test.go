@@ -38,6 +38,19 @@ func TestSystemdSupervisorsDie(t *testing.T) {
 	}
 	shell(t, "kill -PIPE "+property(t, supervised, "MainPID"))
 	same("after SIGPIPE")
+	// Nor does a config keep a container from being taken over that it would not let start.
+	edit(t, "t-super", "[limits]", "[limits]\ncolour=blue")
+	systemctl(t, "daemon-reload")
+	watcher := property(t, supervised, "MainPID")
+	shell(t, "kill -9 "+watcher)
+	wait(t, "a watcher in spite of the config", func() bool {
+		now := property(t, supervised, "MainPID")
+		return now != watcher && now != "0"
+	})
+	same("after a kill of its watcher with a wrong config")
+	edit(t, "t-super", "colour=blue\n", "")
+	systemctl(t, "daemon-reload")
+	runCommand(t, exec.Command("systemctl", "reset-failed", supervised))
 
 	shell(t, "pkill -9 -x libvirtd; systemctl restart libvirtd.service")
 	same("after a kill of libvirtd")
@@ -52,19 +65,40 @@ func TestSystemdSupervisorsDie(t *testing.T) {
 	sameAs(t, before, "after delete")
 }
 
-// A helper that is killed while it starts a container is followed by another.
+// A stop that comes when the watcher was just killed is a stop.
+func TestSystemdStopAfterKill(t *testing.T) {
+	create(t, "t-super", "-C", "-u", "apache2")
+	for range 4 {
+		systemctl(t, "start", supervised)
+		shell(t, "systemctl kill -s KILL "+supervised+"; systemctl stop "+supervised)
+		wait(t, "the container's end", func() bool {
+			return property(t, supervised, "ActiveState") != "active" && !strings.Contains(shell(t, "virsh -q -c lxc:/// list --name"), "t-super")
+		})
+		runCommand(t, exec.Command("systemctl", "reset-failed", supervised))
+	}
+}
+
+// A helper that is killed while it starts a container makes the start fail, with nothing left, and the next one works.
 func TestSystemdHelperDiesAtStart(t *testing.T) {
 	create(t, "t-super", "-C", "-u", "apache2")
 	for _, moment := range []time.Duration{20, 120, 250, 400} {
 		systemctl(t, "start", "--no-block", supervised)
 		time.Sleep(moment * time.Millisecond)
 		runCommand(t, exec.Command("pkill", "-9", "-f", "virt-sandbox-service-helper run t-super"))
-		becomes(t, supervised, "active")
+		wait(t, "the end of the start", func() bool {
+			state := property(t, supervised, "ActiveState")
+			return state == "active" || state == "failed"
+		})
+		if property(t, supervised, "ActiveState") == "failed" {
+			if domains := shell(t, "virsh -q -c lxc:/// list --name"); strings.Contains(domains, "t-super") {
+				t.Errorf("after a failed start the container is there: %s", domains)
+			}
+			systemctl(t, "start", supervised)
+		}
 		if got := inside(t, "t-super", "curl -s http://localhost/"); !strings.Contains(got, "Debian") {
 			t.Errorf("serves %q", got)
 		}
 		systemctl(t, "stop", supervised)
-		runCommand(t, exec.Command("systemctl", "reset-failed", supervised))
 	}
 }
 

@@ -157,8 +157,16 @@ func copied(t *testing.T) {
 	t.Cleanup(func() { remove(t, "t-copy") })
 	shell(t, "sed s/^name=t-hand/name=t-copy/ "+configDir+"/t-hand.sandbox >"+configDir+"/t-copy.sandbox")
 	systemctl(t, "daemon-reload")
-	// A copy that lies there does not trouble the original.
+	// A copy that lies there does not trouble the original, nor does it take its content along.
 	systemctl(t, "restart", "apache2@t-hand.service")
+	shell(t, "cp "+configDir+"/t-copy.sandbox "+configDir+"/t-copy.kept")
+	if o := run(t, "delete", "t-copy"); o.status != 0 || !strings.Contains(o.stderr, "it is the content of t-hand") {
+		t.Errorf("delete of a copy: %+v", o)
+	}
+	if got := inside(t, "t-hand", "curl -s http://localhost/"); !strings.Contains(got, "Apache2 Debian Default Page") {
+		t.Errorf("after the delete of a copy the original serves %q", got)
+	}
+	shell(t, "mv "+configDir+"/t-copy.kept "+configDir+"/t-copy.sandbox; systemctl daemon-reload")
 	systemctl(t, "start", unit)
 	unique := func(key string) {
 		if lines := shell(t, "grep -h ^"+key+"= "+configDir+"/t-*.sandbox | sort -u | wc -l"); strings.TrimSpace(lines) != "2" {
@@ -181,6 +189,9 @@ func reapplied(t *testing.T, unit string) {
 	shell(t, "printf '[sandbox]\nformat=1\nname=t-hand\nunit=apache2.service\ncopy=yes\n' >"+file)
 	systemctl(t, "daemon-reload")
 	systemctl(t, "restart", unit)
+	if got := must(t, "list"); !strings.Contains(got, "running") {
+		t.Errorf("list: %s", got)
+	}
 	if after := identity(); after != before {
 		t.Errorf("identity before\n%safter\n%s", before, after)
 	}
@@ -240,7 +251,13 @@ func TestSystemdUnitRenamed(t *testing.T) {
 	if got := property(t, old, "ActiveState"); got != "active" || boot(t, "t-renamed") == "" {
 		t.Errorf("the old unit is %s", got)
 	}
+	// While the one starts it, the other must not end it.
 	systemctl(t, "stop", old)
+	systemctl(t, "start", "--no-block", renamed)
+	time.Sleep(100 * time.Millisecond)
+	runCommand(t, exec.Command("systemctl", "start", old))
+	becomes(t, renamed, "active")
+	systemctl(t, "stop", renamed)
 	must(t, "enable", "t-renamed")
 	if got := strings.TrimSpace(systemctl(t, "is-enabled", renamed)); got != "enabled" {
 		t.Errorf("the new unit is %s", got)
