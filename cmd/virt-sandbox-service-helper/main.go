@@ -118,10 +118,8 @@ func runContainer(ctx context.Context, m *helper.Manager, name string) error {
 		return err
 	}
 	if !isUnit() {
-		// Nobody reads standard output; content that is still to be made has no log yet.
-		if console, err := m.ConsoleLog(name); err == nil {
-			m.Console = console
-		}
+		// Nobody reads standard output.
+		m.Console = &consoleLog{manager: m, name: name}
 	}
 	running, err := m.Start(ctx, name, func(text string) { _, _ = daemon.SdNotify(false, "STATUS="+text) })
 	if errors.Is(err, helper.ErrAlreadyRunning) && !isUnit() {
@@ -136,6 +134,26 @@ func runContainer(ctx context.Context, m *helper.Manager, name string) error {
 		return errors.Join(err, m.Stop(context.WithoutCancel(ctx), name))
 	}
 	return nil
+}
+
+// consoleLog opens a container's log when there is something to write: a start that fails before leaves none.
+type consoleLog struct {
+	manager *helper.Manager
+	name    string
+	file    *os.File
+}
+
+func (l *consoleLog) Write(text []byte) (int, error) {
+	if len(text) == 0 {
+		return 0, nil
+	}
+	if l.file == nil {
+		var err error
+		if l.file, err = l.manager.ConsoleLog(l.name); err != nil {
+			return 0, err
+		}
+	}
+	return l.file.Write(text)
 }
 
 // handOver reports readiness and becomes the monitor; it returns only when that fails.
