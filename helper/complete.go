@@ -59,18 +59,13 @@ func (m *Manager) takeIdentity(s *config.Sandbox) (content.State, error) {
 	if err != nil || state == content.Absent || state == content.Foreign {
 		return state, err
 	}
-	owner, err := m.ownerOf(s)
-	if err != nil {
-		return state, err
-	}
-	id, err := content.ReadIdentity(s.Content)
+	owner, id, err := m.ownerOf(s)
 	if err != nil {
 		return state, err
 	}
 	if owner != s.Name {
 		if id == nil || s.UUID == "" || s.UUID != id.UUID {
-			return state, fmt.Errorf("%s: content %s is that of %s; name another directory, or leave the line out",
-				m.Store.Path(s.Name), s.Content, owner)
+			return state, m.contentIsOf(s, owner)
 		}
 		s.Content = filepath.Join(filepath.Dir(s.Content), s.Name)
 		m.Warn("%s is a copy of the config of %s; its content is %s", s.Name, owner, s.Content)
@@ -93,34 +88,35 @@ func (m *Manager) takeIdentity(s *config.Sandbox) (content.State, error) {
 
 // ownerOf gives the name of the sandbox whose the content of s is: the one that the content names, as long as that has a
 // config; one that was renamed has none of its old name. Content that names nobody is that of the first other config which
-// has it, or else of s.
-func (m *Manager) ownerOf(s *config.Sandbox) (string, error) {
-	id, err := content.ReadIdentity(s.Content)
-	if err != nil {
-		return "", err
+// has it, or else of s. id is what the content says, nil for nothing.
+func (m *Manager) ownerOf(s *config.Sandbox) (owner string, id *content.Identity, err error) {
+	if id, err = content.ReadIdentity(s.Content); err != nil {
+		return "", nil, err
 	}
-	if id != nil && id.Name == s.Name {
-		return s.Name, nil
-	}
-	if id != nil && s.UUID != id.UUID {
-		return id.Name, nil
+	if id != nil && (id.Name == s.Name || s.UUID != id.UUID) {
+		return id.Name, id, nil
 	}
 	names, err := m.Store.Names()
 	if err != nil {
-		return "", err
+		return "", nil, err
+	}
+	if id != nil {
+		if slices.Contains(names, id.Name) {
+			return id.Name, id, nil
+		}
+		return s.Name, id, nil
 	}
 	for _, name := range names {
-		if id != nil {
-			if name == id.Name {
-				return name, nil
-			}
-			continue
-		}
 		if other, err := m.Store.Load(name); err == nil && name != s.Name && other.Content == s.Content {
-			return name, nil
+			return name, nil, nil
 		}
 	}
-	return s.Name, nil
+	return s.Name, nil, nil
+}
+
+// contentIsOf refuses a config that names another sandbox's content.
+func (m *Manager) contentIsOf(s *config.Sandbox, owner string) error {
+	return fmt.Errorf("%s: content %s is that of %s; name another directory, or leave the line out", m.Store.Path(s.Name), s.Content, owner)
 }
 
 // planBesideListed adds to the private paths that a person listed those that create would find.
@@ -160,7 +156,7 @@ func (m *Manager) tellFromTwin(s *config.Sandbox) error {
 			continue
 		}
 		if other.Content == s.Content {
-			return fmt.Errorf("%s: content %s is that of %s; name another directory, or leave the line out", m.Store.Path(s.Name), s.Content, name)
+			return m.contentIsOf(s, name)
 		}
 		if (s.UUID == "" || s.UUID != other.UUID) && (s.MachineID == "" || s.MachineID != other.MachineID) {
 			continue

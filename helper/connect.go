@@ -90,3 +90,29 @@ func hostMemory(connection *libvirt.Connect) (config.Size, error) {
 	}
 	return config.Size(info.Memory) * 1024, nil
 }
+
+// controllerPID gives the libvirt_lxc process of a sandbox. Errors: ErrNotRunning.
+func (m *Manager) controllerPID(s *config.Sandbox) (int, error) {
+	connection, err := m.connect()
+	if err != nil {
+		return 0, err
+	}
+	defer connection.Close()
+	running, err := ownDomain(connection, s)
+	if err != nil {
+		return 0, err
+	}
+	if running == nil {
+		return 0, fmt.Errorf("%s %w; start it first", s.Name, ErrNotRunning)
+	}
+	defer running.Free()
+	if state, _, err := running.GetState(); err == nil && state == libvirt.DOMAIN_PAUSED {
+		// Whoever entered its frozen cgroups would freeze too.
+		return 0, fmt.Errorf("%s is paused; run virsh -c %s resume %s first", s.Name, m.URI, s.Name)
+	}
+	id, err := running.GetID()
+	if err != nil {
+		return 0, fmt.Errorf("find the container's process: %s", reason(err))
+	}
+	return int(id), nil
+}

@@ -45,7 +45,7 @@ func (m *Manager) Delete(ctx context.Context, name, base string, keepJournal boo
 	if state == content.Foreign {
 		return "", fmt.Errorf("%s is not content of virt-sandbox; correct content= in %s", s.Content, m.Store.Path(name))
 	}
-	owner, err := m.ownerOf(s)
+	owner, _, err := m.ownerOf(s)
 	if err != nil {
 		return "", err
 	}
@@ -152,7 +152,7 @@ func (m *Manager) deleteLeftovers(name, base string, notFound error) error {
 	}
 	switch state {
 	case content.Creating, content.Ours:
-		if owner, err := m.ownerOf(&config.Sandbox{Name: name, Content: dir}); err != nil || owner != name {
+		if owner, _, err := m.ownerOf(&config.Sandbox{Name: name, Content: dir}); err != nil || owner != name {
 			return errors.Join(notFound, err)
 		}
 		return errors.Join(m.sweep(name), removeLog(name), m.Host.Remove(dir))

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/google/renameio/v2"
 
@@ -58,7 +59,7 @@ func (m *Manager) removeUnitFiles(name string) error {
 		listing = append(listing, e.Name())
 	}
 	for _, unit := range units.FindShort(units.Dir, listing, name, m.Store.Path(name)) {
-		if err := units.Remove(units.Dir, unit); err != nil {
+		if err := removeUnit(units.Dir, unit); err != nil {
 			return fmt.Errorf("remove unit file: %w", err)
 		}
 	}
@@ -72,7 +73,7 @@ func (m *Manager) removeDropIns(s *config.Sandbox) error {
 		return nil
 	}
 	for _, dir := range []string{units.Dir, units.ControlDir} {
-		if err := units.Remove(dir, s.HostUnit()); err != nil {
+		if err := removeUnit(dir, s.HostUnit()); err != nil {
 			return fmt.Errorf("remove drop-ins: %w", err)
 		}
 	}
@@ -105,4 +106,34 @@ func (m *Manager) WriteUnitFile(ctx context.Context, name string) (string, error
 		return "", err
 	}
 	return s.HostUnit(), m.writeUnitFile(s)
+}
+
+// removeUnit removes a unit of the administrator's directory as systemctl disable and a removal by hand would: the links that
+// enable it, its drop-ins and its file. What is not there is no error.
+func removeUnit(dir, unit string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	for _, e := range entries {
+		if !strings.HasSuffix(e.Name(), ".wants") && !strings.HasSuffix(e.Name(), ".requires") {
+			continue
+		}
+		link := filepath.Join(dir, e.Name(), unit)
+		if _, err := os.Readlink(link); err != nil {
+			continue
+		}
+		if err := os.Remove(link); err != nil {
+			return err
+		}
+		// systemctl leaves no empty directory either.
+		_ = os.Remove(filepath.Join(dir, e.Name()))
+	}
+	if err := os.RemoveAll(filepath.Join(dir, unit+".d")); err != nil {
+		return err
+	}
+	if err := os.Remove(filepath.Join(dir, unit)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
 }

@@ -1,6 +1,6 @@
 // Package units is the text of the units that run containers on the host: the short file that create writes and systemctl
-// can enable, and what the generator adds to it. In: a config and where things lie; out: text. It is pure, and called by
-// the generator and the service tool.
+// can enable, and what the generator adds to it. In: a config and where things lie; out: text. It reads units to tell ours
+// from others, and writes nothing. The generator and the service tool call it.
 package units
 
 import (

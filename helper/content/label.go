@@ -1,6 +1,7 @@
 package content
 
 import (
+	"errors"
 	"fmt"
 	"runtime"
 
@@ -25,7 +26,7 @@ func (h Host) labelled(s *config.Sandbox, make func() error) error {
 	err := make()
 	if resetErr := selinux.SetFSCreateLabel(""); resetErr != nil {
 		// The thread is not given back: nobody else may create anything on it.
-		return fmt.Errorf("end labelling of content: %w", resetErr)
+		return errors.Join(err, fmt.Errorf("end labelling of content: %w", resetErr))
 	}
 	runtime.UnlockOSThread()
 	return err
