@@ -47,6 +47,7 @@ type Sandbox struct {
 
 	Identity    Identity
 	Security    Security
+	Hardening   Hardening
 	Limits      Limits
 	Network     NetworkMode
 	Mounts      []Mount
@@ -80,8 +81,16 @@ type Security struct {
 	FileType string // SELinux type of the content
 }
 
+// Hardening keeps root inside from the kernel, beside and without SELinux.
+type Hardening struct {
+	Capabilities   Capabilities
+	ReadOnlyKernel bool // whether files that set up the kernel are read-only
+	HideKernel     bool // whether files that tell of the kernel and the host are covered
+}
+
 // Limits bound what the container may use.
 type Limits struct {
+	PIDs         uint32  // processes and threads, 0: none
 	Memory       Size    // bytes, 0: none
 	CPUs         float64 // share of CPUs, 0: none
 	Run          Size    // bytes of /run
@@ -137,8 +146,12 @@ func New(name string) *Sandbox {
 		Content:    DefaultContentBase + "/" + name,
 		Network:    NetworkPrivate,
 		Security:   Security{Mode: SecurityStatic, FileType: "container_file_t"},
+		Hardening: Hardening{
+			Capabilities: Capabilities{Base: CapabilitiesAuto}, ReadOnlyKernel: true, HideKernel: true,
+		},
 		Limits: Limits{
-			Run: 64 << 20, Tmp: 256 << 20, Shm: 64 << 20,
+			PIDs: 4096,
+			Run:  64 << 20, Tmp: 256 << 20, Shm: 64 << 20,
 			StartTimeout: 5 * time.Minute, StopTimeout: 2 * time.Minute,
 		},
 	}

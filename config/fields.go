@@ -75,6 +75,23 @@ func fields() []field {
 		text("security", "file-type", func(s *Sandbox) *string { return &s.Security.FileType },
 			func(v string) error { return match(isSELinuxName, v, msgSELinuxType) }),
 
+		{"hardening", "capabilities", false,
+			func(s *Sandbox, v string) (err error) {
+				s.Hardening.Capabilities, err = ParseCapabilities(v)
+				return err
+			},
+			func(s *Sandbox) []string { return []string{s.Hardening.Capabilities.String()} }},
+		enabled("hardening", "read-only-kernel", func(s *Sandbox) *bool { return &s.Hardening.ReadOnlyKernel }),
+		enabled("hardening", "hide-kernel", func(s *Sandbox) *bool { return &s.Hardening.HideKernel }),
+
+		{"limits", "pids", false,
+			func(s *Sandbox, v string) (err error) { s.Limits.PIDs, err = parsePIDs(v); return err },
+			func(s *Sandbox) []string {
+				if s.Limits.PIDs == 0 {
+					return []string{unlimited}
+				}
+				return []string{strconv.FormatUint(uint64(s.Limits.PIDs), 10)}
+			}},
 		size("limits", "memory", func(s *Sandbox) *Size { return &s.Limits.Memory }),
 		{"limits", "cpus", false,
 			func(s *Sandbox, v string) (err error) { s.Limits.CPUs, err = parseCPUs(v); return err },
@@ -143,6 +160,19 @@ func boolean(section, key string, at func(*Sandbox) *bool) field {
 			}
 			return nil
 		}}
+}
+
+// enabled is a boolean that is on unless the config says otherwise.
+func enabled(section, key string, at func(*Sandbox) *bool) field {
+	f := boolean(section, key, at)
+	get := f.get
+	f.get = func(s *Sandbox) []string {
+		if values := get(s); values != nil {
+			return values
+		}
+		return []string{"no"}
+	}
+	return f
 }
 
 func number(section, key string, at func(*Sandbox) *uint32) field {

@@ -109,8 +109,11 @@ func TestParseReadsEveryKey(t *testing.T) {
 			Mode: SecurityStatic, Label: "system_u:system_r:container_t:s0:c10,c20", Level: "s0:c10,c20",
 			FileType: "httpd_sys_rw_content_t",
 		},
+		Hardening: Hardening{
+			Capabilities: Capabilities{Base: CapabilitiesAuto, Add: []string{"CAP_SYS_NICE"}, Drop: []string{"CAP_NET_RAW"}},
+		},
 		Limits: Limits{
-			Memory: 512 << 20, CPUs: 0.5, Run: 32 << 20, Tmp: 1 << 30, Shm: 4000 << 10,
+			PIDs: 100, Memory: 512 << 20, CPUs: 0.5, Run: 32 << 20, Tmp: 1 << 30, Shm: 4000 << 10,
 			StartTimeout: 2 * time.Minute, StopTimeout: 45 * time.Second,
 		},
 		Network: NetworkPrivate,

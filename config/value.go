@@ -217,6 +217,23 @@ func parseID(text string) (uint32, error) {
 	return uint32(n), nil
 }
 
+// unlimited is the value of a limit that is none though there is one by default.
+const unlimited = "none"
+
+// maxPIDs is the greatest number of processes that the kernel can count (proc_sys_kernel(5), pid_max).
+const maxPIDs = 1 << 22
+
+func parsePIDs(text string) (uint32, error) {
+	if text == unlimited {
+		return 0, nil
+	}
+	n, err := strconv.ParseUint(text, 10, 32)
+	if err != nil || n < 1 || n > maxPIDs {
+		return 0, fmt.Errorf(msgPIDs, text, maxPIDs)
+	}
+	return uint32(n), nil
+}
+
 func parseCPUs(text string) (float64, error) {
 	n, err := strconv.ParseFloat(text, 64)
 	if err != nil || !(n >= 0.01 && n <= 4096) {

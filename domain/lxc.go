@@ -36,6 +36,8 @@ type Host struct {
 	Runtime       string      // directory that becomes GuestDir; it has an empty file virt-sandbox-init to mount over
 	Memory        config.Size // bytes of RAM, the bound of sandboxes without one of their own
 	SecurityModel string      // of libvirt's capabilities: selinux, apparmor or ""
+	Asked         []string    // capabilities that the units name
+	Lacks         []string    // capabilities that the host does not have to give
 }
 
 // LXC gives the XML of a container: the host's root read-only, over it tmpfs, then binds in the order given, then the
@@ -67,6 +69,7 @@ func LXC(s *config.Sandbox, binds []Bind, host Host) (string, error) {
 				Target: &libvirtxml.DomainConsoleTarget{Type: "lxc", Port: new(uint)},
 			}},
 		},
+		Features: features(s, host),
 		SecLabel: securityLabel(s, host.SecurityModel),
 	}
 	if s.Limits.CPUs > 0 {
@@ -75,14 +78,22 @@ func LXC(s *config.Sandbox, binds []Bind, host Host) (string, error) {
 			Quota:  &libvirtxml.DomainCPUTuneQuota{Value: int64(s.Limits.CPUs * cpuPeriod)},
 		}
 	}
-	if s.Network == config.NetworkPrivate {
-		d.Features = &libvirtxml.DomainFeatureList{PrivNet: &libvirtxml.DomainFeature{}}
-	}
 	text, err := d.Marshal()
 	if err != nil {
 		return "", fmt.Errorf("write domain XML of %s: %w", s.Name, err)
 	}
 	return text, nil
+}
+
+func features(s *config.Sandbox, host Host) *libvirtxml.DomainFeatureList {
+	list := libvirtxml.DomainFeatureList{Capabilities: capabilities(s, host)}
+	if s.Network == config.NetworkPrivate {
+		list.PrivNet = &libvirtxml.DomainFeature{}
+	}
+	if list.Capabilities == nil && list.PrivNet == nil {
+		return nil
+	}
+	return &list
 }
 
 func title(s *config.Sandbox) string {

@@ -4,6 +4,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -52,6 +53,20 @@ func TestLXC(t *testing.T) {
 			s.Limits.Run, s.Limits.Tmp, s.Limits.Shm = 1<<20, 2<<20, 3<<20
 		}},
 		{golden: "host-network", change: func(s *config.Sandbox, _ *Host) { s.Network = config.NetworkHost }},
+		{golden: "capabilities-asked", change: func(s *config.Sandbox, h *Host) {
+			h.Asked, h.Lacks = []string{"CAP_IPC_LOCK", "CAP_CHOWN", "CAP_SYS_TIME"}, []string{"CAP_SYS_RESOURCE"}
+			s.Hardening.Capabilities = config.Capabilities{Base: config.CapabilitiesAuto, Add: []string{"CAP_SYSLOG"}, Drop: []string{"CAP_NET_RAW"}}
+		}},
+		{golden: "capabilities-listed", change: func(s *config.Sandbox, h *Host) {
+			h.Asked = []string{"CAP_IPC_LOCK"}
+			s.Hardening.Capabilities = config.Capabilities{Add: []string{"CAP_SYS_ADMIN", "CAP_KILL"}}
+		}},
+		{golden: "capabilities-all", change: func(s *config.Sandbox, _ *Host) {
+			s.Hardening.Capabilities = config.Capabilities{Base: config.CapabilitiesAll}
+		}},
+		{golden: "capabilities-all-but", change: func(s *config.Sandbox, _ *Host) {
+			s.Hardening.Capabilities = config.Capabilities{Base: config.CapabilitiesAll, Add: []string{"CAP_MKNOD"}, Drop: []string{"CAP_SYS_PTRACE"}}
+		}},
 		{golden: "mounts", binds: []Bind{{"/backup/web", "/srv/dumps", false}}, change: func(s *config.Sandbox, _ *Host) {
 			s.Mounts = []config.Mount{
 				{Kind: config.MountHostBind, Target: "/srv/dumps", Source: "/backup/web"}, // the caller makes it one of the binds
@@ -179,4 +194,26 @@ func unmarshal(t *testing.T, text string) *libvirtxml.Domain {
 		t.Errorf("read and written again (%v) it is\n%s\nwas\n%s", err, again, text)
 	}
 	return &d
+}
+
+// TestEveryCapability: whatever a config can name has an element of libvirt's.
+func TestEveryCapability(t *testing.T) {
+	names := config.CapabilityNames()
+	var list libvirtxml.DomainFeatureCapabilities
+	switchTo("on", &list, names)
+	given := 0
+	fields := reflect.ValueOf(list)
+	for i := range fields.NumField() {
+		if element, ok := fields.Field(i).Interface().(*libvirtxml.DomainFeatureCapability); ok && element != nil {
+			given++
+		}
+	}
+	if given != len(names) {
+		t.Errorf("%d names switch %d elements", len(names), given)
+	}
+	for _, name := range slices.Concat(baseCapabilities(), networkCapabilities(), hostCapabilities()) {
+		if !slices.Contains(names, name) {
+			t.Errorf("%s is none that a config can name", name)
+		}
+	}
 }

@@ -80,14 +80,19 @@ func protect(writable []string) error {
 		if m.readOnly || isOwn(m.point, writable) {
 			continue
 		}
-		attributes := unix.MountAttr{Attr_set: unix.MOUNT_ATTR_RDONLY}
-		err := unix.MountSetattr(unix.AT_FDCWD, m.point, unix.AT_SYMLINK_NOFOLLOW, &attributes)
+		err := makeReadOnly(m.point)
 		// What another mount covers cannot be reached, neither by us nor by anybody inside.
 		if err != nil && !errors.Is(err, unix.ENOENT) && !errors.Is(err, unix.EINVAL) {
 			return fmt.Errorf("make %s read-only: %w", m.point, err)
 		}
 	}
 	return nil
+}
+
+// makeReadOnly does so with the mount at a path, and not with those below.
+func makeReadOnly(point string) error {
+	attributes := unix.MountAttr{Attr_set: unix.MOUNT_ATTR_RDONLY}
+	return unix.MountSetattr(unix.AT_FDCWD, point, unix.AT_SYMLINK_NOFOLLOW, &attributes)
 }
 
 // isOwn tells whether a mount belongs to the container: what the helper listed, and the kernel's own file systems.

@@ -25,6 +25,8 @@ type Plan struct {
 	Directory   string   `json:"directory,omitempty"`
 	Writable    []string `json:"writable"`          // mount points that stay writable
 	Limited     bool     `json:"limited,omitempty"` // its memory is
+	ReadOnly    bool     `json:"read_only_kernel,omitempty"`
+	Hide        bool     `json:"hide_kernel,omitempty"`
 }
 
 // planFile is a plan as JSON: what need not be UTF-8, which JSON is, becomes bytes.

@@ -22,6 +22,9 @@ import (
 func Run(p *Plan) (status int, err error) {
 	// Namespaces are left and entered by threads; the one that does so must be the one that executes the payload.
 	runtime.LockOSThread()
+	if err := awaitHost(); err != nil {
+		return 0, err
+	}
 	if err := unix.Sethostname([]byte(p.Name)); err != nil {
 		return 0, fmt.Errorf("set hostname: %w", err)
 	}
@@ -30,6 +33,16 @@ func Run(p *Plan) (status int, err error) {
 	}
 	if !p.Limited {
 		if err := uncoverMeminfo(); err != nil {
+			return 0, err
+		}
+	}
+	if p.ReadOnly {
+		if err := protectKernel(); err != nil {
+			return 0, err
+		}
+	}
+	if p.Hide {
+		if err := hideKernel(); err != nil {
 			return 0, err
 		}
 	}
@@ -71,13 +84,11 @@ func runCommand(p *Plan) (int, error) {
 		if errors.Is(err, fs.ErrPermission) {
 			status = 126
 		}
-		awaitListener()
 		fmt.Fprintf(os.Stderr, "virt-sandbox-init: %s: %v\n", p.Command[0], errors.Unwrap(err))
 		notify("EXIT_STATUS=" + strconv.Itoa(status))
 		time.Sleep(lastWords)
 		return status, nil
 	}
-	awaitListener()
 	signals := make(chan os.Signal, 16)
 	signal.Notify(signals)
 	command := exec.Cmd{
@@ -110,22 +121,24 @@ func runCommand(p *Plan) (int, error) {
 	return status, nil
 }
 
-// ListenerFile appears when the host's side reads the console, and a command's first words will not be lost.
-const ListenerFile = "/run/host/listening"
+// HostReadyFile appears when the host's side has set the container's bounds and reads its console, so that nobody gets
+// past the former and no first words are lost.
+const HostReadyFile = "/run/host/ready"
 
-// Time limits of what a command and the host's side owe each other.
+// Time limits of what the container and the host's side owe each other.
 const (
-	listenerLimit = 10 * time.Second
-	lastWords     = 150 * time.Millisecond
+	hostLimit = time.Minute
+	lastWords = 150 * time.Millisecond
 )
 
-// awaitListener waits until the host's side reads what the command is going to say.
-func awaitListener() {
-	for begun := time.Now(); time.Since(begun) < listenerLimit; time.Sleep(2 * time.Millisecond) {
-		if _, err := os.Lstat(ListenerFile); err == nil {
-			return
+// awaitHost waits until the host's side is ready. Where that was killed, the next start ends this container.
+func awaitHost() error {
+	for begun := time.Now(); time.Since(begun) < hostLimit; time.Sleep(2 * time.Millisecond) {
+		if _, err := os.Lstat(HostReadyFile); err == nil {
+			return nil
 		}
 	}
+	return errors.New("wait for the host's side: it did not come")
 }
 
 // reap waits for children of all kinds until the one of interest ends.

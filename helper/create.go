@@ -32,6 +32,8 @@ type CreateOptions struct {
 	Mounts   []string
 	Network  config.NetworkMode
 	Identity config.Identity
+	// Capabilities is what the config says of them; empty: auto.
+	Capabilities string
 }
 
 // Create makes content and config of a new sandbox. When it fails, or is told to stop, nothing stays behind; when it is
@@ -115,6 +117,12 @@ func newSandbox(o CreateOptions) (*config.Sandbox, error) {
 	s.Units, s.Packages, s.Command, s.Copy = o.Units, o.Packages, o.Command, o.Copy
 	if o.Network != "" {
 		s.Network = o.Network
+	}
+	if o.Capabilities != "" {
+		var err error
+		if s.Hardening.Capabilities, err = config.ParseCapabilities(o.Capabilities); err != nil {
+			return nil, fmt.Errorf("--capabilities: %w", err)
+		}
 	}
 	if len(o.Command) > 0 {
 		s.Identity = o.Identity

@@ -41,7 +41,7 @@ func (m *Manager) awaitReady(ctx context.Context, r *Running, socket *net.UnixCo
 	}()
 	booted := make(chan struct{})
 	go listenReady(ctx, socket, booted)
-	if err := runtimeOf(s.Name).noteListening(); err != nil {
+	if err := runtimeOf(s.Name).noteHostReady(); err != nil {
 		return err
 	}
 	status("Waiting for the units")

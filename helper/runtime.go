@@ -66,10 +66,10 @@ func (d runtimeDir) record(s *config.Sandbox) error {
 	return nil
 }
 
-// noteListening tells the container's first program that its console is read.
-func (d runtimeDir) noteListening() error {
-	if err := os.WriteFile(filepath.Join(d.guest(), filepath.Base(guest.ListenerFile)), nil, 0o644); err != nil {
-		return fmt.Errorf("tell that the console is read: %w", err)
+// noteHostReady tells the container's first program that its bounds are set and its console is read.
+func (d runtimeDir) noteHostReady() error {
+	if err := os.WriteFile(filepath.Join(d.guest(), filepath.Base(guest.HostReadyFile)), nil, 0o644); err != nil {
+		return fmt.Errorf("tell the container that it may go on: %w", err)
 	}
 	return nil
 }

@@ -153,7 +153,11 @@ func (m *Manager) startFresh(ctx context.Context, connection *libvirt.Connect, s
 	if err != nil {
 		return nil, err
 	}
-	if err := errors.Join(m.awaitReady(ctx, running, socket, status), running.openInit()); err != nil {
+	err = m.limitPIDs(running)
+	if err == nil {
+		err = errors.Join(m.awaitReady(ctx, running, socket, status), running.openInit())
+	}
+	if err != nil {
 		for _, f := range running.Files() {
 			f.Close()
 		}
@@ -200,11 +204,18 @@ func (m *Manager) domainXML(connection *libvirt.Connect, s *config.Sandbox, dir 
 	if host.SecurityModel, err = securityModel(connection); err != nil {
 		return "", err
 	}
+	if host.Asked, err = m.askedCapabilities(s); err != nil {
+		return "", err
+	}
+	host.Lacks = missingCapabilities()
 	return domain.LXC(s, binds, host)
 }
 
 func guestPlan(s *config.Sandbox) (*guest.Plan, error) {
-	plan := &guest.Plan{Name: s.Name, UUID: s.UUID, Limited: s.Limits.Memory > 0}
+	plan := &guest.Plan{
+		Name: s.Name, UUID: s.UUID, Limited: s.Limits.Memory > 0,
+		ReadOnly: s.Hardening.ReadOnlyKernel, Hide: s.Hardening.HideKernel,
+	}
 	for _, v := range s.Environment {
 		plan.Environment = append(plan.Environment, v.Name+"="+v.Value)
 	}

@@ -1,7 +1,6 @@
 package enter
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -18,6 +17,27 @@ import (
 // outside of it.
 func joinCgroups(pid int) (leave func(), err error) {
 	leave = func() {}
+	groups, err := Cgroups(pid)
+	if err != nil {
+		return nil, err
+	}
+	for name, dir := range groups {
+		if name == "" {
+			continue
+		}
+		if err := os.WriteFile(filepath.Join(dir, "tasks"), []byte(strconv.Itoa(unix.Gettid())), 0); err != nil {
+			return nil, err
+		}
+	}
+	if dir, found := groups[""]; found {
+		return visit(dir)
+	}
+	return leave, nil
+}
+
+// Cgroups gives the directories of the cgroups of a process on this host, by the names that /proc/PID/cgroup has for their
+// hierarchies; "" is version 2.
+func Cgroups(pid int) (map[string]string, error) {
 	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/cgroup")
 	if err != nil {
 		return nil, err
@@ -26,37 +46,27 @@ func joinCgroups(pid int) (leave func(), err error) {
 	if err != nil {
 		return nil, err
 	}
+	groups := make(map[string]string)
 	for l := range strings.Lines(string(text)) {
 		fields := strings.SplitN(strings.TrimSuffix(l, "\n"), ":", 3)
 		if len(fields) != 3 {
 			continue
 		}
-		point, mounted := points[fields[1]]
-		if !mounted {
-			continue
-		}
-		dir := filepath.Join(point, filepath.Clean("/"+fields[2]))
-		if fields[1] == "" {
-			if leave, err = visit(point, dir); err != nil {
-				return nil, err
-			}
-			continue
-		}
-		if err := os.WriteFile(filepath.Join(dir, "tasks"), []byte(strconv.Itoa(unix.Gettid())), 0); err != nil {
-			return nil, err
+		if point, mounted := points[fields[1]]; mounted {
+			groups[fields[1]] = filepath.Join(point, filepath.Clean("/"+fields[2]))
 		}
 	}
-	return leave, nil
+	return groups, nil
 }
 
 // visit moves this process into a cgroup of version 2 until leave is called. The way back is opened first: what a process
 // may do is decided by the namespace in which it opened the file.
-func visit(point, dir string) (leave func(), err error) {
-	home, err := unifiedCgroup()
+func visit(dir string) (leave func(), err error) {
+	home, err := Cgroups(os.Getpid())
 	if err != nil {
 		return nil, err
 	}
-	back, err := os.OpenFile(filepath.Join(point, home, "cgroup.procs"), os.O_WRONLY, 0)
+	back, err := os.OpenFile(filepath.Join(home[""], "cgroup.procs"), os.O_WRONLY, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -70,20 +80,6 @@ func visit(point, dir string) (leave func(), err error) {
 		_, _ = back.Write(self)
 		back.Close()
 	}, nil
-}
-
-// unifiedCgroup gives the cgroup of version 2 that this process is in, as its namespace shows it.
-func unifiedCgroup() (string, error) {
-	text, err := os.ReadFile("/proc/self/cgroup")
-	if err != nil {
-		return "", err
-	}
-	for l := range strings.Lines(string(text)) {
-		if path, found := strings.CutPrefix(l, "0::"); found {
-			return filepath.Clean("/" + strings.TrimSuffix(path, "\n")), nil
-		}
-	}
-	return "", errors.New("no cgroup of version 2")
 }
 
 // cgroupMounts gives the mount point of each hierarchy, by the name that /proc/PID/cgroup has for it.

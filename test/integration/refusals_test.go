@@ -41,6 +41,7 @@ func TestRefusals(t *testing.T) {
 		{"sensitivity", []string{"create", "-u", "apache2", "-l", "s1", "x"}, "s1"},
 		{"level and label", []string{"create", "-u", "apache2", "-l", "s0:c1", "-s", "static,label=u:r:t:s0", "x"}, "exclude"},
 		{"security option", []string{"create", "-u", "apache2", "-s", "tight", "x"}, "tight"},
+		{"capability", []string{"create", "-u", "apache2", "--capabilities", "auto +CAP_TIME_TRAVEL", "x"}, "--capabilities: \"CAP_TIME_TRAVEL\""},
 		{"mount type", []string{"create", "-u", "apache2", "-m", "tape:/a=/b", "x"}, "tape"},
 		{"mount source", []string{"create", "-u", "apache2", "-m", "host-bind:/srv=/no/such", "x"}, "/no/such"},
 		{"mount point", []string{"create", "-u", "apache2", "-m", "host-bind:/no/place=/srv", "x"}, "/no/place"},

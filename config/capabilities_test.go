@@ -1,0 +1,84 @@
+package config
+
+import (
+	"slices"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+func TestParseCapabilities(t *testing.T) {
+	cases := []struct {
+		text string
+		want Capabilities
+		back string // what String gives; "" for text
+		err  string
+	}{
+		{text: "auto", want: Capabilities{Base: CapabilitiesAuto}},
+		{text: "all", want: Capabilities{Base: CapabilitiesAll}},
+		{text: "auto +CAP_SYS_NICE -CAP_NET_RAW", want: Capabilities{CapabilitiesAuto, []string{"CAP_SYS_NICE"}, []string{"CAP_NET_RAW"}}},
+		{text: "all -CAP_KILL +CAP_MKNOD", want: Capabilities{CapabilitiesAll, []string{"CAP_MKNOD"}, []string{"CAP_KILL"}}, back: "all +CAP_MKNOD -CAP_KILL"},
+		{text: " CAP_KILL\tCAP_SYS_ADMIN ", want: Capabilities{Add: []string{"CAP_KILL", "CAP_SYS_ADMIN"}}, back: "CAP_KILL CAP_SYS_ADMIN"},
+		{text: "", err: "is not auto or all"},
+		{text: "auto CAP_KILL", err: "is not auto or all"},
+		{text: "+CAP_KILL", err: `"+CAP_KILL" is not a capability`},
+		{text: "auto +", err: `"" is not a capability`},
+		{text: "auto auto", err: "is not auto or all"},
+		{text: "AUTO", err: `"AUTO" is not a capability`},
+		{text: "CAP_NET_RAW auto", err: `"auto" is not a capability`},
+		{text: "auto +KILL", err: `"KILL" is not a capability`},
+		{text: "auto -CAP_BPF", err: `"CAP_BPF" is not a capability`},
+		{text: "CAP_KILL CAP_KILL", err: "given twice"},
+		{text: "auto +CAP_KILL -CAP_KILL", err: "given twice"},
+		{text: "CAP_KILL", err: "no container starts without CAP_SYS_ADMIN"},
+		{text: "auto -CAP_SYS_ADMIN", err: "no container starts without CAP_SYS_ADMIN"},
+	}
+	for _, c := range cases {
+		got, err := ParseCapabilities(c.text)
+		if !complains(err, c.err) {
+			t.Errorf("%q: got %v, want %s", c.text, err, c.err)
+		}
+		if err != nil {
+			continue
+		}
+		if c.back == "" {
+			c.back = c.text
+		}
+		if got.Base != c.want.Base || !slices.Equal(got.Add, c.want.Add) || !slices.Equal(got.Drop, c.want.Drop) || got.String() != c.back {
+			t.Errorf("%q: got %+v (%s), want %+v", c.text, got, got, c.want)
+		}
+	}
+}
+
+// TestCapabilityNames: the table has the kernel's numbers.
+func TestCapabilityNames(t *testing.T) {
+	for name, number := range map[string]int{
+		"CAP_CHOWN": unix.CAP_CHOWN, "CAP_SETPCAP": unix.CAP_SETPCAP, "CAP_NET_RAW": unix.CAP_NET_RAW, "CAP_SYS_MODULE": unix.CAP_SYS_MODULE,
+		"CAP_SYS_ADMIN": unix.CAP_SYS_ADMIN, "CAP_MKNOD": unix.CAP_MKNOD, "CAP_SETFCAP": unix.CAP_SETFCAP, "CAP_SYSLOG": unix.CAP_SYSLOG,
+		"CAP_BLOCK_SUSPEND": unix.CAP_BLOCK_SUSPEND,
+	} {
+		if got := slices.Index(capabilityNames[:], name); got != number {
+			t.Errorf("%s has the number %d, want %d", name, got, number)
+		}
+	}
+	if got, want := len(capabilityNames), unix.CAP_BLOCK_SUSPEND+1; got != want {
+		t.Errorf("%d names, want %d", got, want)
+	}
+}
+
+// FuzzCapabilities: whatever parses is read back as the same.
+func FuzzCapabilities(f *testing.F) {
+	for _, text := range []string{"auto", "all -CAP_MKNOD", "auto +CAP_KILL -CAP_NET_RAW", "CAP_SYS_ADMIN CAP_KILL", "+", "-", " "} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		c, err := ParseCapabilities(text)
+		if err != nil {
+			return
+		}
+		again, err := ParseCapabilities(c.String())
+		if err != nil || again.String() != c.String() || again.Base != c.Base {
+			t.Errorf("%q is written as %q and read as %+v (%v)", text, c, again, err)
+		}
+	})
+}

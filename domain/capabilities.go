@@ -1,0 +1,85 @@
+package domain
+
+import (
+	"slices"
+
+	"libvirt.org/go/libvirtxml"
+
+	"github.com/virt-sandbox/virt-sandbox/config"
+)
+
+// baseCapabilities are what ordinary services may have in a container, and what virt-sandbox-init and a systemd need: they
+// mount, reach into the processes of others to log who said what, set limits, hang up terminals and reboot, which in a PID
+// namespace ends only that.
+func baseCapabilities() []string {
+	return []string{
+		"CAP_AUDIT_WRITE", "CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_FSETID", "CAP_KILL", "CAP_NET_BIND_SERVICE",
+		"CAP_SETFCAP", "CAP_SETGID", "CAP_SETPCAP", "CAP_SETUID", "CAP_SYS_CHROOT",
+		"CAP_SYS_ADMIN", "CAP_SYS_BOOT", "CAP_SYS_PTRACE", "CAP_SYS_RESOURCE", "CAP_SYS_TTY_CONFIG",
+	}
+}
+
+// networkCapabilities are harmless only in a network of the container's own.
+func networkCapabilities() []string { return []string{"CAP_NET_ADMIN", "CAP_NET_RAW"} }
+
+// hostCapabilities reach what the kernel has only once for all containers and the host: no unit gets them by asking.
+// CAP_DAC_READ_SEARCH lets one open any file of a file system by its handle.
+func hostCapabilities() []string {
+	return []string{
+		"CAP_AUDIT_CONTROL", "CAP_BLOCK_SUSPEND", "CAP_DAC_READ_SEARCH", "CAP_LINUX_IMMUTABLE", "CAP_MAC_ADMIN", "CAP_MAC_OVERRIDE",
+		"CAP_MKNOD", "CAP_SYS_MODULE", "CAP_SYS_PACCT", "CAP_SYS_RAWIO", "CAP_SYS_TIME", "CAP_SYSLOG", "CAP_WAKE_ALARM",
+	}
+}
+
+// capabilities gives the policy for libvirt and the capabilities that it switches on or off.
+func capabilities(s *config.Sandbox, host Host) *libvirtxml.DomainFeatureCapabilities {
+	c := s.Hardening.Capabilities
+	if c.Base == config.CapabilitiesAll {
+		if len(c.Add) == 0 && len(c.Drop) == 0 {
+			return nil
+		}
+		list := &libvirtxml.DomainFeatureCapabilities{Policy: "default"}
+		switchTo("on", list, c.Add)
+		switchTo("off", list, c.Drop)
+		return list
+	}
+	allowed := slices.Clone(c.Add)
+	if c.Base == config.CapabilitiesAuto {
+		allowed = append(allowed, baseCapabilities()...)
+		if s.Network == config.NetworkPrivate {
+			allowed = append(allowed, networkCapabilities()...)
+		}
+		for _, name := range host.Asked {
+			if !slices.Contains(hostCapabilities(), name) {
+				allowed = append(allowed, name)
+			}
+		}
+	}
+	// libvirt fails over one that it cannot give, as it is where the host is a container itself.
+	allowed = slices.DeleteFunc(allowed, func(name string) bool {
+		return slices.Contains(c.Drop, name) || slices.Contains(host.Lacks, name)
+	})
+	list := &libvirtxml.DomainFeatureCapabilities{Policy: "deny"}
+	switchTo("on", list, allowed)
+	return list
+}
+
+func switchTo(state string, list *libvirtxml.DomainFeatureCapabilities, names []string) {
+	elements := map[string]**libvirtxml.DomainFeatureCapability{
+		"CAP_AUDIT_CONTROL": &list.AuditControl, "CAP_AUDIT_WRITE": &list.AuditWrite, "CAP_BLOCK_SUSPEND": &list.BlockSuspend,
+		"CAP_CHOWN": &list.Chown, "CAP_DAC_OVERRIDE": &list.DACOverride, "CAP_DAC_READ_SEARCH": &list.DACReadSearch,
+		"CAP_FOWNER": &list.FOwner, "CAP_FSETID": &list.FSetID, "CAP_IPC_LOCK": &list.IPCLock, "CAP_IPC_OWNER": &list.IPCOwner,
+		"CAP_KILL": &list.Kill, "CAP_LEASE": &list.Lease, "CAP_LINUX_IMMUTABLE": &list.LinuxImmutable, "CAP_MAC_ADMIN": &list.MACAdmin,
+		"CAP_MAC_OVERRIDE": &list.MACOverride, "CAP_MKNOD": &list.MkNod, "CAP_NET_ADMIN": &list.NetAdmin,
+		"CAP_NET_BIND_SERVICE": &list.NetBindService, "CAP_NET_BROADCAST": &list.NetBroadcast, "CAP_NET_RAW": &list.NetRaw,
+		"CAP_SETFCAP": &list.SetFCap, "CAP_SETGID": &list.SetGID, "CAP_SETPCAP": &list.SetPCap, "CAP_SETUID": &list.SetUID,
+		"CAP_SYS_ADMIN": &list.SysAdmin, "CAP_SYS_BOOT": &list.SysBoot, "CAP_SYS_CHROOT": &list.SysChRoot,
+		"CAP_SYS_MODULE": &list.SysModule, "CAP_SYS_NICE": &list.SysNice, "CAP_SYS_PACCT": &list.SysPAcct,
+		"CAP_SYS_PTRACE": &list.SysPTrace, "CAP_SYS_RAWIO": &list.SysRawIO, "CAP_SYS_RESOURCE": &list.SysResource,
+		"CAP_SYS_TIME": &list.SysTime, "CAP_SYS_TTY_CONFIG": &list.SysTTYCnofig, "CAP_SYSLOG": &list.SysLog,
+		"CAP_WAKE_ALARM": &list.WakeAlarm,
+	}
+	for _, name := range names {
+		*elements[name] = &libvirtxml.DomainFeatureCapability{State: state}
+	}
+}

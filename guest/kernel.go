@@ -1,0 +1,82 @@
+package guest
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+)
+
+// tunables are the files of the kernel's own file systems that set it up for all, those that the container's network has
+// for itself apart, which libvirt mounts below /proc/sys.
+func tunables() []string {
+	return []string{"/proc/sys", "/proc/sysrq-trigger", "/proc/irq", "/proc/bus", "/proc/fs", "/sys"}
+}
+
+// telltales are the files that tell of the kernel and the host, and what there is to administer them.
+func telltales() []string {
+	return []string{
+		"/proc/acpi", "/proc/asound", "/proc/kallsyms", "/proc/kcore", "/proc/key-users", "/proc/keys", "/proc/kmsg",
+		"/proc/latency_stats", "/proc/sched_debug", "/proc/scsi", "/proc/timer_list", "/proc/timer_stats",
+		"/sys/firmware", "/sys/fs/bpf", "/sys/fs/pstore", "/sys/kernel/config", "/sys/kernel/debug", "/sys/kernel/security",
+		"/sys/kernel/tracing",
+	}
+}
+
+// protectKernel makes files read-only that set up the kernel.
+func protectKernel() error {
+	for _, p := range tunables() {
+		err := makeReadOnly(p)
+		if errors.Is(err, unix.EINVAL) {
+			// It is no mount point yet.
+			if err = unix.Mount(p, p, "", unix.MS_BIND, ""); err == nil {
+				err = makeReadOnly(p)
+			}
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("make %s read-only: %w", p, err)
+		}
+	}
+	return nil
+}
+
+// hideKernel covers what tells of the kernel with an empty file and an empty directory, both read-only.
+func hideKernel() error {
+	const covers = "/run/.virt-sandbox-covers"
+	file, dir := filepath.Join(covers, "file"), filepath.Join(covers, "directory")
+	if err := os.Mkdir(covers, 0o700); err != nil {
+		return fmt.Errorf("hide the kernel: %w", err)
+	}
+	defer os.Remove(covers)
+	const flags = unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC
+	if err := unix.Mount("tmpfs", covers, "tmpfs", flags, "mode=755,size=4k"); err != nil {
+		return fmt.Errorf("hide the kernel: %w", err)
+	}
+	defer unix.Unmount(covers, unix.MNT_DETACH)
+	if err := errors.Join(os.WriteFile(file, nil, 0o444), os.Mkdir(dir, 0o555)); err != nil {
+		return fmt.Errorf("hide the kernel: %w", err)
+	}
+	if err := unix.Mount("tmpfs", covers, "tmpfs", flags|unix.MS_REMOUNT|unix.MS_RDONLY, "mode=755,size=4k"); err != nil {
+		return fmt.Errorf("hide the kernel: %w", err)
+	}
+	for _, p := range telltales() {
+		info, err := os.Lstat(p)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("hide %s: %w", p, err)
+		}
+		cover := file
+		if info.IsDir() {
+			cover = dir
+		}
+		if err := unix.Mount(cover, p, "", unix.MS_BIND, ""); err != nil {
+			return fmt.Errorf("hide %s: %w", p, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,34 @@
+package content
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/virt-sandbox/virt-sandbox/config"
+)
+
+// Capabilities gives those that a unit names for itself (systemd.exec(5)), and what it needs for a priority above the
+// ordinary. A line that takes some away, as one that begins with ~ does, names none.
+func (u *Unit) Capabilities() []string {
+	var names []string
+	for _, directive := range []string{"CapabilityBoundingSet", "AmbientCapabilities"} {
+		var named []string
+		for _, o := range u.options {
+			switch value := strings.TrimSpace(o.Value); {
+			case o.Name != directive || strings.HasPrefix(value, "~"):
+			case value == "":
+				named = nil
+			default:
+				named = append(named, strings.Fields(strings.ToUpper(strings.ReplaceAll(value, "\\\n", " ")))...)
+			}
+		}
+		names = append(names, named...)
+	}
+	names = slices.DeleteFunc(names, func(name string) bool { return !slices.Contains(config.CapabilityNames(), name) })
+	nice := u.Words("Nice")
+	if len(nice) > 0 && strings.HasPrefix(nice[len(nice)-1], "-") ||
+		len(u.Words("CPUSchedulingPolicy"))+len(u.Words("CPUSchedulingPriority"))+len(u.Words("IOSchedulingClass")) > 0 {
+		names = append(names, "CAP_SYS_NICE")
+	}
+	return names
+}

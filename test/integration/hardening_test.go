@@ -1,0 +1,134 @@
+package integration
+
+import (
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// Root inside has only the capabilities that a container's root needs, and those that the unit or the administrator asked
+// for.
+func TestCapabilities(t *testing.T) {
+	const base = 1<<unix.CAP_AUDIT_WRITE | 1<<unix.CAP_CHOWN | 1<<unix.CAP_DAC_OVERRIDE | 1<<unix.CAP_FOWNER | 1<<unix.CAP_FSETID |
+		1<<unix.CAP_KILL | 1<<unix.CAP_NET_ADMIN | 1<<unix.CAP_NET_BIND_SERVICE | 1<<unix.CAP_NET_RAW | 1<<unix.CAP_SETFCAP |
+		1<<unix.CAP_SETGID | 1<<unix.CAP_SETPCAP | 1<<unix.CAP_SETUID | 1<<unix.CAP_SYS_ADMIN | 1<<unix.CAP_SYS_BOOT |
+		1<<unix.CAP_SYS_CHROOT | 1<<unix.CAP_SYS_PTRACE | 1<<unix.CAP_SYS_RESOURCE | 1<<unix.CAP_SYS_TTY_CONFIG
+	const network = 1<<unix.CAP_NET_ADMIN | 1<<unix.CAP_NET_RAW
+	for _, c := range []struct {
+		name    string
+		options []string
+		want    uint64
+	}{
+		{"auto", nil, base},
+		{"unit", []string{"-u", "vst-capable"}, base | 1<<unix.CAP_IPC_LOCK},
+		{"changed", []string{"--capabilities", "auto +CAP_SYS_NICE -CAP_NET_RAW"}, base&^(1<<unix.CAP_NET_RAW) | 1<<unix.CAP_SYS_NICE},
+		{"host-network", []string{"-N", "host"}, base &^ network},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if !slices.Contains(c.options, "-u") {
+				c.options = append(c.options, "-u", "vst-forking")
+			}
+			installUnits(t)
+			create(t, "t-caps", c.options...)
+			must(t, "start", "t-caps")
+			text := strings.TrimSpace(inside(t, "t-caps", "awk '/CapBnd/ { print $2 }' /proc/1/status"))
+			got, err := strconv.ParseUint(text, 16, 64)
+			if want := c.want & available(t); err != nil || got != want {
+				t.Errorf("got %x (%v), want %x", got, err, want)
+			}
+			remove(t, "t-caps")
+		})
+	}
+}
+
+// available are the capabilities that the host can give: where it is a container itself, it may lack some.
+func available(t *testing.T) uint64 {
+	t.Helper()
+	set, err := strconv.ParseUint(strings.TrimSpace(shell(t, "awk '/CapBnd/ { print $2 }' /proc/self/status")), 16, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return set
+}
+
+// What libvirt and we take away from root inside stays away: device nodes, the kernel's tunables and tell-tales.
+func TestKernelIsOutOfReach(t *testing.T) {
+	create(t, "t-hard", "-C", "-u", "apache2")
+	node := contentDir + "/t-hard/var/lib/block-device"
+	if err := unix.Mknod(node, unix.S_IFBLK|0o666, int(unix.Mkdev(7, 0))); err != nil {
+		t.Fatal(err)
+	}
+	must(t, "start", "t-hard")
+	for _, attempt := range []struct{ script, refusal string }{
+		{"mknod /run/node b 7 0", "Operation not permitted"},
+		{"mknod /run/node c 1 1", "Operation not permitted"},
+		{"head -c 1 /var/lib/block-device", "Operation not permitted"},
+		{"echo h >/proc/sysrq-trigger", "Read-only file system"},
+		{"echo x >/proc/sys/kernel/core_pattern", "Read-only file system"},
+		{"echo 1 >/sys/kernel/mm/ksm/run", "Read-only file system"},
+		{"date -s 2001-01-01", "Operation not permitted"},
+		{"dmesg", "not permitted"},
+		{"chattr +i /var/www/html/index.html", "Operation not permitted"},
+		{"touch /sys/firmware/x", "Read-only file system"},
+	} {
+		if _, file, found := strings.Cut(attempt.script, ">"); found {
+			if _, err := os.Stat(file); err != nil {
+				continue // This kernel has none.
+			}
+		}
+		o := run(t, "execute", "t-hard", "--", "sh", "-c", "exec 2>&1; "+attempt.script)
+		if o.status == 0 || !strings.Contains(o.stdout, attempt.refusal) {
+			t.Errorf("%s: %+v, want %q", attempt.script, o, attempt.refusal)
+		}
+	}
+	for _, p := range []string{"/proc/kallsyms", "/proc/keys", "/proc/kcore", "/proc/kmsg", "/proc/timer_list", "/sys/firmware", "/sys/kernel/debug"} {
+		if _, err := os.Lstat(p); err != nil {
+			continue
+		}
+		if got := inside(t, "t-hard", "cat "+p+" 2>/dev/null; ls -A "+p+"/ 2>/dev/null; true"); got != "" {
+			t.Errorf("%s has %.100q inside", p, got)
+		}
+	}
+	if got := inside(t, "t-hard", "curl -s http://localhost/ | grep -c 'Default Page'; echo 1 >/proc/sys/net/ipv4/ip_forward; ls -A /run | grep covers; true"); got == "0\n" || strings.Contains(got, "covers") {
+		t.Errorf("with all that: %q", got)
+	}
+	must(t, "stop", "t-hard")
+	edit(t, "t-hard", "read-only-kernel=yes\nhide-kernel=yes", "read-only-kernel=no\nhide-kernel=no")
+	must(t, "start", "t-hard")
+	if got := inside(t, "t-hard", "head -c 1 /proc/kallsyms | wc -c; awk '$2 == \"/proc/sysrq-trigger\"' /proc/mounts"); got != "1\n" {
+		t.Errorf("switched off: %q", got)
+	}
+}
+
+// A container cannot have more processes than its limit, which it cannot change, and a command of execute counts too.
+func TestProcessLimit(t *testing.T) {
+	if !countsProcesses() {
+		t.Skip("the host has no pids controller")
+	}
+	before := snapshot(t)
+	create(t, "t-pids", "-C", "-u", "apache2")
+	edit(t, "t-pids", "pids=4096", "pids=150")
+	must(t, "start", "t-pids")
+	const bomb = "for i in $(seq 200); do sleep 2 & done; wait"
+	if o := run(t, "execute", "t-pids", "--", "sh", "-c", bomb); !strings.Contains(strings.ToLower(o.stderr), "cannot fork") {
+		t.Errorf("200 processes of 150: %+v", o)
+	}
+	if got := inside(t, "t-pids", "cat /sys/fs/cgroup/pids.max 2>/dev/null; mkdir /tmp/v1; mount -t cgroup -o pids x /tmp/v1 2>/dev/null; cat /tmp/v1/pids.max 2>/dev/null; true"); strings.Contains(got, "150") {
+		t.Errorf("the limit shows inside, where it can be changed: %q", got)
+	}
+	remove(t, "t-pids")
+	sameAs(t, before, "after delete")
+}
+
+func countsProcesses() bool {
+	for _, file := range []string{"/sys/fs/cgroup/pids", "/sys/fs/cgroup/system.slice/pids.max"} {
+		if _, err := os.Stat(file); err == nil {
+			return true
+		}
+	}
+	return false
+}
