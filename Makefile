@@ -23,7 +23,7 @@ VM_TESTS   := ^TestSystemd(Logs|SupervisorsDie|Resident|Cycle|InnerFailure)$$|^T
 RUN_TESTS  := cd test/integration && exec ../../bin/integration.test -test.v -test.timeout 20m
 PAGE       := "$(RUN_TESTS) -test.run '^TestSystemdPageBeforeReboot$$'" reboot "$(RUN_TESTS) -test.run '^TestSystemdPageAfterReboot$$'"
 
-.PHONY: all build check test test-host test-vm vm-shell demo install clean
+.PHONY: all build check test test-host test-vm vm-shell demo install install-apparmor uninstall-apparmor clean
 
 all: build
 
@@ -83,6 +83,20 @@ install: build
 	bin/virt-sandbox-service completion bash > $(BASHDIR)/virt-sandbox-service
 	bin/virt-sandbox-service completion zsh > $(ZSHDIR)/_virt-sandbox-service
 	bin/virt-sandbox-service completion fish > $(FISHDIR)/virt-sandbox-service.fish
+
+# What libvirt's AppArmor profile for containers lacks for those with systemd; running libvirtd reads it at each start of
+# a container.
+APPARMORDIR := $(DESTDIR)/etc/apparmor.d
+install-apparmor:
+	install -d $(APPARMORDIR)/abstractions $(APPARMORDIR)/local/abstractions
+	install -m 644 apparmor/virt-sandbox $(APPARMORDIR)/abstractions
+	touch $(APPARMORDIR)/local/abstractions/libvirt-lxc
+	grep -q 'abstractions/virt-sandbox' $(APPARMORDIR)/local/abstractions/libvirt-lxc || \
+		echo '#include <abstractions/virt-sandbox>' >>$(APPARMORDIR)/local/abstractions/libvirt-lxc
+
+uninstall-apparmor:
+	! [ -e $(APPARMORDIR)/local/abstractions/libvirt-lxc ] || sed -i '/abstractions\/virt-sandbox/d' $(APPARMORDIR)/local/abstractions/libvirt-lxc
+	rm -f $(APPARMORDIR)/abstractions/virt-sandbox
 
 clean:
 	rm -rf bin

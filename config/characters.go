@@ -56,6 +56,8 @@ func isSELinuxName(text string) bool {
 	return beginsWith(text, "_") && !isDigit(text) && consistsOf(text, "_.-")
 }
 
+func isProfile(text string) bool { return beginsWith(text, "_/") && consistsOf(text, "_./:@+-") }
+
 func isMachineID(text string) bool {
 	return len(text) == 32 && strings.Trim(text, "0123456789abcdef") == ""
 }

@@ -73,13 +73,18 @@ const (
 	SecurityInherit SecurityMode = "inherit"
 )
 
-// Security is the SELinux side of the sandbox; it is kept on hosts without SELinux for the day it comes back.
+// Security is what confines the sandbox with SELinux, or AppArmor; what is SELinux's is kept on hosts without for the day
+// it comes back.
 type Security struct {
 	Mode     SecurityMode
 	Label    string // process context user:role:type:level; empty: DefaultLabel's with Level
 	Level    string // MCS level, s0 or s0:cA[,cB|.cB]…
 	FileType string // SELinux type of the content
+	AppArmor string // profile where the host has AppArmor; empty: one that libvirt makes for the container
 }
+
+// AppArmorUnconfined is the profile of what AppArmor leaves alone.
+const AppArmorUnconfined = "unconfined"
 
 // Hardening keeps root inside from the kernel, beside and without SELinux.
 type Hardening struct {

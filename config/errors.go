@@ -60,6 +60,7 @@ const (
 	msgCapability       = "%q is not a capability that libvirt can give or take, such as CAP_NET_RAW; see capabilities(7)"
 	msgCapabilityTwice  = "capability %q is given twice"
 	msgCapabilityNeeded = "no container starts without %s, since systemd and virt-sandbox-init mount; leave it in"
+	msgProfile          = "%q is not the name of an AppArmor profile"
 	msgNetwork          = "network mode %q is not private or host"
 	msgMount            = "%q is not TARGET=SOURCE with absolute paths"
 	msgRAM              = "%q is not TARGET=SIZE such as /scratch=10M"
@@ -76,5 +77,5 @@ const (
 	msgUnitsAndCommand  = "unit and [command] exclude each other; remove one"
 	msgNothingToRun     = "nothing to run: give [sandbox] unit or [command] argument"
 	msgMountKind        = "mount type %q is not host-bind or ram"
-	msgSecurityOption   = "security option %q is not dynamic[,label=…], static,label=…, or inherit"
+	msgSecurityOption   = "security option %q is not dynamic[,label=…], static,label=…, inherit, or apparmor,profile=…"
 )

@@ -74,6 +74,7 @@ func fields() []field {
 		text("security", "level", func(s *Sandbox) *string { return &s.Security.Level }, checkLevel),
 		text("security", "file-type", func(s *Sandbox) *string { return &s.Security.FileType },
 			func(v string) error { return match(isSELinuxName, v, msgSELinuxType) }),
+		text("security", "apparmor", func(s *Sandbox) *string { return &s.Security.AppArmor }, checkProfile),
 
 		{"hardening", "capabilities", false,
 			func(s *Sandbox, v string) (err error) {

@@ -107,7 +107,7 @@ func TestParseReadsEveryKey(t *testing.T) {
 		Content: "/srv/sandboxes/apache-all-keys", Copy: true, Image: "/srv/images/apache.img",
 		Security: Security{
 			Mode: SecurityStatic, Label: "system_u:system_r:container_t:s0:c10,c20", Level: "s0:c10,c20",
-			FileType: "httpd_sys_rw_content_t",
+			FileType: "httpd_sys_rw_content_t", AppArmor: "/usr/bin/lxc-start",
 		},
 		Hardening: Hardening{
 			Capabilities: Capabilities{Base: CapabilitiesAuto, Add: []string{"CAP_SYS_NICE"}, Drop: []string{"CAP_NET_RAW"}},

@@ -135,8 +135,11 @@ func (m Mount) value() string {
 	return m.Target + "=" + m.Source
 }
 
-// ParseSecurity reads a -s option: dynamic[,label=U:R:T:L], static,label=U:R:T:L or inherit.
+// ParseSecurity reads a -s option: dynamic[,label=U:R:T:L], static,label=U:R:T:L, inherit or apparmor,profile=NAME.
 func ParseSecurity(option string) (Security, error) {
+	if profile, found := strings.CutPrefix(option, "apparmor,profile="); found {
+		return Security{Mode: SecurityStatic, AppArmor: profile}, checkProfile(profile)
+	}
 	mode, label, labelled := strings.Cut(option, ",label=")
 	security := Security{Mode: SecurityMode(mode)}
 	if checkMode(mode) != nil || (labelled && mode == string(SecurityInherit)) || (!labelled && mode == string(SecurityStatic)) {
@@ -173,6 +176,8 @@ func checkLevel(level string) error {
 	}
 	return nil
 }
+
+func checkProfile(name string) error { return match(isProfile, name, msgProfile) }
 
 func checkMode(mode string) error {
 	switch SecurityMode(mode) {

@@ -32,8 +32,8 @@ type Bind struct {
 
 // Host is what the XML must know of the machine.
 type Host struct {
-	Init          string      // virt-sandbox-init, a static program
-	Runtime       string      // directory that becomes GuestDir; it has an empty file virt-sandbox-init to mount over
+	Init          string      // virt-sandbox-init, a static program; empty where Runtime has it
+	Runtime       string      // directory that becomes GuestDir; it has a file virt-sandbox-init, the program or one to mount over
 	Memory        config.Size // bytes of RAM, the bound of sandboxes without one of their own
 	SecurityModel string      // of libvirt's capabilities: selinux, apparmor or ""
 	Asked         []string    // capabilities that the units name
@@ -122,7 +122,11 @@ func filesystems(s *config.Sandbox, binds []Bind, host Host) []libvirtxml.Domain
 			list = append(list, mount(Bind{Source: m.Source, Target: m.Target}))
 		}
 	}
-	return append(list, mount(Bind{host.Runtime, GuestDir, true}), mount(Bind{host.Init, GuestInit, true}))
+	list = append(list, mount(Bind{host.Runtime, GuestDir, true}))
+	if host.Init != "" {
+		list = append(list, mount(Bind{host.Init, GuestInit, true}))
+	}
+	return list
 }
 
 func mount(b Bind) libvirtxml.DomainFilesystem {
@@ -150,9 +154,28 @@ func ram(target string, size config.Size) libvirtxml.DomainFilesystem {
 // securityLabel asks for a label where the host's libvirt can give one; the content has its label of its own, so libvirt
 // must not relabel.
 func securityLabel(s *config.Sandbox, model string) []libvirtxml.DomainSecLabel {
-	if model != "selinux" {
-		return nil
+	switch model {
+	case "apparmor":
+		return appArmorLabel(s)
+	case "selinux":
+		return seLinuxLabel(s)
 	}
+	return nil
+}
+
+// appArmorLabel asks for a profile that libvirt makes for this container alone, unless the config names one.
+func appArmorLabel(s *config.Sandbox) []libvirtxml.DomainSecLabel {
+	switch {
+	case s.Security.AppArmor == config.AppArmorUnconfined || s.Security.Mode == config.SecurityInherit:
+		return []libvirtxml.DomainSecLabel{{Type: "none", Model: "apparmor"}}
+	case s.Security.AppArmor != "":
+		return []libvirtxml.DomainSecLabel{{Type: "static", Model: "apparmor", Relabel: "no", Label: s.Security.AppArmor}}
+	}
+	return []libvirtxml.DomainSecLabel{{Type: "dynamic", Model: "apparmor"}}
+}
+
+func seLinuxLabel(s *config.Sandbox) []libvirtxml.DomainSecLabel {
+	const model = "selinux"
 	switch s.Security.Mode {
 	case config.SecurityDynamic:
 		return []libvirtxml.DomainSecLabel{{Type: "dynamic", Model: model, Relabel: "no", BaseLabel: s.Security.Label}}

@@ -80,7 +80,14 @@ func TestLXC(t *testing.T) {
 			s.Security = config.Security{Mode: config.SecurityDynamic, Label: "system_u:system_r:container_t:s0"}
 		}},
 		{golden: "selinux-inherit", change: func(s *config.Sandbox, _ *Host) { s.Security.Mode = config.SecurityInherit }},
-		{golden: "no-selinux", change: func(_ *config.Sandbox, h *Host) { h.SecurityModel = "apparmor" }},
+		{golden: "no-selinux", change: func(_ *config.Sandbox, h *Host) { h.SecurityModel = "" }},
+		{golden: "apparmor", change: func(_ *config.Sandbox, h *Host) { h.SecurityModel, h.Init = "apparmor", "" }},
+		{golden: "apparmor-profile", change: func(s *config.Sandbox, h *Host) {
+			s.Security.AppArmor, h.SecurityModel = "lxc-web", "apparmor"
+		}},
+		{golden: "apparmor-unconfined", change: func(s *config.Sandbox, h *Host) {
+			s.Security.AppArmor, h.SecurityModel = config.AppArmorUnconfined, "apparmor"
+		}},
 		{golden: "generic", change: func(s *config.Sandbox, _ *Host) {
 			s.Name, s.Units, s.Command = "job", nil, []string{"/usr/bin/rsync", "--daemon"}
 		}},

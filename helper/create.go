@@ -172,7 +172,7 @@ func setSecurity(s *config.Sandbox, o CreateOptions) error {
 	if o.Level == "" {
 		return nil
 	}
-	if o.Security != "" {
+	if o.Security != "" && s.Security.AppArmor == "" {
 		return errors.New("-l and -s exclude each other; put the level into the label of -s")
 	}
 	level, err := mcs.Parse(o.Level)

@@ -29,7 +29,7 @@ func (m *Manager) Execute(ctx context.Context, name string, command enter.Comman
 	}
 	target := enter.Target{InitPID: init}
 	if !noLabel {
-		target.Label = labelOf(init)
+		target = confinedAs(init)
 	}
 	command.Environment = append(enter.Environment(name), command.Environment...)
 	status, err := enter.Run(ctx, target, command)
@@ -37,6 +37,11 @@ func (m *Manager) Execute(ctx context.Context, name string, command enter.Comman
 		return 0, fmt.Errorf("execute in %s: %w", name, err)
 	}
 	return status, nil
+}
+
+// confinedAs is the container of a first process, to be entered under what confines that.
+func confinedAs(init int) enter.Target {
+	return enter.Target{InitPID: init, Label: labelOf(init), Profile: profileOf(init)}
 }
 
 // labelOf gives the SELinux context of a process; "" where SELinux is off.

@@ -160,7 +160,7 @@ func journalOf(s *config.Sandbox, controller int, unit string) string {
 	if err != nil {
 		return ""
 	}
-	target := enter.Target{InitPID: init, Label: labelOf(init)}
+	target := confinedAs(init)
 	// A unit that goes on failing writes while this reads, and then journalctl may find nothing.
 	for range 20 {
 		text := inJournal(ctx, s, target, "--sync") +

@@ -49,6 +49,18 @@ func (d runtimeDir) make() error {
 	return nil
 }
 
+// copyInit puts the container's first program into the directory itself.
+func (d runtimeDir) copyInit(program string) error {
+	data, err := os.ReadFile(program)
+	if err != nil {
+		return fmt.Errorf("copy virt-sandbox-init: %w", err)
+	}
+	if err := os.WriteFile(filepath.Join(d.guest(), "virt-sandbox-init"), data, 0o755); err != nil {
+		return fmt.Errorf("copy virt-sandbox-init: %w", err)
+	}
+	return nil
+}
+
 func (d runtimeDir) remove() error {
 	if err := os.RemoveAll(string(d)); err != nil {
 		return fmt.Errorf("remove runtime directory: %w", err)

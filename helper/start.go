@@ -198,10 +198,20 @@ func (m *Manager) domainXML(connection *libvirt.Connect, s *config.Sandbox, dir 
 	if host.Init, err = programs.Find("virt-sandbox-init"); err != nil {
 		return "", err
 	}
-	if host.Memory, err = hostMemory(connection); err != nil {
+	if host.SecurityModel, err = securityModel(connection); err != nil {
 		return "", err
 	}
-	if host.SecurityModel, err = securityModel(connection); err != nil {
+	if host.SecurityModel == "apparmor" {
+		if err := checkAppArmor(s); err != nil {
+			return "", err
+		}
+		// libvirt's helper refuses to make a profile that names a file below /usr.
+		if err := dir.copyInit(host.Init); err != nil {
+			return "", err
+		}
+		host.Init = ""
+	}
+	if host.Memory, err = hostMemory(connection); err != nil {
 		return "", err
 	}
 	if host.Asked, err = m.askedCapabilities(s); err != nil {
@@ -352,6 +362,8 @@ func (r *Running) Summary() string {
 	if init, err := initOf(r.controllerPID()); err == nil {
 		if label := labelOf(init); label != "" {
 			where = label
+		} else if profile := profileOf(init); profile != "" {
+			where = "AppArmor profile " + profile
 		}
 	}
 	network := "no network but loopback"

@@ -67,7 +67,7 @@ Without -l and -s a free pair of MCS categories is allocated.`,
 	flags.BoolVarP(&options.Copy, "copy", "C", false, "start with a copy of the host's content")
 	flags.StringArrayVarP(&options.Packages, "package", "P", nil, "`PACKAGE` whose content is private too; may be repeated")
 	flags.StringVarP(&options.Level, "level", "l", "", "MCS `LEVEL` such as s0:c1,c2")
-	flags.StringVarP(&options.Security, "security", "s", "", "`SECURITY`: static,label=USER:ROLE:TYPE:LEVEL | dynamic[,label=…] | inherit")
+	flags.StringVarP(&options.Security, "security", "s", "", "`SECURITY`: static,label=USER:ROLE:TYPE:LEVEL | dynamic[,label=…] | inherit | apparmor,profile=NAME")
 	flags.StringVarP(&options.FileType, "filetype", "f", "", "SELinux `TYPE` of the content (container_file_t)")
 	flags.StringVarP(&options.Base, "path", "p", "", "`DIR` whose subdirectory NAME holds the content ("+config.DefaultContentBase+")")
 	flags.StringArrayVarP(&options.Mounts, "mount", "m", nil, "`MOUNT`: host-bind:TARGET=SOURCE | ram:TARGET=SIZE; may be repeated")

@@ -32,6 +32,7 @@ const (
 type Target struct {
 	InitPID int    // of its first process, in the caller's PID namespace
 	Label   string // SELinux context to run under; empty to keep the caller's
+	Profile string // AppArmor profile to run under; empty to keep the caller's
 }
 
 // Command is what to run there.
@@ -97,6 +98,12 @@ func runInside(ctx context.Context, target Target, bounding uint64, command Comm
 	if target.Label != "" {
 		if err := selinux.SetExecLabel(target.Label); err != nil {
 			return 0, fmt.Errorf("set SELinux label %s: %w", target.Label, err)
+		}
+	}
+	if target.Profile != "" {
+		// /proc is the container's from here on, where this thread is not to be found.
+		if err := os.WriteFile(fmt.Sprintf("/proc/self/task/%d/attr/apparmor/exec", unix.Gettid()), []byte("exec "+target.Profile), 0); err != nil {
+			return 0, fmt.Errorf("set AppArmor profile %s: %w", target.Profile, err)
 		}
 	}
 	if err := joinNamespaces(target.InitPID); err != nil {

@@ -1,0 +1,59 @@
+package helper
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/virt-sandbox/virt-sandbox/config"
+)
+
+// Places of AppArmor's profiles: those that libvirt makes, and what containers with systemd need in them.
+const (
+	libvirtProfiles      = "/etc/apparmor.d/libvirt"
+	appArmorAbstraction  = "/etc/apparmor.d/abstractions/virt-sandbox"
+	appArmorLocalInclude = "/etc/apparmor.d/local/abstractions/libvirt-lxc"
+)
+
+// checkAppArmor tells in time that a container could not even boot under the profile that libvirt makes.
+func checkAppArmor(s *config.Sandbox) error {
+	if s.Security.AppArmor != "" || s.Security.Mode == config.SecurityInherit {
+		return nil
+	}
+	include, err := os.ReadFile(appArmorLocalInclude)
+	if _, missing := os.Stat(appArmorAbstraction); missing == nil && err == nil && strings.Contains(string(include), filepath.Base(appArmorAbstraction)) {
+		return nil
+	}
+	return fmt.Errorf("the host has AppArmor, and libvirt's profile for containers lets no systemd boot: %s is missing or %s does not include it; "+
+		"run make install-apparmor, or choose a profile with apparmor= in the config", appArmorAbstraction, appArmorLocalInclude)
+}
+
+// profileOf gives the AppArmor profile of a process; "" where it has none.
+func profileOf(pid int) string {
+	data, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/attr/apparmor/current")
+	if err != nil {
+		return ""
+	}
+	name, _, _ := strings.Cut(strings.TrimRight(string(data), "\x00\n"), " (")
+	if name == config.AppArmorUnconfined {
+		return ""
+	}
+	return name
+}
+
+// removeProfile removes libvirt's profile of a domain that will not come back, where libvirt has left it.
+func removeProfile(uuid string) error {
+	if uuid == "" {
+		return nil
+	}
+	for _, suffix := range []string{"", ".files"} {
+		if err := os.Remove(filepath.Join(libvirtProfiles, "libvirt-"+uuid+suffix)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("remove libvirt's AppArmor profile: %w", err)
+		}
+	}
+	return nil
+}

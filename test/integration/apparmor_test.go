@@ -1,0 +1,55 @@
+package integration
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// Where the host has AppArmor, a container and what is executed in it run under a profile of its own that is enforced.
+func TestAppArmorFeature(t *testing.T) {
+	if enabled, err := os.ReadFile("/sys/module/apparmor/parameters/enabled"); err != nil || strings.TrimSpace(string(enabled)) != "Y" {
+		t.Skip("the kernel has no AppArmor, or it is off")
+	}
+	create(t, "t-armor", "-C", "-u", "apache2")
+	must(t, "start", "t-armor")
+	if got := inside(t, "t-armor", "curl -s http://localhost/ | grep -c 'Default Page'; systemctl --failed --no-legend --plain"); got != "1\n" {
+		t.Errorf("apache2 serves %q times, or units failed", got)
+	}
+	profile := inside(t, "t-armor", "cat /proc/1/attr/current")
+	if !strings.HasPrefix(profile, "libvirt-") || !strings.HasSuffix(strings.TrimSpace(profile), "(enforce)") {
+		t.Errorf("the first process has the profile %q", profile)
+	}
+	for _, pid := range []string{"self", "$(pidof -s apache2)"} {
+		if got := inside(t, "t-armor", "cat /proc/"+pid+"/attr/current"); got != profile {
+			t.Errorf("%s has the profile %q, the first process %q", pid, got, profile)
+		}
+	}
+	// With what else stands in the way switched off.
+	must(t, "stop", "t-armor")
+	edit(t, "t-armor", "read-only-kernel=yes\nhide-kernel=yes", "read-only-kernel=no\nhide-kernel=no")
+	must(t, "start", "t-armor")
+	for _, script := range []string{
+		"echo h >/proc/sysrq-trigger",
+		"mount -o remount,bind,rw /proc/sys; echo x >/proc/sys/kernel/core_pattern",
+		"mount --bind /proc/sys /tmp",
+		"mkdir -p /tmp/p; mount -t proc proc /tmp/p",
+		"mkdir -p /tmp/r; mount --rbind / /tmp/r && echo h >/tmp/r/proc/sysrq-trigger",
+	} {
+		if o := run(t, "execute", "t-armor", "--", "sh", "-c", script+" 2>&1"); o.status == 0 || !strings.Contains(strings.ToLower(o.stdout), "denied") {
+			t.Errorf("%s: %+v", script, o)
+		}
+	}
+	create(t, "t-bare-armor", "-C", "-u", "apache2", "-s", "apparmor,profile=unconfined")
+	must(t, "start", "t-bare-armor")
+	if got := inside(t, "t-bare-armor", "cat /proc/1/attr/current"); !strings.HasPrefix(got, "unconfined") {
+		t.Errorf("unconfined is %q", got)
+	}
+	for _, name := range []string{"t-armor", "t-bare-armor"} {
+		remove(t, name)
+	}
+	if left, _ := filepath.Glob("/etc/apparmor.d/libvirt/libvirt-*"); len(left) > 0 {
+		t.Errorf("profiles left behind: %q", left)
+	}
+}
