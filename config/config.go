@@ -90,6 +90,7 @@ const AppArmorUnconfined = "unconfined"
 type Hardening struct {
 	Capabilities   Capabilities
 	ReadOnlyKernel bool // whether files that set up the kernel are read-only
+	IDMap          IDMap
 	HideKernel     bool // whether files that tell of the kernel and the host are covered
 }
 

@@ -61,6 +61,7 @@ const (
 	msgCapabilityTwice  = "capability %q is given twice"
 	msgCapabilityNeeded = "no container starts without %s, since systemd and virt-sandbox-init mount; leave it in"
 	msgProfile          = "%q is not the name of an AppArmor profile"
+	msgIDMap            = "idmap %q is not auto, nor BASE:COUNT such as 100000000:65536, both at least 65536"
 	msgNetwork          = "network mode %q is not private or host"
 	msgMount            = "%q is not TARGET=SOURCE with absolute paths"
 	msgRAM              = "%q is not TARGET=SIZE such as /scratch=10M"

@@ -84,6 +84,12 @@ func fields() []field {
 			func(s *Sandbox) []string { return []string{s.Hardening.Capabilities.String()} }},
 		enabled("hardening", "read-only-kernel", func(s *Sandbox) *bool { return &s.Hardening.ReadOnlyKernel }),
 		enabled("hardening", "hide-kernel", func(s *Sandbox) *bool { return &s.Hardening.HideKernel }),
+		{"hardening", "idmap", false,
+			func(s *Sandbox, v string) (err error) {
+				s.Hardening.IDMap, err = ParseIDMap(v)
+				return err
+			},
+			func(s *Sandbox) []string { return optional(s.Hardening.IDMap.String()) }},
 
 		{"limits", "pids", false,
 			func(s *Sandbox, v string) (err error) { s.Limits.PIDs, err = parsePIDs(v); return err },

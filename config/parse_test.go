@@ -111,6 +111,7 @@ func TestParseReadsEveryKey(t *testing.T) {
 		},
 		Hardening: Hardening{
 			Capabilities: Capabilities{Base: CapabilitiesAuto, Add: []string{"CAP_SYS_NICE"}, Drop: []string{"CAP_NET_RAW"}},
+			IDMap:        IDMap{Base: 100000000, Count: 65536},
 		},
 		Limits: Limits{
 			PIDs: 100, Memory: 512 << 20, CPUs: 0.5, Run: 32 << 20, Tmp: 1 << 30, Shm: 4000 << 10,

@@ -18,7 +18,7 @@ import (
 // payload lies below /run/host.
 const (
 	GuestDir  = "/run/host"
-	GuestInit = GuestDir + "/virt-sandbox-init"
+	GuestInit = guest.ProgramFile
 )
 
 // cpuPeriod is the length in microseconds of the period that a CPU limit is enforced over, libvirt's default.
@@ -32,6 +32,7 @@ type Bind struct {
 
 // Host is what the XML must know of the machine.
 type Host struct {
+	Root          string      // tree that becomes the root with all binds and mounts in it; empty for the host's own root
 	Init          string      // virt-sandbox-init, a static program; empty where Runtime has it
 	Runtime       string      // directory that becomes GuestDir; it has a file virt-sandbox-init, the program or one to mount over
 	Memory        config.Size // bytes of RAM, the bound of sandboxes without one of their own
@@ -70,6 +71,7 @@ func LXC(s *config.Sandbox, binds []Bind, host Host) (string, error) {
 			}},
 		},
 		Features: features(s, host),
+		IDMap:    idMap(s.Hardening.IDMap),
 		SecLabel: securityLabel(s, host.SecurityModel),
 	}
 	if s.Limits.CPUs > 0 {
@@ -96,6 +98,15 @@ func features(s *config.Sandbox, host Host) *libvirtxml.DomainFeatureList {
 	return &list
 }
 
+// idMap maps the ids from 0 in a user namespace of the container's own; none for the host's.
+func idMap(m config.IDMap) *libvirtxml.DomainIDMap {
+	if !m.Mapped() {
+		return nil
+	}
+	ranges := []libvirtxml.DomainIDMapRange{{Start: 0, Target: uint(m.Base), Count: uint(m.Count)}}
+	return &libvirtxml.DomainIDMap{UIDs: ranges, GIDs: ranges}
+}
+
 func title(s *config.Sandbox) string {
 	if s.Generic() {
 		return "virt-sandbox: " + s.Name
@@ -104,9 +115,21 @@ func title(s *config.Sandbox) string {
 }
 
 func filesystems(s *config.Sandbox, binds []Bind, host Host) []libvirtxml.DomainFilesystem {
+	root := Bind{"/", "/", true}
+	if host.Root != "" {
+		// In a user namespace libvirt could not make it read-only; what has to be is so already.
+		root = Bind{host.Root, "/", false}
+	}
 	list := []libvirtxml.DomainFilesystem{
-		mount(Bind{"/", "/", true}),
-		ram("/run", s.Limits.Run), ram("/tmp", s.Limits.Tmp), ram("/dev/shm", s.Limits.Shm),
+		mount(root), ram("/run", s.Limits.Run), ram("/tmp", s.Limits.Tmp), ram("/dev/shm", s.Limits.Shm),
+	}
+	if host.Root != "" {
+		for _, m := range s.Mounts {
+			if m.Kind == config.MountRAM {
+				list = append(list, ram(m.Target, m.Size))
+			}
+		}
+		return append(list, mount(Bind{host.Runtime, GuestDir, false}))
 	}
 	for _, b := range binds {
 		list = append(list, mount(b))

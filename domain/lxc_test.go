@@ -88,6 +88,11 @@ func TestLXC(t *testing.T) {
 		{golden: "apparmor-unconfined", change: func(s *config.Sandbox, h *Host) {
 			s.Security.AppArmor, h.SecurityModel = config.AppArmorUnconfined, "apparmor"
 		}},
+		{golden: "idmap", binds: []Bind{{"/var/lib/libvirt/filesystems/web/var", "/var", false}}, change: func(s *config.Sandbox, h *Host) {
+			s.Hardening.IDMap = config.IDMap{Base: 100000000, Count: 65536}
+			s.Mounts = []config.Mount{{Kind: config.MountRAM, Target: "/scratch", Size: 10 << 20}}
+			h.Root, h.Init = "/run/virt-sandbox/.root-web", ""
+		}},
 		{golden: "generic", change: func(s *config.Sandbox, _ *Host) {
 			s.Name, s.Units, s.Command = "job", nil, []string{"/usr/bin/rsync", "--daemon"}
 		}},

@@ -54,8 +54,9 @@ func readHierarchies(text string) []hierarchy {
 
 // enterCgroups moves this process into a cgroup of its own, below the one that libvirt made so that it ends with it, and
 // makes that the root of what the container sees. Otherwise the container's systemd would make its groups at the root
-// of the host's tree and share them with those of other containers.
-func enterCgroups(name string) error {
+// of the host's tree and share them with those of other containers. In a user namespace, those stay out of sight that were
+// not given to its root; the processes are in libvirt's group then.
+func enterCgroups(name string, mapped bool) error {
 	text, err := os.ReadFile("/proc/self/cgroup")
 	if err != nil {
 		return fmt.Errorf("read own cgroups: %w", err)
@@ -69,10 +70,16 @@ func enterCgroups(name string) error {
 	if err := unshareCgroups(); err != nil {
 		return err
 	}
+	var entered []hierarchy
 	for _, h := range hierarchies {
-		if err := enter(h, CgroupPrefix+name); err != nil {
+		err := enter(h, CgroupPrefix+name)
+		if mapped && (errors.Is(err, fs.ErrPermission) || errors.Is(err, unix.EOVERFLOW)) {
+			continue
+		}
+		if err != nil {
 			return fmt.Errorf("enter a cgroup of %q: %w", h, err)
 		}
+		entered = append(entered, h)
 	}
 	if err := unshareCgroups(); err != nil {
 		return err
@@ -80,7 +87,7 @@ func enterCgroups(name string) error {
 	if err := unmountBelow(cgroupDir); err != nil {
 		return err
 	}
-	return mountCgroups(hierarchies)
+	return mountCgroups(entered)
 }
 
 // unshareCgroups makes the cgroups that this process is in the roots of what it sees.

@@ -44,7 +44,7 @@ func parseMounts(text string) []mountPoint {
 		kind, rest, _ := strings.Cut(strings.TrimSuffix(right, "\n"), " ")
 		_, options, _ := strings.Cut(rest, " ")
 		mounts = append(mounts, mountPoint{
-			point:    unescape(fields[4]),
+			point:    Unescape(fields[4]),
 			kind:     kind,
 			options:  options,
 			readOnly: slices.Contains(strings.Split(fields[5], ","), "ro"),
@@ -53,8 +53,8 @@ func parseMounts(text string) []mountPoint {
 	return mounts
 }
 
-// unescape undoes the octal escapes of mountinfo.
-func unescape(text string) string {
+// Unescape undoes the octal escapes of mountinfo.
+func Unescape(text string) string {
 	var b strings.Builder
 	for i := 0; i < len(text); i++ {
 		if text[i] == '\\' && i+3 < len(text) {

@@ -51,7 +51,7 @@ func TestUnescape(t *testing.T) {
 		{`\`, `\`}, {`\04`, `\04`}, {`\0`, `\0`}, {`\08 `, `\08 `}, {`\777`, `\777`}, {`\+40`, `\+40`}, {`\x20`, `\x20`},
 	}
 	for _, c := range cases {
-		if got := unescape(c.text); got != c.want {
+		if got := Unescape(c.text); got != c.want {
 			t.Errorf("%q: got %q, want %q", c.text, got, c.want)
 		}
 	}

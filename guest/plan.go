@@ -9,6 +9,9 @@ import (
 	"os"
 )
 
+// ProgramFile is where a container finds virt-sandbox-init.
+const ProgramFile = "/run/host/virt-sandbox-init"
+
 // PlanFile is where a container finds its plan.
 const PlanFile = "/run/host/sandbox.json"
 
@@ -27,6 +30,7 @@ type Plan struct {
 	Limited     bool     `json:"limited,omitempty"` // its memory is
 	ReadOnly    bool     `json:"read_only_kernel,omitempty"`
 	Hide        bool     `json:"hide_kernel,omitempty"`
+	Mapped      bool     `json:"mapped,omitempty"` // its ids are, in a user namespace
 }
 
 // planFile is a plan as JSON: what need not be UTF-8, which JSON is, becomes bytes.

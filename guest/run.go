@@ -28,6 +28,12 @@ func Run(p *Plan) (status int, err error) {
 	if err := unix.Sethostname([]byte(p.Name)); err != nil {
 		return 0, fmt.Errorf("set hostname: %w", err)
 	}
+	if p.Mapped {
+		// libvirt cannot do so where the flags of the host's mount are locked.
+		if err := makeReadOnly("/run/host"); err != nil {
+			return 0, fmt.Errorf("make /run/host read-only: %w", err)
+		}
+	}
 	if err := protect(p.Writable); err != nil {
 		return 0, err
 	}
@@ -46,7 +52,7 @@ func Run(p *Plan) (status int, err error) {
 			return 0, err
 		}
 	}
-	if err := enterCgroups(p.Name); err != nil {
+	if err := enterCgroups(p.Name, p.Mapped); err != nil {
 		return 0, err
 	}
 	if len(p.Command) > 0 {

@@ -30,7 +30,10 @@ func (m *Manager) complete(ctx context.Context, s *config.Sandbox) (content.Stat
 	if s.Security.Level == "" && s.Security.Label != "" {
 		s.Security.Level = strings.SplitN(s.Security.Label, ":", 4)[3]
 	}
-	if !s.Created.IsZero() && s.UUID != "" && s.MachineID != "" && (s.Security.Level != "" || s.Security.Mode != config.SecurityStatic) {
+	if err := m.checkIDs(s); err != nil {
+		return state, err
+	}
+	if !s.Hardening.IDMap.Auto && !s.Created.IsZero() && s.UUID != "" && s.MachineID != "" && (s.Security.Level != "" || s.Security.Mode != config.SecurityStatic) {
 		return state, nil
 	}
 	if s.UUID == "" {
@@ -49,6 +52,11 @@ func (m *Manager) complete(ctx context.Context, s *config.Sandbox) (content.Stat
 		return state, err
 	}
 	defer reservation.release()
+	ids, err := m.reserveIDs(ctx, s)
+	if err != nil {
+		return state, err
+	}
+	defer ids.release()
 	return state, m.Store.Save(s)
 }
 
@@ -166,6 +174,9 @@ func (m *Manager) tellFromTwin(s *config.Sandbox) error {
 		if s.Security.Level == other.Security.Level && s.Security.Label == "" && s.Security.Mode == config.SecurityStatic {
 			m.Warn("%s gets an MCS level of its own in place of %s, which %s has", s.Name, s.Security.Level, name)
 			s.Security.Level = ""
+		}
+		if s.Hardening.IDMap.Mapped() && s.Hardening.IDMap.Overlaps(other.Hardening.IDMap) {
+			s.Hardening.IDMap = config.IDMap{Auto: true}
 		}
 	}
 	return nil

@@ -32,8 +32,9 @@ type CreateOptions struct {
 	Mounts   []string
 	Network  config.NetworkMode
 	Identity config.Identity
-	// Capabilities is what the config says of them; empty: auto.
+	// Capabilities and IDMap are what the config says of them; empty: auto, and the host's ids.
 	Capabilities string
+	IDMap        string
 }
 
 // Create makes content and config of a new sandbox. When it fails, or is told to stop, nothing stays behind; when it is
@@ -51,6 +52,9 @@ func (m *Manager) Create(ctx context.Context, options CreateOptions) (*config.Sa
 	if err := m.nameIsFree(s.Name); err != nil {
 		return nil, err
 	}
+	if err := m.checkIDs(s); err != nil {
+		return nil, err
+	}
 	if err := m.planContent(ctx, s); err != nil {
 		return nil, err
 	}
@@ -62,6 +66,11 @@ func (m *Manager) Create(ctx context.Context, options CreateOptions) (*config.Sa
 		return nil, err
 	}
 	defer reservation.release()
+	ids, err := m.reserveIDs(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	defer ids.release()
 	made, err := m.claimContent(s)
 	if err != nil {
 		return nil, err
@@ -122,6 +131,12 @@ func newSandbox(o CreateOptions) (*config.Sandbox, error) {
 		var err error
 		if s.Hardening.Capabilities, err = config.ParseCapabilities(o.Capabilities); err != nil {
 			return nil, fmt.Errorf("--capabilities: %w", err)
+		}
+	}
+	if o.IDMap != "" {
+		var err error
+		if s.Hardening.IDMap, err = config.ParseIDMap(o.IDMap); err != nil {
+			return nil, fmt.Errorf("--idmap: %w", err)
 		}
 	}
 	if len(o.Command) > 0 {

@@ -27,9 +27,9 @@ func (m *Manager) Execute(ctx context.Context, name string, command enter.Comman
 	if err != nil {
 		return 0, fmt.Errorf("enter %s: %w", name, err)
 	}
-	target := enter.Target{InitPID: init}
-	if !noLabel {
-		target = confinedAs(init)
+	target := confinedAs(init)
+	if noLabel {
+		target.Label, target.Profile = "", ""
 	}
 	command.Environment = append(enter.Environment(name), command.Environment...)
 	status, err := enter.Run(ctx, target, command)
@@ -41,7 +41,7 @@ func (m *Manager) Execute(ctx context.Context, name string, command enter.Comman
 
 // confinedAs is the container of a first process, to be entered under what confines that.
 func confinedAs(init int) enter.Target {
-	return enter.Target{InitPID: init, Label: labelOf(init), Profile: profileOf(init)}
+	return enter.Target{InitPID: init, Root: idsOf(init).Base, Label: labelOf(init), Profile: profileOf(init)}
 }
 
 // labelOf gives the SELinux context of a process; "" where SELinux is off.

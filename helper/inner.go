@@ -28,7 +28,7 @@ func innerManager(ctx context.Context, initPID int) (*dbus.Conn, error) {
 			stream.Close()
 			return nil, err
 		}
-		err = connection.Auth([]godbus.Auth{godbus.AuthExternal(strconv.Itoa(os.Getuid()))})
+		err = connection.Auth([]godbus.Auth{godbus.AuthExternal("0")})
 		if err == nil {
 			err = connection.Hello()
 		}
@@ -67,7 +67,11 @@ func dialInside(initPID int, path string) (net.Conn, error) {
 		return nil, fmt.Errorf("open /%s in the container: %w", path, err)
 	}
 	defer unix.Close(socket)
-	connection, err := net.DialUnix("unix", nil, &net.UnixAddr{Name: "/proc/self/fd/" + strconv.Itoa(socket), Net: "unix"})
+	var connection *net.UnixConn
+	err = asRootOf(idsOf(initPID), func() (err error) {
+		connection, err = net.DialUnix("unix", nil, &net.UnixAddr{Name: "/proc/self/fd/" + strconv.Itoa(socket), Net: "unix"})
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("connect to /%s in the container: %w", path, err)
 	}

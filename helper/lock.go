@@ -18,12 +18,13 @@ import (
 // the lock of a process that dies.
 const lockFile = "/run/virt-sandbox.lock"
 
-// allocationByte is locked while a level is chosen, reloadByte while systemd reloads; levelBytes begin the bytes that stand
-// for a level each, locked from its choice until a config tells of it. Names hash to what lies above all.
+// allocationByte is locked while a level is chosen, reloadByte while systemd reloads; levelBytes and idBytes begin
+// the bytes that stand for a level or a range of ids each, locked from its choice until a config tells of it. Names hash to what lies above all.
 const (
 	allocationByte = 0
 	reloadByte     = 1
 	levelBytes     = 2
+	idBytes        = 1 << 32
 	nameBytes      = 1 << 40
 )
 
@@ -45,11 +46,16 @@ func (m *Manager) lockName(ctx context.Context, name string) (*lock, error) {
 
 // tryLevel reserves a level; nil when another create has it.
 func (m *Manager) tryLevel(level mcs.Level) (*lock, error) {
+	return m.tryReservation(levelBytes + int64(level.Index()))
+}
+
+// tryReservation locks the byte that stands for what is to be one container's alone; nil when another create has it.
+func (m *Manager) tryReservation(offset int64) (*lock, error) {
 	file, err := openLockFile()
 	if err != nil {
 		return nil, err
 	}
-	taken, err := tryByte(file, levelBytes+int64(level.Index()))
+	taken, err := tryByte(file, offset)
 	if err != nil || !taken {
 		file.Close()
 		return nil, err

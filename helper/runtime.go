@@ -37,8 +37,11 @@ func (d runtimeDir) make() error {
 	if err := os.RemoveAll(string(d)); err != nil {
 		return fmt.Errorf("remove runtime directory: %w", err)
 	}
-	if err := os.MkdirAll(string(d), 0o700); err != nil {
-		return fmt.Errorf("make runtime directory: %w", err)
+	// Root of a container with ids of its own passes through, to its subdirectory.
+	for _, dir := range []string{RuntimeBase, string(d)} {
+		if err := errors.Join(os.MkdirAll(dir, 0o711), os.Chmod(dir, 0o711)); err != nil {
+			return fmt.Errorf("make runtime directory: %w", err)
+		}
 	}
 	if err := os.Mkdir(d.guest(), 0o755); err != nil {
 		return fmt.Errorf("make runtime directory: %w", err)
@@ -133,7 +136,7 @@ func (d runtimeDir) phase() phase {
 }
 
 // listen makes the socket that the container's systemd reports to.
-func (d runtimeDir) listen() (*net.UnixConn, error) {
+func (d runtimeDir) listen(s *config.Sandbox) (*net.UnixConn, error) {
 	if err := os.Remove(d.notify()); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("listen for readiness: %w", err)
 	}
@@ -141,7 +144,8 @@ func (d runtimeDir) listen() (*net.UnixConn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen for readiness: %w", err)
 	}
-	if err := os.Chmod(d.notify(), 0o600); err != nil {
+	root := int(s.Hardening.IDMap.Base)
+	if err := errors.Join(os.Chmod(d.notify(), 0o600), os.Chown(d.notify(), root, root)); err != nil {
 		socket.Close()
 		return nil, fmt.Errorf("listen for readiness: %w", err)
 	}

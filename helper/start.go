@@ -135,7 +135,7 @@ func (m *Manager) startFresh(ctx context.Context, connection *libvirt.Connect, s
 	if err != nil {
 		return nil, err
 	}
-	socket, err := dir.listen()
+	socket, err := dir.listen(s)
 	if err != nil {
 		return nil, err
 	}
@@ -148,12 +148,15 @@ func (m *Manager) startFresh(ctx context.Context, connection *libvirt.Connect, s
 	if err != nil {
 		return nil, fmt.Errorf("start domain %s: %s", s.Name, reason(err))
 	}
+	if err := removeRootTree(s.Name); err != nil {
+		return nil, err
+	}
 	defer created.Free()
 	running, err := watch(s, created, socket)
 	if err != nil {
 		return nil, err
 	}
-	err = m.limitPIDs(running)
+	err = errors.Join(m.limitPIDs(running), giveCgroup(running))
 	if err == nil {
 		err = errors.Join(m.awaitReady(ctx, running, socket, status), running.openInit())
 	}
@@ -190,6 +193,9 @@ func (m *Manager) domainXML(connection *libvirt.Connect, s *config.Sandbox, dir 
 	}
 	for _, mount := range s.Mounts {
 		plan.Writable = append(plan.Writable, mount.Target)
+		if mount.Kind == config.MountHostBind && s.Hardening.IDMap.Mapped() {
+			binds = append(binds, domain.Bind{Source: mount.Source, Target: mount.Target})
+		}
 	}
 	if err := plan.Write(filepath.Join(dir.guest(), filepath.Base(guest.PlanFile))); err != nil {
 		return "", err
@@ -205,7 +211,10 @@ func (m *Manager) domainXML(connection *libvirt.Connect, s *config.Sandbox, dir 
 		if err := checkAppArmor(s); err != nil {
 			return "", err
 		}
-		// libvirt's helper refuses to make a profile that names a file below /usr.
+	}
+	if host.SecurityModel == "apparmor" || s.Hardening.IDMap.Mapped() {
+		// libvirt's helper refuses to make a profile that names a file below /usr; and root of a user namespace need not
+		// be able to reach the program.
 		if err := dir.copyInit(host.Init); err != nil {
 			return "", err
 		}
@@ -217,6 +226,11 @@ func (m *Manager) domainXML(connection *libvirt.Connect, s *config.Sandbox, dir 
 	if host.Asked, err = m.askedCapabilities(s); err != nil {
 		return "", err
 	}
+	if s.Hardening.IDMap.Mapped() {
+		if host.Root, err = makeRootTree(s, binds); err != nil {
+			return "", err
+		}
+	}
 	host.Lacks = missingCapabilities()
 	return domain.LXC(s, binds, host)
 }
@@ -224,7 +238,7 @@ func (m *Manager) domainXML(connection *libvirt.Connect, s *config.Sandbox, dir 
 func guestPlan(s *config.Sandbox) (*guest.Plan, error) {
 	plan := &guest.Plan{
 		Name: s.Name, UUID: s.UUID, Limited: s.Limits.Memory > 0,
-		ReadOnly: s.Hardening.ReadOnlyKernel, Hide: s.Hardening.HideKernel,
+		ReadOnly: s.Hardening.ReadOnlyKernel, Hide: s.Hardening.HideKernel, Mapped: s.Hardening.IDMap.Mapped(),
 	}
 	for _, v := range s.Environment {
 		plan.Environment = append(plan.Environment, v.Name+"="+v.Value)
@@ -338,7 +352,7 @@ func (m *Manager) takeOver(ctx context.Context, s *config.Sandbox, old *libvirt.
 			states = []string{err.Error()}
 		}
 	}
-	socket, err := dir.listen()
+	socket, err := dir.listen(s)
 	if err != nil {
 		return nil, err
 	}

@@ -1,5 +1,6 @@
 // Command virt-sandbox-init is the first program of a container. It is mounted in and reads what to do from where the
-// helper put it. Later it tells the host's side of a shutdown: virt-sandbox-init stopping|rebooting.
+// helper put it. Later it tells the host's side of a shutdown: virt-sandbox-init stopping|rebooting. For execute, it does what
+// is left to do in a user namespace: virt-sandbox-init enter ….
 package main
 
 import (
@@ -10,6 +11,13 @@ import (
 )
 
 func main() {
+	if len(os.Args) > 2 && os.Args[1] == guest.EnterWord {
+		status, err := guest.Enter(os.Args[1:])
+		if err != nil {
+			fmt.Fprintf(os.Stderr, "virt-sandbox-init: %v\n", err)
+		}
+		os.Exit(status)
+	}
 	if os.Getpid() != 1 && len(os.Args) == 2 {
 		if err := guest.Tell(os.Args[1]); err != nil {
 			fmt.Fprintf(os.Stderr, "virt-sandbox-init: %v\n", err)

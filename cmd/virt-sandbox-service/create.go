@@ -73,6 +73,7 @@ Without -l and -s a free pair of MCS categories is allocated.`,
 	flags.StringArrayVarP(&options.Mounts, "mount", "m", nil, "`MOUNT`: host-bind:TARGET=SOURCE | ram:TARGET=SIZE; may be repeated")
 	flags.StringVarP(&network, "network", "N", string(config.NetworkPrivate), "`NETWORK`: private (only loopback) | host (the host's, less safe)")
 	flags.StringVar(&options.Capabilities, "capabilities", "", "`SET` of capabilities(7): auto [+CAP_NAME]… [-CAP_NAME]… (auto: what the units need) | all | CAP_NAME…")
+	flags.StringVar(&options.IDMap, "idmap", "", "`IDS`: auto | BASE:COUNT: root inside is another user outside; without it the ids are the host's")
 	flags.Int64VarP(&uid, "uid", "U", -1, "`UID` of the command; that of --username, or root")
 	flags.Int64VarP(&gid, "gid", "G", -1, "`GID` of the command; the user's own where it is left out")
 	flags.StringVar(&options.Identity.User, "username", "", "`USER` name of the command; that of -U where it is left out")

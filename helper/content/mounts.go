@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/guest"
 )
 
 // CheckMounts tells whether every mount of the administrator has a place: below what is private it is made, elsewhere
@@ -72,4 +73,26 @@ func (b *builder) mountPoint(m config.Mount, name string) error {
 	}
 	b.record(name, "directory")
 	return nil
+}
+
+// SharedMounts gives the mount points of the host below the directories that containers share, from the top down: a copy of
+// the root's mount is without them.
+func SharedMounts() ([]string, error) {
+	text, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		return nil, fmt.Errorf("read mounts: %w", err)
+	}
+	var points []string
+	for l := range strings.Lines(string(text)) {
+		fields := strings.Split(l, " ")
+		if len(fields) < 5 {
+			continue
+		}
+		point := guest.Unescape(fields[4])
+		if top, _, _ := strings.Cut(strings.TrimPrefix(point, "/"), "/"); slices.Contains(sharedTop(), top) && !slices.Contains(points, point) {
+			points = append(points, point)
+		}
+	}
+	slices.Sort(points)
+	return points, nil
 }

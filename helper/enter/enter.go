@@ -20,18 +20,15 @@ import (
 
 	"github.com/opencontainers/selinux/go-selinux"
 	"golang.org/x/sys/unix"
-)
 
-// Exit statuses of shells for a command that could not be executed.
-const (
-	StatusNotExecutable = 126
-	StatusNotFound      = 127
+	"github.com/virt-sandbox/virt-sandbox/guest"
 )
 
 // Target is the container to enter.
 type Target struct {
 	InitPID int    // of its first process, in the caller's PID namespace
 	Label   string // SELinux context to run under; empty to keep the caller's
+	Root    uint32 // the host's number of the user that is root there; 0 where there is no user namespace
 	Profile string // AppArmor profile to run under; empty to keep the caller's
 }
 
@@ -43,6 +40,8 @@ type Command struct {
 	Stdout, Stderr io.Writer
 	// Terminal gives the command a terminal of the container, joined with the caller's, which Stdin and Stdout must be.
 	Terminal bool
+
+	inside, terminal *os.File // both ends of that
 }
 
 // Environment is what a login as root would set; the caller adds to it.
@@ -81,13 +80,25 @@ func runHere(ctx context.Context, target Target, command Command) (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("read the container's capabilities: %w", err)
 	}
+	if command.Terminal {
+		// While this thread's /proc is the host's.
+		if command.inside, command.terminal, err = openTerminal(target); err != nil {
+			return 0, fmt.Errorf("open a terminal of the container: %w", err)
+		}
+		defer command.inside.Close()
+		defer command.terminal.Close()
+	}
 	leave, err := joinCgroups(target.InitPID)
 	if err != nil {
 		return 0, fmt.Errorf("join the container's cgroup: %w", err)
 	}
 	left := sync.OnceFunc(leave)
 	defer left()
-	return runInside(ctx, target, bounding, command, func(process *exec.Cmd) error {
+	run := runInside
+	if target.Root != 0 {
+		run = runMapped
+	}
+	return run(ctx, target, bounding, command, func(process *exec.Cmd) error {
 		defer left()
 		return process.Start()
 	})
@@ -109,22 +120,36 @@ func runInside(ctx context.Context, target Target, bounding uint64, command Comm
 	if err := joinNamespaces(target.InitPID); err != nil {
 		return 0, fmt.Errorf("join the container's namespaces: %w", err)
 	}
-	if err := limitCapabilities(bounding); err != nil {
+	if err := guest.LimitCapabilities(bounding); err != nil {
 		return 0, fmt.Errorf("limit capabilities to the container's: %w", err)
 	}
-	file, status := find(command.Args[0], command.Environment)
+	file, status := guest.FindProgram(command.Args[0], command.Environment)
 	if status != 0 {
-		reason := "command not found"
-		if status == StatusNotExecutable {
-			reason = "permission denied"
-		}
-		fmt.Fprintf(command.Stderr, "%s: %s\n", command.Args[0], reason)
+		fmt.Fprintf(command.Stderr, "%s: %s\n", command.Args[0], guest.StatusReason(status))
 		return status, nil
 	}
+	return runProgram(ctx, file, command.Args, command, start)
+}
+
+// runMapped is runInside for a container with a user namespace, which this process of several threads cannot join.
+func runMapped(ctx context.Context, target Target, bounding uint64, command Command, start startFunc) (int, error) {
+	nsenter, err := exec.LookPath("nsenter")
+	if err != nil {
+		return 0, fmt.Errorf("join the container's namespaces: %w", err)
+	}
+	args := []string{
+		"nsenter", "--target=" + strconv.Itoa(target.InitPID), "--user", "--mount", "--pid", "--ipc", "--uts", "--net", "--cgroup",
+		"--", guest.ProgramFile,
+	}
+	args = append(args, guest.Entry{Bounding: bounding, Label: target.Label, Profile: target.Profile}.Args(command.Args)...)
+	return runProgram(ctx, nsenter, args, command, start)
+}
+
+func runProgram(ctx context.Context, file string, args []string, command Command, start startFunc) (int, error) {
 	// A session of its own: /dev/tty of the command is not the terminal that the caller types on.
 	attributes := &syscall.SysProcAttr{Setsid: true}
 	process := exec.CommandContext(ctx, file)
-	process.Args, process.Env, process.Dir, process.SysProcAttr = command.Args, command.Environment, "/", attributes
+	process.Args, process.Env, process.Dir, process.SysProcAttr = args, command.Environment, "/", attributes
 	process.WaitDelay = time.Second
 	run := runOnPipes
 	if command.Terminal {
@@ -141,7 +166,7 @@ func exitStatus(process *exec.Cmd, err error) (int, error) {
 	}
 	if err != nil && !errors.As(err, &exit) {
 		if errors.Is(err, fs.ErrPermission) || errors.Is(err, unix.ENOEXEC) {
-			return StatusNotExecutable, nil
+			return guest.StatusNotExecutable, nil
 		}
 		return 0, fmt.Errorf("execute %s: %w", process.Args[0], err)
 	}
@@ -149,33 +174,6 @@ func exitStatus(process *exec.Cmd, err error) (int, error) {
 		return 128 + int(s.Signal()), nil
 	}
 	return process.ProcessState.ExitCode(), nil
-}
-
-// find looks a command up in PATH of the environment, inside: this thread has the container's root.
-func find(name string, environment []string) (file string, status int) {
-	candidates := []string{name}
-	if !strings.Contains(name, "/") {
-		candidates = nil
-		for _, v := range environment {
-			if list, found := strings.CutPrefix(v, "PATH="); found {
-				for dir := range strings.SplitSeq(list, ":") {
-					candidates = append(candidates, dir+"/"+name)
-				}
-			}
-		}
-	}
-	status = StatusNotFound
-	for _, c := range candidates {
-		info, err := os.Stat(c)
-		switch {
-		case err != nil:
-		case info.Mode().IsRegular() && info.Mode().Perm()&0o111 != 0:
-			return c, 0
-		default:
-			status = StatusNotExecutable
-		}
-	}
-	return "", status
 }
 
 // joinNamespaces moves this thread into every namespace of the process, PID for its children.
@@ -203,17 +201,4 @@ func boundingSet(pid int) (uint64, error) {
 		}
 	}
 	return 0, errors.New("no CapBnd in its status")
-}
-
-// limitCapabilities drops from this thread's bounding set what the container's first process may not have either.
-func limitCapabilities(allowed uint64) error {
-	for c := 0; c <= unix.CAP_LAST_CAP; c++ {
-		if allowed&(1<<c) != 0 {
-			continue
-		}
-		if err := unix.Prctl(unix.PR_CAPBSET_DROP, uintptr(c), 0, 0, 0); err != nil && !errors.Is(err, unix.EINVAL) {
-			return err
-		}
-	}
-	return nil
 }

@@ -64,12 +64,7 @@ func runOnTerminal(process *exec.Cmd, command Command, start startFunc) error {
 	if err != nil {
 		return fmt.Errorf("read terminal size: %w", err)
 	}
-	inside, terminal, err := pty.Open()
-	if err != nil {
-		return fmt.Errorf("open a terminal of the container: %w", err)
-	}
-	defer inside.Close()
-	defer terminal.Close()
+	inside, terminal := command.inside, command.terminal
 	if err := pty.Setsize(terminal, size); err != nil {
 		return fmt.Errorf("set terminal size: %w", err)
 	}

@@ -1,4 +1,4 @@
-package enter
+package guest
 
 import (
 	"os"
@@ -59,7 +59,7 @@ func TestFind(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			file, status := find(c.command, c.environment)
+			file, status := FindProgram(c.command, c.environment)
 			want := ""
 			if c.file != "" {
 				want = filepath.Join(top, c.file)

@@ -1,0 +1,125 @@
+package guest
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// Exit statuses of shells for a command that could not be executed.
+const (
+	StatusNotExecutable = 126
+	StatusNotFound      = 127
+)
+
+// Entry is how a command enters a container with a user namespace. Nobody joins that but a process of one thread, such as
+// nsenter(1), which can do no more; the rest is for virt-sandbox-init to do inside: it takes the words of Args.
+type Entry struct {
+	Bounding       uint64 // set of capabilities
+	Label, Profile string // of SELinux and AppArmor; empty to keep the caller's
+}
+
+// EnterWord begins the arguments with which virt-sandbox-init executes a command inside.
+const EnterWord = "enter"
+
+// Args gives the arguments for virt-sandbox-init.
+func (e Entry) Args(command []string) []string {
+	return append([]string{EnterWord, strconv.FormatUint(e.Bounding, 16), e.Label, e.Profile}, command...)
+}
+
+// Enter becomes the command of arguments that Args made. It returns when that fails, with the exit status.
+func Enter(args []string) (status int, err error) {
+	if len(args) < 5 || args[0] != EnterWord {
+		return 2, errors.New("enter: there is no command to execute")
+	}
+	bounding, err := strconv.ParseUint(args[1], 16, 64)
+	if err != nil {
+		return 2, fmt.Errorf("enter: %w", err)
+	}
+	e, command := Entry{bounding, args[2], args[3]}, args[4:]
+	file, status := FindProgram(command[0], os.Environ())
+	if status != 0 {
+		fmt.Fprintf(os.Stderr, "%s: %s\n", command[0], StatusReason(status))
+		return status, nil
+	}
+	// What a thread may do and will be is what its program is executed with.
+	runtime.LockOSThread()
+	if err := e.confine(); err != nil {
+		return 1, err
+	}
+	err = unix.Exec(file, command, os.Environ())
+	if errors.Is(err, unix.EACCES) || errors.Is(err, unix.ENOEXEC) {
+		return StatusNotExecutable, nil
+	}
+	return 1, fmt.Errorf("execute %s: %w", file, err)
+}
+
+func (e Entry) confine() error {
+	if err := LimitCapabilities(e.Bounding); err != nil {
+		return fmt.Errorf("limit capabilities to the container's: %w", err)
+	}
+	if e.Label != "" {
+		if err := os.WriteFile("/proc/thread-self/attr/exec", []byte(e.Label), 0); err != nil {
+			return fmt.Errorf("set SELinux label %s: %w", e.Label, err)
+		}
+	}
+	if e.Profile != "" {
+		if err := os.WriteFile("/proc/thread-self/attr/apparmor/exec", []byte("exec "+e.Profile), 0); err != nil {
+			return fmt.Errorf("set AppArmor profile %s: %w", e.Profile, err)
+		}
+	}
+	return nil
+}
+
+// LimitCapabilities drops from this thread's bounding set what is not allowed.
+func LimitCapabilities(allowed uint64) error {
+	for c := 0; c <= unix.CAP_LAST_CAP; c++ {
+		if allowed&(1<<c) != 0 {
+			continue
+		}
+		if err := unix.Prctl(unix.PR_CAPBSET_DROP, uintptr(c), 0, 0, 0); err != nil && !errors.Is(err, unix.EINVAL) {
+			return err
+		}
+	}
+	return nil
+}
+
+// FindProgram looks a command up in PATH of the environment. The status is that of a shell which cannot execute it.
+func FindProgram(name string, environment []string) (file string, status int) {
+	candidates := []string{name}
+	if !strings.Contains(name, "/") {
+		candidates = nil
+		for _, v := range environment {
+			if list, found := strings.CutPrefix(v, "PATH="); found {
+				for dir := range strings.SplitSeq(list, ":") {
+					candidates = append(candidates, dir+"/"+name)
+				}
+			}
+		}
+	}
+	status = StatusNotFound
+	for _, c := range candidates {
+		info, err := os.Stat(c)
+		switch {
+		case err != nil:
+		case info.Mode().IsRegular() && info.Mode().Perm()&0o111 != 0:
+			return c, 0
+		default:
+			status = StatusNotExecutable
+		}
+	}
+	return "", status
+}
+
+// StatusReason says what a status of FindProgram means.
+func StatusReason(status int) string {
+	if status == StatusNotExecutable {
+		return "permission denied"
+	}
+	return "command not found"
+}

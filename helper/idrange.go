@@ -1,0 +1,132 @@
+package helper
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/virt-sandbox/virt-sandbox/config"
+)
+
+// Ids for containers: above those of accounts and of what systemd gives out, below the sign bit, which some programs trip
+// over.
+const (
+	firstID = 100_000_000
+	lastID  = 1 << 31
+)
+
+// subordinateIDs are the files that give ranges of ids to users (subuid(5)).
+func subordinateIDs() []string { return []string{"/etc/subuid", "/etc/subgid"} }
+
+// reserveIDs gives the sandbox a range of ids that no other has, if it wants one and has none, and keeps it from others
+// until the config tells of it.
+func (m *Manager) reserveIDs(ctx context.Context, s *config.Sandbox) (*lock, error) {
+	if !s.Hardening.IDMap.Auto {
+		return &lock{}, nil
+	}
+	allocation, err := m.lockByte(ctx, allocationByte, "id allocation")
+	if err != nil {
+		return nil, err
+	}
+	defer allocation.release()
+	taken, err := m.takenIDs(s.Name)
+	if err != nil {
+		return nil, err
+	}
+	for base := uint32(firstID); base <= lastID-config.IDMapCount; base += config.IDMapCount {
+		candidate := config.IDMap{Base: base, Count: config.IDMapCount}
+		if slices.ContainsFunc(taken, candidate.Overlaps) {
+			continue
+		}
+		reservation, err := m.tryReservation(idBytes + int64(base/config.IDMapCount))
+		if err != nil {
+			return nil, err
+		}
+		if reservation != nil {
+			s.Hardening.IDMap = candidate
+			return reservation, nil
+		}
+	}
+	return nil, errors.New("no range of user ids is free; delete containers, or give ranges back in /etc/subuid and /etc/subgid")
+}
+
+// checkIDs refuses ids that are another container's too, as in a config that was copied by hand.
+func (m *Manager) checkIDs(s *config.Sandbox) error {
+	if !s.Hardening.IDMap.Mapped() {
+		return nil
+	}
+	taken, err := m.takenIDs(s.Name)
+	if err != nil {
+		return err
+	}
+	if slices.ContainsFunc(taken, s.Hardening.IDMap.Overlaps) {
+		return fmt.Errorf("%s: the ids of idmap=%s are another's too, in a config or in %s; write idmap=auto",
+			m.Store.Path(s.Name), s.Hardening.IDMap, strings.Join(subordinateIDs(), " or "))
+	}
+	return nil
+}
+
+// takenIDs gives the ranges of other sandboxes and of users.
+func (m *Manager) takenIDs(except string) ([]config.IDMap, error) {
+	names, err := m.Store.Names()
+	if err != nil {
+		return nil, err
+	}
+	var taken []config.IDMap
+	for _, name := range names {
+		if name == except {
+			continue
+		}
+		other, err := m.Store.Load(name)
+		if err != nil {
+			m.Warn("cannot tell which ids %s has: %v", name, err)
+			continue
+		}
+		if other.Hardening.IDMap.Mapped() {
+			taken = append(taken, other.Hardening.IDMap)
+		}
+	}
+	for _, file := range subordinateIDs() {
+		ranges, err := readSubordinateIDs(file)
+		if err != nil {
+			return nil, err
+		}
+		taken = append(taken, ranges...)
+	}
+	return taken, nil
+}
+
+// readSubordinateIDs reads lines of USER:BASE:COUNT.
+func readSubordinateIDs(file string) ([]config.IDMap, error) {
+	f, err := os.Open(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read subordinate ids: %w", err)
+	}
+	defer f.Close()
+	var ranges []config.IDMap
+	lines := bufio.NewScanner(f)
+	for lines.Scan() {
+		fields := strings.Split(strings.TrimSpace(lines.Text()), ":")
+		if len(fields) != 3 {
+			continue
+		}
+		base, baseErr := strconv.ParseUint(fields[1], 10, 32)
+		count, countErr := strconv.ParseUint(fields[2], 10, 32)
+		if baseErr == nil && countErr == nil {
+			ranges = append(ranges, config.IDMap{Base: uint32(base), Count: uint32(count)})
+		}
+	}
+	if err := lines.Err(); err != nil {
+		return nil, fmt.Errorf("read %s: %w", file, err)
+	}
+	return ranges, nil
+}
