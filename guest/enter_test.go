@@ -3,8 +3,25 @@ package guest
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 )
+
+// TestEntry: what execute asks for arrives; nothing else is taken for it.
+func TestEntry(t *testing.T) {
+	args := Entry{Bounding: 0xa80425fb, Label: "u:r:t:s0:c1,c2"}.Args([]string{"sh", "-c", ""})
+	if want := []string{"enter", "a80425fb", "u:r:t:s0:c1,c2", "", "sh", "-c", ""}; !slices.Equal(args, want) {
+		t.Errorf("got %q, want %q", args, want)
+	}
+	for _, args := range [][]string{nil, {"enter"}, {"enter", "0", "", ""}, {"enter", "x", "", "", "true"}, {"exit", "0", "", "", "true"}} {
+		if status, err := Enter(args); status != 2 || err == nil {
+			t.Errorf("%q: got %d, %v", args, status, err)
+		}
+	}
+	if status, err := Enter([]string{"enter", "0", "", "", "/no/such/program"}); status != StatusNotFound || err != nil {
+		t.Errorf("a program that is not there: got %d, %v", status, err)
+	}
+}
 
 // TestFind has two directories in PATH; what it finds is given relative to both.
 func TestFind(t *testing.T) {

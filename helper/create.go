@@ -83,6 +83,9 @@ func (m *Manager) Create(ctx context.Context, options CreateOptions) (*config.Sa
 		}
 		return nil, err
 	}
+	if err := m.noteNoMAC(s); err != nil {
+		m.Warn("cannot tell what confines %s: %v", s.Name, err)
+	}
 	if err := m.ReloadHost(ctx); err != nil {
 		m.Warn("%s is made, but its unit is not loaded yet; run systemctl daemon-reload: %v", s.Name, err)
 	}

@@ -84,6 +84,83 @@ func TestIDMap(t *testing.T) {
 	sameAs(t, before, "after delete")
 }
 
+// At create, exactly one line says what separates root inside from root outside, where nothing does.
+func TestNoticeWithoutMAC(t *testing.T) {
+	if strings.Contains(shell(t, "virsh -c lxc:/// capabilities"), "<secmodel>") {
+		if model := shell(t, "virsh -c lxc:/// capabilities | grep -c -e '<model>selinux' -e '<model>apparmor' || true"); strings.TrimSpace(model) != "0" {
+			t.Skip("libvirt has a MAC system here")
+		}
+	}
+	for _, c := range []struct {
+		options []string
+		lines   int
+	}{
+		{nil, 1}, {[]string{"--idmap", "auto"}, 0},
+	} {
+		t.Cleanup(func() { remove(t, "t-notice") })
+		o := run(t, append([]string{"create", "-u", "apache2", "t-notice"}, c.options...)...)
+		if o.status != 0 || strings.Count(o.stderr, "\n") != c.lines || strings.Count(o.stderr, "idmap=auto") != c.lines {
+			t.Errorf("with %q: %+v", c.options, o)
+		}
+		remove(t, "t-notice")
+	}
+}
+
+// What cannot be mapped is refused by its name, and leaves nothing.
+func TestIDMapRefused(t *testing.T) {
+	before := snapshot(t)
+	for _, c := range []struct{ source, target, want string }{
+		{"/proc/sys", "/srv/sys", "the kernel cannot map the ids of the file system at /proc/sys (proc)"},
+		{"/srv", "/tmp/srv", "nothing can be mounted at /tmp/srv where idmap= is set"},
+	} {
+		if err := os.MkdirAll(c.target, 0o755); err == nil && strings.HasPrefix(c.target, "/tmp/") {
+			t.Cleanup(func() { os.Remove(c.target) })
+		}
+		create(t, "t-unmapped", "-u", "apache2", "--idmap", "auto", "-m", "host-bind:"+c.target+"="+c.source)
+		if o := run(t, "start", "t-unmapped"); o.status == 0 || !strings.Contains(o.stderr, c.want) {
+			t.Errorf("%s: %+v, want %q", c.source, o, c.want)
+		}
+		remove(t, "t-unmapped")
+	}
+	sameAs(t, before, "after the refusals")
+}
+
+// A config put in place by hand chooses its ids at the first start, a copy of it gets others, and what is taken is refused.
+func TestIDMapOfConfigs(t *testing.T) {
+	create(t, "t-first", "-C", "-u", "apache2", "--idmap", "auto")
+	base := idMapOf(t, "t-first")
+	for _, name := range []string{"t-auto", "t-taken"} {
+		t.Cleanup(func() { remove(t, name) })
+	}
+	write := func(name, value string) {
+		text := "[sandbox]\nformat=1\nname=" + name + "\nunit=apache2.service\ncopy=yes\n[hardening]\nidmap=" + value + "\n"
+		if err := os.WriteFile(configDir+"/"+name+".sandbox", []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("t-auto", "auto")
+	must(t, "start", "t-auto")
+	if got := idMapOf(t, "t-auto"); got == base {
+		t.Errorf("the ids from %s are given twice", base)
+	}
+	write("t-taken", base+":65536")
+	if o := run(t, "start", "t-taken"); o.status == 0 || !strings.Contains(o.stderr, "another's too") {
+		t.Errorf("ids that are taken: %+v", o)
+	}
+	data, err := os.ReadFile(configDir + "/t-first.sandbox")
+	if err != nil {
+		t.Fatal(err)
+	}
+	copied := strings.ReplaceAll(string(data), "t-first", "t-taken")
+	if err := os.WriteFile(configDir+"/t-taken.sandbox", []byte(copied), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	must(t, "start", "t-taken")
+	if got := idMapOf(t, "t-taken"); got == base || got == idMapOf(t, "t-auto") {
+		t.Errorf("the copy has the ids from %s", got)
+	}
+}
+
 // idMapOf reads the first id of a container from its config.
 func idMapOf(t *testing.T, name string) string {
 	t.Helper()

@@ -25,6 +25,8 @@ func TestKilled(t *testing.T) {
 		{"create again", nil, []string{"create", "-C", "-u", "apache2", "t-kill"}, true},
 		{"start", [][]string{{"create", "-C", "-u", "apache2", "t-kill"}}, []string{"start", "t-kill"}, false},
 		{"start again", [][]string{{"create", "-C", "-u", "apache2", "t-kill"}}, []string{"start", "t-kill"}, true},
+		{"start with ids of its own", [][]string{{"create", "-C", "-u", "apache2", "--idmap", "auto", "t-kill"}}, []string{"start", "t-kill"}, false},
+		{"start with ids of its own again", [][]string{{"create", "-C", "-u", "apache2", "--idmap", "auto", "t-kill"}}, []string{"start", "t-kill"}, true},
 		{"stop", [][]string{{"create", "-C", "-u", "apache2", "t-kill"}, {"start", "t-kill"}}, []string{"stop", "t-kill"}, true},
 		{"delete", [][]string{{"create", "-C", "-u", "apache2", "t-kill"}}, []string{"delete", "t-kill"}, true},
 	} {
