@@ -2,8 +2,8 @@ package helper
 
 import (
 	"errors"
-
-	"golang.org/x/sys/unix"
+	"os"
+	"strconv"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/helper/content"
@@ -26,11 +26,19 @@ func (m *Manager) askedCapabilities(s *config.Sandbox) ([]string, error) {
 	return names, nil
 }
 
-// missingCapabilities gives those that this process, and so libvirt, cannot have.
+// missingCapabilities gives those that no program of this host can have, libvirt's neither: its first process bounds all.
 func missingCapabilities() []string {
+	status, err := os.ReadFile("/proc/1/status")
+	if err != nil {
+		return nil
+	}
+	bounding, err := strconv.ParseUint(statusField(status, "CapBnd"), 16, 64)
+	if err != nil {
+		return nil
+	}
 	var names []string
 	for number, name := range config.CapabilityNames() {
-		if has, err := unix.PrctlRetInt(unix.PR_CAPBSET_READ, uintptr(number), 0, 0, 0); err == nil && has == 0 {
+		if bounding&(1<<number) == 0 {
 			names = append(names, name)
 		}
 	}

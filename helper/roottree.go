@@ -3,9 +3,11 @@ package helper
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 
@@ -23,12 +25,41 @@ import (
 // host's goes as soon as the container is up.
 func rootTree(name string) string { return filepath.Join(RuntimeBase, ".root-"+name) }
 
+// inHostMounts calls f in the mount namespace of the host, which libvirt has too: that of a unit passes no mounts on to it.
+func inHostMounts(f func() error) error {
+	done := make(chan error, 1)
+	go func() {
+		// Never unlocked: the thread ends with the goroutine.
+		runtime.LockOSThread()
+		done <- func() error {
+			namespace, err := unix.Open("/proc/1/ns/mnt", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+			if err != nil {
+				return fmt.Errorf("enter the host's mount namespace: %w", err)
+			}
+			defer unix.Close(namespace)
+			if err := errors.Join(unix.Unshare(unix.CLONE_FS), unix.Setns(namespace, unix.CLONE_NEWNS)); err != nil {
+				return fmt.Errorf("enter the host's mount namespace: %w", err)
+			}
+			return f()
+		}()
+	}()
+	return <-done
+}
+
 // makeRootTree puts the root of a container together.
 func makeRootTree(s *config.Sandbox, binds []domain.Bind) (dir string, err error) {
-	dir = rootTree(s.Name)
 	if err := removeRootTree(s.Name); err != nil {
 		return "", err
 	}
+	err = inHostMounts(func() error {
+		dir, err = buildRootTree(s, binds)
+		return err
+	})
+	return dir, err
+}
+
+func buildRootTree(s *config.Sandbox, binds []domain.Bind) (dir string, err error) {
+	dir = rootTree(s.Name)
 	for _, b := range binds {
 		if top, _, _ := strings.Cut(b.Target[1:], "/"); top == "run" || top == "tmp" || top == "dev" {
 			return "", fmt.Errorf("nothing can be mounted at %s where idmap= is set, since /%s comes later; choose another place", b.Target, top)
@@ -141,6 +172,13 @@ func userNamespace(m config.IDMap) (*os.File, error) {
 
 // removeRootTree takes the tree away from the host. Never by removing files: they are the host's and the container's.
 func removeRootTree(name string) error {
+	if _, err := os.Lstat(rootTree(name)); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return inHostMounts(func() error { return detachRootTree(name) })
+}
+
+func detachRootTree(name string) error {
 	dir := rootTree(name)
 	for {
 		err := unix.Unmount(dir, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW)

@@ -182,7 +182,7 @@ func (t *text) body(s *config.Sandbox, p Paths) {
 func (t *text) confine(p Paths) {
 	t.comment("The container is confined by libvirt; this is about the helper beside it.")
 	t.set("CapabilityBoundingSet", "CAP_CHOWN CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH CAP_FOWNER CAP_FSETID CAP_KILL "+
-		"CAP_SETFCAP CAP_SETPCAP CAP_SYS_ADMIN CAP_SYS_CHROOT CAP_SYS_PTRACE")
+		"CAP_SETFCAP CAP_SETGID CAP_SETPCAP CAP_SETUID CAP_SYS_ADMIN CAP_SYS_CHROOT CAP_SYS_PTRACE")
 	t.set("LockPersonality", "yes")
 	t.set("MemoryDenyWriteExecute", "yes")
 	t.set("ProtectHostname", "yes")

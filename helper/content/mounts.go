@@ -75,10 +75,10 @@ func (b *builder) mountPoint(m config.Mount, name string) error {
 	return nil
 }
 
-// SharedMounts gives the mount points of the host below the directories that containers share, from the top down: a copy of
+// SharedMounts gives the mount points, as this thread has them, below the directories that containers share, from the top down: a copy of
 // the root's mount is without them.
 func SharedMounts() ([]string, error) {
-	text, err := os.ReadFile("/proc/self/mountinfo")
+	text, err := os.ReadFile("/proc/thread-self/mountinfo")
 	if err != nil {
 		return nil, fmt.Errorf("read mounts: %w", err)
 	}
