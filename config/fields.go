@@ -81,7 +81,12 @@ func fields() []field {
 				s.Hardening.Capabilities, err = ParseCapabilities(v)
 				return err
 			},
-			func(s *Sandbox) []string { return []string{s.Hardening.Capabilities.String()} }},
+			func(s *Sandbox) []string {
+				if text := s.Hardening.Capabilities.String(); text != string(CapabilitiesAuto) {
+					return []string{text}
+				}
+				return nil
+			}},
 		enabled("hardening", "read-only-kernel", func(s *Sandbox) *bool { return &s.Hardening.ReadOnlyKernel }),
 		enabled("hardening", "hide-kernel", func(s *Sandbox) *bool { return &s.Hardening.HideKernel }),
 		{"hardening", "idmap", false,
@@ -169,13 +174,12 @@ func boolean(section, key string, at func(*Sandbox) *bool) field {
 		}}
 }
 
-// enabled is a boolean that is on unless the config says otherwise.
+// enabled is a boolean that is on unless the config says otherwise; that it is on is not written.
 func enabled(section, key string, at func(*Sandbox) *bool) field {
 	f := boolean(section, key, at)
-	get := f.get
 	f.get = func(s *Sandbox) []string {
-		if values := get(s); values != nil {
-			return values
+		if *at(s) {
+			return nil
 		}
 		return []string{"no"}
 	}

@@ -28,7 +28,7 @@ func TestAppArmorFeature(t *testing.T) {
 	}
 	// With what else stands in the way switched off.
 	must(t, "stop", "t-armor")
-	edit(t, "t-armor", "read-only-kernel=yes\nhide-kernel=yes", "read-only-kernel=no\nhide-kernel=no")
+	edit(t, "t-armor", "[limits]", "[hardening]\nread-only-kernel=no\nhide-kernel=no\n\n[limits]")
 	must(t, "start", "t-armor")
 	for _, script := range []string{
 		"echo h >/proc/sysrq-trigger",

@@ -97,7 +97,7 @@ func TestKernelIsOutOfReach(t *testing.T) {
 		t.Errorf("with all that: %q", got)
 	}
 	must(t, "stop", "t-hard")
-	edit(t, "t-hard", "read-only-kernel=yes\nhide-kernel=yes", "read-only-kernel=no\nhide-kernel=no")
+	edit(t, "t-hard", "[limits]", "[hardening]\nread-only-kernel=no\nhide-kernel=no\n\n[limits]")
 	must(t, "start", "t-hard")
 	if got := inside(t, "t-hard", "head -c 1 /proc/kallsyms | wc -c; awk '$2 == \"/proc/sysrq-trigger\"' /proc/mounts"); got != "1\n" {
 		t.Errorf("switched off: %q", got)
