@@ -177,9 +177,17 @@ func (m *Manager) domainXML(connection *libvirt.Connect, s *config.Sandbox, dir 
 			m.Warn("%s is not private in %s: the host has no such path to mount over", p, s.Name)
 		}
 	}
+	asked, err := m.askedCapabilities(s)
+	if err != nil {
+		return "", err
+	}
+	host := domain.Host{Runtime: dir.guest(), Asked: asked, Lacks: missingCapabilities()}
 	plan, err := guestPlan(s)
 	if err != nil {
 		return "", err
+	}
+	for _, name := range domain.DroppedCapabilities(s, host) {
+		plan.Drop = append(plan.Drop, config.CapabilityNumber(name))
 	}
 	var binds []domain.Bind
 	for _, b := range layout.Binds {
@@ -194,7 +202,6 @@ func (m *Manager) domainXML(connection *libvirt.Connect, s *config.Sandbox, dir 
 	if err := plan.Write(filepath.Join(dir.guest(), filepath.Base(guest.PlanFile))); err != nil {
 		return "", err
 	}
-	host := domain.Host{Runtime: dir.guest()}
 	if host.Init, err = programs.Find("virt-sandbox-init"); err != nil {
 		return "", err
 	}
@@ -204,10 +211,6 @@ func (m *Manager) domainXML(connection *libvirt.Connect, s *config.Sandbox, dir 
 	if host.SecurityModel, err = securityModel(connection); err != nil {
 		return "", err
 	}
-	if host.Asked, err = m.askedCapabilities(s); err != nil {
-		return "", err
-	}
-	host.Lacks = missingCapabilities()
 	return domain.LXC(s, binds, host)
 }
 
