@@ -135,7 +135,7 @@ func (m *Manager) startFresh(ctx context.Context, connection *libvirt.Connect, s
 	if err != nil {
 		return nil, err
 	}
-	socket, err := dir.listen()
+	socket, err := dir.listen(s)
 	if err != nil {
 		return nil, err
 	}
@@ -331,7 +331,7 @@ func (m *Manager) takeOver(ctx context.Context, s *config.Sandbox, old *libvirt.
 			states = []string{err.Error()}
 		}
 	}
-	socket, err := dir.listen()
+	socket, err := dir.listen(s)
 	if err != nil {
 		return nil, err
 	}
