@@ -10,16 +10,14 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
-
-	"github.com/virt-sandbox/virt-sandbox/mcs"
 )
 
 // lockFile is shared by all sandboxes: each locks one byte of it, so that no file per name stays behind. The kernel frees
 // the lock of a process that dies.
 const lockFile = "/run/virt-sandbox.lock"
 
-// allocationByte is locked while a level is chosen, reloadByte while systemd reloads; levelBytes begin the bytes that stand
-// for a level each, locked from its choice until a config tells of it. Names hash to what lies above all.
+// allocationByte is locked while a level is chosen, reloadByte while systemd reloads; levelBytes begin the bytes of levels
+// that no config tells of yet. Names hash to what lies above all.
 const (
 	allocationByte = 0
 	reloadByte     = 1
@@ -43,21 +41,8 @@ func (m *Manager) lockName(ctx context.Context, name string) (*lock, error) {
 	return m.lockByte(ctx, nameBytes+int64(hash.Sum64()>>2), name)
 }
 
-// tryLevel reserves a level; nil when another create has it.
-func (m *Manager) tryLevel(level mcs.Level) (*lock, error) {
-	file, err := openLockFile()
-	if err != nil {
-		return nil, err
-	}
-	taken, err := tryByte(file, levelBytes+int64(level.Index()))
-	if err != nil || !taken {
-		file.Close()
-		return nil, err
-	}
-	return &lock{file}, nil
-}
-
-func openLockFile() (*os.File, error) {
+func (m *Manager) openLockFile() (*os.File, error) {
+	lockFile := m.Host.Root + lockFile
 	if err := os.MkdirAll(filepath.Dir(lockFile), 0o755); err != nil {
 		return nil, fmt.Errorf("open lock file: %w", err)
 	}
@@ -68,25 +53,26 @@ func openLockFile() (*os.File, error) {
 	return file, nil
 }
 
-func tryByte(file *os.File, offset int64) (bool, error) {
-	region := unix.Flock_t{Type: unix.F_WRLCK, Whence: unix.SEEK_SET, Start: offset, Len: 1}
+// tryBytes locks a part of the lock file; false when a part of that is another's.
+func tryBytes(file *os.File, offset, length int64) (bool, error) {
+	region := unix.Flock_t{Type: unix.F_WRLCK, Whence: unix.SEEK_SET, Start: offset, Len: length}
 	err := unix.FcntlFlock(file.Fd(), unix.F_OFD_SETLK, &region)
 	if errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EACCES) {
 		return false, nil
 	}
 	if err != nil {
-		return false, fmt.Errorf("lock byte %d of %s: %w", offset, lockFile, err)
+		return false, fmt.Errorf("lock bytes from %d of %s: %w", offset, file.Name(), err)
 	}
 	return true, nil
 }
 
 func (m *Manager) lockByte(ctx context.Context, offset int64, what string) (*lock, error) {
-	file, err := openLockFile()
+	file, err := m.openLockFile()
 	if err != nil {
 		return nil, err
 	}
 	for begun, told := time.Now(), false; ; {
-		taken, err := tryByte(file, offset)
+		taken, err := tryBytes(file, offset, 1)
 		if taken {
 			return &lock{file}, nil
 		}

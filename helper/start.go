@@ -385,6 +385,9 @@ func (m *Manager) prepare(ctx context.Context, s *config.Sandbox) error {
 	if s.Image != "" {
 		return fmt.Errorf("%s: image= is not supported yet", m.Store.Path(s.Name))
 	}
+	if err := requireStatic(s.Security.Mode); err != nil {
+		return fmt.Errorf("%s: mode=%s: %w", m.Store.Path(s.Name), s.Security.Mode, err)
+	}
 	if s.State == config.StateDeleting {
 		return fmt.Errorf("%s is being deleted; run delete again to finish that", s.Name)
 	}
