@@ -121,6 +121,7 @@ func (m *Manager) startFresh(ctx context.Context, connection *libvirt.Connect, s
 	if err := m.prepare(ctx, s); err != nil {
 		return nil, err
 	}
+	m.warnOfLabels(s)
 	dir := runtimeOf(s.Name)
 	if err := dir.make(); err != nil {
 		return nil, err

@@ -62,6 +62,7 @@ func TestRefusals(t *testing.T) {
 		{"stop of nothing", []string{"stop", "x"}, "no such sandbox"},
 		{"delete of nothing", []string{"delete", "x"}, "no such sandbox"},
 		{"delete of a path", []string{"delete", "../x"}, "name"},
+		{"check of nothing", []string{"check", "x"}, "no such sandbox"},
 		{"execute in nothing", []string{"execute", "x", "--", "true"}, "no such sandbox"},
 		{"execute of nothing", []string{"execute", "t-there"}, "COMMAND"},
 		{"qemu URI", []string{"-c", "qemu:///system", "create", "-u", "apache2", "x"}, "qemu:///system"},
