@@ -24,9 +24,9 @@ func levels(t *testing.T) map[string]string {
 	return found
 }
 
-// Many creates at once get a pair of categories each. Package helper's test has hundreds, in one process.
+// Many creates at once get a pair of categories each. Package helper's test has more, in one process.
 func TestParallelLevels(t *testing.T) {
-	const creates = 40
+	const creates = 200
 	before := snapshot(t)
 	all := func(verb string, args ...string) {
 		var wait sync.WaitGroup
