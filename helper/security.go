@@ -80,7 +80,7 @@ func (m *Manager) checkLabels(s *config.Sandbox, o CreateOptions) error {
 	plain := config.New(s.Name)
 	for label, chosen := range map[string]string{plain.ProcessLabel(): o.Security, plain.FileLabel(): o.FileType} {
 		if err := m.Host.CheckLabel(label); err != nil && chosen == "" {
-			return fmt.Errorf("%w; install container-selinux, or load virt-sandbox.cil with semodule -i", err)
+			return err
 		}
 	}
 	if err := m.Host.CheckLabel(s.ProcessLabel()); err != nil {

@@ -134,7 +134,7 @@ const labelAttribute = "security.selinux"
 func checkLabel(fd int, path, wanted string) (*Finding, error) {
 	actual, err := readLabel(fd)
 	if err != nil {
-		return nil, &os.PathError{Op: "read label of", Path: path, Err: err}
+		return nil, &os.PathError{Op: "read label of", Path: printable(path), Err: err}
 	}
 	if withoutUser(actual) == withoutUser(wanted) {
 		return nil, nil

@@ -41,7 +41,11 @@ func checkContext(context string, valid func(string) bool) error {
 	part := strings.SplitN(context, ":", 4)
 	switch user, level := part[0], part[3]; {
 	case !valid("system_u:object_r:" + part[2] + ":s0"):
-		return fmt.Errorf("the loaded policy does not know type %s", part[2])
+		hint := ""
+		if part[2] == "container_t" || part[2] == "container_file_t" {
+			hint = "; install container-selinux, or load virt-sandbox.cil with semodule -i"
+		}
+		return fmt.Errorf("the loaded policy does not know type %s%s", part[2], hint)
 	case !valid(user + ":object_r:" + part[2] + ":s0"):
 		return fmt.Errorf("the loaded policy does not know user %s", user)
 	case !valid("system_u:object_r:" + part[2] + ":" + level):

@@ -59,7 +59,7 @@ func (w *walker) entry(parent int, name, path string) {
 	fd, err := openIn(parent, name)
 	if fd < 0 {
 		if err != nil {
-			w.cancel(&os.PathError{Op: "open", Path: path, Err: err})
+			w.cancel(&os.PathError{Op: "open", Path: printable(path), Err: err})
 		}
 		return
 	}
@@ -107,7 +107,7 @@ func openIn(parent int, path string) (int, error) {
 func namesIn(fd int, dir string) ([]string, error) {
 	readable, err := unix.Openat(fd, ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return nil, &os.PathError{Op: "open", Path: dir, Err: err}
+		return nil, &os.PathError{Op: "open", Path: printable(dir), Err: err}
 	}
 	f := os.NewFile(uintptr(readable), dir)
 	defer f.Close()
