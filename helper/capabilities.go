@@ -2,11 +2,11 @@ package helper
 
 import (
 	"errors"
-
-	"golang.org/x/sys/unix"
+	"fmt"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/helper/content"
+	"github.com/virt-sandbox/virt-sandbox/helper/enter"
 )
 
 // askedCapabilities gives the capabilities that the units name as the host has them now: what root inside makes of them
@@ -26,13 +26,18 @@ func (m *Manager) askedCapabilities(s *config.Sandbox) ([]string, error) {
 	return names, nil
 }
 
-// missingCapabilities gives those that this process, and so libvirt, cannot have.
-func missingCapabilities() []string {
+// missingCapabilities gives those that the host itself, and so libvirt, cannot have: it may be a container. This process may
+// have fewer, since its unit bounds it.
+func missingCapabilities() ([]string, error) {
+	set, err := enter.BoundingSet(1)
+	if err != nil {
+		return nil, fmt.Errorf("read the host's capabilities: %w", err)
+	}
 	var names []string
 	for number, name := range config.CapabilityNames() {
-		if has, err := unix.PrctlRetInt(unix.PR_CAPBSET_READ, uintptr(number), 0, 0, 0); err == nil && has == 0 {
+		if set&(1<<number) == 0 {
 			names = append(names, name)
 		}
 	}
-	return names
+	return names, nil
 }

@@ -182,7 +182,11 @@ func (m *Manager) domainXML(connection *libvirt.Connect, s *config.Sandbox, dir 
 	if err != nil {
 		return "", err
 	}
-	host := domain.Host{Runtime: dir.guest(), Asked: asked, Lacks: missingCapabilities()}
+	lacks, err := missingCapabilities()
+	if err != nil {
+		return "", err
+	}
+	host := domain.Host{Runtime: dir.guest(), Asked: asked, Lacks: lacks}
 	plan, err := guestPlan(s)
 	if err != nil {
 		return "", err
