@@ -36,8 +36,8 @@ var capabilityNames = [...]string{
 // CapabilityNames gives the names of all capabilities that libvirt can give and take.
 func CapabilityNames() []string { return slices.Clone(capabilityNames[:]) }
 
-// startCapability is what virt-sandbox-init cannot do without.
-const startCapability = "CAP_SYS_ADMIN"
+// CapabilityNumber gives the kernel's number of one of CapabilityNames.
+func CapabilityNumber(name string) uint32 { return uint32(slices.Index(capabilityNames[:], name)) }
 
 // ParseCapabilities reads auto or all, followed by names with + and -, or only names.
 func ParseCapabilities(text string) (Capabilities, error) {
@@ -68,9 +68,6 @@ func ParseCapabilities(text string) (Capabilities, error) {
 			return c, fmt.Errorf(msgCapabilityTwice, name)
 		}
 		*list = append(*list, name)
-	}
-	if slices.Contains(c.Drop, startCapability) || (c.Base == CapabilitiesNone && !slices.Contains(c.Add, startCapability)) {
-		return c, fmt.Errorf(msgCapabilityNeeded, startCapability)
 	}
 	return c, nil
 }

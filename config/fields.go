@@ -72,8 +72,7 @@ func fields() []field {
 		text("security", "mode", func(s *Sandbox) *string { return (*string)(&s.Security.Mode) }, checkMode),
 		text("security", "label", func(s *Sandbox) *string { return &s.Security.Label }, CheckLabel),
 		text("security", "level", func(s *Sandbox) *string { return &s.Security.Level }, checkLevel),
-		text("security", "file-type", func(s *Sandbox) *string { return &s.Security.FileType },
-			func(v string) error { return match(isSELinuxName, v, msgSELinuxType) }),
+		text("security", "file-type", func(s *Sandbox) *string { return &s.Security.FileType }, CheckFileType),
 		text("security", "apparmor", func(s *Sandbox) *string { return &s.Security.AppArmor }, checkProfile),
 
 		{"hardening", "capabilities", false,

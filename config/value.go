@@ -170,6 +170,9 @@ func CheckLabel(label string) error {
 	return checkLevel(parts[3])
 }
 
+// CheckFileType tells whether name can be the name of an SELinux type.
+func CheckFileType(name string) error { return match(isSELinuxName, name, msgSELinuxType) }
+
 func checkLevel(level string) error {
 	if _, err := mcs.Parse(level); err != nil {
 		return fmt.Errorf(msgLevel, level, err)

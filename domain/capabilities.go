@@ -8,14 +8,15 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/config"
 )
 
-// baseCapabilities are what ordinary services may have in a container, and what virt-sandbox-init and a systemd need: they
-// mount, reach into the processes of others to log who said what, set limits, hang up terminals and reboot, which in a PID
-// namespace ends only that.
+// baseCapabilities are what ordinary services may have in a container, and what a systemd needs: it reaches into the
+// processes of others to log who said what, sets limits, hangs up terminals and reboots, which in a PID namespace ends only
+// that. CAP_SYS_ADMIN is not among them: with it root could undo each mount that keeps it out, and remount or freeze the
+// host's file systems for the host too.
 func baseCapabilities() []string {
 	return []string{
 		"CAP_AUDIT_WRITE", "CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_FSETID", "CAP_KILL", "CAP_NET_BIND_SERVICE",
 		"CAP_SETFCAP", "CAP_SETGID", "CAP_SETPCAP", "CAP_SETUID", "CAP_SYS_CHROOT",
-		"CAP_SYS_ADMIN", "CAP_SYS_BOOT", "CAP_SYS_PTRACE", "CAP_SYS_RESOURCE", "CAP_SYS_TTY_CONFIG",
+		"CAP_SYS_BOOT", "CAP_SYS_PTRACE", "CAP_SYS_RESOURCE", "CAP_SYS_TTY_CONFIG",
 	}
 }
 
@@ -31,18 +32,12 @@ func hostCapabilities() []string {
 	}
 }
 
-// capabilities gives the policy for libvirt and the capabilities that it switches on or off.
-func capabilities(s *config.Sandbox, host Host) *libvirtxml.DomainFeatureCapabilities {
+// initCapabilities are what virt-sandbox-init makes a container with: it mounts, and takes away what is not allowed.
+func initCapabilities() []string { return []string{"CAP_SETPCAP", "CAP_SYS_ADMIN"} }
+
+// allowedCapabilities gives what processes of the container may have, where the config bounds it.
+func allowedCapabilities(s *config.Sandbox, host Host) []string {
 	c := s.Hardening.Capabilities
-	if c.Base == config.CapabilitiesAll {
-		if len(c.Add) == 0 && len(c.Drop) == 0 {
-			return nil
-		}
-		list := &libvirtxml.DomainFeatureCapabilities{Policy: "default"}
-		switchTo("on", list, c.Add)
-		switchTo("off", list, c.Drop)
-		return list
-	}
 	allowed := slices.Clone(c.Add)
 	if c.Base == config.CapabilitiesAuto {
 		allowed = append(allowed, baseCapabilities()...)
@@ -56,11 +51,36 @@ func capabilities(s *config.Sandbox, host Host) *libvirtxml.DomainFeatureCapabil
 		}
 	}
 	// libvirt fails over one that it cannot give, as it is where the host is a container itself.
-	allowed = slices.DeleteFunc(allowed, func(name string) bool {
+	return slices.DeleteFunc(allowed, func(name string) bool {
 		return slices.Contains(c.Drop, name) || slices.Contains(host.Lacks, name)
 	})
+}
+
+// DroppedCapabilities gives those that the container is made with and its processes may not have.
+func DroppedCapabilities(s *config.Sandbox, host Host) []string {
+	c := s.Hardening.Capabilities
+	if c.Base == config.CapabilitiesAll {
+		return slices.DeleteFunc(initCapabilities(), func(name string) bool { return !slices.Contains(c.Drop, name) })
+	}
+	allowed := allowedCapabilities(s, host)
+	return slices.DeleteFunc(initCapabilities(), func(name string) bool { return slices.Contains(allowed, name) })
+}
+
+// capabilities gives the policy for libvirt and the capabilities that it switches on or off.
+func capabilities(s *config.Sandbox, host Host) *libvirtxml.DomainFeatureCapabilities {
+	c := s.Hardening.Capabilities
+	if c.Base == config.CapabilitiesAll {
+		dropped := slices.DeleteFunc(slices.Clone(c.Drop), func(name string) bool { return slices.Contains(initCapabilities(), name) })
+		if len(c.Add) == 0 && len(dropped) == 0 {
+			return nil
+		}
+		list := &libvirtxml.DomainFeatureCapabilities{Policy: "default"}
+		switchTo("on", list, c.Add)
+		switchTo("off", list, dropped)
+		return list
+	}
 	list := &libvirtxml.DomainFeatureCapabilities{Policy: "deny"}
-	switchTo("on", list, allowed)
+	switchTo("on", list, append(allowedCapabilities(s, host), initCapabilities()...))
 	return list
 }
 

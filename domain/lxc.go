@@ -174,8 +174,8 @@ func ram(target string, size config.Size) libvirtxml.DomainFilesystem {
 	}
 }
 
-// securityLabel asks for a label where the host's libvirt can give one; the content has its label of its own, so libvirt
-// must not relabel.
+// securityLabel asks for a label where the host's libvirt can give one. Content in a directory has its label of its own, so
+// libvirt must not relabel it; a dynamic label it only gives together with the image's.
 func securityLabel(s *config.Sandbox, model string) []libvirtxml.DomainSecLabel {
 	switch model {
 	case "apparmor":
@@ -201,7 +201,7 @@ func seLinuxLabel(s *config.Sandbox) []libvirtxml.DomainSecLabel {
 	const model = "selinux"
 	switch s.Security.Mode {
 	case config.SecurityDynamic:
-		return []libvirtxml.DomainSecLabel{{Type: "dynamic", Model: model, Relabel: "no", BaseLabel: s.Security.Label}}
+		return []libvirtxml.DomainSecLabel{{Type: "dynamic", Model: model, Relabel: "yes", BaseLabel: s.Security.Label}}
 	case config.SecurityInherit:
 		return nil
 	}

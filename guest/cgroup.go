@@ -130,12 +130,22 @@ func enter(h hierarchy, name string) error {
 	for _, file := range []string{"cpuset.cpus", "cpuset.mems"} {
 		// Version 1 refuses processes in a new group until it has both.
 		if value, err := os.ReadFile(filepath.Join(view, file)); err == nil && strings.Contains(string(h), "cpuset") {
-			if err := os.WriteFile(filepath.Join(child, file), value, 0); err != nil {
+			if err := writeExisting(filepath.Join(child, file), value); err != nil {
 				return err
 			}
 		}
 	}
-	return os.WriteFile(filepath.Join(child, "cgroup.procs"), []byte(strconv.Itoa(os.Getpid())), 0)
+	return writeExisting(filepath.Join(child, "cgroup.procs"), []byte(strconv.Itoa(os.Getpid())))
+}
+
+// writeExisting writes to a file of the kernel's, which no policy lets a container create.
+func writeExisting(name string, data []byte) error {
+	file, err := os.OpenFile(name, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(data)
+	return errors.Join(err, file.Close())
 }
 
 func unmountBelow(dir string) error {

@@ -3,6 +3,7 @@ package guest
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -135,6 +136,21 @@ func muteGenerators() error {
 		if err := os.Symlink("/dev/null", filepath.Join(dir, name)); err != nil {
 			return fmt.Errorf("mute generators: %w", err)
 		}
+	}
+	return nil
+}
+
+// mountLockDir makes a mount point of /run/lock, where Debian's systemd would mount one, which it may not.
+func mountLockDir() error {
+	const dir = "/run/lock"
+	if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("make %s: %w", dir, err)
+	}
+	if err := os.Chmod(dir, 0o777|os.ModeSticky); err != nil {
+		return fmt.Errorf("make %s: %w", dir, err)
+	}
+	if err := unix.Mount(dir, dir, "", unix.MS_BIND, ""); err != nil {
+		return fmt.Errorf("mount %s: %w", dir, err)
 	}
 	return nil
 }

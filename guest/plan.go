@@ -31,6 +31,7 @@ type Plan struct {
 	ReadOnly    bool     `json:"read_only_kernel,omitempty"`
 	Hide        bool     `json:"hide_kernel,omitempty"`
 	Mapped      bool     `json:"mapped,omitempty"` // its ids are, in a user namespace
+	Drop        []uint32 `json:"drop,omitempty"`   // capabilities that it is made with and the payload has not, by number
 }
 
 // planFile is a plan as JSON: what need not be UTF-8, which JSON is, becomes bytes.

@@ -55,6 +55,14 @@ func Run(p *Plan) (status int, err error) {
 	if err := enterCgroups(p.Name, p.Mapped); err != nil {
 		return 0, err
 	}
+	if len(p.Command) == 0 {
+		if err := errors.Join(muteGenerators(), mountLockDir()); err != nil {
+			return 0, err
+		}
+	}
+	if err := dropCapabilities(p.Drop); err != nil {
+		return 0, err
+	}
 	if len(p.Command) > 0 {
 		return runCommand(p)
 	}
@@ -62,9 +70,6 @@ func Run(p *Plan) (status int, err error) {
 }
 
 func bootSystemd(p *Plan) error {
-	if err := muteGenerators(); err != nil {
-		return err
-	}
 	environment := append([]string{
 		"PATH=" + defaultPath, "container=lxc-libvirt", "container_uuid=" + p.UUID,
 		"NOTIFY_SOCKET=" + os.Getenv("NOTIFY_SOCKET"),

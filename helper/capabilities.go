@@ -2,11 +2,11 @@ package helper
 
 import (
 	"errors"
-	"os"
-	"strconv"
+	"fmt"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/helper/content"
+	"github.com/virt-sandbox/virt-sandbox/helper/enter"
 )
 
 // askedCapabilities gives the capabilities that the units name as the host has them now: what root inside makes of them
@@ -26,21 +26,18 @@ func (m *Manager) askedCapabilities(s *config.Sandbox) ([]string, error) {
 	return names, nil
 }
 
-// missingCapabilities gives those that no program of this host can have, libvirt's neither: its first process bounds all.
-func missingCapabilities() []string {
-	status, err := os.ReadFile("/proc/1/status")
+// missingCapabilities gives those that the host itself, and so libvirt, cannot have: it may be a container. This process may
+// have fewer, since its unit bounds it.
+func missingCapabilities() ([]string, error) {
+	set, err := enter.BoundingSet(1)
 	if err != nil {
-		return nil
-	}
-	bounding, err := strconv.ParseUint(statusField(status, "CapBnd"), 16, 64)
-	if err != nil {
-		return nil
+		return nil, fmt.Errorf("read the host's capabilities: %w", err)
 	}
 	var names []string
 	for number, name := range config.CapabilityNames() {
-		if bounding&(1<<number) == 0 {
+		if set&(1<<number) == 0 {
 			names = append(names, name)
 		}
 	}
-	return names
+	return names, nil
 }

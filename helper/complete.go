@@ -33,7 +33,7 @@ func (m *Manager) complete(ctx context.Context, s *config.Sandbox) (content.Stat
 	if err := m.checkIDs(s); err != nil {
 		return state, err
 	}
-	if !s.Hardening.IDMap.Auto && !s.Created.IsZero() && s.UUID != "" && s.MachineID != "" && (s.Security.Level != "" || s.Security.Mode != config.SecurityStatic) {
+	if !s.Hardening.IDMap.Auto && !s.Created.IsZero() && s.UUID != "" && s.MachineID != "" && s.Security.Level != "" {
 		return state, nil
 	}
 	if s.UUID == "" {
@@ -47,7 +47,11 @@ func (m *Manager) complete(ctx context.Context, s *config.Sandbox) (content.Stat
 			return state, err
 		}
 	}
-	reservation, err := m.reserveLevel(ctx, s)
+	reservation, err := m.reserveLevel(ctx, s, func(use levelUse) error {
+		m.Warn("%s: level %s is not kept apart from %s, which %s has; change one of them unless that is meant",
+			m.Store.Path(s.Name), s.Security.Level, use.level, use.by)
+		return nil
+	})
 	if err != nil {
 		return state, err
 	}
@@ -57,6 +61,11 @@ func (m *Manager) complete(ctx context.Context, s *config.Sandbox) (content.Stat
 		return state, err
 	}
 	defer ids.release()
+	for _, label := range []string{s.ProcessLabel(), s.FileLabel()} {
+		if err := m.Host.CheckLabel(label); err != nil {
+			return state, fmt.Errorf("%s: %w", m.Store.Path(s.Name), err)
+		}
+	}
 	return state, m.Store.Save(s)
 }
 
@@ -88,7 +97,7 @@ func (m *Manager) takeIdentity(s *config.Sandbox) (content.State, error) {
 	if s.MachineID == "" {
 		s.MachineID = id.MachineID
 	}
-	if s.Security.Level == "" && s.Security.Label == "" && s.Security.Mode == config.SecurityStatic {
+	if s.Security.Level == "" && s.Security.Label == "" {
 		s.Security.Level = id.Level
 	}
 	return state, nil
@@ -171,7 +180,7 @@ func (m *Manager) tellFromTwin(s *config.Sandbox) error {
 		}
 		m.Warn("%s is a copy of the config of %s; it gets a uuid and machine-id of its own", s.Name, name)
 		s.UUID, s.MachineID, s.Created = "", "", time.Time{}
-		if s.Security.Level == other.Security.Level && s.Security.Label == "" && s.Security.Mode == config.SecurityStatic {
+		if s.Security.Level == other.Security.Level && s.Security.Label == "" {
 			m.Warn("%s gets an MCS level of its own in place of %s, which %s has", s.Name, s.Security.Level, name)
 			s.Security.Level = ""
 		}

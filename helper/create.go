@@ -15,7 +15,6 @@ import (
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/helper/content"
-	"github.com/virt-sandbox/virt-sandbox/mcs"
 )
 
 // CreateOptions are what an administrator asks of create.
@@ -27,6 +26,7 @@ type CreateOptions struct {
 	Copy     bool
 	Level    string // MCS level; empty: one is allocated
 	Security string // -s option; empty: static
+	Share    bool   // whether the level may be one that others reach
 	FileType string
 	Base     string // directory whose subdirectory Name becomes the content; empty: the default
 	Mounts   []string
@@ -61,7 +61,7 @@ func (m *Manager) Create(ctx context.Context, options CreateOptions) (*config.Sa
 	if err := m.checkUnitFile(s); err != nil {
 		return nil, err
 	}
-	reservation, err := m.reserveLevel(ctx, s)
+	reservation, err := m.reserveLevel(ctx, s, options.refuseShared)
 	if err != nil {
 		return nil, err
 	}
@@ -71,6 +71,9 @@ func (m *Manager) Create(ctx context.Context, options CreateOptions) (*config.Sa
 		return nil, err
 	}
 	defer ids.release()
+	if err := m.checkLabels(s, options); err != nil {
+		return nil, err
+	}
 	made, err := m.claimContent(s)
 	if err != nil {
 		return nil, err
@@ -83,7 +86,7 @@ func (m *Manager) Create(ctx context.Context, options CreateOptions) (*config.Sa
 		}
 		return nil, err
 	}
-	if err := m.noteNoMAC(s); err != nil {
+	if err := m.noteConfinement(s); err != nil {
 		m.Warn("cannot tell what confines %s: %v", s.Name, err)
 	}
 	if err := m.ReloadHost(ctx); err != nil {
@@ -175,32 +178,6 @@ func newSandbox(o CreateOptions) (*config.Sandbox, error) {
 	return s, setSecurity(s, o)
 }
 
-func setSecurity(s *config.Sandbox, o CreateOptions) error {
-	if o.Security != "" {
-		security, err := config.ParseSecurity(o.Security)
-		if err != nil {
-			return fmt.Errorf("-s: %w", err)
-		}
-		security.FileType = s.Security.FileType
-		s.Security = security
-	}
-	if o.FileType != "" {
-		s.Security.FileType = o.FileType
-	}
-	if o.Level == "" {
-		return nil
-	}
-	if o.Security != "" && s.Security.AppArmor == "" {
-		return errors.New("-l and -s exclude each other; put the level into the label of -s")
-	}
-	level, err := mcs.Parse(o.Level)
-	if err != nil {
-		return fmt.Errorf("-l %s: %w", o.Level, err)
-	}
-	s.Security.Level = level.String()
-	return nil
-}
-
 // nameIsFree tells whether neither a config nor a libvirt domain has the name; a libvirt that does not answer is found
 // out here, before anything is made.
 func (m *Manager) nameIsFree(name string) error {
@@ -247,65 +224,6 @@ func (m *Manager) planContent(ctx context.Context, s *config.Sandbox) error {
 		return fmt.Errorf("-m: %w", err)
 	}
 	return nil
-}
-
-// reserveLevel gives the sandbox a level that no other has, and keeps it from other creates until the config tells of it.
-func (m *Manager) reserveLevel(ctx context.Context, s *config.Sandbox) (*lock, error) {
-	if s.Security.Level != "" || s.Security.Mode != config.SecurityStatic {
-		level, err := mcs.Parse(s.Security.Level)
-		if err != nil || level.Index() < 0 {
-			return &lock{}, nil
-		}
-		// A level that was asked for may be shared; reserving it keeps it from being allocated meanwhile.
-		reservation, err := m.tryLevel(level)
-		if reservation == nil {
-			reservation = &lock{}
-		}
-		return reservation, err
-	}
-	allocation, err := m.lockByte(ctx, allocationByte, "level allocation")
-	if err != nil {
-		return nil, err
-	}
-	defer allocation.release()
-	taken, err := m.takenLevels()
-	if err != nil {
-		return nil, err
-	}
-	for {
-		level, err := mcs.Allocate(taken)
-		if err != nil {
-			return nil, err
-		}
-		reservation, err := m.tryLevel(level)
-		if err != nil {
-			return nil, err
-		}
-		if reservation != nil {
-			s.Security.Level = level.String()
-			return reservation, nil
-		}
-		taken = append(taken, level)
-	}
-}
-
-func (m *Manager) takenLevels() ([]mcs.Level, error) {
-	names, err := m.Store.Names()
-	if err != nil {
-		return nil, err
-	}
-	var taken []mcs.Level
-	for _, name := range names {
-		other, err := m.Store.Load(name)
-		if err != nil {
-			m.Warn("cannot tell which level %s has: %v", name, err)
-			continue
-		}
-		if level, err := mcs.Parse(other.Security.Level); err == nil {
-			taken = append(taken, level)
-		}
-	}
-	return taken, nil
 }
 
 // claimContent makes sure that the content directory is nobody's, and returns the topmost directory that is to be made.

@@ -5,21 +5,20 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"time"
 
 	"golang.org/x/sys/unix"
-
-	"github.com/virt-sandbox/virt-sandbox/mcs"
 )
 
 // lockFile is shared by all sandboxes: each locks one byte of it, so that no file per name stays behind. The kernel frees
 // the lock of a process that dies.
 const lockFile = "/run/virt-sandbox.lock"
 
-// allocationByte is locked while a level is chosen, reloadByte while systemd reloads; levelBytes and idBytes begin
-// the bytes that stand for a level or a range of ids each, locked from its choice until a config tells of it. Names hash to what lies above all.
+// allocationByte is locked while a level is chosen, reloadByte while systemd reloads; levelBytes and idBytes begin the bytes
+// of levels and ranges of ids that no config tells of yet. Names hash to what lies above all.
 const (
 	allocationByte = 0
 	reloadByte     = 1
@@ -44,18 +43,13 @@ func (m *Manager) lockName(ctx context.Context, name string) (*lock, error) {
 	return m.lockByte(ctx, nameBytes+int64(hash.Sum64()>>2), name)
 }
 
-// tryLevel reserves a level; nil when another create has it.
-func (m *Manager) tryLevel(level mcs.Level) (*lock, error) {
-	return m.tryReservation(levelBytes + int64(level.Index()))
-}
-
 // tryReservation locks the byte that stands for what is to be one container's alone; nil when another create has it.
 func (m *Manager) tryReservation(offset int64) (*lock, error) {
-	file, err := openLockFile()
+	file, err := m.openLockFile()
 	if err != nil {
 		return nil, err
 	}
-	taken, err := tryByte(file, offset)
+	taken, err := tryBytes(file, offset, 1)
 	if err != nil || !taken {
 		file.Close()
 		return nil, err
@@ -63,7 +57,8 @@ func (m *Manager) tryReservation(offset int64) (*lock, error) {
 	return &lock{file}, nil
 }
 
-func openLockFile() (*os.File, error) {
+func (m *Manager) openLockFile() (*os.File, error) {
+	lockFile := m.Host.Root + lockFile
 	if err := os.MkdirAll(filepath.Dir(lockFile), 0o755); err != nil {
 		return nil, fmt.Errorf("open lock file: %w", err)
 	}
@@ -74,25 +69,26 @@ func openLockFile() (*os.File, error) {
 	return file, nil
 }
 
-func tryByte(file *os.File, offset int64) (bool, error) {
-	region := unix.Flock_t{Type: unix.F_WRLCK, Whence: unix.SEEK_SET, Start: offset, Len: 1}
+// tryBytes locks a part of the lock file; false when a part of that is another's.
+func tryBytes(file *os.File, offset, length int64) (bool, error) {
+	region := unix.Flock_t{Type: unix.F_WRLCK, Whence: unix.SEEK_SET, Start: offset, Len: length}
 	err := unix.FcntlFlock(file.Fd(), unix.F_OFD_SETLK, &region)
 	if errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EACCES) {
 		return false, nil
 	}
 	if err != nil {
-		return false, fmt.Errorf("lock byte %d of %s: %w", offset, lockFile, err)
+		return false, fmt.Errorf("lock bytes from %d of %s: %w", offset, file.Name(), err)
 	}
 	return true, nil
 }
 
 func (m *Manager) lockByte(ctx context.Context, offset int64, what string) (*lock, error) {
-	file, err := openLockFile()
+	file, err := m.openLockFile()
 	if err != nil {
 		return nil, err
 	}
 	for begun, told := time.Now(), false; ; {
-		taken, err := tryByte(file, offset)
+		taken, err := tryBytes(file, offset, 1)
 		if taken {
 			return &lock{file}, nil
 		}
@@ -108,7 +104,8 @@ func (m *Manager) lockByte(ctx context.Context, offset int64, what string) (*loc
 		case <-ctx.Done():
 			file.Close()
 			return nil, fmt.Errorf("lock %s: %w", what, ctx.Err())
-		case <-time.After(20 * time.Millisecond):
+		// Who has waited long asks more seldom, and not with the others: hundreds that ask keep the one who works from the CPU.
+		case <-time.After(20*time.Millisecond + rand.N(1+min(time.Since(begun)/2, time.Second))):
 		}
 	}
 }

@@ -2,10 +2,9 @@ package helper
 
 import "github.com/virt-sandbox/virt-sandbox/config"
 
-// noteNoMAC tells at create that the host has no mandatory access control: then ids of its own are all that keeps root inside
-// from being root outside.
-func (m *Manager) noteNoMAC(s *config.Sandbox) error {
-	if s.Hardening.IDMap.Mapped() {
+// noteConfinement says once, at create, what a host without SELinux has in place of the sandbox's level.
+func (m *Manager) noteConfinement(s *config.Sandbox) error {
+	if m.Host.SELinux() {
 		return nil
 	}
 	connection, err := m.connect()
@@ -14,10 +13,18 @@ func (m *Manager) noteNoMAC(s *config.Sandbox) error {
 	}
 	defer connection.Close()
 	model, err := securityModel(connection)
-	if err != nil || model != "" {
+	if err != nil {
 		return err
 	}
-	m.Warn("this host has neither SELinux nor AppArmor: root inside %s is root outside too, unless it has ids of its own; "+
-		"create it with --idmap auto, or write idmap=auto into [hardening] of its config", s.Name)
+	const kept = "SELinux is off on this host: level %s is kept in the config of %s for the day it comes back, "
+	switch {
+	case model != "":
+		m.Warn(kept+"and libvirt's profile of AppArmor confines it", s.Security.Level, s.Name)
+	case s.Hardening.IDMap.Mapped():
+		m.Warn(kept+"and its own user ids separate root inside from root outside", s.Security.Level, s.Name)
+	default:
+		m.Warn(kept+"and root inside is root outside, since there is no AppArmor either; create it with --idmap auto, or write "+
+			"idmap=auto into [hardening] of its config, to give it user ids of its own", s.Security.Level, s.Name)
+	}
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/guest"
+	"github.com/virt-sandbox/virt-sandbox/helper/seclabel"
 )
 
 // phase is how far a running container is, as its runtime directory records it.
@@ -43,7 +44,9 @@ func (d runtimeDir) make() error {
 			return fmt.Errorf("make runtime directory: %w", err)
 		}
 	}
-	if err := os.Mkdir(d.guest(), 0o755); err != nil {
+	// What is put into it has its label too.
+	shown := seclabel.Labels{Files: "system_u:object_r:container_ro_file_t:s0"}
+	if err := seclabel.Born(shown, func() error { return os.Mkdir(d.guest(), 0o755) }); err != nil {
 		return fmt.Errorf("make runtime directory: %w", err)
 	}
 	if err := os.WriteFile(filepath.Join(d.guest(), "virt-sandbox-init"), nil, 0o755); err != nil {
@@ -135,12 +138,21 @@ func (d runtimeDir) phase() phase {
 	return phase(data)
 }
 
-// listen makes the socket that the container's systemd reports to.
+// listen makes the socket that the container's systemd reports to. It has the container's label, as if one of its own
+// processes listened: no policy lets a container write to sockets of the host.
 func (d runtimeDir) listen(s *config.Sandbox) (*net.UnixConn, error) {
 	if err := os.Remove(d.notify()); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("listen for readiness: %w", err)
 	}
-	socket, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: d.notify(), Net: "unixgram"})
+	var labels seclabel.Labels
+	if s.FileLabel() != "" {
+		labels = seclabel.Labels{Files: s.FileLabel(), Sockets: s.ProcessLabel()}
+	}
+	var socket *net.UnixConn
+	err := seclabel.Born(labels, func() (err error) {
+		socket, err = net.ListenUnixgram("unixgram", &net.UnixAddr{Name: d.notify(), Net: "unixgram"})
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("listen for readiness: %w", err)
 	}

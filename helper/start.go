@@ -121,6 +121,7 @@ func (m *Manager) startFresh(ctx context.Context, connection *libvirt.Connect, s
 	if err := m.prepare(ctx, s); err != nil {
 		return nil, err
 	}
+	m.warnOfLabels(s)
 	dir := runtimeOf(s.Name)
 	if err := dir.make(); err != nil {
 		return nil, err
@@ -180,9 +181,21 @@ func (m *Manager) domainXML(connection *libvirt.Connect, s *config.Sandbox, dir 
 			m.Warn("%s is not private in %s: the host has no such path to mount over", p, s.Name)
 		}
 	}
+	asked, err := m.askedCapabilities(s)
+	if err != nil {
+		return "", err
+	}
+	lacks, err := missingCapabilities()
+	if err != nil {
+		return "", err
+	}
+	host := domain.Host{Runtime: dir.guest(), Asked: asked, Lacks: lacks}
 	plan, err := guestPlan(s)
 	if err != nil {
 		return "", err
+	}
+	for _, name := range domain.DroppedCapabilities(s, host) {
+		plan.Drop = append(plan.Drop, config.CapabilityNumber(name))
 	}
 	var binds []domain.Bind
 	for _, b := range layout.Binds {
@@ -200,7 +213,6 @@ func (m *Manager) domainXML(connection *libvirt.Connect, s *config.Sandbox, dir 
 	if err := plan.Write(filepath.Join(dir.guest(), filepath.Base(guest.PlanFile))); err != nil {
 		return "", err
 	}
-	host := domain.Host{Runtime: dir.guest()}
 	if host.Init, err = programs.Find("virt-sandbox-init"); err != nil {
 		return "", err
 	}
@@ -223,15 +235,11 @@ func (m *Manager) domainXML(connection *libvirt.Connect, s *config.Sandbox, dir 
 	if host.Memory, err = hostMemory(connection); err != nil {
 		return "", err
 	}
-	if host.Asked, err = m.askedCapabilities(s); err != nil {
-		return "", err
-	}
 	if s.Hardening.IDMap.Mapped() {
 		if host.Root, err = makeRootTree(s, binds); err != nil {
 			return "", err
 		}
 	}
-	host.Lacks = missingCapabilities()
 	return domain.LXC(s, binds, host)
 }
 
@@ -407,6 +415,9 @@ func (m *Manager) Prepare(ctx context.Context, name string) error {
 func (m *Manager) prepare(ctx context.Context, s *config.Sandbox) error {
 	if s.Image != "" {
 		return fmt.Errorf("%s: image= is not supported yet", m.Store.Path(s.Name))
+	}
+	if err := requireStatic(s.Security.Mode); err != nil {
+		return fmt.Errorf("%s: mode=%s: %w", m.Store.Path(s.Name), s.Security.Mode, err)
 	}
 	if s.State == config.StateDeleting {
 		return fmt.Errorf("%s is being deleted; run delete again to finish that", s.Name)

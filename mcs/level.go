@@ -1,11 +1,12 @@
-// Package mcs knows MCS levels: their text form, and which pairs of categories are still free. In: level texts; out: parsed
-// levels and new ones. config validates with it, create allocates with it; it calls nobody.
+// Package mcs knows MCS levels: their text form, which of them reach each other, what the host's policy says of them, and
+// which pairs of categories are still free. In: level texts and the files of a policy; out: parsed levels and new ones.
+// config validates with it, the helper allocates with it; it calls nobody.
 package mcs
 
 import (
 	"errors"
 	"fmt"
-	"math/rand/v2"
+	"math/bits"
 	"strconv"
 	"strings"
 )
@@ -13,13 +14,13 @@ import (
 // Categories is the number of categories of a targeted or default policy: c0 to c1023.
 const Categories = 1024
 
-// ErrExhausted is returned by Allocate when every pair of categories is taken.
-var ErrExhausted = errors.New("no free pair of MCS categories is left")
-
-// Level is a parsed MCS level: sensitivity s0 and a set of categories in ascending order.
+// Level is a parsed MCS level: sensitivity s0 and a set of categories. Equal levels are equal to ==.
 type Level struct {
-	categories []int
+	set [Categories / 64]uint64
 }
+
+// Run is categories that follow one another, from First to Last.
+type Run struct{ First, Last int }
 
 // Parse reads s0 or s0:c1,c2 or s0:c0.c3,c7 (semanage-user(8) describes the form). An MCS policy has no other
 // sensitivity than s0.
@@ -31,8 +32,8 @@ func Parse(text string) (Level, error) {
 	if !found {
 		return Level{}, nil
 	}
-	var has [Categories]bool // bounds what a long list of ranges takes
-	for _, item := range strings.Split(list, ",") {
+	var level Level
+	for item := range strings.SplitSeq(list, ",") {
 		first, last, isRange := strings.Cut(item, ".")
 		low, err := parseCategory(first)
 		if err != nil {
@@ -47,15 +48,7 @@ func Parse(text string) (Level, error) {
 				return Level{}, fmt.Errorf("range %s does not ascend", item)
 			}
 		}
-		for c := low; c <= high; c++ {
-			has[c] = true
-		}
-	}
-	var level Level
-	for c := range has {
-		if has[c] {
-			level.categories = append(level.categories, c)
-		}
+		level = level.With(Run{low, high})
 	}
 	return level, nil
 }
@@ -72,67 +65,95 @@ func parseCategory(text string) (int, error) {
 	return n, nil
 }
 
+// errNoLevel is returned for the context of a process or file that may be at several levels, and for what is no context.
+var errNoLevel = errors.New("not the context of a single level")
+
+// OfContext gives the level of an SELinux context, user:role:type:level. A range such as s0-s0:c0.c1023 is that of a part
+// of the host, not of something that its level keeps apart.
+func OfContext(context string) (Level, error) {
+	parts := strings.SplitN(context, ":", 4)
+	if len(parts) < 4 {
+		return Level{}, errNoLevel
+	}
+	low, high, isRange := strings.Cut(parts[3], "-")
+	level, err := Parse(low)
+	if err != nil {
+		return Level{}, err
+	}
+	if isRange && high != low {
+		return Level{}, errNoLevel
+	}
+	return level, nil
+}
+
+// With gives the level with more categories, which must be from 0 to Categories-1.
+func (l Level) With(run Run) Level {
+	for c := run.First; c <= run.Last; c++ {
+		l.set[c/64] |= 1 << (c % 64)
+	}
+	return l
+}
+
+func (l Level) has(c int) bool { return l.set[c/64]&(1<<(c%64)) != 0 }
+
+// Count gives the number of categories.
+func (l Level) Count() int {
+	n := 0
+	for _, word := range l.set {
+		n += bits.OnesCount64(word)
+	}
+	return n
+}
+
+// Runs gives the categories in ascending order, as few runs as they make.
+func (l Level) Runs() []Run {
+	var runs []Run
+	for c := 0; c < Categories; c++ {
+		if l.set[c/64] == 0 {
+			c |= 63
+			continue
+		}
+		if !l.has(c) {
+			continue
+		}
+		run := Run{c, c}
+		for run.Last+1 < Categories && l.has(run.Last+1) {
+			run.Last++
+		}
+		runs = append(runs, run)
+		c = run.Last
+	}
+	return runs
+}
+
 // String gives the level in the form that the kernel prints: consecutive categories of three and more as a range.
 func (l Level) String() string {
-	if len(l.categories) == 0 {
-		return "s0"
-	}
 	var items []string
-	for i := 0; i < len(l.categories); {
-		j := i
-		for j+1 < len(l.categories) && l.categories[j+1] == l.categories[j]+1 {
-			j++
-		}
-		switch first, last := l.categories[i], l.categories[j]; {
-		case j == i:
-			items = append(items, fmt.Sprintf("c%d", first))
-		case j == i+1:
-			items = append(items, fmt.Sprintf("c%d,c%d", first, last))
+	for _, run := range l.Runs() {
+		switch run.Last - run.First {
+		case 0:
+			items = append(items, fmt.Sprintf("c%d", run.First))
+		case 1:
+			items = append(items, fmt.Sprintf("c%d,c%d", run.First, run.Last))
 		default:
-			items = append(items, fmt.Sprintf("c%d.c%d", first, last))
+			items = append(items, fmt.Sprintf("c%d.c%d", run.First, run.Last))
 		}
-		i = j + 1
+	}
+	if len(items) == 0 {
+		return "s0"
 	}
 	return "s0:" + strings.Join(items, ",")
 }
 
-// Allocate returns a pair of categories that is not in taken. The caller holds the lock that keeps another process
-// from being handed the same pair before it is written down. Errors: ErrExhausted.
-func Allocate(taken []Level) (Level, error) {
-	const pairs = Categories * (Categories - 1) / 2
-	used := make(map[[2]int]bool, len(taken))
-	for _, level := range taken {
-		if len(level.categories) == 2 {
-			used[[2]int(level.categories)] = true
+// Dominates tells whether l has all categories of other: then who is at l may read and write what is at other.
+func (l Level) Dominates(other Level) bool {
+	for i, word := range other.set {
+		if word&^l.set[i] != 0 {
+			return false
 		}
 	}
-	if len(used) >= pairs {
-		return Level{}, ErrExhausted
-	}
-	// A random start keeps levels from being guessed from one another; the walk from there ends, since a pair is free.
-	for n := rand.IntN(pairs); ; n = (n + 1) % pairs {
-		pair := nthPair(n)
-		if !used[pair] {
-			return Level{categories: pair[:]}, nil
-		}
-	}
+	return true
 }
 
-// nthPair counts the pairs (0,1), (0,2), (1,2), (0,3), (1,3) …
-func nthPair(n int) [2]int {
-	high := 1
-	for n >= high {
-		n -= high
-		high++
-	}
-	return [2]int{n, high}
-}
-
-// Index numbers the pairs of categories from 0, for the caller's reservations; -1 for a level that is no pair.
-func (l Level) Index() int {
-	if len(l.categories) != 2 {
-		return -1
-	}
-	low, high := l.categories[0], l.categories[1]
-	return high*(high-1)/2 + low
-}
+// Reaches tells whether two levels are not kept apart: one of them dominates the other.
+func (l Level) Reaches(other Level) bool { return l.Dominates(other) || other.Dominates(l) }

@@ -1,7 +1,6 @@
 package mcs
 
 import (
-	"errors"
 	"strings"
 	"testing"
 )
@@ -61,77 +60,61 @@ func TestParse(t *testing.T) {
 	}
 }
 
-func TestAllocateNeverRepeatsItself(t *testing.T) {
-	var taken []Level
-	seen := make(map[string]bool)
-	for range 2000 {
-		level, err := Allocate(taken)
-		if err != nil {
-			t.Fatalf("after %d: %v", len(taken), err)
+// TestReaches: both orders give the same answer.
+func TestReaches(t *testing.T) {
+	cases := []struct {
+		one, other string
+		want       bool
+	}{
+		{"s0:c1,c2", "s0:c1,c2", true},
+		{"s0:c1,c2", "s0:c1,c3", false},
+		{"s0:c1,c2", "s0:c3,c4", false},
+		{"s0:c1,c2", "s0:c1", true},
+		{"s0:c1,c2", "s0:c3", false},
+		{"s0:c1,c2", "s0:c0.c1023", true},
+		{"s0:c1,c2", "s0:c1,c3.c9", false},
+		{"s0:c63,c64", "s0:c64", true},
+		{"s0:c1,c2", "s0", true},
+		{"s0", "s0", true},
+	}
+	for _, c := range cases {
+		one, other := level(t, c.one), level(t, c.other)
+		if one.Reaches(other) != c.want || other.Reaches(one) != c.want {
+			t.Errorf("%s and %s: got %t and %t, want %t", one, other, one.Reaches(other), other.Reaches(one), c.want)
 		}
-		if seen[level.String()] || level.Index() < 0 {
-			t.Fatalf("%s after %d: given before (%t), or no pair", level, len(taken), seen[level.String()])
-		}
-		seen[level.String()] = true
-		taken = append(taken, level)
 	}
 }
 
-func TestAllocateFindsTheLastFreePair(t *testing.T) {
-	const free = "s0:c123,c456"
-	var taken []Level
-	for n := range Categories * (Categories - 1) / 2 {
-		if level := pairAt(n); level.String() != free {
-			taken = append(taken, level)
+// TestOfContext gives the level, "" where there is no single one.
+func TestOfContext(t *testing.T) {
+	cases := []struct{ context, want string }{
+		{"system_u:system_r:container_t:s0:c1,c2", "s0:c1,c2"},
+		{"system_u:system_r:svirt_t:s0:c1-s0:c1", "s0:c1"},
+		{"system_u:system_r:kernel_t:s0", "s0"},
+		{"unconfined_u:unconfined_r:unconfined_t:s0-s0:c0.c1023", ""},
+		{"system_u:system_r:auditd_t:s15:c0.c1023", ""},
+		{"docker-default (enforce)", ""},
+		{"unconfined", ""},
+		{"", ""},
+		{"a:b:c", ""},
+		{"a:b:c:d", ""},
+	}
+	for _, c := range cases {
+		got, err := OfContext(c.context)
+		if (err == nil) != (c.want != "") || (err == nil && got.String() != c.want) {
+			t.Errorf("%q: got %s, %v; want %q", c.context, got, err, c.want)
 		}
-	}
-	level, err := Allocate(taken)
-	if err != nil || level.String() != free {
-		t.Fatalf("got %s, %v; want %s", level, err, free)
-	}
-	if level, err := Allocate(append(taken, level)); !errors.Is(err, ErrExhausted) {
-		t.Errorf("with every pair taken: got %s, %v; want ErrExhausted", level, err)
 	}
 }
 
-// TestAllocateCountsOnlyPairs: levels of one, three or no categories take no pair away, however many they are.
-func TestAllocateCountsOnlyPairs(t *testing.T) {
-	var taken []Level
-	for _, text := range []string{"s0", "s0:c1", "s0:c1.c3", "s0:c0.c1023"} {
-		level, err := Parse(text)
-		if err != nil {
-			t.Fatal(err)
+func TestRunsMakeTheLevelAgain(t *testing.T) {
+	for _, text := range []string{"s0", "s0:c0", "s0:c1023", "s0:c0.c1023", "s0:c62.c65,c127,c128"} {
+		var again Level
+		for _, run := range level(t, text).Runs() {
+			again = again.With(run)
 		}
-		for range Categories * (Categories - 1) / 2 / 4 {
-			taken = append(taken, level)
-		}
-	}
-	if level, err := Allocate(taken); err != nil || level.Index() < 0 {
-		t.Errorf("got %s, %v; want a pair", level, err)
-	}
-}
-
-func TestIndexNumbersEveryPair(t *testing.T) {
-	n := 0
-	for high := range Categories {
-		for low := range high {
-			level := Level{categories: []int{low, high}}
-			if got := level.Index(); got != n {
-				t.Fatalf("%s has number %d, want %d", level, got, n)
-			}
-			if got := pairAt(n); got.String() != level.String() {
-				t.Fatalf("pair %d is %s, want %s", n, got, level)
-			}
-			n++
-		}
-	}
-	for _, text := range []string{"s0", "s0:c1", "s0:c1.c3"} {
-		level, err := Parse(text)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := level.Index(); got != -1 {
-			t.Errorf("%s has number %d, want -1", text, got)
+		if again != level(t, text) {
+			t.Errorf("%s became %s", text, again)
 		}
 	}
 }
@@ -153,7 +136,27 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-func pairAt(n int) Level {
-	pair := nthPair(n)
-	return Level{categories: pair[:]}
+// FuzzOfContext: what is a context's level is a level of its own text.
+func FuzzOfContext(f *testing.F) {
+	for _, text := range []string{"u:r:t:s0:c1,c2", "u:r:t:s0-s0:c0.c1023", "u:r:t:s0:c1-s0:c1", "unconfined", ":::"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		got, err := OfContext(text)
+		if err != nil {
+			return
+		}
+		if again, err := OfContext("u:r:t:" + got.String()); err != nil || again != got {
+			t.Errorf("%q has the level %s, which reads as %s (%v)", text, got, again, err)
+		}
+	})
+}
+
+func level(t *testing.T, text string) Level {
+	t.Helper()
+	l, err := Parse(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
 }

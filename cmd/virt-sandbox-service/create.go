@@ -25,7 +25,10 @@ What the packages of the units own below /etc and /var becomes private to the
 sandbox, and so does what the units' directives and tmpfiles.d name. With -C it
 starts as a copy of the host's, without as empty files and directories.
 
-Without -l and -s a free pair of MCS categories is allocated.`,
+Without -l and -s a free pair of MCS categories is allocated: one that no other
+sandbox, libvirt domain or process can reach, within what the policy's seusers
+grants to system_u or __default__. A level of -l or -s that another sandbox or
+libvirt domain can reach is refused, unless --share-level allows it.`,
 		Example: `  virt-sandbox-service create -C -u httpd.service web1
   virt-sandbox-service create -C -l s0:c1,c2 -u mariadb.service -m host-bind:/srv/dumps=/backup/db1 db1
   virt-sandbox-service create job1 -- /usr/bin/rsync --daemon --no-detach`,
@@ -67,7 +70,8 @@ Without -l and -s a free pair of MCS categories is allocated.`,
 	flags.BoolVarP(&options.Copy, "copy", "C", false, "start with a copy of the host's content")
 	flags.StringArrayVarP(&options.Packages, "package", "P", nil, "`PACKAGE` whose content is private too; may be repeated")
 	flags.StringVarP(&options.Level, "level", "l", "", "MCS `LEVEL` such as s0:c1,c2")
-	flags.StringVarP(&options.Security, "security", "s", "", "`SECURITY`: static,label=USER:ROLE:TYPE:LEVEL | dynamic[,label=…] | inherit | apparmor,profile=NAME")
+	flags.StringVarP(&options.Security, "security", "s", "", "`SECURITY`: static,label=USER:ROLE:TYPE:LEVEL | apparmor,profile=NAME")
+	flags.BoolVar(&options.Share, "share-level", false, "allow a level that another sandbox has or can reach")
 	flags.StringVarP(&options.FileType, "filetype", "f", "", "SELinux `TYPE` of the content (container_file_t)")
 	flags.StringVarP(&options.Base, "path", "p", "", "`DIR` whose subdirectory NAME holds the content ("+config.DefaultContentBase+")")
 	flags.StringArrayVarP(&options.Mounts, "mount", "m", nil, "`MOUNT`: host-bind:TARGET=SOURCE | ram:TARGET=SIZE; may be repeated")

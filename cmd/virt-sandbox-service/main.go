@@ -97,7 +97,7 @@ and /var is private to each container. No image is built.`,
 	command.AddCommand(
 		createCommand(manager), startCommand(manager), stopCommand(manager), deleteCommand(manager),
 		enableCommand(manager), disableCommand(manager),
-		listCommand(manager), connectCommand(manager), executeCommand(manager),
+		listCommand(manager), checkCommand(manager), connectCommand(manager), executeCommand(manager),
 	)
 	return command
 }

@@ -165,9 +165,9 @@ func listCommand(manager newManagerFunc) *cobra.Command {
 	return command
 }
 
-func printJSON(list []helper.Status) error {
+func printJSON[T any](list []T) error {
 	if list == nil {
-		list = []helper.Status{}
+		list = []T{}
 	}
 	encoder := json.NewEncoder(os.Stdout)
 	encoder.SetIndent("", "  ")

@@ -8,7 +8,7 @@ import (
 )
 
 // Capabilities gives those that a unit names for itself (systemd.exec(5)), and what it needs for a priority above the
-// ordinary. A line that takes some away, as one that begins with ~ does, names none.
+// ordinary or for mounts that it cannot be without: others are only to protect it, and systemd starts it without. A line that takes some away, as one that begins with ~ does, names none.
 func (u *Unit) Capabilities() []string {
 	var names []string
 	for _, directive := range []string{"CapabilityBoundingSet", "AmbientCapabilities"} {
@@ -29,6 +29,12 @@ func (u *Unit) Capabilities() []string {
 	if len(nice) > 0 && strings.HasPrefix(nice[len(nice)-1], "-") ||
 		len(u.Words("CPUSchedulingPolicy"))+len(u.Words("CPUSchedulingPriority"))+len(u.Words("IOSchedulingClass")) > 0 {
 		names = append(names, "CAP_SYS_NICE")
+	}
+	dynamic := u.Words("DynamicUser")
+	mounts := []string{"BindPaths", "BindReadOnlyPaths", "ExtensionDirectories", "ExtensionImages", "LogNamespace", "MountImages", "RootDirectory", "RootImage"}
+	if len(dynamic) > 0 && slices.Contains([]string{"yes", "true", "on", "1"}, dynamic[len(dynamic)-1]) ||
+		slices.ContainsFunc(mounts, func(directive string) bool { return len(u.Words(directive)) > 0 }) {
+		names = append(names, "CAP_SYS_ADMIN")
 	}
 	return names
 }

@@ -23,6 +23,11 @@ func TestCapabilities(t *testing.T) {
 		{"not nice", "Nice=-5\nNice=19", nil},
 		{"real time", "CPUSchedulingPolicy=rr", []string{"CAP_SYS_NICE"}},
 		{"disk", "IOSchedulingClass=realtime", []string{"CAP_SYS_NICE"}},
+		{"mounts it needs", "BindPaths=/srv:/mnt", []string{"CAP_SYS_ADMIN"}},
+		{"root of its own", "RootDirectory=/srv/root", []string{"CAP_SYS_ADMIN"}},
+		{"user of its own", "DynamicUser=no\nDynamicUser=yes", []string{"CAP_SYS_ADMIN"}},
+		{"user of its own no more", "DynamicUser=yes\nDynamicUser=no", nil},
+		{"mounts that protect", "PrivateTmp=yes\nProtectSystem=full\nReadWritePaths=/var", nil},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {

@@ -3,31 +3,62 @@ package content
 import (
 	"errors"
 	"fmt"
-	"runtime"
+	"os"
+	"strings"
 
 	"github.com/opencontainers/selinux/go-selinux"
+	"golang.org/x/sys/unix"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/helper/seclabel"
 )
 
-// labelled has all that make creates born with the SELinux label of the sandbox's content, so that nothing is ever there
-// under another one and no tree that a container could have changed is walked. make must do its work in this goroutine.
+// SELinux tells whether the host's kernel runs it.
+func (h Host) SELinux() bool {
+	if h.Root == "" {
+		return selinux.GetEnabled()
+	}
+	_, err := os.Stat(h.Root + "/sys/fs/selinux/enforce")
+	return err == nil
+}
+
+// CheckLabel tells whether the loaded policy takes an SELinux context; without SELinux any will do.
+func (h Host) CheckLabel(context string) error {
+	if h.Root != "" || !h.SELinux() {
+		return nil
+	}
+	return checkContext(context, func(context string) bool {
+		return !errors.Is(selinux.SecurityCheckContext(context), unix.EINVAL)
+	})
+}
+
+// checkContext says what is wrong with a context of user, role, type and level that is not valid. The role of files goes
+// with every user and type, so that each can be tried by itself.
+func checkContext(context string, valid func(string) bool) error {
+	if valid(context) {
+		return nil
+	}
+	part := strings.SplitN(context, ":", 4)
+	switch user, level := part[0], part[3]; {
+	case !valid("system_u:object_r:" + part[2] + ":s0"):
+		hint := ""
+		if part[2] == "container_t" || part[2] == "container_file_t" {
+			hint = "; install container-selinux, or load virt-sandbox.cil with semodule -i"
+		}
+		return fmt.Errorf("the loaded policy does not know type %s%s", part[2], hint)
+	case !valid(user + ":object_r:" + part[2] + ":s0"):
+		return fmt.Errorf("the loaded policy does not know user %s", user)
+	case !valid("system_u:object_r:" + part[2] + ":" + level):
+		return fmt.Errorf("the loaded policy does not know level %s", level)
+	}
+	return fmt.Errorf("the loaded policy does not allow %s: its role may not have that type, or its user not that role or level", context)
+}
+
+// labelled has all that make creates born with the SELinux label of the sandbox's content, so that no tree that a container
+// could have changed is walked. make must do its work in this goroutine.
 func (h Host) labelled(s *config.Sandbox, make func() error) error {
-	label := s.FileLabel()
-	if h.Root != "" || label == "" || !selinux.GetEnabled() {
+	if h.Root != "" {
 		return make()
 	}
-	// The label is a property of the thread.
-	runtime.LockOSThread()
-	if err := selinux.SetFSCreateLabel(label); err != nil {
-		runtime.UnlockOSThread()
-		return fmt.Errorf("label content %s: %w", label, err)
-	}
-	err := make()
-	if resetErr := selinux.SetFSCreateLabel(""); resetErr != nil {
-		// The thread is not given back: nobody else may create anything on it.
-		return errors.Join(err, fmt.Errorf("end labelling of content: %w", resetErr))
-	}
-	runtime.UnlockOSThread()
-	return err
+	return seclabel.Born(seclabel.Labels{Files: s.FileLabel()}, make)
 }

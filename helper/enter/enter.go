@@ -76,7 +76,7 @@ func Run(ctx context.Context, target Target, command Command) (int, error) {
 }
 
 func runHere(ctx context.Context, target Target, command Command) (int, error) {
-	bounding, err := boundingSet(target.InitPID)
+	bounding, err := BoundingSet(target.InitPID)
 	if err != nil {
 		return 0, fmt.Errorf("read the container's capabilities: %w", err)
 	}
@@ -190,7 +190,8 @@ func joinNamespaces(pid int) error {
 	return unix.Setns(process, unix.CLONE_NEWNS|unix.CLONE_NEWPID|unix.CLONE_NEWIPC|unix.CLONE_NEWUTS|unix.CLONE_NEWNET|unix.CLONE_NEWCGROUP)
 }
 
-func boundingSet(pid int) (uint64, error) {
+// BoundingSet gives the capabilities that a process can ever have, by the bits of their numbers.
+func BoundingSet(pid int) (uint64, error) {
 	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/status")
 	if err != nil {
 		return 0, err

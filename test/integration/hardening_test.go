@@ -15,8 +15,8 @@ import (
 func TestCapabilities(t *testing.T) {
 	const base = 1<<unix.CAP_AUDIT_WRITE | 1<<unix.CAP_CHOWN | 1<<unix.CAP_DAC_OVERRIDE | 1<<unix.CAP_FOWNER | 1<<unix.CAP_FSETID |
 		1<<unix.CAP_KILL | 1<<unix.CAP_NET_ADMIN | 1<<unix.CAP_NET_BIND_SERVICE | 1<<unix.CAP_NET_RAW | 1<<unix.CAP_SETFCAP |
-		1<<unix.CAP_SETGID | 1<<unix.CAP_SETPCAP | 1<<unix.CAP_SETUID | 1<<unix.CAP_SYS_ADMIN | 1<<unix.CAP_SYS_BOOT |
-		1<<unix.CAP_SYS_CHROOT | 1<<unix.CAP_SYS_PTRACE | 1<<unix.CAP_SYS_RESOURCE | 1<<unix.CAP_SYS_TTY_CONFIG
+		1<<unix.CAP_SETGID | 1<<unix.CAP_SETPCAP | 1<<unix.CAP_SETUID | 1<<unix.CAP_SYS_BOOT | 1<<unix.CAP_SYS_CHROOT |
+		1<<unix.CAP_SYS_PTRACE | 1<<unix.CAP_SYS_RESOURCE | 1<<unix.CAP_SYS_TTY_CONFIG
 	const network = 1<<unix.CAP_NET_ADMIN | 1<<unix.CAP_NET_RAW
 	for _, c := range []struct {
 		name    string
@@ -26,6 +26,9 @@ func TestCapabilities(t *testing.T) {
 		{"auto", nil, base},
 		{"unit", []string{"-u", "vst-capable"}, base | 1<<unix.CAP_IPC_LOCK},
 		{"changed", []string{"--capabilities", "auto +CAP_SYS_NICE -CAP_NET_RAW"}, base&^(1<<unix.CAP_NET_RAW) | 1<<unix.CAP_SYS_NICE},
+		{"mounting", []string{"--capabilities", "auto +CAP_SYS_ADMIN"}, base | 1<<unix.CAP_SYS_ADMIN},
+		{"listed", []string{"--capabilities", "CAP_SETUID CAP_SETGID CAP_DAC_OVERRIDE CAP_SYS_RESOURCE CAP_SYS_PTRACE CAP_KILL"},
+			1<<unix.CAP_SETUID | 1<<unix.CAP_SETGID | 1<<unix.CAP_DAC_OVERRIDE | 1<<unix.CAP_SYS_RESOURCE | 1<<unix.CAP_SYS_PTRACE | 1<<unix.CAP_KILL},
 		{"host-network", []string{"-N", "host"}, base &^ network},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -70,6 +73,12 @@ func TestKernelIsOutOfReach(t *testing.T) {
 		{"echo h >/proc/sysrq-trigger", "Read-only file system"},
 		{"echo x >/proc/sys/kernel/core_pattern", "Read-only file system"},
 		{"echo 1 >/sys/kernel/mm/ksm/run", "Read-only file system"},
+		{"mount -t tmpfs x /mnt", "permission denied"},
+		{"mount -o remount,rw /", "permission denied"},
+		{"mount -o remount,ro /usr", "permission denied"},
+		{"umount -l /root", "must be superuser"},
+		{"unshare -m true", "Operation not permitted"},
+		{"fsfreeze -f /var", "Operation not permitted"},
 		{"date -s 2001-01-01", "Operation not permitted"},
 		{"dmesg", "not permitted"},
 		{"chattr +i /var/www/html/index.html", "Operation not permitted"},

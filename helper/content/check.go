@@ -1,0 +1,177 @@
+package content
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/opencontainers/selinux/go-selinux"
+	"golang.org/x/sys/unix"
+
+	"github.com/virt-sandbox/virt-sandbox/config"
+)
+
+// Problem is a kind of finding.
+type Problem string
+
+// ProblemLabel is a file whose SELinux label is not that of the sandbox.
+const ProblemLabel Problem = "label"
+
+// Finding is a file of a content that is not as the config wants it.
+type Finding struct {
+	Path    string  `json:"path"` // on the host
+	Problem Problem `json:"problem"`
+	Actual  string  `json:"actual"` // empty for none
+	Wanted  string  `json:"wanted"`
+	Fixed   bool    `json:"fixed"`
+	Error   string  `json:"error,omitempty"` // why it could not be fixed
+}
+
+// String is the finding as one line, whatever root in the container named the file.
+func (f Finding) String() string {
+	text := fmt.Sprintf("%s: %s %s, wanted %s", printable(f.Path), f.Problem, cmp.Or(printable(f.Actual), "none"), f.Wanted)
+	switch {
+	case f.Fixed:
+		text += ", fixed"
+	case f.Error != "":
+		text += ", cannot be fixed: " + f.Error
+	}
+	return text
+}
+
+// printable quotes what could play tricks on a terminal or a reader of lines.
+func printable(text string) string {
+	if quoted := strconv.Quote(text); quoted != `"`+text+`"` {
+		return quoted
+	}
+	return text
+}
+
+// Check compares the labels of all content with what the config wants, in the order of paths, and with fix sets them. The
+// user of a label is left out, as by restorecon: it decides nothing, and is that of who made the file.
+func (h Host) Check(ctx context.Context, s *config.Sandbox, fix bool) ([]Finding, error) {
+	wanted := h.wantedLabel(s)
+	if wanted == "" {
+		return nil, nil
+	}
+	var mutex sync.Mutex
+	var findings []Finding
+	err := walkTree(ctx, s.Content, func(fd int, path string) error {
+		finding, err := checkLabel(fd, path, wanted)
+		if finding == nil || err != nil {
+			return err
+		}
+		if fix {
+			finding.fix(fd)
+		}
+		mutex.Lock()
+		defer mutex.Unlock()
+		findings = append(findings, *finding)
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("check content of %s: %w", s.Name, err)
+	}
+	slices.SortFunc(findings, func(a, b Finding) int { return cmp.Compare(a.Path, b.Path) })
+	return findings, nil
+}
+
+// CheckTop is Check of the content directory and the private paths themselves, which costs nothing; it gives the first that
+// it finds, nil for none.
+func (h Host) CheckTop(s *config.Sandbox) (*Finding, error) {
+	wanted := h.wantedLabel(s)
+	if wanted == "" {
+		return nil, nil
+	}
+	top, err := unix.Open(s.Content, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("check content of %s: %w", s.Name, &os.PathError{Op: "open", Path: s.Content, Err: err})
+	}
+	defer unix.Close(top)
+	if finding, err := checkLabel(top, s.Content, wanted); finding != nil || err != nil {
+		return finding, err
+	}
+	for _, p := range s.Private {
+		fd, err := openIn(top, strings.TrimPrefix(p.Path, "/"))
+		if fd < 0 {
+			if err != nil {
+				return nil, fmt.Errorf("check content of %s: %w", s.Name, &os.PathError{Op: "open", Path: s.Content + p.Path, Err: err})
+			}
+			continue
+		}
+		finding, err := checkLabel(fd, s.Content+p.Path, wanted)
+		unix.Close(fd)
+		if finding != nil || err != nil {
+			return finding, err
+		}
+	}
+	return nil, nil
+}
+
+// wantedLabel is the label of all content, as the kernel writes it; "" where there is none to want.
+func (h Host) wantedLabel(s *config.Sandbox) string {
+	label := s.FileLabel()
+	if label == "" || !h.SELinux() {
+		return ""
+	}
+	if h.Root == "" {
+		if canonical, err := selinux.CanonicalizeContext(label); err == nil {
+			return canonical
+		}
+	}
+	return label
+}
+
+const labelAttribute = "security.selinux"
+
+// checkLabel compares the label of the file that an O_PATH descriptor stands for; nil for one that is right.
+func checkLabel(fd int, path, wanted string) (*Finding, error) {
+	actual, err := readLabel(fd)
+	if err != nil {
+		return nil, &os.PathError{Op: "read label of", Path: printable(path), Err: err}
+	}
+	if withoutUser(actual) == withoutUser(wanted) {
+		return nil, nil
+	}
+	return &Finding{Path: path, Problem: ProblemLabel, Actual: actual, Wanted: wanted}, nil
+}
+
+func withoutUser(label string) string {
+	_, rest, _ := strings.Cut(label, ":")
+	return rest
+}
+
+// fix sets the label of the file that was checked, whatever has its name by now.
+func (f *Finding) fix(fd int) {
+	if err := unix.Setxattr(ownLink(fd), labelAttribute, []byte(f.Wanted), 0); err != nil {
+		f.Error = err.Error()
+		return
+	}
+	f.Fixed = true
+}
+
+// readLabel gives the label of a file, "" for none.
+func readLabel(fd int) (string, error) {
+	label := make([]byte, 256)
+	n, err := unix.Getxattr(ownLink(fd), labelAttribute, label)
+	if errors.Is(err, unix.ERANGE) {
+		label = make([]byte, 64<<10) // the most that the kernel keeps, xattr(7)
+		n, err = unix.Getxattr(ownLink(fd), labelAttribute, label)
+	}
+	if errors.Is(err, unix.ENODATA) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	return strings.TrimRight(string(label[:n]), "\x00"), nil
+}
+
+// ownLink names the file that a descriptor stands for, be it a symbolic link, without a name that could have been exchanged.
+func ownLink(fd int) string { return "/proc/self/fd/" + strconv.Itoa(fd) }

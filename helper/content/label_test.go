@@ -1,0 +1,37 @@
+package content
+
+import (
+	"strings"
+	"testing"
+)
+
+// TestCheckContext asks a policy that knows two users, types and 256 categories.
+func TestCheckContext(t *testing.T) {
+	valid := func(context string) bool {
+		part := strings.SplitN(context, ":", 4)
+		user := part[0] == "system_u" || part[0] == "user_u" && part[3] == "s0"
+		role := part[1] == "object_r" || part[1] == "system_r" && part[0] == "system_u" && part[2] == "container_t"
+		kind := part[2] == "container_t" || part[2] == "container_file_t"
+		return user && role && kind && part[3] != "s0:c256"
+	}
+	cases := []struct{ context, want string }{
+		{"system_u:system_r:container_t:s0:c1,c2", ""},
+		{"system_u:object_r:container_file_t:s0", ""},
+		{"system_u:object_r:foo_t:s0", "the loaded policy does not know type foo_t"},
+		{"nobody_u:system_r:container_t:s0", "the loaded policy does not know user nobody_u"},
+		{"system_u:system_r:container_t:s0:c256", "the loaded policy does not know level s0:c256"},
+		{"system_u:no_r:container_t:s0", "the loaded policy does not allow system_u:no_r:container_t:s0: its role may not have that type, or its user not that role or level"},
+		{"user_u:object_r:container_t:s0:c1", "the loaded policy does not allow user_u:object_r:container_t:s0:c1: its role may not have that type, or its user not that role or level"},
+	}
+	const unknown = "system_u:object_r:container_file_t:s0"
+	want := "the loaded policy does not know type container_file_t; install container-selinux, or load virt-sandbox.cil with semodule -i"
+	if err := checkContext(unknown, func(string) bool { return false }); err == nil || err.Error() != want {
+		t.Errorf("without types of containers: %v, want %s", err, want)
+	}
+	for _, c := range cases {
+		err := checkContext(c.context, valid)
+		if (err == nil) != (c.want == "") || (err != nil && err.Error() != c.want) {
+			t.Errorf("%s: got %v, want %s", c.context, err, c.want)
+		}
+	}
+}

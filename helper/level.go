@@ -1,0 +1,200 @@
+package helper
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"libvirt.org/go/libvirtxml"
+
+	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/mcs"
+)
+
+// levelUse is a level that somebody has.
+type levelUse struct {
+	level mcs.Level
+	by    string // for a message, as in "sandbox web1"
+}
+
+// reserveLevel gives the sandbox a level that nobody has, and keeps it from other creates until the config tells of it. Of
+// a level that it has already, shared is asked about a user that it would not be kept apart from.
+func (m *Manager) reserveLevel(ctx context.Context, s *config.Sandbox, shared func(levelUse) error) (*lock, error) {
+	return m.reserveLevelBeside(ctx, s, m.domainLevels, shared)
+}
+
+// reserveLevelBeside is reserveLevel that is told what gives the levels of libvirt's domains.
+func (m *Manager) reserveLevelBeside(ctx context.Context, s *config.Sandbox, domains func(except string) ([]levelUse, error),
+	shared func(levelUse) error) (*lock, error) {
+	allocation, err := m.lockByte(ctx, allocationByte, "level allocation")
+	if err != nil {
+		return nil, err
+	}
+	defer allocation.release()
+	// Before the configs: a create that ends in between is seen twice, and not never.
+	uses, slot, err := levelsBeingMade(allocation.file)
+	if err != nil {
+		return nil, err
+	}
+	configs, err := m.configLevels(s.Name)
+	if err != nil {
+		return nil, err
+	}
+	defined, err := domains(s.Name)
+	if err != nil {
+		return nil, err
+	}
+	uses = append(append(configs, defined...), uses...)
+	level, err := levelOf(s)
+	if err != nil {
+		if level, err = m.allocateLevel(uses); err != nil {
+			return nil, err
+		}
+		s.Security.Level = level.String()
+	} else if use := sharer(level, uses); use != nil {
+		if err := shared(*use); err != nil {
+			return nil, err
+		}
+	}
+	return m.holdLevel(level, slot)
+}
+
+// levelOf gives the level of a sandbox; an error where it has none yet.
+func levelOf(s *config.Sandbox) (mcs.Level, error) {
+	if s.Security.Label != "" {
+		return mcs.OfContext(s.Security.Label)
+	}
+	return mcs.Parse(s.Security.Level)
+}
+
+// sharer finds who is not kept apart from a level; nil for nobody. One without categories is open to all by its own choice.
+func sharer(level mcs.Level, uses []levelUse) *levelUse {
+	for _, use := range uses {
+		if level.Reaches(use.level) && (use.level.Count() > 0 || level.Count() == 0) {
+			return &use
+		}
+	}
+	return nil
+}
+
+func (m *Manager) allocateLevel(uses []levelUse) (mcs.Level, error) {
+	policy, err := mcs.ReadPolicy(m.Host.Root)
+	if err != nil {
+		return mcs.Level{}, err
+	}
+	taken := policy.Named
+	for _, use := range uses {
+		taken = append(taken, use.level)
+	}
+	for _, level := range m.processLevels() {
+		// One that has the whole range is not kept apart from anybody, and is the host's own.
+		if !level.Dominates(policy.Range) {
+			taken = append(taken, level)
+		}
+	}
+	level, err := mcs.Allocate(policy.Range, taken)
+	if err != nil {
+		return mcs.Level{}, fmt.Errorf("%w in %s (%s); delete a sandbox, widen that range, or give a level with -l LEVEL --share-level",
+			err, strings.TrimPrefix(policy.Range.String(), "s0:"), policy.Source)
+	}
+	return level, nil
+}
+
+// configLevels lists the levels of all sandboxes but one.
+func (m *Manager) configLevels(except string) ([]levelUse, error) {
+	names, err := m.Store.Names()
+	if err != nil {
+		return nil, err
+	}
+	var uses []levelUse
+	for _, name := range names {
+		if name == except {
+			continue
+		}
+		other, err := m.Store.Load(name)
+		if err != nil {
+			m.Warn("cannot tell which level %s has: %v", name, err)
+			continue
+		}
+		if level, err := levelOf(other); err == nil {
+			uses = append(uses, levelUse{level, "sandbox " + name})
+		}
+	}
+	return uses, nil
+}
+
+// domainLevels lists the levels of libvirt's domains but one, of running and of defined ones.
+func (m *Manager) domainLevels(except string) ([]levelUse, error) {
+	connection, err := m.connect()
+	if err != nil {
+		return nil, err
+	}
+	defer connection.Close()
+	domains, err := connection.ListAllDomains(0)
+	if err != nil {
+		return nil, fmt.Errorf("list libvirt's domains: %s", reason(err))
+	}
+	var uses []levelUse
+	for _, d := range domains {
+		text, err := d.GetXMLDesc(0)
+		d.Free()
+		if err != nil {
+			if isNoDomain(err) {
+				continue
+			}
+			return nil, fmt.Errorf("read libvirt's domains: %s", reason(err))
+		}
+		found, err := levelsOfDomain(text, except)
+		if err != nil {
+			return nil, err
+		}
+		uses = append(uses, found...)
+	}
+	return uses, nil
+}
+
+// levelsOfDomain reads the levels in the XML of a domain; none of the one that is named except.
+func levelsOfDomain(xml, except string) ([]levelUse, error) {
+	var d libvirtxml.Domain
+	if err := d.Unmarshal(xml); err != nil {
+		return nil, fmt.Errorf("read libvirt's domains: %w", err)
+	}
+	if d.Name == except {
+		return nil, nil
+	}
+	var uses []levelUse
+	for _, label := range d.SecLabel {
+		for _, context := range []string{label.Label, label.BaseLabel} {
+			// The base of a dynamic label has no categories: they are added at the start.
+			if level, err := mcs.OfContext(context); err == nil && (context == label.Label || level.Count() > 0) {
+				uses = append(uses, levelUse{level, "libvirt domain " + d.Name})
+			}
+		}
+	}
+	return uses, nil
+}
+
+// processLevels lists the levels with categories of all processes: those of other managers' guests and containers too.
+func (m *Manager) processLevels() []mcs.Level {
+	files, err := filepath.Glob(m.Host.Root + "/proc/[0-9]*/attr/current")
+	if err != nil {
+		return nil
+	}
+	seen := make(map[mcs.Level]bool)
+	var levels []mcs.Level
+	for _, file := range files {
+		// Of a process that has ended there is nothing to read, and without SELinux of none.
+		context, err := os.ReadFile(file)
+		if err != nil {
+			continue
+		}
+		level, err := mcs.OfContext(strings.TrimRight(string(context), "\x00\n"))
+		if err == nil && level.Count() > 0 && !seen[level] {
+			seen[level] = true
+			levels = append(levels, level)
+		}
+	}
+	return levels
+}

@@ -1,0 +1,93 @@
+package helper
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/mcs"
+)
+
+// setSecurity turns the options -s, -l and -f into the description of the sandbox's label.
+func setSecurity(s *config.Sandbox, o CreateOptions) error {
+	if o.FileType != "" {
+		if err := config.CheckFileType(o.FileType); err != nil {
+			return fmt.Errorf("-f: %w", err)
+		}
+		s.Security.FileType = o.FileType
+	}
+	if o.Security != "" {
+		security, err := config.ParseSecurity(o.Security)
+		if err != nil {
+			return fmt.Errorf("-s: %w", err)
+		}
+		if err := requireStatic(security.Mode); err != nil {
+			return fmt.Errorf("-s %s: %w", o.Security, err)
+		}
+		security.FileType = s.Security.FileType
+		s.Security = security
+	}
+	if o.Level != "" {
+		if o.Security != "" && s.Security.AppArmor == "" {
+			return errors.New("-l and -s exclude each other; put the level into the label of -s")
+		}
+		level, err := mcs.Parse(o.Level)
+		if err != nil {
+			return fmt.Errorf("-l %s: %w", o.Level, err)
+		}
+		s.Security.Level = level.String()
+	}
+	if level, err := levelOf(s); err == nil && level.Count() == 0 && !o.Share {
+		return fmt.Errorf("%s: every sandbox can reach a level without categories; add some, as in s0:c1,c2, or allow that with --share-level",
+			o.levelOption())
+	}
+	return nil
+}
+
+// requireStatic refuses the modes whose label is not known before the start: the files of a directory carry it.
+func requireStatic(mode config.SecurityMode) error {
+	switch mode {
+	case config.SecurityDynamic:
+		return errors.New("only content in an image can have another level at each start, and images are not supported yet; use static")
+	case config.SecurityInherit:
+		return errors.New("only a command in a throw-away sandbox has a caller whose label it can have; use static")
+	}
+	return nil
+}
+
+// levelOption is the option that the level comes from, as it was given, for a message.
+func (o CreateOptions) levelOption() string {
+	switch {
+	case o.Level != "":
+		return "-l " + o.Level
+	case o.Security != "":
+		return "-s " + o.Security
+	}
+	return "allocated level"
+}
+
+// refuseShared refuses a level that is not kept apart from another's, unless that is asked for.
+func (o CreateOptions) refuseShared(use levelUse) error {
+	if o.Share {
+		return nil
+	}
+	return fmt.Errorf("%s is not kept apart from %s, which %s has; choose another level, or allow that with --share-level",
+		o.levelOption(), use.level, use.by)
+}
+
+// checkLabels asks the loaded policy about the labels of processes and content, first about those that nobody chose.
+func (m *Manager) checkLabels(s *config.Sandbox, o CreateOptions) error {
+	plain := config.New(s.Name)
+	for label, chosen := range map[string]string{plain.ProcessLabel(): o.Security, plain.FileLabel(): o.FileType} {
+		if err := m.Host.CheckLabel(label); err != nil && chosen == "" {
+			return err
+		}
+	}
+	if err := m.Host.CheckLabel(s.ProcessLabel()); err != nil {
+		return fmt.Errorf("%s: %w", o.levelOption(), err)
+	}
+	if err := m.Host.CheckLabel(s.FileLabel()); err != nil {
+		return fmt.Errorf("-f %s: %w", o.FileType, err)
+	}
+	return nil
+}

@@ -1,0 +1,80 @@
+package integration
+
+import (
+	"encoding/json"
+	"os"
+	"strings"
+	"testing"
+)
+
+// A file with another level is left as it is by starts and stops, named by check, and changed by check --fix only.
+func TestSELinuxCheck(t *testing.T) {
+	if !selinuxRuns() {
+		t.Skip("the host has no SELinux")
+	}
+	const own, other = "system_u:object_r:container_file_t:s0:c1,c2", "system_u:object_r:container_file_t:s0:c3,c4"
+	create(t, "t-check", "-C", "-l", "s0:c1,c2", "-u", "apache2")
+	if got := must(t, "check", "t-check"); got != "" {
+		t.Errorf("check of a new one: %s", got)
+	}
+	file := contentDir + "/t-check/var/www/html/badcontent"
+	shell(t, "echo bad >"+file+" && chcon "+other+" "+file)
+	want := file + ": label " + other + ", wanted " + own
+	named := func(when string) {
+		t.Helper()
+		if o := run(t, "check", "t-check"); o.status != 1 || o.stdout != want+"\n" || o.stderr != "" {
+			t.Errorf("check %s: %+v", when, o)
+		}
+	}
+	named("before the start")
+	if o := run(t, "start", "t-check"); o.status != 0 || strings.Contains(o.stderr, "label") {
+		t.Errorf("start: %+v", o)
+	}
+	named("while it runs")
+	must(t, "stop", "t-check")
+	named("after the stop")
+	var list []struct {
+		Path, Problem, Actual, Wanted string
+		Fixed                         bool
+	}
+	o := run(t, "check", "--json", "t-check")
+	if err := json.Unmarshal([]byte(o.stdout), &list); err != nil || o.status != 1 || len(list) != 1 ||
+		list[0].Path != file || list[0].Problem != "label" || list[0].Actual != other || list[0].Wanted != own || list[0].Fixed {
+		t.Errorf("check --json: %+v (%v)", o, err)
+	}
+	if got := must(t, "check", "--fix", "t-check"); got != want+", fixed\n" {
+		t.Errorf("check --fix: %s", got)
+	}
+	if got := must(t, "check", "t-check"); got != "" {
+		t.Errorf("check after --fix: %s", got)
+	}
+	if got := strings.TrimSpace(shell(t, "stat -c %C "+file)); got != own {
+		t.Errorf("its label is %s", got)
+	}
+	shell(t, "chcon "+other+" "+contentDir+"/t-check")
+	if o := run(t, "start", "t-check"); !strings.Contains(o.stderr, "check t-check") &&
+		!strings.Contains(shell(t, "journalctl -b -o cat -u apache2@t-check"), "check t-check") {
+		t.Errorf("start with a content directory of another level: %+v", o)
+	}
+}
+
+// Without SELinux there is nothing to check, and that is said once. Content that is not there is told from that.
+func TestCheckWithoutSELinux(t *testing.T) {
+	if selinuxRuns() {
+		t.Skip("the host has SELinux")
+	}
+	t.Cleanup(func() { remove(t, "t-check") })
+	must(t, "create", "t-check", "--", "/bin/true")
+	if o := run(t, "check", "t-check"); o.status != 0 || o.stdout != "" || o.stderr != "virt-sandbox-service: SELinux is off on this host: there are no labels to check\n" {
+		t.Errorf("check: %+v", o)
+	}
+	if o := run(t, "check", "--fix", "--json", "t-check"); o.status != 0 || o.stdout != "[]\n" {
+		t.Errorf("check --fix --json: %+v", o)
+	}
+	file := configDir + "/t-new.sandbox"
+	if err := os.WriteFile(file, []byte("[sandbox]\nformat=1\nname=t-new\n[command]\nargument=/bin/true\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.Remove(file) })
+	refused(t, run(t, "check", "t-new"), "start it first")
+}
