@@ -33,6 +33,10 @@ func inHostMounts(f func() error) error {
 		runtime.LockOSThread()
 		done <- func() error {
 			namespace, err := unix.Open("/proc/1/ns/mnt", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+			if errors.Is(err, unix.EACCES) {
+				// The first process is out of reach where this machine is a container itself, and runs no units.
+				return f()
+			}
 			if err != nil {
 				return fmt.Errorf("enter the host's mount namespace: %w", err)
 			}

@@ -20,24 +20,31 @@ func TestDistributionServices(t *testing.T) {
 		{"mariadb", "mariadb -N -e 'select 6*7'", "42", []string{"/etc/mysql/mariadb.cnf", "/var/lib/mysql/ibdata1"}},
 		{"dovecot", "(sleep 1; printf 'a logout\\r\\n'; sleep 1) | busybox nc -w 5 127.0.0.1 143", "Dovecot (Debian) ready", []string{"/etc/dovecot/dovecot.conf"}},
 	} {
-		t.Run(service.unit, func(t *testing.T) {
-			before := snapshot(t)
-			name := "t-" + service.unit
-			create(t, name, "-C", "-u", service.unit)
-			must(t, "start", name)
-			if got := inside(t, name, service.ask); !strings.Contains(got, service.answer) {
-				t.Errorf("%s answers %q, want %q in it", service.unit, got, service.answer)
-			}
-			for _, file := range service.private {
-				hasOwn(t, name, file)
-			}
-			if failed := inside(t, name, "systemctl --failed --no-legend --plain"); failed != "" {
-				t.Errorf("units that failed inside:\n%s", failed)
-			}
-			remove(t, name)
-			sameAs(t, before, "after delete")
+		t.Run(service.unit, func(t *testing.T) { serves(t, service.unit, service.ask, service.answer, service.private) })
+		t.Run(service.unit+" with ids of its own", func(t *testing.T) {
+			serves(t, service.unit, service.ask, service.answer, service.private, "--idmap", "auto")
 		})
 	}
+}
+
+// serves runs a service of the distribution and checks what it answers, and that a delete leaves nothing.
+func serves(t *testing.T, unit, ask, answer string, private []string, options ...string) {
+	t.Helper()
+	before := snapshot(t)
+	name := "t-" + unit
+	create(t, name, append(options, "-C", "-u", unit)...)
+	must(t, "start", name)
+	if got := inside(t, name, ask); !strings.Contains(got, answer) {
+		t.Errorf("%s answers %q, want %q in it", unit, got, answer)
+	}
+	for _, file := range private {
+		hasOwn(t, name, file)
+	}
+	if failed := inside(t, name, "systemctl --failed --no-legend --plain"); failed != "" {
+		t.Errorf("units that failed inside:\n%s", failed)
+	}
+	remove(t, name)
+	sameAs(t, before, "after delete")
 }
 
 // hasOwn checks that a file is writable inside, that the change shows in the content and not on the host.
