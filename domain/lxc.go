@@ -3,6 +3,7 @@
 package domain
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -37,6 +38,7 @@ type Host struct {
 	Runtime       string      // directory that becomes GuestDir; it has a file virt-sandbox-init, the program or one to mount over
 	Memory        config.Size // bytes of RAM, the bound of sandboxes without one of their own
 	SecurityModel string      // of libvirt's capabilities: selinux, apparmor or ""
+	SetupLabel    string      // SELinux context that virt-sandbox-init sets the container up under; empty for the processes' own
 	Asked         []string    // capabilities that the units name
 	Lacks         []string    // capabilities that the host does not have to give
 }
@@ -72,7 +74,7 @@ func LXC(s *config.Sandbox, binds []Bind, host Host) (string, error) {
 		},
 		Features: features(s, host),
 		IDMap:    idMap(s.Hardening.IDMap),
-		SecLabel: securityLabel(s, host.SecurityModel),
+		SecLabel: securityLabel(s, host),
 	}
 	if s.Limits.CPUs > 0 {
 		d.CPUTune = &libvirtxml.DomainCPUTune{
@@ -176,12 +178,12 @@ func ram(target string, size config.Size) libvirtxml.DomainFilesystem {
 
 // securityLabel asks for a label where the host's libvirt can give one. Content in a directory has its label of its own, so
 // libvirt must not relabel it; a dynamic label it only gives together with the image's.
-func securityLabel(s *config.Sandbox, model string) []libvirtxml.DomainSecLabel {
-	switch model {
+func securityLabel(s *config.Sandbox, host Host) []libvirtxml.DomainSecLabel {
+	switch host.SecurityModel {
 	case "apparmor":
 		return appArmorLabel(s)
 	case "selinux":
-		return seLinuxLabel(s)
+		return seLinuxLabel(s, host.SetupLabel)
 	}
 	return nil
 }
@@ -197,7 +199,7 @@ func appArmorLabel(s *config.Sandbox) []libvirtxml.DomainSecLabel {
 	return []libvirtxml.DomainSecLabel{{Type: "dynamic", Model: "apparmor"}}
 }
 
-func seLinuxLabel(s *config.Sandbox) []libvirtxml.DomainSecLabel {
+func seLinuxLabel(s *config.Sandbox, setup string) []libvirtxml.DomainSecLabel {
 	const model = "selinux"
 	switch s.Security.Mode {
 	case config.SecurityDynamic:
@@ -205,5 +207,5 @@ func seLinuxLabel(s *config.Sandbox) []libvirtxml.DomainSecLabel {
 	case config.SecurityInherit:
 		return nil
 	}
-	return []libvirtxml.DomainSecLabel{{Type: "static", Model: model, Relabel: "no", Label: s.ProcessLabel()}}
+	return []libvirtxml.DomainSecLabel{{Type: "static", Model: model, Relabel: "no", Label: cmp.Or(setup, s.ProcessLabel())}}
 }

@@ -73,6 +73,9 @@ func TestLXC(t *testing.T) {
 				{Kind: config.MountRAM, Target: "/scratch", Size: 10 << 20},
 			}
 		}},
+		{golden: "selinux-setup", change: func(_ *config.Sandbox, h *Host) {
+			h.SetupLabel = "system_u:system_r:virt_sandbox_setup_t:s0:c10,c20"
+		}},
 		{golden: "selinux-label", change: func(s *config.Sandbox, _ *Host) {
 			s.Security.Label = "system_u:system_r:httpd_container_t:s0:c1"
 		}},

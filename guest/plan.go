@@ -31,6 +31,7 @@ type Plan struct {
 	ReadOnly    bool     `json:"read_only_kernel,omitempty"`
 	Hide        bool     `json:"hide_kernel,omitempty"`
 	Mapped      bool     `json:"mapped,omitempty"` // its ids are, in a user namespace
+	Label       string   `json:"label,omitempty"`  // SELinux context of the payload where it is not that of its set-up
 	Drop        []uint32 `json:"drop,omitempty"`   // capabilities that it is made with and the payload has not, by number
 }
 

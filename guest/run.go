@@ -63,11 +63,23 @@ func Run(p *Plan) (status int, err error) {
 	if err := dropCapabilities(p.Drop); err != nil {
 		return 0, err
 	}
+	if p.Label != "" {
+		if err := writeExisting("/proc/thread-self/attr/exec", []byte(p.Label)); err != nil {
+			return 0, fmt.Errorf("set SELinux label %s: %w", p.Label, err)
+		}
+		if len(p.Command) > 0 {
+			// The next program of this process has the label.
+			return 0, unix.Exec("/proc/self/exe", []string{"virt-sandbox-init", PayloadWord}, os.Environ())
+		}
+	}
 	if len(p.Command) > 0 {
-		return runCommand(p)
+		return RunCommand(p)
 	}
 	return 0, bootSystemd(p)
 }
+
+// PayloadWord as the only argument of virt-sandbox-init has it go on from where the container is made, by RunCommand.
+const PayloadWord = "payload"
 
 func bootSystemd(p *Plan) error {
 	environment := append([]string{
@@ -85,9 +97,9 @@ func bootSystemd(p *Plan) error {
 
 const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-// runCommand runs a command as its user and stays the first process: it hands signals on, reaps orphans and returns the
+// RunCommand runs a plan's command as its user and stays the first process: it hands signals on, reaps orphans and returns the
 // command's exit status, 128 and the signal's number where one killed it, 127 and 126 as shells do.
-func runCommand(p *Plan) (int, error) {
+func RunCommand(p *Plan) (int, error) {
 	os.Setenv("PATH", defaultPath)
 	file, err := exec.LookPath(p.Command[0])
 	if err != nil {

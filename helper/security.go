@@ -3,6 +3,7 @@ package helper
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/mcs"
@@ -90,4 +91,25 @@ func (m *Manager) checkLabels(s *config.Sandbox, o CreateOptions) error {
 		return fmt.Errorf("-f %s: %w", o.FileType, err)
 	}
 	return nil
+}
+
+// setupType is the type under which our policy has virt-sandbox-init set a container up, so that containerType need not
+// be allowed to mount anything. The types of container-selinux have none for that.
+const (
+	setupType     = "virt_sandbox_setup_t"
+	containerType = "container_t"
+)
+
+// setupLabel gives the context for setting a sandbox up; empty where that has the one of its processes.
+func (m *Manager) setupLabel(s *config.Sandbox) string {
+	part := strings.SplitN(s.ProcessLabel(), ":", 4)
+	if !m.Host.SELinux() || s.FileLabel() == "" || part[2] != containerType {
+		return ""
+	}
+	part[2] = setupType
+	label := strings.Join(part, ":")
+	if m.Host.CheckLabel(label) != nil {
+		return ""
+	}
+	return label
 }

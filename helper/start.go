@@ -194,6 +194,9 @@ func (m *Manager) domainXML(connection *libvirt.Connect, s *config.Sandbox, dir 
 	if err != nil {
 		return "", err
 	}
+	if host.SetupLabel = m.setupLabel(s); host.SetupLabel != "" {
+		plan.Label = s.ProcessLabel()
+	}
 	for _, name := range domain.DroppedCapabilities(s, host) {
 		plan.Drop = append(plan.Drop, config.CapabilityNumber(name))
 	}

@@ -31,8 +31,12 @@ func main() {
 	}
 	plan, err := guest.ReadPlan(guest.PlanFile)
 	if err == nil {
+		run := guest.Run
+		if len(os.Args) == 2 && os.Args[1] == guest.PayloadWord {
+			run = guest.RunCommand
+		}
 		var status int
-		if status, err = guest.Run(plan); err == nil {
+		if status, err = run(plan); err == nil {
 			os.Exit(status)
 		}
 	}
