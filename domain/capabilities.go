@@ -9,14 +9,14 @@ import (
 )
 
 // baseCapabilities are what ordinary services may have in a container, and what a systemd needs: it reaches into the
-// processes of others to log who said what, sets limits, hangs up terminals and reboots, which in a PID namespace ends only
-// that. CAP_SYS_ADMIN is not among them: with it root could undo each mount that keeps it out, and remount or freeze the
-// host's file systems for the host too.
+// processes of others to log who said what, sets limits and hangs up terminals. CAP_SYS_ADMIN is not among them: with it
+// root could undo each mount that keeps it out, and remount or freeze the host's file systems for the host too. Nor is
+// CAP_SYS_BOOT, with which kexec_load(2) loads kernels; without it a systemd that powers off leaves, which does as well.
 func baseCapabilities() []string {
 	return []string{
 		"CAP_AUDIT_WRITE", "CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_FSETID", "CAP_KILL", "CAP_NET_BIND_SERVICE",
 		"CAP_SETFCAP", "CAP_SETGID", "CAP_SETPCAP", "CAP_SETUID", "CAP_SYS_CHROOT",
-		"CAP_SYS_BOOT", "CAP_SYS_PTRACE", "CAP_SYS_RESOURCE", "CAP_SYS_TTY_CONFIG",
+		"CAP_SYS_PTRACE", "CAP_SYS_RESOURCE", "CAP_SYS_TTY_CONFIG",
 	}
 }
 

@@ -1,0 +1,209 @@
+package integration
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// needSELinux skips a test on a host that does not enforce SELinux.
+func needSELinux(t *testing.T) {
+	t.Helper()
+	if mode, err := os.ReadFile("/sys/fs/selinux/enforce"); err != nil || string(mode) != "1" {
+		t.Skip("SELinux is not enforced here")
+	}
+}
+
+// denial is what the kernel logs of an access that SELinux denied.
+type denial struct {
+	permissions    []string
+	class          string
+	source, target string // contexts
+	text           string
+}
+
+func (d denial) sourceType() string { return strings.Split(d.source, ":")[2] }
+func (d denial) targetType() string { return strings.Split(d.target, ":")[2] }
+
+var denialText = regexp.MustCompile(`avc:\s+denied\s+\{ ([^}]*) \}.* scontext=(\S+) tcontext=(\S+) tclass=(\S+)`)
+
+// denials reads those of this boot since a moment.
+func denials(t *testing.T, since time.Time) []denial {
+	t.Helper()
+	var list []denial
+	for line := range strings.Lines(shell(t, fmt.Sprintf("journalctl -b -q -o cat --no-pager --since @%d _TRANSPORT=audit", since.Unix()))) {
+		if match := denialText.FindStringSubmatch(line); match != nil {
+			list = append(list, denial{strings.Fields(match[1]), match[4], match[2], match[3], strings.TrimSpace(line)})
+		}
+	}
+	return list
+}
+
+// What the containers of all earlier tests of this boot were denied is what the policy expects: nothing but what it does
+// not even log.
+func TestSELinuxDenials(t *testing.T) {
+	needSELinux(t)
+	ours := []string{"container_t", "virt_sandbox_setup_t", "container_file_t", "container_ro_file_t", "virtd_lxc_t"}
+	for _, d := range denials(t, time.Unix(0, 0)) {
+		if slices.Contains(ours, d.sourceType()) || slices.Contains(ours, d.targetType()) {
+			t.Errorf("the policy lacks a rule, or a reason to deny: %s", d.text)
+		}
+	}
+}
+
+// triedAttempt is a line of testdata/attempts.
+type triedAttempt struct{ command, inside, escaped, denial string }
+
+func readAttempts(t *testing.T) []triedAttempt {
+	t.Helper()
+	data, err := os.ReadFile("testdata/attempts")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list []triedAttempt
+	for line := range strings.Lines(string(data)) {
+		line = strings.TrimSpace(line)
+		if line == "" || line[0] == '#' {
+			continue
+		}
+		column := strings.Split(line, " | ")
+		if len(column) != 4 {
+			t.Fatalf("testdata/attempts: %q has %d columns of 4", line, len(column))
+		}
+		for i := range column {
+			column[i] = strings.TrimSpace(column[i])
+		}
+		list = append(list, triedAttempt{column[0], column[1], column[2], column[3]})
+	}
+	return list
+}
+
+// Root of one container reaches neither another container nor the host: not inside, not in a user namespace there, and not
+// with all of the host's namespaces and capabilities, where only the label is left.
+func TestSELinuxAttempts(t *testing.T) {
+	needSELinux(t)
+	const own, other = "s0:c1,c2", "s0:c3,c4"
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	shell(t, "install -m 755 "+self+" "+attemptProgram+" && restorecon "+attemptProgram+" && mkdir -p /srv/other")
+	t.Cleanup(func() { os.Remove(attemptProgram); _ = os.Remove("/srv/other") })
+	create(t, "t-other", "-C", "-u", "apache2", "-l", other)
+	tree := contentDir + "/t-other"
+	create(t, "t-own", "-C", "-u", "apache2", "-l", own, "-m", "host-bind:/srv/other="+tree)
+	shell(t, "echo secret >"+tree+"/var/www/html/secret; mount --bind "+tree+" /srv/other; "+
+		"echo secret >/dev/shm/virt-sandbox-other; chcon -t container_file_t -l "+other+" /dev/shm/virt-sandbox-other; "+
+		"cd "+contentDir+"/t-own/var/www/html && echo secret >badcontent && chcon -l "+other+" badcontent")
+	t.Cleanup(func() { shell(t, "umount /srv/other; rm -f /dev/shm/virt-sandbox-other") })
+	must(t, "start", "t-other")
+	must(t, "start", "t-own")
+
+	theirs := startHolder(t, "runcon", "system_u:system_r:container_t:"+other, attemptProgram, "hold")
+	hosts := startHolder(t, attemptProgram, "hold-key")
+	environment := []string{
+		"OTHER=/srv/other", fmt.Sprintf("OTHER_PID=%d", theirs.PID), fmt.Sprintf("OTHER_SHM=%d", theirs.SharedMemory),
+		fmt.Sprintf("OTHER_KEY=%d", theirs.Key), fmt.Sprintf("HOST_PID=%d", hosts.PID), fmt.Sprintf("HOST_KEY=%d", hosts.Key),
+		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+	}
+	set := append([]string{"env", "-i"}, environment...)
+	attempts := readAttempts(t)
+	inside := append([]string{program, "execute", "t-own", "--"}, set...)
+	for _, way := range []struct {
+		name string
+		args []string
+		want func(triedAttempt) (refusal, denial string)
+	}{
+		{"inside", append(inside, attemptProgram, "all"), func(a triedAttempt) (string, string) {
+			if a.escaped != "-" {
+				return a.inside, "~" // Other layers come first.
+			}
+			return a.inside, a.denial
+		}},
+		{"in a user namespace inside", append(inside, "unshare", "--user", "--map-root-user", attemptProgram, "all"),
+			func(a triedAttempt) (string, string) {
+				if a.inside == "-" {
+					return "-", "~"
+				}
+				return "", "~"
+			}},
+		{"escaped", append(set, "runcon", "system_u:system_r:container_t:"+own, attemptProgram, "all"),
+			func(a triedAttempt) (string, string) { return a.escaped, a.denial }},
+	} {
+		t.Run(way.name, func(t *testing.T) { tryAll(t, attempts, way.args, way.want) })
+	}
+	if got := shell(t, "cat "+tree+"/var/www/html/secret; kill -0 "+fmt.Sprint(theirs.PID)+" && echo alive"); got != "secret\nalive\n" {
+		t.Errorf("after all attempts: %q", got)
+	}
+}
+
+// startHolder starts an attempt program that holds things until the test ends.
+func startHolder(t *testing.T, args ...string) held {
+	t.Helper()
+	command := exec.Command(args[0], args[1:]...)
+	stdin, err := command.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdout, err := command.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var stderr strings.Builder
+	command.Stderr = &stderr
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { stdin.Close(); _ = command.Wait() })
+	var h held
+	if err := json.NewDecoder(stdout).Decode(&h); err != nil {
+		_ = command.Wait()
+		t.Fatalf("%q: %v: %s", args, err, stderr.String())
+	}
+	return h
+}
+
+// tryAll makes the attempts and checks that each is refused with the message wanted ("": any; "-": it is not tried), and that
+// the denial wanted is logged ("~": none need be).
+func tryAll(t *testing.T, attempts []triedAttempt, program []string, want func(triedAttempt) (refusal, denial string)) {
+	t.Helper()
+	var list strings.Builder
+	var tried []triedAttempt
+	for _, a := range attempts {
+		if refusal, _ := want(a); refusal != "-" {
+			list.WriteString(a.command + "\n")
+			tried = append(tried, a)
+		}
+	}
+	begun := time.Now()
+	command := exec.Command(program[0], program[1:]...)
+	command.Stdin = strings.NewReader(list.String())
+	o := runCommand(t, command)
+	if o.status != 0 {
+		t.Fatalf("%q: %+v", program, o)
+	}
+	results := json.NewDecoder(strings.NewReader(o.stdout))
+	logged := denials(t, begun)
+	for _, a := range tried {
+		var r attemptResult
+		if err := results.Decode(&r); err != nil || r.Command != a.command {
+			t.Fatalf("result of %q: %+v, %v", a.command, r, err)
+		}
+		refusal, denied := want(a)
+		if r.Status == 0 || !strings.Contains(r.Output, refusal) {
+			t.Errorf("%s\nstatus %d, want a failure that says %q: %s", r.Command, r.Status, refusal, r.Output)
+		}
+		field := strings.Fields(denied)
+		if denied != "~" && !slices.ContainsFunc(logged, func(d denial) bool {
+			return slices.Contains(d.permissions, field[0]) && d.class == field[1] && (len(field) < 3 || d.targetType() == field[2])
+		}) {
+			t.Errorf("%s\nno denial of %s is logged", r.Command, denied)
+		}
+	}
+}
