@@ -19,11 +19,12 @@ SOURCES := $(shell find . -name '*.go' -not -name '*_test.go') go.mod go.sum
 
 # The integration tests that a host with systemd runs, and of those the ones that the slow virtual machine does.
 HOST_TESTS := ^TestSystemd|TestDistributionServices/apache2|TestSideBySide|TestRestart|TestUnitClasses|TestMounts|TestGeneric|TestShort|TestExecute|TestConnect|TestCapabilities|TestKernel|TestProcessLimit|TestIDMap|TestNotice
-VM_TESTS   := ^TestSystemd(Logs|SupervisorsDie|Resident|Cycle|InnerFailure)$$|^TestExecute$$|^TestSELinux
+VM_TESTS   := ^TestSystemd(Logs|SupervisorsDie|Resident|Cycle|InnerFailure)$$|^TestExecute$$|^TestDistributionServices$$|^TestSELinux(Check|Administrator)$$|^TestProcessLimit$$
+DENIALS    := "$(RUN_TESTS) -test.run '^TestSELinuxDenials$$'"
 RUN_TESTS  := cd test/integration && exec ../../bin/integration.test -test.v -test.timeout 20m
 PAGE       := "$(RUN_TESTS) -test.run '^TestSystemdPageBeforeReboot$$'" reboot "$(RUN_TESTS) -test.run '^TestSystemdPageAfterReboot$$'"
 
-.PHONY: all build check test test-host test-vm vm-shell demo install install-apparmor uninstall-apparmor clean
+.PHONY: all build check test test-host test-vm vm-shell demo install install-selinux uninstall-selinux install-apparmor uninstall-apparmor clean
 
 all: build
 
@@ -60,9 +61,13 @@ bin/integration.test: $(SOURCES) $(wildcard test/integration/*.go)
 test-host: build bin/integration.test
 	test/host/run "$(RUN_TESTS) -test.run '$(HOST_TESTS)' -test.skip Page" 'sh test/demo' $(PAGE)
 
-# On a host with SELinux, cgroup version 2 and systemd-machined, in a virtual machine: everything real, and slow.
+# On a host that enforces SELinux, with cgroup version 2 and systemd-machined, in a virtual machine: everything real, and
+# slow. Then on the same with AppArmor in place of SELinux. Before that the policy itself is asked.
 test-vm: build bin/integration.test
-	test/vm/run "$(RUN_TESTS) -test.run '$(VM_TESTS)'" $(PAGE)
+	$(GO) test -count=1 ./test/policy
+	test/vm/run "$(RUN_TESTS) -test.run '$(VM_TESTS)'" $(DENIALS) "$(RUN_TESTS) -test.run '^TestSELinuxAttempts$$'" \
+		reboot $(PAGE) $(DENIALS)
+	SECURITY=apparmor test/vm/run "$(RUN_TESTS) -test.run '^TestAppArmor|^TestNotice'"
 
 # The console of that machine, with the programs installed; log in as root.
 vm-shell: build
@@ -83,6 +88,13 @@ install: build
 	bin/virt-sandbox-service completion bash > $(BASHDIR)/virt-sandbox-service
 	bin/virt-sandbox-service completion zsh > $(ZSHDIR)/_virt-sandbox-service
 	bin/virt-sandbox-service completion fish > $(FISHDIR)/virt-sandbox-service.fish
+
+# The policy for containers, where the host's SELinux policy has none.
+install-selinux:
+	selinux/module install
+
+uninstall-selinux:
+	selinux/module uninstall
 
 # What libvirt's AppArmor profile for containers lacks for those with systemd; running libvirtd reads it at each start of
 # a container.

@@ -64,12 +64,12 @@ func (e Entry) confine() error {
 		return fmt.Errorf("limit capabilities to the container's: %w", err)
 	}
 	if e.Label != "" {
-		if err := os.WriteFile("/proc/thread-self/attr/exec", []byte(e.Label), 0); err != nil {
+		if err := writeExisting("/proc/thread-self/attr/exec", []byte(e.Label)); err != nil {
 			return fmt.Errorf("set SELinux label %s: %w", e.Label, err)
 		}
 	}
 	if e.Profile != "" {
-		if err := os.WriteFile("/proc/thread-self/attr/apparmor/exec", []byte("exec "+e.Profile), 0); err != nil {
+		if err := writeExisting("/proc/thread-self/attr/apparmor/exec", []byte("exec "+e.Profile)); err != nil {
 			return fmt.Errorf("set AppArmor profile %s: %w", e.Profile, err)
 		}
 	}

@@ -30,6 +30,7 @@ func TestSystemdPageBeforeReboot(t *testing.T) {
 	// Content that comes from outside has the container's level.
 	shell(t, "cd "+pageTree+"/var/log && touch content && mkdir -p more/below && echo '"+strings.TrimSpace(pageText)+"' >"+pageTree+"/var/www/html/index.html")
 	if selinuxRuns() {
+		shell(t, "cd "+pageTree+"/var/www/html && echo Secret >badcontent && chcon -l s0:c3,c4 badcontent")
 		for _, file := range []string{"", "/var/log/content", "/var/log/more/below", "/etc/apache2/apache2.conf", "/var/www/html/index.html", "/etc/machine-id", "/.virt-sandbox"} {
 			if got := strings.TrimSpace(shell(t, "stat -c %C "+pageTree+file)); got != "system_u:object_r:container_file_t:"+pageLevel {
 				t.Errorf("%s has the label %s", pageTree+file, got)
@@ -42,6 +43,14 @@ func TestSystemdPageBeforeReboot(t *testing.T) {
 	connect.Stdin = strings.NewReader("id -u; touch /var/www/html/content && touch /file\nexit 7\n")
 	if o := runCommand(t, connect); o.status != 7 || o.stdout != "0\n" || !strings.Contains(o.stderr, "Read-only file system") {
 		t.Errorf("the shell inside: %+v", o)
+	}
+	if selinuxRuns() {
+		connect := exec.Command(program, "connect", "container1")
+		connect.Stdin = strings.NewReader("getenforce; id -Z; setenforce 1; cat /var/www/html/badcontent\nexit 8\n")
+		if o := runCommand(t, connect); o.status != 8 || o.stdout != "Disabled\n" ||
+			!strings.Contains(o.stderr, "setenforce: SELinux is disabled") || !strings.Contains(o.stderr, "badcontent: Permission denied") {
+			t.Errorf("SELinux inside: %+v", o)
+		}
 	}
 	pageServed(t)
 	must(t, "stop", "container1")
