@@ -53,6 +53,8 @@ func TestWritesOnlyItsOwn(t *testing.T) {
 			target, _, _ := strings.Cut(strings.Fields(line)[2], ":")
 			switch {
 			case target == "container_file_t", target == "container_t", target == "virt_sandbox_domain":
+			case target == "setrans_runtime_t" && class == "sock_file":
+				// The host's policy lets every process ask for the names of levels.
 			case target == "initrc_t" || target == "unconfined_t" || target == "virtd_lxc_t":
 				// A pipe that whoever executes a command gives it.
 				if class != "fifo_file" {
