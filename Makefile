@@ -49,7 +49,7 @@ test:
 	test/rig/install-packages test
 	$(MAKE) check
 	$(GO) test -count=1 ./rpmdeps ./debdeps ./generator
-	test/rig/with-libvirt $(GO) test -count=1 -timeout 30m -skip '^TestSystemd' ./test/...
+	test/rig/with-libvirt $(GO) test -count=1 -timeout 30m -skip '^TestSystemd' ./test/integration
 	test/rig/with-libvirt test/demo
 	$(MAKE) test-host
 	$(MAKE) test-vm
