@@ -154,15 +154,27 @@ const (
 	lastWords = 150 * time.Millisecond
 )
 
-// awaitHost waits until the host's side is ready. Where that was killed, the next start ends this container.
+// awaitHost waits until the host's side is ready. Where that was killed, whoever comes next asks for an end as of a systemd
+// or of a command.
 func awaitHost() error {
-	for begun := time.Now(); time.Since(begun) < hostLimit; time.Sleep(2 * time.Millisecond) {
+	asked := make(chan os.Signal, 1)
+	signal.Notify(asked, unix.SIGTERM, PowerOffSignal)
+	defer signal.Stop(asked)
+	for begun := time.Now(); time.Since(begun) < hostLimit; {
 		if _, err := os.Lstat(HostReadyFile); err == nil {
 			return nil
+		}
+		select {
+		case <-asked:
+			return errors.New("wait for the host's side: the end was asked for first")
+		case <-time.After(2 * time.Millisecond):
 		}
 	}
 	return errors.New("wait for the host's side: it did not come")
 }
+
+// PowerOffSignal asks systemd as first process for an orderly end: SIGRTMIN+4 (systemd(1)).
+const PowerOffSignal = syscall.Signal(34 + 4)
 
 // reap waits for children of all kinds until the one of interest ends.
 func reap(pid int) (int, error) {

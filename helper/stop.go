@@ -16,9 +16,6 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/guest"
 )
 
-// sigPowerOff asks systemd as first process for an orderly end: SIGRTMIN+4 (systemd(1)).
-const sigPowerOff = unix.Signal(34 + 4)
-
 // ErrNotRunning is returned by Stop for a container that is down.
 var ErrNotRunning = errors.New("is not running")
 
@@ -151,7 +148,7 @@ func shutdownSignal(s *config.Sandbox) unix.Signal {
 	if s.Generic() {
 		return unix.SIGTERM
 	}
-	return sigPowerOff
+	return guest.PowerOffSignal
 }
 
 // awaitGone waits until libvirt has noticed too, so that a start right after this finds the name free.
@@ -212,10 +209,23 @@ func removeCgroups(name string) error {
 			return nil
 		})
 		for i := len(dirs) - 1; i >= 0; i-- {
-			if err := unix.Rmdir(dirs[i]); err != nil && !errors.Is(err, unix.ENOENT) {
+			if err := removeCgroup(dirs[i]); err != nil {
 				return fmt.Errorf("remove cgroup %s: %w", dirs[i], err)
 			}
 		}
 	}
 	return nil
+}
+
+// removeCgroup removes a group without groups below. A process that the kernel is still ending keeps it busy for a moment.
+func removeCgroup(dir string) error {
+	for begun := time.Now(); ; time.Sleep(10 * time.Millisecond) {
+		err := unix.Rmdir(dir)
+		if err == nil || errors.Is(err, unix.ENOENT) {
+			return nil
+		}
+		if !errors.Is(err, unix.EBUSY) || time.Since(begun) > 5*time.Second {
+			return err
+		}
+	}
 }
