@@ -59,7 +59,8 @@ func hideKernel() error {
 	if err := errors.Join(os.WriteFile(file, nil, 0o444), os.Mkdir(dir, 0o555)); err != nil {
 		return fmt.Errorf("hide the kernel: %w", err)
 	}
-	if err := unix.Mount("tmpfs", covers, "tmpfs", flags|unix.MS_REMOUNT|unix.MS_RDONLY, "mode=755,size=4k"); err != nil {
+	// What is bound from it is read-only with it.
+	if err := makeReadOnly(covers); err != nil {
 		return fmt.Errorf("hide the kernel: %w", err)
 	}
 	for _, p := range telltales() {
