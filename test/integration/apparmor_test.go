@@ -14,8 +14,8 @@ func TestAppArmorFeature(t *testing.T) {
 	}
 	create(t, "t-armor", "-C", "-u", "apache2")
 	must(t, "start", "t-armor")
-	if got := inside(t, "t-armor", "curl -s http://localhost/ | grep -c 'Default Page'; systemctl --failed --no-legend --plain"); got != "1\n" {
-		t.Errorf("apache2 serves %q times, or units failed", got)
+	if got := inside(t, "t-armor", "curl -s http://localhost/ | grep -q 'Default Page' && echo served; systemctl --failed --no-legend --plain"); got != "served\n" {
+		t.Errorf("apache2 does not serve, or units failed: %q", got)
 	}
 	profile := inside(t, "t-armor", "cat /proc/1/attr/current")
 	if !strings.HasPrefix(profile, "libvirt-") || !strings.HasSuffix(strings.TrimSpace(profile), "(enforce)") {
@@ -42,14 +42,7 @@ func TestAppArmorFeature(t *testing.T) {
 			t.Errorf("%s: %+v", script, o)
 		}
 	}
-	create(t, "t-bare-armor", "-C", "-u", "apache2", "-s", "apparmor,profile=unconfined")
-	must(t, "start", "t-bare-armor")
-	if got := inside(t, "t-bare-armor", "cat /proc/1/attr/current"); !strings.HasPrefix(got, "unconfined") {
-		t.Errorf("unconfined is %q", got)
-	}
-	for _, name := range []string{"t-armor", "t-bare-armor"} {
-		remove(t, name)
-	}
+	remove(t, "t-armor")
 	if left, _ := filepath.Glob("/etc/apparmor.d/libvirt/libvirt-*"); len(left) > 0 {
 		t.Errorf("profiles left behind: %q", left)
 	}
