@@ -13,31 +13,19 @@ import (
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/guest"
-	"github.com/virt-sandbox/virt-sandbox/helper/enter"
 )
 
 // giveCgroup makes a group of version 2 for the ids of a container where libvirt makes none, since root inside cannot.
-func giveCgroup(r *Running) error {
-	ids := r.Sandbox.Hardening.IDMap
+func giveCgroup(s *config.Sandbox, init int, groups map[string]string) error {
+	ids := s.Hardening.IDMap
 	if !ids.Mapped() {
 		return nil
-	}
-	init, err := initOf(r.controllerPID())
-	if errors.Is(err, errNoInit) {
-		return nil // It has ended already, which awaitReady tells.
-	}
-	if err != nil {
-		return err
-	}
-	groups, err := enter.Cgroups(init)
-	if err != nil {
-		return fmt.Errorf("make cgroup: %w", err)
 	}
 	parent, found := groups[""]
 	if !found || isOfContainer(parent) {
 		return nil
 	}
-	dir := filepath.Join(parent, guest.CgroupPrefix+r.Sandbox.Name)
+	dir := filepath.Join(parent, guest.CgroupPrefix+s.Name)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("make cgroup: %w", err)
 	}
@@ -47,7 +35,7 @@ func giveCgroup(r *Running) error {
 			return fmt.Errorf("give cgroup to the container: %w", err)
 		}
 	}
-	err = os.WriteFile(filepath.Join(dir, "cgroup.procs"), []byte(strconv.Itoa(init)), 0)
+	err := os.WriteFile(filepath.Join(dir, "cgroup.procs"), []byte(strconv.Itoa(init)), 0)
 	if err != nil && !errors.Is(err, unix.ESRCH) {
 		return fmt.Errorf("move the container to its cgroup: %w", err)
 	}

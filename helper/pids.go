@@ -11,31 +11,21 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/guest"
-	"github.com/virt-sandbox/virt-sandbox/helper/enter"
 )
 
 // limitPIDs bounds the processes of a container whose first program waits, in a cgroup above those that it sees. Where
 // the kernel does not count them, nothing does.
-func (m *Manager) limitPIDs(r *Running) error {
-	limit := r.Sandbox.Limits.PIDs
+func limitPIDs(s *config.Sandbox, init int, groups map[string]string) error {
+	limit := s.Limits.PIDs
 	if limit == 0 {
 		return nil
 	}
-	init, err := initOf(r.controllerPID())
-	if errors.Is(err, errNoInit) {
-		return nil // It has ended already, which awaitReady tells.
-	}
-	if err != nil {
-		return err
-	}
-	groups, err := enter.Cgroups(init)
-	if err != nil {
-		return fmt.Errorf("limit processes: %w", err)
-	}
+	var err error
 	text := []byte(strconv.FormatUint(uint64(limit), 10))
 	if dir, found := groups["pids"]; found {
-		err = limitInOwnGroup(init, filepath.Join(dir, guest.CgroupPrefix+r.Sandbox.Name), text)
+		err = limitInOwnGroup(init, filepath.Join(dir, guest.CgroupPrefix+s.Name), text)
 	} else if dir, found := groups[""]; found {
 		err = limitGroup(dir, text)
 	}

@@ -157,7 +157,7 @@ func (m *Manager) startFresh(ctx context.Context, connection *libvirt.Connect, s
 	if err != nil {
 		return nil, err
 	}
-	err = errors.Join(m.limitPIDs(running), m.labelCgroups(running), giveCgroup(running))
+	err = m.setBounds(running)
 	if err == nil {
 		err = errors.Join(m.awaitReady(ctx, running, socket, status), running.openInit())
 	}
