@@ -53,6 +53,7 @@ test:
 	test/rig/with-libvirt test/demo
 	$(MAKE) test-host
 	$(MAKE) test-vm
+	$(MAKE) test-apparmor
 
 bin/integration.test: $(SOURCES) $(wildcard test/integration/*.go)
 	CGO_ENABLED=0 $(GO) test -c -o $@ ./test/integration
@@ -68,7 +69,7 @@ test-vm: build bin/integration.test
 	test/vm/run "$(RUN_TESTS) -test.run '$(VM_TESTS)'" $(DENIALS) "$(RUN_TESTS) -test.run '^TestSELinuxAttempts$$'" \
 		reboot $(PAGE) $(DENIALS)
 
-# On the same machine with AppArmor in place of SELinux. No part of test yet: a stop takes its whole time there.
+# On the same machine with AppArmor in place of SELinux.
 test-apparmor: build bin/integration.test
 	SECURITY=apparmor test/vm/run "$(RUN_TESTS) -test.run '^TestAppArmor'"
 

@@ -63,14 +63,20 @@ func (e Entry) confine() error {
 	if err := LimitCapabilities(e.Bounding); err != nil {
 		return fmt.Errorf("limit capabilities to the container's: %w", err)
 	}
-	if e.Label != "" {
-		if err := writeExisting("/proc/thread-self/attr/exec", []byte(e.Label)); err != nil {
-			return fmt.Errorf("set SELinux label %s: %w", e.Label, err)
+	return confineNext(e.Label, e.Profile)
+}
+
+// confineNext has the next program that this thread executes run under an SELinux context and an AppArmor profile; "" for
+// this thread's own.
+func confineNext(label, profile string) error {
+	if label != "" {
+		if err := writeExisting("/proc/thread-self/attr/exec", []byte(label)); err != nil {
+			return fmt.Errorf("set SELinux label %s: %w", label, err)
 		}
 	}
-	if e.Profile != "" {
-		if err := writeExisting("/proc/thread-self/attr/apparmor/exec", []byte("exec "+e.Profile)); err != nil {
-			return fmt.Errorf("set AppArmor profile %s: %w", e.Profile, err)
+	if profile != "" {
+		if err := writeExisting("/proc/thread-self/attr/apparmor/exec", []byte("exec "+profile)); err != nil {
+			return fmt.Errorf("set AppArmor profile %s: %w", profile, err)
 		}
 	}
 	return nil

@@ -30,9 +30,10 @@ type Plan struct {
 	Limited     bool     `json:"limited,omitempty"` // its memory is
 	ReadOnly    bool     `json:"read_only_kernel,omitempty"`
 	Hide        bool     `json:"hide_kernel,omitempty"`
-	Mapped      bool     `json:"mapped,omitempty"` // its ids are, in a user namespace
-	Label       string   `json:"label,omitempty"`  // SELinux context of the payload where it is not that of its set-up
-	Drop        []uint32 `json:"drop,omitempty"`   // capabilities that it is made with and the payload has not, by number
+	Mapped      bool     `json:"mapped,omitempty"`  // its ids are, in a user namespace
+	Label       string   `json:"label,omitempty"`   // SELinux context of the payload where it is not that of its set-up
+	Profile     string   `json:"profile,omitempty"` // AppArmor profile of the payload where libvirt has not set one
+	Drop        []uint32 `json:"drop,omitempty"`    // capabilities that it is made with and the payload has not, by number
 }
 
 // planFile is a plan as JSON: what need not be UTF-8, which JSON is, becomes bytes.

@@ -194,6 +194,14 @@ func (m *Manager) domainXML(connection *libvirt.Connect, s *config.Sandbox, dir 
 	if err != nil {
 		return "", err
 	}
+	if host.SecurityModel, err = securityModel(connection); err != nil {
+		return "", err
+	}
+	if host.SecurityModel == "apparmor" {
+		if plan.Profile, err = payloadProfile(s); err != nil {
+			return "", err
+		}
+	}
 	if host.SetupLabel = m.setupLabel(s); host.SetupLabel != "" {
 		plan.Label = s.ProcessLabel()
 	}
@@ -218,14 +226,6 @@ func (m *Manager) domainXML(connection *libvirt.Connect, s *config.Sandbox, dir 
 	}
 	if host.Init, err = programs.Find("virt-sandbox-init"); err != nil {
 		return "", err
-	}
-	if host.SecurityModel, err = securityModel(connection); err != nil {
-		return "", err
-	}
-	if host.SecurityModel == "apparmor" {
-		if err := checkAppArmor(s); err != nil {
-			return "", err
-		}
 	}
 	if host.SecurityModel == "apparmor" || s.Hardening.IDMap.Mapped() {
 		// libvirt's helper refuses to make a profile that names a file below /usr; and root of a user namespace need not
