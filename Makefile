@@ -67,7 +67,7 @@ test-host: build bin/integration.test
 test-vm: build bin/integration.test
 	$(GO) test -count=1 ./test/policy
 	test/vm/run "$(RUN_TESTS) -test.run '$(VM_TESTS)'" $(DENIALS) "$(RUN_TESTS) -test.run '^TestSELinuxAttempts$$'" \
-		reboot $(PAGE) $(DENIALS)
+		reboot $(PAGE) $(DENIALS) "$(RUN_TESTS) -test.run '^TestSELinuxModule$$'"
 
 # On the same machine with AppArmor in place of SELinux.
 test-apparmor: build bin/integration.test

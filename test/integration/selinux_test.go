@@ -80,6 +80,32 @@ func TestSELinuxAdministrator(t *testing.T) {
 	}
 }
 
+// The module goes when no content has its labels any more, and a sandbox is refused without it in words that help.
+func TestSELinuxModule(t *testing.T) {
+	needSELinux(t)
+	module := func(verb string) outcome { return runCommand(t, exec.Command("../../selinux/module", verb)) }
+	t.Cleanup(func() { module("install") })
+	elsewhere := t.TempDir()
+	create(t, "t-module", "-p", elsewhere, "-u", "apache2")
+	if o := module("uninstall"); o.status != 1 || !strings.Contains(o.stderr, elsewhere+"/t-module has the labels of this module") {
+		t.Errorf("uninstall while content has the labels: %+v", o)
+	}
+	must(t, "delete", "t-module")
+	if o := module("uninstall"); o.status != 0 || !strings.Contains(o.stdout, "removed module") {
+		t.Fatalf("uninstall: %+v", o)
+	}
+	if o := run(t, "create", "t-module", "-u", "apache2"); o.status != 1 || !strings.Contains(o.stderr, "make install-selinux") {
+		t.Errorf("create without the module: %+v", o)
+	}
+	if o := module("uninstall"); o.status != 0 || !strings.Contains(o.stdout, "nothing to do") {
+		t.Errorf("uninstall again: %+v", o)
+	}
+	if o := module("install"); o.status != 0 {
+		t.Fatalf("install: %+v", o)
+	}
+	must(t, "create", "t-module", "-u", "apache2")
+}
+
 // triedAttempt is a line of testdata/attempts.
 type triedAttempt struct{ command, inside, escaped, denial string }
 
