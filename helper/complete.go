@@ -18,6 +18,7 @@ import (
 // level and private paths. What the content was made with is taken from there. It is saved before any content is made of
 // it, so that an interruption changes nothing of that. It returns what lies at the content directory.
 func (m *Manager) complete(ctx context.Context, s *config.Sandbox) (content.State, error) {
+	hadMACs := s.HasMACs()
 	state, err := m.takeIdentity(s)
 	if err != nil {
 		return state, err
@@ -33,7 +34,10 @@ func (m *Manager) complete(ctx context.Context, s *config.Sandbox) (content.Stat
 	if err := m.checkIDs(s); err != nil {
 		return state, err
 	}
-	if !s.Hardening.IDMap.Auto && !s.Created.IsZero() && s.UUID != "" && s.MachineID != "" && s.Security.Level != "" {
+	if err := m.completeMACs(s); err != nil {
+		return state, err
+	}
+	if hadMACs && !s.Hardening.IDMap.Auto && !s.Created.IsZero() && s.UUID != "" && s.MachineID != "" && s.Security.Level != "" {
 		return state, nil
 	}
 	if s.UUID == "" {
@@ -184,6 +188,7 @@ func (m *Manager) tellFromTwin(s *config.Sandbox) error {
 			m.Warn("%s gets an MCS level of its own in place of %s, which %s has", s.Name, s.Security.Level, name)
 			s.Security.Level = ""
 		}
+		dropMACsOf(s, other)
 		if s.Hardening.IDMap.Mapped() && s.Hardening.IDMap.Overlaps(other.Hardening.IDMap) {
 			s.Hardening.IDMap = config.IDMap{Auto: true}
 		}

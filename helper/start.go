@@ -31,13 +31,14 @@ type Running struct {
 	Notify     *os.File // socket that the container reports to
 	Lock       *os.File // held as long as a monitor lives
 	Init       *os.File // pidfd of the container's first process, once it is ready
+	Runtime    *os.File // the container's runtime directory
 
 	states []string // of its units when they were up
 }
 
 // Files lists the descriptors in the order in which a monitor takes them.
 func (r *Running) Files() []*os.File {
-	return []*os.File{r.Controller, r.Console, r.Notify, r.Lock, r.Init}
+	return []*os.File{r.Controller, r.Console, r.Notify, r.Lock, r.Init, r.Runtime}
 }
 
 // ShutdownSignal is what asks the container's first process for an orderly end.
@@ -122,6 +123,10 @@ func (m *Manager) startFresh(ctx context.Context, connection *libvirt.Connect, s
 		return nil, err
 	}
 	m.warnOfLabels(s)
+	interfaces, err := m.prepareNetwork(connection, s)
+	if err != nil {
+		return nil, err
+	}
 	dir := runtimeOf(s.Name)
 	if err := dir.make(); err != nil {
 		return nil, err
@@ -157,7 +162,9 @@ func (m *Manager) startFresh(ctx context.Context, connection *libvirt.Connect, s
 	if err != nil {
 		return nil, err
 	}
-	err = m.setBounds(running)
+	if err = m.setBounds(running); err == nil {
+		err = m.setNetwork(ctx, running, interfaces, status)
+	}
 	if err == nil {
 		err = errors.Join(m.awaitReady(ctx, running, socket, status), running.openInit())
 	}
@@ -300,7 +307,11 @@ func watch(s *config.Sandbox, running *libvirt.Domain, socket *net.UnixConn) (*R
 		console.Close()
 		return nil, fmt.Errorf("hand over notify socket: %w", err)
 	}
-	lock, err := runtimeOf(s.Name).lockMonitor()
+	runtime, err := os.Open(string(runtimeOf(s.Name)))
+	var lock *os.File
+	if err == nil {
+		lock, err = runtimeOf(s.Name).lockMonitor()
+	}
 	if err == nil && lock == nil {
 		err = fmt.Errorf("%s %w", s.Name, ErrAlreadyRunning)
 	}
@@ -308,9 +319,10 @@ func watch(s *config.Sandbox, running *libvirt.Domain, socket *net.UnixConn) (*R
 		controller.close()
 		console.Close()
 		notify.Close()
+		runtime.Close()
 		return nil, err
 	}
-	return &Running{Sandbox: s, Controller: controller.fd, Console: console, Notify: notify, Lock: lock}, nil
+	return &Running{Sandbox: s, Controller: controller.fd, Console: console, Notify: notify, Lock: lock, Runtime: runtime}, nil
 }
 
 // controllerOf opens the libvirt_lxc process of a domain: the LXC driver uses its number as the domain's.
@@ -391,11 +403,7 @@ func (r *Running) Summary() string {
 			where = "AppArmor profile " + profile
 		}
 	}
-	network := "no network but loopback"
-	if s.Network == config.NetworkHost {
-		network = "the host's network"
-	}
-	return fmt.Sprintf("Running %s; %s; %s", what, where, network)
+	return fmt.Sprintf("Running %s; %s; %s", what, where, r.network())
 }
 
 // Prepare makes or completes the content of a sandbox. One that runs has all that it needs.

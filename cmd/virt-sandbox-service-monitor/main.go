@@ -27,6 +27,7 @@ func main() {
 			files.Shutdown()
 		}
 	}()
+	go files.KeepNetwork(func(text string) { fmt.Fprintln(os.Stderr, text) })
 	status, err := monitor.Run(files, os.Stdout)
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "%s: %v\n", monitor.Program, err)

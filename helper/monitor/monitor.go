@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -15,6 +16,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/virt-sandbox/virt-sandbox/guest/network"
 )
 
 // Program is the file name of the monitor; its arguments are the numbers of the descriptors, in the order of Files, and of
@@ -28,21 +31,22 @@ type Files struct {
 	Notify     *os.File // datagram socket that the container reports to
 	Lock       *os.File // tells others that a monitor lives
 	Init       *os.File // pidfd of the container's first process
+	Runtime    *os.File // directory with the state of its network
 
 	shutdown unix.Signal // that asks Init for an orderly end
 }
 
 // Open makes Files of descriptor numbers.
 func Open(numbers []string) (*Files, error) {
-	if len(numbers) != 6 {
-		return nil, errors.New("takes five descriptors and a signal, and is started by virt-sandbox-service-helper only")
+	if len(numbers) != 7 {
+		return nil, errors.New("takes six descriptors and a signal, and is started by virt-sandbox-service-helper only")
 	}
-	shutdown, err := strconv.ParseUint(numbers[5], 10, 6)
+	shutdown, err := strconv.ParseUint(numbers[6], 10, 6)
 	if err != nil {
 		return nil, err
 	}
-	var files [5]*os.File
-	for i, text := range numbers[:5] {
+	var files [6]*os.File
+	for i, text := range numbers[:6] {
 		n, err := strconv.ParseUint(text, 10, 16)
 		if err != nil {
 			return nil, err
@@ -50,12 +54,25 @@ func Open(numbers []string) (*Files, error) {
 		unix.CloseOnExec(int(n))
 		files[i] = os.NewFile(uintptr(n), "descriptor "+text)
 	}
-	return &Files{files[0], files[1], files[2], files[3], files[4], unix.Signal(shutdown)}, nil
+	return &Files{files[0], files[1], files[2], files[3], files[4], files[5], unix.Signal(shutdown)}, nil
 }
 
 // Shutdown asks the container for an orderly end, after which Run returns. One that has ended is not asked.
 func (f *Files) Shutdown() {
 	_ = unix.PidfdSendSignal(int(f.Init.Fd()), f.shutdown, nil, 0)
+}
+
+// KeepNetwork renews the leases of the container's network, if it has any, as long as this process lives. It says what
+// changes by log.
+func (f *Files) KeepNetwork(log func(string)) {
+	dir, err := os.OpenRoot(fmt.Sprintf("/proc/self/fd/%d", f.Runtime.Fd()))
+	if err == nil {
+		defer dir.Close()
+		err = network.Keep(context.Background(), dir, f.Init, log)
+	}
+	if err != nil {
+		log(err.Error())
+	}
 }
 
 // StatusReboot is the exit status after a reboot from inside, as systemd-nspawn has it; the unit starts the container anew.

@@ -1,0 +1,117 @@
+package helper
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"net"
+	"strconv"
+
+	"libvirt.org/go/libvirtxml"
+
+	"github.com/virt-sandbox/virt-sandbox/config"
+)
+
+// macPrefix begins the MAC addresses that libvirt and we choose.
+const macPrefix = "\x52\x54\x00"
+
+// completeMACs chooses a MAC for each interface that has none: one that follows from the sandbox's identity, so that the
+// address which a server lets it have stays the same, and that nobody else has. Of those it has, it refuses another's.
+func (m *Manager) completeMACs(s *config.Sandbox) error {
+	if len(s.Interfaces) == 0 {
+		return nil
+	}
+	taken, err := m.takenMACs(s)
+	if err != nil {
+		return err
+	}
+	for _, i := range s.Interfaces {
+		if by := taken[i.MAC]; by != "" {
+			return fmt.Errorf("%s: %s has the MAC address %s already; choose another, or leave mac= out", m.Store.Path(s.Name), by, i.MAC)
+		}
+	}
+	for n := range s.Interfaces {
+		if i := &s.Interfaces[n]; i.MAC == "" {
+			i.MAC = chooseMAC(s.UUID, n, taken)
+		}
+		taken[s.Interfaces[n].MAC] = s.Name
+	}
+	return nil
+}
+
+// chooseMAC derives an address that is not taken.
+func chooseMAC(uuid string, n int, taken map[string]string) string {
+	for attempt := 0; ; attempt++ {
+		sum := sha256.Sum256([]byte(uuid + " " + strconv.Itoa(n) + " " + strconv.Itoa(attempt)))
+		mac := net.HardwareAddr(macPrefix + string(sum[:3])).String()
+		if taken[mac] == "" {
+			return mac
+		}
+	}
+}
+
+// takenMACs tells who has which addresses: other sandboxes, and the domains of libvirt that are none.
+func (m *Manager) takenMACs(s *config.Sandbox) (map[string]string, error) {
+	taken := make(map[string]string)
+	names, err := m.Store.Names()
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range names {
+		other, err := m.Store.Load(name)
+		if name == s.Name || err != nil {
+			// One that cannot be read does not start either.
+			continue
+		}
+		for _, i := range other.Interfaces {
+			taken[i.MAC] = "sandbox " + name
+		}
+	}
+	delete(taken, "")
+	return taken, m.addDomainMACs(s, taken)
+}
+
+func (m *Manager) addDomainMACs(s *config.Sandbox, taken map[string]string) error {
+	connection, err := m.connect()
+	if err != nil {
+		return err
+	}
+	defer connection.Close()
+	domains, err := connection.ListAllDomains(0)
+	if err != nil {
+		return fmt.Errorf("list libvirt's domains: %s", reason(err))
+	}
+	for _, d := range domains {
+		text, err := d.GetXMLDesc(0)
+		d.Free()
+		if err != nil {
+			if isNoDomain(err) {
+				continue
+			}
+			return fmt.Errorf("read libvirt's domains: %s", reason(err))
+		}
+		var described libvirtxml.Domain
+		if err := described.Unmarshal(text); err != nil {
+			return fmt.Errorf("read libvirt's domains: %w", err)
+		}
+		if described.Name == s.Name || described.Devices == nil {
+			continue
+		}
+		for _, i := range described.Devices.Interfaces {
+			if i.MAC != nil && taken[i.MAC.Address] == "" {
+				taken[i.MAC.Address] = "libvirt domain " + described.Name
+			}
+		}
+	}
+	return nil
+}
+
+// dropMACsOf takes from a copy of a config the addresses that are the original's.
+func dropMACsOf(s, original *config.Sandbox) {
+	for n := range s.Interfaces {
+		for _, i := range original.Interfaces {
+			if s.Interfaces[n].MAC == i.MAC {
+				s.Interfaces[n].MAC = ""
+			}
+		}
+	}
+}
