@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -20,6 +21,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/domain"
 	"github.com/virt-sandbox/virt-sandbox/guest"
 	"github.com/virt-sandbox/virt-sandbox/helper/content"
+	"github.com/virt-sandbox/virt-sandbox/helper/monitor"
 	"github.com/virt-sandbox/virt-sandbox/helper/programs"
 )
 
@@ -39,6 +41,14 @@ type Running struct {
 // Files lists the descriptors in the order in which a monitor takes them.
 func (r *Running) Files() []*os.File {
 	return []*os.File{r.Controller, r.Console, r.Notify, r.Lock, r.Init, r.Runtime}
+}
+
+// Monitor is the program that watches it from now on.
+func (r *Running) Monitor() string {
+	if slices.ContainsFunc(r.Sandbox.Interfaces, func(i config.Interface) bool { return i.DHCP }) {
+		return monitor.DHCPProgram
+	}
+	return monitor.Program
 }
 
 // ShutdownSignal is what asks the container's first process for an orderly end.

@@ -52,9 +52,14 @@ func (s *State) first(ctx context.Context, name string) error {
 	return s.set(name, lease)
 }
 
-// Keep renews the leases that the State in dir has, until the context ends. It says what changes by log. It returns at once
-// where there is nothing to keep.
-func Keep(ctx context.Context, dir *os.Root, process *os.File, log func(string)) error {
+// Keep renews the leases that the State in a directory has, until the context ends. It says what changes by log. It returns
+// at once where there is nothing to keep.
+func Keep(ctx context.Context, directory, process *os.File, log func(string)) error {
+	dir, err := os.OpenRoot(fmt.Sprintf("/proc/self/fd/%d", directory.Fd()))
+	if err != nil {
+		return fmt.Errorf("open runtime directory: %w", err)
+	}
+	defer dir.Close()
 	state, err := readState(dir)
 	if state == nil || err != nil {
 		return err

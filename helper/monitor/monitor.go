@@ -7,22 +7,23 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
-
-	"github.com/virt-sandbox/virt-sandbox/guest/network"
 )
 
-// Program is the file name of the monitor; its arguments are the numbers of the descriptors, in the order of Files, and of
-// the signal for Shutdown.
-const Program = "virt-sandbox-service-monitor"
+// File names of the monitor, and of that for a container with leases, which it renews: twice the size, though most of it is
+// shared by all. Their arguments are the numbers of the descriptors, in the order of Files, and of the signal for Shutdown.
+const (
+	Program     = "virt-sandbox-service-monitor"
+	DHCPProgram = "virt-sandbox-service-monitor-dhcp"
+)
 
 // Files are what a monitor holds.
 type Files struct {
@@ -60,19 +61,6 @@ func Open(numbers []string) (*Files, error) {
 // Shutdown asks the container for an orderly end, after which Run returns. One that has ended is not asked.
 func (f *Files) Shutdown() {
 	_ = unix.PidfdSendSignal(int(f.Init.Fd()), f.shutdown, nil, 0)
-}
-
-// KeepNetwork renews the leases of the container's network, if it has any, as long as this process lives. It says what
-// changes by log.
-func (f *Files) KeepNetwork(log func(string)) {
-	dir, err := os.OpenRoot(fmt.Sprintf("/proc/self/fd/%d", f.Runtime.Fd()))
-	if err == nil {
-		defer dir.Close()
-		err = network.Keep(context.Background(), dir, f.Init, log)
-	}
-	if err != nil {
-		log(err.Error())
-	}
 }
 
 // StatusReboot is the exit status after a reboot from inside, as systemd-nspawn has it; the unit starts the container anew.
@@ -181,7 +169,7 @@ func Printable(text []byte) []byte {
 
 // Become replaces this process by the monitor program.
 func Become(ctx context.Context, program string, files []*os.File, shutdown unix.Signal) error {
-	arguments := []string{Program}
+	arguments := []string{filepath.Base(program)}
 	for _, f := range files {
 		fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD, 3)
 		if err != nil {
