@@ -7,10 +7,14 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 )
 
 // DefaultNetwork is the libvirt network of an interface that names none.
 const DefaultNetwork = "default"
+
+// NetworkTimeout is how long a container that starts may wait for its network.
+const NetworkTimeout = 45 * time.Second
 
 // maxInterfaces bounds what one config can make of a host's bridges.
 const maxInterfaces = 100

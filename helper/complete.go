@@ -18,7 +18,6 @@ import (
 // level and private paths. What the content was made with is taken from there. It is saved before any content is made of
 // it, so that an interruption changes nothing of that. It returns what lies at the content directory.
 func (m *Manager) complete(ctx context.Context, s *config.Sandbox) (content.State, error) {
-	hadMACs := s.HasMACs()
 	state, err := m.takeIdentity(s)
 	if err != nil {
 		return state, err
@@ -34,10 +33,10 @@ func (m *Manager) complete(ctx context.Context, s *config.Sandbox) (content.Stat
 	if err := m.checkIDs(s); err != nil {
 		return state, err
 	}
-	if err := m.completeMACs(s); err != nil {
+	if err := m.checkMACs(s); err != nil {
 		return state, err
 	}
-	if hadMACs && !s.Hardening.IDMap.Auto && !s.Created.IsZero() && s.UUID != "" && s.MachineID != "" && s.Security.Level != "" {
+	if s.HasMACs() && !s.Hardening.IDMap.Auto && !s.Created.IsZero() && s.UUID != "" && s.MachineID != "" && s.Security.Level != "" {
 		return state, nil
 	}
 	if s.UUID == "" {
@@ -45,6 +44,9 @@ func (m *Manager) complete(ctx context.Context, s *config.Sandbox) (content.Stat
 	}
 	if s.MachineID == "" {
 		s.MachineID = strings.ReplaceAll(s.UUID, "-", "")
+	}
+	if err := m.chooseMACs(s); err != nil {
+		return state, err
 	}
 	if s.Created.IsZero() {
 		if err := m.planBesideListed(ctx, s); err != nil {

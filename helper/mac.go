@@ -4,7 +4,9 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
+	"strings"
 
 	"libvirt.org/go/libvirtxml"
 
@@ -14,20 +16,15 @@ import (
 // macPrefix begins the MAC addresses that libvirt and we choose.
 const macPrefix = "\x52\x54\x00"
 
-// completeMACs chooses a MAC for each interface that has none: one that follows from the sandbox's identity, so that the
-// address which a server lets it have stays the same, and that nobody else has. Of those it has, it refuses another's.
-func (m *Manager) completeMACs(s *config.Sandbox) error {
-	if len(s.Interfaces) == 0 {
+// chooseMACs gives each interface that has no MAC one: it follows from the sandbox's identity, so that the address which a
+// server lets it have stays the same, and is nobody else's.
+func (m *Manager) chooseMACs(s *config.Sandbox) error {
+	if s.HasMACs() {
 		return nil
 	}
 	taken, err := m.takenMACs(s)
 	if err != nil {
 		return err
-	}
-	for _, i := range s.Interfaces {
-		if by := taken[i.MAC]; by != "" {
-			return fmt.Errorf("%s: %s has the MAC address %s already; choose another, or leave mac= out", m.Store.Path(s.Name), by, i.MAC)
-		}
 	}
 	for n := range s.Interfaces {
 		if i := &s.Interfaces[n]; i.MAC == "" {
@@ -36,6 +33,43 @@ func (m *Manager) completeMACs(s *config.Sandbox) error {
 		taken[s.Interfaces[n].MAC] = s.Name
 	}
 	return nil
+}
+
+// checkMACs refuses a MAC that another sandbox has too, as in a config that was copied by hand. A start does this, so it
+// parses only configs that have the text.
+func (m *Manager) checkMACs(s *config.Sandbox) error {
+	if len(s.Interfaces) == 0 {
+		return nil
+	}
+	names, err := m.Store.Names()
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		text, err := m.Store.Read(name)
+		if name == s.Name || err != nil {
+			continue
+		}
+		text = strings.ToLower(text)
+		for _, i := range s.Interfaces {
+			if i.MAC == "" || !strings.Contains(text, i.MAC) {
+				continue
+			}
+			// One that cannot be read does not start either.
+			if other, err := m.Store.Load(name); err == nil && hasMAC(other, i.MAC) {
+				return m.takenMAC(s, i, "sandbox "+name)
+			}
+		}
+	}
+	return nil
+}
+
+func (m *Manager) takenMAC(s *config.Sandbox, i config.Interface, by string) error {
+	return fmt.Errorf("%s: %s has the MAC address %s already; choose another, or leave mac= out", m.Store.Path(s.Name), by, i.MAC)
+}
+
+func hasMAC(s *config.Sandbox, mac string) bool {
+	return slices.ContainsFunc(s.Interfaces, func(i config.Interface) bool { return i.MAC == mac })
 }
 
 // chooseMAC derives an address that is not taken.
@@ -49,7 +83,7 @@ func chooseMAC(uuid string, n int, taken map[string]string) string {
 	}
 }
 
-// takenMACs tells who has which addresses: other sandboxes, and the domains of libvirt that are none.
+// takenMACs tells who has which addresses: other sandboxes, and the domains of libvirt's that are none.
 func (m *Manager) takenMACs(s *config.Sandbox) (map[string]string, error) {
 	taken := make(map[string]string)
 	names, err := m.Store.Names()
@@ -108,10 +142,8 @@ func (m *Manager) addDomainMACs(s *config.Sandbox, taken map[string]string) erro
 // dropMACsOf takes from a copy of a config the addresses that are the original's.
 func dropMACsOf(s, original *config.Sandbox) {
 	for n := range s.Interfaces {
-		for _, i := range original.Interfaces {
-			if s.Interfaces[n].MAC == i.MAC {
-				s.Interfaces[n].MAC = ""
-			}
+		if hasMAC(original, s.Interfaces[n].MAC) {
+			s.Interfaces[n].MAC = ""
 		}
 	}
 }

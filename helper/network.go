@@ -7,7 +7,6 @@ import (
 	"net/netip"
 	"os"
 	"strings"
-	"time"
 
 	"github.com/vishvananda/netlink"
 	"libvirt.org/go/libvirt"
@@ -18,15 +17,21 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/guest/network"
 )
 
-// networkLimit is how long a container waits for its first leases; in there, virt-sandbox-init waits longer.
-const networkLimit = 45 * time.Second
-
 // planNetwork checks at create that the host has what the interfaces name, and chooses their MAC addresses.
 func (m *Manager) planNetwork(s *config.Sandbox) error {
 	if len(s.Interfaces) == 0 {
 		return nil
 	}
-	if err := m.completeMACs(s); err != nil {
+	taken, err := m.takenMACs(s)
+	if err != nil {
+		return err
+	}
+	for _, i := range s.Interfaces {
+		if by := taken[i.MAC]; by != "" {
+			return m.takenMAC(s, i, by)
+		}
+	}
+	if err := m.chooseMACs(s); err != nil {
 		return err
 	}
 	connection, err := m.connect()
@@ -184,7 +189,7 @@ func (m *Manager) setNetwork(ctx context.Context, r *Running, interfaces []netwo
 	}
 	defer dir.Close()
 	status("Waiting for the network")
-	limit := min(networkLimit, r.Sandbox.Limits.StartTimeout)
+	limit := min(config.NetworkTimeout, r.Sandbox.Limits.StartTimeout)
 	limited, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	if err = network.SwitchOn(init.fd, interfaces); err == nil {
