@@ -216,6 +216,34 @@ func TestNetworkRefusals(t *testing.T) {
 	sameAs(t, before, "after delete")
 }
 
+// A start that is killed while it waits for a DHCP server leaves nothing that a stop and a delete do not remove, and can be
+// tried again.
+func TestNetworkKilled(t *testing.T) {
+	makeBridge(t, "t-br", "10.221.0.1/24")
+	before := snapshot(t)
+	createCommand(t, "t-killed", []string{"-N", "dhcp,bridge=t-br,mac=52:54:00:22:10:03"}, "sleep", "infinity")
+	start := exec.Command(program, "start", "t-killed")
+	if err := start.Start(); err != nil {
+		t.Fatal(err)
+	}
+	waits := func() bool {
+		return exec.Command("ip", "link", "show", "dev", "sb525400221003", "up").Run() == nil && strings.Contains(strings.Join(processes(), "\n"), "virt-sandbox-init")
+	}
+	wait(t, "the start to wait", waits)
+	time.Sleep(500 * time.Millisecond)
+	shell(t, "pkill -9 -f 'virt-sandbox-service-helper .*run t-killed'")
+	_ = start.Wait()
+	end := serveDHCP(t, "t-br", 20)
+	defer end()
+	must(t, "start", "t-killed")
+	if got := inside(t, "t-killed", "ip -4 -o addr show dev eth0"); !strings.Contains(got, "inet 10.221.0.") {
+		t.Errorf("the second start gives no address: %q", got)
+	}
+	remove(t, "t-killed")
+	end()
+	sameAs(t, before, "after delete")
+}
+
 // networkXML is a network of libvirt's with its shortest leases, and a spanning tree or none.
 const networkXML = `<network><name>t-net</name><bridge name='t-net-br' stp='%s'/><forward mode='nat'/><domain name='t-net.test' localOnly='yes'/>
 <ip address='192.168.221.1' prefix='24'><dhcp><range start='192.168.221.10' end='192.168.221.99'><lease expiry='2' unit='minutes'/></range></dhcp></ip>
