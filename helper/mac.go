@@ -105,24 +105,11 @@ func (m *Manager) takenMACs(s *config.Sandbox) (map[string]string, error) {
 }
 
 func (m *Manager) addDomainMACs(s *config.Sandbox, taken map[string]string) error {
-	connection, err := m.connect()
+	texts, err := m.domainTexts()
 	if err != nil {
 		return err
 	}
-	defer connection.Close()
-	domains, err := connection.ListAllDomains(0)
-	if err != nil {
-		return fmt.Errorf("list libvirt's domains: %s", reason(err))
-	}
-	for _, d := range domains {
-		text, err := d.GetXMLDesc(0)
-		d.Free()
-		if err != nil {
-			if isNoDomain(err) {
-				continue
-			}
-			return fmt.Errorf("read libvirt's domains: %s", reason(err))
-		}
+	for _, text := range texts {
 		var described libvirtxml.Domain
 		if err := described.Unmarshal(text); err != nil {
 			return fmt.Errorf("read libvirt's domains: %w", err)
