@@ -11,7 +11,7 @@ ZSHDIR     := $(DESTDIR)$(PREFIX)/share/zsh/site-functions
 FISHDIR    := $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
 
 # Static programs: they run inside containers, beside each, and at boot.
-STATIC := virt-sandbox-init virt-sandbox-service-monitor virt-sandbox-service-generator
+STATIC := virt-sandbox-init virt-sandbox-service-monitor virt-sandbox-service-monitor-dhcp virt-sandbox-service-generator
 # These link libvirt.
 LINKED := virt-sandbox-service virt-sandbox-service-helper
 
@@ -85,7 +85,7 @@ demo:
 install: build
 	install -d $(DESTDIR)/etc/libvirt-sandbox/services $(BINDIR) $(LIBEXECDIR) $(GENERATORDIR) $(MANDIR)/man1 $(MANDIR)/man5 $(BASHDIR) $(ZSHDIR) $(FISHDIR)
 	install -m 755 bin/virt-sandbox-service $(BINDIR)
-	install -m 755 bin/virt-sandbox-service-helper bin/virt-sandbox-service-monitor bin/virt-sandbox-init $(LIBEXECDIR)
+	install -m 755 bin/virt-sandbox-service-helper bin/virt-sandbox-service-monitor bin/virt-sandbox-service-monitor-dhcp bin/virt-sandbox-init $(LIBEXECDIR)
 	install -m 755 bin/virt-sandbox-service-generator $(GENERATORDIR)
 	install -m 644 man/virt-sandbox-service.1 $(MANDIR)/man1
 	install -m 644 man/virt-sandbox.conf.5 $(MANDIR)/man5

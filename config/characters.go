@@ -76,3 +76,13 @@ func isOrigin(text string) bool {
 	}
 	return false
 }
+
+// isNetworkName tells of names of libvirt's networks and filters that a part of an interface can hold.
+func isNetworkName(text string) bool {
+	return len(text) <= maxNetworkName && beginsWith(text, "_") && consistsOf(text, "_.:+@-")
+}
+
+// isDevice tells of names of network interfaces, of which the kernel takes 15 characters.
+func isDevice(text string) bool {
+	return len(text) <= 15 && beginsWith(text, "_") && consistsOf(text, "_.-")
+}

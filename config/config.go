@@ -50,6 +50,7 @@ type Sandbox struct {
 	Hardening   Hardening
 	Limits      Limits
 	Network     NetworkMode
+	Interfaces  []Interface
 	Mounts      []Mount
 	Private     []PrivatePath
 	Environment []Variable
@@ -109,7 +110,7 @@ type Limits struct {
 // NetworkMode says which network the container sees.
 type NetworkMode string
 
-// The network modes: a namespace of its own with only loopback, or the host's network.
+// The network modes: a namespace of its own with loopback and Interfaces, or the host's network.
 const (
 	NetworkPrivate NetworkMode = "private"
 	NetworkHost    NetworkMode = "host"

@@ -126,6 +126,19 @@ func fields() []field {
 				return nil
 			}),
 
+		{"network", "interface", true,
+			func(s *Sandbox, v string) error {
+				i, err := ParseInterface(v)
+				s.Interfaces = append(s.Interfaces, i)
+				return err
+			},
+			func(s *Sandbox) (values []string) {
+				for _, i := range s.Interfaces {
+					values = append(values, i.String())
+				}
+				return values
+			}},
+
 		mount(MountHostBind),
 		mount(MountRAM),
 

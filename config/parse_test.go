@@ -6,6 +6,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -71,6 +72,9 @@ func TestEverySentenceHasAnExample(t *testing.T) {
 		"msgTooLong":        "TestParseBoundsLength",
 		"msgMountKind":      "TestParseMount",
 		"msgSecurityOption": "TestParseSecurity",
+		"msgNetworkOption":  "TestParseNetworks",
+		"msgNetworkAlone":   "TestParseNetworks",
+		"msgInterfaces":     "TestParseNetworks",
 	}
 	var wants []string
 	for _, file := range examples(t, "bad") {
@@ -81,7 +85,7 @@ func TestEverySentenceHasAnExample(t *testing.T) {
 		t.Fatalf("errors.go has only %d sentences; is it still where they are?", len(sentences))
 	}
 	for name, form := range sentences {
-		pattern := regexp.MustCompile(`: ` + regexp.MustCompile(`%[qsd]`).ReplaceAllString(regexp.QuoteMeta(form), `.*`) + `$`)
+		pattern := regexp.MustCompile(`: ` + regexp.MustCompile(`%[qsd]`).ReplaceAllString(regexp.QuoteMeta(strings.ReplaceAll(form, "%%", "%")), `.*`) + `$`)
 		found := false
 		for _, want := range wants {
 			found = found || pattern.MatchString(want)
@@ -118,6 +122,16 @@ func TestParseReadsEveryKey(t *testing.T) {
 			StartTimeout: 2 * time.Minute, StopTimeout: 45 * time.Second,
 		},
 		Network: NetworkPrivate,
+		Interfaces: []Interface{
+			{Source: "default", MAC: "52:54:00:12:34:56", DHCP: true, Filter: "clean-traffic", Parameters: []Variable{{"IP", "192.168.122.9"}, {"IP", "192.168.122.10"}}},
+			{
+				Bridge: "br0", MAC: "52:54:00:12:34:57", DNS: []netip.Addr{netip.MustParseAddr("10.1.0.1"), netip.MustParseAddr("fd00::1")},
+				Addresses: []Address{
+					{netip.MustParsePrefix("10.1.0.9/16"), netip.MustParseAddr("10.1.255.255")}, {Prefix: netip.MustParsePrefix("fd00::9/64")},
+				},
+				Routes: []Route{{netip.MustParsePrefix("10.2.0.0/16"), netip.MustParseAddr("10.1.0.1")}, {netip.MustParsePrefix("::/0"), netip.MustParseAddr("fe80::1")}},
+			},
+		},
 		Mounts: []Mount{
 			{Kind: MountHostBind, Target: "/srv/dumps", Source: "/backup/web 1"},
 			{Kind: MountRAM, Target: "/scratch", Size: 10 << 20},

@@ -67,6 +67,7 @@ func LXC(s *config.Sandbox, binds []Bind, host Host) (string, error) {
 		OnCrash:    "destroy",
 		Devices: &libvirtxml.DomainDeviceList{
 			Filesystems: filesystems(s, binds, host),
+			Interfaces:  interfaces(s),
 			Consoles: []libvirtxml.DomainConsole{{
 				Source: &libvirtxml.DomainChardevSource{Pty: &libvirtxml.DomainChardevSourcePty{}},
 				Target: &libvirtxml.DomainConsoleTarget{Type: "lxc", Port: new(uint)},

@@ -53,6 +53,12 @@ func TestLXC(t *testing.T) {
 			s.Limits.Run, s.Limits.Tmp, s.Limits.Shm = 1<<20, 2<<20, 3<<20
 		}},
 		{golden: "host-network", change: func(s *config.Sandbox, _ *Host) { s.Network = config.NetworkHost }},
+		{golden: "interfaces", change: func(s *config.Sandbox, _ *Host) {
+			s.Interfaces = []config.Interface{
+				{Source: "default", MAC: "52:54:00:12:34:56", DHCP: true},
+				{Bridge: "br0", MAC: "52:54:00:12:34:57", Filter: "clean-traffic", Parameters: []config.Variable{{Name: "IP", Value: "10.1.0.9"}, {Name: "IP", Value: "10.1.0.10"}}},
+			}
+		}},
 		{golden: "capabilities-asked", change: func(s *config.Sandbox, h *Host) {
 			h.Asked, h.Lacks = []string{"CAP_IPC_LOCK", "CAP_CHOWN", "CAP_SYS_TIME"}, []string{"CAP_SYS_RESOURCE"}
 			s.Hardening.Capabilities = config.Capabilities{Base: config.CapabilitiesAuto, Add: []string{"CAP_SYSLOG"}, Drop: []string{"CAP_NET_RAW"}}

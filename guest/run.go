@@ -52,6 +52,9 @@ func Run(p *Plan) (status int, err error) {
 			return 0, err
 		}
 	}
+	if err := showResolv(p.Writable); err != nil {
+		return 0, err
+	}
 	if err := enterCgroups(p.Name, p.Mapped); err != nil {
 		return 0, err
 	}

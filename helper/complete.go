@@ -33,7 +33,10 @@ func (m *Manager) complete(ctx context.Context, s *config.Sandbox) (content.Stat
 	if err := m.checkIDs(s); err != nil {
 		return state, err
 	}
-	if !s.Hardening.IDMap.Auto && !s.Created.IsZero() && s.UUID != "" && s.MachineID != "" && s.Security.Level != "" {
+	if err := m.checkMACs(s); err != nil {
+		return state, err
+	}
+	if s.HasMACs() && !s.Hardening.IDMap.Auto && !s.Created.IsZero() && s.UUID != "" && s.MachineID != "" && s.Security.Level != "" {
 		return state, nil
 	}
 	if s.UUID == "" {
@@ -41,6 +44,9 @@ func (m *Manager) complete(ctx context.Context, s *config.Sandbox) (content.Stat
 	}
 	if s.MachineID == "" {
 		s.MachineID = strings.ReplaceAll(s.UUID, "-", "")
+	}
+	if err := m.chooseMACs(s); err != nil {
+		return state, err
 	}
 	if s.Created.IsZero() {
 		if err := m.planBesideListed(ctx, s); err != nil {
@@ -184,6 +190,7 @@ func (m *Manager) tellFromTwin(s *config.Sandbox) error {
 			m.Warn("%s gets an MCS level of its own in place of %s, which %s has", s.Name, s.Security.Level, name)
 			s.Security.Level = ""
 		}
+		dropMACsOf(s, other)
 		if s.Hardening.IDMap.Mapped() && s.Hardening.IDMap.Overlaps(other.Hardening.IDMap) {
 			s.Hardening.IDMap = config.IDMap{Auto: true}
 		}

@@ -143,3 +143,29 @@ func (m *Manager) controllerPID(s *config.Sandbox) (int, error) {
 	}
 	return int(id), nil
 }
+
+// domainTexts gives the XML of all of libvirt's domains, of running and of defined ones.
+func (m *Manager) domainTexts() ([]string, error) {
+	connection, err := m.connect()
+	if err != nil {
+		return nil, err
+	}
+	defer connection.Close()
+	domains, err := connection.ListAllDomains(0)
+	if err != nil {
+		return nil, fmt.Errorf("list libvirt's domains: %s", reason(err))
+	}
+	var texts []string
+	for _, d := range domains {
+		text, err := d.GetXMLDesc(0)
+		d.Free()
+		if err != nil {
+			if isNoDomain(err) {
+				continue
+			}
+			return nil, fmt.Errorf("read libvirt's domains: %s", reason(err))
+		}
+		texts = append(texts, text)
+	}
+	return texts, nil
+}

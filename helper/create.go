@@ -30,7 +30,7 @@ type CreateOptions struct {
 	FileType string
 	Base     string // directory whose subdirectory Name becomes the content; empty: the default
 	Mounts   []string
-	Network  config.NetworkMode
+	Networks []string // -N options
 	Identity config.Identity
 	// Capabilities and IDMap are what the config says of them; empty: auto, and the host's ids.
 	Capabilities string
@@ -50,6 +50,9 @@ func (m *Manager) Create(ctx context.Context, options CreateOptions) (*config.Sa
 	}
 	defer lock.release()
 	if err := m.nameIsFree(s.Name); err != nil {
+		return nil, err
+	}
+	if err := m.planNetwork(s); err != nil {
 		return nil, err
 	}
 	if err := m.planContent(ctx, s); err != nil {
@@ -127,8 +130,9 @@ func newSandbox(o CreateOptions) (*config.Sandbox, error) {
 	s.UUID, s.MachineID = id.String(), strings.ReplaceAll(id.String(), "-", "")
 	s.Created = time.Now().UTC().Truncate(time.Second)
 	s.Units, s.Packages, s.Command, s.Copy = o.Units, o.Packages, o.Command, o.Copy
-	if o.Network != "" {
-		s.Network = o.Network
+	var err error
+	if s.Network, s.Interfaces, err = config.ParseNetworks(o.Networks); err != nil {
+		return nil, fmt.Errorf("-N: %w", err)
 	}
 	if o.Capabilities != "" {
 		var err error

@@ -127,25 +127,12 @@ func (m *Manager) configLevels(except string) ([]levelUse, error) {
 
 // domainLevels lists the levels of libvirt's domains but one, of running and of defined ones.
 func (m *Manager) domainLevels(except string) ([]levelUse, error) {
-	connection, err := m.connect()
+	texts, err := m.domainTexts()
 	if err != nil {
 		return nil, err
 	}
-	defer connection.Close()
-	domains, err := connection.ListAllDomains(0)
-	if err != nil {
-		return nil, fmt.Errorf("list libvirt's domains: %s", reason(err))
-	}
 	var uses []levelUse
-	for _, d := range domains {
-		text, err := d.GetXMLDesc(0)
-		d.Free()
-		if err != nil {
-			if isNoDomain(err) {
-				continue
-			}
-			return nil, fmt.Errorf("read libvirt's domains: %s", reason(err))
-		}
+	for _, text := range texts {
 		found, err := levelsOfDomain(text, except)
 		if err != nil {
 			return nil, err

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -20,6 +21,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/domain"
 	"github.com/virt-sandbox/virt-sandbox/guest"
 	"github.com/virt-sandbox/virt-sandbox/helper/content"
+	"github.com/virt-sandbox/virt-sandbox/helper/monitor"
 	"github.com/virt-sandbox/virt-sandbox/helper/programs"
 )
 
@@ -31,13 +33,22 @@ type Running struct {
 	Notify     *os.File // socket that the container reports to
 	Lock       *os.File // held as long as a monitor lives
 	Init       *os.File // pidfd of the container's first process, once it is ready
+	Runtime    *os.File // the container's runtime directory
 
 	states []string // of its units when they were up
 }
 
 // Files lists the descriptors in the order in which a monitor takes them.
 func (r *Running) Files() []*os.File {
-	return []*os.File{r.Controller, r.Console, r.Notify, r.Lock, r.Init}
+	return []*os.File{r.Controller, r.Console, r.Notify, r.Lock, r.Init, r.Runtime}
+}
+
+// Monitor is the program that watches it from now on.
+func (r *Running) Monitor() string {
+	if slices.ContainsFunc(r.Sandbox.Interfaces, func(i config.Interface) bool { return i.DHCP }) {
+		return monitor.DHCPProgram
+	}
+	return monitor.Program
 }
 
 // ShutdownSignal is what asks the container's first process for an orderly end.
@@ -122,6 +133,10 @@ func (m *Manager) startFresh(ctx context.Context, connection *libvirt.Connect, s
 		return nil, err
 	}
 	m.warnOfLabels(s)
+	interfaces, err := m.prepareNetwork(connection, s)
+	if err != nil {
+		return nil, err
+	}
 	dir := runtimeOf(s.Name)
 	if err := dir.make(); err != nil {
 		return nil, err
@@ -157,7 +172,9 @@ func (m *Manager) startFresh(ctx context.Context, connection *libvirt.Connect, s
 	if err != nil {
 		return nil, err
 	}
-	err = m.setBounds(running, plan)
+	if err = m.setBounds(running, plan); err == nil {
+		err = m.setNetwork(ctx, running, interfaces, status)
+	}
 	if err == nil {
 		err = errors.Join(m.awaitReady(ctx, running, socket, status), running.openInit())
 	}
@@ -302,7 +319,11 @@ func watch(s *config.Sandbox, running *libvirt.Domain, socket *net.UnixConn) (*R
 		console.Close()
 		return nil, fmt.Errorf("hand over notify socket: %w", err)
 	}
-	lock, err := runtimeOf(s.Name).lockMonitor()
+	runtime, err := os.Open(string(runtimeOf(s.Name)))
+	var lock *os.File
+	if err == nil {
+		lock, err = runtimeOf(s.Name).lockMonitor()
+	}
 	if err == nil && lock == nil {
 		err = fmt.Errorf("%s %w", s.Name, ErrAlreadyRunning)
 	}
@@ -310,9 +331,10 @@ func watch(s *config.Sandbox, running *libvirt.Domain, socket *net.UnixConn) (*R
 		controller.close()
 		console.Close()
 		notify.Close()
+		runtime.Close()
 		return nil, err
 	}
-	return &Running{Sandbox: s, Controller: controller.fd, Console: console, Notify: notify, Lock: lock}, nil
+	return &Running{Sandbox: s, Controller: controller.fd, Console: console, Notify: notify, Lock: lock, Runtime: runtime}, nil
 }
 
 // controllerOf opens the libvirt_lxc process of a domain: the LXC driver uses its number as the domain's.
@@ -393,11 +415,7 @@ func (r *Running) Summary() string {
 			where = "AppArmor profile " + profile
 		}
 	}
-	network := "no network but loopback"
-	if s.Network == config.NetworkHost {
-		network = "the host's network"
-	}
-	return fmt.Sprintf("Running %s; %s; %s", what, where, network)
+	return fmt.Sprintf("Running %s; %s; %s", what, where, r.network())
 }
 
 // Prepare makes or completes the content of a sandbox. One that runs has all that it needs.

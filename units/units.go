@@ -4,6 +4,7 @@
 package units
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -139,7 +140,10 @@ func (t *text) body(s *config.Sandbox, p Paths) {
 	t.comment("At the host's shutdown libvirt's own scopes end after this target; an orderly stop comes before.")
 	t.set("Wants", "virt-guest-shutdown.target")
 	t.set("After", "virt-guest-shutdown.target")
-	if s.Network == config.NetworkHost {
+	if len(s.Interfaces) > 0 {
+		t.set("After", "virtnetworkd.socket virtnwfilterd.socket")
+	}
+	if needsHostNetwork(s) {
 		t.set("Wants", "network-online.target")
 		t.set("After", "network.target network-online.target")
 	}
@@ -157,7 +161,11 @@ func (t *text) body(s *config.Sandbox, p Paths) {
 	t.set("ExecStop", helper+" stop "+s.Name)
 	t.set("ExecStopPost", helper+" clean "+s.Name)
 	t.set("KillMode", "mixed")
-	t.set("TimeoutStartSec", seconds(s.Limits.StartTimeout+grace))
+	limit := s.Limits.StartTimeout + grace
+	if len(s.Interfaces) > 0 {
+		limit += config.NetworkTimeout
+	}
+	t.set("TimeoutStartSec", seconds(limit))
 	t.set("TimeoutStopSec", seconds(s.Limits.StopTimeout+grace))
 	t.set("Restart", s.Restart)
 	t.comment("A helper that is killed is followed by another, which takes the container over; the last command sees to that.")
@@ -171,18 +179,29 @@ func (t *text) body(s *config.Sandbox, p Paths) {
 		success += " 143"
 	}
 	t.set("SuccessExitStatus", success)
-	t.confine(p)
+	t.confine(s, p)
 	for _, d := range s.Service {
 		t.set(d.Name, d.Value)
 	}
 }
 
+// needsHostNetwork tells whether the container has the host's network or a bridge that is made with it.
+func needsHostNetwork(s *config.Sandbox) bool {
+	hasBridge := func(i config.Interface) bool { return i.Bridge != "" }
+	return s.Network == config.NetworkHost || slices.ContainsFunc(s.Interfaces, hasBridge)
+}
+
 // confine keeps the helper from what it has no use for. It must see all processes and the host's files, write content,
 // and enter a container's namespaces under the container's label, for which NoNewPrivileges= leaves no way.
-func (t *text) confine(p Paths) {
+func (t *text) confine(s *config.Sandbox, p Paths) {
+	capabilities, families := "CAP_CHOWN CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH CAP_FOWNER CAP_FSETID CAP_KILL "+
+		"CAP_SETFCAP CAP_SETGID CAP_SETPCAP CAP_SETUID CAP_SYS_ADMIN CAP_SYS_CHROOT CAP_SYS_PTRACE", "AF_UNIX"
+	if len(s.Interfaces) > 0 {
+		// In the container's network, and to look after its bridge.
+		capabilities, families = capabilities+" CAP_NET_ADMIN CAP_NET_BIND_SERVICE CAP_NET_RAW", families+" AF_INET AF_NETLINK AF_PACKET"
+	}
 	t.comment("The container is confined by libvirt; this is about the helper beside it.")
-	t.set("CapabilityBoundingSet", "CAP_CHOWN CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH CAP_FOWNER CAP_FSETID CAP_KILL "+
-		"CAP_SETFCAP CAP_SETGID CAP_SETPCAP CAP_SETUID CAP_SYS_ADMIN CAP_SYS_CHROOT CAP_SYS_PTRACE")
+	t.set("CapabilityBoundingSet", capabilities)
 	t.set("LockPersonality", "yes")
 	t.set("MemoryDenyWriteExecute", "yes")
 	t.set("ProtectHostname", "yes")
@@ -193,7 +212,7 @@ func (t *text) confine(p Paths) {
 	if p.ConfigDir != "" {
 		t.set("ReadWritePaths", quote("-"+specifiers(p.ConfigDir)))
 	}
-	t.set("RestrictAddressFamilies", "AF_UNIX")
+	t.set("RestrictAddressFamilies", families)
 	t.set("RestrictRealtime", "yes")
 	t.set("SystemCallArchitectures", "native")
 }

@@ -115,10 +115,6 @@ func (extendTimeout) Write(text []byte) (int, error) {
 }
 
 func runContainer(ctx context.Context, m *helper.Manager, name string) error {
-	program, err := programs.Find(monitor.Program)
-	if err != nil {
-		return err
-	}
 	if !isUnit() {
 		// Nobody reads standard output.
 		m.Console = &consoleLog{manager: m, name: name}
@@ -131,7 +127,7 @@ func runContainer(ctx context.Context, m *helper.Manager, name string) error {
 	if err != nil {
 		return err
 	}
-	if err := handOver(ctx, m, name, program, running); err != nil {
+	if err := handOver(ctx, m, name, running); err != nil {
 		// Nobody would watch it.
 		return errors.Join(err, m.Stop(context.WithoutCancel(ctx), name))
 	}
@@ -159,7 +155,11 @@ func (l *consoleLog) Write(text []byte) (int, error) {
 }
 
 // handOver reports readiness and becomes the monitor; it returns only when that fails.
-func handOver(ctx context.Context, m *helper.Manager, name, program string, running *helper.Running) error {
+func handOver(ctx context.Context, m *helper.Manager, name string, running *helper.Running) error {
+	program, err := programs.Find(running.Monitor())
+	if err != nil {
+		return err
+	}
 	if !isUnit() {
 		// Whoever launched us may go away and take its terminal along.
 		console, err := m.ConsoleLog(name)

@@ -14,7 +14,6 @@ import (
 
 func createCommand(manager newManagerFunc) *cobra.Command {
 	var options helper.CreateOptions
-	var network string
 	var uid, gid int64
 	command := &cobra.Command{
 		Use:   "create [-C] [-l LEVEL] [-u UNIT]… NAME [-- COMMAND [ARG]…]",
@@ -48,10 +47,6 @@ libvirt domain can reach is refused, unless --share-level allows it.`,
 				return err
 			}
 			options.Name, options.Command = args[0], args[1:]
-			options.Network = config.NetworkMode(network)
-			if network != string(config.NetworkPrivate) && network != string(config.NetworkHost) {
-				return usageError{fmt.Errorf("-N %q is not private or host", network)}
-			}
 			if err := identify(&options, uid, gid); err != nil {
 				return usageError{err}
 			}
@@ -75,7 +70,7 @@ libvirt domain can reach is refused, unless --share-level allows it.`,
 	flags.StringVarP(&options.FileType, "filetype", "f", "", "SELinux `TYPE` of the content (container_file_t)")
 	flags.StringVarP(&options.Base, "path", "p", "", "`DIR` whose subdirectory NAME holds the content ("+config.DefaultContentBase+")")
 	flags.StringArrayVarP(&options.Mounts, "mount", "m", nil, "`MOUNT`: host-bind:TARGET=SOURCE | ram:TARGET=SIZE; may be repeated")
-	flags.StringVarP(&network, "network", "N", string(config.NetworkPrivate), "`NETWORK`: private (only loopback) | host (the host's, less safe)")
+	flags.StringArrayVarP(&options.Networks, "network", "N", nil, "`NETWORK`: private (only loopback, the default) | host (the host's, less safe) | dhcp,source=NET | source=NET,address=IP/PREFIX,route=NET/PREFIX%GATEWAY | bridge=BRIDGE…; may be repeated")
 	flags.StringVar(&options.Capabilities, "capabilities", "", "`SET` of capabilities(7): auto [+CAP_NAME]… [-CAP_NAME]… (auto: what the units need) | all | CAP_NAME…")
 	flags.StringVar(&options.IDMap, "idmap", "", "`IDS`: auto | BASE:COUNT: root inside is another user outside; without it the ids are the host's")
 	flags.Int64VarP(&uid, "uid", "U", -1, "`UID` of the command; that of --username, or root")

@@ -10,6 +10,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -17,9 +18,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Program is the file name of the monitor; its arguments are the numbers of the descriptors, in the order of Files, and of
-// the signal for Shutdown.
-const Program = "virt-sandbox-service-monitor"
+// File names of the monitor, and of that for a container with leases, which it renews: twice the size, though most of it is
+// shared by all. Their arguments are the numbers of the descriptors, in the order of Files, and of the signal for Shutdown.
+const (
+	Program     = "virt-sandbox-service-monitor"
+	DHCPProgram = "virt-sandbox-service-monitor-dhcp"
+)
 
 // Files are what a monitor holds.
 type Files struct {
@@ -28,21 +32,22 @@ type Files struct {
 	Notify     *os.File // datagram socket that the container reports to
 	Lock       *os.File // tells others that a monitor lives
 	Init       *os.File // pidfd of the container's first process
+	Runtime    *os.File // directory with the state of its network
 
 	shutdown unix.Signal // that asks Init for an orderly end
 }
 
 // Open makes Files of descriptor numbers.
 func Open(numbers []string) (*Files, error) {
-	if len(numbers) != 6 {
-		return nil, errors.New("takes five descriptors and a signal, and is started by virt-sandbox-service-helper only")
+	if len(numbers) != 7 {
+		return nil, errors.New("takes six descriptors and a signal, and is started by virt-sandbox-service-helper only")
 	}
-	shutdown, err := strconv.ParseUint(numbers[5], 10, 6)
+	shutdown, err := strconv.ParseUint(numbers[6], 10, 6)
 	if err != nil {
 		return nil, err
 	}
-	var files [5]*os.File
-	for i, text := range numbers[:5] {
+	var files [6]*os.File
+	for i, text := range numbers[:6] {
 		n, err := strconv.ParseUint(text, 10, 16)
 		if err != nil {
 			return nil, err
@@ -50,7 +55,7 @@ func Open(numbers []string) (*Files, error) {
 		unix.CloseOnExec(int(n))
 		files[i] = os.NewFile(uintptr(n), "descriptor "+text)
 	}
-	return &Files{files[0], files[1], files[2], files[3], files[4], unix.Signal(shutdown)}, nil
+	return &Files{files[0], files[1], files[2], files[3], files[4], files[5], unix.Signal(shutdown)}, nil
 }
 
 // Shutdown asks the container for an orderly end, after which Run returns. One that has ended is not asked.
@@ -164,7 +169,7 @@ func Printable(text []byte) []byte {
 
 // Become replaces this process by the monitor program.
 func Become(ctx context.Context, program string, files []*os.File, shutdown unix.Signal) error {
-	arguments := []string{Program}
+	arguments := []string{filepath.Base(program)}
 	for _, f := range files {
 		fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD, 3)
 		if err != nil {

@@ -61,15 +61,15 @@ func TestOpenErrors(t *testing.T) {
 		numbers []string
 		want    string
 	}{
-		{nil, "takes five descriptors"},
-		{[]string{"3", "4", "5", "6", "7"}, "takes five descriptors"},
-		{[]string{"3", "4", "5", "6", "7", "15", "8"}, "takes five descriptors"},
-		{[]string{"--help", "4", "5", "6", "7", "15"}, "invalid syntax"},
-		{[]string{"900", "901", "902", "903", "", "15"}, "invalid syntax"},
-		{[]string{"900", "901", "902", "903", "-1", "15"}, "invalid syntax"},
-		{[]string{"900", "901", "902", "903", "65536", "15"}, "out of range"},
-		{[]string{"900", "901", "902", "903", "904", "TERM"}, "invalid syntax"},
-		{[]string{"900", "901", "902", "903", "904", "65"}, "out of range"},
+		{nil, "takes six descriptors"},
+		{[]string{"3", "4", "5", "6", "7", "15"}, "takes six descriptors"},
+		{[]string{"3", "4", "5", "6", "7", "8", "15", "9"}, "takes six descriptors"},
+		{[]string{"--help", "4", "5", "6", "7", "8", "15"}, "invalid syntax"},
+		{[]string{"900", "901", "902", "903", "904", "", "15"}, "invalid syntax"},
+		{[]string{"900", "901", "902", "903", "904", "-1", "15"}, "invalid syntax"},
+		{[]string{"900", "901", "902", "903", "904", "65536", "15"}, "out of range"},
+		{[]string{"900", "901", "902", "903", "904", "905", "TERM"}, "invalid syntax"},
+		{[]string{"900", "901", "902", "903", "904", "905", "65"}, "out of range"},
 	}
 	for _, c := range cases {
 		if files, err := Open(c.numbers); err == nil || !strings.Contains(err.Error(), c.want) {
@@ -81,7 +81,7 @@ func TestOpenErrors(t *testing.T) {
 // TestOpen: the descriptors come in the order of Files, and no program that the monitor executed would inherit them.
 func TestOpen(t *testing.T) {
 	var numbers []string
-	for range 5 {
+	for range 6 {
 		fd, err := unix.Open(t.TempDir(), unix.O_RDONLY, 0)
 		if err != nil {
 			t.Fatal(err)
@@ -92,7 +92,7 @@ func TestOpen(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i, f := range []*os.File{files.Controller, files.Console, files.Notify, files.Lock, files.Init} {
+	for i, f := range []*os.File{files.Controller, files.Console, files.Notify, files.Lock, files.Init, files.Runtime} {
 		defer f.Close()
 		if want := "descriptor " + numbers[i]; f.Name() != want {
 			t.Errorf("file %d is %s, want %s", i, f.Name(), want)

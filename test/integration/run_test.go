@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -115,6 +116,13 @@ func snapshot(t *testing.T) []string {
 	}
 	for name := range strings.FieldsSeq(string(domains)) {
 		list = append(list, "domain "+name)
+	}
+	links, err := net.Interfaces()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, link := range links {
+		list = append(list, "interface "+link.Name)
 	}
 	list = append(list, processes()...)
 	slices.Sort(list)

@@ -1,0 +1,23 @@
+// Command virt-sandbox-service-monitor-dhcp watches a container that is up and renews the leases of its network; the helper
+// turns into it.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"github.com/virt-sandbox/virt-sandbox/guest/network"
+	"github.com/virt-sandbox/virt-sandbox/helper/monitor"
+)
+
+func main() { os.Exit(monitor.Main(os.Args, keep)) }
+
+func keep(files *monitor.Files) {
+	say := func(text string) { fmt.Fprintln(os.Stderr, text) }
+	go func() {
+		if err := network.Keep(context.Background(), files.Runtime, files.Init, say); err != nil {
+			say(err.Error())
+		}
+	}()
+}

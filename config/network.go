@@ -1,0 +1,356 @@
+package config
+
+import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+)
+
+// DefaultNetwork is the libvirt network of an interface that names none.
+const DefaultNetwork = "default"
+
+// NetworkTimeout is how long a container that starts may wait for its network.
+const NetworkTimeout = 45 * time.Second
+
+// maxInterfaces bounds what one config can make of a host's bridges.
+const maxInterfaces = 100
+
+// maxNetworkName is the longest name of a libvirt network or filter, which also is that of a file.
+const maxNetworkName = 200
+
+// maxNameServers is how many resolv.conf(5) has room for.
+const maxNameServers = 3
+
+// Interface is a network interface of a container, beside loopback: the first is eth0.
+type Interface struct {
+	Source string // libvirt network; empty where there is a Bridge
+	Bridge string // of the host
+	MAC    string // in small letters; empty: chosen by create or the first start
+
+	DHCP      bool // has IPv4 addresses and routes from a server
+	Addresses []Address
+	Routes    []Route
+	DNS       []netip.Addr // in place of those that DHCP or the libvirt network has
+
+	Filter     string // libvirt's, nwfilter; empty for none
+	Parameters []Variable
+}
+
+// Address is one of an interface and the network that it is in.
+type Address struct {
+	netip.Prefix
+	Broadcast netip.Addr // invalid for the network's last, and for IPv6
+}
+
+// Route is a network that is reached by a gateway.
+type Route struct {
+	Destination netip.Prefix
+	Gateway     netip.Addr
+}
+
+// ParseNetworks reads the -N options of a container. None of them is a network with only loopback.
+func ParseNetworks(options []string) (NetworkMode, []Interface, error) {
+	mode := NetworkPrivate
+	var interfaces []Interface
+	for _, option := range options {
+		if option == string(NetworkPrivate) || option == string(NetworkHost) {
+			if len(options) > 1 {
+				return "", nil, fmt.Errorf(msgNetworkAlone, option)
+			}
+			mode = NetworkMode(option)
+			continue
+		}
+		i, err := ParseInterface(option)
+		if err != nil && !strings.ContainsAny(option, ",=") {
+			return "", nil, fmt.Errorf(msgNetworkOption, option)
+		}
+		if err != nil {
+			return "", nil, fmt.Errorf("%s: %w", option, err)
+		}
+		interfaces = append(interfaces, i)
+	}
+	return mode, interfaces, checkInterfaces(mode, interfaces)
+}
+
+// ParseInterface reads one interface: parts KEY[=VALUE] with commas between them.
+func ParseInterface(text string) (Interface, error) {
+	var i Interface
+	seen := make(map[string]bool)
+	for part := range strings.SplitSeq(text, ",") {
+		key, value, _ := strings.Cut(part, "=")
+		switch key {
+		case "address", "route", "dns":
+			// Each value once; some may be written in several ways.
+		default:
+			if seen[key] && !strings.HasPrefix(key, filterPrefix) {
+				return Interface{}, fmt.Errorf(msgPartTwice, key)
+			}
+			seen[key] = true
+		}
+		if err := i.set(part, key, value); err != nil {
+			return Interface{}, err
+		}
+	}
+	if i.Source == "" && i.Bridge == "" {
+		i.Source = DefaultNetwork
+	}
+	return i, i.check(seen["source"])
+}
+
+// filterPrefix begins the parts that are parameters of the filter.
+const filterPrefix = "filter."
+
+func (i *Interface) set(part, key, value string) (err error) {
+	switch {
+	case part == "dhcp":
+		i.DHCP = true
+	case key == "source":
+		if i.Source = value; value == "" {
+			i.Source = DefaultNetwork
+		}
+		return match(isNetworkName, i.Source, msgNetworkName)
+	case key == "bridge":
+		i.Bridge = value
+		return match(isDevice, value, msgBridge)
+	case key == "mac":
+		i.MAC, err = parseMAC(value)
+		return err
+	case key == "address":
+		return i.addAddress(value)
+	case key == "route":
+		return i.addRoute(value)
+	case key == "dns":
+		return i.addDNS(value)
+	case key == "filter":
+		i.Filter = value
+		return match(isNetworkName, value, msgFilter)
+	case strings.HasPrefix(key, filterPrefix):
+		return i.addParameter(strings.TrimPrefix(key, filterPrefix), value)
+	default:
+		return fmt.Errorf(msgInterfacePart, part)
+	}
+	return nil
+}
+
+func (i *Interface) addAddress(value string) error {
+	text, broadcast, hasBroadcast := strings.Cut(value, "%")
+	prefix, err := parsePrefix(text)
+	if err != nil {
+		return fmt.Errorf(msgAddress, value)
+	}
+	if !isHostAddress(prefix) {
+		return fmt.Errorf(msgHostAddress, prefix)
+	}
+	if slices.ContainsFunc(i.Addresses, func(a Address) bool { return a.Addr() == prefix.Addr() }) {
+		return fmt.Errorf(msgPartTwice, "address "+prefix.Addr().String())
+	}
+	address := Address{Prefix: prefix}
+	if hasBroadcast {
+		if address.Broadcast, err = netip.ParseAddr(broadcast); err != nil || !address.Broadcast.Is4() || !prefix.Contains(address.Broadcast) {
+			return fmt.Errorf(msgBroadcast, broadcast, prefix.Masked())
+		}
+	}
+	i.Addresses = append(i.Addresses, address)
+	return nil
+}
+
+func (i *Interface) addRoute(value string) error {
+	text, gateway, _ := strings.Cut(value, "%")
+	prefix, err := parsePrefix(text)
+	if err != nil {
+		return fmt.Errorf(msgRoute, value)
+	}
+	if prefix != prefix.Masked() {
+		return fmt.Errorf(msgRouteBits, prefix, prefix.Masked())
+	}
+	route := Route{Destination: prefix}
+	route.Gateway, err = netip.ParseAddr(gateway)
+	if err != nil || route.Gateway.Zone() != "" || route.Gateway.Is4() != prefix.Addr().Is4() {
+		return fmt.Errorf(msgRoute, value)
+	}
+	if slices.ContainsFunc(i.Routes, func(r Route) bool { return r.Destination == prefix }) {
+		return fmt.Errorf(msgPartTwice, "route "+prefix.String())
+	}
+	i.Routes = append(i.Routes, route)
+	return nil
+}
+
+func (i *Interface) addDNS(value string) error {
+	server, err := netip.ParseAddr(value)
+	if err != nil || server.Zone() != "" || server.Is4In6() || server.IsUnspecified() || server.IsMulticast() {
+		return fmt.Errorf(msgDNS, value)
+	}
+	if slices.Contains(i.DNS, server) {
+		return fmt.Errorf(msgPartTwice, "dns "+server.String())
+	}
+	if len(i.DNS) == maxNameServers {
+		return fmt.Errorf(msgDNSCount, maxNameServers)
+	}
+	i.DNS = append(i.DNS, server)
+	return nil
+}
+
+// addParameter adds one of the filter; libvirt has their names in capitals, and several values of one are a list.
+func (i *Interface) addParameter(name, value string) error {
+	name = strings.ToUpper(name)
+	if !consistsOf(name, "_") || !consistsOf(value, "_.:") {
+		return fmt.Errorf(msgFilterParameter, filterPrefix+name+"="+value)
+	}
+	if slices.Contains(i.Parameters, Variable{name, value}) {
+		return fmt.Errorf(msgPartTwice, filterPrefix+name+"="+value)
+	}
+	i.Parameters = append(i.Parameters, Variable{name, value})
+	return nil
+}
+
+// check looks at how the parts go together.
+func (i *Interface) check(hasSource bool) error {
+	if hasSource && i.Bridge != "" {
+		return errors.New(msgSourceAndBridge)
+	}
+	if len(i.Parameters) > 0 && i.Filter == "" {
+		return errors.New(msgFilterMissing)
+	}
+	for _, a := range i.Addresses {
+		if i.DHCP && a.Addr().Is4() {
+			return fmt.Errorf(msgDHCPAndStatic, "address "+a.String())
+		}
+	}
+	for _, r := range i.Routes {
+		if i.DHCP && r.Gateway.Is4() {
+			return fmt.Errorf(msgDHCPAndStatic, "route "+r.String())
+		}
+		inNetwork := func(a Address) bool { return a.Contains(r.Gateway) && a.Addr() != r.Gateway }
+		if !slices.ContainsFunc(i.Addresses, inNetwork) && !r.Gateway.IsLinkLocalUnicast() {
+			return fmt.Errorf(msgGateway, r.Gateway)
+		}
+	}
+	return nil
+}
+
+// checkInterfaces looks at what one interface cannot be blamed for.
+func checkInterfaces(mode NetworkMode, interfaces []Interface) error {
+	switch {
+	case mode == NetworkHost && len(interfaces) > 0:
+		return errors.New(msgHostInterface)
+	case len(interfaces) > maxInterfaces:
+		return fmt.Errorf(msgInterfaces, maxInterfaces)
+	}
+	seen := make(map[string]bool)
+	for _, i := range interfaces {
+		if seen[i.MAC] && i.MAC != "" {
+			return fmt.Errorf(msgSameMAC, i.MAC)
+		}
+		seen[i.MAC] = true
+	}
+	return nil
+}
+
+// String gives the text that ParseInterface reads as the same.
+func (i Interface) String() string {
+	var parts []string
+	add := func(key, value string) {
+		if value != "" {
+			parts = append(parts, key+"="+value)
+		}
+	}
+	if i.DHCP {
+		parts = append(parts, "dhcp")
+	}
+	add("source", i.Source)
+	add("bridge", i.Bridge)
+	add("mac", i.MAC)
+	for _, a := range i.Addresses {
+		add("address", a.String())
+	}
+	for _, r := range i.Routes {
+		add("route", r.String())
+	}
+	for _, server := range i.DNS {
+		add("dns", server.String())
+	}
+	add("filter", i.Filter)
+	for _, p := range i.Parameters {
+		add(filterPrefix+p.Name, p.Value)
+	}
+	return strings.Join(parts, ",")
+}
+
+// String gives IP/PREFIX[%BROADCAST].
+func (a Address) String() string {
+	if a.Broadcast.IsValid() {
+		return a.Prefix.String() + "%" + a.Broadcast.String()
+	}
+	return a.Prefix.String()
+}
+
+// String gives NETWORK/PREFIX%GATEWAY.
+func (r Route) String() string { return r.Destination.String() + "%" + r.Gateway.String() }
+
+// HostDevice is the host's end of the interface, which is named so that it cannot be another's. It is empty as long as the
+// interface has no MAC.
+func (i Interface) HostDevice() string {
+	if i.MAC == "" {
+		return ""
+	}
+	return "sb" + strings.ReplaceAll(i.MAC, ":", "")
+}
+
+// parsePrefix reads IP[/PREFIX]; where that is left out it is 24, and 64 for IPv6, as of most networks.
+func parsePrefix(text string) (netip.Prefix, error) {
+	if strings.Contains(text, "/") {
+		prefix, err := netip.ParsePrefix(text)
+		if err == nil && prefix.Addr().Is4In6() {
+			err = errors.New("IPv4 in IPv6")
+		}
+		return prefix, err
+	}
+	address, err := netip.ParseAddr(text)
+	if err != nil || address.Zone() != "" || address.Is4In6() {
+		return netip.Prefix{}, errors.New("no address")
+	}
+	if address.Is4() {
+		return netip.PrefixFrom(address, 24), nil
+	}
+	return netip.PrefixFrom(address, 64), nil
+}
+
+// isHostAddress tells whether an interface can have an address: not what stands for a network or for many hosts.
+func isHostAddress(p netip.Prefix) bool {
+	a := p.Addr()
+	if a.IsUnspecified() || a.IsLoopback() || a.IsMulticast() || p.Bits() == 0 {
+		return false
+	}
+	if !a.Is4() || p.Bits() >= 31 {
+		return true
+	}
+	return a != p.Masked().Addr() && p.Contains(a.Next())
+}
+
+// parseMAC reads the address of one interface. libvirt keeps those that begin with fe for itself.
+func parseMAC(text string) (string, error) {
+	text, given := strings.ToLower(text), text
+	mac, err := hex.DecodeString(strings.ReplaceAll(text, ":", ""))
+	if err != nil || len(mac) != 6 || mac[0]&1 != 0 || mac[0] == 0xfe || text == "00:00:00:00:00:00" || text != formatMAC(mac) {
+		return "", fmt.Errorf(msgMAC, given)
+	}
+	return text, nil
+}
+
+// HasMACs tells whether every interface has one.
+func (s *Sandbox) HasMACs() bool {
+	return !slices.ContainsFunc(s.Interfaces, func(i Interface) bool { return i.MAC == "" })
+}
+
+// formatMAC is not net.HardwareAddr's, for the generator does without that package.
+func formatMAC(mac []byte) string {
+	var pairs []string
+	for _, b := range mac {
+		pairs = append(pairs, hex.EncodeToString([]byte{b}))
+	}
+	return strings.Join(pairs, ":")
+}

@@ -1,0 +1,46 @@
+package guest
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"golang.org/x/sys/unix"
+)
+
+// ResolvFile is where a container finds a resolv.conf(5) of its own, which is kept up to date from outside; none where its
+// network gives none.
+const ResolvFile = "/run/host/resolv.conf"
+
+// showResolv puts it where programs look, unless the administrator has put something there. The host's may be a link to
+// what a service makes below /run, which is empty here: then a link is made there.
+func showResolv(writable []string) error {
+	const place = "/etc/resolv.conf"
+	if _, err := os.Lstat(ResolvFile); err != nil || slices.Contains(writable, place) {
+		return nil
+	}
+	file, err := filepath.EvalSymlinks(place)
+	if err == nil {
+		if err := unix.Mount(ResolvFile, file, "", unix.MS_BIND, ""); err != nil {
+			return fmt.Errorf("mount %s: %w", file, err)
+		}
+		return nil
+	}
+	target, linkErr := os.Readlink(place)
+	switch {
+	case errors.Is(linkErr, fs.ErrNotExist):
+		fmt.Fprintf(os.Stderr, "virt-sandbox-init: no names of other hosts can be looked up: the host has no %s to mount over\n", place)
+		return nil
+	case linkErr != nil || !errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("find a place for resolv.conf: %w", err)
+	case !filepath.IsAbs(target):
+		target = filepath.Join("/etc", target)
+	}
+	if err := errors.Join(os.MkdirAll(filepath.Dir(target), 0o755), os.Symlink(ResolvFile, target)); err != nil {
+		return fmt.Errorf("make the place that %s leads to: %w", place, err)
+	}
+	return nil
+}

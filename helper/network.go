@@ -1,0 +1,260 @@
+package helper
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"strings"
+
+	"github.com/vishvananda/netlink"
+	"libvirt.org/go/libvirt"
+	"libvirt.org/go/libvirtxml"
+
+	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/domain"
+	"github.com/virt-sandbox/virt-sandbox/guest/network"
+)
+
+// planNetwork checks at create that the host has what the interfaces name, and chooses their MAC addresses.
+func (m *Manager) planNetwork(s *config.Sandbox) error {
+	if len(s.Interfaces) == 0 {
+		return nil
+	}
+	taken, err := m.takenMACs(s)
+	if err != nil {
+		return err
+	}
+	for _, i := range s.Interfaces {
+		if by := taken[i.MAC]; by != "" {
+			return m.takenMAC(s, i, by)
+		}
+	}
+	if err := m.chooseMACs(s); err != nil {
+		return err
+	}
+	connection, err := m.connect()
+	if err != nil {
+		return err
+	}
+	defer connection.Close()
+	for _, i := range s.Interfaces {
+		inactive, err := m.checkInterface(connection, i)
+		if err != nil {
+			return fmt.Errorf("-N %s: %w", i, err)
+		}
+		if inactive != "" {
+			m.Warn("%s does not start before %s", s.Name, inactive)
+		}
+	}
+	return nil
+}
+
+// checkInterface tells what the host lacks for an interface; inactive is what has to be done before a start.
+func (m *Manager) checkInterface(connection *libvirt.Connect, i config.Interface) (inactive string, err error) {
+	if i.Filter != "" {
+		filter, err := connection.LookupNWFilterByName(i.Filter)
+		if err != nil {
+			return "", fmt.Errorf("libvirt has no network filter %s (%s); virsh -c %s nwfilter-list shows them", i.Filter, reason(err), m.URI)
+		}
+		filter.Free()
+	}
+	if i.Bridge != "" {
+		link, err := netlink.LinkByName(i.Bridge)
+		if err != nil {
+			return "", fmt.Errorf("the host has no bridge %s; make it, or name a libvirt network with source=", i.Bridge)
+		}
+		if link.Type() != "bridge" {
+			return "", fmt.Errorf("%s is no bridge (it is a %s); name one, or a libvirt network with source=", i.Bridge, link.Type())
+		}
+		return "", nil
+	}
+	net, err := connection.LookupNetworkByName(i.Source)
+	if err != nil {
+		return "", fmt.Errorf("libvirt has no network %s (%s); virsh -c %s net-list --all shows them", i.Source, reason(err), m.URI)
+	}
+	defer net.Free()
+	active, err := net.IsActive()
+	if err != nil {
+		return "", fmt.Errorf("look up network %s: %s", i.Source, reason(err))
+	}
+	if !active {
+		return fmt.Sprintf("libvirt's network %s is active: run virsh -c %s net-start %s, and net-autostart %s", i.Source, m.URI, i.Source, i.Source), nil
+	}
+	return "", nil
+}
+
+// prepareNetwork checks the same at a start, removes what an interrupted one left, and says what the interfaces shall have.
+func (m *Manager) prepareNetwork(connection *libvirt.Connect, s *config.Sandbox) ([]network.Interface, error) {
+	var list []network.Interface
+	for n, i := range s.Interfaces {
+		inactive, err := m.checkInterface(connection, i)
+		if err == nil && inactive != "" {
+			err = fmt.Errorf("it does not start before %s", inactive)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s: interface=%s: %w", m.Store.Path(s.Name), i, err)
+		}
+		if err := removeDevice(i.HostDevice()); err != nil {
+			return nil, err
+		}
+		setup := network.Interface{Name: domain.InterfaceName(n), DHCP: i.DHCP, DNS: i.DNS}
+		for _, a := range i.Addresses {
+			setup.Addresses = append(setup.Addresses, network.Address{Prefix: a.Prefix, Broadcast: a.Broadcast})
+		}
+		for _, r := range i.Routes {
+			setup.Routes = append(setup.Routes, network.Route(r))
+		}
+		if len(i.DNS) == 0 && !i.DHCP && len(i.Addresses) > 0 && i.Source != "" {
+			if setup.DNS, err = nameServers(connection, i); err != nil {
+				return nil, err
+			}
+		}
+		list = append(list, setup)
+	}
+	return list, nil
+}
+
+// removeDevice removes the host's end of an interface that libvirt left when a start failed. No container that runs has it:
+// nobody else has the MAC address.
+func removeDevice(name string) error {
+	link, err := netlink.LinkByName(name)
+	var absent netlink.LinkNotFoundError
+	if errors.As(err, &absent) {
+		return nil
+	}
+	if err == nil && link.Type() == "veth" {
+		err = netlink.LinkDel(link)
+	}
+	if err != nil {
+		return fmt.Errorf("remove what an interrupted start left of the network, %s: %w", name, err)
+	}
+	return nil
+}
+
+// nameServers gives those that libvirt runs on a network, which a fixed address of the same kind reaches.
+func nameServers(connection *libvirt.Connect, i config.Interface) (servers []netip.Addr, err error) {
+	net, err := connection.LookupNetworkByName(i.Source)
+	if err != nil {
+		return nil, fmt.Errorf("look up network %s: %s", i.Source, reason(err))
+	}
+	defer net.Free()
+	text, err := net.GetXMLDesc(0)
+	if err != nil {
+		return nil, fmt.Errorf("look up network %s: %s", i.Source, reason(err))
+	}
+	var described libvirtxml.Network
+	if err := described.Unmarshal(text); err != nil {
+		return nil, fmt.Errorf("look up network %s: %w", i.Source, err)
+	}
+	if described.DNS != nil && described.DNS.Enable == "no" {
+		return nil, nil
+	}
+	for _, ip := range described.IPs {
+		server, err := netip.ParseAddr(ip.Address)
+		if err != nil {
+			continue
+		}
+		for _, a := range i.Addresses {
+			if a.Contains(server) {
+				servers = append(servers, server)
+				break
+			}
+		}
+	}
+	return servers, nil
+}
+
+// setNetwork gives the interfaces of a container whose first program waits what they shall have.
+func (m *Manager) setNetwork(ctx context.Context, r *Running, interfaces []network.Interface, status func(string)) error {
+	if len(interfaces) == 0 {
+		return nil
+	}
+	pid, err := initOf(r.controllerPID())
+	if errors.Is(err, errNoInit) {
+		return nil // It has ended already, which awaitReady tells.
+	}
+	if err != nil {
+		return err
+	}
+	init, err := openProcess(pid)
+	if err != nil {
+		return err
+	}
+	defer init.close()
+	dir, err := os.OpenRoot(string(runtimeOf(r.Sandbox.Name)))
+	if err != nil {
+		return fmt.Errorf("open runtime directory: %w", err)
+	}
+	defer dir.Close()
+	status("Waiting for the network")
+	limit := min(config.NetworkTimeout, r.Sandbox.Limits.StartTimeout)
+	limited, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	if err = network.SwitchOn(init.fd, interfaces); err == nil {
+		err = awaitForwarding(limited, r.Sandbox.Interfaces)
+	}
+	if err == nil {
+		err = network.NewState(dir, r.Sandbox.Name, interfaces).Start(limited, init.fd)
+	}
+	if err != nil && ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if errors.Is(err, network.ErrNoAnswer) {
+		err = fmt.Errorf("%w within %v; is there one on the network of that interface, and does its filter let DHCP pass?", err, limit)
+	}
+	if err != nil {
+		return fmt.Errorf("network of %s: %w", r.Sandbox.Name, err)
+	}
+	return nil
+}
+
+// network says in a few words what network the container has.
+func (r *Running) network() string {
+	switch {
+	case r.Sandbox.Network == config.NetworkHost:
+		return "the host's network"
+	case len(r.Sandbox.Interfaces) == 0:
+		return "no network but loopback"
+	}
+	addresses, err := network.Addresses(r.Init)
+	if err != nil || len(addresses) == 0 {
+		return "no address"
+	}
+	var words []string
+	for _, a := range addresses {
+		words = append(words, a.String())
+	}
+	return strings.Join(words, ", ")
+}
+
+// Addresses gives those of a running container that others can reach, as the kernel has them for its network; of one that
+// has the host's network none are its own. Errors: ErrNotRunning.
+func (m *Manager) Addresses(ctx context.Context, name string) ([]netip.Prefix, error) {
+	s, err := m.asStarted(name)
+	if err != nil {
+		return nil, err
+	}
+	controller, err := m.controllerPID(s)
+	if err != nil || s.Network == config.NetworkHost {
+		return nil, err
+	}
+	pid, err := initOf(controller)
+	if err != nil {
+		return nil, fmt.Errorf("addresses of %s: %w", name, err)
+	}
+	init, err := openProcess(pid)
+	if err != nil {
+		return nil, fmt.Errorf("addresses of %s: %w", name, err)
+	}
+	defer init.close()
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	addresses, err := network.Addresses(init.fd)
+	if err != nil {
+		return nil, fmt.Errorf("addresses of %s: %w", name, err)
+	}
+	return addresses, nil
+}
