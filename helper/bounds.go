@@ -7,7 +7,8 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/helper/enter"
 )
 
-// setBounds gives the cgroups of a container whose first program waits their limits, label and owner.
+// setBounds gives the cgroups of a container whose first program waits their limits, label and owner, and takes from it what
+// is others'.
 func (m *Manager) setBounds(r *Running) error {
 	init, err := initOf(r.controllerPID())
 	if errors.Is(err, errNoInit) {
@@ -15,6 +16,12 @@ func (m *Manager) setBounds(r *Running) error {
 	}
 	if err != nil {
 		return err
+	}
+	if !r.Sandbox.Hardening.IDMap.Mapped() {
+		// One with ids of its own has a root that was put together without them.
+		if err := dropOthersImages(r.Sandbox.Name, init); err != nil {
+			return err
+		}
 	}
 	groups, err := enter.Cgroups(init)
 	if err != nil {
