@@ -199,7 +199,7 @@ type ImageFile struct {
 func (s *Sandbox) ImageFiles() []ImageFile {
 	var files []ImageFile
 	if s.Image != "" {
-		files = append(files, ImageFile{s.Image, s.ImageFormat, "image"})
+		files = append(files, ImageFile{s.Image, s.ImageFormat, "the image"})
 	}
 	for _, m := range s.Mounts {
 		if m.Kind == MountHostImage {

@@ -44,7 +44,7 @@ func (c claim) mount() image.Mount {
 // contentClaim is the claim of a sandbox's own image.
 func contentClaim(s *config.Sandbox, file string) (claim, error) {
 	target, err := realPath(s.Content)
-	return claim{File: file, Format: s.ImageFormat, Target: target, Content: s.Content, Use: "image"}, err
+	return claim{File: file, Format: s.ImageFormat, Target: target, Content: s.Content, Use: "the image"}, err
 }
 
 // realPath is what the kernel calls a directory that need not be there yet.
@@ -157,7 +157,7 @@ func checkClaim(name string, c claim, ours []claim) error {
 	}
 	for _, o := range ours {
 		if other, err := os.Stat(o.File); o.Use != c.Use && err == nil && os.SameFile(info, other) {
-			return fmt.Errorf("%s of %s: %s is its %s too; two of them would destroy each other's data", c.Use, name, c.File, o.Use)
+			return fmt.Errorf("%s of %s: %s is %s too; two of them would destroy each other's data", c.Use, name, c.File, o.Use)
 		}
 	}
 	dirs, err := filepath.Glob(imagesDir("*"))
@@ -175,7 +175,7 @@ func checkClaim(name string, c claim, ours []claim) error {
 		}
 		for _, t := range theirs {
 			if used, err := os.Stat(t.File); t.File == c.File || (err == nil && os.SameFile(info, used)) {
-				return fmt.Errorf("%s of %s: %s is in use by %s as its %s; stop that first", c.Use, name, c.File, other, t.Use)
+				return fmt.Errorf("%s of %s: %s is in use by %s, as %s; stop that first", c.Use, name, c.File, other, t.Use)
 			}
 		}
 	}
@@ -255,7 +255,7 @@ func (m *Manager) detach(name string, c claim) error {
 		if c.Format == config.FormatQCOW2 {
 			return image.DisconnectNBD(c.File)
 		}
-		return nil
+		return image.FreeLoops(c.File)
 	}
 	if c.Content != "" {
 		if err := m.Host.UnlinkJournals(c.Content); err != nil {
@@ -271,7 +271,7 @@ func (m *Manager) detach(name string, c claim) error {
 		return err
 	}
 	if busy {
-		m.Warn("something on the host still has files of the %s of %s open; it is unmounted, and gone when they are closed", c.Use, name)
+		m.Warn("something on the host still has files of %s of %s open; it is unmounted, and gone when they are closed", c.Use, name)
 	}
 	return nil
 }

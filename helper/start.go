@@ -438,6 +438,9 @@ func (m *Manager) prepare(ctx context.Context, s *config.Sandbox) error {
 		return explainFull(s, err)
 	}
 	if s.Created.IsZero() {
+		if err := syncContent(s); err != nil {
+			return err
+		}
 		s.Created = time.Now().UTC().Truncate(time.Second)
 		if err := m.Store.Save(s); err != nil {
 			return err

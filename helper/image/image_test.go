@@ -180,6 +180,27 @@ func TestInUse(t *testing.T) {
 	check("")
 }
 
+// A loop device that was made to stay is taken from a file all the same.
+func TestFreeLoops(t *testing.T) {
+	needRoot(t)
+	m := newImage(t)
+	if out, err := exec.Command("losetup", "--find", m.File).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if loops := loopsOfFile(t, m.File); len(loops) != 1 || loops[0].temporary {
+		t.Errorf("loop devices %+v", loops)
+	}
+	if err := FreeLoops(m.File); err != nil {
+		t.Error(err)
+	}
+	if loops := loopsOfFile(t, m.File); len(loops) != 0 {
+		t.Errorf("left: %+v", loops)
+	}
+	if err := errors.Join(FreeLoops(m.File), FreeLoops("/no/such/file")); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestRefusals(t *testing.T) {
 	needRoot(t)
 	refused := func(m Mount, want string) {

@@ -78,3 +78,31 @@ func loopsOf(file *os.File) ([]loop, error) {
 	}
 	return loops, nil
 }
+
+// FreeLoops takes the loop devices from a file that is one sandbox's alone and not in use any more. Who can write to such a
+// device can make it outlast its users.
+func FreeLoops(file string) error {
+	f, err := os.OpenFile(file, os.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("look for loop devices of %s: %w", file, err)
+	}
+	defer f.Close()
+	loops, err := loopsOf(f)
+	if err != nil {
+		return err
+	}
+	for _, l := range loops {
+		device, err := os.OpenFile(l.device, os.O_RDWR, 0)
+		if err == nil {
+			_, err = unix.IoctlRetInt(int(device.Fd()), unix.LOOP_CLR_FD)
+			device.Close()
+		}
+		if err != nil && !errors.Is(err, unix.ENXIO) && !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("take %s from %s: %w", l.device, file, err)
+		}
+	}
+	return nil
+}

@@ -29,6 +29,12 @@ func TestKilled(t *testing.T) {
 		{"start with ids of its own again", [][]string{{"create", "-C", "-u", "apache2", "--idmap", "auto", "t-kill"}}, []string{"start", "t-kill"}, true},
 		{"stop", [][]string{{"create", "-C", "-u", "apache2", "t-kill"}, {"start", "t-kill"}}, []string{"stop", "t-kill"}, true},
 		{"delete", [][]string{{"create", "-C", "-u", "apache2", "t-kill"}}, []string{"delete", "t-kill"}, true},
+		{"create with an image", nil, []string{"create", "-C", "-u", "apache2", "-i", "100", "t-kill"}, false},
+		{"create with an image again", nil, []string{"create", "-C", "-u", "apache2", "-i", "100", "t-kill"}, true},
+		{"start with an image", [][]string{{"create", "-C", "-u", "apache2", "-i", "100", "t-kill"}}, []string{"start", "t-kill"}, false},
+		{"start with an image again", [][]string{{"create", "-C", "-u", "apache2", "-i", "100", "t-kill"}}, []string{"start", "t-kill"}, true},
+		{"stop with an image", [][]string{{"create", "-C", "-u", "apache2", "-i", "100", "t-kill"}, {"start", "t-kill"}}, []string{"stop", "t-kill"}, true},
+		{"delete with an image", [][]string{{"create", "-C", "-u", "apache2", "-i", "100", "t-kill"}}, []string{"delete", "t-kill"}, true},
 	} {
 		t.Run(verb.name, func(t *testing.T) {
 			t.Cleanup(func() { remove(t, "t-kill") })
