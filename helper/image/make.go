@@ -51,8 +51,8 @@ func Make(file string, format config.ImageFormat, t config.FileSystemType, size 
 	defer f.Close()
 	if format == config.FormatQCOW2 {
 		err = makeQCOW2(file, t, size, run)
-	} else if err = f.Truncate(int64(size)); err == nil {
-		err = command(append(append([]string{makerOf(t).program}, makerOf(t).args...), file)...)
+	} else {
+		err = makeRaw(f, t, size)
 	}
 	if err == nil {
 		err = f.Sync()
@@ -63,6 +63,23 @@ func Make(file string, format config.ImageFormat, t config.FileSystemType, size 
 	return nil
 }
 
+// makeRaw has the file system made on a loop device: SELinux policies let programs that do so work on devices only.
+func makeRaw(f *os.File, t config.FileSystemType, size config.Size) error {
+	if err := f.Truncate(int64(size)); err != nil {
+		return err
+	}
+	device, err := attachLoop(f)
+	if err != nil {
+		return err
+	}
+	return errors.Join(makeOn(device.Name(), t), device.Close())
+}
+
+func makeOn(device string, t config.FileSystemType) error {
+	m := makerOf(t)
+	return command(append(append([]string{m.program}, m.args...), device)...)
+}
+
 func makeQCOW2(file string, t config.FileSystemType, size config.Size, run Runner) error {
 	if err := command("qemu-img", "create", "-q", "-f", string(config.FormatQCOW2), "--", file, strconv.FormatUint(uint64(size), 10)); err != nil {
 		return err
@@ -71,8 +88,7 @@ func makeQCOW2(file string, t config.FileSystemType, size config.Size, run Runne
 	if err != nil {
 		return err
 	}
-	err = command(append(append([]string{makerOf(t).program}, makerOf(t).args...), device)...)
-	return errors.Join(err, DisconnectNBD(file))
+	return errors.Join(makeOn(device, t), DisconnectNBD(file))
 }
 
 // command runs a program of the host; its last words are the reason why it failed.

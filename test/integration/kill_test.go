@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -62,6 +63,9 @@ func killAtRandom(t *testing.T, args []string) time.Duration {
 	t.Helper()
 	usual := map[string]time.Duration{"create": 250 * time.Millisecond, "start": 600 * time.Millisecond, "stop": 500 * time.Millisecond, "delete": 60 * time.Millisecond}
 	moment := time.Duration(rand.Int64N(int64(usual[args[0]])))
+	if slices.Contains(args, "-i") {
+		moment *= 2
+	}
 	command := exec.Command(program, args...)
 	if err := command.Start(); err != nil {
 		t.Fatal(err)
