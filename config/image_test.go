@@ -74,3 +74,22 @@ func FuzzDisk(f *testing.F) {
 		}
 	})
 }
+
+// FuzzMount: what is read is written so that it reads as the same, and goes nowhere but to clean absolute paths.
+func FuzzMount(f *testing.F) {
+	for _, text := range []string{"host-bind:/srv=/data", "host-image:/srv=/a,format=qcow2", "guest-bind:/srv/a=/var/b", "ram:/srv=1M", "host-image:/srv=,format=raw"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		m, err := ParseMount(text)
+		if err != nil {
+			return
+		}
+		if CheckPath(m.Target) != nil || m.Kind != MountRAM && CheckPath(m.Source) != nil {
+			t.Errorf("%q is read as %+v", text, m)
+		}
+		if again, err := ParseMount(string(m.Kind) + ":" + m.value()); err != nil || again != m {
+			t.Errorf("%+v is written as %q and read back as %+v, %v", m, m.value(), again, err)
+		}
+	})
+}

@@ -26,7 +26,7 @@ func (m *Manager) claimImage(s *config.Sandbox) error {
 		return err
 	}
 	if _, err := os.Lstat(s.Image); err == nil {
-		return fmt.Errorf("%s exists already, and no sandbox's config tells that it is to be replaced; move it away or choose another name", s.Image)
+		return fmt.Errorf("%s exists already; move it away or choose another name", s.Image)
 	}
 	if _, err := os.Lstat(image.Temporary(s.Image)); err == nil {
 		m.Warn("removing what an interrupted create left at %s", image.Temporary(s.Image))

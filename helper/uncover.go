@@ -149,22 +149,32 @@ func coversOf(entries []mountEntry, target string) []string {
 	if i < 0 {
 		return nil
 	}
-	holds := make(map[string]bool) // by mount
-	for id := entries[i].id; id != "" && !holds[id]; {
-		holds[id] = true
-		j := slices.IndexFunc(entries, func(e mountEntry) bool { return e.id == id })
-		if j < 0 {
-			break
+	byID := make(map[string]mountEntry)
+	for _, e := range entries {
+		byID[e.id] = e
+	}
+	holds := make(map[string]bool) // mounts that the place lies in, by number
+	for e, found := entries[i], true; found && !holds[e.id]; e, found = byID[e.parent] {
+		holds[e.id] = true
+	}
+	// One that is mounted in a cover goes with that, but one on top of it has to go first.
+	isCover := func(e mountEntry) bool {
+		for !holds[e.id] && !holds[e.parent] {
+			parent, found := byID[e.parent]
+			if !found || parent.point != e.point {
+				return false
+			}
+			e = parent
 		}
-		id = entries[j].parent
+		return !holds[e.id]
 	}
 	var covers []string
 	for end := 1; end < len(target); end++ {
 		if target[end] != '/' {
 			continue
 		}
-		for _, e := range slices.Backward(entries) {
-			if e.point == target[:end] && !holds[e.id] && holds[e.parent] {
+		for _, e := range entries {
+			if e.point == target[:end] && isCover(e) {
 				covers = append(covers, e.point)
 			}
 		}

@@ -129,6 +129,10 @@ func TestImageMounts(t *testing.T) {
 			data, disk, disk2 := filepath.Join(t.TempDir(), "data.raw"), filepath.Join(t.TempDir(), "disk one.raw"), filepath.Join(t.TempDir(), "disk2.raw")
 			shell(t, "truncate -s 32M '"+data+"' '"+disk+"' '"+disk2+"'")
 			makeExt4(t, data)
+			if selinuxRuns() {
+				// As what lies below the directory of images has it.
+				shell(t, "chcon -t virt_image_t '"+disk+"' '"+disk2+"'")
+			}
 			args := append([]string{"-C", "-u", "apache2"}, c.args...)
 			create(t, "t-mounts", append(args, "-m", "host-image:/srv/data="+data, "-m", "guest-bind:/srv/www=/var/www/html",
 				"-m", "guest-bind:/srv/passwd=/etc/passwd", "-m", "guest-bind:/var/new=/srv/new", "-m", "ram:/srv/scratch=3M",
