@@ -233,6 +233,17 @@ func TestRefusals(t *testing.T) {
 		t.Error("another's mount was taken away")
 	}
 
+	other := newImage(t)
+	m = newImage(t)
+	other.Target = m.Target
+	attachIt(t, other)
+	refused(m, "something is mounted")
+	detachIt(t, m, false)
+	if !isMounted(t, m.Target) {
+		t.Error("another image was unmounted")
+	}
+	detachIt(t, other, false)
+
 	m = newImage(t)
 	if err := os.Truncate(m.File, 0); err != nil {
 		t.Fatal(err)

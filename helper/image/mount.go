@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -30,8 +31,8 @@ func (m Mount) Attach(run Runner) error {
 		return err
 	}
 	if device != 0 {
-		if isImage(device) {
-			return nil
+		if ours, err := m.isOn(device); ours || err != nil {
+			return err
 		}
 		return fmt.Errorf("mount image %s: something is mounted at %s already", m.File, m.Target)
 	}
@@ -59,15 +60,20 @@ func (m Mount) Attach(run Runner) error {
 // busyLimit is how long who still uses a file system may take to end: processes that have been told to.
 const busyLimit = 5 * time.Second
 
-// Detach unmounts it with all that is written to it on its disk, and removes the mount point unless that has another use. busy says that something
-// still uses it, so that it is out of sight but not gone: its files can be closed, and it can be mounted again.
+// Detach unmounts it with all that is written to it on its disk, and removes the mount point unless that has another use.
+// busy says that something still uses it, so that it is out of sight but not gone: its files can be closed, and it can be
+// mounted again.
 func (m Mount) Detach() (busy bool, err error) {
 	for {
 		device, err := mountedAt(m.Target)
 		if err != nil {
 			return busy, err
 		}
-		if !isImage(device) {
+		ours, err := m.isOn(device)
+		if err != nil {
+			return busy, err
+		}
+		if !ours {
 			break
 		}
 		if err := Sync(m.Target); err != nil && !errors.Is(err, unix.EIO) && !errors.Is(err, unix.EROFS) {
@@ -119,11 +125,26 @@ func Sync(dir string) error {
 	return nil
 }
 
-// isImage tells the numbers of loop and nbd devices (the kernel's admin-guide/devices.txt).
-func isImage(device uint64) bool {
+// isOn tells whether a mounted device is one of the image. Where nobody can tell any more, since the file or qemu-nbd is
+// gone, any of the kind is (the kernel's admin-guide/devices.txt): whoever asks has noted that it mounts the image there.
+func (m Mount) isOn(device uint64) (bool, error) {
 	const loopMajor, nbdMajor = 7, 43
-	major := unix.Major(device)
-	return major == loopMajor || major == nbdMajor
+	if m.Format == config.FormatQCOW2 {
+		return unix.Major(device) == nbdMajor, nil
+	}
+	if unix.Major(device) != loopMajor {
+		return false, nil
+	}
+	f, err := open(m.File)
+	if errors.Is(err, fs.ErrNotExist) {
+		return true, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	loops, err := loopsOf(f)
+	return slices.ContainsFunc(loops, func(l loop) bool { return l.number == device }), err
 }
 
 // mountedAt gives the device of what is mounted at a place, as this thread sees it; 0 for nothing.

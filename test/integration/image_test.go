@@ -149,6 +149,8 @@ func TestImageMounts(t *testing.T) {
 				{"df -k --output=size /srv/scratch | tail -1", "3072"},
 				{"readlink /dev/disk/by-tag/*; ls /dev/sd*", "../../sda\n../../sdb\n/dev/sda\n/dev/sdb"},
 				{"printf written >/dev/disk/by-tag/db; sync; head -c 7 /dev/disk/by-tag/db", "written"},
+				// The device must stay the container's: its number could be another's next.
+				{"losetup -d /dev/sda 2>/dev/null; printf again >/dev/sda && head -c 5 /dev/sda; printf written >/dev/sda", "again"},
 				{"mkfs.ext4 -q /dev/disk/by-tag/log.2 && dumpe2fs -h /dev/disk/by-tag/log.2 2>/dev/null | grep -c clean", "1"},
 				{"mknod /dev/other b 7 7 2>&1 | grep -c permitted", "1"},
 				{"systemctl --failed --no-legend --plain", ""},
