@@ -45,6 +45,10 @@ type Sandbox struct {
 	Copy    bool   // whether Content starts as a copy of the host's or bare
 	Image   string // image file that holds the content, absolute; empty for none
 
+	ImageFormat ImageFormat    // of Image
+	ImageFS     FileSystemType // that Image is made with; empty: DefaultImageFS
+	ImageSize   Size           // bytes that Image is made with, 0 for one that is there
+
 	Identity    Identity
 	Security    Security
 	Hardening   Hardening
@@ -52,6 +56,7 @@ type Sandbox struct {
 	Network     NetworkMode
 	Interfaces  []Interface
 	Mounts      []Mount
+	Disks       []Disk
 	Private     []PrivatePath
 	Environment []Variable
 	Unit        []Directive // lines for [Unit] of the host's unit, after ours
@@ -121,16 +126,19 @@ type MountKind string
 
 // The kinds of mounts.
 const (
-	MountHostBind MountKind = "host-bind" // a host directory or file, writable
-	MountRAM      MountKind = "ram"       // a tmpfs of Size bytes
+	MountGuestBind MountKind = "guest-bind" // a directory or file of the container itself
+	MountHostBind  MountKind = "host-bind"  // a host directory or file, writable
+	MountHostImage MountKind = "host-image" // the file system in a file of the host
+	MountRAM       MountKind = "ram"        // a tmpfs of Size bytes
 )
 
 // Mount is one -m option of the administrator.
 type Mount struct {
 	Kind   MountKind
-	Target string // absolute path inside
-	Source string // absolute path on the host, for host-bind
-	Size   Size   // bytes, for ram
+	Target string      // absolute path inside
+	Source string      // absolute path on the host; for guest-bind, inside
+	Format ImageFormat // of Source, for host-image
+	Size   Size        // bytes, for ram
 }
 
 // PrivatePath is a path below /etc, /var or another place of the host that this sandbox has for itself.

@@ -60,6 +60,9 @@ func fields() []field {
 		text("sandbox", "content", func(s *Sandbox) *string { return &s.Content }, CheckContent),
 		boolean("sandbox", "copy", func(s *Sandbox) *bool { return &s.Copy }),
 		text("sandbox", "image", func(s *Sandbox) *string { return &s.Image }, CheckPath),
+		text("sandbox", "image-format", func(s *Sandbox) *string { return (*string)(&s.ImageFormat) }, checkImageFormat),
+		text("sandbox", "image-fs", func(s *Sandbox) *string { return (*string)(&s.ImageFS) }, checkImageFS),
+		size("sandbox", "image-size", func(s *Sandbox) *Size { return &s.ImageSize }),
 
 		list("command", "argument", func(s *Sandbox) *[]string { return &s.Command }, nil),
 
@@ -139,8 +142,23 @@ func fields() []field {
 				return values
 			}},
 
+		mount(MountGuestBind),
 		mount(MountHostBind),
+		mount(MountHostImage),
 		mount(MountRAM),
+
+		{"disks", "disk", true,
+			func(s *Sandbox, v string) error {
+				d, err := ParseDisk(v)
+				s.Disks = append(s.Disks, d)
+				return err
+			},
+			func(s *Sandbox) (values []string) {
+				for _, d := range s.Disks {
+					values = append(values, d.String())
+				}
+				return values
+			}},
 
 		{"private", "path", true,
 			func(s *Sandbox, v string) error {

@@ -136,9 +136,12 @@ func (s *Sandbox) complete(fileName string, hasFormat bool) string {
 	if s.Content == "" {
 		s.Content = DefaultContentBase + "/" + s.Name
 	}
+	if s.Image != "" && s.ImageFormat == "" {
+		s.ImageFormat = FormatOf(s.Image)
+	}
 	// The order in which they are written; between the kinds it means nothing.
 	slices.SortStableFunc(s.Mounts, func(a, b Mount) int { return strings.Compare(string(a.Kind), string(b.Kind)) })
-	return ""
+	return message(s.CheckStorage())
 }
 
 // Text gives the config as a file, without a person's comments.

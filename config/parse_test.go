@@ -70,6 +70,7 @@ func TestBadConfigs(t *testing.T) {
 func TestEverySentenceHasAnExample(t *testing.T) {
 	elsewhere := map[string]string{
 		"msgTooLong":        "TestParseBoundsLength",
+		"msgImageSize":      "TestParseImageSize",
 		"msgMountKind":      "TestParseMount",
 		"msgSecurityOption": "TestParseSecurity",
 		"msgNetworkOption":  "TestParseNetworks",
@@ -108,7 +109,8 @@ func TestParseReadsEveryKey(t *testing.T) {
 		Created: time.Date(2026, 1, 31, 12, 0, 0, 0, time.UTC),
 		Units:   []string{"httpd.service"}, Packages: []string{"mod_ssl", "php-fpm"},
 		BootTarget: "graphical.target", Autostart: true, Restart: "on-failure",
-		Content: "/srv/sandboxes/apache-all-keys", Copy: true, Image: "/srv/images/apache.img",
+		Content: "/srv/sandboxes/apache-all-keys", Copy: true,
+		Image: "/srv/images/apache.img", ImageFormat: FormatQCOW2, ImageFS: XFS, ImageSize: 2 << 30,
 		Security: Security{
 			Mode: SecurityStatic, Label: "system_u:system_r:container_t:s0:c10,c20", Level: "s0:c10,c20",
 			FileType: "httpd_sys_rw_content_t", AppArmor: "/usr/bin/lxc-start",
@@ -133,9 +135,12 @@ func TestParseReadsEveryKey(t *testing.T) {
 			},
 		},
 		Mounts: []Mount{
+			{Kind: MountGuestBind, Target: "/srv/shown", Source: "/var/www"},
 			{Kind: MountHostBind, Target: "/srv/dumps", Source: "/backup/web 1"},
+			{Kind: MountHostImage, Target: "/srv/data", Source: "/images/data.raw", Format: FormatRaw},
 			{Kind: MountRAM, Target: "/scratch", Size: 10 << 20},
 		},
+		Disks: []Disk{{"db", "/dev/vg/db", FormatRaw}},
 		Private: []PrivatePath{
 			{"/etc/httpd", "package:httpd"},
 			{"/var/lib/httpd", "unit:httpd.service/StateDirectory"},

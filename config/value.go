@@ -99,10 +99,11 @@ func CheckPackage(name string) error {
 // ParseMount reads the TYPE:DST=SRC of a -m option.
 func ParseMount(option string) (Mount, error) {
 	kind, rest, _ := strings.Cut(option, ":")
-	if kind != string(MountHostBind) && kind != string(MountRAM) {
-		return Mount{}, fmt.Errorf(msgMountKind, kind)
+	switch MountKind(kind) {
+	case MountGuestBind, MountHostBind, MountHostImage, MountRAM:
+		return parseMountValue(MountKind(kind), rest)
 	}
-	return parseMountValue(MountKind(kind), rest)
+	return Mount{}, fmt.Errorf(msgMountKind, kind)
 }
 
 func parseMountValue(kind MountKind, value string) (Mount, error) {
@@ -115,6 +116,19 @@ func parseMountValue(kind MountKind, value string) (Mount, error) {
 			return Mount{}, fmt.Errorf(msgRAM, value)
 		}
 		mount.Size = size
+	case MountHostImage:
+		var err error
+		if mount.Source, mount.Format, err = parseImage(source); !found || CheckPath(target) != nil || err != nil {
+			return Mount{}, fmt.Errorf(msgHostImage, value)
+		}
+	case MountGuestBind:
+		if !found || CheckPath(target) != nil || CheckPath(source) != nil || source == "/" {
+			return Mount{}, fmt.Errorf(msgGuestBind, value)
+		}
+		if pathWithin(target, source) || pathWithin(source, target) {
+			return Mount{}, fmt.Errorf(msgGuestBindLoop, value)
+		}
+		mount.Source = source
 	default:
 		if !found || CheckPath(target) != nil || CheckPath(source) != nil {
 			return Mount{}, fmt.Errorf(msgMount, value)
@@ -129,8 +143,11 @@ func parseMountValue(kind MountKind, value string) (Mount, error) {
 }
 
 func (m Mount) value() string {
-	if m.Kind == MountRAM {
+	switch m.Kind {
+	case MountRAM:
 		return m.Target + "=" + m.Size.String()
+	case MountHostImage:
+		return m.Target + "=" + imageValue(m.Source, m.Format)
 	}
 	return m.Target + "=" + m.Source
 }

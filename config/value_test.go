@@ -89,6 +89,10 @@ func TestSize(t *testing.T) {
 }
 
 func TestParseMount(t *testing.T) {
+	image := func(target, source string, format ImageFormat) Mount {
+		return Mount{Kind: MountHostImage, Target: target, Source: source, Format: format}
+	}
+	inside := func(target, source string) Mount { return Mount{Kind: MountGuestBind, Target: target, Source: source} }
 	bind := func(target, source string) Mount { return Mount{Kind: MountHostBind, Target: target, Source: source} }
 	cases := []struct {
 		option string
@@ -100,9 +104,28 @@ func TestParseMount(t *testing.T) {
 		{"host-bind:/srv/a b=/", bind("/srv/a b", "/"), ""},
 		{"host-bind:/usr/local=/opt/local", bind("/usr/local", "/opt/local"), ""},
 		{"ram:/scratch=10M", Mount{Kind: MountRAM, Target: "/scratch", Size: 10 << 20}, ""},
-		{"host-image:/srv=/data.img", Mount{}, `mount type "host-image" is not host-bind or ram`},
-		{"/srv=/data", Mount{}, `mount type "/srv=/data" is not host-bind or ram`},
-		{"", Mount{}, `mount type "" is not host-bind or ram`},
+		{"host-image:/srv=/data.img", image("/srv", "/data.img", FormatRaw), ""},
+		{"host-image:/srv=/data.qcow2", image("/srv", "/data.qcow2", FormatQCOW2), ""},
+		{"host-image:/srv=/data.qcow2,format=raw", image("/srv", "/data.qcow2", FormatRaw), ""},
+		{"host-image:/srv=/a,b=c.img,format=qcow2", image("/srv", "/a,b=c.img", FormatQCOW2), ""},
+		{"guest-bind:/srv/www=/var/www", inside("/srv/www", "/var/www"), ""},
+		{"guest-bind:/srv/www2=/srv/www", inside("/srv/www2", "/srv/www"), ""},
+		{"host-image:/srv", Mount{}, "TARGET=FILE"},
+		{"host-image:/srv=", Mount{}, "TARGET=FILE"},
+		{"host-image:/srv=/", Mount{}, "TARGET=FILE"},
+		{"host-image:srv=/data.img", Mount{}, "TARGET=FILE"},
+		{"host-image:/srv=/data.img,format=", Mount{}, "TARGET=FILE"},
+		{"host-image:/srv=/data.img,format=QCOW2", Mount{}, "TARGET=FILE"},
+		{"host-image:/var=/data.img", Mount{}, "would replace"},
+		{"guest-bind:/srv", Mount{}, "TARGET=PATH"},
+		{"guest-bind:/srv/www=var/www", Mount{}, "TARGET=PATH"},
+		{"guest-bind:/srv/www=/", Mount{}, "TARGET=PATH"},
+		{"guest-bind:/srv=/srv", Mount{}, "within itself"},
+		{"guest-bind:/srv=/srv/www", Mount{}, "within itself"},
+		{"guest-bind:/etc=/srv/etc", Mount{}, "would replace"},
+		{"h:/srv=/data", Mount{}, `mount type "h" is not host-bind, host-image, guest-bind or ram`},
+		{"/srv=/data", Mount{}, `mount type "/srv=/data" is not host-bind`},
+		{"", Mount{}, `mount type "" is not host-bind`},
 		{"host-bind:/srv", Mount{}, "TARGET=SOURCE"},
 		{"host-bind:/srv=", Mount{}, "TARGET=SOURCE"},
 		{"host-bind:srv=/data", Mount{}, "TARGET=SOURCE"},

@@ -33,14 +33,16 @@ type Bind struct {
 
 // Host is what the XML must know of the machine.
 type Host struct {
-	Root          string      // tree that becomes the root with all binds and mounts in it; empty for the host's own root
-	Init          string      // virt-sandbox-init, a static program; empty where Runtime has it
-	Runtime       string      // directory that becomes GuestDir; it has a file virt-sandbox-init, the program or one to mount over
-	Memory        config.Size // bytes of RAM, the bound of sandboxes without one of their own
-	SecurityModel string      // of libvirt's capabilities: selinux, apparmor or ""
-	SetupLabel    string      // SELinux context that virt-sandbox-init sets the container up under; empty for the processes' own
-	Asked         []string    // capabilities that the units name
-	Lacks         []string    // capabilities that the host does not have to give
+	Root          string            // tree that becomes the root with all binds and mounts in it; empty for the host's own root
+	Init          string            // virt-sandbox-init, a static program; empty where Runtime has it
+	Runtime       string            // directory that becomes GuestDir; it has a file virt-sandbox-init, the program or one to mount over
+	Memory        config.Size       // bytes of RAM, the bound of sandboxes without one of their own
+	SecurityModel string            // of libvirt's capabilities: selinux, apparmor or ""
+	SetupLabel    string            // SELinux context that virt-sandbox-init sets the container up under; empty for the processes' own
+	Mounted       map[string]string // directories where the file systems of host-image mounts are, by target
+	Devices       map[string]string // block devices of the disks that libvirt need not make one of, by tag
+	Asked         []string          // capabilities that the units name
+	Lacks         []string          // capabilities that the host does not have to give
 }
 
 // LXC gives the XML of a container: the host's root read-only, over it tmpfs, then binds in the order given, then the
@@ -66,6 +68,7 @@ func LXC(s *config.Sandbox, binds []Bind, host Host) (string, error) {
 		OnReboot:   "destroy",
 		OnCrash:    "destroy",
 		Devices: &libvirtxml.DomainDeviceList{
+			Disks:       disks(s, host),
 			Filesystems: filesystems(s, binds, host),
 			Interfaces:  interfaces(s),
 			Consoles: []libvirtxml.DomainConsole{{
@@ -146,6 +149,8 @@ func filesystems(s *config.Sandbox, binds []Bind, host Host) []libvirtxml.Domain
 			list = append(list, ram(m.Target, m.Size))
 		case config.MountHostBind:
 			list = append(list, mount(Bind{Source: m.Source, Target: m.Target}))
+		case config.MountHostImage:
+			list = append(list, mount(Bind{Source: host.Mounted[m.Target], Target: m.Target}))
 		}
 	}
 	list = append(list, mount(Bind{host.Runtime, GuestDir, true}))

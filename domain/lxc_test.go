@@ -79,6 +79,20 @@ func TestLXC(t *testing.T) {
 				{Kind: config.MountRAM, Target: "/scratch", Size: 10 << 20},
 			}
 		}},
+		{golden: "images", change: func(s *config.Sandbox, h *Host) {
+			s.Mounts = []config.Mount{
+				{Kind: config.MountGuestBind, Target: "/srv/www", Source: "/var/www"}, // virt-sandbox-init makes it
+				{Kind: config.MountHostBind, Target: "/srv/data/dumps", Source: "/backup/web"},
+				{Kind: config.MountHostImage, Target: "/srv/data", Source: "/images/data.raw", Format: config.FormatRaw},
+			}
+			s.Disks = []config.Disk{
+				{Tag: "raw", Source: "/images/disk & more.raw", Format: config.FormatRaw},
+				{Tag: "qcow2", Source: "/images/disk.qcow2", Format: config.FormatQCOW2},
+				{Tag: "device", Source: "/dev/vg/lv", Format: config.FormatRaw},
+			}
+			h.Mounted = map[string]string{"/srv/data": "/run/virt-sandbox/.images-web/0"}
+			h.Devices = map[string]string{"qcow2": "/dev/nbd0", "device": "/dev/vg/lv"}
+		}},
 		{golden: "selinux-setup", change: func(_ *config.Sandbox, h *Host) {
 			h.SetupLabel = "system_u:system_r:virt_sandbox_setup_t:s0:c10,c20"
 		}},

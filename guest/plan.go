@@ -29,7 +29,9 @@ type Plan struct {
 	Groups      []uint32 `json:"groups,omitempty"`
 	Environment []string `json:"environment,omitempty"` // NAME=VALUE
 	Directory   string   `json:"directory,omitempty"`
-	Writable    []string `json:"writable"`          // mount points that stay writable
+	Writable    []string `json:"writable"` // mount points that stay writable
+	Binds       []Bind   `json:"binds,omitempty"`
+	Disks       []Disk   `json:"disks,omitempty"`
 	Limited     bool     `json:"limited,omitempty"` // its memory is
 	ReadOnly    bool     `json:"read_only_kernel,omitempty"`
 	Hide        bool     `json:"hide_kernel,omitempty"`
@@ -37,6 +39,18 @@ type Plan struct {
 	Label       string   `json:"label,omitempty"`   // SELinux context of the payload where it is not that of its set-up
 	Profile     string   `json:"profile,omitempty"` // AppArmor profile of the payload where libvirt has not set one
 	Drop        []uint32 `json:"drop,omitempty"`    // capabilities that it is made with and the payload has not, by number
+}
+
+// Bind shows at a place of the container what is at another place of it.
+type Bind struct {
+	Source string `json:"source"`
+	Target string `json:"target"`
+}
+
+// Disk is a block device by its tag.
+type Disk struct {
+	Tag    string `json:"tag"`
+	Device string `json:"device"` // below /dev
 }
 
 // planFile is a plan as JSON: what need not be UTF-8, which JSON is, becomes bytes.

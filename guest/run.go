@@ -63,6 +63,10 @@ func Run(p *Plan) (status int, err error) {
 			return 0, err
 		}
 	}
+	// After all that covers something, so that it covers that at both places.
+	if err := errors.Join(bindInside(p.Binds), linkDisks(p.Disks)); err != nil {
+		return 0, err
+	}
 	if err := dropCapabilities(p.Drop); err != nil {
 		return 0, err
 	}

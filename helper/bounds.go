@@ -8,8 +8,8 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/helper/enter"
 )
 
-// setBounds gives the cgroups of a container whose first program waits their limits, label and owner, and notes what it may
-// be entered with.
+// setBounds gives the cgroups of a container whose first program waits their limits, label and owner, takes from it what is
+// others', and notes what it may be entered with.
 func (m *Manager) setBounds(r *Running, plan *guest.Plan) error {
 	init, err := initOf(r.controllerPID())
 	if errors.Is(err, errNoInit) {
@@ -23,6 +23,12 @@ func (m *Manager) setBounds(r *Running, plan *guest.Plan) error {
 			return nil
 		}
 		return err
+	}
+	if !r.Sandbox.Hardening.IDMap.Mapped() {
+		// One with ids of its own has a root that was put together without them.
+		if err := dropOthersImages(r.Sandbox.Name, init); err != nil {
+			return err
+		}
 	}
 	groups, err := enter.Cgroups(init)
 	if err != nil {

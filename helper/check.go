@@ -15,6 +15,11 @@ func (m *Manager) Check(ctx context.Context, name string, fix bool) ([]content.F
 	if err != nil {
 		return nil, err
 	}
+	release, err := m.holdContent(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
 	state, err := content.Inspect(s.Content)
 	if err != nil {
 		return nil, err

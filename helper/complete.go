@@ -90,6 +90,9 @@ func (m *Manager) takeIdentity(s *config.Sandbox) (content.State, error) {
 		if id == nil || s.UUID == "" || s.UUID != id.UUID {
 			return state, m.contentIsOf(s, owner)
 		}
+		if s.Image != "" {
+			return state, m.imageIsOf(s, owner)
+		}
 		s.Content = filepath.Join(filepath.Dir(s.Content), s.Name)
 		m.Warn("%s is a copy of the config of %s; its content is %s", s.Name, owner, s.Content)
 		return content.Inspect(s.Content)
@@ -142,6 +145,11 @@ func (m *Manager) contentIsOf(s *config.Sandbox, owner string) error {
 	return fmt.Errorf("%s: content %s is that of %s; name another directory, or leave the line out", m.Store.Path(s.Name), s.Content, owner)
 }
 
+// imageIsOf refuses a config that names another sandbox's image.
+func (m *Manager) imageIsOf(s *config.Sandbox, owner string) error {
+	return fmt.Errorf("%s: image %s is that of %s; name another file", m.Store.Path(s.Name), s.Image, owner)
+}
+
 // planBesideListed adds to the private paths that a person listed those that create would find.
 func (m *Manager) planBesideListed(ctx context.Context, s *config.Sandbox) error {
 	listed, units := s.Private, slices.Clone(s.Units)
@@ -180,6 +188,9 @@ func (m *Manager) tellFromTwin(s *config.Sandbox) error {
 		}
 		if other.Content == s.Content {
 			return m.contentIsOf(s, name)
+		}
+		if s.Image != "" && other.Image == s.Image {
+			return m.imageIsOf(s, name)
 		}
 		if (s.UUID == "" || s.UUID != other.UUID) && (s.MachineID == "" || s.MachineID != other.MachineID) {
 			continue

@@ -35,6 +35,7 @@ type CreateOptions struct {
 	// Capabilities and IDMap are what the config says of them; empty: auto, and the host's ids.
 	Capabilities string
 	IDMap        string
+	Image        ImageOptions
 }
 
 // Create makes content and config of a new sandbox. When it fails, or is told to stop, nothing stays behind; when it is
@@ -53,6 +54,10 @@ func (m *Manager) Create(ctx context.Context, options CreateOptions) (*config.Sa
 		return nil, err
 	}
 	if err := m.planNetwork(s); err != nil {
+		return nil, err
+	}
+	// What an interrupted create has mounted.
+	if err := m.detachImages(s.Name); err != nil {
 		return nil, err
 	}
 	if err := m.planContent(ctx, s); err != nil {
@@ -74,13 +79,16 @@ func (m *Manager) Create(ctx context.Context, options CreateOptions) (*config.Sa
 	if err := m.checkLabels(s, options); err != nil {
 		return nil, err
 	}
+	if err := m.claimImage(s); err != nil {
+		return nil, err
+	}
 	made, err := m.claimContent(s)
 	if err != nil {
 		return nil, err
 	}
 	if err := m.fillAndSave(ctx, s); err != nil {
-		cleanErr := errors.Join(m.Store.Remove(s.Name), m.removeUnitFiles(s.Name), m.Host.Remove(s.Content),
-			removeMade(filepath.Dir(s.Content), made))
+		cleanErr := errors.Join(m.Store.Remove(s.Name), m.removeUnitFiles(s.Name), m.detachImages(s.Name), m.Host.Remove(s.Content),
+			removeImage(s.Image), removeMade(filepath.Dir(s.Content), made))
 		if cleanErr != nil {
 			return nil, fmt.Errorf("%w (and cleaning up failed: %w)", err, cleanErr)
 		}
@@ -96,10 +104,21 @@ func (m *Manager) Create(ctx context.Context, options CreateOptions) (*config.Sa
 }
 
 func (m *Manager) fillAndSave(ctx context.Context, s *config.Sandbox) error {
+	if s.Image != "" {
+		if err := m.makeImage(ctx, s); err != nil {
+			return err
+		}
+		if err := m.mountNew(ctx, s); err != nil {
+			return err
+		}
+	}
 	if err := m.Host.MarkCreating(s); err != nil {
-		return err
+		return explainFull(s, err)
 	}
 	if err := m.Host.Prepare(ctx, s, m.Progress); err != nil {
+		return explainFull(s, err)
+	}
+	if err := syncContent(s); err != nil {
 		return err
 	}
 	if ctx.Err() != nil {
@@ -111,7 +130,10 @@ func (m *Manager) fillAndSave(ctx context.Context, s *config.Sandbox) error {
 	if err := m.Store.Save(s); err != nil {
 		return err
 	}
-	return content.UnmarkCreating(s.Content)
+	if err := content.UnmarkCreating(s.Content); err != nil {
+		return err
+	}
+	return m.finishImage(s)
 }
 
 // newSandbox checks the options and turns them into a description without content.
@@ -169,12 +191,13 @@ func newSandbox(o CreateOptions) (*config.Sandbox, error) {
 		if err != nil {
 			return nil, fmt.Errorf("-m %s: %w", text, err)
 		}
-		if mount.Kind == config.MountHostBind {
-			if _, err := os.Stat(mount.Source); err != nil {
-				return nil, fmt.Errorf("-m %s: %w", text, err)
-			}
+		if err := checkMountSource(mount); err != nil {
+			return nil, fmt.Errorf("-m %s: %w", text, err)
 		}
 		s.Mounts = append(s.Mounts, mount)
+	}
+	if err := setImages(s, o.Image); err != nil {
+		return nil, err
 	}
 	return s, setSecurity(s, o)
 }

@@ -38,6 +38,10 @@ func (m *Manager) Delete(ctx context.Context, name, base string, keepJournal boo
 	if err := m.endUnfinished(ctx, s); err != nil {
 		return "", err
 	}
+	defer m.closeContent(name)
+	if err := m.openContent(ctx, s); err != nil {
+		return "", fmt.Errorf("look into the content before it is removed: %w; if it is lost anyway, remove %s by hand", err, s.Image)
+	}
 	state, err := content.Inspect(s.Content)
 	if err != nil {
 		return "", err
@@ -81,6 +85,11 @@ func (m *Manager) remove(ctx context.Context, s *config.Sandbox) error {
 	if s.Content != "" {
 		if err := errors.Join(m.Host.UnlinkJournal(s.MachineID, s.Content), m.Host.Remove(s.Content)); err != nil {
 			return err
+		}
+		if s.Image != "" {
+			if err := removeImage(s.Image); err != nil {
+				return err
+			}
 		}
 	}
 	if err := m.removeUnitFiles(name); err != nil {
@@ -142,8 +151,15 @@ func (m *Manager) deleteLeftovers(name, base string, notFound error) error {
 	if err := m.noDomain(name); err != nil {
 		return err
 	}
-	if err := errors.Join(m.removeUnitFiles(name), m.Store.Remove(name)); err != nil {
+	if err := errors.Join(m.removeUnitFiles(name), m.Store.Remove(name), m.detachImages(name)); err != nil {
 		return err
+	}
+	hadImage, err := removeUnfinished(name)
+	if err != nil {
+		return err
+	}
+	if hadImage {
+		notFound = nil
 	}
 	dir := filepath.Join(base, name)
 	state, err := content.Inspect(dir)

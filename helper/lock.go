@@ -17,13 +17,14 @@ import (
 // the lock of a process that dies.
 const lockFile = "/run/virt-sandbox.lock"
 
-// allocationByte is locked while a level is chosen, reloadByte while systemd reloads; levelBytes and idBytes begin the bytes
+// allocationByte is locked while a level is chosen, reloadByte while systemd reloads, imageByte while images are claimed; levelBytes and idBytes begin the bytes
 // of levels and ranges of ids that no config tells of yet. Names hash to what lies above all.
 const (
 	allocationByte = 0
 	reloadByte     = 1
 	levelBytes     = 2
 	idBytes        = 1 << 32
+	imageByte      = nameBytes - 1
 	nameBytes      = 1 << 40
 )
 

@@ -49,7 +49,7 @@ func setSecurity(s *config.Sandbox, o CreateOptions) error {
 func requireStatic(mode config.SecurityMode) error {
 	switch mode {
 	case config.SecurityDynamic:
-		return errors.New("only content in an image can have another level at each start, and images are not supported yet; use static")
+		return errors.New("the content carries its level, in a directory as in an image, so that it has to be fixed; use static")
 	case config.SecurityInherit:
 		return errors.New("only a command in a throw-away sandbox has a caller whose label it can have; use static")
 	}

@@ -207,6 +207,9 @@ func (m *Manager) domainXML(connection *libvirt.Connect, s *config.Sandbox, dir 
 		return "", nil, err
 	}
 	host := domain.Host{Runtime: dir.guest(), Asked: asked, Lacks: lacks}
+	if host.Mounted, host.Devices, err = attached(s); err != nil {
+		return "", nil, err
+	}
 	plan, err := guestPlan(s)
 	if err != nil {
 		return "", nil, err
@@ -233,12 +236,7 @@ func (m *Manager) domainXML(connection *libvirt.Connect, s *config.Sandbox, dir 
 			plan.Writable = append(plan.Writable, b.Target)
 		}
 	}
-	for _, mount := range s.Mounts {
-		plan.Writable = append(plan.Writable, mount.Target)
-		if mount.Kind == config.MountHostBind && s.Hardening.IDMap.Mapped() {
-			binds = append(binds, domain.Bind{Source: mount.Source, Target: mount.Target})
-		}
-	}
+	binds = append(binds, addMounts(s, plan, host.Mounted)...)
 	if err := plan.Write(filepath.Join(dir.guest(), filepath.Base(guest.PlanFile))); err != nil {
 		return "", nil, err
 	}
@@ -432,18 +430,21 @@ func (m *Manager) Prepare(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	return m.prepare(ctx, s)
+	if err := m.prepare(ctx, s); err != nil {
+		return errors.Join(err, m.detachImages(name))
+	}
+	return nil
 }
 
 func (m *Manager) prepare(ctx context.Context, s *config.Sandbox) error {
-	if s.Image != "" {
-		return fmt.Errorf("%s: image= is not supported yet", m.Store.Path(s.Name))
-	}
 	if err := requireStatic(s.Security.Mode); err != nil {
 		return fmt.Errorf("%s: mode=%s: %w", m.Store.Path(s.Name), s.Security.Mode, err)
 	}
 	if s.State == config.StateDeleting {
 		return fmt.Errorf("%s is being deleted; run delete again to finish that", s.Name)
+	}
+	if err := m.attachAll(ctx, s); err != nil {
+		return err
 	}
 	state, err := m.complete(ctx, s)
 	if err != nil {
@@ -454,9 +455,12 @@ func (m *Manager) prepare(ctx context.Context, s *config.Sandbox) error {
 			"that comes from another host, remove created= from %s", s.Name, s.Content, m.Store.Path(s.Name))
 	}
 	if err := m.Host.Prepare(ctx, s, m.Progress); err != nil {
-		return err
+		return explainFull(s, err)
 	}
 	if s.Created.IsZero() {
+		if err := syncContent(s); err != nil {
+			return err
+		}
 		s.Created = time.Now().UTC().Truncate(time.Second)
 		if err := m.Store.Save(s); err != nil {
 			return err

@@ -206,7 +206,7 @@ func (m *Manager) awaitGone(running *libvirt.Domain, s *config.Sandbox) error {
 // sweep removes what a container that is down has left at run time: its runtime directory, its cgroups, libvirt's mount
 // points.
 func (m *Manager) sweep(name string) error {
-	return errors.Join(removeRootTree(name), runtimeOf(name).remove(), removeLaunches(name), removeCgroups(guest.CgroupPrefix+name), removeMountPoints(name))
+	return errors.Join(removeRootTree(name), m.detachImages(name), runtimeOf(name).remove(), removeLaunches(name), removeCgroups(guest.CgroupPrefix+name), removeMountPoints(name))
 }
 
 // removeCgroups removes the groups that the container's first program made for itself; libvirt takes those along that lie

@@ -137,6 +137,11 @@ func (t *text) body(s *config.Sandbox, p Paths) {
 		t.set("RequiresMountsFor", strings.Join(paths, " "))
 	}
 	t.set("After", "libvirtd.socket virtlxcd.socket libvirtd.service virtlxcd.service dbus.socket systemd-machined.service")
+	if slices.ContainsFunc(s.ImageFiles(), func(f config.ImageFile) bool { return f.Format == config.FormatQCOW2 }) {
+		t.comment("Images in qcow2 become block devices by it; the helper may load no modules.")
+		t.set("Wants", "modprobe@nbd.service")
+		t.set("After", "modprobe@nbd.service")
+	}
 	t.comment("At the host's shutdown libvirt's own scopes end after this target; an orderly stop comes before.")
 	t.set("Wants", "virt-guest-shutdown.target")
 	t.set("After", "virt-guest-shutdown.target")
@@ -221,8 +226,8 @@ func (t *text) confine(s *config.Sandbox, p Paths) {
 // left out: the start then says what is missing.
 func mountPaths(s *config.Sandbox) []string {
 	all := []string{s.Content}
-	if s.Image != "" {
-		all = append(all, s.Image)
+	for _, f := range s.ImageFiles() {
+		all = append(all, f.Path)
 	}
 	for _, m := range s.Mounts {
 		if m.Kind == config.MountHostBind {

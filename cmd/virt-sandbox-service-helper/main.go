@@ -134,24 +134,23 @@ func runContainer(ctx context.Context, m *helper.Manager, name string) error {
 	return nil
 }
 
-// consoleLog opens a container's log when there is something to write: a start that fails before leaves none.
+// consoleLog opens a container's log when there is something to write: a start that fails before leaves none, and its file
+// is no reason why content cannot be unmounted.
 type consoleLog struct {
 	manager *helper.Manager
 	name    string
-	file    *os.File
 }
 
 func (l *consoleLog) Write(text []byte) (int, error) {
 	if len(text) == 0 {
 		return 0, nil
 	}
-	if l.file == nil {
-		var err error
-		if l.file, err = l.manager.ConsoleLog(l.name); err != nil {
-			return 0, err
-		}
+	file, err := l.manager.ConsoleLog(l.name)
+	if err != nil {
+		return 0, err
 	}
-	return l.file.Write(text)
+	defer file.Close()
+	return file.Write(text)
 }
 
 // handOver reports readiness and becomes the monitor; it returns only when that fails.

@@ -54,7 +54,11 @@ libvirt domain can reach is refused, unless --share-level allows it.`,
 			if err != nil {
 				return err
 			}
-			fmt.Printf("Created sandbox container dir %s\n", s.Content)
+			if s.Image != "" {
+				fmt.Printf("Created sandbox container image %s\n", s.Image)
+			} else {
+				fmt.Printf("Created sandbox container dir %s\n", s.Content)
+			}
 			fmt.Printf("Created sandbox config %s\n", m.Store.Path(s.Name))
 			fmt.Printf("Created unit file %s\n", helper.UnitFile(s))
 			return nil
@@ -69,8 +73,14 @@ libvirt domain can reach is refused, unless --share-level allows it.`,
 	flags.BoolVar(&options.Share, "share-level", false, "allow a level that another sandbox has or can reach")
 	flags.StringVarP(&options.FileType, "filetype", "f", "", "SELinux `TYPE` of the content (container_file_t)")
 	flags.StringVarP(&options.Base, "path", "p", "", "`DIR` whose subdirectory NAME holds the content ("+config.DefaultContentBase+")")
-	flags.StringArrayVarP(&options.Mounts, "mount", "m", nil, "`MOUNT`: host-bind:TARGET=SOURCE | ram:TARGET=SIZE; may be repeated")
 	flags.StringArrayVarP(&options.Networks, "network", "N", nil, "`NETWORK`: private (only loopback, the default) | host (the host's, less safe) | dhcp,source=NET | source=NET,address=IP/PREFIX,route=NET/PREFIX%GATEWAY | bridge=BRIDGE…; may be repeated")
+	flags.StringArrayVarP(&options.Mounts, "mount", "m", nil, "`MOUNT`: host-bind:TARGET=SOURCE | host-image:TARGET=FILE[,format=raw|qcow2] | guest-bind:TARGET=PATH | ram:TARGET=SIZE; may be repeated")
+	flags.StringVarP(&options.Image.Size, "imagesize", "i", "", "`SIZE` of an image file that holds the content, in MB of 1000000 bytes, or with K, M, G or T of 1024s; it bounds what the sandbox can store")
+	flags.StringVar(&options.Image.Size, "image", "", "as --imagesize")
+	_ = flags.MarkHidden("image")
+	flags.StringVar(&options.Image.Format, "image-format", "", "`FORMAT` of the image: raw (the default) | qcow2")
+	flags.StringVar(&options.Image.FS, "image-fs", "", "`TYPE` of the file system in the image: ext4 (the default) | xfs")
+	flags.StringArrayVar(&options.Image.Disks, "disk", nil, "`DISK`: TAG=PATH[,format=raw|qcow2]: a block device or file that is /dev/disk/by-tag/TAG inside; may be repeated")
 	flags.StringVar(&options.Capabilities, "capabilities", "", "`SET` of capabilities(7): auto [+CAP_NAME]… [-CAP_NAME]… (auto: what the units need) | all | CAP_NAME…")
 	flags.StringVar(&options.IDMap, "idmap", "", "`IDS`: auto | BASE:COUNT: root inside is another user outside; without it the ids are the host's")
 	flags.Int64VarP(&uid, "uid", "U", -1, "`UID` of the command; that of --username, or root")

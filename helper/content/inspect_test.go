@@ -13,6 +13,10 @@ func TestInspect(t *testing.T) {
 	}{
 		{"nothing", nil, Absent},
 		{"empty directory", map[string]string{}, Absent},
+		{"new file system", map[string]string{"/lost+found/": ""}, Absent},
+		{"file system in which create was killed before it wrote its mark", map[string]string{"/lost+found/": "", "/.virt-sandbox/": ""}, Creating},
+		{"files of somebody in a file system", map[string]string{"/lost+found/": "", "/etc/hosts": ""}, Foreign},
+		{"a file of that name", map[string]string{"/lost+found": ""}, Foreign},
 		{"create has begun", map[string]string{"/.virt-sandbox/creating": ""}, Creating},
 		{"create has copied something", map[string]string{"/.virt-sandbox/creating": "", "/etc/hosts": ""}, Creating},
 		{"create was killed before it wrote its mark", map[string]string{"/.virt-sandbox/": ""}, Creating},

@@ -161,3 +161,21 @@ func keepFile(from *os.Root, source string, to *os.Root, name string, group int)
 	}
 	return out.Close()
 }
+
+// UnlinkJournals removes the host's links to all that lies below content, which is about to be out of reach.
+func (h Host) UnlinkJournals(content string) error {
+	for _, dir := range []string{"/var/log/journal", "/run/log/journal"} {
+		entries, err := os.ReadDir(h.Root + dir)
+		if err != nil {
+			continue
+		}
+		for _, e := range entries {
+			if e.Type() == fs.ModeSymlink {
+				if err := h.UnlinkJournal(e.Name(), content); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}

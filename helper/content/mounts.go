@@ -12,12 +12,18 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/guest"
 )
 
-// CheckMounts tells whether every mount of the administrator has a place: below what is private it is made, elsewhere
-// the host must have it, since its root is read-only for containers.
+// CheckMounts tells whether every mount of the administrator has a place, and every guest-bind something to show: below what
+// is private it is made, elsewhere the host must have it, since its root is read-only for containers.
 func (h Host) CheckMounts(s *config.Sandbox) error {
 	for _, m := range s.Mounts {
 		if _, err := os.Stat(h.Root + m.Target); err != nil && !h.inTree(s, m.Target) {
 			return fmt.Errorf("mount point %s does not exist on the host, whose root containers share read-only; make it, or choose one below /srv, /var or /home", m.Target)
+		}
+		if m.Kind != config.MountGuestBind {
+			continue
+		}
+		if _, err := os.Stat(h.Root + m.Source); err != nil && !h.inTree(s, m.Source) {
+			return fmt.Errorf("%s, which %s is to show, does not exist on the host, whose root containers share read-only; choose a place below /srv, /var or /home", m.Source, m.Target)
 		}
 	}
 	return nil
@@ -38,8 +44,18 @@ func (h Host) inTree(s *config.Sandbox, p string) bool {
 	return false
 }
 
-// mountPoints makes the places for mounts that lie in the tree.
+// mountPoints makes the places for mounts that lie in the tree, and those that guest-binds show.
 func (b *builder) mountPoints() error {
+	for _, m := range b.sandbox.Mounts {
+		name := strings.TrimPrefix(m.Source, "/")
+		if m.Kind != config.MountGuestBind || exists(b.tree, name) || !b.host.inTree(b.sandbox, m.Source) {
+			continue
+		}
+		if err := b.tree.MkdirAll(name, 0o755); err != nil {
+			return fmt.Errorf("make %s for the mount at %s: %w", m.Source, m.Target, err)
+		}
+		b.record(name, "directory")
+	}
 	for _, m := range b.sandbox.Mounts {
 		name := strings.TrimPrefix(m.Target, "/")
 		if !b.host.inTree(b.sandbox, m.Target) || exists(b.tree, name) {
@@ -53,26 +69,38 @@ func (b *builder) mountPoints() error {
 }
 
 func (b *builder) mountPoint(m config.Mount, name string) error {
-	if m.Kind == config.MountHostBind {
-		if info, err := os.Stat(b.host.Root + m.Source); err == nil && !info.IsDir() {
-			if dir := name[:strings.LastIndexByte(name, '/')]; !exists(b.tree, dir) {
-				if err := b.tree.MkdirAll(dir, 0o755); err != nil {
-					return err
-				}
-			}
-			f, err := b.tree.OpenFile(name, os.O_CREATE|os.O_WRONLY|os.O_EXCL|unix.O_NOFOLLOW, 0o644)
-			if err != nil {
+	if b.showsFile(m) {
+		if dir := name[:strings.LastIndexByte(name, '/')]; !exists(b.tree, dir) {
+			if err := b.tree.MkdirAll(dir, 0o755); err != nil {
 				return err
 			}
-			b.record(name, "file")
-			return f.Close()
 		}
+		f, err := b.tree.OpenFile(name, os.O_CREATE|os.O_WRONLY|os.O_EXCL|unix.O_NOFOLLOW, 0o644)
+		if err != nil {
+			return err
+		}
+		b.record(name, "file")
+		return f.Close()
 	}
 	if err := b.tree.MkdirAll(name, 0o755); err != nil {
 		return err
 	}
 	b.record(name, "directory")
 	return nil
+}
+
+// showsFile tells whether a mount shows a file and no directory, so that a file must be its place.
+func (b *builder) showsFile(m config.Mount) bool {
+	if m.Kind != config.MountHostBind && m.Kind != config.MountGuestBind {
+		return false
+	}
+	if m.Kind == config.MountGuestBind {
+		if info, err := b.tree.Stat(strings.TrimPrefix(m.Source, "/")); err == nil {
+			return !info.IsDir()
+		}
+	}
+	info, err := os.Stat(b.host.Root + m.Source)
+	return err == nil && !info.IsDir()
 }
 
 // SharedMounts gives the mount points, as this thread has them, below the directories that containers share, from the top down: a copy of

@@ -149,7 +149,7 @@ type State int
 
 // What can lie at a content directory.
 const (
-	Absent   State = iota // nothing, or an empty directory
+	Absent   State = iota // nothing, or an empty directory or file system
 	Creating              // what an unfinished create left
 	Ours                  // content of a sandbox
 	Foreign               // something that virt-sandbox did not make
@@ -164,6 +164,8 @@ func Inspect(dir string) (State, error) {
 	if err != nil {
 		return Foreign, fmt.Errorf("look at content directory: %w", err)
 	}
+	// A file system that was made just now has it.
+	entries = slices.DeleteFunc(entries, func(e fs.DirEntry) bool { return e.Name() == "lost+found" && e.IsDir() })
 	if len(entries) == 0 {
 		return Absent, nil
 	}

@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -29,6 +30,12 @@ func TestKilled(t *testing.T) {
 		{"start with ids of its own again", [][]string{{"create", "-C", "-u", "apache2", "--idmap", "auto", "t-kill"}}, []string{"start", "t-kill"}, true},
 		{"stop", [][]string{{"create", "-C", "-u", "apache2", "t-kill"}, {"start", "t-kill"}}, []string{"stop", "t-kill"}, true},
 		{"delete", [][]string{{"create", "-C", "-u", "apache2", "t-kill"}}, []string{"delete", "t-kill"}, true},
+		{"create with an image", nil, []string{"create", "-C", "-u", "apache2", "-i", "100", "t-kill"}, false},
+		{"create with an image again", nil, []string{"create", "-C", "-u", "apache2", "-i", "100", "t-kill"}, true},
+		{"start with an image", [][]string{{"create", "-C", "-u", "apache2", "-i", "100", "t-kill"}}, []string{"start", "t-kill"}, false},
+		{"start with an image again", [][]string{{"create", "-C", "-u", "apache2", "-i", "100", "t-kill"}}, []string{"start", "t-kill"}, true},
+		{"stop with an image", [][]string{{"create", "-C", "-u", "apache2", "-i", "100", "t-kill"}, {"start", "t-kill"}}, []string{"stop", "t-kill"}, true},
+		{"delete with an image", [][]string{{"create", "-C", "-u", "apache2", "-i", "100", "t-kill"}}, []string{"delete", "t-kill"}, true},
 	} {
 		t.Run(verb.name, func(t *testing.T) {
 			t.Cleanup(func() { remove(t, "t-kill") })
@@ -56,6 +63,9 @@ func killAtRandom(t *testing.T, args []string) time.Duration {
 	t.Helper()
 	usual := map[string]time.Duration{"create": 250 * time.Millisecond, "start": 600 * time.Millisecond, "stop": 500 * time.Millisecond, "delete": 60 * time.Millisecond}
 	moment := time.Duration(rand.Int64N(int64(usual[args[0]])))
+	if slices.Contains(args, "-i") {
+		moment *= 2
+	}
 	command := exec.Command(program, args...)
 	if err := command.Start(); err != nil {
 		t.Fatal(err)

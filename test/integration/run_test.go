@@ -18,6 +18,7 @@ const (
 	program    = "virt-sandbox-service"
 	configDir  = "/etc/libvirt-sandbox/services"
 	contentDir = "/var/lib/libvirt/filesystems"
+	imageDir   = "/var/lib/libvirt/images"
 )
 
 // outcome is what a finished command leaves.
@@ -88,11 +89,11 @@ func wait(t *testing.T, what string, done func() bool) {
 	}
 }
 
-// snapshot lists all that a container can leave on a host: files, mounts, domains, cgroups and processes.
+// snapshot lists all that a container can leave on a host: files, mounts, block devices, domains, cgroups and processes.
 func snapshot(t *testing.T) []string {
 	t.Helper()
 	var list []string
-	for _, dir := range []string{"/etc/libvirt-sandbox", contentDir, "/var/log/journal", "/run/log/journal", "/run/virt-sandbox", "/run/libvirt/lxc", "/var/log/libvirt/lxc", "/etc/systemd/system", "/sys/fs/cgroup"} {
+	for _, dir := range []string{"/etc/libvirt-sandbox", contentDir, imageDir, "/var/log/journal", "/run/log/journal", "/run/virt-sandbox", "/run/libvirt/lxc", "/var/log/libvirt/lxc", "/etc/systemd/system", "/sys/fs/cgroup"} {
 		_ = filepath.WalkDir(dir, func(p string, e os.DirEntry, err error) error {
 			if err == nil && p != dir && p != configDir && (dir != "/sys/fs/cgroup" || (e.IsDir() && ofContainer(p))) {
 				list = append(list, "file "+p)
@@ -109,6 +110,11 @@ func snapshot(t *testing.T) []string {
 	}
 	for l := range strings.Lines(string(mounts)) {
 		list = append(list, "mount "+strings.TrimSpace(l))
+	}
+	loops, _ := filepath.Glob("/sys/block/loop*/loop/backing_file")
+	nbds, _ := filepath.Glob("/sys/block/nbd*/pid")
+	for _, attribute := range append(loops, nbds...) {
+		list = append(list, "device "+attribute)
 	}
 	domains, err := exec.Command("virsh", "-q", "-c", "lxc:///", "list", "--all", "--name").Output()
 	if err != nil {

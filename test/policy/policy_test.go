@@ -23,7 +23,6 @@ func TestNeverAllowed(t *testing.T) {
 		{"to load modules and policies, or switch SELinux", []string{"-c", "security"}},
 		{"to load modules and read the kernel's log", []string{"-c", "system"}},
 		{"to load BPF programs", []string{"-c", "bpf"}},
-		{"to open disks, whoever made the node", []string{"-c", "blk_file"}},
 		{"to make device nodes", []string{"-c", "chr_file", "-p", "create"}},
 		{"to become anything else", []string{"-c", "process", "-p", "transition,dyntransition,setcurrent,setexec"}},
 		{"to relabel", []string{"-c", "file", "-p", "relabelfrom,relabelto"}},
@@ -40,6 +39,19 @@ func TestNeverAllowed(t *testing.T) {
 				t.Errorf("a container is allowed %s:\n%s", c.what, found)
 			}
 		})
+	}
+}
+
+// Of disks a container opens those that it was given, whoever made the node of another.
+func TestOpensOnlyItsDisks(t *testing.T) {
+	policy := built(t)
+	for line := range strings.Lines(search(t, policy, []string{"-A", "-s", "container_t", "-c", "blk_file"})) {
+		if target, _, _ := strings.Cut(strings.Fields(line)[2], ":"); target != "container_file_t" {
+			t.Errorf("a container opens %s", line)
+		}
+	}
+	if found := search(t, policy, []string{"-A", "-s", "container_t", "-c", "blk_file", "-p", "create,mounton,relabelto"}); found != "" {
+		t.Errorf("a container makes disks:\n%s", found)
 	}
 }
 

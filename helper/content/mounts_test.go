@@ -1,0 +1,79 @@
+package content
+
+import (
+	"context"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/virt-sandbox/virt-sandbox/config"
+)
+
+func TestCheckMounts(t *testing.T) {
+	h := newHost(t, map[string]string{"/srv/": "", "/opt/there/": "", "/var/www/": "", "/etc/d/": ""})
+	cases := []struct {
+		mount string
+		err   string // part of the message
+	}{
+		{"host-bind:/srv/new=/data", ""},
+		{"host-image:/opt/there=/images/a.raw", ""},
+		{"ram:/etc/d/new=1M", ""}, // private
+		{"host-image:/opt/new=/images/a.raw", "mount point /opt/new does not exist"},
+		{"guest-bind:/srv/new=/var/www", ""},
+		{"guest-bind:/srv/new=/var/new", ""},
+		{"guest-bind:/srv/new=/opt/there", ""},
+		{"guest-bind:/srv/new=/opt/new", "/opt/new, which /srv/new is to show, does not exist"},
+		{"guest-bind:/opt/new=/var/www", "mount point /opt/new does not exist"},
+		{"guest-bind:/srv/new=/nowhere", "/nowhere, which /srv/new is to show"},
+	}
+	for _, c := range cases {
+		m, err := config.ParseMount(c.mount)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := box(t, "/etc/d")
+		s.Mounts = []config.Mount{m}
+		if err := h.CheckMounts(s); (err == nil) != (c.err == "") || err != nil && !strings.Contains(err.Error(), c.err) {
+			t.Errorf("%s: got %v, want %q", c.mount, err, c.err)
+		}
+	}
+}
+
+// The places of mounts, and what guest-binds show, are made as what they have to be; links that root inside made lead
+// nowhere else.
+func TestMountPoints(t *testing.T) {
+	h := newHost(t, map[string]string{"/srv/": "", "/etc/d/file": "text", "/data/file": "text", "/data/dir/": ""})
+	s := box(t, "/etc/d")
+	for _, text := range []string{
+		"host-bind:/srv/a/file=" + "/data/file", "host-bind:/srv/a/dir=/data/dir", "host-image:/srv/image=/images/a.raw",
+		"guest-bind:/srv/shown/file=/etc/d/file", "guest-bind:/srv/shown/new=/var/new/deep", "ram:/var/ram=1M",
+	} {
+		m, err := config.ParseMount(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Mounts = append(s.Mounts, m)
+	}
+	prepare(t, h, s)
+	for name, isDir := range map[string]bool{
+		"/srv/a/file": false, "/srv/a/dir": true, "/srv/image": true, "/srv/shown/file": false, "/srv/shown/new": true,
+		"/var/new/deep": true, "/var/ram": true,
+	} {
+		if info, err := os.Lstat(s.Content + name); err != nil || info.IsDir() != isDir || !isDir && info.Size() != 0 {
+			t.Errorf("%s: %v, %v", name, info, err)
+		}
+	}
+	outside := t.TempDir()
+	if err := os.RemoveAll(s.Content + "/var/new"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(outside, s.Content+"/var/new"); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.Prepare(context.Background(), s, nil); err == nil || !strings.Contains(err.Error(), "make /var/new/deep") {
+		t.Errorf("with a link out of the content: %v", err)
+	}
+	if entries, err := os.ReadDir(outside); err != nil || len(entries) > 0 {
+		t.Errorf("made outside: %v, %v", entries, err)
+	}
+}

@@ -1,0 +1,97 @@
+package helper
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/virt-sandbox/virt-sandbox/config"
+)
+
+// ImageOptions are what an administrator asks of create about images and disks.
+type ImageOptions struct {
+	Size   string // -i; empty: the content is a directory
+	Format string // of the image; empty: raw
+	FS     string // in the image; empty: ext4
+	Disks  []string
+}
+
+// setImages turns the options into the description of the sandbox, and looks at the files that they name.
+func setImages(s *config.Sandbox, o ImageOptions) error {
+	for _, text := range o.Disks {
+		d, err := config.ParseDisk(text)
+		if err != nil {
+			return fmt.Errorf("--disk: %w", err)
+		}
+		if err := checkDiskFile(d); err != nil {
+			return fmt.Errorf("--disk %s: %w", text, err)
+		}
+		s.Disks = append(s.Disks, d)
+	}
+	if err := setImage(s, o); err != nil {
+		return err
+	}
+	return s.CheckStorage()
+}
+
+func setImage(s *config.Sandbox, o ImageOptions) (err error) {
+	switch {
+	case o.Size == "" && o.Format != "":
+		return errors.New("--image-format is about an image; give its size with -i")
+	case o.Size == "" && o.FS != "":
+		return errors.New("--image-fs is about an image; give its size with -i")
+	case o.Size == "":
+		return nil
+	}
+	if s.ImageSize, err = config.ParseImageSize(o.Size); err != nil {
+		return err
+	}
+	s.ImageFormat, s.ImageFS = config.FormatRaw, config.DefaultImageFS
+	if o.Format != "" {
+		if s.ImageFormat, err = config.ParseImageFormat(o.Format); err != nil {
+			return fmt.Errorf("--image-format: %w", err)
+		}
+	}
+	if o.FS != "" {
+		if s.ImageFS, err = config.ParseImageFS(o.FS); err != nil {
+			return fmt.Errorf("--image-fs: %w", err)
+		}
+	}
+	s.Image = defaultImage(s.Name, s.ImageFormat)
+	return nil
+}
+
+// checkMountSource tells in time that the host lacks what a mount is to show.
+func checkMountSource(m config.Mount) error {
+	switch m.Kind {
+	case config.MountHostBind:
+		_, err := os.Stat(m.Source)
+		return err
+	case config.MountHostImage:
+		info, err := os.Stat(m.Source)
+		if err == nil && !info.Mode().IsRegular() {
+			err = fmt.Errorf("%s is not a regular file", m.Source)
+		}
+		return err
+	}
+	return nil
+}
+
+func checkDiskFile(d config.Disk) error {
+	info, err := os.Stat(d.Source)
+	switch {
+	case err != nil:
+		return err
+	case info.Mode().Type() == os.ModeDevice && d.Format == config.FormatRaw, info.Mode().IsRegular():
+		return nil
+	case info.Mode().Type() == os.ModeDevice:
+		return fmt.Errorf("%s is a block device, which is raw", d.Source)
+	}
+	return fmt.Errorf("%s is neither a block device nor a regular file", d.Source)
+}
+
+// isDevice tells whether a disk is a block device already.
+func isDevice(d config.Disk) bool {
+	info, err := os.Stat(d.Source)
+	return err == nil && info.Mode().Type() == os.ModeDevice
+}

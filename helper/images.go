@@ -1,0 +1,277 @@
+package helper
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/google/renameio/v2"
+
+	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/helper/image"
+)
+
+// imagesDir has the note of which images a sandbox uses, and the mount points of those that it mounts. The note is written
+// before anything is attached, so that whoever comes after an interruption finds all that there can be.
+func imagesDir(name string) string { return filepath.Join(RuntimeBase, imagesPrefix+name) }
+
+const (
+	imagesPrefix = ".images-"
+	claimsName   = "claims"
+)
+
+// claim is an image, or a disk's file or device, that a sandbox has for itself.
+type claim struct {
+	File    string             `json:"file"`
+	Format  config.ImageFormat `json:"format"`
+	Target  string             `json:"target,omitempty"`  // where it is mounted; empty for a disk
+	Context string             `json:"context,omitempty"` // SELinux context to mount it with
+	Content string             `json:"content,omitempty"` // what the config calls Target
+	Use     string             `json:"use"`               // for a person
+}
+
+func (c claim) mount() image.Mount {
+	return image.Mount{File: c.File, Format: c.Format, Target: c.Target, Context: c.Context}
+}
+
+// contentClaim is the claim of a sandbox's own image.
+func contentClaim(s *config.Sandbox, file string) (claim, error) {
+	target, err := realPath(s.Content)
+	return claim{File: file, Format: s.ImageFormat, Target: target, Content: s.Content, Use: "the image"}, err
+}
+
+// realPath is what the kernel calls a directory that need not be there yet.
+func realPath(dir string) (string, error) {
+	rest := ""
+	for {
+		actual, err := filepath.EvalSymlinks(dir)
+		if err == nil {
+			return filepath.Join(actual, rest), nil
+		}
+		if !errors.Is(err, fs.ErrNotExist) || dir == "/" {
+			return "", fmt.Errorf("find mount point: %w", err)
+		}
+		dir, rest = filepath.Dir(dir), filepath.Join(filepath.Base(dir), rest)
+	}
+}
+
+// allClaims lists what a sandbox claims while it runs.
+func (m *Manager) allClaims(s *config.Sandbox) ([]claim, error) {
+	var claims []claim
+	if s.Image != "" {
+		own, err := contentClaim(s, s.Image)
+		if err != nil {
+			return nil, err
+		}
+		claims = append(claims, own)
+	}
+	shown := ""
+	if m.Host.SELinux() {
+		// All of it is this sandbox's, whatever labels it has from elsewhere.
+		shown = s.FileLabel()
+	}
+	for i, mount := range s.Mounts {
+		if mount.Kind == config.MountHostImage {
+			claims = append(claims, claim{
+				File: mount.Source, Format: mount.Format, Target: hostImageDir(s.Name, i), Context: shown, Use: "the mount at " + mount.Target,
+			})
+		}
+	}
+	for _, d := range s.Disks {
+		claims = append(claims, claim{File: d.Source, Format: d.Format, Use: "disk " + d.Tag})
+	}
+	return claims, nil
+}
+
+func hostImageDir(name string, index int) string {
+	return filepath.Join(imagesDir(name), strconv.Itoa(index))
+}
+
+// attachImages claims images for a sandbox and mounts those that are to be mounted. What it has already stays as it is.
+func (m *Manager) attachImages(ctx context.Context, s *config.Sandbox, claims []claim) error {
+	if len(claims) == 0 {
+		return nil
+	}
+	if err := m.claimImages(ctx, s.Name, claims); err != nil {
+		return err
+	}
+	run := m.nbdRunner(ctx, s)
+	for _, c := range claims {
+		var err error
+		switch {
+		case c.Target != "":
+			err = inHostMounts(func() error { return c.mount().Attach(run) })
+		case c.Format == config.FormatQCOW2:
+			err = connectDisk(c, run)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func connectDisk(c claim, run image.Runner) error {
+	device, err := image.NBDOf(c.File)
+	if err == nil && device == "" {
+		_, err = image.ConnectNBD(c.File, c.Format, run)
+	}
+	return err
+}
+
+// claimImages notes what a sandbox uses, after it has made sure that nobody else does.
+func (m *Manager) claimImages(ctx context.Context, name string, claims []claim) error {
+	lock, err := m.lockByte(ctx, imageByte, "images")
+	if err != nil {
+		return err
+	}
+	defer lock.release()
+	old, err := readClaims(name)
+	if err != nil {
+		return err
+	}
+	for _, c := range claims {
+		if slices.ContainsFunc(old, func(o claim) bool { return o.File == c.File && o.Target == c.Target }) {
+			continue
+		}
+		if err := checkClaim(name, c, append(old, claims...)); err != nil {
+			return err
+		}
+		old = append(old, c)
+	}
+	return writeClaims(name, old)
+}
+
+// checkClaim refuses a file that another uses. ours are the claims of the same sandbox.
+func checkClaim(name string, c claim, ours []claim) error {
+	info, err := os.Stat(c.File)
+	if err != nil {
+		return fmt.Errorf("%s of %s: %w", c.Use, name, err)
+	}
+	for _, o := range ours {
+		if other, err := os.Stat(o.File); o.Use != c.Use && err == nil && os.SameFile(info, other) {
+			return fmt.Errorf("%s of %s: %s is %s too; two of them would destroy each other's data", c.Use, name, c.File, o.Use)
+		}
+	}
+	dirs, err := filepath.Glob(imagesDir("*"))
+	if err != nil {
+		return err
+	}
+	for _, dir := range dirs {
+		other := strings.TrimPrefix(filepath.Base(dir), imagesPrefix)
+		if other == name {
+			continue
+		}
+		theirs, err := readClaims(other)
+		if err != nil {
+			return err
+		}
+		for _, t := range theirs {
+			if used, err := os.Stat(t.File); t.File == c.File || (err == nil && os.SameFile(info, used)) {
+				return fmt.Errorf("%s of %s: %s is in use by %s, as %s; stop that first", c.Use, name, c.File, other, t.Use)
+			}
+		}
+	}
+	var user string
+	err = inHostMounts(func() (err error) {
+		user, err = image.InUse(c.File, c.Target)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("%s of %s: %w", c.Use, name, err)
+	}
+	if user != "" {
+		return fmt.Errorf("%s of %s: %s is in use by %s", c.Use, name, c.File, user)
+	}
+	return nil
+}
+
+func readClaims(name string) ([]claim, error) {
+	data, err := os.ReadFile(filepath.Join(imagesDir(name), claimsName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read which images %s uses: %w", name, err)
+	}
+	var claims []claim
+	if err := json.Unmarshal(data, &claims); err != nil {
+		return nil, fmt.Errorf("read which images %s uses: %w", name, err)
+	}
+	return claims, nil
+}
+
+func writeClaims(name string, claims []claim) error {
+	dir := imagesDir(name)
+	data, err := json.Marshal(claims)
+	if err != nil {
+		return fmt.Errorf("note which images %s uses: %w", name, err)
+	}
+	if err := errors.Join(os.MkdirAll(RuntimeBase, 0o711), os.Chmod(RuntimeBase, 0o711), os.MkdirAll(dir, 0o700)); err != nil {
+		return fmt.Errorf("note which images %s uses: %w", name, err)
+	}
+	if err := renameio.WriteFile(filepath.Join(dir, claimsName), data, 0o600, renameio.WithTempDir(dir)); err != nil {
+		return fmt.Errorf("note which images %s uses: %w", name, err)
+	}
+	return nil
+}
+
+// detachImages takes away what attachImages did, or began to do. What the host still has open stays usable for who has it.
+func (m *Manager) detachImages(name string) error {
+	claims, err := readClaims(name)
+	if err != nil {
+		return err
+	}
+	for _, c := range slices.Backward(claims) {
+		if err := m.detach(name, c); err != nil {
+			return err
+		}
+	}
+	dir := imagesDir(name)
+	// Only these: nothing of what is mounted below must ever be removed with it.
+	files, err := filepath.Glob(filepath.Join(dir, "."+claimsName+"*"))
+	if err != nil {
+		return err
+	}
+	for _, file := range append(files, filepath.Join(dir, claimsName), dir) {
+		if err := os.Remove(file); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("forget which images %s used: %w", name, err)
+		}
+	}
+	// Gone with the last container.
+	_ = os.Remove(RuntimeBase)
+	return nil
+}
+
+func (m *Manager) detach(name string, c claim) error {
+	if c.Target == "" {
+		if c.Format == config.FormatQCOW2 {
+			return image.DisconnectNBD(c.File)
+		}
+		return image.FreeLoops(c.File)
+	}
+	if c.Content != "" {
+		if err := m.Host.UnlinkJournals(c.Content); err != nil {
+			return err
+		}
+	}
+	busy := false
+	err := inHostMounts(func() (err error) {
+		busy, err = c.mount().Detach()
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if busy {
+		m.Warn("something on the host still has files of %s of %s open; it is unmounted, and gone when they are closed", c.Use, name)
+	}
+	return nil
+}

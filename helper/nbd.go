@@ -1,0 +1,82 @@
+package helper
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os/exec"
+	"path"
+	"strings"
+	"syscall"
+
+	"github.com/coreos/go-systemd/v22/dbus"
+	godbus "github.com/godbus/dbus/v5"
+
+	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/helper/image"
+)
+
+// nbdRunner has qemu-nbd run beside a sandbox's unit and not in it, which would end it with the processes of its helper.
+func (m *Manager) nbdRunner(ctx context.Context, s *config.Sandbox) image.Runner {
+	if SystemdRuns() {
+		return func(args []string) error { return m.runAsService(ctx, s, args) }
+	}
+	return func(args []string) error {
+		command := exec.CommandContext(ctx, args[0], args[1:]...)
+		command.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+		var words bytes.Buffer
+		command.Stderr = &words
+		if err := command.Run(); err != nil {
+			return fmt.Errorf("%s: %w: %s", args[0], err, strings.TrimSpace(words.String()))
+		}
+		return nil
+	}
+}
+
+// runAsService runs a program that puts itself into the background as a service of its own, which the host's shutdown ends
+// after the container's.
+func (m *Manager) runAsService(ctx context.Context, s *config.Sandbox, args []string) error {
+	program, err := exec.LookPath(args[0])
+	if err != nil {
+		return err
+	}
+	systemd, err := dbus.NewSystemConnectionContext(ctx)
+	if err != nil {
+		return fmt.Errorf("connect to systemd: %w", err)
+	}
+	defer systemd.Close()
+	file := args[len(args)-1]
+	unit := "virt-sandbox-nbd-" + s.Name + "-" + unitWord(path.Base(file)) + ".service"
+	_ = systemd.ResetFailedUnitContext(ctx, unit)
+	done := make(chan string, 1)
+	_, err = systemd.StartTransientUnitContext(ctx, unit, "replace", []dbus.Property{
+		dbus.PropDescription("Block device of " + file + " for virt-sandbox container " + s.Name),
+		dbus.PropExecStart(append([]string{program}, args[1:]...), true),
+		dbus.PropType("forking"),
+		{Name: "Before", Value: godbus.MakeVariant([]string{s.HostUnit()})},
+	}, done)
+	if err != nil {
+		return fmt.Errorf("start %s: %w", unit, err)
+	}
+	select {
+	case result := <-done:
+		if result == "done" {
+			return nil
+		}
+		words := lastJournal(ctx, systemd, unit)
+		_ = systemd.ResetFailedUnitContext(ctx, unit)
+		return fmt.Errorf("%s: %s", unit, words)
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// unitWord makes a part of a unit's name of a file's.
+func unitWord(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '.' || r == '_' {
+			return r
+		}
+		return '_'
+	}, text[:min(len(text), 80)])
+}

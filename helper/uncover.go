@@ -1,0 +1,183 @@
+package helper
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/virt-sandbox/virt-sandbox/guest"
+)
+
+// dropOthersImages unmounts in a container whose first program waits what it has inherited of the images of others: libvirt
+// gives it a copy of all mounts of the host, those below what the container has of its own out of sight but still there. It
+// would keep the file systems of others from ending with them.
+func dropOthersImages(name string, init int) error {
+	targets, err := othersTargets(name)
+	if err != nil || len(targets) == 0 {
+		return err
+	}
+	// From here: the container's own /proc shows no process of the host's.
+	table, err := os.Open("/proc/" + strconv.Itoa(init) + "/mountinfo")
+	if err != nil {
+		return fmt.Errorf("read the container's mounts: %w", err)
+	}
+	defer table.Close()
+	return inMountsOf(init, func() error {
+		for _, target := range targets {
+			for {
+				entries, err := readEntries(table)
+				if err != nil {
+					return err
+				}
+				if !slices.ContainsFunc(entries, func(e mountEntry) bool { return e.point == target }) {
+					break
+				}
+				if err := dropCovered(entries, target); err != nil {
+					return fmt.Errorf("unmount %s in %s: %w", target, name, err)
+				}
+			}
+		}
+		return nil
+	})
+}
+
+// othersTargets lists where images of other sandboxes are mounted on the host.
+func othersTargets(name string) ([]string, error) {
+	dirs, err := filepath.Glob(imagesDir("*"))
+	if err != nil {
+		return nil, err
+	}
+	var targets []string
+	for _, dir := range dirs {
+		other := strings.TrimPrefix(filepath.Base(dir), imagesPrefix)
+		if other == name {
+			continue
+		}
+		claims, err := readClaims(other)
+		if err != nil {
+			return nil, err
+		}
+		for _, c := range claims {
+			if c.Target != "" {
+				targets = append(targets, c.Target)
+			}
+		}
+	}
+	return targets, nil
+}
+
+// inMountsOf calls f in the mount namespace of a process.
+func inMountsOf(pid int, f func() error) error {
+	done := make(chan error, 1)
+	go func() {
+		// Never unlocked: the thread ends with the goroutine.
+		runtime.LockOSThread()
+		done <- func() error {
+			namespace, err := os.Open("/proc/" + strconv.Itoa(pid) + "/ns/mnt")
+			if err != nil {
+				return fmt.Errorf("enter the container's mounts: %w", err)
+			}
+			defer namespace.Close()
+			if err := errors.Join(unix.Unshare(unix.CLONE_FS), unix.Setns(int(namespace.Fd()), unix.CLONE_NEWNS)); err != nil {
+				return fmt.Errorf("enter the container's mounts: %w", err)
+			}
+			return f()
+		}()
+	}()
+	return <-done
+}
+
+// mountEntry is what counts here of a line of mountinfo (proc_pid_mountinfo(5)).
+type mountEntry struct {
+	id, parent string
+	point      string
+}
+
+func readEntries(table *os.File) ([]mountEntry, error) {
+	if _, err := table.Seek(0, io.SeekStart); err != nil {
+		return nil, fmt.Errorf("read the container's mounts: %w", err)
+	}
+	text, err := io.ReadAll(table)
+	if err != nil {
+		return nil, fmt.Errorf("read the container's mounts: %w", err)
+	}
+	return parseEntries(string(text)), nil
+}
+
+func parseEntries(text string) []mountEntry {
+	var entries []mountEntry
+	for l := range strings.Lines(text) {
+		if fields := strings.Split(l, " "); len(fields) > 4 {
+			entries = append(entries, mountEntry{fields[0], fields[1], guest.Unescape(fields[4])})
+		}
+	}
+	return entries
+}
+
+// dropCovered unmounts what is mounted at a place below others that cover it. These are taken off for that moment.
+func dropCovered(entries []mountEntry, target string) (err error) {
+	for _, cover := range coversOf(entries, target) {
+		var tree int
+		if tree, err = unix.OpenTree(unix.AT_FDCWD, cover, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_RECURSIVE); err != nil {
+			return fmt.Errorf("copy mount of %s: %w", cover, err)
+		}
+		defer unix.Close(tree)
+		if err = unix.Unmount(cover, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW); err != nil {
+			return fmt.Errorf("take %s off: %w", cover, err)
+		}
+		defer func() {
+			if back := unix.MoveMount(tree, "", unix.AT_FDCWD, cover, unix.MOVE_MOUNT_F_EMPTY_PATH); back != nil {
+				err = errors.Join(err, fmt.Errorf("put %s back: %w", cover, back))
+			}
+		}()
+	}
+	return unix.Unmount(target, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW)
+}
+
+// coversOf lists, in the order in which they are to be taken off, the mount points on the way to a mounted place at which
+// something is mounted that the place does not lie in.
+func coversOf(entries []mountEntry, target string) []string {
+	i := slices.IndexFunc(entries, func(e mountEntry) bool { return e.point == target })
+	if i < 0 {
+		return nil
+	}
+	byID := make(map[string]mountEntry)
+	for _, e := range entries {
+		byID[e.id] = e
+	}
+	holds := make(map[string]bool) // mounts that the place lies in, by number
+	for e, found := entries[i], true; found && !holds[e.id]; e, found = byID[e.parent] {
+		holds[e.id] = true
+	}
+	// One that is mounted in a cover goes with that, but one on top of it has to go first.
+	isCover := func(e mountEntry) bool {
+		for !holds[e.id] && !holds[e.parent] {
+			parent, found := byID[e.parent]
+			if !found || parent.point != e.point {
+				return false
+			}
+			e = parent
+		}
+		return !holds[e.id]
+	}
+	var covers []string
+	for end := 1; end < len(target); end++ {
+		if target[end] != '/' {
+			continue
+		}
+		for _, e := range entries {
+			if e.point == target[:end] && isCover(e) {
+				covers = append(covers, e.point)
+			}
+		}
+	}
+	return covers
+}

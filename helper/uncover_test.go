@@ -1,0 +1,46 @@
+package helper
+
+import (
+	"slices"
+	"testing"
+)
+
+func TestCoversOf(t *testing.T) {
+	const image = "/var/lib/libvirt/filesystems/web"
+	cases := []struct {
+		name, table string
+		want        []string
+	}{
+		{"nothing covers it", `1 0 8:1 / / rw - ext4 a rw
+2 1 7:0 / /var/lib/libvirt/filesystems/web rw - ext4 b rw
+`, nil},
+		{"it is not there", "1 0 8:1 / / rw - ext4 a rw\n", nil},
+		{"the container's /var does", `1 0 8:1 / / rw - ext4 a rw
+2 1 7:0 / /var/lib/libvirt/filesystems/web rw - ext4 b rw
+3 1 8:1 /x/var /var rw - ext4 a rw
+`, []string{"/var"}},
+		{"on a host with a /var and a directory of sandboxes of their own", `1 0 8:1 / / rw - ext4 a rw
+2 1 8:2 / /var rw - ext4 c rw
+4 2 8:3 / /var/lib/libvirt/filesystems rw - ext4 c rw
+5 4 7:0 / /var/lib/libvirt/filesystems/web rw - ext4 b rw
+6 2 8:2 /x/var /var rw - ext4 c rw
+7 6 0:5 / /var/www rw - ext4 c rw
+`, []string{"/var"}},
+		{"two do", `1 0 8:1 / / rw - ext4 a rw
+2 1 7:0 / /var/lib/libvirt/filesystems/web rw - ext4 b rw
+3 1 8:1 /x /var/lib rw - ext4 a rw
+4 1 8:1 /x/var /var rw - ext4 a rw
+`, []string{"/var", "/var/lib"}},
+		{"one that lies over another", `1 0 8:1 / / rw - ext4 a rw
+2 1 7:0 / /var/lib/libvirt/filesystems/web rw - ext4 b rw
+3 1 8:1 /x/var /var rw - ext4 a rw
+4 3 8:1 /y/var /var rw - ext4 a rw
+5 4 0:5 / /var/lib rw - tmpfs t rw
+`, []string{"/var", "/var"}},
+	}
+	for _, c := range cases {
+		if got := coversOf(parseEntries(c.table), image); !slices.Equal(got, c.want) {
+			t.Errorf("%s: got %q, want %q", c.name, got, c.want)
+		}
+	}
+}
