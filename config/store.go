@@ -84,11 +84,20 @@ func (s Store) Names() ([]string, error) {
 
 // Save writes a config in one step, mode 0644; comments of a file that is already there are kept.
 func (s Store) Save(sandbox *Sandbox) error {
+	text, err := readBounded(s.Path(sandbox.Name))
+	if err != nil {
+		text = ""
+	}
+	return s.SaveLike(sandbox, text)
+}
+
+// SaveLike is Save that keeps the comments of another text.
+func (s Store) SaveLike(sandbox *Sandbox, like string) error {
 	file := s.Path(sandbox.Name)
 	var old []line
-	if text, err := readBounded(file); err == nil {
-		// A file that cannot be parsed any more has no comments worth a failed write.
-		old, _ = parseLines(file, text)
+	if like != "" {
+		// What cannot be parsed any more has no comments worth a failed write.
+		old, _ = parseLines(file, like)
 	}
 	text := sandbox.mergeInto(old)
 	if _, err := Parse(file, text); err != nil {

@@ -59,9 +59,7 @@ libvirt domain can reach is refused, unless --share-level allows it.`,
 			if err != nil {
 				return err
 			}
-			fmt.Printf("Created sandbox container dir %s\n", s.Content)
-			fmt.Printf("Created sandbox config %s\n", m.Store.Path(s.Name))
-			fmt.Printf("Created unit file %s\n", helper.UnitFile(s))
+			printMade(m, s)
 			return nil
 		},
 	}

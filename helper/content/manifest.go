@@ -27,6 +27,8 @@ const (
 	addingName   = ownDir + "/adding"
 	hiddenFile   = ownDir + "/hidden-file"
 	hiddenDir    = ownDir + "/hidden-directory"
+	// ConsoleLog takes the console where no journal does.
+	ConsoleLog = ownDir + "/console.log"
 )
 
 // ReadManifest reads what Prepare recorded at dir. Errors: fs.ErrNotExist where the content was never completed.

@@ -1,0 +1,74 @@
+package helper
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/helper/content"
+)
+
+// making is how a new sandbox comes into being.
+type making struct {
+	options CreateOptions // those of its label
+	fill    func() error  // makes the content
+	like    string        // text of a config whose comments are kept; empty for none
+}
+
+// bring gives a sandbox its level and ids, content, unit file and config. When it fails, nothing stays behind; when it is
+// killed, the content is marked as that of a sandbox which is being created.
+func (m *Manager) bring(ctx context.Context, s *config.Sandbox, how making) error {
+	reservation, err := m.reserveLevel(ctx, s, how.options.refuseShared)
+	if err != nil {
+		return err
+	}
+	defer reservation.release()
+	ids, err := m.reserveIDs(ctx, s)
+	if err != nil {
+		return err
+	}
+	defer ids.release()
+	if err := m.checkLabels(s, how.options); err != nil {
+		return err
+	}
+	made, err := m.claimContent(s)
+	if err != nil {
+		return err
+	}
+	if err := m.fillAndSave(ctx, s, how); err != nil {
+		cleanErr := errors.Join(m.Store.Remove(s.Name), m.removeUnitFiles(s.Name), m.Host.Remove(s.Content),
+			removeMade(filepath.Dir(s.Content), made))
+		if cleanErr != nil {
+			return fmt.Errorf("%w (and cleaning up failed: %w)", err, cleanErr)
+		}
+		return err
+	}
+	if err := m.noteConfinement(s); err != nil {
+		m.Warn("cannot tell what confines %s: %v", s.Name, err)
+	}
+	if err := m.ReloadHost(ctx); err != nil {
+		m.Warn("%s is made, but its unit is not loaded yet; run systemctl daemon-reload: %v", s.Name, err)
+	}
+	return nil
+}
+
+func (m *Manager) fillAndSave(ctx context.Context, s *config.Sandbox, how making) error {
+	if err := m.Host.MarkCreating(s); err != nil {
+		return err
+	}
+	if err := how.fill(); err != nil {
+		return err
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if err := m.writeUnitFile(s); err != nil {
+		return err
+	}
+	if err := m.Store.SaveLike(s, how.like); err != nil {
+		return err
+	}
+	return content.UnmarkCreating(s.Content)
+}
