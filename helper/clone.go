@@ -55,7 +55,7 @@ func (m *Manager) Clone(ctx context.Context, o CloneOptions) (*config.Sandbox, e
 	if err != nil {
 		return nil, err
 	}
-	if err := m.canBe(s); err != nil {
+	if err := m.canBe(ctx, s); err != nil {
 		return nil, err
 	}
 	return s, m.bring(ctx, s, making{
@@ -140,21 +140,17 @@ func renameUnits(s, source *config.Sandbox) {
 // giveSecurity gives a copy of another's description a label by options: without -s the other's, and without -l too a level
 // that is still to be allocated.
 func giveSecurity(s *config.Sandbox, o CreateOptions) error {
-	s.Security.Level = ""
-	if s.Security.Label != "" && o.Security == "" {
-		text := ""
-		// One that cannot be parsed is refused below.
-		if level, err := mcs.Parse(o.Level); err == nil {
-			text = level.String()
-		}
-		s.Security.Label = withLevel(s.Security.Label, text)
+	clearLevel(s)
+	// One that cannot be parsed is refused below.
+	if level, err := mcs.Parse(o.Level); err == nil && o.Security == "" {
+		setLevel(s, level)
 	}
 	return setSecurity(s, o)
 }
 
 // canBe tells whether this host can have a sandbox that is described as another's copy: its name is free, the config can be
-// written, and there are the units.
-func (m *Manager) canBe(s *config.Sandbox) error {
+// written, and there are units, packages and mounts.
+func (m *Manager) canBe(ctx context.Context, s *config.Sandbox) error {
 	if err := m.nameIsFree(s.Name); err != nil {
 		return err
 	}
@@ -163,7 +159,15 @@ func (m *Manager) canBe(s *config.Sandbox) error {
 	}
 	for _, unit := range s.Units {
 		if _, err := m.Host.FindUnit(unit, s.Name); err != nil {
-			return err
+			return fmt.Errorf("%s needs %s: %w", s.Name, unit, err)
+		}
+	}
+	if err := m.Host.CheckPackages(ctx, s.Packages); err != nil {
+		return fmt.Errorf("%s needs it: %w", s.Name, err)
+	}
+	for _, mount := range s.Mounts {
+		if err := checkSource(mount); err != nil {
+			return fmt.Errorf("%s needs it: %w", s.Name, err)
 		}
 	}
 	if err := m.Host.CheckMounts(s); err != nil {

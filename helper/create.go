@@ -112,14 +112,21 @@ func newSandbox(o CreateOptions) (*config.Sandbox, error) {
 		if err != nil {
 			return nil, fmt.Errorf("-m %s: %w", text, err)
 		}
-		if mount.Kind == config.MountHostBind {
-			if _, err := os.Stat(mount.Source); err != nil {
-				return nil, fmt.Errorf("-m %s: %w", text, err)
-			}
+		if err := checkSource(mount); err != nil {
+			return nil, fmt.Errorf("-m %s: %w", text, err)
 		}
 		s.Mounts = append(s.Mounts, mount)
 	}
 	return s, setSecurity(s, o)
+}
+
+// checkSource tells whether there is what a mount shows.
+func checkSource(mount config.Mount) error {
+	if mount.Kind != config.MountHostBind {
+		return nil
+	}
+	_, err := os.Stat(mount.Source)
+	return err
 }
 
 // identify makes a sandbox one that was not there before.

@@ -77,6 +77,14 @@ func setLevel(s *config.Sandbox, level mcs.Level) {
 	}
 }
 
+// clearLevel leaves a sandbox without a level, also in its label, until one is allocated.
+func clearLevel(s *config.Sandbox) {
+	s.Security.Level = ""
+	if s.Security.Label != "" {
+		s.Security.Label = withLevel(s.Security.Label, "")
+	}
+}
+
 // withLevel gives a context another level.
 func withLevel(context, level string) string {
 	part := strings.SplitN(context, ":", 4)

@@ -15,12 +15,17 @@ type making struct {
 	options CreateOptions // those of its label
 	fill    func() error  // makes the content
 	like    string        // text of a config whose comments are kept; empty for none
+	yields  bool          // whether its level gives way where it is another's too
 }
 
 // bring gives a sandbox its level and ids, content, unit file and config. When it fails, nothing stays behind; when it is
 // killed, the content is marked as that of a sandbox which is being created.
 func (m *Manager) bring(ctx context.Context, s *config.Sandbox, how making) error {
-	reservation, err := m.reserveLevel(ctx, s, how.options.refuseShared)
+	reserve := func() (*lock, error) { return m.reserveLevel(ctx, s, how.options.refuseShared) }
+	if how.yields {
+		reserve = func() (*lock, error) { return m.reserveFreeLevel(ctx, s) }
+	}
+	reservation, err := reserve()
 	if err != nil {
 		return err
 	}
@@ -52,6 +57,27 @@ func (m *Manager) bring(ctx context.Context, s *config.Sandbox, how making) erro
 		m.Warn("%s is made, but its unit is not loaded yet; run systemctl daemon-reload: %v", s.Name, err)
 	}
 	return nil
+}
+
+// reserveFreeLevel is reserveLevel for a sandbox whose level comes from elsewhere: where it is not kept apart from another's, a
+// free one takes its place.
+func (m *Manager) reserveFreeLevel(ctx context.Context, s *config.Sandbox) (*lock, error) {
+	errShared := errors.New("the level is another's too")
+	var other levelUse
+	reservation, err := m.reserveLevel(ctx, s, func(use levelUse) error {
+		other = use
+		return errShared
+	})
+	if !errors.Is(err, errShared) {
+		return reservation, err
+	}
+	was := s.Security.Level
+	clearLevel(s)
+	if reservation, err = m.reserveLevel(ctx, s, nil); err != nil {
+		return nil, err
+	}
+	m.Warn("level %s is not kept apart from %s, which %s has; %s gets %s in its place", was, other.level, other.by, s.Name, s.Security.Level)
+	return reservation, nil
 }
 
 func (m *Manager) fillAndSave(ctx context.Context, s *config.Sandbox, how making) error {

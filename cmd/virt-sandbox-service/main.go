@@ -95,7 +95,8 @@ and /var is private to each container. No image is built.`,
 		return newManager(uri), nil
 	}
 	command.AddCommand(
-		createCommand(manager), cloneCommand(manager), startCommand(manager), stopCommand(manager), deleteCommand(manager),
+		createCommand(manager), cloneCommand(manager), exportCommand(manager), importCommand(manager),
+		startCommand(manager), stopCommand(manager), deleteCommand(manager),
 		enableCommand(manager), disableCommand(manager),
 		listCommand(manager), checkCommand(manager), connectCommand(manager), executeCommand(manager),
 	)

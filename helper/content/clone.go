@@ -75,7 +75,7 @@ func rename(tree *os.Root, from, to *config.Sandbox, entries []Entry) error {
 	}
 	var renamed []Entry
 	for _, e := range entries {
-		if !below(e.Path, "/var/log/journal") {
+		if from.MachineID == to.MachineID || !below(e.Path, "/var/log/journal") {
 			e.Path, e.Origin = units.path(e.Path), units.Origin(e.Origin)
 			renamed = append(renamed, e)
 		}

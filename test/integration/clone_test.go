@@ -16,7 +16,7 @@ import (
 const manyFiles = 20_000
 
 // ofOne are the paths of a content that a clone does not get from its source, or that change when it is made.
-var ofOne = []string{"/etc", "/etc/hostname", "/etc/hosts", "/etc/machine-id", "/var/log/journal", "/var/log/journal/*", "/var/lib/systemd/*"}
+var ofOne = []string{"/etc", "/etc/hostname", "/etc/hosts", "/etc/machine-id", "/var/log/journal", "/var/log/journal/*", "/var/lib/systemd/*", "/var/lib/dbus", "/var/lib/dbus/machine-id"}
 
 // A clone of a stopped sandbox is its like in all but what identifies it, takes next to no space for holes, and both run at
 // once, each with its own name, pages, journal and level.
