@@ -97,8 +97,8 @@ and /var is private to each container. No image is built.`,
 	command.AddCommand(
 		createCommand(manager), cloneCommand(manager), exportCommand(manager), importCommand(manager),
 		startCommand(manager), stopCommand(manager), deleteCommand(manager),
-		enableCommand(manager), disableCommand(manager),
-		listCommand(manager), checkCommand(manager), connectCommand(manager), executeCommand(manager),
+		reloadCommand(manager), enableCommand(manager), disableCommand(manager), editCommand(manager), logsCommand(manager),
+		statusCommand(manager), listCommand(manager), checkCommand(manager), connectCommand(manager), executeCommand(manager),
 	)
 	return command
 }
