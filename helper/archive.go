@@ -213,6 +213,8 @@ func (m *Manager) importOf(from *config.Sandbox, o ImportOptions) (*config.Sandb
 	if s.Hardening.IDMap.Mapped() {
 		s.Hardening.IDMap = config.IDMap{Auto: true}
 	}
+	// Private paths that root inside removes are made anew at the next start: not with what this host has, for just anybody.
+	s.Copy = s.Copy && o.Trust
 	renameUnits(&s, from)
 	level, err := levelOf(&s)
 	if o.Level != "" || o.Security != "" || err != nil || level.Count() == 0 && !o.Share {

@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sys/unix"
 	"libvirt.org/go/libvirt"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
@@ -199,7 +200,7 @@ func (f freezer) thaw() error {
 		file, word = "freezer.state", "THAWED"
 	}
 	err := os.WriteFile(filepath.Join(string(f), file), []byte(word), 0)
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENODEV) {
 		return nil
 	}
 	return err

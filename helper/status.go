@@ -55,6 +55,7 @@ func (m *Manager) Details(ctx context.Context, name string) (*Details, error) {
 		return nil, err
 	}
 	d := &Details{Status: status, Addresses: []netip.Prefix{}, InnerUnits: []InnerUnit{}, Failed: []string{}}
+	// Addresses stay empty until networks beyond private and host are there: the place to ask for them is lookInside.
 	if running != nil {
 		defer running.Free()
 		m.lookInside(ctx, d, started, running)

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/helper"
 )
 
@@ -114,10 +115,8 @@ config that asks for more than a sandbox, such as mounts of the host or lines of
 		},
 	}
 	flags := command.Flags()
-	flags.StringVarP(&options.Level, "level", "l", "", "MCS `LEVEL` such as s0:c1,c2")
-	flags.StringVarP(&options.Security, "security", "s", "", "`SECURITY`: static,label=USER:ROLE:TYPE:LEVEL | apparmor,profile=NAME")
-	flags.BoolVar(&options.Share, "share-level", false, "allow a level that another sandbox has or can reach")
-	flags.StringVarP(&options.Base, "path", "p", "", "`DIR` whose subdirectory NAME holds the content (/var/lib/libvirt/filesystems)")
+	labelFlags(flags, &options.Level, &options.Security, &options.Share)
+	flags.StringVarP(&options.Base, "path", "p", "", "`DIR` whose subdirectory NAME holds the content ("+config.DefaultContentBase+")")
 	flags.BoolVar(&options.Trust, "trust", false, "allow what the config asks for beyond the sandbox")
 	return command
 }

@@ -49,9 +49,7 @@ missing from the copy, as after a power failure.`,
 	}
 	flags := command.Flags()
 	flags.BoolVar(&options.Freeze, "freeze", false, "halt a source that is running for as long as the copy takes")
-	flags.StringVarP(&options.Level, "level", "l", "", "MCS `LEVEL` such as s0:c1,c2")
-	flags.StringVarP(&options.Security, "security", "s", "", "`SECURITY`: static,label=USER:ROLE:TYPE:LEVEL | apparmor,profile=NAME")
-	flags.BoolVar(&options.Share, "share-level", false, "allow a level that another sandbox has or can reach")
+	labelFlags(flags, &options.Level, &options.Security, &options.Share)
 	flags.StringVarP(&options.Base, "path", "p", "", "`DIR` whose subdirectory NAME holds the content (that of SOURCE)")
 	return command
 }

@@ -156,6 +156,11 @@ func TestImportGivesWay(t *testing.T) {
 		t.Error("the host's /etc/ssl came in")
 	}
 	must(t, "start", "t-import")
+	must(t, "stop", "t-import")
+	must(t, "delete", "t-import")
+	if o := imported(t, "[sandbox]\nformat=1\nname=t-import\ncopy=yes\n[command]\nargument=/bin/true\n"); o.status != 0 || valueOf(t, "t-import", "copy") != "" {
+		t.Errorf("what root inside removes would be copied from the host: %+v", o)
+	}
 }
 
 // An import that is killed at any moment can be run again or be deleted.
