@@ -1,8 +1,12 @@
 package content
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"os"
+	"os/exec"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -174,5 +178,77 @@ func TestRenameInHosts(t *testing.T) {
 		if got := renameInHosts(c.text, "web1", "web2"); got != c.want {
 			t.Errorf("%q becomes %q, want %q", c.text, got, c.want)
 		}
+	}
+}
+
+// TestCloneSharesData where the file system can: a copy takes no space there.
+func TestCloneSharesData(t *testing.T) {
+	const size = 64 << 20
+	onXFS(t, func(dir string) error {
+		from, err := os.Create(dir + "/from")
+		if err != nil {
+			return err
+		}
+		defer from.Close()
+		if _, err := from.Write(bytes.Repeat([]byte("data"), size/4)); err != nil {
+			return err
+		}
+		if err := from.Sync(); err != nil {
+			return err
+		}
+		to, err := os.Create(dir + "/to")
+		if err != nil {
+			return err
+		}
+		defer to.Close()
+		var before, after unix.Statfs_t
+		err = errors.Join(unix.Statfs(dir, &before), copyData(context.Background(), from, to, nil), to.Sync(), unix.Statfs(dir, &after))
+		if taken := int64(before.Bfree-after.Bfree) * before.Bsize; taken > size/16 {
+			t.Errorf("a copy of %d bytes takes %d", size, taken)
+		}
+		if info, err := to.Stat(); err != nil || info.Size() != size {
+			t.Errorf("the copy has %d bytes (%v)", info.Size(), err)
+		}
+		return err
+	})
+}
+
+// onXFS calls do in a mount namespace that has an XFS at a directory.
+func onXFS(t *testing.T, do func(dir string) error) {
+	t.Helper()
+	if os.Getuid() != 0 {
+		t.Skip("only root can mount")
+	}
+	image, dir := t.TempDir()+"/image", t.TempDir()
+	if err := errors.Join(os.WriteFile(image, nil, 0o600), os.Truncate(image, 512<<20)); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command("mkfs.xfs", "-q", "-m", "reflink=1", image).CombinedOutput(); err != nil {
+		t.Skipf("no XFS can be made here: %v %s", err, out)
+	}
+	done := make(chan error, 1)
+	go func() {
+		// Never unlocked: the thread ends with the goroutine, and with it the namespace.
+		runtime.LockOSThread()
+		done <- func() error {
+			if err := unix.Unshare(unix.CLONE_FS | unix.CLONE_NEWNS); err != nil {
+				return err
+			}
+			if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+				return err
+			}
+			mount := exec.Command("mount", "-t", "xfs", "-o", "loop", image, dir)
+			if out, err := mount.CombinedOutput(); err != nil {
+				t.Logf("no XFS can be mounted here: %v %s", err, out)
+				return errors.ErrUnsupported
+			}
+			defer func() { _ = unix.Unmount(dir, 0) }()
+			return do(dir)
+		}()
+	}()
+	if err := <-done; errors.Is(err, errors.ErrUnsupported) {
+		t.Skip("no XFS")
+	} else if err != nil {
+		t.Fatal(err)
 	}
 }

@@ -230,6 +230,47 @@ func TestCloneKilled(t *testing.T) {
 	}
 }
 
+// A clone, export or import that is told to end leaves nothing, and its source running.
+func TestCloneInterrupted(t *testing.T) {
+	create(t, "t-source", "-C", "-u", "apache2")
+	fillTree(t, contentDir+"/t-source/var/www", 2000)
+	archive := t.TempDir() + "/archive"
+	must(t, "export", "t-source", archive)
+	must(t, "start", "t-source")
+	before := snapshot(t)
+	for _, args := range [][]string{
+		{"clone", "--freeze", "t-source", "t-clone"}, {"import", archive, "t-clone"}, {"export", "--freeze", "t-source", t.TempDir() + "/other"},
+	} {
+		command := exec.Command(program, args...)
+		if err := command.Start(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(150 * time.Millisecond)
+		_ = command.Process.Signal(os.Interrupt)
+		if err := command.Wait(); err == nil {
+			t.Logf("%v was faster", args)
+			_ = run(t, "delete", "t-clone")
+		}
+		isServed(t, "t-source", 0)
+		sameAs(t, before, "interrupted "+args[0])
+	}
+	// Nobody takes what is written.
+	stuck := exec.Command("sh", "-c", program+" export --freeze t-source & pid=$!; sleep 2; kill -INT $pid; wait $pid")
+	pipe, err := stuck.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pipe.Close()
+	if err := stuck.Start(); err != nil {
+		t.Fatal(err)
+	}
+	state, err := stuck.Process.Wait()
+	if err != nil || state.ExitCode() != 1 {
+		t.Errorf("an export that nobody takes: %v (%v)", state, err)
+	}
+	isServed(t, "t-source", 0)
+}
+
 // isServed fails the test unless a container answers within a moment.
 func isServed(t *testing.T, name string, moment time.Duration) {
 	t.Helper()
