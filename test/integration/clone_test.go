@@ -255,7 +255,7 @@ func TestCloneInterrupted(t *testing.T) {
 		sameAs(t, before, "interrupted "+args[0])
 	}
 	// Nobody takes what is written.
-	stuck := exec.Command("sh", "-c", program+" export --freeze t-source & pid=$!; sleep 2; kill -INT $pid; wait $pid")
+	stuck := exec.Command("sh", "-c", program+" export --freeze t-source & pid=$!; sleep 2; kill -TERM $pid; wait $pid")
 	pipe, err := stuck.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
