@@ -43,7 +43,7 @@ func (c *copier) place(ctx context.Context, hostPath, origin string) error {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("copy %s: %w", hostPath, err)
+		return fmt.Errorf("copy %s: %w", printable(hostPath), withoutPath(err))
 	}
 	defer source.Close()
 	defer target.Close()
@@ -139,7 +139,7 @@ func (c *copier) entry(ctx context.Context, source, target *os.Root, dir, name s
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("copy %s: %w", hostPath, err)
+		return fmt.Errorf("copy %s: %w", printable(hostPath), withoutPath(err))
 	}
 	return nil
 }
@@ -152,7 +152,7 @@ func (c *copier) record(hostPath, kind, digest string, err error) {
 
 func (c *copier) directory(ctx context.Context, source, target *os.Root, hostPath string, info fs.FileInfo) error {
 	name := path.Base(hostPath)
-	fail := func(err error) error { return fmt.Errorf("copy %s: %w", hostPath, err) }
+	fail := func(err error) error { return fmt.Errorf("copy %s: %w", printable(hostPath), withoutPath(err)) }
 	from, err := source.OpenRoot(name)
 	if err != nil {
 		return fail(err)
@@ -183,7 +183,7 @@ func (c *copier) directory(ctx context.Context, source, target *os.Root, hostPat
 func (c *copier) children(ctx context.Context, from, to *os.Root, dir string) error {
 	names, err := readNames(from)
 	if err != nil {
-		return fmt.Errorf("copy %s: %w", dir, err)
+		return fmt.Errorf("copy %s: %w", printable(dir), withoutPath(err))
 	}
 	for _, name := range names {
 		if err := c.entry(ctx, from, to, dir, name); err != nil {

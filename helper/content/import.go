@@ -104,19 +104,6 @@ func (i *importer) all() error {
 	}
 }
 
-// withoutPath takes from an error of the operating system the path, which has not been made fit for a terminal.
-func withoutPath(err error) error {
-	var failure *fs.PathError
-	var link *os.LinkError
-	switch {
-	case errors.As(err, &failure):
-		return failure.Err
-	case errors.As(err, &link):
-		return link.Err
-	}
-	return err
-}
-
 // pathOf gives the path of the container that a member stands for.
 func pathOf(name string) (string, error) {
 	p, found := strings.CutPrefix(strings.TrimSuffix(name, "/"), archiveTree)
@@ -314,7 +301,7 @@ func (i *importer) finish() error {
 			f.Close()
 		}
 		if err != nil {
-			return fmt.Errorf("import %s: %w", printable(d.path), err)
+			return fmt.Errorf("import %s: %w", printable(d.path), withoutPath(err))
 		}
 	}
 	return nil
