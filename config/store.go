@@ -45,6 +45,9 @@ func (s Store) Load(name string) (*Sandbox, error) {
 	return Parse(s.Path(name), text)
 }
 
+// ReadText reads a file as that of a config is read: only a regular one, and of a long one no more than tells that.
+func ReadText(file string) (string, error) { return readBounded(file) }
+
 // Read gives the text of one config, of a file that is too long its beginning. Errors: ErrNotFound, or of reading.
 func (s Store) Read(name string) (string, error) {
 	if err := CheckName(name); err != nil {
@@ -84,23 +87,43 @@ func (s Store) Names() ([]string, error) {
 
 // Save writes a config in one step, mode 0644; comments of a file that is already there are kept.
 func (s Store) Save(sandbox *Sandbox) error {
+	text, err := readBounded(s.Path(sandbox.Name))
+	if err != nil {
+		text = ""
+	}
+	return s.SaveLike(sandbox, text)
+}
+
+// SaveLike is Save that keeps the comments of another text.
+func (s Store) SaveLike(sandbox *Sandbox, like string) error {
 	file := s.Path(sandbox.Name)
 	var old []line
-	if text, err := readBounded(file); err == nil {
-		// A file that cannot be parsed any more has no comments worth a failed write.
-		old, _ = parseLines(file, text)
+	if like != "" {
+		// What cannot be parsed any more has no comments worth a failed write.
+		old, _ = parseLines(file, like)
 	}
 	text := sandbox.mergeInto(old)
 	if _, err := Parse(file, text); err != nil {
 		text = sandbox.Text()
 	}
-	if _, err := Parse(file, text); err != nil {
+	err := s.Write(sandbox.Name, text)
+	var syntax *SyntaxError
+	if errors.As(err, &syntax) {
 		return fmt.Errorf("refuse to write a config that could not be read again: %w", err)
+	}
+	return err
+}
+
+// Write writes the text of a config in one step, mode 0644. Errors: *SyntaxError for one that cannot be used.
+func (s Store) Write(name, text string) error {
+	file := s.Path(name)
+	if _, err := Parse(file, text); err != nil {
+		return err
 	}
 	if err := os.MkdirAll(s.Dir, 0o755); err != nil {
 		return fmt.Errorf("write config: %w", err)
 	}
-	if err := s.removeStale(sandbox.Name); err != nil {
+	if err := s.removeStale(name); err != nil {
 		return err
 	}
 	if err := renameio.WriteFile(file, []byte(text), 0o644, renameio.WithTempDir(s.Dir), renameio.IgnoreUmask()); err != nil {

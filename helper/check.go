@@ -20,22 +20,8 @@ func (m *Manager) Check(ctx context.Context, name string, fix bool) ([]content.F
 		return nil, err
 	}
 	defer release()
-	state, err := content.Inspect(s.Content)
-	if err != nil {
+	if err := m.requireContent(s); err != nil {
 		return nil, err
-	}
-	switch state {
-	case content.Absent:
-		return nil, fmt.Errorf("%s has no content at %s yet; start it first", name, s.Content)
-	case content.Foreign:
-		return nil, fmt.Errorf("%s is not content of virt-sandbox; correct content= in %s", s.Content, m.Store.Path(name))
-	}
-	owner, _, err := m.ownerOf(s)
-	if err != nil {
-		return nil, err
-	}
-	if owner != name {
-		return nil, m.contentIsOf(s, owner)
 	}
 	if !m.Host.SELinux() {
 		m.Warn("SELinux is off on this host: there are no labels to check")

@@ -66,74 +66,8 @@ func (m *Manager) Create(ctx context.Context, options CreateOptions) (*config.Sa
 	if err := m.checkUnitFile(s); err != nil {
 		return nil, err
 	}
-	reservation, err := m.reserveLevel(ctx, s, options.refuseShared)
-	if err != nil {
-		return nil, err
-	}
-	defer reservation.release()
-	ids, err := m.reserveIDs(ctx, s)
-	if err != nil {
-		return nil, err
-	}
-	defer ids.release()
-	if err := m.checkLabels(s, options); err != nil {
-		return nil, err
-	}
-	if err := m.claimImage(s); err != nil {
-		return nil, err
-	}
-	made, err := m.claimContent(s)
-	if err != nil {
-		return nil, err
-	}
-	if err := m.fillAndSave(ctx, s); err != nil {
-		cleanErr := errors.Join(m.Store.Remove(s.Name), m.removeUnitFiles(s.Name), m.detachImages(s.Name), m.Host.Remove(s.Content),
-			removeImage(s.Image), removeMade(filepath.Dir(s.Content), made))
-		if cleanErr != nil {
-			return nil, fmt.Errorf("%w (and cleaning up failed: %w)", err, cleanErr)
-		}
-		return nil, err
-	}
-	if err := m.noteConfinement(s); err != nil {
-		m.Warn("cannot tell what confines %s: %v", s.Name, err)
-	}
-	if err := m.ReloadHost(ctx); err != nil {
-		m.Warn("%s is made, but its unit is not loaded yet; run systemctl daemon-reload: %v", s.Name, err)
-	}
-	return s, nil
-}
-
-func (m *Manager) fillAndSave(ctx context.Context, s *config.Sandbox) error {
-	if s.Image != "" {
-		if err := m.makeImage(ctx, s); err != nil {
-			return err
-		}
-		if err := m.mountNew(ctx, s); err != nil {
-			return err
-		}
-	}
-	if err := m.Host.MarkCreating(s); err != nil {
-		return explainFull(s, err)
-	}
-	if err := m.Host.Prepare(ctx, s, m.Progress); err != nil {
-		return explainFull(s, err)
-	}
-	if err := syncContent(s); err != nil {
-		return err
-	}
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	if err := m.writeUnitFile(s); err != nil {
-		return err
-	}
-	if err := m.Store.Save(s); err != nil {
-		return err
-	}
-	if err := content.UnmarkCreating(s.Content); err != nil {
-		return err
-	}
-	return m.finishImage(s)
+	fill := func() error { return m.Host.Prepare(ctx, s, m.Progress) }
+	return s, m.bring(ctx, s, making{options: options, fill: fill})
 }
 
 // newSandbox checks the options and turns them into a description without content.
@@ -148,9 +82,7 @@ func newSandbox(o CreateOptions) (*config.Sandbox, error) {
 		return nil, errors.New("nothing to run: name a unit with -u or a command after --")
 	}
 	s := config.New(o.Name)
-	id := uuid.New()
-	s.UUID, s.MachineID = id.String(), strings.ReplaceAll(id.String(), "-", "")
-	s.Created = time.Now().UTC().Truncate(time.Second)
+	identify(s)
 	s.Units, s.Packages, s.Command, s.Copy = o.Units, o.Packages, o.Command, o.Copy
 	var err error
 	if s.Network, s.Interfaces, err = config.ParseNetworks(o.Networks); err != nil {
@@ -172,13 +104,8 @@ func newSandbox(o CreateOptions) (*config.Sandbox, error) {
 		s.Identity = o.Identity
 	}
 	if o.Base != "" {
-		base, err := filepath.Abs(o.Base)
-		if err != nil {
-			return nil, fmt.Errorf("-p %s: %w", o.Base, err)
-		}
-		s.Content = filepath.Join(base, o.Name)
-		if err := config.CheckContent(s.Content); err != nil {
-			return nil, fmt.Errorf("-p: %w", err)
+		if err := placeContent(s, o.Base); err != nil {
+			return nil, err
 		}
 	}
 	for _, name := range o.Packages {
@@ -200,6 +127,26 @@ func newSandbox(o CreateOptions) (*config.Sandbox, error) {
 		return nil, err
 	}
 	return s, setSecurity(s, o)
+}
+
+// identify makes a sandbox one that was not there before.
+func identify(s *config.Sandbox) {
+	id := uuid.New()
+	s.UUID, s.MachineID = id.String(), strings.ReplaceAll(id.String(), "-", "")
+	s.Created = time.Now().UTC().Truncate(time.Second)
+}
+
+// placeContent puts the content of a sandbox into the directory of -p.
+func placeContent(s *config.Sandbox, dir string) error {
+	base, err := filepath.Abs(dir)
+	if err != nil {
+		return fmt.Errorf("-p %s: %w", dir, err)
+	}
+	s.Content = filepath.Join(base, s.Name)
+	if err := config.CheckContent(s.Content); err != nil {
+		return fmt.Errorf("-p: %w", err)
+	}
+	return nil
 }
 
 // nameIsFree tells whether neither a config nor a libvirt domain has the name; a libvirt that does not answer is found

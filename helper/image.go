@@ -232,13 +232,42 @@ func (m *Manager) holdContent(ctx context.Context, s *config.Sandbox) (release f
 		lock.release()
 		return func() {}, nil
 	}
-	if err := m.openContent(ctx, s); err != nil {
-		m.closeContent(s.Name)
+	closed, err := m.openIfDown(ctx, s)
+	if err != nil {
 		lock.release()
 		return nil, err
 	}
 	return func() {
-		m.closeContent(s.Name)
+		closed()
 		lock.release()
 	}, nil
+}
+
+// openIfDown is holdContent for who holds the lock of the sandbox's name already.
+func (m *Manager) openIfDown(ctx context.Context, s *config.Sandbox) (closed func(), err error) {
+	if s.Image == "" || runtimeOf(s.Name).phase() != "" {
+		return func() {}, nil
+	}
+	if err := m.openContent(ctx, s); err != nil {
+		m.closeContent(s.Name)
+		return nil, err
+	}
+	return func() { m.closeContent(s.Name) }, nil
+}
+
+// ownImage gives the copy of a sandbox that has an image one of its own in a directory, as large as that.
+func ownImage(s, from *config.Sandbox, dir string) error {
+	if from.Image == "" {
+		return nil
+	}
+	s.Image = filepath.Join(dir, s.Name+"."+string(s.ImageFormat))
+	if s.ImageSize > 0 {
+		return nil
+	}
+	info, err := os.Stat(from.Image)
+	if err != nil || s.ImageFormat != config.FormatRaw {
+		return fmt.Errorf("how large is the image of %s? Write image-size= into its config", from.Name)
+	}
+	s.ImageSize = config.Size(info.Size())
+	return nil
 }

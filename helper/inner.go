@@ -158,6 +158,7 @@ type unitState struct {
 	restarts                        uint32
 	skipped                         bool // by a condition
 	ran                             bool // its main process was started at least once
+	canReload                       bool
 	activeFor                       time.Duration
 }
 
@@ -176,6 +177,7 @@ func readUnit(ctx context.Context, manager *dbus.Conn, unit string) (unitState, 
 		result: text("Result"), kind: text("Type"),
 	}
 	s.restarts, _ = properties["NRestarts"].(uint32)
+	s.canReload, _ = properties["CanReload"].(bool)
 	met, _ := properties["ConditionResult"].(bool)
 	checked, _ := properties["ConditionTimestampMonotonic"].(uint64)
 	s.skipped = checked > 0 && !met

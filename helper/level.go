@@ -52,7 +52,7 @@ func (m *Manager) reserveLevelBeside(ctx context.Context, s *config.Sandbox, dom
 		if level, err = m.allocateLevel(uses); err != nil {
 			return nil, err
 		}
-		s.Security.Level = level.String()
+		setLevel(s, level)
 	} else if use := sharer(level, uses); use != nil {
 		if err := shared(*use); err != nil {
 			return nil, err
@@ -67,6 +67,28 @@ func levelOf(s *config.Sandbox) (mcs.Level, error) {
 		return mcs.OfContext(s.Security.Label)
 	}
 	return mcs.Parse(s.Security.Level)
+}
+
+// setLevel gives a sandbox a level, also in the place for one in its label.
+func setLevel(s *config.Sandbox, level mcs.Level) {
+	s.Security.Level = level.String()
+	if s.Security.Label != "" {
+		s.Security.Label = withLevel(s.Security.Label, s.Security.Level)
+	}
+}
+
+// clearLevel leaves a sandbox without a level, also in its label, until one is allocated.
+func clearLevel(s *config.Sandbox) {
+	s.Security.Level = ""
+	if s.Security.Label != "" {
+		s.Security.Label = withLevel(s.Security.Label, "")
+	}
+}
+
+// withLevel gives a context another level.
+func withLevel(context, level string) string {
+	part := strings.SplitN(context, ":", 4)
+	return strings.Join(append(part[:3], level), ":")
 }
 
 // sharer finds who is not kept apart from a level; nil for nobody. One without categories is open to all by its own choice.

@@ -1,6 +1,8 @@
 package helper
 
 import (
+	"libvirt.org/go/libvirt"
+
 	"github.com/virt-sandbox/virt-sandbox/config"
 )
 
@@ -29,33 +31,44 @@ func (m *Manager) List() ([]Status, error) {
 	defer connection.Close()
 	var list []Status
 	for _, name := range names {
-		s, err := m.Store.Load(name)
-		if err != nil {
-			list = append(list, Status{Name: name, State: "unusable", Error: err.Error()})
-			continue
-		}
-		status := Status{
-			Name: name, State: "stopped", Units: s.Units, Command: s.Command, Unit: s.HostUnit(),
-			Level: s.Security.Level, Content: s.Content,
-		}
-		started, err := m.asStarted(name)
+		status, _, running, err := m.statusOf(connection, name)
 		if err != nil {
 			return nil, err
 		}
-		running, err := ownDomain(connection, started)
-		switch {
-		case err != nil:
-			status.State, status.Error = "unusable", err.Error()
-		case running != nil:
+		if running != nil {
 			running.Free()
-			status.State = "running"
-			if phase := runtimeOf(name).phase(); phase != phaseReady && phase != "" {
-				status.State = string(phase)
-			}
-		case s.State == config.StateDeleting:
-			status.State = "deleting"
 		}
 		list = append(list, status)
 	}
 	return list, nil
+}
+
+// statusOf looks at one sandbox: its status, its config as it was started or as it is, and its domain where it is up. Without a
+// usable config there is only the first.
+func (m *Manager) statusOf(connection *libvirt.Connect, name string) (Status, *config.Sandbox, *libvirt.Domain, error) {
+	s, err := m.Store.Load(name)
+	if err != nil {
+		return Status{Name: name, State: "unusable", Error: err.Error()}, nil, nil, nil
+	}
+	status := Status{
+		Name: name, State: "stopped", Units: s.Units, Command: s.Command, Unit: s.HostUnit(),
+		Level: s.Security.Level, Content: s.Content,
+	}
+	started, err := m.asStarted(name)
+	if err != nil {
+		return status, nil, nil, err
+	}
+	running, err := ownDomain(connection, started)
+	switch {
+	case err != nil:
+		status.State, status.Error = "unusable", err.Error()
+	case running != nil:
+		status.State = "running"
+		if phase := runtimeOf(name).phase(); phase != phaseReady && phase != "" {
+			status.State = string(phase)
+		}
+	case s.State == config.StateDeleting:
+		status.State = "deleting"
+	}
+	return status, started, running, nil
 }

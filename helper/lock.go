@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -37,11 +38,43 @@ func (l *lock) release() {
 	}
 }
 
-// lockName waits until nobody else works on the sandbox.
+// lockName waits until nobody else works on the sandbox. One that is still halted was left so by a process that was killed.
 func (m *Manager) lockName(ctx context.Context, name string) (*lock, error) {
 	hash := fnv.New64a()
 	hash.Write([]byte(name))
-	return m.lockByte(ctx, nameBytes+int64(hash.Sum64()>>2), name)
+	l, err := m.lockByte(ctx, nameBytes+int64(hash.Sum64()>>2), name)
+	if err != nil {
+		return nil, err
+	}
+	if err := runtimeOf(name).thaw(); err != nil {
+		l.release()
+		return nil, err
+	}
+	return l, nil
+}
+
+// nameLocks are those on several sandboxes.
+type nameLocks []*lock
+
+// release frees them.
+func (l nameLocks) release() {
+	for _, one := range l {
+		one.release()
+	}
+}
+
+// lockNames is lockName for several, in an order in which no two commands wait for each other.
+func (m *Manager) lockNames(ctx context.Context, names ...string) (nameLocks, error) {
+	var locks nameLocks
+	for _, name := range slices.Sorted(slices.Values(names)) {
+		l, err := m.lockName(ctx, name)
+		if err != nil {
+			locks.release()
+			return nil, err
+		}
+		locks = append(locks, l)
+	}
+	return locks, nil
 }
 
 func (m *Manager) openLockFile() (*os.File, error) {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"runtime"
@@ -35,6 +36,8 @@ use virt-sandbox-service(1).
                  process of run was killed: the container goes on then
   clean NAME     the same, as the last thing that a unit does; one that lost the
                  process of run is started again to take the container over
+  thaw NAME      let a container that was halted for a copy run on when standard
+                 input ends
   explain NAME   fail with what is wrong with its config; take over a container
                  that is up all the same
 
@@ -89,6 +92,11 @@ func run() error {
 	case "stop", "clean":
 		m.Patience = 10 * time.Second
 		return m.End(ctx, name, verb == "clean")
+	case "thaw":
+		if _, err := io.Copy(io.Discard, os.Stdin); err != nil {
+			return fmt.Errorf("wait for the end of the copy: %w", err)
+		}
+		return m.Thaw(ctx, name)
 	case "explain":
 		if m.IsUnwatched(name) {
 			return runContainer(ctx, m, name)

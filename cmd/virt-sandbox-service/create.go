@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/helper"
@@ -54,13 +55,7 @@ libvirt domain can reach is refused, unless --share-level allows it.`,
 			if err != nil {
 				return err
 			}
-			if s.Image != "" {
-				fmt.Printf("Created sandbox container image %s\n", s.Image)
-			} else {
-				fmt.Printf("Created sandbox container dir %s\n", s.Content)
-			}
-			fmt.Printf("Created sandbox config %s\n", m.Store.Path(s.Name))
-			fmt.Printf("Created unit file %s\n", helper.UnitFile(s))
+			printMade(m, s)
 			return nil
 		},
 	}
@@ -68,9 +63,7 @@ libvirt domain can reach is refused, unless --share-level allows it.`,
 	flags.StringArrayVarP(&options.Units, "unitfile", "u", nil, "`UNIT` to run; may be repeated; .service may be left out, and of a template the instance NAME is taken")
 	flags.BoolVarP(&options.Copy, "copy", "C", false, "start with a copy of the host's content")
 	flags.StringArrayVarP(&options.Packages, "package", "P", nil, "`PACKAGE` whose content is private too; may be repeated")
-	flags.StringVarP(&options.Level, "level", "l", "", "MCS `LEVEL` such as s0:c1,c2")
-	flags.StringVarP(&options.Security, "security", "s", "", "`SECURITY`: static,label=USER:ROLE:TYPE:LEVEL | apparmor,profile=NAME")
-	flags.BoolVar(&options.Share, "share-level", false, "allow a level that another sandbox has or can reach")
+	labelFlags(flags, &options.Level, &options.Security, &options.Share)
 	flags.StringVarP(&options.FileType, "filetype", "f", "", "SELinux `TYPE` of the content (container_file_t)")
 	flags.StringVarP(&options.Base, "path", "p", "", "`DIR` whose subdirectory NAME holds the content ("+config.DefaultContentBase+")")
 	flags.StringArrayVarP(&options.Networks, "network", "N", nil, "`NETWORK`: private (only loopback, the default) | host (the host's, less safe) | dhcp,source=NET | source=NET,address=IP/PREFIX,route=NET/PREFIX%GATEWAY | bridge=BRIDGE…; may be repeated")
@@ -88,6 +81,13 @@ libvirt domain can reach is refused, unless --share-level allows it.`,
 	flags.StringVar(&options.Identity.User, "username", "", "`USER` name of the command; that of -U where it is left out")
 	flags.StringVar(&options.Identity.Home, "homedir", "", "`DIR` that is the command's HOME; the user's where it is left out")
 	return command
+}
+
+// labelFlags are those that choose the label of a new sandbox.
+func labelFlags(flags *pflag.FlagSet, level, security *string, share *bool) {
+	flags.StringVarP(level, "level", "l", "", "MCS `LEVEL` such as s0:c1,c2")
+	flags.StringVarP(security, "security", "s", "", "`SECURITY`: static,label=USER:ROLE:TYPE:LEVEL | apparmor,profile=NAME")
+	flags.BoolVar(share, "share-level", false, "allow a level that another sandbox has or can reach")
 }
 
 // identify completes the identity of a command from the host's accounts.

@@ -95,9 +95,10 @@ and /var is private to each container. No image is built.`,
 		return newManager(uri), nil
 	}
 	command.AddCommand(
-		createCommand(manager), startCommand(manager), stopCommand(manager), deleteCommand(manager),
-		enableCommand(manager), disableCommand(manager),
-		listCommand(manager), checkCommand(manager), connectCommand(manager), executeCommand(manager),
+		createCommand(manager), cloneCommand(manager), exportCommand(manager), importCommand(manager),
+		startCommand(manager), stopCommand(manager), deleteCommand(manager),
+		reloadCommand(manager), enableCommand(manager), disableCommand(manager), editCommand(manager), logsCommand(manager),
+		statusCommand(manager), listCommand(manager), checkCommand(manager), connectCommand(manager), executeCommand(manager),
 	)
 	return command
 }

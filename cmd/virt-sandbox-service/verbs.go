@@ -66,6 +66,31 @@ func stopCommand(manager newManagerFunc) *cobra.Command {
 	}
 }
 
+func reloadCommand(manager newManagerFunc) *cobra.Command {
+	var units []string
+	command := &cobra.Command{
+		Use:   "reload [-u UNIT]… NAME",
+		Short: "Make units of a running sandbox read their configuration anew",
+		Long: `Make units of a running sandbox read their configuration anew: those of -u, or
+else all of the sandbox's own that can.`,
+		Args: oneName, ValidArgsFunction: completeNames,
+		RunE: func(c *cobra.Command, args []string) error {
+			m, err := manager()
+			if err != nil {
+				return err
+			}
+			err = m.Reload(c.Context(), args[0], units...)
+			var failure *helper.UnitError
+			if errors.As(err, &failure) && failure.Journal != "" {
+				return fmt.Errorf("%w; its journal says:\n%s", err, failure.Journal)
+			}
+			return err
+		},
+	}
+	command.Flags().StringArrayVarP(&units, "unitfile", "u", nil, "`UNIT` inside to reload; may be repeated; .service may be left out")
+	return command
+}
+
 func enableCommand(manager newManagerFunc) *cobra.Command {
 	return &cobra.Command{
 		Use:   "enable NAME",

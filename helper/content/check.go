@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"slices"
 	"strconv"
@@ -58,6 +59,19 @@ func printable(text string) string {
 		return quoted
 	}
 	return text
+}
+
+// withoutPath takes from an error of the operating system the path, which has not been made fit for a terminal.
+func withoutPath(err error) error {
+	var failure *fs.PathError
+	var link *os.LinkError
+	switch {
+	case errors.As(err, &failure):
+		return failure.Err
+	case errors.As(err, &link):
+		return link.Err
+	}
+	return err
 }
 
 // Check compares the labels of all content with what the config wants, in the order of paths, and with fix sets them. The

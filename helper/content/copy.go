@@ -1,6 +1,7 @@
 package content
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -11,7 +12,6 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 
@@ -24,6 +24,7 @@ type copier struct {
 	host, tree *os.Root
 	whole      bool // copy content, or make empty files and directories
 	fresh      bool // nothing of the tree is the administrator's yet
+	again      bool // what is copied is a tree already: named pipes are of it, and digests are not asked for
 	skip       func(hostPath string) bool
 	progress   *Progress
 
@@ -42,7 +43,7 @@ func (c *copier) place(ctx context.Context, hostPath, origin string) error {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("copy %s: %w", hostPath, err)
+		return fmt.Errorf("copy %s: %w", printable(hostPath), withoutPath(err))
 	}
 	defer source.Close()
 	defer target.Close()
@@ -107,7 +108,7 @@ func (c *copier) makeDirLike(like, parent *os.Root, name string) (*os.Root, erro
 	return dir, nil
 }
 
-// entry copies one directory entry. Sockets, fifos and devices belong to running programs and are left out.
+// entry copies one directory entry. Sockets, devices, and the host's named pipes belong to running programs and are left out.
 func (c *copier) entry(ctx context.Context, source, target *os.Root, dir, name string) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -131,23 +132,27 @@ func (c *copier) entry(ctx context.Context, source, target *os.Root, dir, name s
 			var digest string
 			digest, err = c.file(ctx, source, target, hostPath, info)
 			c.record(hostPath, "file", digest, err)
+		case fs.ModeNamedPipe:
+			if c.again {
+				err = pipe(target, name, info)
+			}
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("copy %s: %w", hostPath, err)
+		return fmt.Errorf("copy %s: %w", printable(hostPath), withoutPath(err))
 	}
 	return nil
 }
 
 func (c *copier) record(hostPath, kind, digest string, err error) {
-	if err == nil {
+	if err == nil && !c.again {
 		c.entries = append(c.entries, Entry{Path: hostPath, Type: kind, Digest: digest, Origin: c.origin})
 	}
 }
 
 func (c *copier) directory(ctx context.Context, source, target *os.Root, hostPath string, info fs.FileInfo) error {
 	name := path.Base(hostPath)
-	fail := func(err error) error { return fmt.Errorf("copy %s: %w", hostPath, err) }
+	fail := func(err error) error { return fmt.Errorf("copy %s: %w", printable(hostPath), withoutPath(err)) }
 	from, err := source.OpenRoot(name)
 	if err != nil {
 		return fail(err)
@@ -163,19 +168,27 @@ func (c *copier) directory(ctx context.Context, source, target *os.Root, hostPat
 	defer to.Close()
 	c.record(hostPath, "directory", "", nil)
 	if c.whole {
-		names, err := readNames(from)
-		if err != nil {
-			return fail(err)
-		}
-		for _, child := range names {
-			if err := c.entry(ctx, from, to, hostPath, child); err != nil {
-				return err
-			}
+		if err := c.children(ctx, from, to, hostPath); err != nil {
+			return err
 		}
 	}
 	// Last, since filling the directory changes its times and needs its permission.
 	if err := copyDirAttributes(from, to); err != nil {
 		return fail(err)
+	}
+	return nil
+}
+
+// children copies what lies in a directory.
+func (c *copier) children(ctx context.Context, from, to *os.Root, dir string) error {
+	names, err := readNames(from)
+	if err != nil {
+		return fmt.Errorf("copy %s: %w", printable(dir), withoutPath(err))
+	}
+	for _, name := range names {
+		if err := c.entry(ctx, from, to, dir, name); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -212,6 +225,36 @@ func (c *copier) symlink(source, target *os.Root, name string, info fs.FileInfo)
 	}
 	defer dir.Close()
 	return unix.UtimesNanoAt(int(dir.Fd()), name, times(s), unix.AT_SYMLINK_NOFOLLOW)
+}
+
+// pipe makes a named pipe like another.
+func pipe(target *os.Root, name string, info fs.FileInfo) error {
+	dir, err := target.Open(".")
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	s := info.Sys().(*syscall.Stat_t)
+	return makePipe(dir, name, attributes{s.Uid, s.Gid, s.Mode, times(s)})
+}
+
+// makePipe makes a named pipe in a directory.
+func makePipe(dir *os.File, name string, a attributes) error {
+	if err := unix.Mkfifoat(int(dir.Fd()), name, 0o600); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	fd, err := openIn(int(dir.Fd()), name)
+	if fd < 0 {
+		return cmp.Or(err, fs.ErrNotExist)
+	}
+	defer unix.Close(fd)
+	if err := unix.Fchownat(fd, "", int(a.uid), int(a.gid), unix.AT_EMPTY_PATH); err != nil {
+		return err
+	}
+	if err := unix.Fchmodat(unix.AT_FDCWD, ownLink(fd), a.mode&0o7777, 0); err != nil {
+		return err
+	}
+	return unix.UtimesNanoAt(unix.AT_FDCWD, ownLink(fd), a.times, 0)
 }
 
 // file copies a regular file and returns its digest. One that an interrupted run completed has the times of its source
@@ -256,6 +299,7 @@ func (c *copier) digestOf(hostPath string) string {
 	return ""
 }
 
+// fill gives a file its content and returns the digest of that.
 func (c *copier) fill(ctx context.Context, from, to *os.File, info fs.FileInfo) (string, error) {
 	hash := sha256.New()
 	sum := func() string { return "sha256:" + hex.EncodeToString(hash.Sum(nil)) }
@@ -266,17 +310,21 @@ func (c *copier) fill(ctx context.Context, from, to *os.File, info fs.FileInfo) 
 	if err != nil {
 		return "", err
 	}
-	done := have.Size() == info.Size() && have.ModTime().Equal(info.ModTime())
-	var writer io.Writer = hash
-	if !done {
+	if have.Size() != info.Size() || !have.ModTime().Equal(info.ModTime()) {
 		if err := to.Truncate(0); err != nil {
 			return "", err
 		}
-		if unix.IoctlFileClone(int(to.Fd()), int(from.Fd())) != nil {
-			writer = io.MultiWriter(hash, to)
+		if err := copyData(ctx, from, to, c.progress); err != nil {
+			return "", err
 		}
 	}
-	_, err = io.CopyBuffer(writer, progressReader{ctx, from, c.progress}, make([]byte, 1<<18))
+	if c.again {
+		return "", nil
+	}
+	if _, err := to.Seek(0, io.SeekStart); err != nil {
+		return "", err
+	}
+	_, err = io.CopyBuffer(hash, progressReader{ctx, to, nil}, make([]byte, 1<<18))
 	return sum(), err
 }
 
@@ -298,20 +346,33 @@ func copyDirAttributes(from, to *os.Root) error {
 	return copyAttributes(source, target, info.Sys().(*syscall.Stat_t))
 }
 
-// copyAttributes gives the target owner, extended attributes, mode and times of the source, in the order in which none
-// undoes another: chown clears set-user-ID bits, and the times come last since they mark a finished copy.
+// copyAttributes gives the target owner, extended attributes, mode and times of the source.
 func copyAttributes(source, target *os.File, s *syscall.Stat_t) error {
-	if err := target.Chown(int(s.Uid), int(s.Gid)); err != nil {
+	a := attributes{s.Uid, s.Gid, s.Mode, times(s)}
+	return a.give(target, func() error { return copyXattrs(source, target) })
+}
+
+// attributes are those that every file has.
+type attributes struct {
+	uid, gid uint32
+	mode     uint32
+	times    []unix.Timespec // of access and of change
+}
+
+// give sets them on a file, and xattrs the extended ones, in the order in which none undoes another: chown clears
+// set-user-ID bits and capabilities, and the times come last since they mark a finished copy.
+func (a attributes) give(target *os.File, xattrs func() error) error {
+	if err := target.Chown(int(a.uid), int(a.gid)); err != nil {
 		return err
 	}
-	if err := copyXattrs(source, target); err != nil {
+	if err := xattrs(); err != nil {
 		return err
 	}
-	if err := unix.Fchmod(int(target.Fd()), s.Mode&0o7777); err != nil {
+	if err := unix.Fchmod(int(target.Fd()), a.mode&0o7777); err != nil {
 		return err
 	}
 	// The descriptor's own link in /proc sets times without a name that could have been exchanged.
-	return unix.UtimesNanoAt(unix.AT_FDCWD, "/proc/self/fd/"+strconv.Itoa(int(target.Fd())), times(s), 0)
+	return unix.UtimesNanoAt(unix.AT_FDCWD, ownLink(int(target.Fd())), a.times, 0)
 }
 
 func times(s *syscall.Stat_t) []unix.Timespec {
@@ -320,7 +381,20 @@ func times(s *syscall.Stat_t) []unix.Timespec {
 
 // copyXattrs copies extended attributes but SELinux labels, which the sandbox has of its own.
 func copyXattrs(source, target *os.File) error {
-	var list [64 << 10]byte
+	return eachXattr(source, func(name string, value []byte) error {
+		if name == labelAttribute {
+			return nil
+		}
+		if err := unix.Fsetxattr(int(target.Fd()), name, value, 0); err != nil && !errors.Is(err, unix.ENOTSUP) {
+			return fmt.Errorf("copy extended attribute %s: %w", name, err)
+		}
+		return nil
+	})
+}
+
+// eachXattr calls visit for each extended attribute of a file (xattr(7)).
+func eachXattr(source *os.File, visit func(name string, value []byte) error) error {
+	var list [64 << 10]byte // the most that the kernel keeps
 	n, err := unix.Flistxattr(int(source.Fd()), list[:])
 	if errors.Is(err, unix.ENOTSUP) || n == 0 {
 		return nil
@@ -328,17 +402,17 @@ func copyXattrs(source, target *os.File) error {
 	if err != nil {
 		return fmt.Errorf("list extended attributes: %w", err)
 	}
+	value := make([]byte, len(list))
 	for name := range strings.SplitSeq(strings.TrimRight(string(list[:n]), "\x00"), "\x00") {
-		if name == "security.selinux" {
+		size, err := unix.Fgetxattr(int(source.Fd()), name, value[:])
+		if errors.Is(err, unix.ENOTSUP) || errors.Is(err, unix.ENODATA) {
 			continue
 		}
-		var value [64 << 10]byte
-		size, err := unix.Fgetxattr(int(source.Fd()), name, value[:])
-		if err == nil {
-			err = unix.Fsetxattr(int(target.Fd()), name, value[:size], 0)
+		if err != nil {
+			return fmt.Errorf("read extended attribute %s: %w", name, err)
 		}
-		if err != nil && !errors.Is(err, unix.ENOTSUP) && !errors.Is(err, unix.ENODATA) {
-			return fmt.Errorf("copy extended attribute %s: %w", name, err)
+		if err := visit(name, value[:size]); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -1,6 +1,7 @@
 package content
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -178,4 +179,24 @@ func (h Host) UnlinkJournals(content string) error {
 		}
 	}
 	return nil
+}
+
+// OpenJournal opens the directory of a container's journal, without following a link that its root may have put there.
+// Errors: fs.ErrNotExist.
+func OpenJournal(s *config.Sandbox) (*os.File, error) {
+	top, err := unix.Open(s.Content, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("open journal: %w", &os.PathError{Op: "open", Path: s.Content, Err: err})
+	}
+	defer unix.Close(top)
+	fd, err := openIn(top, "var/log/journal/"+s.MachineID)
+	if fd < 0 {
+		return nil, fmt.Errorf("open journal: %w", cmp.Or(err, fs.ErrNotExist))
+	}
+	dir := os.NewFile(uintptr(fd), "journal of "+s.Name)
+	if info, err := dir.Stat(); err != nil || !info.IsDir() {
+		dir.Close()
+		return nil, fmt.Errorf("open journal: %w", cmp.Or(err, fs.ErrNotExist))
+	}
+	return dir, nil
 }

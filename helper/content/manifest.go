@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 
@@ -27,6 +28,8 @@ const (
 	addingName   = ownDir + "/adding"
 	hiddenFile   = ownDir + "/hidden-file"
 	hiddenDir    = ownDir + "/hidden-directory"
+	// ConsoleLog takes the console where no journal does.
+	ConsoleLog = ownDir + "/console.log"
 )
 
 // ReadManifest reads what Prepare recorded at dir. Errors: fs.ErrNotExist where the content was never completed.
@@ -36,12 +39,20 @@ func ReadManifest(dir string) ([]Entry, error) {
 		return nil, fmt.Errorf("read manifest: %w", err)
 	}
 	defer f.Close()
+	entries, err := readEntries(f)
+	if err != nil {
+		return nil, fmt.Errorf("read manifest %s: %w", f.Name(), err)
+	}
+	return entries, nil
+}
+
+func readEntries(manifest io.Reader) ([]Entry, error) {
 	var entries []Entry
-	decoder := json.NewDecoder(bufio.NewReader(f))
+	decoder := json.NewDecoder(bufio.NewReader(manifest))
 	for decoder.More() {
 		var e Entry
 		if err := decoder.Decode(&e); err != nil {
-			return nil, fmt.Errorf("read manifest %s: %w", f.Name(), err)
+			return nil, err
 		}
 		entries = append(entries, e)
 	}

@@ -6,6 +6,7 @@ package content
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"path"
 	"strings"
@@ -95,4 +96,20 @@ func mergedIntoUsr(dir string) bool {
 		return true
 	}
 	return false
+}
+
+// CheckPackages tells whether packages are installed. Errors: ErrNoPackage.
+func (h Host) CheckPackages(ctx context.Context, names []string) error {
+	for _, name := range names {
+		var failure error = fmt.Errorf("%s: %w", name, ErrNoPackage)
+		for _, db := range h.Packages {
+			if _, failure = db.Package(ctx, name); !errors.Is(failure, ErrNoPackage) {
+				break
+			}
+		}
+		if failure != nil {
+			return failure
+		}
+	}
+	return nil
 }

@@ -227,6 +227,9 @@ func (h Host) Remove(dir string) error {
 	return nil
 }
 
+// MachineID is that of the host; "" where it has none.
+func (h Host) MachineID() string { return machineIDOf(h.Root + "/") }
+
 // machineIDOf reads the machine ID of a tree, which the container's root can have made anything; "" for what is none.
 func machineIDOf(dir string) string {
 	tree, err := os.OpenRoot(dir)

@@ -42,9 +42,7 @@ func unitDirs() []string {
 // instance of that name. A unit that is masked on the host is found all the same, since masking it there is how one
 // keeps it from running outside. Errors: ErrNoUnit.
 func (h Host) FindUnit(name, instance string) (*Unit, error) {
-	if !hasUnitSuffix(name) {
-		name += ".service"
-	}
+	name = UnitName(name)
 	if before, suffix, found := strings.Cut(name, "@."); found {
 		name = before + "@" + instance + "." + suffix
 	}
@@ -82,6 +80,14 @@ func (h Host) FindUnit(name, instance string) (*Unit, error) {
 		isHosts = u.isHosts
 	}
 	return nil, fmt.Errorf("%w as %s in %s; is its package installed?", ErrNoUnit, name, strings.Join(unitDirs()[:3], ", "))
+}
+
+// UnitName completes a name as an administrator writes it: without suffix it is a service.
+func UnitName(name string) string {
+	if hasUnitSuffix(name) {
+		return name
+	}
+	return name + ".service"
 }
 
 // hasUnitSuffix tells whether name ends in a type of unit; a dot alone may be part of a name or an instance.

@@ -1,0 +1,132 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/google/renameio/v2"
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/helper"
+)
+
+func exportCommand(manager newManagerFunc) *cobra.Command {
+	var options helper.ExportOptions
+	command := &cobra.Command{
+		Use:   "export [--freeze] [--zstd] NAME [FILE]",
+		Short: "Write a sandbox to an archive",
+		Long: `Write a sandbox, config and content, to an archive for import on another host:
+to FILE, which is replaced when the archive is complete, or to standard output.
+It is a tar, with numbers for owners, and with extended attributes and labels.
+Holes of files are written as zeros, which --zstd makes small.
+
+The archive has the secrets of the sandbox. A sandbox that is running is refused,
+unless --freeze allows to halt all its processes for as long as the export takes.`,
+		Example: `  virt-sandbox-service export --zstd web1 web1.tar.zst
+  virt-sandbox-service export web1 | ssh host2 virt-sandbox-service import`,
+		Args:              nameAndMore("NAME and FILE"),
+		ValidArgsFunction: completeNames,
+		RunE: func(c *cobra.Command, args []string) error {
+			m, err := manager()
+			if err != nil {
+				return err
+			}
+			options.Name = args[0]
+			if len(args) == 1 || args[1] == "-" {
+				if term.IsTerminal(int(os.Stdout.Fd())) {
+					return usageError{errors.New("an archive is nothing for a terminal; name a FILE or a pipe")}
+				}
+				return m.Export(c.Context(), options, os.Stdout)
+			}
+			return exportTo(c.Context(), m, options, args[1])
+		},
+	}
+	command.Flags().BoolVar(&options.Freeze, "freeze", false, "halt a sandbox that is running for as long as the export takes")
+	command.Flags().BoolVar(&options.Zstd, "zstd", false, "compress the archive")
+	return command
+}
+
+// exportTo writes to a file that nobody else can read, and that is there when it is complete.
+func exportTo(ctx context.Context, m *helper.Manager, options helper.ExportOptions, file string) error {
+	out, err := renameio.NewPendingFile(file, renameio.WithPermissions(0o600), renameio.IgnoreUmask())
+	if err != nil {
+		return fmt.Errorf("write archive: %w", err)
+	}
+	defer out.Cleanup()
+	if err := m.Export(ctx, options, out); err != nil {
+		return err
+	}
+	if err := out.CloseAtomicallyReplace(); err != nil {
+		return fmt.Errorf("write archive: %w", err)
+	}
+	return nil
+}
+
+func importCommand(manager newManagerFunc) *cobra.Command {
+	var options helper.ImportOptions
+	command := &cobra.Command{
+		Use:   "import [-l LEVEL] [--trust] [FILE [NAME]]",
+		Short: "Make a sandbox from an archive",
+		Long: `Make a sandbox from an archive of export: from FILE, or from standard input. The
+host must have its units.
+
+It stays the sandbox that it was, with its machine-id, journal and keys; under
+another NAME, or where this host has it too, it gets its own as a clone does. A
+level that is another sandbox's gives way to one that is free.
+
+The archive may come from anybody: nothing is made outside of the new content. A
+config that asks for more than a sandbox, such as mounts of the host or lines of
+[service], is refused unless --trust allows what it asks for.`,
+		Example: `  virt-sandbox-service import web1.tar.zst
+  ssh host1 virt-sandbox-service export --freeze db1 | virt-sandbox-service import - db1-copy`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 2 {
+				return usageError{fmt.Errorf("takes FILE and NAME, not %d arguments", len(args))}
+			}
+			return nil
+		},
+		RunE: func(c *cobra.Command, args []string) error {
+			m, err := manager()
+			if err != nil {
+				return err
+			}
+			if len(args) == 2 {
+				options.Name = args[1]
+			}
+			in := os.Stdin
+			if len(args) > 0 && args[0] != "-" {
+				if in, err = os.Open(args[0]); err != nil {
+					return fmt.Errorf("read archive: %w", err)
+				}
+				defer in.Close()
+			} else if term.IsTerminal(int(in.Fd())) {
+				return usageError{errors.New("an archive does not come from a terminal; name a FILE or a pipe")}
+			}
+			s, err := m.Import(c.Context(), options, in)
+			if err != nil {
+				return err
+			}
+			printMade(m, s)
+			return nil
+		},
+	}
+	flags := command.Flags()
+	labelFlags(flags, &options.Level, &options.Security, &options.Share)
+	flags.StringVarP(&options.Base, "path", "p", "", "`DIR` whose subdirectory NAME holds the content ("+config.DefaultContentBase+")")
+	flags.BoolVar(&options.Trust, "trust", false, "allow what the config asks for beyond the sandbox")
+	return command
+}
+
+// nameAndMore takes one argument, the sandbox, or two.
+func nameAndMore(what string) cobra.PositionalArgs {
+	return func(_ *cobra.Command, args []string) error {
+		if len(args) < 1 || len(args) > 2 {
+			return usageError{fmt.Errorf("takes %s, not %d arguments", what, len(args))}
+		}
+		return nil
+	}
+}

@@ -1,0 +1,58 @@
+package main
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+)
+
+func editCommand(manager newManagerFunc) *cobra.Command {
+	return &cobra.Command{
+		Use:   "edit NAME",
+		Short: "Edit the config of a sandbox",
+		Long: `Edit the config of a sandbox with $VISUAL, $EDITOR or vi. It is checked before it
+is written; then the host's systemd reads its units anew. A change takes effect at
+the next start. Name, uuid and machine-id cannot be changed.`,
+		Args: oneName, ValidArgsFunction: completeNames,
+		RunE: func(c *cobra.Command, args []string) error {
+			m, err := manager()
+			if err != nil {
+				return err
+			}
+			// What is typed to end this program may be meant for the editor.
+			return m.Edit(context.WithoutCancel(c.Context()), args[0], runEditor, editAgain)
+		},
+	}
+}
+
+// runEditor has a person edit a file.
+func runEditor(file string) error {
+	words := strings.Fields(cmp.Or(os.Getenv("VISUAL"), os.Getenv("EDITOR"), "vi"))
+	if len(words) == 0 {
+		words = []string{"vi"}
+	}
+	editor := exec.Command(words[0], append(words[1:], file)...)
+	editor.Stdin, editor.Stdout, editor.Stderr = os.Stdin, os.Stdout, os.Stderr
+	if err := editor.Run(); err != nil {
+		return fmt.Errorf("run editor %s: %w", words[0], err)
+	}
+	return nil
+}
+
+// editAgain asks a person who is there whether to correct a mistake.
+func editAgain(mistake error) bool {
+	if !term.IsTerminal(0) || !term.IsTerminal(2) {
+		return false
+	}
+	fmt.Fprintf(os.Stderr, "virt-sandbox-service: %v\nEdit again? [Y/n] ", mistake)
+	answer, err := bufio.NewReader(os.Stdin).ReadString('\n')
+	answer = strings.ToLower(strings.TrimSpace(answer))
+	return err == nil && (answer == "" || answer == "y" || answer == "yes")
+}

@@ -1,0 +1,191 @@
+package helper
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/helper/content"
+	"github.com/virt-sandbox/virt-sandbox/mcs"
+)
+
+// CloneOptions are what an administrator asks of clone.
+type CloneOptions struct {
+	Source, Name string
+	Level        string // MCS level; empty: one is allocated
+	Security     string // -s option; empty: that of the source with another level
+	Share        bool   // whether the level may be one that others reach
+	Base         string // directory whose subdirectory Name becomes the content; empty: that of the source
+	Freeze       bool   // whether a source that is up is halted for as long as the copy takes
+}
+
+// Clone makes a sandbox that is like another one, with a copy of its content, and an identity and level of its own. The
+// other is not changed. When it fails, nothing stays behind; when it is killed, the next clone, create or delete of the name
+// removes what it left, and the source runs on. Errors: config.ErrNotFound, ErrRunning.
+func (m *Manager) Clone(ctx context.Context, o CloneOptions) (*config.Sandbox, error) {
+	for _, name := range []string{o.Source, o.Name} {
+		if err := config.CheckName(name); err != nil {
+			return nil, err
+		}
+	}
+	if o.Source == o.Name {
+		return nil, fmt.Errorf("%s cannot be its own clone; choose another name", o.Name)
+	}
+	locks, err := m.lockNames(ctx, o.Source, o.Name)
+	if err != nil {
+		return nil, err
+	}
+	defer locks.release()
+	text, err := m.Store.Read(o.Source)
+	if err != nil {
+		return nil, err
+	}
+	source, err := config.Parse(m.Store.Path(o.Source), text)
+	if err != nil {
+		return nil, err
+	}
+	closed, err := m.openIfDown(ctx, source)
+	if err != nil {
+		return nil, err
+	}
+	defer closed()
+	if err := m.requireContent(source); err != nil {
+		return nil, err
+	}
+	s, err := cloneOf(source, o)
+	if err != nil {
+		return nil, err
+	}
+	for _, i := range s.Interfaces {
+		for _, a := range i.Addresses {
+			m.Warn("%s has the address %s of %s; give it another one before both run", s.Name, a.Addr(), source.Name)
+		}
+	}
+	if err := m.canBe(ctx, s); err != nil {
+		return nil, err
+	}
+	return s, m.bring(ctx, s, making{
+		options: CreateOptions{Level: o.Level, Security: o.Security, Share: o.Share, FileType: s.Security.FileType},
+		like:    text,
+		fill: func() error {
+			release, err := m.hold(ctx, source, o.Freeze)
+			if err != nil {
+				return err
+			}
+			err = m.Host.Clone(ctx, source, s, m.Progress)
+			if err := errors.Join(err, release()); err != nil {
+				return fmt.Errorf("clone %s: %w", source.Name, err)
+			}
+			return m.Host.Prepare(ctx, s, m.Progress)
+		},
+	})
+}
+
+// requireContent refuses a sandbox that has no content of its own, whole, to copy.
+func (m *Manager) requireContent(s *config.Sandbox) error {
+	if s.State == config.StateDeleting {
+		return fmt.Errorf("%s is being deleted; run delete again to finish that", s.Name)
+	}
+	state, err := content.Inspect(s.Content)
+	if err != nil {
+		return err
+	}
+	switch {
+	case state == content.Foreign:
+		return fmt.Errorf("%s is not content of virt-sandbox; correct content= in %s", s.Content, m.Store.Path(s.Name))
+	case state == content.Absent, s.Created.IsZero():
+		return fmt.Errorf("%s has no content at %s yet; start it first", s.Name, s.Content)
+	}
+	owner, _, err := m.ownerOf(s)
+	if err != nil {
+		return err
+	}
+	if owner != s.Name {
+		return m.contentIsOf(s, owner)
+	}
+	return nil
+}
+
+// cloneOf describes the clone of a sandbox. What the administrator wrote into the config stays as it is.
+func cloneOf(source *config.Sandbox, o CloneOptions) (*config.Sandbox, error) {
+	s := *source
+	s.Name = o.Name
+	identify(&s)
+	base := o.Base
+	if base == "" {
+		base = filepath.Dir(source.Content)
+	}
+	if err := placeContent(&s, base); err != nil {
+		return nil, err
+	}
+	if s.Hardening.IDMap.Mapped() {
+		s.Hardening.IDMap = config.IDMap{Auto: true}
+	}
+	renameUnits(&s, source)
+	forgetMACs(&s)
+	if err := ownImage(&s, source, filepath.Dir(source.Image)); err != nil {
+		return nil, err
+	}
+	return &s, giveSecurity(&s, CreateOptions{Level: o.Level, Security: o.Security, Share: o.Share, FileType: s.Security.FileType})
+}
+
+// renameUnits makes the instances of templates that were named after the source those of the new sandbox.
+func renameUnits(s, source *config.Sandbox) {
+	s.Units, s.Private = slices.Clone(s.Units), slices.Clone(s.Private)
+	for i, unit := range s.Units {
+		prefix, instance, isInstance := strings.Cut(unit, "@")
+		if kind := filepath.Ext(instance); isInstance && instance == source.Name+kind {
+			s.Units[i] = prefix + "@" + s.Name + kind
+		}
+	}
+	units := content.RenamedUnits(source, s)
+	for i, p := range s.Private {
+		s.Private[i].Origin = units.Origin(p.Origin)
+	}
+}
+
+// giveSecurity gives a copy of another's description a label by options: without -s the other's, and without -l too a level
+// that is still to be allocated.
+func giveSecurity(s *config.Sandbox, o CreateOptions) error {
+	clearLevel(s)
+	// One that cannot be parsed is refused below.
+	if level, err := mcs.Parse(o.Level); err == nil && o.Security == "" {
+		setLevel(s, level)
+	}
+	return setSecurity(s, o)
+}
+
+// canBe tells whether this host can have a sandbox that is described as another's copy: its name is free, the config can be
+// written, and there are units, packages and mounts.
+func (m *Manager) canBe(ctx context.Context, s *config.Sandbox) error {
+	if err := m.nameIsFree(s.Name); err != nil {
+		return err
+	}
+	if _, err := config.Parse(m.Store.Path(s.Name), s.Text()); err != nil {
+		return err
+	}
+	for _, unit := range s.Units {
+		if _, err := m.Host.FindUnit(unit, s.Name); err != nil {
+			return fmt.Errorf("%s needs %s: %w", s.Name, unit, err)
+		}
+	}
+	if err := m.Host.CheckPackages(ctx, s.Packages); err != nil {
+		return fmt.Errorf("%s needs it: %w", s.Name, err)
+	}
+	for _, mount := range s.Mounts {
+		if err := checkMountSource(mount); err != nil {
+			return fmt.Errorf("%s needs it: %w", s.Name, err)
+		}
+	}
+	if err := m.Host.CheckMounts(s); err != nil {
+		return err
+	}
+	if err := m.planNetwork(s); err != nil {
+		return err
+	}
+	return m.checkUnitFile(s)
+}

@@ -1,0 +1,193 @@
+package helper
+
+import (
+	"os"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/virt-sandbox/virt-sandbox/config"
+)
+
+// webSource is a sandbox that a clone is made of.
+func webSource() *config.Sandbox {
+	s := config.New("web1")
+	identify(s)
+	s.Units = []string{"foo@web1.service", "foo@web10.service", "bar.service", "getty@tty1.service", "foo@web1.socket"}
+	s.Private = []config.PrivatePath{{Path: "/var/lib/foo", Origin: "unit:foo@web1.service/StateDirectory"}, {Path: "/etc/bar", Origin: "package:bar"}}
+	s.Security.Level = "s0:c1,c2"
+	s.Content = "/srv/web1"
+	s.Hardening.IDMap = config.IDMap{Base: 100_000_000, Count: config.IDMapCount}
+	s.Unit = []config.Directive{{Name: "After", Value: "web1.mount"}}
+	s.Mounts = []config.Mount{{Kind: config.MountHostBind, Target: "/srv", Source: "/srv/web1"}}
+	return s
+}
+
+// TestCloneOf: what identifies a sandbox is new, what its administrator chose stays, and the source is as it was.
+func TestCloneOf(t *testing.T) {
+	source, untouched := webSource(), webSource()
+	untouched.UUID, untouched.MachineID, untouched.Created = source.UUID, source.MachineID, source.Created
+	s, err := cloneOf(source, CloneOptions{Source: "web1", Name: "web2"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(source, untouched) {
+		t.Errorf("the source became %+v", source)
+	}
+	if s.UUID == source.UUID || s.MachineID == source.MachineID || s.UUID == "" || s.MachineID == "" {
+		t.Errorf("identity %s %s", s.UUID, s.MachineID)
+	}
+	want := webSource()
+	want.Name, want.UUID, want.MachineID, want.Created = "web2", s.UUID, s.MachineID, s.Created
+	want.Units = []string{"foo@web2.service", "foo@web10.service", "bar.service", "getty@tty1.service", "foo@web2.socket"}
+	want.Private[0].Origin = "unit:foo@web2.service/StateDirectory"
+	want.Security.Level, want.Content = "", "/srv/web2"
+	want.Hardening.IDMap = config.IDMap{Auto: true}
+	if !reflect.DeepEqual(s, want) {
+		t.Errorf("the clone is\n%s\nwant\n%s", s.Text(), want.Text())
+	}
+}
+
+func TestCloneSecurity(t *testing.T) {
+	const label = "system_u:system_r:web_t:s0:c1,c2"
+	for _, c := range []struct {
+		source         string // its label
+		o              CloneOptions
+		label, level   string
+		wantedInReason string
+	}{
+		{"", CloneOptions{}, "", "", ""},
+		{"", CloneOptions{Level: "s0:c4,c3"}, "", "s0:c3,c4", ""},
+		{label, CloneOptions{}, "system_u:system_r:web_t:", "", ""},
+		{label, CloneOptions{Level: "s0:c4,c3"}, "system_u:system_r:web_t:s0:c3,c4", "s0:c3,c4", ""},
+		{label, CloneOptions{Security: "static,label=u:r:t:s0:c5"}, "u:r:t:s0:c5", "s0:c5", ""},
+		{label, CloneOptions{Level: "s0"}, "", "", "--share-level"},
+		{label, CloneOptions{Level: "s0:c1024"}, "", "", "-l s0:c1024"},
+		{label, CloneOptions{Level: "s0:c1", Security: "static,label=u:r:t:s0:c5"}, "", "", "exclude each other"},
+		{"", CloneOptions{Security: "inherit"}, "", "", "static"},
+	} {
+		source := webSource()
+		source.Security.Label = c.source
+		c.o.Source, c.o.Name = "web1", "web2"
+		s, err := cloneOf(source, c.o)
+		if c.wantedInReason != "" {
+			if err == nil || !strings.Contains(err.Error(), c.wantedInReason) {
+				t.Errorf("%q %+v: got %v, want %q", c.source, c.o, err, c.wantedInReason)
+			}
+			continue
+		}
+		if err != nil || s.Security.Label != c.label || s.Security.Label == "" && s.Security.Level != c.level {
+			t.Errorf("%q %+v: got %q %q (%v)", c.source, c.o, s.Security.Label, s.Security.Level, err)
+		}
+	}
+	s := webSource()
+	s.Security.Label = label
+	clearLevel(s)
+	if _, err := levelOf(s); err == nil {
+		t.Error("a label without a level has one")
+	}
+}
+
+// TestReachesBeyond: every key that is not known to be harmless counts.
+func TestReachesBeyond(t *testing.T) {
+	harmless := webSource()
+	harmless.Unit, harmless.Mounts = nil, []config.Mount{{Kind: config.MountRAM, Target: "/scratch", Size: 1 << 20}}
+	harmless.Environment = []config.Variable{{Name: "A", Value: "b"}}
+	harmless.Hardening.Capabilities.Drop = []string{"CAP_NET_RAW"}
+	harmless.Limits.Memory, harmless.Limits.PIDs, harmless.Autostart = 1<<30, 77, true
+	harmless.Security.Label = "system_u:system_r:container_t:s0:c1,c2"
+	if got := reachesBeyond(harmless); len(got) > 0 {
+		t.Errorf("harmless lines: %q", got)
+	}
+	for want, change := range map[string]func(*config.Sandbox){
+		"host-bind=/srv=/srv/web1": func(s *config.Sandbox) { s.Mounts = webSource().Mounts },
+		"After=web1.mount":         func(s *config.Sandbox) { s.Unit = webSource().Unit },
+		"ExecStartPre=?":           func(s *config.Sandbox) { s.Service = []config.Directive{{Name: "ExecStartPre", Value: "\x1b"}} },
+		"mode=host":                func(s *config.Sandbox) { s.Network = config.NetworkHost },
+		"file-type=etc_t":          func(s *config.Sandbox) { s.Security.FileType = "etc_t" },
+		"apparmor=unconfined":      func(s *config.Sandbox) { s.Security.AppArmor = config.AppArmorUnconfined },
+		"pids=none":                func(s *config.Sandbox) { s.Limits.PIDs = 0 },
+		"read-only-kernel=no":      func(s *config.Sandbox) { s.Hardening.ReadOnlyKernel = false },
+		"hide-kernel=no":           func(s *config.Sandbox) { s.Hardening.HideKernel = false },
+		"host-image=/srv=/etc/shadow": func(s *config.Sandbox) {
+			s.Mounts = []config.Mount{{Kind: config.MountHostImage, Target: "/srv", Source: "/etc/shadow", Format: config.FormatRaw}}
+		},
+		"disk=data=/dev/sda": func(s *config.Sandbox) {
+			s.Disks = []config.Disk{{Tag: "data", Path: "/dev/sda", Format: config.FormatRaw}}
+		},
+		"interface=bridge=br0": func(s *config.Sandbox) { s.Interfaces = []config.Interface{{Bridge: "br0"}} },
+		"label=system_u:system_r:initrc_t:s0:c1": func(s *config.Sandbox) {
+			s.Security.Label = "system_u:system_r:initrc_t:s0:c1"
+		},
+		"capabilities=auto +CAP_SYS_ADMIN": func(s *config.Sandbox) {
+			s.Hardening.Capabilities = config.Capabilities{Base: config.CapabilitiesAuto, Add: []string{"CAP_SYS_ADMIN"}}
+		},
+	} {
+		s := *harmless
+		change(&s)
+		if got := reachesBeyond(&s); len(got) == 0 || got[0] != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
+func TestContainerGroup(t *testing.T) {
+	for _, c := range []struct{ dir, want string }{
+		{"/sys/fs/cgroup/freezer/machine/lxc-12-web1.libvirt-lxc", "/sys/fs/cgroup/freezer/machine/lxc-12-web1.libvirt-lxc"},
+		{"/sys/fs/cgroup/machine.slice/machine-lxc\\x2d12\\x2dweb1.scope/libvirt/virt-sandbox-web1/init.scope", "/sys/fs/cgroup/machine.slice/machine-lxc\\x2d12\\x2dweb1.scope"},
+		{"/sys/fs/cgroup/pids/virt-sandbox-web1/container", "/sys/fs/cgroup/pids/virt-sandbox-web1"},
+		{"/sys/fs/cgroup/system.slice/libvirtd.service", ""},
+		{"/sys/fs/cgroup/pids/virt-sandbox-web2", ""},
+		{"", ""},
+	} {
+		if got := containerGroup(c.dir, "web1"); got != c.want {
+			t.Errorf("%s: got %q, want %q", c.dir, got, c.want)
+		}
+	}
+}
+
+func TestSkipToLast(t *testing.T) {
+	long := strings.Repeat("x", 100<<10)
+	for _, c := range []struct {
+		text  string
+		lines int
+		want  string
+	}{
+		{"a\nb\nc\n", -1, "a\nb\nc\n"}, {"a\nb\nc\n", 2, "b\nc\n"}, {"a\nb\nc\n", 3, "a\nb\nc\n"}, {"a\nb\nc\n", 9, "a\nb\nc\n"},
+		{"a\n" + long + "\nc\n", 2, long + "\nc\n"}, {"a\nb\n", 0, ""}, {"", 3, ""},
+	} {
+		f, err := os.CreateTemp(t.TempDir(), "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := f.WriteString(c.text); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := f.Seek(0, 0); err != nil {
+			t.Fatal(err)
+		}
+		if err := skipToLast(f, c.lines); err != nil {
+			t.Errorf("%.20q: %v", c.text, err)
+		}
+		left := make([]byte, len(c.text)+1)
+		n, _ := f.Read(left)
+		f.Close()
+		if string(left[:n]) != c.want {
+			t.Errorf("%.20q, %d lines: got %.20q", c.text, c.lines, left[:n])
+		}
+	}
+}
+
+func TestPrintableLines(t *testing.T) {
+	var out strings.Builder
+	p := printable{out: &out}
+	for _, part := range []string{"a\x1b[2", "Jb\nhalf of \xc3", "\xa9\nend"} {
+		if _, err := p.Write([]byte(part)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p.flush()
+	if want := "a?[2Jb\nhalf of é\nend"; out.String() != want {
+		t.Errorf("got %q, want %q", out.String(), want)
+	}
+}

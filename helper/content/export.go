@@ -1,0 +1,204 @@
+package content
+
+import (
+	"archive/tar"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"path"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/virt-sandbox/virt-sandbox/config"
+)
+
+// Names in the archive of a sandbox, a tar of pax(1): NAME.sandbox comes first, then what lies in the content below
+// archiveTree, and the manifest last, by which an archive that was cut short is told. Owners are numbers.
+const (
+	archiveTree     = "content"
+	archiveManifest = "manifest"
+)
+
+// Records of pax(1) that hold extended attributes, as other programs write them too.
+const (
+	paxXattr = "SCHILY.xattr."
+	paxLabel = "RHT.security.selinux"
+)
+
+// Export writes the content of a sandbox, which nothing may change meanwhile, and its manifest to an archive that has its
+// config.
+func (h Host) Export(ctx context.Context, s *config.Sandbox, out *tar.Writer, progress *Progress) error {
+	tree, err := os.OpenRoot(s.Content)
+	if err != nil {
+		return fmt.Errorf("open content directory: %w", err)
+	}
+	defer tree.Close()
+	defer progress.end()
+	e := exporter{ctx, out, make(map[inode]string), progress}
+	if err := e.children(tree, "/"); err != nil {
+		return err
+	}
+	manifest, err := tree.ReadFile(manifestName)
+	if err != nil {
+		return fmt.Errorf("read manifest: %w", err)
+	}
+	return AddText(out, archiveManifest, string(manifest))
+}
+
+// AddText adds a file to an archive.
+func AddText(out *tar.Writer, name, text string) error {
+	header := tar.Header{Typeflag: tar.TypeReg, Name: name, Size: int64(len(text)), Mode: 0o600, ModTime: time.Now(), Format: tar.FormatPAX}
+	if err := out.WriteHeader(&header); err != nil {
+		return fmt.Errorf("write %s to the archive: %w", name, err)
+	}
+	if _, err := io.WriteString(out, text); err != nil {
+		return fmt.Errorf("write %s to the archive: %w", name, err)
+	}
+	return nil
+}
+
+// exporter writes a tree to an archive. Like copier it opens every directory on its way and works relative to it.
+type exporter struct {
+	ctx      context.Context
+	out      *tar.Writer
+	links    map[inode]string // first name in the archive of a file with several
+	progress *Progress
+}
+
+func (e *exporter) children(dir *os.Root, p string) error {
+	names, err := readNames(dir)
+	if err != nil {
+		return fmt.Errorf("export %s: %w", printable(p), withoutPath(err))
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		if err := e.ctx.Err(); err != nil {
+			return context.Cause(e.ctx)
+		}
+		child := path.Join(p, name)
+		if isRecord(child) {
+			continue
+		}
+		if err := e.entry(dir, child, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// entry writes one directory entry. Sockets and devices are left out.
+func (e *exporter) entry(dir *os.Root, p, name string) error {
+	info, err := dir.Lstat(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err == nil {
+		header := e.header(p, info)
+		switch info.Mode().Type() {
+		case fs.ModeDir:
+			return e.directory(dir, p, name, header)
+		case fs.ModeSymlink:
+			header.Typeflag = tar.TypeSymlink
+			if header.Linkname, err = dir.Readlink(name); err == nil {
+				err = e.out.WriteHeader(header)
+			}
+		case fs.ModeNamedPipe:
+			header.Typeflag = tar.TypeFifo
+			err = e.out.WriteHeader(header)
+		case 0:
+			err = e.file(dir, name, info, header)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("export %s: %w", printable(p), withoutPath(err))
+	}
+	return nil
+}
+
+func (e *exporter) header(p string, info fs.FileInfo) *tar.Header {
+	s := info.Sys().(*syscall.Stat_t)
+	return &tar.Header{
+		Name: archiveTree + p, Mode: int64(s.Mode & 0o7777), Uid: int(s.Uid), Gid: int(s.Gid),
+		ModTime: info.ModTime(), Format: tar.FormatPAX,
+	}
+}
+
+func (e *exporter) directory(parent *os.Root, p, name string, header *tar.Header) error {
+	fail := func(err error) error { return fmt.Errorf("export %s: %w", printable(p), withoutPath(err)) }
+	dir, err := parent.OpenRoot(name)
+	if err != nil {
+		return fail(err)
+	}
+	defer dir.Close()
+	f, err := dir.Open(".")
+	if err != nil {
+		return fail(err)
+	}
+	header.Typeflag, header.Name = tar.TypeDir, header.Name+"/"
+	header.PAXRecords, err = recordsOf(f)
+	f.Close()
+	if err == nil {
+		err = e.out.WriteHeader(header)
+	}
+	if err != nil {
+		return fail(err)
+	}
+	return e.children(dir, p)
+}
+
+func (e *exporter) file(dir *os.Root, name string, info fs.FileInfo, header *tar.Header) error {
+	s := info.Sys().(*syscall.Stat_t)
+	if id := (inode{uint64(s.Dev), s.Ino}); s.Nlink > 1 {
+		if first, written := e.links[id]; written {
+			header.Typeflag, header.Linkname = tar.TypeLink, first
+			return e.out.WriteHeader(header)
+		}
+		e.links[id] = header.Name
+	}
+	f, err := dir.OpenFile(name, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	header.Typeflag, header.Size = tar.TypeReg, info.Size()
+	if header.PAXRecords, err = recordsOf(f); err != nil {
+		return err
+	}
+	if err := e.out.WriteHeader(header); err != nil {
+		return err
+	}
+	n, err := io.CopyBuffer(struct{ io.Writer }{e.out}, io.LimitReader(progressReader{e.ctx, f, e.progress}, header.Size), make([]byte, copyPart/64))
+	if err == nil && n < header.Size {
+		err = errors.New("it became shorter while it was read")
+	}
+	return err
+}
+
+// recordsOf gives the extended attributes of a file as records of an archive. An archive cannot have one without a value.
+func recordsOf(f *os.File) (map[string]string, error) {
+	records := make(map[string]string)
+	err := eachXattr(f, func(name string, value []byte) error {
+		if name == labelAttribute {
+			records[paxLabel] = strings.TrimRight(string(value), "\x00")
+		} else {
+			records[paxXattr+escapeKey(name)] = string(value)
+		}
+		return nil
+	})
+	maps.DeleteFunc(records, func(_, value string) bool { return value == "" })
+	return records, err
+}
+
+// escapeKey writes the name of an attribute as the key of a record, which ends at the first equals sign; GNU tar does it so
+// too.
+func escapeKey(name string) string { return strings.NewReplacer("%", "%25", "=", "%3D").Replace(name) }
+
+func unescapeKey(key string) string { return strings.NewReplacer("%25", "%", "%3D", "=").Replace(key) }

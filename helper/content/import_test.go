@@ -1,0 +1,293 @@
+package content
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/virt-sandbox/virt-sandbox/config"
+)
+
+// entry is a member of an archive for a test; kind 0 is that of a file.
+type entry struct {
+	name, text, link string
+	kind             byte
+	change           func(*tar.Header)
+}
+
+// archiveOf writes members, and a manifest behind them where whole is set.
+func archiveOf(t testing.TB, whole bool, members ...entry) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	w := tar.NewWriter(&out)
+	if whole {
+		members = append(members, entry{name: "manifest", text: `{"path":"/etc/hosts","type":"file","origin":"sandbox"}`})
+	}
+	for _, m := range members {
+		header := &tar.Header{Typeflag: tar.TypeReg, Name: m.name, Linkname: m.link, Size: int64(len(m.text)), Mode: 0o644, Format: tar.FormatPAX}
+		if m.kind != 0 {
+			header.Typeflag = m.kind
+		}
+		if m.change != nil {
+			m.change(header)
+		}
+		if err := w.WriteHeader(header); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Write([]byte(m.text)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
+}
+
+// importTo imports an archive into content below a directory, for a sandbox that is the same as in the archive.
+func importTo(t testing.TB, dir string, archive []byte, private ...string) (s *config.Sandbox, lacking []string, err error) {
+	t.Helper()
+	s = config.New("web1")
+	s.Content, s.MachineID = dir+"/web1", strings.Repeat("1", 32)
+	for _, p := range private {
+		s.Private = append(s.Private, config.PrivatePath{Path: p, Origin: "admin"})
+	}
+	h := Host{Root: dir + "/host"}
+	if err := h.MarkCreating(s); err != nil {
+		t.Fatal(err)
+	}
+	from := *s
+	lacking, err = h.Import(context.Background(), &from, s, tar.NewReader(bytes.NewReader(archive)), nil)
+	return s, lacking, err
+}
+
+// TestExportImport: an archive has all that a copy must keep, and what is for one sandbox alone goes with its identity.
+func TestExportImport(t *testing.T) {
+	h := varied(t)
+	from := config.New("web1")
+	from.Content, from.MachineID = h.Root, strings.Repeat("1", 32)
+	journal := "/var/log/journal/" + from.MachineID
+	h.add(map[string]string{
+		"/.virt-sandbox/manifest": `{"path":"/etc/d","type":"directory","origin":"admin"}`, "/.virt-sandbox/identity": "{}",
+		"/etc/machine-id": from.MachineID, "/etc/hosts": "127.0.0.1 web1\n", "/etc/ssh/ssh_host_rsa_key": "key",
+		journal + "/system.journal": "log", "/etc/systemd/system/": "",
+	})
+	var archive bytes.Buffer
+	out := tar.NewWriter(&archive)
+	if err := h.Export(context.Background(), from, out, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := out.Close(); err != nil {
+		t.Fatal(err)
+	}
+	want := part(snapshot(t, h.Root, "/etc/d"), "/etc/d")
+	delete(want, "/etc/d/socket")
+	for name, machineID := range map[string]string{"the same": from.MachineID, "another": strings.Repeat("2", 32)} {
+		t.Run(name, func(t *testing.T) {
+			to := *from
+			to.Content, to.MachineID = t.TempDir()+"/web1", machineID
+			if err := h.MarkCreating(&to); err != nil {
+				t.Fatal(err)
+			}
+			in := tar.NewReader(bytes.NewReader(archive.Bytes()))
+			if _, err := h.Import(context.Background(), from, &to, in, nil); err != nil {
+				t.Fatal(err)
+			}
+			checkSame(t, "import", part(snapshot(t, to.Content, "/etc/d"), "/etc/d"), want)
+			for _, p := range []string{journal + "/system.journal", "/etc/ssh/ssh_host_rsa_key"} {
+				if _, err := os.Stat(to.Content + p); (err == nil) != (name == "the same") {
+					t.Errorf("%s of %s: %v", p, name, err)
+				}
+			}
+			if _, err := os.Lstat(to.Content + "/etc/machine-id"); err == nil {
+				t.Error("the machine-id is the archive's")
+			}
+			if entries, err := ReadManifest(to.Content); err != nil || len(entries) != 1 || entries[0].Path != "/etc/d" {
+				t.Errorf("manifest %v (%v)", entries, err)
+			}
+		})
+	}
+}
+
+// hostile are archives that must be refused, with what the message says.
+func hostile(t testing.TB, outside string) map[string]struct {
+	archive []byte
+	want    string
+} {
+	dir := func(name string) entry { return entry{name: name, kind: tar.TypeDir} }
+	etc := dir("content/etc/")
+	of := func(members ...entry) []byte { return archiveOf(t, true, members...) }
+	type refusal = struct {
+		archive []byte
+		want    string
+	}
+	cases := map[string]refusal{
+		"nothing":                    {nil, "not whole"},
+		"not a tar":                  {bytes.Repeat([]byte("x"), 2048), "invalid tar header"},
+		"no manifest":                {archiveOf(t, false, etc), "not whole"},
+		"cut":                        {of(etc, entry{name: "content/etc/f", text: strings.Repeat("x", 4096)})[:3000], "unexpected EOF"},
+		"parent":                     {of(entry{name: "content/../evil", text: "x"}), "not one of a sandbox's archive"},
+		"parent below":               {of(etc, entry{name: "content/etc/../../evil", text: "x"}), "not one of a sandbox's archive"},
+		"absolute":                   {of(entry{name: outside + "/evil", text: "x"}), "not one of a sandbox's archive"},
+		"elsewhere":                  {of(entry{name: "contents/evil", text: "x"}), "not one of a sandbox's archive"},
+		"itself":                     {of(dir("content/")), "not one of a sandbox's archive"},
+		"two slashes":                {of(etc, entry{name: "content//etc/f"}), "not one of a sandbox's archive"},
+		"dot":                        {of(etc, entry{name: "content/./f"}), "not one of a sandbox's archive"},
+		"no directory":               {of(entry{name: "content/etc/f"}), "there is no directory /etc before it"},
+		"below a file":               {of(etc, entry{name: "content/etc/f"}, entry{name: "content/etc/f/g"}), "there is no directory /etc/f before it"},
+		"below a link out":           {of(etc, entry{name: "content/etc/l", kind: tar.TypeSymlink, link: outside}, entry{name: "content/etc/l/evil"}), "there is no directory /etc/l before it"},
+		"below a link in":            {of(etc, entry{name: "content/etc/l", kind: tar.TypeSymlink, link: "."}, entry{name: "content/etc/l/evil"}), "there is no directory /etc/l before it"},
+		"over a link":                {of(etc, entry{name: "content/etc/l", kind: tar.TypeSymlink, link: outside + "/evil"}, entry{name: "content/etc/l", text: "x"}), "twice"},
+		"directory over a link":      {of(etc, entry{name: "content/etc/l", kind: tar.TypeSymlink, link: outside}, dir("content/etc/l/")), "twice"},
+		"twice":                      {of(etc, etc), "twice"},
+		"hard link out":              {of(etc, entry{name: "content/etc/l", kind: tar.TypeLink, link: outside + "/secret"}), "there is no file"},
+		"hard link by dots":          {of(etc, entry{name: "content/etc/l", kind: tar.TypeLink, link: "content/etc/../../../secret"}), "there is no file"},
+		"hard link to a link":        {of(etc, entry{name: "content/etc/s", kind: tar.TypeSymlink, link: outside + "/secret"}, entry{name: "content/etc/l", kind: tar.TypeLink, link: "content/etc/s"}), "there is no file"},
+		"hard link to a directory":   {of(etc, dir("content/etc/d/"), entry{name: "content/etc/l", kind: tar.TypeLink, link: "content/etc/d"}), "there is no file"},
+		"hard link to our own":       {of(etc, entry{name: "content/etc/l", kind: tar.TypeLink, link: "content/.virt-sandbox/creating"}), "there is no file"},
+		"device":                     {of(etc, entry{name: "content/etc/d", kind: tar.TypeBlock}), "no devices"},
+		"terminal":                   {of(etc, entry{name: "content/etc/d", kind: tar.TypeChar}), "no devices"},
+		"link for a top directory":   {of(entry{name: "content/var", kind: tar.TypeSymlink, link: "/"}), "not a directory"},
+		"link for /boot":             {of(entry{name: "content/boot", kind: tar.TypeSymlink, link: "/boot"}), "not a directory"},
+		"link for units":             {of(etc, dir("content/etc/systemd/"), entry{name: "content/etc/systemd/system", kind: tar.TypeSymlink, link: "/etc"}), "not a directory"},
+		"link for a file of its own": {of(etc, entry{name: "content/etc/shadow", kind: tar.TypeSymlink, link: "/etc/shadow"}), "not a file"},
+		"pipe for a file of its own": {of(etc, entry{name: "content/etc/hosts", kind: tar.TypeFifo}), "not a file"},
+		"link in our own":            {of(dir("content/.virt-sandbox/"), entry{name: "content/.virt-sandbox/x", kind: tar.TypeSymlink, link: outside + "/secret"}), "only files and directories"},
+		"pipe in our own":            {of(dir("content/.virt-sandbox/"), entry{name: "content/.virt-sandbox/x", kind: tar.TypeFifo}), "only files and directories"},
+		"our own as a link":          {of(entry{name: "content/.virt-sandbox", kind: tar.TypeSymlink, link: outside}), "not a directory"},
+		"owner":                      {of(etc, entry{name: "content/etc/f", change: func(h *tar.Header) { h.Uid = -1 }}), "owner"},
+		"large owner":                {of(etc, entry{name: "content/etc/f", change: func(h *tar.Header) { h.Gid = 1 << 32 }}), "owner"},
+		"a name for a terminal":      {of(entry{name: "content/\x1b[2J"}), `"content/\x1b[2J": `},
+		"manifest that is a link":    {archiveOf(t, false, entry{name: "manifest", kind: tar.TypeSymlink, link: outside + "/secret"}), "manifest: it is not a file"},
+	}
+	for name, text := range map[string]string{
+		"no JSON": "{", "a relative path": `{"path":"etc","type":"file"}`, "a path with dots": `{"path":"/etc/../..","type":"file"}`,
+		"an unknown type": `{"path":"/etc","type":"device"}`, "no digest": `{"path":"/etc","type":"file","digest":"md5:00"}`,
+		"a short digest": `{"path":"/etc","type":"file","digest":"sha256:00"}`, "an origin for a terminal": `{"path":"/etc","type":"file","origin":"\u001b"}`,
+	} {
+		cases["manifest with "+name] = refusal{archiveOf(t, false, entry{name: "manifest", text: text}), "manifest: "}
+	}
+	return cases
+}
+
+func TestImportRefuses(t *testing.T) {
+	outside := t.TempDir()
+	if err := os.WriteFile(outside+"/secret", []byte("secret"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	before := snapshot(t, outside, "/")
+	for name, c := range hostile(t, outside) {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			_, _, err := importTo(t, dir, c.archive)
+			if err == nil || !strings.Contains(err.Error(), c.want) || strings.ContainsAny(err.Error(), "\n\x1b") {
+				t.Errorf("got %v, want %q", err, c.want)
+			}
+			checkInside(t, dir)
+			checkSame(t, "outside", snapshot(t, outside, "/"), before)
+		})
+	}
+}
+
+// checkInside fails the test when there is anything else below dir than the content, or in that what no export has.
+func checkInside(t *testing.T, dir string) {
+	t.Helper()
+	for p, what := range snapshot(t, dir) {
+		if p != "/" && p != "/web1" && !strings.HasPrefix(p, "/web1/") {
+			t.Errorf("%s was made: %s", p, what)
+		}
+		if strings.HasPrefix(what, "D") || strings.Contains(what, "secret\"") {
+			t.Errorf("%s is there: %s", p, what)
+		}
+	}
+}
+
+// TestImportTakesNoPrivatePathFromTheHost: what a hostile config names and its archive lacks would be copied from here.
+func TestImportTakesNoPrivatePathFromTheHost(t *testing.T) {
+	archive := archiveOf(t, true,
+		entry{name: "content/etc/", kind: tar.TypeDir}, entry{name: "content/etc/mine/", kind: tar.TypeDir},
+		entry{name: "content/etc/link", kind: tar.TypeSymlink, link: "mine"}, entry{name: "content/etc/mine/f", text: "x"})
+	s, lacking, err := importTo(t, t.TempDir(), archive, "/etc/mine", "/etc/ssl/private", "/etc/link/f", "/etc/mine/g")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"/etc/ssl/private", "/etc/link/f", "/etc/mine/g"}; !slices.Equal(lacking, want) {
+		t.Errorf("left out are %v, want %v", lacking, want)
+	}
+	if len(s.Private) != 1 || s.Private[0].Path != "/etc/mine" {
+		t.Errorf("private are %v", s.Private)
+	}
+}
+
+// TestImportTakesNoAttributeOfTheKernel, and no label.
+func TestImportXattrs(t *testing.T) {
+	header := &tar.Header{PAXRecords: map[string]string{
+		"SCHILY.xattr.user.a": "1", "SCHILY.xattr.user.b%3Dc%25": "2", "SCHILY.xattr.security.capability": "3", "SCHILY.xattr.system.posix_acl_access": "4",
+		"SCHILY.xattr.security.selinux": "5", "SCHILY.xattr.trusted.overlay.opaque": "6", "SCHILY.xattr.security.ima": "7", "RHT.security.selinux": "8", "user.c": "9",
+	}}
+	want := map[string][]byte{
+		"user.a": []byte("1"), "user.b=c%": []byte("2"), "security.capability": []byte("3"), "system.posix_acl_access": []byte("4"),
+	}
+	if got := xattrsOf(header); !maps.EqualFunc(got, want, bytes.Equal) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	for _, name := range []string{"user.a=b", "user.%", "user.%3D", "user.%25=%3D"} {
+		if got := unescapeKey(escapeKey(name)); got != name {
+			t.Errorf("%q becomes %q", name, got)
+		}
+	}
+}
+
+func TestImportMakesHoles(t *testing.T) {
+	text := strings.Repeat("\x00", 1<<20) + "data" + strings.Repeat("\x00", 1<<20) + strings.Repeat("x", 5000) + "\x00"
+	f, err := os.Create(t.TempDir() + "/f")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := writeSparse(f, strings.NewReader(text)); err != nil {
+		t.Fatal(err)
+	}
+	got, err := os.ReadFile(f.Name())
+	if err != nil || string(got) != text {
+		t.Errorf("%d bytes differ from %d (%v)", len(got), len(text), err)
+	}
+	info, err := f.Stat()
+	if err != nil || blocksOf(info) > 128 {
+		t.Errorf("it takes %d blocks (%v)", blocksOf(info), err)
+	}
+}
+
+// FuzzImport: whatever an archive is, nothing is made outside of the content, and no device in it.
+func FuzzImport(f *testing.F) {
+	outside := f.TempDir()
+	for _, c := range hostile(f, outside) {
+		f.Add(c.archive)
+	}
+	f.Add(archiveOf(f, true, entry{name: "content/etc/", kind: tar.TypeDir}, entry{name: "content/etc/f", text: "x"},
+		entry{name: "content/etc/l", kind: tar.TypeLink, link: "content/etc/f"}, entry{name: "content/etc/p", kind: tar.TypeFifo},
+		entry{name: "content/etc/s", kind: tar.TypeSymlink, link: "/dev/null"}))
+	f.Fuzz(func(t *testing.T, archive []byte) {
+		if len(archive) > 1<<16 {
+			return
+		}
+		dir := t.TempDir()
+		_, _, err := importTo(t, dir, archive)
+		checkInside(t, dir)
+		if err != nil && strings.ContainsAny(err.Error(), "\x1b") {
+			t.Errorf("the message is nothing for a terminal: %q", err)
+		}
+		if left, _ := filepath.Glob(outside + "/*"); len(left) > 0 {
+			t.Errorf("made outside: %v", left)
+		}
+	})
+}
+
+func blocksOf(info os.FileInfo) int64 { return info.Sys().(*syscall.Stat_t).Blocks }

@@ -1,0 +1,231 @@
+package helper
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+	"libvirt.org/go/libvirt"
+
+	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/guest"
+	"github.com/virt-sandbox/virt-sandbox/helper/enter"
+	"github.com/virt-sandbox/virt-sandbox/helper/programs"
+)
+
+// freezeLimit is how long the kernel may take to halt all processes of a container.
+const freezeLimit = 10 * time.Second
+
+// hold keeps a container that is up from changing its content until release is called: it halts all its processes, if it
+// may. The caller has the lock on its name. Should the caller be killed, a process that waits for that sets the container
+// free, and so does whoever locks the name next.
+func (m *Manager) hold(ctx context.Context, s *config.Sandbox, freeze bool) (release func() error, err error) {
+	free := func() error { return nil }
+	started, err := m.asStarted(s.Name)
+	if err != nil {
+		return nil, err
+	}
+	connection, err := m.connect()
+	if err != nil {
+		return nil, err
+	}
+	defer connection.Close()
+	running, err := ownDomain(connection, started)
+	if err != nil {
+		return nil, err
+	}
+	if running == nil {
+		return free, nil
+	}
+	defer running.Free()
+	if p := runtimeOf(s.Name).phase(); p != phaseReady {
+		return nil, fmt.Errorf("an interrupted start or stop left %s half way; run stop first", s.Name)
+	}
+	if !freeze {
+		return nil, fmt.Errorf("%s %w; stop it first, or have it halted for as long as the copy takes with --freeze", s.Name, ErrRunning)
+	}
+	if state, _, err := running.GetState(); err == nil && state == libvirt.DOMAIN_PAUSED {
+		return free, nil
+	}
+	freezer, err := findFreezer(running, s.Name)
+	if err != nil {
+		return nil, fmt.Errorf("halt %s: %w", s.Name, err)
+	}
+	return m.freeze(ctx, s.Name, freezer)
+}
+
+func (m *Manager) freeze(ctx context.Context, name string, f freezer) (release func() error, err error) {
+	end, err := m.guardFrozen(name)
+	if err != nil {
+		return nil, err
+	}
+	dir := runtimeOf(name)
+	release = func() error {
+		err := dir.thaw()
+		end()
+		return err
+	}
+	if err := dir.noteFrozen(f); err != nil {
+		return nil, errors.Join(err, release())
+	}
+	if err := f.freeze(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("halt %s: %w", name, err), release())
+	}
+	return release, nil
+}
+
+// guardFrozen starts the process that sets a container free when this one is no more. It is told of that by the end of its
+// standard input.
+func (m *Manager) guardFrozen(name string) (end func(), err error) {
+	program, err := programs.Find("virt-sandbox-service-helper")
+	if err != nil {
+		return nil, err
+	}
+	guard := exec.Command(program, "-c", m.URI, "thaw", name)
+	guard.Stderr = os.Stderr
+	// What is typed to end this process must not reach it.
+	guard.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	stdin, err := guard.StdinPipe()
+	if err != nil {
+		return nil, fmt.Errorf("start helper: %w", err)
+	}
+	if err := guard.Start(); err != nil {
+		return nil, fmt.Errorf("start helper: %w", err)
+	}
+	return func() {
+		// It finds nothing to do, and waits for the lock that this process still has.
+		_ = guard.Process.Kill()
+		stdin.Close()
+		_ = guard.Wait()
+	}, nil
+}
+
+// Thaw sets a container free that a killed process left halted.
+func (m *Manager) Thaw(ctx context.Context, name string) error {
+	lock, err := m.lockName(ctx, name)
+	if err != nil {
+		return err
+	}
+	lock.release()
+	return nil
+}
+
+// freezer is the cgroup that halts a container: of cgroup version 2, or of the freezer of version 1.
+type freezer string
+
+// findFreezer finds the group that all processes of a container are in.
+func findFreezer(running *libvirt.Domain, name string) (freezer, error) {
+	controller, err := controllerOf(running)
+	if err != nil {
+		return "", err
+	}
+	defer controller.close()
+	init, err := initOf(controller.pid)
+	if err != nil {
+		return "", err
+	}
+	groups, err := enter.Cgroups(init)
+	if err != nil {
+		return "", err
+	}
+	for _, hierarchy := range []string{"freezer", ""} {
+		if dir, found := groups[hierarchy]; found {
+			if group := containerGroup(dir, name); group != "" {
+				return freezer(group), nil
+			}
+		}
+	}
+	return "", errors.New("it has no cgroup that can be frozen")
+}
+
+// containerGroup gives the topmost group above dir, or dir, that is one container's alone; "" for none.
+func containerGroup(dir, name string) string {
+	parts := strings.Split(dir, "/")
+	for i, part := range parts {
+		if isOfContainer(part) || part == guest.CgroupPrefix+name {
+			return strings.Join(parts[:i+1], "/")
+		}
+	}
+	return ""
+}
+
+// version1 tells of the freezer of cgroup version 1, whose words are others.
+func (f freezer) version1() bool {
+	_, err := os.Stat(filepath.Join(string(f), "freezer.state"))
+	return err == nil
+}
+
+func (f freezer) freeze(ctx context.Context) error {
+	file, word := "cgroup.freeze", "1"
+	if f.version1() {
+		file, word = "freezer.state", "FROZEN"
+	}
+	if err := os.WriteFile(filepath.Join(string(f), file), []byte(word), 0); err != nil {
+		return err
+	}
+	for begun := time.Now(); !f.isFrozen(); {
+		if time.Since(begun) > freezeLimit {
+			return fmt.Errorf("a process of it does not halt within %v", freezeLimit)
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+	return nil
+}
+
+func (f freezer) isFrozen() bool {
+	file, word := "cgroup.events", "frozen 1"
+	if f.version1() {
+		file, word = "freezer.state", "FROZEN"
+	}
+	text, err := os.ReadFile(filepath.Join(string(f), file))
+	return err == nil && strings.Contains("\n"+string(text), "\n"+word+"\n")
+}
+
+// thaw lets the processes of a group run on; one that is gone has none.
+func (f freezer) thaw() error {
+	file, word := "cgroup.freeze", "0"
+	if f.version1() {
+		file, word = "freezer.state", "THAWED"
+	}
+	err := os.WriteFile(filepath.Join(string(f), file), []byte(word), 0)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENODEV) {
+		return nil
+	}
+	return err
+}
+
+// noteFrozen notes what is about to be halted.
+func (d runtimeDir) noteFrozen(f freezer) error {
+	if err := os.WriteFile(filepath.Join(string(d), "frozen"), []byte(f), 0o600); err != nil {
+		return fmt.Errorf("note that the container is halted: %w", err)
+	}
+	return nil
+}
+
+// thaw sets a container free that is noted as halted.
+func (d runtimeDir) thaw() error {
+	note := filepath.Join(string(d), "frozen")
+	group, err := os.ReadFile(note)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err == nil {
+		err = errors.Join(freezer(group).thaw(), os.Remove(note))
+	}
+	if err != nil {
+		return fmt.Errorf("let the container run on: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,165 @@
+package helper
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/coreos/go-systemd/v22/dbus"
+	"libvirt.org/go/libvirt"
+
+	"github.com/virt-sandbox/virt-sandbox/config"
+)
+
+// Details are what status tells of one sandbox. What is not known is null.
+type Details struct {
+	Status
+	Since      *time.Time     `json:"since"`     // when it came up, or its unit went down
+	Halted     bool           `json:"halted"`    // paused by libvirt, or for a copy
+	Label      string         `json:"label"`     // SELinux context or AppArmor profile of its processes
+	Addresses  []netip.Prefix `json:"addresses"` // of its network
+	Usage      Usage          `json:"usage"`
+	InnerUnits []InnerUnit    `json:"inner_units"`
+	Failed     []string       `json:"failed"`     // units inside that failed
+	LastError  string         `json:"last_error"` // why its unit failed
+}
+
+// InnerUnit is the state of a unit inside (org.freedesktop.systemd1(5)).
+type InnerUnit struct {
+	Unit   string `json:"unit"`
+	Active string `json:"active"`
+	Sub    string `json:"sub"`
+	Result string `json:"result"`
+}
+
+// insideLimit is how long a container may take to answer: one that is not well must not keep its status from being told.
+const insideLimit = 5 * time.Second
+
+// Details looks at one sandbox. Errors: config.ErrNotFound.
+func (m *Manager) Details(ctx context.Context, name string) (*Details, error) {
+	if _, err := m.Store.Read(name); err != nil {
+		return nil, err
+	}
+	connection, err := m.connect()
+	if err != nil {
+		return nil, err
+	}
+	defer connection.Close()
+	status, started, running, err := m.statusOf(connection, name)
+	if err != nil {
+		return nil, err
+	}
+	d := &Details{Status: status, Addresses: []netip.Prefix{}, InnerUnits: []InnerUnit{}, Failed: []string{}}
+	if running != nil {
+		defer running.Free()
+		m.lookInside(ctx, d, started, running)
+	}
+	if started != nil && SystemdRuns() {
+		m.askUnit(ctx, d, started)
+	}
+	return d, nil
+}
+
+// lookInside tells of a container that is up. What it does not answer is left out: its status is asked when it is not well.
+func (m *Manager) lookInside(ctx context.Context, d *Details, s *config.Sandbox, running *libvirt.Domain) {
+	if info, err := os.Stat(filepath.Join(string(runtimeOf(s.Name)), "phase")); err == nil {
+		since := info.ModTime().UTC().Truncate(time.Second)
+		d.Since = &since
+	}
+	state, _, err := running.GetState()
+	d.Halted = runtimeOf(s.Name).frozen() || err == nil && state == libvirt.DOMAIN_PAUSED
+	controller, err := controllerOf(running)
+	if err != nil {
+		return
+	}
+	defer controller.close()
+	init, err := initOf(controller.pid)
+	if err != nil {
+		return
+	}
+	d.Label = labelOf(init)
+	if d.Label == "" {
+		d.Label = profileOf(init)
+	}
+	if len(s.Interfaces) > 0 {
+		if addresses, err := m.Addresses(ctx, s.Name); err != nil {
+			m.Warn("%v", err)
+		} else {
+			d.Addresses = append(d.Addresses, addresses...)
+		}
+	}
+	d.Usage = usageOf(init, s.Name)
+	d.Usage.setLimits(s)
+	if d.Halted || s.Generic() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, insideLimit)
+	defer cancel()
+	if err := askInside(ctx, d, s); err != nil {
+		m.Warn("%v", err)
+	}
+}
+
+// askInside asks the container's systemd for the states of its units.
+func askInside(ctx context.Context, d *Details, s *config.Sandbox) error {
+	manager, err := innerManagerOf(ctx, s)
+	if err != nil {
+		return err
+	}
+	defer manager.Close()
+	for _, unit := range s.Units {
+		state, err := readUnit(ctx, manager, unit)
+		if err != nil {
+			return err
+		}
+		d.InnerUnits = append(d.InnerUnits, InnerUnit{unit, state.active, state.sub, state.result})
+	}
+	failed, err := manager.ListUnitsFilteredContext(ctx, []string{"failed"})
+	if err != nil {
+		return fmt.Errorf("ask the container's systemd for failed units: %s", clean(err.Error()))
+	}
+	for _, unit := range failed {
+		d.Failed = append(d.Failed, clean(unit.Name))
+	}
+	return nil
+}
+
+// askUnit asks the host's systemd for what it has of a sandbox that is down, or failed.
+func (m *Manager) askUnit(ctx context.Context, d *Details, s *config.Sandbox) {
+	systemd, err := dbus.NewSystemConnectionContext(ctx)
+	if err != nil {
+		m.Warn("connect to systemd: %v", err)
+		return
+	}
+	defer systemd.Close()
+	properties, err := systemd.GetAllPropertiesContext(ctx, s.HostUnit())
+	if err != nil || properties["SourcePath"] != m.Store.Path(s.Name) {
+		return
+	}
+	if micro, _ := properties["InactiveEnterTimestamp"].(uint64); d.Since == nil && micro > 0 {
+		since := time.UnixMicro(int64(micro)).UTC().Truncate(time.Second)
+		d.Since = &since
+	}
+	if properties["ActiveState"] != "failed" {
+		return
+	}
+	d.LastError = fmt.Sprintf("%s failed (%v)", s.HostUnit(), properties["Result"])
+	journal := strings.Split(strings.TrimSpace(lastJournal(ctx, systemd, s.HostUnit())), "\n")
+	if last := journal[len(journal)-1]; last != "" {
+		d.LastError += ": " + last
+	}
+}
+
+// IsRunning tells whether the container is up.
+func (d *Details) IsRunning() bool { return d.State == "running" }
+
+// frozen tells whether the container is noted as halted.
+func (d runtimeDir) frozen() bool {
+	_, err := os.Stat(filepath.Join(string(d), "frozen"))
+	return !errors.Is(err, os.ErrNotExist)
+}
