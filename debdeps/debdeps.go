@@ -37,6 +37,7 @@ type DB struct {
 type record struct {
 	name, version, source, arch string
 	conffiles                   map[string]string // path → MD5 as shipped
+	obsolete                    []string          // those of an earlier version
 }
 
 // Open reads the status file in dir; modes and owners, which dpkg does not record, come from the files below root.
@@ -148,11 +149,15 @@ func (db *DB) Package(_ context.Context, name string) (*content.Package, error) 
 		if sum, ok := r.conffiles[p]; ok {
 			file.Digest, file.Config = "md5:"+sum, true
 		}
+		file.Obsolete = slices.Contains(r.obsolete, p)
 		db.stat(&file)
 		pkg.Files = append(pkg.Files, file)
 	}
 	return pkg, nil
 }
+
+// NewSuffix implements content.Packages (dpkg(1), --force-confold).
+func (db *DB) NewSuffix() string { return ".dpkg-dist" }
 
 // key finds the package of a name: the one of dpkg's own architecture, or else the first.
 func (db *DB) key(name string) (found string, ok bool) {

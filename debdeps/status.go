@@ -57,11 +57,14 @@ func safeKey(key string) bool { return !strings.ContainsAny(key, "/\x00") }
 
 // addConffile reads " PATH MD5", which a note may follow. The path may have spaces.
 func (r *record) addConffile(line string) {
-	line = strings.TrimSuffix(strings.TrimSpace(line), " obsolete")
+	line, obsolete := strings.CutSuffix(strings.TrimSpace(line), " obsolete")
 	if strings.HasSuffix(line, " remove-on-upgrade") {
 		return // the package says that it has this file no more
 	}
 	if i := strings.LastIndexByte(line, ' '); i > 0 {
 		r.conffiles[line[:i]] = line[i+1:]
+		if obsolete {
+			r.obsolete = append(r.obsolete, line[:i])
+		}
 	}
 }

@@ -31,7 +31,7 @@ func TestParseStatus(t *testing.T) {
 		}},
 		{"removed, and never installed", "Package: a\nStatus: deinstall ok config-files\n\nPackage: b\nStatus: unknown ok not-installed\n\nPackage: c\n", map[string]record{}},
 		{"configuration files", "Package: a\n" + installed + "Conffiles:\n /etc/a 1\n /etc/b c 2 obsolete\n /etc/d newconffile remove-on-upgrade\nDescription: a\n /etc/e 4\n", map[string]record{
-			"a": {name: "a", source: "a", conffiles: map[string]string{"/etc/a": "1", "/etc/b c": "2"}},
+			"a": {name: "a", source: "a", conffiles: map[string]string{"/etc/a": "1", "/etc/b c": "2"}, obsolete: []string{"/etc/b c"}},
 		}},
 		{"no name", installed + "Multi-Arch: same\nArchitecture: all\n", map[string]record{}},
 	}

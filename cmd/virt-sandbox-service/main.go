@@ -96,7 +96,7 @@ and /var is private to each container. No image is built.`,
 	}
 	command.AddCommand(
 		createCommand(manager), startCommand(manager), stopCommand(manager), deleteCommand(manager),
-		enableCommand(manager), disableCommand(manager),
+		enableCommand(manager), disableCommand(manager), upgradeCommand(manager),
 		listCommand(manager), checkCommand(manager), connectCommand(manager), executeCommand(manager),
 	)
 	return command

@@ -76,6 +76,9 @@ func (h Host) fill(ctx context.Context, s *config.Sandbox, progress *Progress) e
 	if err := b.systemd(); err != nil {
 		return fmt.Errorf("make units of %s: %w", s.Name, err)
 	}
+	if err := h.noteShipped(ctx, tree, s.Private, c.entries); err != nil {
+		return err
+	}
 	added := append(b.entries, c.entries...)
 	if !complete || len(added) > 0 {
 		if err := writeManifest(tree, added); err != nil {
