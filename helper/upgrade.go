@@ -119,7 +119,7 @@ func (m *Manager) upgradeContent(ctx context.Context, s *config.Sandbox, options
 		result.Changes = append(result.Changes, content.Change{Path: p.Path, Action: content.ActionPrivate})
 	}
 	result.Changes = append(result.Changes, changes...)
-	if options.DryRun || len(added) == 0 {
+	if options.DryRun {
 		return nil
 	}
 	return m.makePrivate(ctx, s, added)
@@ -143,7 +143,8 @@ func (m *Manager) newlyPrivate(ctx context.Context, s *config.Sandbox) ([]config
 }
 
 // makePrivate adds paths to a sandbox whose content is complete. The config comes before the content but for paths of which
-// parts are private already: what it names and the content lacks, the next start would bring there too.
+// parts are private already. What the config names and the content lacks is brought there in any case, after an upgrade that
+// was killed too; a start does the same.
 func (m *Manager) makePrivate(ctx context.Context, s *config.Sandbox, added []config.PrivatePath) error {
 	for _, p := range added {
 		inside := func(old config.PrivatePath) bool { return isWithin(old.Path, p.Path) }
@@ -155,8 +156,10 @@ func (m *Manager) makePrivate(ctx context.Context, s *config.Sandbox, added []co
 		}
 		s.Private = append(s.Private, p)
 	}
-	if err := m.Store.Save(s); err != nil {
-		return err
+	if len(added) > 0 {
+		if err := m.Store.Save(s); err != nil {
+			return err
+		}
 	}
 	return m.Host.Prepare(ctx, s, m.Progress)
 }
