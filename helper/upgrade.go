@@ -35,6 +35,9 @@ func (u *Upgraded) Changed() bool {
 // Summary counts the changes in one line.
 func (u *Upgraded) Summary() string {
 	var counts []string
+	if len(u.Steps) > 0 {
+		counts = append(counts, "converted")
+	}
 	for _, action := range content.Actions() {
 		n := 0
 		for _, c := range u.Changes {
@@ -72,12 +75,27 @@ func (m *Manager) Upgrade(ctx context.Context, name string, options UpgradeOptio
 	}
 	defer lock.release()
 	result := &Upgraded{Name: name, Changes: []content.Change{}}
-	s, err := m.Store.Load(name)
+	s, err := m.migrate(ctx, name, options, result)
 	if err != nil {
 		return nil, err
 	}
+	migrated := s != nil
+	if s == nil {
+		if s, err = m.Store.Load(name); err != nil {
+			return nil, err
+		}
+	}
 	if s.State == config.StateDeleting {
 		return nil, fmt.Errorf("%s is being deleted; run delete again to finish that", name)
+	}
+	if migrated || m.wasOriginal(name) {
+		if err := m.finishMigration(ctx, s, options.DryRun, result); err != nil {
+			return result, err
+		}
+	}
+	if migrated && options.DryRun {
+		// What of its content is the packages' is found out when it has become ours.
+		return result, nil
 	}
 	return result, m.upgradeContent(ctx, s, options, result)
 }
@@ -168,4 +186,11 @@ func (m *Manager) makePrivate(ctx context.Context, s *config.Sandbox, added []co
 func isWithin(p, top string) bool { return p == top || strings.HasPrefix(p, top+"/") }
 
 // UpgradableNames lists the sandboxes that Upgrade can be asked for.
-func (m *Manager) UpgradableNames() ([]string, error) { return m.Store.Names() }
+func (m *Manager) UpgradableNames() ([]string, error) {
+	names, err := m.Store.Names()
+	if err != nil {
+		return nil, err
+	}
+	originals, err := m.Store.OriginalNames()
+	return append(names, originals...), err
+}
