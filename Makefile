@@ -4,6 +4,8 @@ GO      ?= go
 
 BINDIR     := $(DESTDIR)$(PREFIX)/bin
 LIBEXECDIR := $(DESTDIR)$(PREFIX)/libexec/virt-sandbox
+UNITDIR    := $(DESTDIR)$(PREFIX)/lib/systemd/system
+HOOKDIR    := $(DESTDIR)$(PREFIX)/share/virt-sandbox/hooks
 GENERATORDIR := $(DESTDIR)$(PREFIX)/lib/systemd/system-generators
 MANDIR     := $(DESTDIR)$(PREFIX)/share/man
 BASHDIR    := $(DESTDIR)$(PREFIX)/share/bash-completion/completions
@@ -82,10 +84,13 @@ demo:
 	test/rig/with-libvirt test/demo
 
 install: build
-	install -d $(DESTDIR)/etc/libvirt-sandbox/services $(BINDIR) $(LIBEXECDIR) $(GENERATORDIR) $(MANDIR)/man1 $(MANDIR)/man5 $(BASHDIR) $(ZSHDIR) $(FISHDIR)
+	install -d $(DESTDIR)/etc/libvirt-sandbox/services $(BINDIR) $(LIBEXECDIR) $(GENERATORDIR) $(UNITDIR) $(HOOKDIR) $(MANDIR)/man1 $(MANDIR)/man5 $(BASHDIR) $(ZSHDIR) $(FISHDIR)
 	install -m 755 bin/virt-sandbox-service $(BINDIR)
 	install -m 755 bin/virt-sandbox-service-helper bin/virt-sandbox-service-monitor bin/virt-sandbox-init $(LIBEXECDIR)
 	install -m 755 bin/virt-sandbox-service-generator $(GENERATORDIR)
+	install -m 644 units/*.service units/*.timer $(UNITDIR)
+	sed -i 's|^ExecStart=virt-sandbox-service|ExecStart=$(PREFIX)/bin/virt-sandbox-service|' $(UNITDIR)/virt-sandbox-logrotate.service
+	install -m 644 units/hooks/* $(HOOKDIR)
 	install -m 644 man/virt-sandbox-service.1 $(MANDIR)/man1
 	install -m 644 man/virt-sandbox.conf.5 $(MANDIR)/man5
 	bin/virt-sandbox-service completion bash > $(BASHDIR)/virt-sandbox-service

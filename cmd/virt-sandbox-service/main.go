@@ -98,6 +98,7 @@ and /var is private to each container. No image is built.`,
 		createCommand(manager), startCommand(manager), stopCommand(manager), deleteCommand(manager),
 		enableCommand(manager), disableCommand(manager), upgradeCommand(manager),
 		listCommand(manager), checkCommand(manager), connectCommand(manager), executeCommand(manager),
+		logrotateCommand(manager),
 	)
 	return command
 }

@@ -87,6 +87,12 @@ func TestOriginalSystemd(t *testing.T) {
 					t.Errorf("%s: %+v", verb, o)
 				}
 			}
+			if systemdRuns() {
+				o := runCommand(t, exec.Command("/usr/lib/systemd/system-generators/virt-sandbox-service-generator", "--dry-run"))
+				if o.status != 1 || strings.Count(o.stderr, "\n") != 1 || !strings.HasPrefix(o.stderr, place.config+":1: it is a config of the original libvirt-sandbox; run virt-sandbox-service upgrade t-shop") {
+					t.Errorf("the generator says %+v", o)
+				}
+			}
 			originalRuns(t)
 			untouched := shell(t, "cd "+contentDir+"/t-shop && find . | sort; ls -R "+configDir+" /etc/systemd/system")
 			dry := must(t, "upgrade", "--dry-run", "t-shop")
@@ -114,6 +120,11 @@ func TestOriginalSystemd(t *testing.T) {
 			}
 			if link, err := os.Readlink("/etc/systemd/system/multi-user.target.wants/apache2@t-shop.service"); err != nil || link != "/etc/systemd/system/apache2@t-shop.service" {
 				t.Errorf("what was enabled is not any more: %q, %v", link, err)
+			}
+			if systemdRuns() {
+				if got := strings.TrimSpace(systemctl(t, "is-enabled", "apache2@t-shop.service")); got != "enabled" {
+					t.Errorf("systemctl says that it is %s", got)
+				}
 			}
 			if list := shell(t, "virsh -q -c lxc:/// list --all --name"); strings.Contains(list, "t-shop") {
 				t.Error("the domain is still defined")

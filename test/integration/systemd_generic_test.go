@@ -1,0 +1,86 @@
+package integration
+
+import (
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// A command runs under the host's systemd as its user, with nothing to read, and its end is that of its unit.
+func TestSystemdGeneric(t *testing.T) {
+	const unit = "virt-sandbox@t-generic.service"
+	for _, end := range []struct {
+		name, script        string
+		state, result, code string
+	}{
+		{"success", "exit 0", "inactive", "success", "0"},
+		{"failure", "exit 3", "failed", "exit-code", "3"},
+		{"a status that stands for a reboot elsewhere", "exit 133", "failed", "exit-code", "133"},
+		{"a signal", "kill -9 $$", "failed", "exit-code", "137"},
+		{"a program that is not there", "exec /no/such/program", "failed", "exit-code", "127"},
+	} {
+		t.Run(end.name, func(t *testing.T) {
+			create1(t, "t-generic", []string{"-U", "33", "-G", "4", "--homedir", "/var/tmp"},
+				"echo id $(id -u):$(id -g) groups $(id -G) home $HOME user $USER; echo reads $(wc -c) from $(readlink /proc/self/fd/0); "+end.script)
+			systemctl(t, "start", "--no-block", unit)
+			wait(t, "the end of the command", func() bool {
+				return property(t, unit, "ActiveState") == end.state && property(t, unit, "ExecMainExitTimestampMonotonic") != "0"
+			})
+			if got := property(t, unit, "Result") + " " + property(t, unit, "ExecMainStatus"); got != end.result+" "+end.code {
+				t.Errorf("ended with %s, want %s %s", got, end.result, end.code)
+			}
+			log := consoleOf(t, "t-generic")
+			for _, want := range []string{"id 33:4 ", " home /var/tmp user www-data\n", "reads 0 from /dev/null\n"} {
+				if strings.Count(log, want) != 1 {
+					t.Errorf("the log has not %q once:\n%s", want, log)
+				}
+			}
+			remove(t, "t-generic")
+			// The next one's journal begins empty.
+			shell(t, "journalctl --rotate --vacuum-time=1s -q")
+		})
+	}
+}
+
+// create1 makes a container of a shell command.
+func create1(t *testing.T, name string, options []string, script string) {
+	t.Helper()
+	t.Cleanup(func() { remove(t, name) })
+	must(t, append(append([]string{"create"}, options...), name, "--", "sh", "-c", script)...)
+}
+
+// A command goes on until it is stopped; restart= starts one that failed anew, and enabling works as for any other.
+func TestSystemdGenericStays(t *testing.T) {
+	const unit = "virt-sandbox@t-stays.service"
+	create1(t, "t-stays", []string{"--username", "www-data"}, "trap 'echo told; exit 0' TERM; while :; do sleep 0.1; done")
+	systemctl(t, "start", unit)
+	first := boot(t, "t-stays")
+	if got := strings.TrimSpace(inside(t, "t-stays", "pgrep -u www-data -x sh | head -n 1 | xargs -I{} readlink /proc/{}/fd/0")); got != "/dev/null" {
+		t.Errorf("its standard input is %q", got)
+	}
+	systemctl(t, "stop", unit)
+	if got := property(t, unit, "ActiveState") + property(t, unit, "Result"); got != "inactivesuccess" {
+		t.Errorf("after stop: %s\n%s", got, status(t, unit))
+	}
+	if log := consoleOf(t, "t-stays"); !strings.Contains(log, "told\n") {
+		t.Errorf("it was not asked to end:\n%s", log)
+	}
+	edit(t, "t-stays", "restart=no", "restart=on-failure")
+	systemctl(t, "daemon-reload")
+	systemctl(t, "start", unit)
+	inside(t, "t-stays", "pkill -9 -u www-data -x sh")
+	wait(t, "a new start", func() bool {
+		return property(t, unit, "NRestarts") == "1" && property(t, unit, "ActiveState") == "active"
+	})
+	if boot(t, "t-stays") == first {
+		t.Error("it was not started anew")
+	}
+	systemctl(t, "enable", unit)
+	if got := strings.TrimSpace(systemctl(t, "is-enabled", unit)); got != "enabled" {
+		t.Errorf("it is %s", got)
+	}
+	if o := runCommand(t, exec.Command("systemctl", "reload", unit)); o.status == 0 {
+		t.Error("a command can be reloaded")
+	}
+	systemctl(t, "stop", unit)
+}
