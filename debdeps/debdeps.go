@@ -50,7 +50,39 @@ func Open(dir, root string) (*DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read dpkg database: %w", err)
 	}
-	return &DB{dir: dir, root: root, packages: parseStatus(data)}, nil
+	db := &DB{dir: dir, root: root, packages: parseStatus(data)}
+	if err := db.readUpdates(); err != nil {
+		return nil, fmt.Errorf("read dpkg database: %w", err)
+	}
+	return db, nil
+}
+
+// readUpdates reads what a dpkg that runs, or was killed, has not put into the status file yet: a paragraph in each file, in
+// the order of their numbers.
+func (db *DB) readUpdates() error {
+	dir := filepath.Join(db.dir, "updates")
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if strings.Trim(e.Name(), "0123456789") != "" {
+			continue
+		}
+		data, err := os.ReadFile(filepath.Join(dir, e.Name()))
+		if errors.Is(err, fs.ErrNotExist) {
+			// It has gone to the status file just now, which is to be read again by who wants the newest.
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		addStatus(db.packages, data)
+	}
+	return nil
 }
 
 // Owners implements content.Packages.

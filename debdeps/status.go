@@ -8,6 +8,12 @@ import (
 // parseStatus reads the installed packages of a status file (deb-control(5) paragraphs).
 func parseStatus(data []byte) map[string]*record {
 	packages := make(map[string]*record)
+	addStatus(packages, data)
+	return packages
+}
+
+// addStatus is parseStatus for paragraphs that take the place of earlier ones for the same packages.
+func addStatus(packages map[string]*record, data []byte) {
 	for paragraph := range bytes.SplitSeq(data, []byte("\n\n")) {
 		r := &record{conffiles: make(map[string]string)}
 		installed, sameArch, field := false, false, ""
@@ -42,6 +48,7 @@ func parseStatus(data []byte) map[string]*record {
 			key += ":" + r.arch
 		}
 		if !installed || r.name == "" || !safeKey(key) {
+			delete(packages, key)
 			continue
 		}
 		if r.source == "" {
@@ -49,7 +56,6 @@ func parseStatus(data []byte) map[string]*record {
 		}
 		packages[key] = r
 	}
-	return packages
 }
 
 // safeKey keeps a damaged status file from naming info files elsewhere.

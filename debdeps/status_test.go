@@ -105,3 +105,33 @@ func FuzzParseStatus(f *testing.F) {
 		}
 	})
 }
+
+// TestUpdates: what dpkg has not put into the status file yet counts.
+func TestUpdates(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "updates"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	const installed = "Status: install ok installed\n"
+	for file, text := range map[string]string{
+		"status":        "Package: a\n" + installed + "Version: 1\n\nPackage: b\n" + installed + "Version: 1\n\nPackage: c\n" + installed + "Version: 1\n",
+		"updates/0000":  "Package: a\nStatus: install ok unpacked\nVersion: 2\n",
+		"updates/0001":  "Package: b\nStatus: install ok half-configured\nVersion: 2\n",
+		"updates/0002":  "Package: a\n" + installed + "Version: 2\nConffiles:\n /etc/a 2\n",
+		"updates/tmp.i": "Package: c\n" + installed + "Version: 3\n",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, file), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	db, err := Open(dir, "/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a := db.packages["a"]; a == nil || a.version != "2" || a.conffiles["/etc/a"] != "2" {
+		t.Errorf("a: %+v", a)
+	}
+	if db.packages["b"] != nil || db.packages["c"] == nil || db.packages["c"].version != "1" {
+		t.Errorf("b: %+v, c: %+v", db.packages["b"], db.packages["c"])
+	}
+}

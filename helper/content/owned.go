@@ -113,3 +113,12 @@ func editedOnHost(file, shipped, sum string) (bool, error) {
 	}
 	return found != shipped, err
 }
+
+func (h Host) isInstalled(ctx context.Context, name string) (bool, error) {
+	for _, db := range h.Packages {
+		if _, err := db.Package(ctx, name); !errors.Is(err, ErrNoPackage) {
+			return err == nil, err
+		}
+	}
+	return false, nil
+}

@@ -124,8 +124,18 @@ func (h Host) upgrade(ctx context.Context, s *config.Sandbox, options UpgradeOpt
 			return nil, fmt.Errorf("%s: %w", printable(p), err)
 		}
 	}
+	installed := make(map[string]bool)
 	for _, e := range entries {
 		if e.Package == "" || owned[e.Path] != nil {
+			continue
+		}
+		if _, asked := installed[e.Package]; !asked {
+			if installed[e.Package], err = h.isInstalled(ctx, e.Package); err != nil {
+				return nil, err
+			}
+		}
+		if !installed[e.Package] {
+			// It was removed, or is half way to another version: it has dropped nothing.
 			continue
 		}
 		if err := u.dropped(e); err != nil {

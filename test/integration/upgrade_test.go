@@ -63,6 +63,12 @@ func writeTree(t *testing.T, root string, tree map[string]string) {
 // installDeb builds and installs a version as a deb, leaving changed configuration files alone.
 func installDeb(t *testing.T, version int) {
 	t.Helper()
+	shell(t, "DEBIAN_FRONTEND=noninteractive dpkg -i --force-confold "+buildDeb(t, version)+" </dev/null")
+}
+
+// buildDeb returns the file of a version.
+func buildDeb(t *testing.T, version int) string {
+	t.Helper()
 	dir := filepath.Join(t.TempDir(), "tree")
 	tree := upgradeTree(version)
 	writeTree(t, dir, tree)
@@ -77,7 +83,8 @@ func installDeb(t *testing.T, version int) {
 		"/DEBIAN/control":   fmt.Sprintf("Package: vst-upgrade\nVersion: %d\nArchitecture: all\nMaintainer: virt-sandbox <root@localhost>\nDescription: two versions\n", version),
 		"/DEBIAN/conffiles": strings.Join(conffiles, "\n") + "\n",
 	})
-	shell(t, "chmod -R go-w "+dir+" && dpkg-deb -b --root-owner-group "+dir+" "+dir+".deb >/dev/null && DEBIAN_FRONTEND=noninteractive dpkg -i --force-confold "+dir+".deb </dev/null")
+	shell(t, "chmod -R go-w "+dir+" && dpkg-deb -b --root-owner-group "+dir+" "+dir+".deb >/dev/null")
+	return dir + ".deb"
 }
 
 // installRPM builds and installs a version as an RPM.
