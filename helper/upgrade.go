@@ -137,6 +137,11 @@ func (m *Manager) upgradeContent(ctx context.Context, s *config.Sandbox, options
 		result.Changes = append(result.Changes, content.Change{Path: p.Path, Action: content.ActionPrivate})
 	}
 	result.Changes = append(result.Changes, changes...)
+	renewed, err := m.Host.Renew(s, options.DryRun)
+	if err != nil {
+		return err
+	}
+	result.Changes = append(result.Changes, renewed...)
 	if options.DryRun {
 		return nil
 	}

@@ -55,7 +55,7 @@ func (h Host) fill(ctx context.Context, s *config.Sandbox, progress *Progress) e
 
 	_, err = tree.Lstat(manifestName)
 	complete := err == nil
-	b := builder{h, s, tree, complete, nil}
+	b := builder{host: h, sandbox: s, tree: tree, complete: complete}
 	if err := b.identify(); err != nil {
 		return err
 	}
