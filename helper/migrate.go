@@ -76,7 +76,7 @@ func (m *Manager) migrate(ctx context.Context, name string, options UpgradeOptio
 
 // planOriginal finds the units of a config of the original and what is private to them beside what it lists.
 func (m *Manager) planOriginal(ctx context.Context, s *config.Sandbox, named []string) error {
-	if _, err := os.Stat(s.Content); err != nil {
+	if _, err := os.Stat(s.Content); err != nil && !s.Generic() {
 		return fmt.Errorf("look at the content of %s: %w", s.Name, err)
 	}
 	if s.UUID == "" {
@@ -146,6 +146,11 @@ func putAway(file string) error {
 // finishMigration removes what the original left beside a config that is ours now, or will be after a dry run: its own
 // config, its unit and its domain.
 func (m *Manager) finishMigration(ctx context.Context, s *config.Sandbox, dryRun bool, result *Upgraded) error {
+	if !dryRun {
+		if err := content.Adopted(s); err != nil {
+			return err
+		}
+	}
 	file := m.Store.OriginalPath(s.Name)
 	if _, err := os.Lstat(file); err == nil && !dryRun {
 		if err := putAway(file); err != nil {

@@ -66,38 +66,42 @@ func (u *Upgraded) Summary() string {
 // versions of the packages need becomes private, and the content follows the packages where nobody changed it. It can be
 // killed at any point and run again. Errors: config.ErrNotFound.
 func (m *Manager) Upgrade(ctx context.Context, name string, options UpgradeOptions) (*Upgraded, error) {
+	result := &Upgraded{Name: name, Changes: []content.Change{}}
+	return result, m.upgrade(ctx, name, options, result)
+}
+
+func (m *Manager) upgrade(ctx context.Context, name string, options UpgradeOptions, result *Upgraded) error {
 	if err := config.CheckName(name); err != nil {
-		return nil, err
+		return err
 	}
 	lock, err := m.lockName(ctx, name)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer lock.release()
-	result := &Upgraded{Name: name, Changes: []content.Change{}}
 	s, err := m.migrate(ctx, name, options, result)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	migrated := s != nil
 	if s == nil {
 		if s, err = m.Store.Load(name); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	if s.State == config.StateDeleting {
-		return nil, fmt.Errorf("%s is being deleted; run delete again to finish that", name)
+		return fmt.Errorf("%s is being deleted; run delete again to finish that", name)
 	}
 	if migrated || m.wasOriginal(name) {
 		if err := m.finishMigration(ctx, s, options.DryRun, result); err != nil {
-			return result, err
+			return err
 		}
 	}
 	if migrated && options.DryRun {
 		// What of its content is the packages' is found out when it has become ours.
-		return result, nil
+		return nil
 	}
-	return result, m.upgradeContent(ctx, s, options, result)
+	return m.upgradeContent(ctx, s, options, result)
 }
 
 func (m *Manager) upgradeContent(ctx context.Context, s *config.Sandbox, options UpgradeOptions, result *Upgraded) error {

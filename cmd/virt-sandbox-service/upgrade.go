@@ -47,9 +47,6 @@ running. The exit status is 1 when one of them could not be upgraded.`,
 			failed := false
 			for _, name := range args {
 				result, err := m.Upgrade(c.Context(), name, options)
-				if result == nil {
-					result = &helper.Upgraded{Name: name}
-				}
 				if err != nil {
 					failed, result.Error = true, err.Error()
 					fmt.Fprintf(os.Stderr, "virt-sandbox-service: %v\n", err)

@@ -28,31 +28,53 @@ func (h Host) Adopt(s *config.Sandbox, tree string) error {
 	return nil
 }
 
+// moving gives where the content of a generic container is put together, and the file that tells that this has been done. Root
+// in the container could reach neither; what lies in its tree proves nothing.
+func moving(s *config.Sandbox) (made, done string) {
+	base := filepath.Join(filepath.Dir(s.Content), "."+s.Name)
+	return base + ".upgrade", base + ".upgraded"
+}
+
 // moveTree makes the content of a generic container a part of the content that takes its place.
 func (h Host) moveTree(s *config.Sandbox, tree string) error {
-	state, err := Inspect(s.Content)
-	if err != nil || tree == "" {
-		return err
-	}
-	aside := filepath.Join(filepath.Dir(s.Content), "."+s.Name+".upgrade")
-	_, err = os.Lstat(aside)
-	if errors.Is(err, fs.ErrNotExist) && state == Foreign {
-		err = os.Rename(s.Content, aside)
-	}
-	if errors.Is(err, fs.ErrNotExist) {
+	if tree == "" {
 		return nil
 	}
-	if err != nil {
-		return err
+	made, done := moving(s)
+	_, madeErr := os.Lstat(made)
+	if _, err := os.Lstat(done); err == nil && errors.Is(madeErr, fs.ErrNotExist) {
+		return nil
 	}
-	place := filepath.Join(s.Content, tree)
+	place := filepath.Join(made, tree)
+	if _, err := os.Lstat(s.Content); err != nil {
+		if _, moved := os.Lstat(place); moved != nil {
+			return err
+		}
+	}
 	return h.labelled(s, func() error {
-		err := errors.Join(os.MkdirAll(filepath.Join(s.Content, ownDir), 0o700), os.MkdirAll(filepath.Dir(place), 0o755))
+		err := errors.Join(os.MkdirAll(filepath.Join(made, ownDir), 0o700), os.Chmod(made, 0o755), os.MkdirAll(filepath.Dir(place), 0o755))
 		if err != nil {
 			return err
 		}
-		return os.Rename(aside, place)
+		if _, err := os.Lstat(place); errors.Is(err, fs.ErrNotExist) {
+			if err := os.Rename(s.Content, place); err != nil {
+				return err
+			}
+		}
+		if err := os.WriteFile(done, nil, 0o600); err != nil {
+			return err
+		}
+		return os.Rename(made, s.Content)
 	})
+}
+
+// Adopted ends what Adopt began, when the config tells of it.
+func Adopted(s *config.Sandbox) error {
+	_, done := moving(s)
+	if err := os.Remove(done); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("finish content of %s: %w", s.Name, err)
+	}
+	return nil
 }
 
 // adopt is Adopt below the content directory.
