@@ -126,7 +126,7 @@ func (h Host) upgrade(ctx context.Context, s *config.Sandbox, options UpgradeOpt
 	}
 	installed := make(map[string]bool)
 	for _, e := range entries {
-		if e.Package == "" || owned[e.Path] != nil {
+		if e.Package == "" || owned[e.Path] != nil || config.CheckPath(e.Path) != nil {
 			continue
 		}
 		if _, asked := installed[e.Package]; !asked {
