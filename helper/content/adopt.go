@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -52,8 +53,10 @@ func (h Host) moveTree(s *config.Sandbox, tree string) error {
 		}
 	}
 	return h.labelled(s, func() error {
-		err := errors.Join(os.MkdirAll(filepath.Join(made, ownDir), 0o700), os.Chmod(made, 0o755), os.MkdirAll(filepath.Dir(place), 0o755))
-		if err != nil {
+		if err := makeWay(filepath.Dir(s.Content), filepath.Base(made)+filepath.Dir(tree)); err != nil {
+			return err
+		}
+		if err := os.Mkdir(filepath.Join(made, ownDir), 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 			return err
 		}
 		if _, err := os.Lstat(place); errors.Is(err, fs.ErrNotExist) {
@@ -66,6 +69,20 @@ func (h Host) moveTree(s *config.Sandbox, tree string) error {
 		}
 		return os.Rename(made, s.Content)
 	})
+}
+
+// makeWay makes each directory of a path below base, for everybody to pass whatever the umask.
+func makeWay(base, below string) error {
+	for name := range strings.SplitSeq(below, "/") {
+		base = filepath.Join(base, name)
+		if err := os.Mkdir(base, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+		if err := os.Chmod(base, 0o755); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Adopted ends what Adopt began, when the config tells of it.
