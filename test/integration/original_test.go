@@ -165,6 +165,11 @@ func TestOriginalGeneric(t *testing.T) {
 	shell(t, "mkdir -p "+contentDir+"/t-oldjob/var "+configDir+"/t-oldjob/config && echo from the old tree >"+contentDir+"/t-oldjob/input && cp "+originals+"/t-oldjob.sandbox "+configDir+"/t-oldjob/config/sandbox.cfg")
 	must(t, "upgrade", "--all")
 	must(t, "start", "t-oldjob")
+	defer func() {
+		if t.Failed() {
+			t.Logf("its console:\n%s", consoleOf(t, "t-oldjob"))
+		}
+	}()
 	wait(t, "the command's words", func() bool {
 		return strings.Contains(consoleOf(t, "t-oldjob"), "from the old tree\nwww-data\n")
 	})
