@@ -133,62 +133,48 @@ func (m *Manager) upgradeContent(ctx context.Context, s *config.Sandbox, options
 		return err
 	}
 	result.Running = runtimeOf(s.Name).phase() == phaseReady
+	if !options.DryRun {
+		// What a start that was killed left unfinished.
+		if err := m.Host.Prepare(ctx, s, m.Progress); err != nil {
+			return err
+		}
+	}
+	for _, p := range added {
+		result.Changes = append(result.Changes, content.Change{Path: p.Path, Action: content.ActionPrivate})
+		s.Private = slices.DeleteFunc(s.Private, func(old config.PrivatePath) bool { return isWithin(old.Path, p.Path) })
+		s.Private = append(s.Private, p)
+	}
 	changes, err := m.Host.Upgrade(ctx, s, options.UpgradeOptions)
 	if err != nil {
 		return err
 	}
-	for _, p := range added {
-		result.Changes = append(result.Changes, content.Change{Path: p.Path, Action: content.ActionPrivate})
-	}
-	result.Changes = append(result.Changes, changes...)
 	renewed, err := m.Host.Renew(s, options.DryRun)
 	if err != nil {
 		return err
 	}
-	result.Changes = append(result.Changes, renewed...)
-	if options.DryRun {
+	result.Changes = append(append(result.Changes, changes...), renewed...)
+	if options.DryRun || len(added) == 0 {
 		return nil
 	}
-	return m.makePrivate(ctx, s, added)
+	// Of what becomes private only the packages' files come from the host. The config is last: with it, a start would bring
+	// whatever the host has there to a content that lacks it.
+	bare := *s
+	bare.Copy = false
+	if err := m.Host.Prepare(ctx, &bare, m.Progress); err != nil {
+		return err
+	}
+	return m.Store.Save(s)
 }
 
-// newlyPrivate gives the paths that create would make private now, and that are not yet.
+// newlyPrivate gives the paths that new versions of the packages need, and that are not private yet.
 func (m *Manager) newlyPrivate(ctx context.Context, s *config.Sandbox) ([]config.PrivatePath, error) {
-	now := *s
-	now.Units = slices.Clone(s.Units)
-	if err := m.planContent(ctx, &now); err != nil {
-		if errors.Is(err, content.ErrNoOwner) {
-			// It was made with packages that the config does not name.
-			m.Warn("cannot tell what new versions make private to %s: %v", s.Name, err)
-			return nil, nil
-		}
-		return nil, err
+	added, err := m.Host.PlanUpgrade(ctx, s)
+	if errors.Is(err, content.ErrNoOwner) {
+		// It was made with packages that the config does not name.
+		m.Warn("cannot tell what new versions make private to %s: %v", s.Name, err)
+		return nil, nil
 	}
-	return slices.DeleteFunc(now.Private, func(p config.PrivatePath) bool {
-		return slices.ContainsFunc(s.Private, func(old config.PrivatePath) bool { return isWithin(p.Path, old.Path) })
-	}), nil
-}
-
-// makePrivate adds paths to a sandbox whose content is complete. The config comes before the content but for paths of which
-// parts are private already. What the config names and the content lacks is brought there in any case, after an upgrade that
-// was killed too; a start does the same.
-func (m *Manager) makePrivate(ctx context.Context, s *config.Sandbox, added []config.PrivatePath) error {
-	for _, p := range added {
-		inside := func(old config.PrivatePath) bool { return isWithin(old.Path, p.Path) }
-		if slices.ContainsFunc(s.Private, inside) {
-			if err := m.Host.Widen(ctx, s, p); err != nil {
-				return err
-			}
-			s.Private = slices.DeleteFunc(s.Private, inside)
-		}
-		s.Private = append(s.Private, p)
-	}
-	if len(added) > 0 {
-		if err := m.Store.Save(s); err != nil {
-			return err
-		}
-	}
-	return m.Host.Prepare(ctx, s, m.Progress)
+	return added, err
 }
 
 // isWithin tells whether a path lies at or below another.

@@ -439,24 +439,44 @@ func TestUpgradeInTheLastMoment(t *testing.T) {
 	}
 }
 
-// TestWiden adds what is not there yet, and leaves alone what is.
-func TestWiden(t *testing.T) {
-	h := newHost(t, map[string]string{"/etc/d/a": "host", "/etc/d/sub/b": "host", "/etc/d/sub/link": "-> b", "/etc/d/ssh/": ""})
-	s := box(t, "/etc/d/a")
-	prepare(t, h, s)
-	edit(t, s, "/etc/d/a", "mine")
-	for range 2 {
-		if err := h.Widen(context.Background(), s, config.PrivatePath{Path: "/etc/d", Origin: "package:d"}); err != nil {
+// TestPlanUpgrade finds what new versions need, and none of what is the host's own.
+func TestPlanUpgrade(t *testing.T) {
+	h := newHost(t, map[string]string{
+		"/usr/lib/systemd/system/d.service":       "[Service]\nExecStart=/bin/true\nUser=svc\n",
+		"/etc/systemd/system/d.service.d/my.conf": "[Service]\nEnvironmentFile=/etc/mine/env\nStateDirectory=mine\n",
+		"/etc/mine/env": "SECRET=1\n", "/etc/d/": "", "/etc/ssl/key": "secret", "/etc/d/key": "-> ../ssl/key",
+	})
+	h.close("/etc/ssl/key")
+	if err := os.Mkdir(h.Root+"/var/lib/data", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Lchown(h.Root+"/var/lib/data", serviceUID(), os.Getgid()); err != nil {
+		t.Fatal(err)
+	}
+	h.Packages = []Packages{fakePackages{pkg("d", "d", "/usr/lib/systemd/system/d.service", "/etc/d/")}}
+	s := box(t, "/etc/d")
+	s.Command, s.Units = nil, []string{"d.service"}
+	plan := func() []string {
+		t.Helper()
+		private, err := h.PlanUpgrade(context.Background(), s)
+		if err != nil {
 			t.Fatal(err)
 		}
-	}
-	for p, want := range map[string]string{"/etc/d/a": "mine", "/etc/d/sub/b": "host", "/etc/d/sub/link": "-> b"} {
-		if got := reads(t, s, p); got != want {
-			t.Errorf("%s has %q, want %q", p, got, want)
+		var lines []string
+		for _, p := range private {
+			lines = append(lines, p.Origin+" "+p.Path)
 		}
+		return lines
 	}
-	if got := manifest(t, s)["/etc/d/sub/b"]; got != "file from package:d "+sha("host") {
-		t.Errorf("the manifest has %q", got)
+	if got := plan(); got != nil {
+		t.Errorf("without a new version: %q", got)
+	}
+	h.put("/usr/lib/systemd/system/d.service", "[Service]\nExecStart=/bin/true\nUser=svc\nStateDirectory=new\nEnvironmentFile=-/etc/mine/env\n")
+	h.add(map[string]string{"/etc/e/": "", "/etc/f": "1"})
+	h.Packages = []Packages{fakePackages{pkg("d", "d", "/usr/lib/systemd/system/d.service", "/etc/d/", "/etc/e/", "/etc/f")}}
+	want := []string{"package:d /etc/e", "package:d /etc/f", "unit:d.service/StateDirectory /var/lib/new"}
+	if got := plan(); !slices.Equal(got, want) {
+		t.Errorf("with a new version: %q, want %q", got, want)
 	}
 }
 

@@ -149,7 +149,7 @@ func TestUpgrade(t *testing.T) {
 				"conflict /etc/vstup/before.conf (the package's is /etc/vstup/before.conf" + format.suffix + ")",
 				"conflict /etc/vstup/both.conf (the package's is /etc/vstup/both.conf" + format.suffix + ")",
 				"dropped /etc/vstup/dropped.conf", "kept /etc/vstup/edited.conf", "updated /etc/vstup/follows.conf", "updated /etc/vstup/link",
-				"added /etc/vstup/new", "added /etc/vstup/new/new.conf", "updated /etc/vstup/on-host.conf", "kept /etc/vstup/removed.conf",
+				"added /etc/vstup-new", "added /etc/vstup-new/new.conf", "added /etc/vstup/new", "added /etc/vstup/new/new.conf", "updated /etc/vstup/on-host.conf", "kept /etc/vstup/removed.conf",
 				"updated /etc/vstup/www/index.html",
 			}
 			dry := upgradeLines(t, "--dry-run", "t-upgrade")
@@ -157,7 +157,7 @@ func TestUpgrade(t *testing.T) {
 				t.Errorf("a dry run changes the content: %s", got)
 			}
 			o := run(t, "upgrade", "t-upgrade")
-			if o.status != 0 || !strings.Contains(o.stdout, "t-upgrade: 2 private, 2 added, 204 updated, 2 conflict, 2 kept, 1 dropped; it is running") {
+			if o.status != 0 || !strings.Contains(o.stdout, "t-upgrade: 2 private, 4 added, 204 updated, 2 conflict, 2 kept, 1 dropped; it is running") {
 				t.Errorf("upgrade: %+v", o)
 			}
 			for _, got := range [][]string{dry, withoutMany(o.stdout)} {
