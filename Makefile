@@ -4,6 +4,8 @@ GO      ?= go
 
 BINDIR     := $(DESTDIR)$(PREFIX)/bin
 LIBEXECDIR := $(DESTDIR)$(PREFIX)/libexec/virt-sandbox
+UNITDIR    := $(DESTDIR)$(PREFIX)/lib/systemd/system
+HOOKDIR    := $(DESTDIR)$(PREFIX)/share/virt-sandbox/hooks
 GENERATORDIR := $(DESTDIR)$(PREFIX)/lib/systemd/system-generators
 MANDIR     := $(DESTDIR)$(PREFIX)/share/man
 BASHDIR    := $(DESTDIR)$(PREFIX)/share/bash-completion/completions
@@ -18,8 +20,8 @@ LINKED := virt-sandbox-service virt-sandbox-service-helper
 SOURCES := $(shell find . -name '*.go' -not -name '*_test.go') go.mod go.sum
 
 # The integration tests that a host with systemd runs, and of those the ones that the slow virtual machine does.
-HOST_TESTS := ^TestSystemd|TestDistributionServices/apache2|TestSideBySide|TestRestart|TestUnitClasses|TestMounts|TestGeneric|TestShort|TestExecute|TestConnect|TestCapabilities|TestKernel|TestProcessLimit|TestIDMap|TestNotice
-VM_TESTS   := ^TestSystemd(Verbs|Logs|SupervisorsDie|Resident|Cycle|InnerFailure)$$|^TestExecute$$|^TestDistributionServices$$|^TestSELinux(Check|Clone|Administrator|Labels)$$|^TestProcessLimit$$|^TestMountsAndLimits$$|^TestGenericContainer$$|^TestImageQCOW2$$
+HOST_TESTS := ^TestSystemd|TestDistributionServices/apache2|TestSideBySide|TestRestart|TestUnitClasses|TestMounts|TestGeneric|TestShort|TestExecute|TestConnect|TestCapabilities|TestKernel|TestProcessLimit|TestIDMap|TestNotice|TestLogrotate|TestOriginal(Systemd|Generic)|TestUpgrade$$
+VM_TESTS   := ^TestSystemd(Verbs|Logs|SupervisorsDie|Resident|Cycle|InnerFailure)$$|^TestExecute$$|^TestDistributionServices$$|^TestSELinux(Check|Clone|Administrator|Labels|Upgrade)$$|^TestProcessLimit$$|^TestMountsAndLimits$$|^TestGenericContainer$$|^TestImageQCOW2$$
 RUN_TESTS  := cd test/integration && exec ../../bin/integration.test -test.v -test.timeout 20m
 DENIALS    := "$(RUN_TESTS) -test.run '^TestSELinuxDenials$$'"
 PAGE       := "$(RUN_TESTS) -test.run '^TestSystemdPageBeforeReboot$$'" reboot "$(RUN_TESTS) -test.run '^TestSystemdPageAfterReboot$$'"
@@ -83,10 +85,13 @@ demo:
 	test/rig/with-libvirt test/demo
 
 install: build
-	install -d $(DESTDIR)/etc/libvirt-sandbox/services $(BINDIR) $(LIBEXECDIR) $(GENERATORDIR) $(MANDIR)/man1 $(MANDIR)/man5 $(BASHDIR) $(ZSHDIR) $(FISHDIR)
+	install -d $(DESTDIR)/etc/libvirt-sandbox/services $(BINDIR) $(LIBEXECDIR) $(GENERATORDIR) $(UNITDIR) $(HOOKDIR) $(MANDIR)/man1 $(MANDIR)/man5 $(BASHDIR) $(ZSHDIR) $(FISHDIR)
 	install -m 755 bin/virt-sandbox-service $(BINDIR)
 	install -m 755 bin/virt-sandbox-service-helper bin/virt-sandbox-service-monitor bin/virt-sandbox-service-monitor-dhcp bin/virt-sandbox-init $(LIBEXECDIR)
 	install -m 755 bin/virt-sandbox-service-generator $(GENERATORDIR)
+	install -m 644 units/*.service units/*.timer $(UNITDIR)
+	sed -i 's|^ExecStart=virt-sandbox-service|ExecStart=$(PREFIX)/bin/virt-sandbox-service|' $(UNITDIR)/virt-sandbox-logrotate.service
+	install -m 644 units/hooks/* $(HOOKDIR)
 	install -m 644 man/virt-sandbox-service.1 $(MANDIR)/man1
 	install -m 644 man/virt-sandbox.conf.5 $(MANDIR)/man5
 	bin/virt-sandbox-service completion bash > $(BASHDIR)/virt-sandbox-service

@@ -68,8 +68,7 @@ func fields() []field {
 
 		number("identity", "uid", func(s *Sandbox) *uint32 { return &s.Identity.UID }),
 		number("identity", "gid", func(s *Sandbox) *uint32 { return &s.Identity.GID }),
-		text("identity", "user", func(s *Sandbox) *string { return &s.Identity.User },
-			func(v string) error { return match(isUser, v, msgUser) }),
+		text("identity", "user", func(s *Sandbox) *string { return &s.Identity.User }, CheckUser),
 		text("identity", "home", func(s *Sandbox) *string { return &s.Identity.Home }, CheckPath),
 
 		text("security", "mode", func(s *Sandbox) *string { return (*string)(&s.Security.Mode) }, checkMode),

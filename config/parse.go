@@ -39,7 +39,9 @@ func Parse(file, text string) (*Sandbox, error) {
 		message := ""
 		switch l.kind {
 		case lineHeader:
-			message = r.section(l.section)
+			if message = r.section(l.section); message != "" && l.section == originalSection {
+				message = OriginalError(strings.TrimSuffix(filepath.Base(file), Suffix)).Error()
+			}
 		case lineEntry:
 			message = r.apply(l.entry)
 		}
@@ -102,7 +104,7 @@ func (r *reader) variable(v Variable) string {
 		return fmt.Sprintf(msgTwice, v.Name, environmentSection)
 	}
 	r.sandbox.Environment = append(r.sandbox.Environment, v)
-	return message(match(isVariable, v.Name, msgVariable))
+	return message(CheckVariable(v.Name))
 }
 
 // message is what an error says; "" for none.

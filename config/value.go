@@ -96,6 +96,12 @@ func CheckPackage(name string) error {
 	return match(isPackage, name, msgPackage)
 }
 
+// CheckVariable tells whether name can be that of an environment variable.
+func CheckVariable(name string) error { return match(isVariable, name, msgVariable) }
+
+// CheckUser tells whether name can be that of a user.
+func CheckUser(name string) error { return match(isUser, name, msgUser) }
+
 // ParseMount reads the TYPE:DST=SRC of a -m option.
 func ParseMount(option string) (Mount, error) {
 	kind, rest, _ := strings.Cut(option, ":")

@@ -37,6 +37,7 @@ type DB struct {
 type record struct {
 	name, version, source, arch string
 	conffiles                   map[string]string // path → MD5 as shipped
+	obsolete                    []string          // those of an earlier version
 }
 
 // Open reads the status file in dir; modes and owners, which dpkg does not record, come from the files below root.
@@ -49,7 +50,39 @@ func Open(dir, root string) (*DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read dpkg database: %w", err)
 	}
-	return &DB{dir: dir, root: root, packages: parseStatus(data)}, nil
+	db := &DB{dir: dir, root: root, packages: parseStatus(data)}
+	if err := db.readUpdates(); err != nil {
+		return nil, fmt.Errorf("read dpkg database: %w", err)
+	}
+	return db, nil
+}
+
+// readUpdates reads what a dpkg that runs, or was killed, has not put into the status file yet: a paragraph in each file, in
+// the order of their numbers.
+func (db *DB) readUpdates() error {
+	dir := filepath.Join(db.dir, "updates")
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if strings.Trim(e.Name(), "0123456789") != "" {
+			continue
+		}
+		data, err := os.ReadFile(filepath.Join(dir, e.Name()))
+		if errors.Is(err, fs.ErrNotExist) {
+			// It has gone to the status file just now, which is to be read again by who wants the newest.
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		addStatus(db.packages, data)
+	}
+	return nil
 }
 
 // Owners implements content.Packages.
@@ -148,11 +181,15 @@ func (db *DB) Package(_ context.Context, name string) (*content.Package, error) 
 		if sum, ok := r.conffiles[p]; ok {
 			file.Digest, file.Config = "md5:"+sum, true
 		}
+		file.Obsolete = slices.Contains(r.obsolete, p)
 		db.stat(&file)
 		pkg.Files = append(pkg.Files, file)
 	}
 	return pkg, nil
 }
+
+// NewSuffix implements content.Packages (dpkg(1), --force-confold).
+func (db *DB) NewSuffix() string { return ".dpkg-dist" }
 
 // key finds the package of a name: the one of dpkg's own architecture, or else the first.
 func (db *DB) key(name string) (found string, ok bool) {

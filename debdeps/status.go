@@ -8,6 +8,12 @@ import (
 // parseStatus reads the installed packages of a status file (deb-control(5) paragraphs).
 func parseStatus(data []byte) map[string]*record {
 	packages := make(map[string]*record)
+	addStatus(packages, data)
+	return packages
+}
+
+// addStatus is parseStatus for paragraphs that take the place of earlier ones for the same packages.
+func addStatus(packages map[string]*record, data []byte) {
 	for paragraph := range bytes.SplitSeq(data, []byte("\n\n")) {
 		r := &record{conffiles: make(map[string]string)}
 		installed, sameArch, field := false, false, ""
@@ -42,6 +48,7 @@ func parseStatus(data []byte) map[string]*record {
 			key += ":" + r.arch
 		}
 		if !installed || r.name == "" || !safeKey(key) {
+			delete(packages, key)
 			continue
 		}
 		if r.source == "" {
@@ -49,7 +56,6 @@ func parseStatus(data []byte) map[string]*record {
 		}
 		packages[key] = r
 	}
-	return packages
 }
 
 // safeKey keeps a damaged status file from naming info files elsewhere.
@@ -57,11 +63,14 @@ func safeKey(key string) bool { return !strings.ContainsAny(key, "/\x00") }
 
 // addConffile reads " PATH MD5", which a note may follow. The path may have spaces.
 func (r *record) addConffile(line string) {
-	line = strings.TrimSuffix(strings.TrimSpace(line), " obsolete")
+	line, obsolete := strings.CutSuffix(strings.TrimSpace(line), " obsolete")
 	if strings.HasSuffix(line, " remove-on-upgrade") {
 		return // the package says that it has this file no more
 	}
 	if i := strings.LastIndexByte(line, ' '); i > 0 {
 		r.conffiles[line[:i]] = line[i+1:]
+		if obsolete {
+			r.obsolete = append(r.obsolete, line[:i])
+		}
 	}
 }

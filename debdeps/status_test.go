@@ -31,7 +31,7 @@ func TestParseStatus(t *testing.T) {
 		}},
 		{"removed, and never installed", "Package: a\nStatus: deinstall ok config-files\n\nPackage: b\nStatus: unknown ok not-installed\n\nPackage: c\n", map[string]record{}},
 		{"configuration files", "Package: a\n" + installed + "Conffiles:\n /etc/a 1\n /etc/b c 2 obsolete\n /etc/d newconffile remove-on-upgrade\nDescription: a\n /etc/e 4\n", map[string]record{
-			"a": {name: "a", source: "a", conffiles: map[string]string{"/etc/a": "1", "/etc/b c": "2"}},
+			"a": {name: "a", source: "a", conffiles: map[string]string{"/etc/a": "1", "/etc/b c": "2"}, obsolete: []string{"/etc/b c"}},
 		}},
 		{"no name", installed + "Multi-Arch: same\nArchitecture: all\n", map[string]record{}},
 	}
@@ -104,4 +104,34 @@ func FuzzParseStatus(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestUpdates: what dpkg has not put into the status file yet counts.
+func TestUpdates(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "updates"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	const installed = "Status: install ok installed\n"
+	for file, text := range map[string]string{
+		"status":        "Package: a\n" + installed + "Version: 1\n\nPackage: b\n" + installed + "Version: 1\n\nPackage: c\n" + installed + "Version: 1\n",
+		"updates/0000":  "Package: a\nStatus: install ok unpacked\nVersion: 2\n",
+		"updates/0001":  "Package: b\nStatus: install ok half-configured\nVersion: 2\n",
+		"updates/0002":  "Package: a\n" + installed + "Version: 2\nConffiles:\n /etc/a 2\n",
+		"updates/tmp.i": "Package: c\n" + installed + "Version: 3\n",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, file), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	db, err := Open(dir, "/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a := db.packages["a"]; a == nil || a.version != "2" || a.conffiles["/etc/a"] != "2" {
+		t.Errorf("a: %+v", a)
+	}
+	if db.packages["b"] != nil || db.packages["c"] == nil || db.packages["c"].version != "1" {
+		t.Errorf("b: %+v, c: %+v", db.packages["b"], db.packages["c"])
+	}
 }

@@ -44,6 +44,7 @@ func badConfigs() []bad {
 		{"traversal", "[sandbox]\nformat=1\nname=traversal\nunit=../../x.service\n", 4, "not a unit name", ""},
 		{"level", named("level", "[security]\nlevel=s0:c9999\n"), 6, "c9999", "httpd@level.service"},
 		{"quotes", named("quotes", "content=\"/srv\n"), 5, "quote", "httpd@quotes.service"},
+		{"original", "[api]\nclass=GVirSandboxConfigServiceSystemd\n[core]\nname=original\n", 1, "run virt-sandbox-service upgrade original", ""},
 		{"job", "[sandbox]\nformat=1\nname=job\n[command]\nargument=/bin/true\n[identity]\nuid=-1\n", 7, "not a number", "virt-sandbox@job.service"},
 	}
 }
@@ -194,5 +195,19 @@ func TestUnitFiles(t *testing.T) {
 				t.Errorf("got %v, want %q", files, c.want)
 			}
 		})
+	}
+}
+
+// TestOriginalConfigs in directories of their own give one line each, until ours is beside them.
+func TestOriginalConfigs(t *testing.T) {
+	store := configsIn(t, map[string]string{"good.sandbox": good})
+	shell(t, "cd "+store.Dir+" && mkdir -p good/config old/config other/empty && touch good/config/sandbox.cfg old/config/sandbox.cfg")
+	files, problems := generate(t, store, t.TempDir())
+	want := store.Dir + "/old/config/sandbox.cfg:1: it is a config of the original libvirt-sandbox; run virt-sandbox-service upgrade old"
+	if len(problems) != 1 || problems[0].Error() != want {
+		t.Errorf("problems %q, want %q", problems, want)
+	}
+	if files["httpd@good.service"] == "" || len(files) != 1 {
+		t.Errorf("units %v", files)
 	}
 }

@@ -53,11 +53,26 @@ func (g Generator) Run(sink Sink) []error {
 		}
 	}
 	present := presentUnits(g.UnitDir)
-	var problems []error
+	problems := g.originals(entries, names)
 	for _, name := range names {
 		problems = append(problems, g.one(name, present, sink)...)
 	}
 	return append(problems, g.orphans(names, present, sink)...)
+}
+
+// originals finds configs of the original libvirt-sandbox in directories of their own, of which nobody would tell otherwise.
+func (g Generator) originals(entries []os.DirEntry, names []string) []error {
+	var problems []error
+	for _, e := range entries {
+		name := e.Name()
+		if !e.IsDir() || config.CheckName(name) != nil || slices.Contains(names, name) {
+			continue
+		}
+		if _, err := os.Lstat(g.Store.OriginalPath(name)); err == nil {
+			problems = append(problems, fmt.Errorf("%s:1: %w", g.Store.OriginalPath(name), config.OriginalError(name)))
+		}
+	}
+	return problems
 }
 
 // presentUnits lists the instances of services in the directory of the administrator's units, by the name of the instance.

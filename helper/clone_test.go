@@ -113,7 +113,7 @@ func TestReachesBeyond(t *testing.T) {
 			s.Mounts = []config.Mount{{Kind: config.MountHostImage, Target: "/srv", Source: "/etc/shadow", Format: config.FormatRaw}}
 		},
 		"disk=data=/dev/sda": func(s *config.Sandbox) {
-			s.Disks = []config.Disk{{Tag: "data", Path: "/dev/sda", Format: config.FormatRaw}}
+			s.Disks = []config.Disk{{Tag: "data", Source: "/dev/sda", Format: config.FormatRaw}}
 		},
 		"interface=bridge=br0": func(s *config.Sandbox) { s.Interfaces = []config.Interface{{Bridge: "br0"}} },
 		"label=system_u:system_r:initrc_t:s0:c1": func(s *config.Sandbox) {

@@ -14,14 +14,14 @@ import (
 // Packages gives the package databases of this machine, RPM before dpkg; each is opened when it is first asked.
 func Packages() []content.Packages {
 	return []content.Packages{
-		&lazy{open: func() (content.Packages, error) {
+		&lazy{suffix: (*rpmdeps.DB)(nil).NewSuffix(), open: func() (content.Packages, error) {
 			db, err := rpmdeps.Open(rpmdeps.Dirs()...)
 			if errors.Is(err, rpmdeps.ErrNoDatabase) {
 				return nothing{}, nil
 			}
 			return db, err
 		}},
-		&lazy{open: func() (content.Packages, error) {
+		&lazy{suffix: (*debdeps.DB)(nil).NewSuffix(), open: func() (content.Packages, error) {
 			db, err := debdeps.Open(debdeps.DefaultDir, "/")
 			if errors.Is(err, debdeps.ErrNoDatabase) {
 				return nothing{}, nil
@@ -33,10 +33,11 @@ func Packages() []content.Packages {
 
 // lazy opens a database when it is needed: most verbs ask none.
 type lazy struct {
-	once sync.Once
-	open func() (content.Packages, error)
-	db   content.Packages
-	err  error
+	once   sync.Once
+	open   func() (content.Packages, error)
+	suffix string
+	db     content.Packages
+	err    error
 }
 
 func (l *lazy) get() (content.Packages, error) {
@@ -71,6 +72,9 @@ func (l *lazy) Package(ctx context.Context, name string) (*content.Package, erro
 	return db.Package(ctx, name)
 }
 
+// NewSuffix implements content.Packages.
+func (l *lazy) NewSuffix() string { return l.suffix }
+
 // nothing is the database of a host that has none of the kind.
 type nothing struct{}
 
@@ -81,3 +85,5 @@ func (nothing) Tally(context.Context, ...string) (map[string]map[string]int, err
 func (nothing) Package(_ context.Context, name string) (*content.Package, error) {
 	return nil, fmt.Errorf("%s: %w", name, content.ErrNoPackage)
 }
+
+func (nothing) NewSuffix() string { return "" }

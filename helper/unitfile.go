@@ -37,6 +37,11 @@ func (m *Manager) writeUnitFile(s *config.Sandbox) error {
 	if err := m.checkUnitFile(s); err != nil {
 		return err
 	}
+	return m.putUnitFile(s)
+}
+
+// putUnitFile is writeUnitFile in the place of whatever has the name.
+func (m *Manager) putUnitFile(s *config.Sandbox) error {
 	if err := os.MkdirAll(units.Dir, 0o755); err != nil {
 		return fmt.Errorf("write unit file: %w", err)
 	}
@@ -111,6 +116,20 @@ func (m *Manager) WriteUnitFile(ctx context.Context, name string) (string, error
 // removeUnit removes a unit of the administrator's directory as systemctl disable and a removal by hand would: the links that
 // enable it, its drop-ins and its file. What is not there is no error.
 func removeUnit(dir, unit string) error {
+	if err := removeLinks(dir, unit); err != nil {
+		return err
+	}
+	if err := os.RemoveAll(filepath.Join(dir, unit+".d")); err != nil {
+		return err
+	}
+	if err := os.Remove(filepath.Join(dir, unit)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// removeLinks removes the links that enable a unit.
+func removeLinks(dir, unit string) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -128,12 +147,6 @@ func removeUnit(dir, unit string) error {
 		}
 		// systemctl leaves no empty directory either.
 		_ = os.Remove(filepath.Join(dir, e.Name()))
-	}
-	if err := os.RemoveAll(filepath.Join(dir, unit+".d")); err != nil {
-		return err
-	}
-	if err := os.Remove(filepath.Join(dir, unit)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
 	}
 	return nil
 }

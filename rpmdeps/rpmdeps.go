@@ -131,3 +131,6 @@ func (db *DB) Package(ctx context.Context, name string) (*content.Package, error
 	}
 	return packages[len(packages)-1], nil
 }
+
+// NewSuffix implements content.Packages (rpm(8), %config(noreplace)).
+func (db *DB) NewSuffix() string { return ".rpmnew" }

@@ -176,14 +176,14 @@ func (t *text) body(s *config.Sandbox, p Paths) {
 	t.comment("A helper that is killed is followed by another, which takes the container over; the last command sees to that.")
 	t.set("RestartPreventExitStatus", "SIGKILL SIGABRT SIGBUS SIGFPE SIGILL SIGSEGV SIGSYS SIGTRAP")
 	t.set("OOMPolicy", "continue")
-	t.comment("A reboot from inside.")
-	t.set("RestartForceExitStatus", "133")
-	success := "133"
 	if s.Generic() {
 		// What shells make of the signal that stop sends.
-		success += " 143"
+		t.set("SuccessExitStatus", "143")
+	} else {
+		t.comment("A reboot from inside.")
+		t.set("RestartForceExitStatus", "133")
+		t.set("SuccessExitStatus", "133")
 	}
-	t.set("SuccessExitStatus", success)
 	t.confine(s, p)
 	for _, d := range s.Service {
 		t.set(d.Name, d.Value)

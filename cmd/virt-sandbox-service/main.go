@@ -97,8 +97,9 @@ and /var is private to each container. No image is built.`,
 	command.AddCommand(
 		createCommand(manager), cloneCommand(manager), exportCommand(manager), importCommand(manager),
 		startCommand(manager), stopCommand(manager), deleteCommand(manager),
-		reloadCommand(manager), enableCommand(manager), disableCommand(manager), editCommand(manager), logsCommand(manager),
+		reloadCommand(manager), enableCommand(manager), disableCommand(manager), upgradeCommand(manager), editCommand(manager), logsCommand(manager),
 		statusCommand(manager), listCommand(manager), checkCommand(manager), connectCommand(manager), executeCommand(manager),
+		logrotateCommand(manager),
 	)
 	return command
 }

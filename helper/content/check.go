@@ -88,7 +88,7 @@ func (h Host) Check(ctx context.Context, s *config.Sandbox, fix bool) ([]Finding
 		defer mutex.Unlock()
 		findings = append(findings, f)
 	}
-	err := walkTree(ctx, s.Content, func(fd int, at *place) error {
+	err := walkTree(ctx, s.Content, func(fd int, at *location) error {
 		finding, err := checkLabel(fd, at, wanted)
 		if finding == nil || err != nil {
 			return err
@@ -98,7 +98,7 @@ func (h Host) Check(ctx context.Context, s *config.Sandbox, fix bool) ([]Finding
 		}
 		add(*finding)
 		return nil
-	}, func(at *place) { add(Finding{Path: at.String(), Problem: ProblemDepth}) })
+	}, func(at *location) { add(Finding{Path: at.String(), Problem: ProblemDepth}) })
 	if err != nil {
 		return nil, fmt.Errorf("check content of %s: %w", s.Name, err)
 	}
@@ -118,7 +118,7 @@ func (h Host) CheckTop(s *config.Sandbox) (*Finding, error) {
 		return nil, fmt.Errorf("check content of %s: %w", s.Name, &os.PathError{Op: "open", Path: s.Content, Err: err})
 	}
 	defer unix.Close(top)
-	if finding, err := checkLabel(top, &place{name: s.Content}, wanted); finding != nil || err != nil {
+	if finding, err := checkLabel(top, &location{name: s.Content}, wanted); finding != nil || err != nil {
 		return finding, err
 	}
 	for _, p := range s.Private {
@@ -129,7 +129,7 @@ func (h Host) CheckTop(s *config.Sandbox) (*Finding, error) {
 			}
 			continue
 		}
-		finding, err := checkLabel(fd, &place{name: s.Content + p.Path}, wanted)
+		finding, err := checkLabel(fd, &location{name: s.Content + p.Path}, wanted)
 		unix.Close(fd)
 		if finding != nil || err != nil {
 			return finding, err
@@ -153,7 +153,7 @@ func (h Host) CheckSources(s *config.Sandbox) ([]Finding, error) {
 		if err != nil {
 			return findings, fmt.Errorf("check what is mounted: %w", &os.PathError{Op: "open", Path: m.Source, Err: err})
 		}
-		finding, err := checkLabel(fd, &place{name: m.Source}, wanted)
+		finding, err := checkLabel(fd, &location{name: m.Source}, wanted)
 		unix.Close(fd)
 		if err != nil {
 			return findings, err
@@ -182,7 +182,7 @@ func (h Host) wantedLabel(s *config.Sandbox) string {
 const labelAttribute = "security.selinux"
 
 // checkLabel compares the label of the file that an O_PATH descriptor stands for; nil for one that is right.
-func checkLabel(fd int, at *place, wanted string) (*Finding, error) {
+func checkLabel(fd int, at *location, wanted string) (*Finding, error) {
 	actual, err := readLabel(fd)
 	if err != nil {
 		return nil, &os.PathError{Op: "read label of", Path: printable(at.String()), Err: err}

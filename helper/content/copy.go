@@ -127,11 +127,11 @@ func (c *copier) entry(ctx context.Context, source, target *os.Root, dir, name s
 			return c.directory(ctx, source, target, hostPath, info)
 		case fs.ModeSymlink:
 			err = c.symlink(source, target, name, info)
-			c.record(hostPath, "symlink", "", err)
+			c.record(hostPath, "symlink", "", info, err)
 		case 0:
 			var digest string
 			digest, err = c.file(ctx, source, target, hostPath, info)
-			c.record(hostPath, "file", digest, err)
+			c.record(hostPath, "file", digest, info, err)
 		case fs.ModeNamedPipe:
 			if c.again {
 				err = pipe(target, name, info)
@@ -144,10 +144,18 @@ func (c *copier) entry(ctx context.Context, source, target *os.Root, dir, name s
 	return nil
 }
 
-func (c *copier) record(hostPath, kind, digest string, err error) {
-	if err == nil && !c.again {
-		c.entries = append(c.entries, Entry{Path: hostPath, Type: kind, Digest: digest, Origin: c.origin})
+func (c *copier) record(hostPath, kind, digest string, info fs.FileInfo, err error) {
+	if err != nil || c.again {
+		return
 	}
+	e := Entry{Path: hostPath, Type: kind, Digest: digest, Origin: c.origin}
+	if s, ok := info.Sys().(*syscall.Stat_t); ok {
+		e.setAttributes(s.Mode, s.Uid, s.Gid)
+	}
+	if kind == "file" && c.whole {
+		e.Size = info.Size()
+	}
+	c.entries = append(c.entries, e)
 }
 
 func (c *copier) directory(ctx context.Context, source, target *os.Root, hostPath string, info fs.FileInfo) error {
@@ -166,7 +174,7 @@ func (c *copier) directory(ctx context.Context, source, target *os.Root, hostPat
 		return fail(err)
 	}
 	defer to.Close()
-	c.record(hostPath, "directory", "", nil)
+	c.record(hostPath, "directory", "", info, nil)
 	if c.whole {
 		if err := c.children(ctx, from, to, hostPath); err != nil {
 			return err

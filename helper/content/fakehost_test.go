@@ -135,6 +135,8 @@ func (f fakePackages) Package(_ context.Context, name string) (*Package, error) 
 	return nil, fmt.Errorf("%s: %w", name, ErrNoPackage)
 }
 
+func (f fakePackages) NewSuffix() string { return ".rpmnew" }
+
 // pkg is a package of a source package that owns paths; those that end in / are directories.
 func pkg(name, source string, paths ...string) *Package {
 	p := &Package{Name: name, Version: "1", Source: source}

@@ -18,6 +18,20 @@ type Entry struct {
 	Type   string `json:"type"`             // directory, file or symlink
 	Digest string `json:"digest,omitempty"` // "sha256:hexadecimal" of a file as it was put in place
 	Origin string `json:"origin"`           // as in the config, or "sandbox" for what every container gets
+	Target string `json:"target,omitempty"` // of a symbolic link, as it was put in place
+	Size   int64  `json:"size,omitempty"`   // of a file, as it was put in place
+	Mode   string `json:"mode,omitempty"`   // octal, as it was put in place
+	Owner  string `json:"owner,omitempty"`  // UID:GID, as it was put in place
+
+	// Of what a package owned when it was put in place:
+	Package string `json:"package,omitempty"`
+	Shipped string `json:"shipped,omitempty"` // digest or link target in the newest version that was seen; as the package says it
+	Edited  bool   `json:"edited,omitempty"`  // it was not as shipped: an administrator's
+}
+
+// setAttributes notes mode and owner.
+func (e *Entry) setAttributes(mode, uid, gid uint32) {
+	e.Mode, e.Owner = fmt.Sprintf("%04o", mode&0o7777), fmt.Sprintf("%d:%d", uid, gid)
 }
 
 // Names in the part of the tree that no container sees.
@@ -60,7 +74,7 @@ func readEntries(manifest io.Reader) ([]Entry, error) {
 }
 
 // writeManifest adds entries to those of an earlier run and makes the manifest appear in one step. Of two for one path the
-// later counts.
+// later counts; one without a type takes the path out of it.
 func writeManifest(tree *os.Root, added []Entry) error {
 	const temporary = manifestName + ".new"
 	old, err := ReadManifest(tree.Name())
@@ -79,7 +93,7 @@ func writeManifest(tree *os.Root, added []Entry) error {
 		last[e.Path] = i
 	}
 	for i, e := range entries {
-		if last[e.Path] != i {
+		if last[e.Path] != i || e.Type == "" {
 			continue
 		}
 		if err := encoder.Encode(e); err != nil {

@@ -24,6 +24,8 @@ type Packages interface {
 	Tally(ctx context.Context, dirs ...string) (map[string]map[string]int, error)
 	// Package describes an installed package. Errors: ErrNoPackage.
 	Package(ctx context.Context, name string) (*Package, error)
+	// NewSuffix is what the package manager adds to the name of a new file that it puts beside a changed one.
+	NewSuffix() string
 }
 
 // Package is an installed package.
@@ -41,6 +43,7 @@ type File struct {
 	Config      bool   // an administrator's changes to it are kept on update
 	Digest      string // "algorithm:hexadecimal" of the content as shipped; empty where the package says none
 	LinkTarget  string // of a symbolic link
+	Obsolete    bool   // an earlier version had it; this one has it no more
 }
 
 // Below gives the files that lie at or below one of roots.

@@ -55,7 +55,7 @@ func (h Host) fill(ctx context.Context, s *config.Sandbox, progress *Progress) e
 
 	_, err = tree.Lstat(manifestName)
 	complete := err == nil
-	b := builder{h, s, tree, complete, nil}
+	b := builder{host: h, sandbox: s, tree: tree, complete: complete}
 	if err := b.identify(); err != nil {
 		return err
 	}
@@ -75,6 +75,9 @@ func (h Host) fill(ctx context.Context, s *config.Sandbox, progress *Progress) e
 	}
 	if err := b.systemd(); err != nil {
 		return fmt.Errorf("make units of %s: %w", s.Name, err)
+	}
+	if err := h.noteShipped(ctx, tree, s.Private, c.entries); err != nil {
+		return err
 	}
 	added := append(b.entries, c.entries...)
 	if !complete || len(added) > 0 {

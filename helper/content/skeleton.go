@@ -21,6 +21,7 @@ type builder struct {
 	tree     *os.Root
 	complete bool // whether an earlier run finished; then only what is missing altogether is made
 	entries  []Entry
+	renewal  *renewal // of what an earlier run made; nil to leave that alone
 }
 
 // dirSpec is a directory of the skeleton.
@@ -58,6 +59,17 @@ func (b *builder) skeleton() error {
 			return err
 		}
 	}
+	if err := b.skeletonFiles(); err != nil {
+		return err
+	}
+	if err := b.skel(); err != nil {
+		return err
+	}
+	return b.hiding()
+}
+
+// skeletonFiles makes what is the container's own in any case.
+func (b *builder) skeletonFiles() error {
 	name := b.sandbox.Name
 	for file, text := range map[string]string{
 		"etc/hostname":   name + "\n",
@@ -78,10 +90,7 @@ func (b *builder) skeleton() error {
 			return err
 		}
 	}
-	if err := b.skel(); err != nil {
-		return err
-	}
-	return b.hiding()
+	return nil
 }
 
 // hiding makes what is put over paths that a container must not read: an empty file and an empty directory.
@@ -149,7 +158,7 @@ func (b *builder) skel() error {
 }
 
 func (b *builder) dir(d dirSpec) error {
-	if b.complete && exists(b.tree, d.path) {
+	if b.renewal != nil || (b.complete && exists(b.tree, d.path)) {
 		return nil
 	}
 	if err := b.tree.Mkdir(d.path, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
@@ -175,6 +184,9 @@ func (b *builder) dir(d dirSpec) error {
 }
 
 func (b *builder) link(name, target string) error {
+	if b.renewal != nil {
+		return nil
+	}
 	if exists(b.tree, name) {
 		old, err := b.tree.Readlink(name)
 		if err != nil || b.complete {
@@ -198,6 +210,10 @@ func (b *builder) link(name, target string) error {
 // file writes a small file that no run has finished yet. A file of a killed run is written again.
 func (b *builder) file(name, text string, mode uint32) error {
 	if b.complete && exists(b.tree, name) {
+		return b.renewal.file(name, text)
+	}
+	if b.renewal != nil {
+		// The next Prepare makes what is missing.
 		return nil
 	}
 	f, err := b.tree.OpenFile(name, os.O_CREATE|os.O_WRONLY|os.O_TRUNC|unix.O_NOFOLLOW, 0o600)
@@ -212,6 +228,7 @@ func (b *builder) file(name, text string, mode uint32) error {
 		return &os.PathError{Op: "chmod", Path: f.Name(), Err: err}
 	}
 	b.record(name, "file")
+	b.entries[len(b.entries)-1].Digest, b.entries[len(b.entries)-1].Size = digestOfText(text), int64(len(text))
 	return f.Close()
 }
 

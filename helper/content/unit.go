@@ -164,6 +164,11 @@ func (h Host) read(u *Unit) error {
 		}
 	}
 	slices.SortFunc(u.DropIns, func(a, b string) int { return strings.Compare(path.Base(a), path.Base(b)) })
+	return h.readOptions(u)
+}
+
+// readOptions reads what the unit's files say.
+func (h Host) readOptions(u *Unit) error {
 	for _, file := range append([]string{u.Files[0]}, u.DropIns...) {
 		f, err := os.Open(h.Root + file)
 		if err != nil {
@@ -177,6 +182,20 @@ func (h Host) read(u *Unit) error {
 		u.options = append(u.options, options...)
 	}
 	return nil
+}
+
+// asShipped gives a unit without what an administrator of the host made of it; nil for one that is an administrator's whole.
+func (h Host) asShipped(u *Unit) (*Unit, error) {
+	local := func(file string) bool { return below(file, "/etc", "/usr/local") }
+	shipped := &Unit{
+		Name: u.Name, isHosts: u.isHosts,
+		Files:   slices.DeleteFunc(slices.Clone(u.Files), local),
+		DropIns: slices.DeleteFunc(slices.Clone(u.DropIns), local),
+	}
+	if len(shipped.Files) == 0 {
+		return nil, nil
+	}
+	return shipped, h.readOptions(shipped)
 }
 
 // Words gives the words of a directive in all its occurrences, specifiers expanded; an empty assignment resets it

@@ -18,8 +18,8 @@ import (
 type walker struct {
 	ctx     context.Context
 	cancel  context.CancelCauseFunc
-	visit   func(fd int, at *place) error
-	tooDeep func(at *place)
+	visit   func(fd int, at *location) error
+	tooDeep func(at *location)
 	slots   chan struct{} // one for each directory that is read beside the caller's
 	wait    sync.WaitGroup
 }
@@ -31,15 +31,15 @@ const (
 	namesAtOnce = 128
 )
 
-// place is where a file lies. Its path is put together when it is asked for: that of each directory would take memory by
+// location is where a file lies. Its path is put together when it is asked for: that of each directory would take memory by
 // the square of the depth.
-type place struct {
-	above *place // nil for the top of the tree
-	name  string // the whole path of the top
+type location struct {
+	above *location // nil for the top of the tree
+	name  string    // the whole path of the top
 	depth int
 }
 
-func (p *place) String() string {
+func (p *location) String() string {
 	var names []string
 	for ; p != nil; p = p.above {
 		names = append(names, p.name)
@@ -51,7 +51,7 @@ func (p *place) String() string {
 // walkTree calls visit for dir and all below it, on all CPUs at once, with a descriptor that stands for the file itself
 // (O_PATH). What is mounted in the tree is left out. tooDeep is told of directories with more than maxDepth above them, which
 // are not looked into. The first error ends it.
-func walkTree(ctx context.Context, dir string, visit func(fd int, at *place) error, tooDeep func(at *place)) error {
+func walkTree(ctx context.Context, dir string, visit func(fd int, at *location) error, tooDeep func(at *location)) error {
 	w := walker{visit: visit, tooDeep: tooDeep, slots: make(chan struct{}, runtime.NumCPU()-1)}
 	w.ctx, w.cancel = context.WithCancelCause(ctx)
 	defer w.cancel(nil)
@@ -59,7 +59,7 @@ func walkTree(ctx context.Context, dir string, visit func(fd int, at *place) err
 	if err != nil {
 		return &os.PathError{Op: "open", Path: dir, Err: err}
 	}
-	top := &place{name: dir}
+	top := &location{name: dir}
 	if err := visit(fd, top); err != nil {
 		unix.Close(fd)
 		return err
@@ -70,7 +70,7 @@ func walkTree(ctx context.Context, dir string, visit func(fd int, at *place) err
 }
 
 // directory visits what lies in a directory, whose descriptor it closes.
-func (w *walker) directory(fd int, at *place) {
+func (w *walker) directory(fd int, at *location) {
 	defer unix.Close(fd)
 	readable, err := unix.Openat(fd, ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -88,7 +88,7 @@ func (w *walker) directory(fd int, at *place) {
 			if w.ctx.Err() != nil {
 				return
 			}
-			w.entry(fd, &place{at, name, at.depth + 1})
+			w.entry(fd, &location{at, name, at.depth + 1})
 		}
 		if err != nil {
 			return
@@ -96,7 +96,7 @@ func (w *walker) directory(fd int, at *place) {
 	}
 }
 
-func (w *walker) entry(parent int, at *place) {
+func (w *walker) entry(parent int, at *location) {
 	fd, err := openIn(parent, at.name)
 	if fd < 0 {
 		if err != nil {

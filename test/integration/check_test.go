@@ -78,3 +78,24 @@ func TestCheckWithoutSELinux(t *testing.T) {
 	t.Cleanup(func() { os.Remove(file) })
 	refused(t, run(t, "check", "t-new"), "start it first")
 }
+
+// What an upgrade brings into a container has its label from birth.
+func TestSELinuxUpgrade(t *testing.T) {
+	if !selinuxRuns() {
+		t.Skip("the host has no SELinux")
+	}
+	t.Cleanup(func() { shell(t, "dpkg --purge vst-upgrade; rm -rf /etc/vstup /etc/vstup-new") })
+	installDeb(t, 1)
+	create(t, "t-upgrade", "-C", "-l", "s0:c1,c2", "-u", "vst-upgrade")
+	shell(t, "echo mine >>"+contentDir+"/t-upgrade/etc/vstup/both.conf")
+	must(t, "start", "t-upgrade")
+	installDeb(t, 2)
+	must(t, "upgrade", "t-upgrade")
+	if got := must(t, "check", "t-upgrade"); got != "" {
+		t.Errorf("labels after the upgrade:\n%s", got)
+	}
+	inside(t, "t-upgrade", "echo more >>/etc/vstup/follows.conf && cat /etc/vstup/both.conf.dpkg-dist /etc/vstup/new/new.conf /etc/vstup/link")
+	must(t, "stop", "t-upgrade")
+	must(t, "start", "t-upgrade")
+	inside(t, "t-upgrade", "echo more >>/etc/vstup-new/new.conf && touch /var/lib/vstup-new/x")
+}

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/virt-sandbox/virt-sandbox/helper"
+)
+
+func upgradeCommand(manager newManagerFunc) *cobra.Command {
+	var options helper.UpgradeOptions
+	var all, quiet, asJSON bool
+	command := &cobra.Command{
+		Use:   "upgrade NAME… | --all",
+		Short: "Bring sandboxes up to date with the host's packages",
+		Long: `Bring the content of sandboxes up to date with the host's packages, and configs of
+the original libvirt-sandbox to the format of this one.
+
+Files that are unchanged in the sandbox follow the package; one that was changed
+stays, and if the package's has changed too, that lands beside it as NAME.rpmnew
+or NAME.dpkg-dist. Each path is one line of a word and the path. Sandboxes may be
+running. The exit status is 1 when one of them could not be upgraded.`,
+		Example: `  virt-sandbox-service upgrade --dry-run web1
+  virt-sandbox-service upgrade --all --quiet`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if (len(args) > 0) == all {
+				return usageError{errors.New("takes NAMEs or --all")}
+			}
+			return nil
+		},
+		ValidArgsFunction: completeManyNames,
+		RunE: func(c *cobra.Command, args []string) error {
+			m, err := manager()
+			if err != nil {
+				return err
+			}
+			if all {
+				if args, err = m.UpgradableNames(); err != nil {
+					return err
+				}
+			}
+			var results []*helper.Upgraded
+			failed := false
+			for _, name := range args {
+				result, err := m.Upgrade(c.Context(), name, options)
+				if err != nil {
+					failed, result.Error = true, err.Error()
+					fmt.Fprintf(os.Stderr, "virt-sandbox-service: %v\n", err)
+				}
+				if quiet && !result.Changed() {
+					continue
+				}
+				results = append(results, result)
+				if !asJSON {
+					printUpgraded(result)
+				}
+				if c.Context().Err() != nil {
+					break
+				}
+			}
+			if asJSON {
+				if err := printJSON(results); err != nil {
+					return err
+				}
+			}
+			if failed {
+				return exitError(statusFailure)
+			}
+			return nil
+		},
+	}
+	flags := command.Flags()
+	flags.BoolVar(&all, "all", false, "upgrade all sandboxes")
+	flags.BoolVar(&options.DryRun, "dry-run", false, "tell what would be done, and change nothing")
+	flags.BoolVar(&options.RemoveDropped, "remove-dropped", false, "remove files that the packages have no more and nobody changed")
+	flags.BoolVarP(&quiet, "quiet", "q", false, "say nothing of sandboxes that are up to date")
+	flags.BoolVar(&asJSON, "json", false, "print a JSON array")
+	flags.StringArrayVarP(&options.Units, "unitfile", "u", nil, "`UNIT` of a config of the original whose own unit file is gone; may be repeated")
+	return command
+}
+
+func printUpgraded(u *helper.Upgraded) {
+	for _, step := range u.Steps {
+		fmt.Println(step)
+	}
+	for _, note := range u.Notes {
+		fmt.Println("not carried over: " + note)
+	}
+	for _, change := range u.Changes {
+		fmt.Println(change)
+	}
+	if u.Error == "" {
+		fmt.Println(u.Summary())
+	}
+}
+
+// completeManyNames offers the sandboxes that exist and are not named yet.
+func completeManyNames(c *cobra.Command, args []string, toComplete string) ([]string, cobra.ShellCompDirective) {
+	names, directive := completeNames(c, nil, toComplete)
+	return slices.DeleteFunc(names, func(name string) bool { return slices.Contains(args, name) }), directive
+}

@@ -1,0 +1,127 @@
+// Package legacy reads the configs of the original libvirt-sandbox (until 2018), which are GLib key files, and turns them into
+// ours. In: the text; out: what it says, and a config.Sandbox with a list of what that cannot hold. The upgrade calls it; it
+// reads and writes no files.
+package legacy
+
+import "strings"
+
+// Class is the kind of a sandbox of the original.
+type Class string
+
+// The classes.
+const (
+	ClassSystemd     Class = "GVirSandboxConfigServiceSystemd"
+	ClassGeneric     Class = "GVirSandboxConfigServiceGeneric"
+	ClassInteractive Class = "GVirSandboxConfigInteractive"
+)
+
+// Config is what a config of the original says.
+type Config struct {
+	File  string // for messages
+	Class Class
+
+	Name, UUID, Root, Arch                 string
+	KernelRelease, KernelPath, ModulesPath string
+	Shell, Debug, Verbose                  bool
+	UID, GID                               uint32
+	User, Home                             string
+	Mounts                                 []Mount
+	Environment                            []Variable
+	Disks                                  []Disk
+	Networks                               []Network
+	Label                                  string
+	Dynamic                                bool
+	TTY                                    bool
+	Command                                []string
+	BootTarget                             string
+
+	lines   map[string]int // of "group/key", and of groups as "group"
+	unknown []place
+}
+
+// MountKind is the type of a mount, without the prefix that all have.
+type MountKind string
+
+// The kinds of mounts.
+const (
+	HostBind  MountKind = "HostBind"
+	HostImage MountKind = "HostImage"
+	GuestBind MountKind = "GuestBind"
+	RAM       MountKind = "Ram"
+)
+
+const mountPrefix = "GVirSandboxConfigMount"
+
+// Mount is one [mount.N].
+type Mount struct {
+	Kind     MountKind
+	Target   string
+	Source   string // on the host, or inside for GuestBind
+	Format   string // of an image
+	Usage    uint64 // bytes, of RAM
+	Includes []Include
+	Line     int
+}
+
+// Include is one [mount.N.include.M].
+type Include struct {
+	Source, Target string
+	Line           int
+}
+
+// Variable is one [env.N].
+type Variable struct {
+	Name, Value string
+	Line        int
+}
+
+// Disk is one [disk.N].
+type Disk struct {
+	Type, Tag, Source, Format string
+	Line                      int
+}
+
+// Network is one [network.N] with what belongs to it.
+type Network struct {
+	DHCP        bool
+	Source, MAC string
+	Addresses   []Address
+	Routes      []Route
+	Filter      string
+	Parameters  []Parameter // of the filter
+	Line        int
+}
+
+// Address is one [network.N.address.M].
+type Address struct {
+	IP, Broadcast string
+	Prefix        uint32
+}
+
+// Route is one [network.N.route.M].
+type Route struct {
+	Target, Gateway string
+	Prefix          uint32
+}
+
+// Parameter is one [network.N.filterref.M].
+type Parameter struct{ Name, Value string }
+
+// place is a line of the config for a message.
+type place struct {
+	line int
+	text string
+}
+
+// nickname is how an administrator wrote a kind in -m.
+func (k MountKind) nickname() string {
+	switch k {
+	case HostBind:
+		return "host-bind"
+	case HostImage:
+		return "host-image"
+	case GuestBind:
+		return "guest-bind"
+	}
+	return strings.ToLower(string(k))
+}

@@ -1,0 +1,230 @@
+package legacy
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/virt-sandbox/virt-sandbox/config"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+const examples = "../../testdata/legacy"
+
+func read(t testing.TB, file string) string {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// TestExamples: what becomes of whole configs, with the notes as comments above it.
+func TestExamples(t *testing.T) {
+	files, err := filepath.Glob(examples + "/*.sandbox")
+	if err != nil || len(files) < 3 {
+		t.Fatalf("%d examples, %v", len(files), err)
+	}
+	for _, file := range files {
+		name := filepath.Base(file)
+		t.Run(name, func(t *testing.T) {
+			text := read(t, file)
+			if !config.IsOriginal(text) {
+				t.Error("it is not taken for one of the original")
+			}
+			c, err := Parse(name, text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			imported, err := c.Sandbox()
+			if err != nil {
+				t.Fatal(err)
+			}
+			var out strings.Builder
+			for _, line := range c.NotYet() {
+				out.WriteString("# not yet: " + line + "\n")
+			}
+			for _, note := range imported.Notes {
+				out.WriteString("# note: " + note + "\n")
+			}
+			if imported.Tree != "" {
+				out.WriteString("# tree: " + imported.Tree + "\n")
+			}
+			out.WriteString(imported.Sandbox.Text())
+			golden := strings.TrimSuffix(file, ".sandbox") + ".golden"
+			if *update {
+				if err := os.WriteFile(golden, []byte(out.String()), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if want := read(t, golden); out.String() != want {
+				t.Errorf("gives\n%s\nwant\n%s", out.String(), want)
+			}
+		})
+	}
+}
+
+// TestParseReadsEverything that the reference lists.
+func TestParseReadsEverything(t *testing.T) {
+	c, err := Parse("x", read(t, examples+"/t-vault.sandbox"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	networks := []Network{{
+		Source: "default", MAC: "52:54:00:12:34:56", Filter: "clean-traffic", Line: c.Networks[0].Line,
+		Addresses:  []Address{{IP: "192.168.122.7", Broadcast: "192.168.122.255", Prefix: 24}},
+		Routes:     []Route{{Target: "10.0.0.0", Gateway: "192.168.122.1", Prefix: 8}},
+		Parameters: []Parameter{{"IP", "192.168.122.7"}},
+	}}
+	if !reflect.DeepEqual(c.Networks, networks) {
+		t.Errorf("networks %+v, want %+v", c.Networks, networks)
+	}
+	disks := []Disk{{Type: "file", Tag: "ledger", Source: "/srv/ledger.qcow2", Format: "qcow2", Line: c.Disks[0].Line}}
+	if !reflect.DeepEqual(c.Disks, disks) {
+		t.Errorf("disks %+v, want %+v", c.Disks, disks)
+	}
+	if m := c.Mounts[0]; m.Kind != HostImage || m.Format != "raw" || m.Source != "/var/lib/libvirt/images/t-vault.raw" {
+		t.Errorf("image %+v", m)
+	}
+}
+
+const (
+	minimal = "[api]\nclass=GVirSandboxConfigServiceSystemd\n[core]\nname=x\n[service]\nbootTarget=multi-user.target\n"
+	generic = "[api]\nclass=GVirSandboxConfigServiceGeneric\n[core]\nname=x\n[command]\nargv.0=true\n"
+)
+
+// TestRefusals are the mistakes, each with its line.
+func TestRefusals(t *testing.T) {
+	for _, test := range []struct{ name, text, want string }{
+		{"no group", "a=b\n", `x:1: "a=b" stands before the first [group]`},
+		{"no class", "[api]\n", "x:1: [api] lacks class="},
+		{"another class", "[api]\nclass=Other\n", "x:2: class=Other is not a class of libvirt-sandbox"},
+		{"twice", minimal + "bootTarget=a.target\n", "x:7: bootTarget= is given twice, first in line 6"},
+		{"bad group", minimal + "[a\n", `x:7: "[a" is not a [group]`},
+		{"a locale", minimal + "name[de]=y\n", `x:7: "name[de]=y" is neither [group], KEY=VALUE nor a # comment`},
+		{"control characters", minimal + "[core]\nshell=\x01\n", "x:8: the line is not UTF-8 text without control characters"},
+		{"bad escape", minimal + "[env.0]\nkey=A\nvalue=\\x41\n", `x:9: value=: \x is not an escape`},
+		{"ends in a backslash", minimal + "[env.0]\nkey=A\nvalue=a\\\n", "x:9: value=: the value ends in a backslash"},
+		{"no boolean", minimal + "[core]\nshell=yes\n", "x:8: shell=yes is not true or false"},
+		{"no number", minimal + "[identity]\nuid=-1\n", "x:8: uid=-1 is not a number that it can be"},
+		{"mount without target", minimal + "[mount.0]\ntype=GVirSandboxConfigMountRam\nusage=1\n", "x:7: [mount.0] lacks target="},
+		{"unknown mount", minimal + "[mount.0]\ntype=GVirSandboxConfigMountTape\ntarget=/a\n", "x:8: type=GVirSandboxConfigMountTape is not a kind of mount"},
+		{"image without format", minimal + "[mount.0]\ntype=GVirSandboxConfigMountHostImage\ntarget=/a\nsource=/b\n", "x:7: [mount.0] lacks format="},
+		{"interactive", "[api]\nclass=GVirSandboxConfigInteractive\n[command]\nargv.0=sh\n", "x:2: it is of the one-shot tool, which keeps no containers"},
+		{"another root", minimal + "[core]\nroot=/srv/root\n", "x:8: root=/srv/root: the root of our containers is the host's; make another container"},
+		{"bad name", strings.Replace(minimal, "name=x", "name=../x", 1), `x:4: name "../x" must match`},
+		{"bad uuid", minimal + "[core]\nuuid=1\n", "x:8: uuid=1 is not a UUID"},
+		{"bad boot target", strings.Replace(minimal, "multi-user.target", "a/b.target", 1), `x:6: "a/b.target" is not a unit name`},
+		{"bad label", minimal + "[security]\ndynamic=false\nlabel=a:b:c:d\n", `x:9: level "d"`},
+		{"bad profile", minimal + "[security]\ndynamic=false\nlabel=a b\n", `x:9: "a b" is not the name of an AppArmor profile`},
+		{"bad user", generic + "[identity]\nusername=a b\n", `x:8: "a b" is not a user name`},
+		{"mount over /usr", minimal + "[mount.0]\ntype=GVirSandboxConfigMountHostBind\ntarget=/usr\nsource=/srv\n", `x:7: mount target "/usr" would replace`},
+		{"mount with =", minimal + "[mount.0]\ntype=GVirSandboxConfigMountHostBind\ntarget=/a=/b\nsource=/srv\n", `x:7: "/a=/b" has a = in it`},
+		{"ram with =", minimal + "[mount.0]\ntype=GVirSandboxConfigMountRam\ntarget=/a=1\nusage=2\n", `x:7: "/a=1=2" is not TARGET=SIZE`},
+		{"private top", minimal + "[mount.0]\ntype=GVirSandboxConfigMountHostBind\ntarget=/var\nsource=/t/x/var\n[mount.1]\ntype=GVirSandboxConfigMountHostBind\ntarget=/opt\nsource=/t/x/opt\n", "x:11: /opt cannot be private"},
+		{"content below /etc", minimal + "[mount.0]\ntype=GVirSandboxConfigMountHostBind\ntarget=/var\nsource=/etc/x/var\n", `x:7: content "/etc/x"`},
+		{"bad variable", minimal + "[env.0]\nkey=a b\nvalue=\n", `x:7: "a b" is not the name of an environment variable`},
+		{"no command", "[api]\nclass=GVirSandboxConfigServiceGeneric\n[core]\nname=x\n", "x: [command] lacks argv.0="},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			c, err := Parse("x", test.text)
+			if err == nil {
+				_, err = c.Sandbox()
+			}
+			if err == nil || !strings.HasPrefix(err.Error(), test.want) {
+				t.Errorf("error %v, want %s", err, test.want)
+			}
+		})
+	}
+}
+
+// TestNotes: nothing is left out in silence.
+func TestNotes(t *testing.T) {
+	for _, test := range []struct{ name, text, want string }{
+		{"unknown key", minimal + "[core]\ncolour=blue\n", "x:8: [core] colour= is not known"},
+		{"unknown group", minimal + "[colour]\nof=blue\n", "x:8: [colour] of= is not known"},
+		{"beyond the count", minimal + "[mount.1024]\ntarget=/a\n", "x:8: [mount.1024] target= is not known"},
+		{"behind a gap", generic + "argv.2=lost\n", "x:7: [command] argv.2= is not known"},
+		{"kernel", minimal + "[core]\nkernpath=/boot/x\n", "x:8: kernpath= is for virtual machines; containers have the host's kernel"},
+		{"machine", minimal + "[core]\narch=s390x\n", "x:8: arch=s390x is not this host's, which containers have"},
+		{"shell", minimal + "[core]\nshell=true\n", "x:8: shell= has no counterpart; see execute and journalctl"},
+		{"systemd as a user", minimal + "[identity]\nuid=5\n", "x:8: uid= other than 0 is nothing that systemd could run as"},
+		{"dynamic label", minimal + "[security]\nlabel=system_u:system_r:container_t:s0\n", "x:8: the level of a dynamic label was chosen anew at each start; it gets one of its own for good"},
+		{"level of all", minimal + "[security]\ndynamic=false\nlabel=system_u:system_r:container_t:s0\n", "x:9: level s0 is kept, which keeps it apart from no other container; for one of its own set level= and run check --fix"},
+		{"include", minimal + "[mount.0]\ntype=GVirSandboxConfigMountHostBind\ntarget=/srv/a\nsource=/b\n[mount.0.include.0]\nsrc=/c\ndst=/d\n", "x:11: the original copied no includes either; copy /c to /d yourself"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			c, err := Parse("x", test.text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			imported, err := c.Sandbox()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(imported.Notes) != 1 || imported.Notes[0] != test.want {
+				t.Errorf("notes %q, want %q", imported.Notes, test.want)
+			}
+		})
+	}
+}
+
+// TestLabels of the original and what they become.
+func TestLabels(t *testing.T) {
+	for _, test := range []struct{ label, dynamic, wantLabel, wantLevel, wantProfile string }{
+		{"", "true", "", "", ""},
+		{"system_u:system_r:svirt_lxc_net_t:s0:c1,c2", "false", "", "s0:c1,c2", ""},
+		{"system_u:system_r:container_t:s0:c1,c2", "false", "", "s0:c1,c2", ""},
+		{"staff_u:system_r:mine_t:s0:c1", "false", "staff_u:system_r:mine_t:s0:c1", "s0:c1", ""},
+		{"system_u:system_r:svirt_lxc_net_t:s0", "true", "", "", ""},
+		{"libvirt-lxc", "false", "", "", "libvirt-lxc"},
+	} {
+		c, err := Parse("x", minimal+"[security]\nlabel="+test.label+"\ndynamic="+test.dynamic+"\n")
+		if err != nil {
+			t.Fatal(err)
+		}
+		imported, err := c.Sandbox()
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := config.Security{Mode: config.SecurityStatic, Label: test.wantLabel, Level: test.wantLevel, AppArmor: test.wantProfile, FileType: "container_file_t"}
+		if imported.Sandbox.Security != want {
+			t.Errorf("%s: %+v, want %+v", test.label, imported.Sandbox.Security, want)
+		}
+	}
+}
+
+// FuzzParse: whatever is turned into ours can be read again as ours, once it has a unit.
+func FuzzParse(f *testing.F) {
+	files, err := filepath.Glob(examples + "/*.sandbox")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, file := range files {
+		f.Add(read(f, file))
+	}
+	f.Add(minimal)
+	f.Add(generic + "[mount.0]\ntype=GVirSandboxConfigMountHostBind\ntarget=/opt/a\nsource=/opt/a/x\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		c, err := Parse("x.sandbox", text)
+		if err != nil {
+			return
+		}
+		imported, err := c.Sandbox()
+		if err != nil {
+			return
+		}
+		s := imported.Sandbox
+		if !s.Generic() {
+			s.Units = []string{"httpd.service"}
+		}
+		if _, err := config.Parse(s.Name+config.Suffix, s.Text()); err != nil {
+			t.Fatalf("ours cannot be read: %v\n%s", err, s.Text())
+		}
+	})
+}

@@ -1,0 +1,270 @@
+package legacy
+
+import (
+	"fmt"
+	"path"
+	"runtime"
+	"slices"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/virt-sandbox/virt-sandbox/config"
+)
+
+// NotYet lists what of a config has no place in ours yet; nothing of it is turned into ours.
+//
+// It is the one place to be joined with support for networks, images and disks, and Sandbox then to be given these.
+func (c *Config) NotYet() []string {
+	var all []string
+	add := func(line int, what string) { all = append(all, c.at(line, what+" is not supported yet")) }
+	for _, n := range c.Networks {
+		add(n.Line, "a network of its own")
+	}
+	for _, d := range c.Disks {
+		add(d.Line, "a disk")
+	}
+	for _, m := range c.Mounts {
+		if m.Kind == HostImage || m.Kind == GuestBind {
+			add(m.Line, m.Kind.nickname())
+		}
+	}
+	return all
+}
+
+// Import is a config of the original as one of ours.
+type Import struct {
+	// Sandbox has neither units, which the original kept elsewhere, nor a level unless its label had one.
+	Sandbox *config.Sandbox
+	// Notes are what the original's says and ours does not, a line each that begins with file and line.
+	Notes []string
+	// Tree is the path at which the command of a generic container saw its whole content; empty for none.
+	Tree string
+}
+
+// Sandbox turns a config of the original into ours. What would make another container of it, or none, is an error of type
+// *config.SyntaxError.
+func (c *Config) Sandbox() (*Import, error) {
+	v := converter{Config: c, result: &Import{Sandbox: config.New(c.Name)}}
+	v.core()
+	v.security()
+	v.content()
+	for _, m := range c.Mounts {
+		v.mount(m)
+	}
+	for _, e := range c.Environment {
+		v.check(e.Line, config.CheckVariable(e.Name))
+		v.result.Sandbox.Environment = append(v.result.Sandbox.Environment, config.Variable{Name: e.Name, Value: e.Value})
+	}
+	for _, u := range c.unknown {
+		v.note(u.line, u.text)
+	}
+	if v.err != nil {
+		return nil, v.err
+	}
+	return v.result, nil
+}
+
+// at begins a message with file and line.
+func (c *Config) at(line int, text string) string {
+	return (&config.SyntaxError{File: c.File, Line: line, Message: text}).Error()
+}
+
+// converter makes an Import; the first mistake stays.
+type converter struct {
+	*Config
+	result *Import
+	err    error
+}
+
+func (v *converter) fail(line int, format string, args ...any) {
+	if v.err == nil {
+		v.err = &config.SyntaxError{File: v.File, Line: line, Message: fmt.Sprintf(format, args...)}
+	}
+}
+
+func (v *converter) check(line int, err error) {
+	if err != nil {
+		v.fail(line, "%v", err)
+	}
+}
+
+func (v *converter) note(line int, text string) {
+	v.result.Notes = append(v.result.Notes, v.at(line, text))
+}
+
+func (v *converter) core() {
+	s := v.result.Sandbox
+	v.check(v.lines["core/name"], config.CheckName(v.Name))
+	if v.UUID != "" {
+		id, err := uuid.Parse(v.UUID)
+		if err != nil {
+			v.fail(v.lines["core/uuid"], "uuid=%s is not a UUID", v.UUID)
+		}
+		s.UUID, s.MachineID = id.String(), strings.ReplaceAll(id.String(), "-", "")
+	}
+	if v.Root != "/" {
+		v.fail(v.lines["core/root"], "root=%s: the root of our containers is the host's; make another container", v.Root)
+	}
+	if machine := map[string]string{"amd64": "x86_64", "arm64": "aarch64", "386": "i686"}[runtime.GOARCH]; v.Arch != "" && machine != "" && v.Arch != machine {
+		v.note(v.lines["core/arch"], "arch="+v.Arch+" is not this host's, which containers have")
+	}
+	for _, key := range []string{"kernrelease", "kernpath", "kmodpath"} {
+		if line := v.lines["core/"+key]; line > 0 {
+			v.note(line, key+"= is for virtual machines; containers have the host's kernel")
+		}
+	}
+	for key, set := range map[string]bool{"shell": v.Shell, "debug": v.Debug, "verbose": v.Verbose} {
+		if set {
+			v.note(v.lines["core/"+key], key+"= has no counterpart; see execute and journalctl")
+		}
+	}
+	slices.Sort(v.result.Notes)
+	switch v.Class {
+	case ClassInteractive:
+		v.fail(v.lines["api/class"], "it is of the one-shot tool, which keeps no containers")
+	case ClassGeneric:
+		s.Command = v.Command
+		s.Identity = config.Identity{UID: v.UID, GID: v.GID, User: v.User, Home: v.Home}
+		if v.User != "" {
+			v.check(v.lines["identity/username"], config.CheckUser(v.User))
+		}
+		if v.Home != "" {
+			v.check(v.lines["identity/homedir"], config.CheckPath(v.Home))
+		}
+	case ClassSystemd:
+		v.check(v.lines["service/bootTarget"], config.CheckUnit(v.BootTarget))
+		s.BootTarget = v.BootTarget
+		if v.UID != 0 {
+			v.note(v.lines["identity/uid"], "uid= other than 0 is nothing that systemd could run as")
+		}
+	}
+}
+
+// security keeps the level of a label, and the whole of one that is not the default. The policy has the original's type of
+// processes as an alias.
+func (v *converter) security() {
+	security := &v.result.Sandbox.Security
+	line := v.lines["security/label"]
+	switch {
+	case v.Label == "":
+		return
+	case !strings.Contains(v.Label, ":"):
+		apparmor, err := config.ParseSecurity("apparmor,profile=" + v.Label)
+		v.check(line, err)
+		security.AppArmor = apparmor.AppArmor
+		return
+	case v.Dynamic:
+		v.note(line, "the level of a dynamic label was chosen anew at each start; it gets one of its own for good")
+		return
+	}
+	if err := config.CheckLabel(v.Label); err != nil {
+		v.check(line, err)
+		return
+	}
+	part := strings.SplitN(v.Label, ":", 4)
+	security.Level = part[3]
+	if part[0] != "system_u" || part[1] != "system_r" || (part[2] != "svirt_lxc_net_t" && part[2] != "container_t") {
+		security.Label = v.Label
+	}
+	if !strings.Contains(part[3], ":") {
+		v.note(line, "level "+part[3]+" is kept, which keeps it apart from no other container; for one of its own set level= and "+
+			"run check --fix")
+	}
+}
+
+// content finds the directory that was bound below the container, or the image.
+func (v *converter) content() {
+	s := v.result.Sandbox
+	for _, m := range v.Mounts {
+		switch {
+		case m.Kind != HostBind && m.Kind != GuestBind:
+		case v.Class == ClassGeneric && path.Base(m.Source) == v.Name && m.Target == path.Dir(m.Source):
+			s.Content, v.result.Tree = m.Source, m.Target
+		case v.Class == ClassSystemd && m.Target == "/var" && strings.HasSuffix(m.Source, "/var"):
+			s.Content = strings.TrimSuffix(m.Source, "/var")
+		default:
+			continue
+		}
+		v.check(m.Line, config.CheckContent(s.Content))
+		return
+	}
+}
+
+// alwaysOwn are bound for every container of ours, whatever its config says.
+func alwaysOwn(target string) bool {
+	switch target {
+	case "/var", "/home", "/root", "/srv", "/etc/systemd/system", "/etc/machine-id", "/etc/fstab", "/etc/hostname", "/etc/hosts":
+		return true
+	}
+	// The original hid the host's enabled units by these; ours has a boot target of its own.
+	return strings.HasPrefix(target, "/usr/lib/systemd/system/") && strings.HasSuffix(target, ".target.wants")
+}
+
+func (v *converter) mount(m Mount) {
+	s := v.result.Sandbox
+	for _, i := range m.Includes {
+		v.note(i.Line, "the original copied no includes either; copy "+i.Source+" to "+i.Target+" yourself")
+	}
+	ofTree := m.Source == s.Content+m.Target
+	switch {
+	case m.Kind == RAM:
+		v.ram(m)
+	case m.Kind == HostImage && m.Target == s.Content:
+		v.check(m.Line, config.CheckPath(m.Source))
+		s.Image = m.Source
+	case m.Kind == HostImage:
+		v.note(m.Line, "host-image is not supported yet")
+	case v.result.Tree != "" && m.Target == v.result.Tree:
+		v.tree(m)
+	case ofTree && alwaysOwn(m.Target):
+	case ofTree:
+		v.private(m.Line, m.Target)
+	case m.Kind == GuestBind:
+		v.note(m.Line, "guest-bind is not supported yet")
+	default:
+		mount, err := config.ParseMount("host-bind:" + m.Target + "=" + m.Source)
+		if err == nil && (mount.Target != m.Target || mount.Source != m.Source) {
+			err = fmt.Errorf("%q has a = in it, which ours cannot have", m.Target)
+		}
+		v.check(m.Line, err)
+		s.Mounts = append(s.Mounts, mount)
+	}
+}
+
+// tree gives a generic container its content at the path where it saw it: below what is its own anyway, or as a private path.
+func (v *converter) tree(m Mount) {
+	v.check(m.Line, config.CheckPath(m.Target))
+	for _, own := range []string{"/var", "/home", "/root", "/srv"} {
+		if m.Target == own || strings.HasPrefix(m.Target, own+"/") {
+			return
+		}
+	}
+	v.private(m.Line, m.Target)
+}
+
+func (v *converter) private(line int, target string) {
+	if strings.Count(target, "/") < 2 {
+		v.fail(line, "%s cannot be private; it is shared, or hidden, as a whole", target)
+	}
+	v.check(line, config.CheckPath(target))
+	v.result.Sandbox.Private = append(v.result.Sandbox.Private, config.PrivatePath{Path: target, Origin: "admin"})
+}
+
+// ram keeps sizes; of what every container has, ours are the least: systemd refuses to reload with the original's /run.
+func (v *converter) ram(m Mount) {
+	s := v.result.Sandbox
+	size := config.Size(m.Usage)
+	for target, limit := range map[string]*config.Size{"/run": &s.Limits.Run, "/tmp": &s.Limits.Tmp, "/dev/shm": &s.Limits.Shm} {
+		if m.Target == target {
+			*limit = max(*limit, size)
+			return
+		}
+	}
+	mount, err := config.ParseMount("ram:" + m.Target + "=" + size.String())
+	if err == nil && mount.Target != m.Target {
+		err = fmt.Errorf("%q has a = in it, which ours cannot have", m.Target)
+	}
+	v.check(m.Line, err)
+	s.Mounts = append(s.Mounts, mount)
+}

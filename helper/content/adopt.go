@@ -1,0 +1,144 @@
+package content
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/virt-sandbox/virt-sandbox/config"
+)
+
+// Adopt makes content of ours of what the original libvirt-sandbox filled. With an empty manifest all that is there is the
+// administrator's, until an upgrade finds that it is as a package has it. tree is the path at which the command of a generic
+// container saw its whole content, which moves to where it sees it again; empty for others. It can be killed at any point
+// and run again.
+func (h Host) Adopt(s *config.Sandbox, tree string) error {
+	err := h.moveTree(s, tree)
+	if err == nil {
+		err = h.labelled(s, func() error { return adopt(s) })
+	}
+	if err != nil {
+		return fmt.Errorf("take over content of %s: %w", s.Name, err)
+	}
+	return nil
+}
+
+// moving gives where the content of a generic container is put together, and the file that tells that this has been done. Root
+// in the container could reach neither; what lies in its tree proves nothing.
+func moving(s *config.Sandbox) (made, done string) {
+	base := filepath.Join(filepath.Dir(s.Content), "."+s.Name)
+	return base + ".upgrade", base + ".upgraded"
+}
+
+// moveTree makes the content of a generic container a part of the content that takes its place.
+func (h Host) moveTree(s *config.Sandbox, tree string) error {
+	if tree == "" {
+		return nil
+	}
+	made, done := moving(s)
+	_, madeErr := os.Lstat(made)
+	if _, err := os.Lstat(done); err == nil && errors.Is(madeErr, fs.ErrNotExist) {
+		return nil
+	}
+	place := filepath.Join(made, tree)
+	if _, err := os.Lstat(s.Content); err != nil {
+		if _, moved := os.Lstat(place); moved != nil {
+			return err
+		}
+	}
+	return h.labelled(s, func() error {
+		if err := makeWay(filepath.Dir(s.Content), filepath.Base(made)+filepath.Dir(tree)); err != nil {
+			return err
+		}
+		if err := os.Mkdir(filepath.Join(made, ownDir), 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+		if _, err := os.Lstat(place); errors.Is(err, fs.ErrNotExist) {
+			if err := os.Rename(s.Content, place); err != nil {
+				return err
+			}
+		}
+		if err := os.WriteFile(done, nil, 0o600); err != nil {
+			return err
+		}
+		return os.Rename(made, s.Content)
+	})
+}
+
+// makeWay makes each directory of a path below base, for everybody to pass whatever the umask.
+func makeWay(base, below string) error {
+	for name := range strings.SplitSeq(below, "/") {
+		base = filepath.Join(base, name)
+		if err := os.Mkdir(base, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+		if err := os.Chmod(base, 0o755); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Adopted ends what Adopt began, when the config tells of it.
+func Adopted(s *config.Sandbox) error {
+	_, done := moving(s)
+	if err := os.Remove(done); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("finish content of %s: %w", s.Name, err)
+	}
+	return nil
+}
+
+// adopt is Adopt below the content directory.
+func adopt(s *config.Sandbox) error {
+	tree, err := os.OpenRoot(s.Content)
+	if err != nil {
+		return err
+	}
+	defer tree.Close()
+	if _, err := tree.Lstat(manifestName); err == nil {
+		return nil
+	}
+	if err := tree.Mkdir(ownDir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	// The original's has nothing but a description. Prepare makes one that boots what a container needs.
+	const target, kept = systemDir + "/" + config.DefaultBootTarget, systemDir + "/" + config.DefaultBootTarget + ".orig"
+	if info, err := tree.Lstat(target); err == nil && info.Mode().IsRegular() && !exists(tree, kept) {
+		if err := tree.Rename(target, kept); err != nil {
+			return err
+		}
+	}
+	return writeManifest(tree, nil)
+}
+
+// IsCopy tells whether content has anything in the files of packages, or was made bare.
+func (h Host) IsCopy(ctx context.Context, s *config.Sandbox) (bool, error) {
+	owned, err := h.ownedFiles(ctx, s.Private)
+	if err != nil {
+		return false, err
+	}
+	trees, err := openTrees(h.Root, s.Content)
+	if err != nil {
+		return false, err
+	}
+	defer trees.close()
+	for p, f := range owned {
+		at, err := trees.find(p)
+		if err != nil {
+			continue
+		}
+		var stat unix.Stat_t
+		err = unix.Fstatat(at.dir, at.name, &stat, unix.AT_SYMLINK_NOFOLLOW)
+		at.close()
+		if err == nil && f.Digest != "" && kindOfMode(stat.Mode) == kindFile && stat.Size > 0 {
+			return true, nil
+		}
+	}
+	return false, nil
+}

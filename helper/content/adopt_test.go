@@ -1,0 +1,91 @@
+package content
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestAdoptGeneric moves what a command of the original saw as a whole to where it sees it again, whatever of it was done.
+func TestAdoptGeneric(t *testing.T) {
+	for _, state := range []string{"new", "made", "moved", "told", "done"} {
+		t.Run(state, func(t *testing.T) {
+			h := newHost(t, nil)
+			s := box(t)
+			// Root inside has made it look like ours.
+			for _, p := range []string{"/input", "/" + manifestName, "/" + identityName, "/var/lib/trees/x"} {
+				if err := os.MkdirAll(filepath.Dir(s.Content+p), 0o755); err != nil {
+					t.Fatal(err)
+				}
+				if err := os.WriteFile(s.Content+p, []byte("hostile"), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			made, done := moving(s)
+			place := made + "/var/lib/trees"
+			steps := map[string]func() error{
+				"made":  func() error { return os.MkdirAll(filepath.Dir(place), 0o755) },
+				"moved": func() error { return os.Rename(s.Content, place) },
+				"told":  func() error { return os.WriteFile(done, nil, 0o600) },
+				"done":  func() error { return os.Rename(made, s.Content) },
+			}
+			for _, step := range []string{"made", "moved", "told", "done"} {
+				if state == "new" {
+					break
+				}
+				if err := steps[step](); err != nil {
+					t.Fatal(err)
+				}
+				if step == state {
+					break
+				}
+			}
+			for range 2 {
+				if err := h.Adopt(s, "/var/lib/trees"); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := Adopted(s); err != nil {
+				t.Fatal(err)
+			}
+			for p, want := range map[string]string{"/var/lib/trees/input": "hostile", "/var/lib/trees/var/lib/trees/x": "hostile", "/" + manifestName: "", "/" + identityName: "none"} {
+				if got := reads(t, s, p); got != want {
+					t.Errorf("%s is %q, want %q", p, got, want)
+				}
+			}
+			left, err := filepath.Glob(filepath.Dir(s.Content) + "/.*")
+			if err != nil || len(left) != 0 {
+				t.Errorf("left behind: %q, %v", left, err)
+			}
+		})
+	}
+}
+
+// TestAdoptSystemd leaves all as it is, but for the target that the original made.
+func TestAdoptSystemd(t *testing.T) {
+	h := newHost(t, nil)
+	s := box(t)
+	target := "/" + systemDir + "/multi-user.target"
+	if err := os.MkdirAll(filepath.Dir(s.Content+target), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(s.Content+target, []byte("[Unit]\nDescription=x\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := h.Adopt(s, ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := reads(t, s, target+".orig"); !strings.Contains(got, "Description=x") || reads(t, s, target) != "none" {
+		t.Errorf("the target was not put aside: %q", got)
+	}
+	if state, err := Inspect(s.Content); state != Ours || err != nil {
+		t.Errorf("it is %v, %v", state, err)
+	}
+	s.Content += "-gone"
+	if err := h.Adopt(s, ""); err == nil {
+		t.Error("content that is not there is taken over")
+	}
+}

@@ -1,0 +1,45 @@
+package content
+
+import (
+	"context"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/virt-sandbox/virt-sandbox/config"
+)
+
+// PlanUpgrade gives the paths that new versions of a sandbox's packages have come to need for themselves. What an
+// administrator of the host changed since the sandbox was made is left out: its secrets and its data are not for containers
+// that are there already. Errors: ErrNoOwner, ErrNoUnit.
+func (h Host) PlanUpgrade(ctx context.Context, s *config.Sandbox) ([]config.PrivatePath, error) {
+	var shipped []*Unit
+	for _, name := range s.Units {
+		u, err := h.FindUnit(name, s.Name)
+		if err != nil {
+			return nil, err
+		}
+		if u, err = h.asShipped(u); err != nil {
+			return nil, err
+		}
+		if u != nil {
+			shipped = append(shipped, u)
+		}
+	}
+	planned, err := h.Plan(ctx, shipped, s.Packages)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(planned, func(p config.PrivatePath) bool {
+		isOld := func(old config.PrivatePath) bool { return p.Path == old.Path || below(p.Path, old.Path) }
+		switch kind, _, _ := strings.Cut(p.Origin, ":"); kind {
+		case "package":
+			return slices.ContainsFunc(s.Private, isOld)
+		case "unit", "tmpfiles":
+			// A file that no package has would be the host's own.
+			info, err := os.Lstat(h.Root + p.Path)
+			return (err == nil && !info.IsDir()) || slices.ContainsFunc(s.Private, isOld)
+		}
+		return true
+	}), nil
+}

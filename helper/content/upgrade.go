@@ -1,0 +1,472 @@
+package content
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/virt-sandbox/virt-sandbox/config"
+)
+
+// Action is what an upgrade does about a path.
+type Action string
+
+// The actions of an upgrade. Only the first five change anything.
+const (
+	ActionPrivate     Action = "private"     // the package's new version needs it: the sandbox has it for itself from now on
+	ActionAdded       Action = "added"       // new in the package
+	ActionUpdated     Action = "updated"     // unchanged in the container: it follows the package
+	ActionConflict    Action = "conflict"    // changed on both sides: the package's lies beside it
+	ActionRemoved     Action = "removed"     // dropped by the package, unchanged in the container, and removed on request
+	ActionKept        Action = "kept"        // changed in the container alone
+	ActionDropped     Action = "dropped"     // the package has it no more; it stays
+	ActionUnavailable Action = "unavailable" // the host has the package's version no more, only a changed one
+	ActionBlocked     Action = "blocked"     // something else is in the way in the container, such as a link
+)
+
+// Actions lists them all, in the order in which a person wants to know of them.
+func Actions() []Action {
+	return []Action{
+		ActionPrivate, ActionAdded, ActionUpdated, ActionConflict, ActionRemoved,
+		ActionKept, ActionDropped, ActionUnavailable, ActionBlocked,
+	}
+}
+
+// Changes tells whether the action changes the sandbox.
+func (a Action) Changes() bool {
+	return slices.Contains([]Action{ActionPrivate, ActionAdded, ActionUpdated, ActionConflict, ActionRemoved}, a)
+}
+
+// Change is what an upgrade does, or would do, about one path.
+type Change struct {
+	Path   string `json:"path"` // inside the container
+	Action Action `json:"action"`
+	Beside string `json:"beside,omitempty"` // where the package's version lies, of a conflict
+}
+
+// String is the change as one line.
+func (c Change) String() string {
+	if c.Beside != "" {
+		return fmt.Sprintf("%s %s (the package's is %s)", c.Action, printable(c.Path), printable(c.Beside))
+	}
+	return fmt.Sprintf("%s %s", c.Action, printable(c.Path))
+}
+
+// UpgradeOptions say what an upgrade may do.
+type UpgradeOptions struct {
+	DryRun        bool // write nothing
+	RemoveDropped bool // remove what packages dropped and nobody changed
+}
+
+// ErrIncomplete is returned by Upgrade for content that no create or start has completed.
+var ErrIncomplete = errors.New("its content is not complete yet")
+
+// Upgrade brings content up to date with the packages, by what the manifest says was put there. What is unchanged in the
+// container follows the package, what was changed there stays, and so does what an administrator had changed on the host
+// before it was copied. The host's files are where the packages' are taken from; one that was changed on the host is looked
+// for beside it, where the package manager left it.
+//
+// The container may run, and its root may change the content meanwhile. Every file appears whole, and the manifest is
+// written last: an upgrade that was killed is completed by the next. Errors: ErrIncomplete.
+func (h Host) Upgrade(ctx context.Context, s *config.Sandbox, options UpgradeOptions) ([]Change, error) {
+	if _, err := os.Lstat(filepath.Join(s.Content, manifestName)); err != nil {
+		return nil, fmt.Errorf("%s: %w; start it first", s.Name, ErrIncomplete)
+	}
+	var changes []Change
+	err := h.labelled(s, func() (err error) {
+		changes, err = h.upgrade(ctx, s, options)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("upgrade content of %s: %w", s.Name, err)
+	}
+	return changes, nil
+}
+
+func (h Host) upgrade(ctx context.Context, s *config.Sandbox, options UpgradeOptions) ([]Change, error) {
+	entries, err := ReadManifest(s.Content)
+	if err != nil {
+		return nil, err
+	}
+	owned, err := h.ownedFiles(ctx, s.Private)
+	if err != nil {
+		return nil, err
+	}
+	u := upgrade{options: options, sandbox: s, was: make(map[string]Entry)}
+	if u.trees, err = openTrees(h.Root, s.Content); err != nil {
+		return nil, err
+	}
+	defer u.trees.close()
+	for _, e := range entries {
+		u.was[e.Path] = e
+	}
+	if !options.DryRun {
+		if err := u.trees.clear(); err != nil {
+			return nil, err
+		}
+	}
+	// Bare content has nothing of the packages' that could follow them.
+	for _, p := range slices.Sorted(maps.Keys(owned)) {
+		if !s.Copy {
+			break
+		}
+		if err := ctx.Err(); err != nil {
+			return nil, context.Cause(ctx)
+		}
+		if err := u.path(owned[p]); err != nil {
+			return nil, fmt.Errorf("%s: %w", printable(p), err)
+		}
+	}
+	installed := make(map[string]bool)
+	for _, e := range entries {
+		if e.Package == "" || owned[e.Path] != nil || config.CheckPath(e.Path) != nil {
+			continue
+		}
+		if _, asked := installed[e.Package]; !asked {
+			if installed[e.Package], err = h.isInstalled(ctx, e.Package); err != nil {
+				return nil, err
+			}
+		}
+		if !installed[e.Package] {
+			// It was removed, or is half way to another version: it has dropped nothing.
+			continue
+		}
+		if err := u.dropped(e); err != nil {
+			return nil, fmt.Errorf("%s: %w", printable(e.Path), err)
+		}
+	}
+	if options.DryRun || len(u.entries) == 0 {
+		return u.changes, nil
+	}
+	tree, err := os.OpenRoot(s.Content)
+	if err != nil {
+		return nil, err
+	}
+	defer tree.Close()
+	if err := u.trees.sync(); err != nil {
+		return nil, err
+	}
+	return u.changes, writeManifest(tree, u.entries)
+}
+
+// upgrade is one upgrade of one content.
+type upgrade struct {
+	options UpgradeOptions
+	sandbox *config.Sandbox
+	trees   *trees
+	was     map[string]Entry // the manifest
+	entries []Entry          // what is new in it
+	changes []Change
+}
+
+func (u *upgrade) change(p string, action Action) {
+	u.changes = append(u.changes, Change{Path: p, Action: action})
+}
+
+// note records a path as it is now. Nothing is written for what the manifest says already.
+func (u *upgrade) note(e Entry) {
+	if u.was[e.Path] != e {
+		u.entries = append(u.entries, e)
+	}
+}
+
+// path brings one path of a package up to date.
+func (u *upgrade) path(f *ownedFile) error {
+	kind := u.trees.kindOf(f)
+	if kind == kindOther || (kind == kindFile && f.Digest == "") {
+		// The package does not say what it ships here, as of a %ghost file.
+		return nil
+	}
+	entry, known := u.was[f.Path]
+	at, err := u.trees.find(f.Path)
+	if errors.Is(err, errBlocked) {
+		u.change(f.Path, ActionBlocked)
+		return nil
+	}
+	if errors.Is(err, unix.ENOENT) {
+		// So is its directory.
+		return u.absent(f, entry, known)
+	}
+	if err != nil {
+		return err
+	}
+	defer at.close()
+	mine, err := at.look(f.Digest, entry)
+	if err != nil {
+		return err
+	}
+	switch {
+	case mine.kind == kindAbsent:
+		return u.absent(f, entry, known)
+	case mine.kind == kindDirectory && kind == kindDirectory:
+		return u.attributes(f, at, mine, entry)
+	case mine.kind == kindDirectory || kind == kindDirectory:
+		u.change(f.Path, ActionBlocked)
+		return nil
+	case mine.is(f):
+		entry = u.entryOf(f, mine, entry)
+		entry.Edited = false
+		return u.attributesOf(f, at, mine, entry)
+	case known && entry.Shipped == f.shipped():
+		u.change(f.Path, ActionKept)
+		return nil
+	}
+	unchanged := known && entry.Shipped != "" && !entry.Edited && mine.isAsPut(entry)
+	return u.replace(f, at, mine, entry, unchanged)
+}
+
+// absent handles a path that the container lacks: a new one is added; one that was there has been removed on purpose, or its
+// directory was.
+func (u *upgrade) absent(f *ownedFile, entry Entry, known bool) error {
+	if known || u.parentRemoved(f.Path) {
+		if known && entry.Shipped != f.shipped() {
+			u.change(f.Path, ActionKept)
+			entry.Shipped = f.shipped()
+			u.note(entry)
+		}
+		return nil
+	}
+	source, err := u.trees.source(f, true)
+	if source == nil || err != nil {
+		// The host does not have it either.
+		return err
+	}
+	defer source.close()
+	u.change(f.Path, ActionAdded)
+	if u.options.DryRun {
+		return nil
+	}
+	at, err := u.trees.makeParents(f.Path)
+	if errors.Is(err, errBlocked) {
+		u.changes[len(u.changes)-1].Action = ActionBlocked
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer at.close()
+	made, err := u.trees.put(source, nil)
+	if err != nil {
+		return err
+	}
+	if err := u.trees.moveNew(at); err != nil {
+		if errors.Is(err, unix.EEXIST) {
+			// Made inside just now.
+			u.changes[len(u.changes)-1].Action = ActionBlocked
+			return nil
+		}
+		return err
+	}
+	entry = u.entryOf(f, made, Entry{Origin: originOf(u.sandbox, f.Path)})
+	entry.Edited = source.edited
+	entry.setAttributes(made.stat.Mode, made.stat.Uid, made.stat.Gid)
+	u.note(entry)
+	return nil
+}
+
+// parentRemoved tells whether a directory that was put on the way to p is gone.
+func (u *upgrade) parentRemoved(p string) bool {
+	for dir := filepath.Dir(p); dir != "/"; dir = filepath.Dir(dir) {
+		if _, known := u.was[dir]; !known {
+			continue
+		}
+		at, err := u.trees.find(dir)
+		if err != nil {
+			return errors.Is(err, unix.ENOENT)
+		}
+		mine, err := at.look("", Entry{})
+		at.close()
+		return err == nil && mine.kind == kindAbsent
+	}
+	return false
+}
+
+// replace puts the package's new version in the place of a file that is unchanged in the container, and beside any other.
+func (u *upgrade) replace(f *ownedFile, at *place, mine *version, entry Entry, unchanged bool) error {
+	source, err := u.trees.source(f, false)
+	if err != nil {
+		return err
+	}
+	if source == nil {
+		u.change(f.Path, ActionUnavailable)
+		return nil
+	}
+	defer source.close()
+	if unchanged {
+		if u.options.DryRun {
+			u.change(f.Path, ActionUpdated)
+			return nil
+		}
+		made, err := u.trees.put(source, u.keptAttributes(mine, entry))
+		if err != nil {
+			return err
+		}
+		if done, err := u.trees.moveOver(at, entry); err != nil {
+			return err
+		} else if done {
+			u.change(f.Path, ActionUpdated)
+			next := u.entryOf(f, made, entry)
+			next.Edited = false
+			if entry.hasAttributes(mine) {
+				next.setAttributes(made.stat.Mode, made.stat.Uid, made.stat.Gid)
+			}
+			u.note(next)
+			return nil
+		}
+		// It was changed inside just now.
+	}
+	return u.beside(f, source, at, entry)
+}
+
+// keptAttributes gives mode and owner that were changed in the container, for a file that is replaced; nil where they were
+// not.
+func (u *upgrade) keptAttributes(mine *version, entry Entry) *unix.Stat_t {
+	if entry.hasAttributes(mine) || mine.kind != kindFile {
+		return nil
+	}
+	return &mine.stat
+}
+
+// beside puts the package's version next to a file that was changed in the container, under a name that is free or its own
+// from an earlier upgrade.
+func (u *upgrade) beside(f *ownedFile, source *version, at *place, entry Entry) error {
+	const most = 100
+	for n := 1; n <= most; n++ {
+		suffix := f.newSuffix
+		if n > 1 {
+			suffix = fmt.Sprintf("%s.%d", f.newSuffix, n)
+		}
+		p := f.Path + suffix
+		beside := at.sibling(at.name + suffix)
+		old, oldKnown := u.was[p]
+		there, err := beside.look(f.Digest, old)
+		if err != nil {
+			return err
+		}
+		isFree := there.kind == kindAbsent
+		if !isFree && !there.is(f) && (!oldKnown || !there.isAsPut(old)) {
+			continue
+		}
+		u.changes = append(u.changes, Change{Path: f.Path, Action: ActionConflict, Beside: p})
+		if u.options.DryRun {
+			return nil
+		}
+		if !there.is(f) {
+			if there, err = u.trees.put(source, nil); err != nil {
+				return err
+			}
+			move := u.trees.moveNew
+			if !isFree {
+				move = func(at *place) error {
+					_, err := u.trees.moveOver(at, old)
+					return err
+				}
+			}
+			if err := move(beside); err != nil && !errors.Is(err, unix.EEXIST) {
+				return err
+			}
+		}
+		put := Entry{Path: p, Type: there.typeName(), Digest: there.digest, Target: there.target, Size: there.size(), Origin: originOf(u.sandbox, f.Path)}
+		u.note(put)
+		// What is changed stays changed, and this version has been told of.
+		entry.Path, entry.Type, entry.Origin = f.Path, f.typeName(entry), put.Origin
+		entry.Package, entry.Shipped, entry.Edited = f.pkg, f.shipped(), true
+		u.note(entry)
+		return nil
+	}
+	u.change(f.Path, ActionBlocked)
+	return nil
+}
+
+// attributes has a directory follow the host's mode and owner.
+func (u *upgrade) attributes(f *ownedFile, at *place, mine *version, entry Entry) error {
+	if entry.Path == "" {
+		// It was there before: no mode of it is known to be the package's.
+		entry = Entry{Path: f.Path, Type: "directory", Origin: originOf(u.sandbox, f.Path)}
+	}
+	entry.Package = f.pkg
+	return u.attributesOf(f, at, mine, entry)
+}
+
+// attributesOf has a path follow the host's mode and owner where nobody changed them, on either side, and notes it.
+func (u *upgrade) attributesOf(f *ownedFile, at *place, mine *version, entry Entry) error {
+	switch wanted := u.trees.attributesOf(f); {
+	case wanted == nil || mine.kind == kindSymlink:
+	case sameAttributes(wanted, &mine.stat):
+		// Also those that an upgrade set which was killed.
+		entry.setAttributes(wanted.Mode, wanted.Uid, wanted.Gid)
+	case entry.Mode != "" && entry.hasAttributes(mine):
+		if !slices.ContainsFunc(u.changes, func(c Change) bool { return c.Path == f.Path }) {
+			u.change(f.Path, ActionUpdated)
+		}
+		if !u.options.DryRun {
+			if err := at.setAttributes(mine, wanted); err != nil {
+				return err
+			}
+			entry.setAttributes(wanted.Mode, wanted.Uid, wanted.Gid)
+		}
+	}
+	u.note(entry)
+	return nil
+}
+
+// entryOf gives the entry of a path that is as the package has it.
+func (u *upgrade) entryOf(f *ownedFile, v *version, entry Entry) Entry {
+	if entry.Origin == "" {
+		entry.Origin = originOf(u.sandbox, f.Path)
+	}
+	entry.Path, entry.Type = f.Path, v.typeName()
+	entry.Digest, entry.Target, entry.Size = v.digest, v.target, v.size()
+	entry.Package, entry.Shipped = f.pkg, f.shipped()
+	return entry
+}
+
+// dropped tells of a path that its package has no more.
+func (u *upgrade) dropped(e Entry) error {
+	at, err := u.trees.find(e.Path)
+	if errors.Is(err, errBlocked) || errors.Is(err, unix.ENOENT) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer at.close()
+	mine, err := at.look("", e)
+	if err != nil || mine.kind == kindAbsent || mine.typeName() != e.Type {
+		return err
+	}
+	action := ActionDropped
+	if u.options.RemoveDropped && !e.Edited && e.Type != "directory" && u.sandbox.Copy && mine.isAsPut(e) {
+		action = ActionRemoved
+		if !u.options.DryRun {
+			removed, err := u.trees.remove(at, e)
+			if err != nil {
+				return err
+			}
+			if removed {
+				u.note(Entry{Path: e.Path})
+			} else {
+				action = ActionDropped
+			}
+		}
+	}
+	u.change(e.Path, action)
+	return nil
+}
+
+// originOf gives the origin of the private path that p lies in.
+func originOf(s *config.Sandbox, p string) string {
+	for _, private := range s.Private {
+		if private.Path == p || strings.HasPrefix(p, private.Path+"/") {
+			return private.Origin
+		}
+	}
+	return "admin"
+}
