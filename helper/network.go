@@ -116,7 +116,19 @@ func (m *Manager) prepareNetwork(connection *libvirt.Connect, s *config.Sandbox)
 	return list, nil
 }
 
-// removeDevice removes the host's end of an interface that libvirt left when a start failed. No container that runs has it:
+// removeDevices removes the host's ends of a container's interfaces that libvirt has left.
+func (m *Manager) removeDevices(s *config.Sandbox) {
+	for _, i := range s.Interfaces {
+		if i.MAC == "" {
+			continue
+		}
+		if err := removeDevice(i.HostDevice()); err != nil {
+			m.Warn("%s: %v", s.Name, err)
+		}
+	}
+}
+
+// removeDevice removes the host's end of an interface that libvirt left, as it does when a start failed. No container that runs has it:
 // nobody else has the MAC address.
 func removeDevice(name string) error {
 	link, err := netlink.LinkByName(name)

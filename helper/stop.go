@@ -94,6 +94,7 @@ func (m *Manager) end(ctx context.Context, connection *libvirt.Connect, s *confi
 			return err
 		}
 	}
+	m.removeDevices(s)
 	return m.sweep(s.Name)
 }
 

@@ -53,7 +53,7 @@ func (p port) discover(ctx context.Context) (lease *Lease, err error) {
 }
 
 // request asks for more time, either the server that gave the lease, or any.
-func (p port) request(ctx context.Context, lease *Lease, any bool) (renewed *Lease, err error) {
+func (p port) request(ctx context.Context, lease *Lease, everybody bool) (renewed *Lease, err error) {
 	defer recoverAs(&err)
 	address := lease.Address.Prefix.Addr()
 	mac, err := p.mac()
@@ -61,7 +61,7 @@ func (p port) request(ctx context.Context, lease *Lease, any bool) (renewed *Lea
 		return nil, err
 	}
 	server, from := nclient4.DefaultServers, netip.Addr{}
-	if !any && lease.Server.IsValid() {
+	if !everybody && lease.Server.IsValid() {
 		server, from = &net.UDPAddr{IP: lease.Server.AsSlice(), Port: nclient4.ServerPort}, address
 	}
 	client, err := p.client(mac, from, requestAgain)

@@ -97,7 +97,7 @@ func (k kernel) apply(old, lease *Lease) error {
 // host is what a keeper works on.
 type host interface {
 	discover(context.Context) (*Lease, error)
-	request(ctx context.Context, lease *Lease, any bool) (*Lease, error)
+	request(ctx context.Context, lease *Lease, everybody bool) (*Lease, error)
 	apply(old, lease *Lease) error
 }
 

@@ -60,8 +60,8 @@ func (h *fakeHost) discover(ctx context.Context) (*Lease, error) {
 	return h.give(h.count), nil
 }
 
-func (h *fakeHost) request(ctx context.Context, lease *Lease, any bool) (*Lease, error) {
-	if any {
+func (h *fakeHost) request(ctx context.Context, lease *Lease, everybody bool) (*Lease, error) {
+	if everybody {
 		h.say("rebind")
 	} else {
 		h.say("renew")
