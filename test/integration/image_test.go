@@ -307,7 +307,7 @@ func TestImageOfConfig(t *testing.T) {
 		}
 	}
 	write(small + "/db.raw")
-	if o := run(t, "start", "t-written"); o.status != 1 || !strings.Contains(o.stderr, "no space left on the file system of "+small+"/db.raw") {
+	if o := run(t, "start", "t-written"); o.status != 1 || !strings.Contains(o.stderr, "no space left on the file system of "+small) {
 		t.Errorf("start without room: %+v", o)
 	}
 	if loops := shell(t, "cat /sys/block/loop*/loop/backing_file 2>/dev/null | grep -c db.raw || true"); loops != "0\n" {
