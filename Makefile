@@ -19,7 +19,7 @@ SOURCES := $(shell find . -name '*.go' -not -name '*_test.go') go.mod go.sum
 
 # The integration tests that a host with systemd runs, and of those the ones that the slow virtual machine does.
 HOST_TESTS := ^TestSystemd|TestDistributionServices/apache2|TestSideBySide|TestRestart|TestUnitClasses|TestMounts|TestGeneric|TestShort|TestExecute|TestConnect|TestCapabilities|TestKernel|TestProcessLimit|TestIDMap|TestNotice
-VM_TESTS   := ^TestSystemd(Logs|SupervisorsDie|Resident|Cycle|InnerFailure)$$|^TestExecute$$|^TestDistributionServices$$|^TestSELinux(Check|Administrator)$$|^TestProcessLimit$$|^TestImageQCOW2$$
+VM_TESTS   := ^TestSystemd(Logs|SupervisorsDie|Resident|Cycle|InnerFailure)$$|^TestExecute$$|^TestDistributionServices$$|^TestSELinux(Check|Administrator|Labels)$$|^TestProcessLimit$$|^TestMountsAndLimits$$|^TestGenericContainer$$|^TestImageQCOW2$$
 RUN_TESTS  := cd test/integration && exec ../../bin/integration.test -test.v -test.timeout 20m
 DENIALS    := "$(RUN_TESTS) -test.run '^TestSELinuxDenials$$'"
 PAGE       := "$(RUN_TESTS) -test.run '^TestSystemdPageBeforeReboot$$'" reboot "$(RUN_TESTS) -test.run '^TestSystemdPageAfterReboot$$'"
@@ -53,6 +53,7 @@ test:
 	test/rig/with-libvirt test/demo
 	$(MAKE) test-host
 	$(MAKE) test-vm
+	$(MAKE) test-apparmor
 
 bin/integration.test: $(SOURCES) $(wildcard test/integration/*.go)
 	CGO_ENABLED=0 $(GO) test -c -o $@ ./test/integration
@@ -66,9 +67,9 @@ test-host: build bin/integration.test
 test-vm: build bin/integration.test
 	$(GO) test -count=1 ./test/policy
 	test/vm/run "$(RUN_TESTS) -test.run '$(VM_TESTS)'" $(DENIALS) "$(RUN_TESTS) -test.run '^TestSELinuxAttempts$$'" \
-		reboot $(PAGE) $(DENIALS)
+		reboot $(PAGE) $(DENIALS) "$(RUN_TESTS) -test.run '^TestSELinuxModule$$'"
 
-# On the same machine with AppArmor in place of SELinux. No part of test yet: a stop takes its whole time there.
+# On the same machine with AppArmor in place of SELinux.
 test-apparmor: build bin/integration.test
 	SECURITY=apparmor test/vm/run "$(RUN_TESTS) -test.run '^TestAppArmor'"
 

@@ -193,13 +193,11 @@ func securityLabel(s *config.Sandbox, host Host) []libvirtxml.DomainSecLabel {
 	return nil
 }
 
-// appArmorLabel asks for a profile that libvirt makes for this container alone, unless the config names one.
+// appArmorLabel asks for a profile that libvirt makes for this container alone. libvirt knows no other, so virt-sandbox-init
+// sets one that the config names.
 func appArmorLabel(s *config.Sandbox) []libvirtxml.DomainSecLabel {
-	switch {
-	case s.Security.AppArmor == config.AppArmorUnconfined || s.Security.Mode == config.SecurityInherit:
+	if s.Security.AppArmor != "" || s.Security.Mode == config.SecurityInherit {
 		return []libvirtxml.DomainSecLabel{{Type: "none", Model: "apparmor"}}
-	case s.Security.AppArmor != "":
-		return []libvirtxml.DomainSecLabel{{Type: "static", Model: "apparmor", Relabel: "no", Label: s.Security.AppArmor}}
 	}
 	return []libvirtxml.DomainSecLabel{{Type: "dynamic", Model: "apparmor"}}
 }

@@ -9,8 +9,11 @@ import (
 	"os"
 )
 
-// ProgramFile is where a container finds virt-sandbox-init.
-const ProgramFile = "/run/host/virt-sandbox-init"
+// Program is the file name of the container's first program.
+const Program = "virt-sandbox-init"
+
+// ProgramFile is where a container finds it.
+const ProgramFile = "/run/host/" + Program
 
 // PlanFile is where a container finds its plan.
 const PlanFile = "/run/host/sandbox.json"
@@ -32,9 +35,10 @@ type Plan struct {
 	Limited     bool     `json:"limited,omitempty"` // its memory is
 	ReadOnly    bool     `json:"read_only_kernel,omitempty"`
 	Hide        bool     `json:"hide_kernel,omitempty"`
-	Mapped      bool     `json:"mapped,omitempty"` // its ids are, in a user namespace
-	Label       string   `json:"label,omitempty"`  // SELinux context of the payload where it is not that of its set-up
-	Drop        []uint32 `json:"drop,omitempty"`   // capabilities that it is made with and the payload has not, by number
+	Mapped      bool     `json:"mapped,omitempty"`  // its ids are, in a user namespace
+	Label       string   `json:"label,omitempty"`   // SELinux context of the payload where it is not that of its set-up
+	Profile     string   `json:"profile,omitempty"` // AppArmor profile of the payload where libvirt has not set one
+	Drop        []uint32 `json:"drop,omitempty"`    // capabilities that it is made with and the payload has not, by number
 }
 
 // Bind shows at a place of the container what is at another place of it.

@@ -67,14 +67,11 @@ func Run(p *Plan) (status int, err error) {
 	if err := dropCapabilities(p.Drop); err != nil {
 		return 0, err
 	}
-	if p.Label != "" {
-		if err := writeExisting("/proc/thread-self/attr/exec", []byte(p.Label)); err != nil {
-			return 0, fmt.Errorf("set SELinux label %s: %w", p.Label, err)
-		}
-		if len(p.Command) > 0 {
-			// The next program of this process has the label.
-			return 0, unix.Exec("/proc/self/exe", []string{"virt-sandbox-init", PayloadWord}, os.Environ())
-		}
+	if err := confineNext(p.Label, p.Profile); err != nil {
+		return 0, err
+	}
+	if p.Label+p.Profile != "" && len(p.Command) > 0 {
+		return 0, unix.Exec("/proc/self/exe", []string{Program, PayloadWord}, os.Environ())
 	}
 	if len(p.Command) > 0 {
 		return RunCommand(p)

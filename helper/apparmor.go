@@ -1,6 +1,7 @@
 package helper
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -17,13 +18,27 @@ const (
 	libvirtProfiles      = "/etc/apparmor.d/libvirt"
 	appArmorAbstraction  = "/etc/apparmor.d/abstractions/virt-sandbox"
 	appArmorLocalInclude = "/etc/apparmor.d/local/abstractions/libvirt-lxc"
+	loadedProfiles       = "/sys/kernel/security/apparmor/profiles"
 )
 
-// checkAppArmor tells in time that a container could not even boot under the profile that libvirt makes.
-func checkAppArmor(s *config.Sandbox) error {
-	if s.Security.AppArmor != "" || s.Security.Mode == config.SecurityInherit {
-		return nil
+// payloadProfile gives the profile that virt-sandbox-init has to set; "" where libvirt makes one, or none is wanted. It tells
+// in time what would only fail inside.
+func payloadProfile(s *config.Sandbox) (string, error) {
+	switch {
+	case s.Security.AppArmor == config.AppArmorUnconfined || s.Security.Mode == config.SecurityInherit:
+		return "", nil
+	case s.Security.AppArmor == "":
+		return "", checkAbstraction()
 	}
+	loaded, err := os.ReadFile(loadedProfiles)
+	if err == nil && !bytes.Contains(append([]byte("\n"), loaded...), []byte("\n"+s.Security.AppArmor+" (")) {
+		return "", fmt.Errorf("the AppArmor profile %s of [security] apparmor is not loaded; run apparmor_parser -r with its file", s.Security.AppArmor)
+	}
+	return s.Security.AppArmor, nil
+}
+
+// checkAbstraction tells that a container could not even boot under the profile that libvirt makes.
+func checkAbstraction() error {
 	include, err := os.ReadFile(appArmorLocalInclude)
 	if _, missing := os.Stat(appArmorAbstraction); missing == nil && err == nil && strings.Contains(string(include), filepath.Base(appArmorAbstraction)) {
 		return nil

@@ -3,6 +3,7 @@ package helper
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"libvirt.org/go/libvirt"
 	"libvirt.org/go/libvirtxml"
@@ -10,16 +11,42 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/config"
 )
 
-// connect opens the connection to libvirt.
+// errNoAnswer is returned by connect where libvirt took longer than the manager's patience.
+var errNoAnswer = errors.New("it does not answer")
+
+// connect opens the connection to libvirt. Errors: errNoAnswer.
 func (m *Manager) connect() (*libvirt.Connect, error) {
 	if err := config.CheckURI(m.URI); err != nil {
 		return nil, err
 	}
-	connection, err := libvirt.NewConnect(m.URI)
+	connection, err := within(m.Patience, func() (*libvirt.Connect, error) { return libvirt.NewConnect(m.URI) })
+	if errors.Is(err, errNoAnswer) {
+		return nil, fmt.Errorf("connect to libvirt at %s: %w", m.URI, err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("connect to libvirt at %s: %s; is libvirtd (or virtlxcd) running?", m.URI, reason(err))
 	}
 	return connection, nil
+}
+
+// within waits for what may never return; it then goes on in the background of a process that will not live long.
+func within(limit time.Duration, open func() (*libvirt.Connect, error)) (*libvirt.Connect, error) {
+	if limit == 0 {
+		return open()
+	}
+	var connection *libvirt.Connect
+	opened := make(chan error, 1)
+	go func() {
+		var err error
+		connection, err = open()
+		opened <- err
+	}()
+	select {
+	case err := <-opened:
+		return connection, err
+	case <-time.After(limit):
+		return nil, errNoAnswer
+	}
 }
 
 // reason gives libvirt's message without the numbers around it.

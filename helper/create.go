@@ -53,9 +53,6 @@ func (m *Manager) Create(ctx context.Context, options CreateOptions) (*config.Sa
 	if err := m.nameIsFree(s.Name); err != nil {
 		return nil, err
 	}
-	if err := m.checkIDs(s); err != nil {
-		return nil, err
-	}
 	// What an interrupted create has mounted.
 	if err := m.detachImages(s.Name); err != nil {
 		return nil, err

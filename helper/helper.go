@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"time"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/helper/content"
@@ -26,6 +27,8 @@ type Manager struct {
 	Store config.Store
 	Host  content.Host
 	URI   string
+	// Patience is how long libvirt may take to answer; 0 for as long as it likes.
+	Patience time.Duration
 	// Warn takes one line that a person should read though nothing failed.
 	Warn func(format string, args ...any)
 	// Console takes what containers say on their consoles while they start.

@@ -44,20 +44,6 @@ func (m *Manager) lockName(ctx context.Context, name string) (*lock, error) {
 	return m.lockByte(ctx, nameBytes+int64(hash.Sum64()>>2), name)
 }
 
-// tryReservation locks the byte that stands for what is to be one container's alone; nil when another create has it.
-func (m *Manager) tryReservation(offset int64) (*lock, error) {
-	file, err := m.openLockFile()
-	if err != nil {
-		return nil, err
-	}
-	taken, err := tryBytes(file, offset, 1)
-	if err != nil || !taken {
-		file.Close()
-		return nil, err
-	}
-	return &lock{file}, nil
-}
-
 func (m *Manager) openLockFile() (*os.File, error) {
 	lockFile := m.Host.Root + lockFile
 	if err := os.MkdirAll(filepath.Dir(lockFile), 0o755); err != nil {

@@ -34,7 +34,21 @@ func (m *Manager) Stop(ctx context.Context, name string) error {
 	if err := runtimeOf(name).noteStopping(); err != nil {
 		return err
 	}
+	if runtimeOf(name).phase() == "" {
+		// libvirt, which may have gone by itself, need not come back only to say so.
+		controller, err := controllerByFile(name)
+		if err != nil {
+			return err
+		}
+		if controller == nil {
+			return m.notRunning(name)
+		}
+		controller.close()
+	}
 	connection, err := m.connect()
+	if errors.Is(err, errNoAnswer) {
+		return m.endUnanswered(ctx, s)
+	}
 	if err != nil {
 		return err
 	}
@@ -44,13 +58,18 @@ func (m *Manager) Stop(ctx context.Context, name string) error {
 		return err
 	}
 	if running == nil {
-		if err := m.sweep(s.Name); err != nil {
-			return err
-		}
-		return fmt.Errorf("%s %w", name, ErrNotRunning)
+		return m.notRunning(name)
 	}
 	running.Free()
 	return m.end(ctx, connection, s, s.Limits.StopTimeout)
+}
+
+// notRunning says so, once nothing is left of an earlier run. Errors: ErrNotRunning.
+func (m *Manager) notRunning(name string) error {
+	if err := m.sweep(name); err != nil {
+		return err
+	}
+	return fmt.Errorf("%s %w", name, ErrNotRunning)
 }
 
 // endLeftover brings down what an interrupted verb left: at once when it has never been up and there is nothing in it
@@ -88,6 +107,20 @@ func (m *Manager) bringDown(ctx context.Context, running *libvirt.Domain, s *con
 		return m.awaitGone(running, s)
 	}
 	defer controller.close()
+	destroy := func() error {
+		if err := running.Destroy(); err != nil && !controller.wait(0) {
+			return fmt.Errorf("destroy domain %s: %s", s.Name, reason(err))
+		}
+		return nil
+	}
+	if err := m.shutDown(ctx, controller, s, limit, destroy); err != nil {
+		return err
+	}
+	return m.awaitGone(running, s)
+}
+
+// shutDown asks the first process of a container for an orderly end, and destroys what does not end within the limit.
+func (m *Manager) shutDown(ctx context.Context, controller *process, s *config.Sandbox, limit time.Duration, destroy func() error) error {
 	init := initProcess(controller)
 	if init != nil {
 		defer init.close()
@@ -112,8 +145,8 @@ func (m *Manager) bringDown(ctx context.Context, running *libvirt.Domain, s *con
 		}
 	}
 	if !controller.wait(0) {
-		if err := running.Destroy(); err != nil && !controller.wait(0) {
-			return fmt.Errorf("destroy domain %s: %s", s.Name, reason(err))
+		if err := destroy(); err != nil {
+			return err
 		}
 	}
 	// With its first process the kernel ends all others of the PID namespace.
@@ -123,7 +156,7 @@ func (m *Manager) bringDown(ctx context.Context, running *libvirt.Domain, s *con
 			return fmt.Errorf("process %d of %s does not end", init.pid, s.Name)
 		}
 	}
-	return m.awaitGone(running, s)
+	return nil
 }
 
 // askAgain is after how long a systemd is asked once more to end its container: one that has only just begun ignores the

@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"runtime"
 	"strings"
+	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/spf13/pflag"
@@ -86,6 +87,7 @@ func run() error {
 	case "reload":
 		return m.Reload(ctx, name)
 	case "stop", "clean":
+		m.Patience = 10 * time.Second
 		return m.End(ctx, name, verb == "clean")
 	case "explain":
 		if m.IsUnwatched(name) {

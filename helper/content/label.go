@@ -43,7 +43,7 @@ func checkContext(context string, valid func(string) bool) error {
 	case !valid("system_u:object_r:" + part[2] + ":s0"):
 		hint := ""
 		if part[2] == "container_t" || part[2] == "container_file_t" {
-			hint = "; install container-selinux, or load virt-sandbox.cil with semodule -i"
+			hint = "; install container-selinux, or run make install-selinux"
 		}
 		return fmt.Errorf("the loaded policy does not know type %s%s", part[2], hint)
 	case !valid(user + ":object_r:" + part[2] + ":s0"):

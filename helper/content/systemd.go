@@ -56,6 +56,10 @@ Type=oneshot
 ExecStart=-/run/host/virt-sandbox-init %[1]s
 `
 
+// mountDropIn is for every mount unit: systemd would run an umount for each cover of the host's files when it shuts down,
+// and all would fail, for want of CAP_SYS_ADMIN.
+const mountDropIn = "[Unit]\nDefaultDependencies=no\n"
+
 // telling makes the units that tell of a shutdown, so that the host knows it from a breakdown. A reboot ends the container
 // too, and its unit on the host starts it anew: libvirt would do that by itself, unseen by the host's systemd.
 func (b *builder) telling() error {
@@ -132,6 +136,9 @@ func (b *builder) systemd() error {
 		if err := b.file(systemDir+"/"+config.DefaultBootTarget, text, 0o644); err != nil {
 			return err
 		}
+	}
+	if err := b.dropIn("mount", "virt-sandbox.conf", mountDropIn); err != nil {
+		return err
 	}
 	for _, name := range b.sandbox.Units {
 		u, err := b.host.FindUnit(name, b.sandbox.Name)

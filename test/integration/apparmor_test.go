@@ -2,16 +2,23 @@ package integration
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
-// Where the host has AppArmor, a container and what is executed in it run under a profile of its own that is enforced.
-func TestAppArmorFeature(t *testing.T) {
+func needAppArmor(t *testing.T) {
+	t.Helper()
 	if enabled, err := os.ReadFile("/sys/module/apparmor/parameters/enabled"); err != nil || strings.TrimSpace(string(enabled)) != "Y" {
 		t.Skip("the kernel has no AppArmor, or it is off")
 	}
+}
+
+// Where the host has AppArmor, a container and what is executed in it run under a profile of its own that is enforced.
+func TestAppArmorFeature(t *testing.T) {
+	needAppArmor(t)
 	create(t, "t-armor", "-C", "-u", "apache2")
 	must(t, "start", "t-armor")
 	if got := inside(t, "t-armor", "curl -s http://localhost/ | grep -q 'Default Page' && echo served; systemctl --failed --no-legend --plain"); got != "served\n" {
@@ -27,7 +34,11 @@ func TestAppArmorFeature(t *testing.T) {
 		}
 	}
 	// With what else stands in the way switched off.
+	begun := time.Now()
 	must(t, "stop", "t-armor")
+	if took := time.Since(begun); took > time.Minute {
+		t.Errorf("the stop took %v: it was not orderly", took)
+	}
 	edit(t, "t-armor", "[limits]", "[hardening]\nread-only-kernel=no\nhide-kernel=no\n\n[limits]")
 	must(t, "start", "t-armor")
 	for script, refusal := range map[string]string{
@@ -45,5 +56,44 @@ func TestAppArmorFeature(t *testing.T) {
 	remove(t, "t-armor")
 	if left, _ := filepath.Glob("/etc/apparmor.d/libvirt/libvirt-*"); len(left) > 0 {
 		t.Errorf("profiles left behind: %q", left)
+	}
+}
+
+// -s apparmor,profile=NAME chooses a profile that the administrator has loaded, or none.
+func TestAppArmorProfile(t *testing.T) {
+	needAppArmor(t)
+	const profile = "virt-sandbox-test"
+	source := filepath.Join(t.TempDir(), profile)
+	text := "profile " + profile + " flags=(attach_disconnected,mediate_deleted) {\n" +
+		"  file,\n  capability,\n  network,\n  signal,\n  unix,\n  deny /etc/debian_version r,\n}\n"
+	if err := os.WriteFile(source, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command("apparmor_parser", "-r", source).CombinedOutput(); err != nil {
+		t.Fatalf("load a profile: %v\n%s", err, out)
+	}
+	t.Cleanup(func() { _ = exec.Command("apparmor_parser", "-R", source).Run() })
+	for _, test := range []struct{ profile, says, label, release string }{
+		{profile, "the AppArmor profile " + profile + " confines it", profile + " (enforce)\n", "denied\n"},
+		{"unconfined", "AppArmor is told to leave it alone", "unconfined\n", "read\n"},
+	} {
+		name := "t-" + test.profile
+		t.Cleanup(func() { remove(t, name) })
+		o := run(t, "create", "-s", "apparmor,profile="+test.profile, name, "--", "/bin/sh", "-c",
+			"exec sleep 1000")
+		if o.status != 0 || !strings.Contains(o.stderr, test.says) {
+			t.Fatalf("create under the profile %s: %+v", test.profile, o)
+		}
+		must(t, "start", name)
+		got := inside(t, name, "cat /proc/1/attr/current /proc/self/attr/current; cat /etc/debian_version >/dev/null 2>&1 && echo read || echo denied")
+		if want := test.label + test.label + test.release; got != want {
+			t.Errorf("under the profile %s: %q, want %q", test.profile, got, want)
+		}
+		must(t, "stop", name)
+	}
+	t.Cleanup(func() { remove(t, "t-unloaded") })
+	must(t, "create", "-s", "apparmor,profile=no-such-profile", "t-unloaded", "--", "/bin/sleep", "1000")
+	if o := run(t, "start", "t-unloaded"); o.status != 1 || !strings.Contains(o.stderr, "no-such-profile") {
+		t.Errorf("start under a profile that is not loaded: %+v", o)
 	}
 }

@@ -78,6 +78,35 @@ func TestSystemdStopAfterKill(t *testing.T) {
 	}
 }
 
+// A container is stopped in order though systemd starts no libvirtd as long as the stop has not ended.
+func TestSystemdStopWithoutLibvirtd(t *testing.T) {
+	before := snapshot(t)
+	create(t, "t-super", "-C", "-u", "apache2")
+	for _, verb := range []string{"stop", "restart"} {
+		systemctl(t, "start", supervised)
+		// It goes by itself after a while without containers of which it knows.
+		shell(t, "systemctl stop libvirtd.service")
+		begun := time.Now()
+		systemctl(t, verb, supervised)
+		if took := time.Since(begun); took > 30*time.Second {
+			t.Errorf("%s took %v", verb, took)
+		}
+		want := map[string]string{"stop": "inactive", "restart": "active"}[verb]
+		if got := property(t, supervised, "ActiveState"); got != want {
+			t.Errorf("after %s the unit is %s, want %s\n%s", verb, got, want, status(t, supervised))
+		}
+		if got := shell(t, "journalctl --no-pager -q -u "+supervised+" --since=-1min"); !strings.Contains(got, "shutting t-super down without it") {
+			t.Errorf("the journal does not say how it was stopped:\n%s", got)
+		}
+	}
+	if got := inside(t, "t-super", "curl -s http://localhost/"); !strings.Contains(got, "Debian") {
+		t.Errorf("serves %q", got)
+	}
+	systemctl(t, "stop", supervised)
+	must(t, "delete", "t-super")
+	sameAs(t, before, "after delete")
+}
+
 // A helper that is killed while it starts a container makes the start fail, with nothing left, and the next one works.
 func TestSystemdHelperDiesAtStart(t *testing.T) {
 	create(t, "t-super", "-C", "-u", "apache2")

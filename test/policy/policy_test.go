@@ -33,9 +33,12 @@ func TestNeverAllowed(t *testing.T) {
 		{"to use other cgroups", []string{"-t", "cgroup_t", "-c", "file"}},
 		{"to load what it wrote into the kernel", []string{"-c", "system", "-p", "module_load"}},
 	} {
-		if found := search(t, policy, append([]string{"-A", "-s", "container_t"}, c.search...)); found != "" {
-			t.Errorf("a container is allowed %s:\n%s", c.what, found)
-		}
+		t.Run(c.what, func(t *testing.T) {
+			t.Parallel()
+			if found := search(t, policy, append([]string{"-A", "-s", "container_t"}, c.search...)); found != "" {
+				t.Errorf("a container is allowed %s:\n%s", c.what, found)
+			}
+		})
 	}
 }
 
@@ -56,25 +59,32 @@ func TestOpensOnlyItsDisks(t *testing.T) {
 func TestWritesOnlyItsOwn(t *testing.T) {
 	policy := built(t)
 	for _, class := range []string{"file", "dir", "lnk_file", "sock_file", "fifo_file"} {
-		const write = "write,append,create,unlink,link,rename,setattr,add_name,remove_name,rmdir,reparent,mounton"
-		valid := "write,append,create,unlink,link,rename,setattr"
-		if class == "dir" {
-			valid = write
-		}
-		for line := range strings.Lines(search(t, policy, []string{"-A", "-s", "container_t", "-c", class, "-p", valid})) {
-			target, _, _ := strings.Cut(strings.Fields(line)[2], ":")
-			switch {
-			case target == "container_file_t", target == "container_t", target == "virt_sandbox_domain":
-			case target == "setrans_runtime_t" && class == "sock_file":
-				// The host's policy lets every process ask for the names of levels.
-			case target == "initrc_t" || target == "unconfined_t" || target == "virtd_lxc_t":
-				// A pipe that whoever executes a command gives it.
-				if class != "fifo_file" {
-					t.Errorf("a container writes to %s", line)
-				}
-			default:
+		t.Run(class, func(t *testing.T) {
+			t.Parallel()
+			checkWrites(t, policy, class)
+		})
+	}
+}
+
+func checkWrites(t *testing.T, policy, class string) {
+	const write = "write,append,create,unlink,link,rename,setattr,add_name,remove_name,rmdir,reparent,mounton"
+	valid := "write,append,create,unlink,link,rename,setattr"
+	if class == "dir" {
+		valid = write
+	}
+	for line := range strings.Lines(search(t, policy, []string{"-A", "-s", "container_t", "-c", class, "-p", valid})) {
+		target, _, _ := strings.Cut(strings.Fields(line)[2], ":")
+		switch {
+		case target == "container_file_t", target == "container_t", target == "virt_sandbox_domain":
+		case target == "setrans_runtime_t" && class == "sock_file":
+			// The host's policy lets every process ask for the names of levels.
+		case target == "initrc_t" || target == "unconfined_t" || target == "virtd_lxc_t":
+			// A pipe that whoever executes a command gives it.
+			if class != "fifo_file" {
 				t.Errorf("a container writes to %s", line)
 			}
+		default:
+			t.Errorf("a container writes to %s", line)
 		}
 	}
 }

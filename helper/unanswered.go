@@ -1,0 +1,96 @@
+package helper
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/virt-sandbox/virt-sandbox/config"
+)
+
+// endUnanswered brings a container down without libvirt: systemd starts no libvirtd while a unit that is ordered after it
+// stops, so the stop of a container would wait for what waits for it. Errors: ErrNotRunning.
+func (m *Manager) endUnanswered(ctx context.Context, s *config.Sandbox) error {
+	controller, err := controllerByFile(s.Name)
+	if err != nil {
+		return err
+	}
+	if controller == nil {
+		return m.notRunning(s.Name)
+	}
+	defer controller.close()
+	m.Warn("libvirt does not answer; shutting %s down without it", s.Name)
+	groups := libvirtCgroup(controller.pid)
+	kill := func() error { return controller.signal(unix.SIGKILL) }
+	if err := m.shutDown(ctx, controller, s, s.Limits.StopTimeout, kill); err != nil {
+		return err
+	}
+	// From these a libvirtd that comes later takes it for one that is being started, and refuses the next start.
+	for _, suffix := range []string{".xml", ".pid"} {
+		if err := os.Remove(filepath.Join(libvirtState, s.Name+suffix)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("remove what libvirt keeps of the run: %w", err)
+		}
+	}
+	if groups != "" {
+		if err := removeCgroups(groups); err != nil {
+			return err
+		}
+	}
+	return m.sweep(s.Name)
+}
+
+// libvirtCgroup gives the name of the groups that libvirt has made for the container of a controller; "" where systemd
+// made them, which removes them too.
+func libvirtCgroup(controller int) string {
+	groups, err := os.ReadFile("/proc/" + strconv.Itoa(controller) + "/cgroup")
+	if err != nil {
+		return ""
+	}
+	for word := range strings.FieldsFuncSeq(string(groups), func(r rune) bool { return r == '/' || r == '\n' }) {
+		if strings.HasPrefix(word, "lxc-"+strconv.Itoa(controller)+"-") && strings.HasSuffix(word, ".libvirt-lxc") {
+			return word
+		}
+	}
+	return ""
+}
+
+// controllerByFile opens the libvirt_lxc process of a domain by the file in which libvirt keeps its number; nil where it
+// does not run.
+func controllerByFile(name string) (*process, error) {
+	text, err := os.ReadFile(filepath.Join(libvirtState, name+".pid"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("find the container's process: %w", err)
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil {
+		return nil, fmt.Errorf("find the container's process in %s.pid: %w", name, err)
+	}
+	controller, err := openProcess(pid)
+	if err != nil {
+		return nil, nil
+	}
+	// The file of one that was killed stays, and its number may be another's.
+	arguments, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/cmdline")
+	if words := bytes.Split(arguments, []byte{0}); err != nil || !isController(words, name) {
+		controller.close()
+		return nil, nil
+	}
+	return controller, nil
+}
+
+func isController(words [][]byte, name string) bool {
+	at := slices.IndexFunc(words, func(w []byte) bool { return string(w) == "--name" })
+	return filepath.Base(string(words[0])) == "libvirt_lxc" && at > 0 && at+1 < len(words) && string(words[at+1]) == name
+}
