@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 
 	"github.com/opencontainers/selinux/go-selinux"
-	"golang.org/x/sys/unix"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/helper/content"
@@ -40,7 +39,7 @@ func (m *Manager) makeImage(ctx context.Context, s *config.Sandbox) error {
 		return fmt.Errorf("make directory of image: %w", err)
 	}
 	t := cmp.Or(s.ImageFS, config.DefaultImageFS)
-	return explainFull(s, image.Make(image.Temporary(s.Image), s.ImageFormat, t, s.ImageSize, m.nbdRunner(ctx, s)))
+	return image.Make(image.Temporary(s.Image), s.ImageFormat, t, s.ImageSize, m.nbdRunner(ctx, s))
 }
 
 // mountNew mounts the image that makeImage made, so that its content can be made.
@@ -169,25 +168,12 @@ func syncContent(s *config.Sandbox) error {
 	return explainFull(s, image.Sync(s.Content))
 }
 
-// explainFull adds to an error of writing to an image which of the two is full, the image or the host's file system.
+// explainFull is image.ExplainFull for content, which need not be in an image.
 func explainFull(s *config.Sandbox, err error) error {
-	if err == nil || s.Image == "" {
+	if s.Image == "" {
 		return err
 	}
-	if isFull(filepath.Dir(s.Image)) {
-		return fmt.Errorf("no space left on the file system of %s: %w", s.Image, err)
-	}
-	if errors.Is(err, unix.ENOSPC) {
-		return fmt.Errorf("the image of %s is full; choose a greater size: %w", s.ImageSize, err)
-	}
-	return err
-}
-
-// isFull tells whether a file system has no space worth mentioning.
-func isFull(dir string) bool {
-	var stat unix.Statfs_t
-	const little = 1 << 20
-	return unix.Statfs(dir, &stat) == nil && stat.Bavail*uint64(stat.Bsize) < little
+	return image.ExplainFull(s.Image, s.ImageSize, err)
 }
 
 // removeUnfinished removes the image that a create has left which was killed, and tells whether there was one.

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/google/renameio/v2"
 
@@ -156,7 +157,7 @@ func checkClaim(name string, c claim, ours []claim) error {
 		return fmt.Errorf("%s of %s: %w", c.Use, name, err)
 	}
 	for _, o := range ours {
-		if other, err := os.Stat(o.File); o.Use != c.Use && err == nil && os.SameFile(info, other) {
+		if other, err := os.Stat(o.File); o.Use != c.Use && err == nil && sameBlocks(info, other) {
 			return fmt.Errorf("%s of %s: %s is %s too; two of them would destroy each other's data", c.Use, name, c.File, o.Use)
 		}
 	}
@@ -174,7 +175,7 @@ func checkClaim(name string, c claim, ours []claim) error {
 			return err
 		}
 		for _, t := range theirs {
-			if used, err := os.Stat(t.File); t.File == c.File || (err == nil && os.SameFile(info, used)) {
+			if used, err := os.Stat(t.File); t.File == c.File || (err == nil && sameBlocks(info, used)) {
 				return fmt.Errorf("%s of %s: %s is in use by %s, as %s; stop that first", c.Use, name, c.File, other, t.Use)
 			}
 		}
@@ -191,6 +192,14 @@ func checkClaim(name string, c claim, ours []claim) error {
 		return fmt.Errorf("%s of %s: %s is in use by %s", c.Use, name, c.File, user)
 	}
 	return nil
+}
+
+// sameBlocks tells whether two names are of one file, or two nodes of one block device.
+func sameBlocks(a, b fs.FileInfo) bool {
+	if a.Mode().Type() == os.ModeDevice && b.Mode().Type() == os.ModeDevice {
+		return a.Sys().(*syscall.Stat_t).Rdev == b.Sys().(*syscall.Stat_t).Rdev
+	}
+	return os.SameFile(a, b)
 }
 
 func readClaims(name string) ([]claim, error) {
@@ -214,13 +223,23 @@ func writeClaims(name string, claims []claim) error {
 	if err != nil {
 		return fmt.Errorf("note which images %s uses: %w", name, err)
 	}
-	if err := errors.Join(os.MkdirAll(RuntimeBase, 0o711), os.Chmod(RuntimeBase, 0o711), os.MkdirAll(dir, 0o700)); err != nil {
+	if err := errors.Join(makeImagesDir(dir), os.Chmod(RuntimeBase, 0o711)); err != nil {
 		return fmt.Errorf("note which images %s uses: %w", name, err)
 	}
 	if err := renameio.WriteFile(filepath.Join(dir, claimsName), data, 0o600, renameio.WithTempDir(dir)); err != nil {
 		return fmt.Errorf("note which images %s uses: %w", name, err)
 	}
 	return nil
+}
+
+// makeImagesDir makes a directory in RuntimeBase, which whoever leaves it empty removes, at any moment.
+func makeImagesDir(dir string) error {
+	for try := 0; ; try++ {
+		err := os.MkdirAll(dir, 0o700)
+		if !errors.Is(err, fs.ErrNotExist) || try == 100 {
+			return err
+		}
+	}
 }
 
 // detachImages takes away what attachImages did, or began to do. What the host still has open stays usable for who has it.

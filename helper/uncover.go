@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -26,6 +27,9 @@ func dropOthersImages(name string, init int) error {
 	}
 	// From here: the container's own /proc shows no process of the host's.
 	table, err := os.Open("/proc/" + strconv.Itoa(init) + "/mountinfo")
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // It has ended already.
+	}
 	if err != nil {
 		return fmt.Errorf("read the container's mounts: %w", err)
 	}

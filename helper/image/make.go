@@ -58,6 +58,8 @@ func Make(file string, format config.ImageFormat, t config.FileSystemType, size 
 		err = f.Sync()
 	}
 	if err != nil {
+		// Before it goes, and its space is free.
+		err = ExplainFull(file, size, err)
 		return errors.Join(fmt.Errorf("make image %s of %s: %w", file, size, err), os.Remove(file))
 	}
 	return nil

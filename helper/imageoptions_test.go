@@ -1,0 +1,83 @@
+package helper
+
+import (
+	"os"
+	"reflect"
+	"testing"
+
+	"github.com/virt-sandbox/virt-sandbox/config"
+)
+
+func TestSetImages(t *testing.T) {
+	file := t.TempDir() + "/a.img"
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cases := []struct {
+		name    string
+		options ImageOptions
+		want    func(*config.Sandbox)
+		fails   string
+	}{
+		{name: "nothing", want: func(*config.Sandbox) {}},
+		{name: "size in MB", options: ImageOptions{Size: "500"}, want: func(s *config.Sandbox) {
+			s.Image, s.ImageFormat, s.ImageFS, s.ImageSize = "/var/lib/libvirt/images/box.raw", config.FormatRaw, config.Ext4, 500000000
+		}},
+		{name: "all of an image", options: ImageOptions{Size: "2G", Format: "qcow2", FS: "xfs"}, want: func(s *config.Sandbox) {
+			s.Image, s.ImageFormat, s.ImageFS, s.ImageSize = "/var/lib/libvirt/images/box.qcow2", config.FormatQCOW2, config.XFS, 2<<30
+		}},
+		{name: "disks", options: ImageOptions{Disks: []string{"a=" + file, "b=/etc/passwd,format=qcow2"}}, want: func(s *config.Sandbox) {
+			s.Disks = []config.Disk{{Tag: "a", Source: file, Format: config.FormatRaw}, {Tag: "b", Source: "/etc/passwd", Format: config.FormatQCOW2}}
+		}},
+		{name: "size", options: ImageOptions{Size: "big"}, fails: `-i "big" is not a size such as 500 (MB of 1000000 bytes), 512M or 2G`},
+		{name: "format", options: ImageOptions{Size: "1G", Format: "vmdk"}, fails: `--image-format: "vmdk" is not an image format; raw and qcow2 are`},
+		{name: "file system", options: ImageOptions{Size: "1G", FS: "btrfs"}, fails: `--image-fs: "btrfs" is not a file system that images are made with; ext4 and xfs are`},
+		{name: "format alone", options: ImageOptions{Format: "raw"}, fails: "--image-format is about an image; give its size with -i"},
+		{name: "file system alone", options: ImageOptions{FS: "xfs"}, fails: "--image-fs is about an image; give its size with -i"},
+		{name: "disk", options: ImageOptions{Disks: []string{"db"}}, fails: `--disk: "db" is not TAG=PATH[,format=raw|qcow2] with an absolute path`},
+		{name: "disk of nothing", options: ImageOptions{Disks: []string{"db=/no/such"}}, fails: "--disk db=/no/such: stat /no/such: no such file or directory"},
+		{name: "disk of a directory", options: ImageOptions{Disks: []string{"db=/etc"}}, fails: "--disk db=/etc: /etc is neither a block device nor a regular file"},
+		{name: "one tag twice", options: ImageOptions{Disks: []string{"a=" + file, "a=/etc/passwd"}}, fails: `two disks have the tag "a"; rename one`},
+		{name: "one file twice", options: ImageOptions{Disks: []string{"a=" + file, "b=" + file}},
+			fails: file + " is named twice, for disk a and for disk b; two of them would destroy each other's data"},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			s, want := config.New("box"), config.New("box")
+			err := setImages(s, c.options)
+			if c.fails != "" {
+				if err == nil || err.Error() != c.fails {
+					t.Errorf("got  %v\nwant %s", err, c.fails)
+				}
+				return
+			}
+			c.want(want)
+			if err != nil || !reflect.DeepEqual(s, want) {
+				t.Errorf("got  %+v, %v\nwant %+v", s, err, want)
+			}
+		})
+	}
+}
+
+// Two nodes of one device are the same blocks, whatever they are called.
+func TestSameBlocks(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"a", "b"} {
+		if err := os.WriteFile(dir+"/"+name, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Link(dir+"/a", dir+"/c"); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		a, b string
+		want bool
+	}{{"a", "a", true}, {"a", "c", true}, {"a", "b", false}} {
+		a, errA := os.Stat(dir + "/" + c.a)
+		b, errB := os.Stat(dir + "/" + c.b)
+		if errA != nil || errB != nil || sameBlocks(a, b) != c.want {
+			t.Errorf("%s and %s: want %t (%v, %v)", c.a, c.b, c.want, errA, errB)
+		}
+	}
+}
