@@ -182,12 +182,18 @@ func (m *Manager) newlyPrivate(ctx context.Context, s *config.Sandbox) ([]config
 // isWithin tells whether a path lies at or below another.
 func isWithin(p, top string) bool { return p == top || strings.HasPrefix(p, top+"/") }
 
-// UpgradableNames lists the sandboxes that Upgrade can be asked for.
+// UpgradableNames lists the sandboxes that Upgrade can be asked for. Those that are being deleted are left out.
 func (m *Manager) UpgradableNames() ([]string, error) {
 	names, err := m.Store.Names()
 	if err != nil {
 		return nil, err
 	}
 	originals, err := m.Store.OriginalNames()
-	return append(names, originals...), err
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(append(names, originals...), func(name string) bool {
+		s, err := m.Store.Load(name)
+		return err == nil && s.State == config.StateDeleting
+	}), nil
 }

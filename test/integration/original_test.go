@@ -163,7 +163,9 @@ func TestOriginalGeneric(t *testing.T) {
 		sameAs(t, before, "after delete")
 	})
 	shell(t, "mkdir -p "+contentDir+"/t-oldjob/var "+configDir+"/t-oldjob/config && echo from the old tree >"+contentDir+"/t-oldjob/input && cp "+originals+"/t-oldjob.sandbox "+configDir+"/t-oldjob/config/sandbox.cfg")
-	must(t, "upgrade", "--all")
+	if o := run(t, "upgrade", "--all"); !strings.Contains(o.stdout, "t-oldjob: converted\n") {
+		t.Errorf("upgrade --all: %+v", o)
+	}
 	must(t, "start", "t-oldjob")
 	defer func() {
 		if t.Failed() {

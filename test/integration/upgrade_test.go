@@ -217,8 +217,10 @@ func (u upgradedJSON) has(action, path string) bool {
 func upgradeJSON(t *testing.T, args ...string) []upgradedJSON {
 	t.Helper()
 	var list []upgradedJSON
-	if err := json.Unmarshal([]byte(must(t, append([]string{"upgrade", "--json"}, args...)...)), &list); err != nil {
-		t.Fatal(err)
+	// Its status is about all sandboxes that the host has.
+	o := run(t, append([]string{"upgrade", "--json"}, args...)...)
+	if err := json.Unmarshal([]byte(o.stdout), &list); err != nil {
+		t.Fatalf("%v: %+v", err, o)
 	}
 	return list
 }
