@@ -31,13 +31,17 @@ func Packages() []content.Packages {
 	}
 }
 
-// lazy opens a database when it is needed: most verbs ask none.
+// lazy opens a database when it is needed: most verbs ask none. What it said of a package is kept, since several steps of a
+// verb ask for the same ones.
 type lazy struct {
 	once   sync.Once
 	open   func() (content.Packages, error)
 	suffix string
 	db     content.Packages
 	err    error
+
+	mutex    sync.Mutex
+	packages map[string]*content.Package
 }
 
 func (l *lazy) get() (content.Packages, error) {
@@ -69,7 +73,20 @@ func (l *lazy) Package(ctx context.Context, name string) (*content.Package, erro
 	if err != nil {
 		return nil, err
 	}
-	return db.Package(ctx, name)
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	if pkg := l.packages[name]; pkg != nil {
+		return pkg, nil
+	}
+	pkg, err := db.Package(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	if l.packages == nil {
+		l.packages = make(map[string]*content.Package)
+	}
+	l.packages[name] = pkg
+	return pkg, nil
 }
 
 // NewSuffix implements content.Packages.
