@@ -109,10 +109,10 @@ func TestReachesBeyond(t *testing.T) {
 		"pids=none":                func(s *config.Sandbox) { s.Limits.PIDs = 0 },
 		"read-only-kernel=no":      func(s *config.Sandbox) { s.Hardening.ReadOnlyKernel = false },
 		"hide-kernel=no":           func(s *config.Sandbox) { s.Hardening.HideKernel = false },
-		"host-image=/srv=/etc/shadow": func(s *config.Sandbox) {
+		"host-image=/srv=/etc/shadow,format=raw": func(s *config.Sandbox) {
 			s.Mounts = []config.Mount{{Kind: config.MountHostImage, Target: "/srv", Source: "/etc/shadow", Format: config.FormatRaw}}
 		},
-		"disk=data=/dev/sda": func(s *config.Sandbox) {
+		"disk=data=/dev/sda,format=raw": func(s *config.Sandbox) {
 			s.Disks = []config.Disk{{Tag: "data", Source: "/dev/sda", Format: config.FormatRaw}}
 		},
 		"interface=bridge=br0": func(s *config.Sandbox) { s.Interfaces = []config.Interface{{Bridge: "br0"}} },
