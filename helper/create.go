@@ -37,6 +37,14 @@ type CreateOptions struct {
 	IDMap        string
 }
 
+// For gives the options for one of several sandboxes.
+func (o CreateOptions) For(name string) CreateOptions {
+	o.Name = name
+	// Create puts canonical names into these.
+	o.Units = slices.Clone(o.Units)
+	return o
+}
+
 // Create makes content and config of a new sandbox. When it fails, or is told to stop, nothing stays behind; when it is
 // killed, the next create or delete of the name removes what it left.
 func (m *Manager) Create(ctx context.Context, options CreateOptions) (*config.Sandbox, error) {
@@ -86,9 +94,11 @@ func (m *Manager) Create(ctx context.Context, options CreateOptions) (*config.Sa
 		}
 		return nil, err
 	}
-	if err := m.noteConfinement(s); err != nil {
-		m.Warn("cannot tell what confines %s: %v", s.Name, err)
-	}
+	m.noted.Do(func() {
+		if err := m.noteConfinement(s); err != nil {
+			m.Warn("cannot tell what confines %s: %v", s.Name, err)
+		}
+	})
 	if err := m.ReloadHost(ctx); err != nil {
 		m.Warn("%s is made, but its unit is not loaded yet; run systemctl daemon-reload: %v", s.Name, err)
 	}
