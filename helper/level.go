@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"libvirt.org/go/libvirt"
 	"libvirt.org/go/libvirtxml"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
@@ -138,6 +139,14 @@ func (m *Manager) domainLevels(except string) ([]levelUse, error) {
 	}
 	var uses []levelUse
 	for _, d := range domains {
+		// Of hundreds of our own, libvirt need not write and we not read the long description.
+		if use := startedLevel(d); use != nil {
+			d.Free()
+			if use.by != "libvirt domain "+except {
+				uses = append(uses, *use)
+			}
+			continue
+		}
 		text, err := d.GetXMLDesc(0)
 		d.Free()
 		if err != nil {
@@ -153,6 +162,24 @@ func (m *Manager) domainLevels(except string) ([]levelUse, error) {
 		uses = append(uses, found...)
 	}
 	return uses, nil
+}
+
+// startedLevel gives the level that a running sandbox was started with; nil for a domain that is none.
+func startedLevel(d libvirt.Domain) *levelUse {
+	name, nameErr := d.GetName()
+	uuid, uuidErr := d.GetUUIDString()
+	if nameErr != nil || uuidErr != nil || config.CheckName(name) != nil {
+		return nil
+	}
+	s, err := (config.Store{Dir: string(runtimeOf(name))}).Load(name)
+	if err != nil || s.UUID != uuid {
+		return nil
+	}
+	level, err := levelOf(s)
+	if err != nil {
+		return nil
+	}
+	return &levelUse{level, "libvirt domain " + name}
 }
 
 // levelsOfDomain reads the levels in the XML of a domain; none of the one that is named except.
