@@ -27,6 +27,7 @@ type copier struct {
 	skip       func(hostPath string) bool
 	progress   *Progress
 
+	buffer  []byte           // that all files pass through
 	links   map[inode]string // first place in the tree of a file with several names
 	entries []Entry
 	origin  string
@@ -276,7 +277,10 @@ func (c *copier) fill(ctx context.Context, from, to *os.File, info fs.FileInfo) 
 			writer = io.MultiWriter(hash, to)
 		}
 	}
-	_, err = io.CopyBuffer(writer, progressReader{ctx, from, c.progress}, make([]byte, 1<<18))
+	if c.buffer == nil {
+		c.buffer = make([]byte, 1<<18)
+	}
+	_, err = io.CopyBuffer(writer, progressReader{ctx, from, c.progress}, c.buffer)
 	return sum(), err
 }
 
