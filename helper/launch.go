@@ -26,7 +26,7 @@ func Launch(ctx context.Context, uri, name string, stderr io.Writer) error {
 		return err
 	}
 	dir := launchDir(name, os.Getpid())
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := inBase(func() error { return os.MkdirAll(dir, 0o700) }); err != nil {
 		return fmt.Errorf("start helper: %w", err)
 	}
 	defer func() {
