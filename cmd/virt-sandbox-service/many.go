@@ -23,12 +23,16 @@ type many struct {
 	jobs int
 }
 
+// libvirtWorkers is how many requests a libvirtd works on at once by default, less some for others (max_workers of
+// libvirtd.conf is 20): more starts would wait in there.
+const libvirtWorkers = 16
+
 // addFlags adds --jobs, and --all to a verb that can do without names.
 func (m *many) addFlags(command *cobra.Command, withAll bool) {
 	if withAll {
 		command.Flags().BoolVar(&m.all, "all", false, "all sandboxes, in place of NAMEs")
 	}
-	command.Flags().IntVarP(&m.jobs, "jobs", "j", 2*runtime.NumCPU(), "at most `N` sandboxes at a time")
+	command.Flags().IntVarP(&m.jobs, "jobs", "j", min(2*runtime.NumCPU(), libvirtWorkers), "at most `N` sandboxes at a time")
 }
 
 // check takes one name at least, or --all.

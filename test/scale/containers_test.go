@@ -2,7 +2,6 @@ package scale
 
 import (
 	"bufio"
-	"context"
 	"fmt"
 	"io"
 	"net"
@@ -89,8 +88,6 @@ func getHere(pid int) (string, error) {
 	if err := unix.Setns(int(namespace.Fd()), unix.CLONE_NEWNET); err != nil {
 		return "", err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
 	// No transport of net/http: that dials in threads of its own choice.
 	socket, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -107,7 +104,10 @@ func getHere(pid int) (string, error) {
 		return "", err
 	}
 	defer connection.Close()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://localhost/", nil)
+	if err := connection.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		return "", err
+	}
+	request, err := http.NewRequest(http.MethodGet, "http://localhost/", nil)
 	if err != nil {
 		return "", err
 	}

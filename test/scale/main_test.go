@@ -8,9 +8,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/virt-sandbox/virt-sandbox/test/residue"
 )
@@ -21,7 +23,12 @@ const (
 	contentDir = "/var/lib/libvirt/filesystems"
 )
 
-var count = flag.Int("n", 20, "how many containers")
+var (
+	count  = flag.Int("n", 20, "how many containers")
+	jobs   = flag.Int("jobs", 2*runtime.NumCPU(), "how many at a time")
+	idle   = flag.Duration("idle", 10*time.Second, "how long idle containers are watched")
+	stress = flag.Duration("stress", time.Minute, "how long containers are started and stopped at random")
+)
 
 func TestMain(m *testing.M) {
 	flag.Parse()
