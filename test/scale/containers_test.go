@@ -51,11 +51,18 @@ func allProcesses() []int {
 	return list
 }
 
-// journals counts the journals of systemd that run.
+// journals counts the journals of systemd that run: the host's and those of the containers of these tests, and not those of
+// other hosts that a machine may have in containers.
 func journals() int {
+	own, _ := os.Readlink("/proc/self/ns/pid")
 	n := 0
-	for _, pid := range allProcesses() {
-		if name, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid)); err == nil && strings.TrimSpace(string(name)) == "systemd-journal" {
+	for _, pid := range processNamed("systemd-journal") {
+		namespace, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/pid", pid))
+		groups, groupsErr := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", pid))
+		if err != nil || groupsErr != nil {
+			continue
+		}
+		if namespace == own || strings.Contains(string(groups), "/virt-sandbox-sc-") || strings.Contains(string(groups), "/sc-nspawn/") {
 			n++
 		}
 	}

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// cpuGroups are where the kernel counts the CPU time of what is measured: cpuacct of cgroup version 1, for the time of those
-// that have ended must be kept.
+// cpuacct is where the kernel counts the CPU time of what is measured, by groups of cgroup version 1: they keep the time of
+// processes that have ended.
 const cpuacct = "/sys/fs/cgroup/cpuacct"
 
 // meter tells wall and CPU time of what happens between two readings. It has a group of its own for what is started, one
@@ -103,17 +103,18 @@ func processNamed(name string) []int {
 
 // reading is a moment, and the CPU time that each group had used by then.
 type reading struct {
-	at                           time.Time
-	started, libvirt, containers time.Duration
+	at                                time.Time
+	started, own, libvirt, containers time.Duration
 }
 
 func (m *meter) read() reading {
-	return reading{time.Now(), used(m.started), used(m.libvirt), used(m.containers)}
+	return reading{time.Now(), used(m.started, "cpuacct.usage"), used(m.started, "cpuacct.usage_user"),
+		used(m.libvirt, "cpuacct.usage"), used(m.containers, "cpuacct.usage")}
 }
 
 // used is the CPU time of a group and those below; none of one that is not there yet.
-func used(group string) time.Duration {
-	text, err := os.ReadFile(filepath.Join(group, "cpuacct.usage"))
+func used(group, file string) time.Duration {
+	text, err := os.ReadFile(filepath.Join(group, file))
 	if err != nil {
 		return 0
 	}
@@ -121,8 +122,9 @@ func used(group string) time.Duration {
 	return time.Duration(ns)
 }
 
-// cost is what something took: started is that of the programs which were started for it.
-type cost struct{ wall, started, libvirt, containers time.Duration }
+// cost is what something took: started is the CPU time of the programs which were started for it, own that of these outside
+// the kernel.
+type cost struct{ wall, started, own, libvirt, containers time.Duration }
 
 func (c cost) cpu() time.Duration { return c.started + c.libvirt + c.containers }
 
@@ -131,7 +133,9 @@ func (m *meter) measure(f func()) cost {
 	before := m.read()
 	f()
 	after := m.read()
-	return cost{after.at.Sub(before.at), after.started - before.started, after.libvirt - before.libvirt, after.containers - before.containers}
+	return cost{
+		after.at.Sub(before.at), after.started - before.started, after.own - before.own, after.libvirt - before.libvirt, after.containers - before.containers,
+	}
 }
 
 // within gives the command that runs another in a group, which it enters first.
@@ -139,20 +143,29 @@ func within(group string, args ...string) []string {
 	return append([]string{"sh", "-c", `echo $$ >"$0/cgroup.procs" && exec "$@"`, group}, args...)
 }
 
-// pss is the memory of processes, what they share divided by who shares it (proc(5), smaps_rollup).
-func pss(pids []int) int64 {
-	var total int64
+// pss is the memory of processes by their programs' names: what is shared is divided by who shares it (proc(5), smaps_rollup).
+func pss(pids []int) map[string]int64 {
+	by := make(map[string]int64)
 	for _, pid := range pids {
 		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", pid))
-		if err != nil {
+		name, nameErr := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
+		if err != nil || nameErr != nil {
 			continue
 		}
 		for line := range strings.Lines(string(text)) {
 			if value, found := strings.CutPrefix(line, "Pss:"); found {
 				kib, _ := strconv.ParseInt(strings.Fields(value)[0], 10, 64)
-				total += kib * 1024
+				by[strings.TrimSpace(string(name))] += kib * 1024
 			}
 		}
+	}
+	return by
+}
+
+func sum(by map[string]int64) int64 {
+	total := int64(0)
+	for _, size := range by {
+		total += size
 	}
 	return total
 }

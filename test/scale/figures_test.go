@@ -67,7 +67,7 @@ func TestFigures(t *testing.T) {
 	n.prepare(t, b, list)
 	o.stop(t, list)
 
-	memory := make(map[string]int64)
+	memory := make(map[string]map[string]int64)
 	idleCPU := make(map[string]float64)
 	for _, c := range []contender{o, b, n} {
 		for size, rounds := range sizes() {
@@ -84,7 +84,7 @@ func TestFigures(t *testing.T) {
 				}
 				if size == *count {
 					checkServed(t, c, some)
-					memory[c.title()] = pss(c.processes(some)) / int64(size)
+					memory[c.title()] = pss(c.processes(some))
 					quiet := m.measure(func() { time.Sleep(*idle) })
 					idleCPU[c.title()] = quiet.cpu().Seconds() / quiet.wall.Seconds()
 				}
@@ -150,7 +150,7 @@ func blocks(t *testing.T, names []string) int64 {
 	return total / int64(len(names))
 }
 
-func (f figures) print(disk int64, memory map[string]int64, idleCPU map[string]float64) {
+func (f figures) print(disk int64, memory map[string]map[string]int64, idleCPU map[string]float64) {
 	list := slices.Sorted(maps.Keys(sizes()))
 	w := tabwriter.NewWriter(os.Stdout, 0, 8, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintf(w, "seconds, wall / CPU\t")
@@ -166,13 +166,18 @@ func (f figures) print(disk int64, memory map[string]int64, idleCPU map[string]f
 		fmt.Fprintln(w)
 	}
 	w.Flush()
+	n := *count
 	const ourTitle, bareTitle = "virt-sandbox", "bare libvirt"
+	each := func(bytes int64) float64 { return float64(bytes) / 1e6 / float64(n) }
 	for _, c := range []string{ourTitle, bareTitle, "systemd-nspawn"} {
-		fmt.Printf("%s: %.1f MB (PSS) each, %d idle take %.4f of a CPU\n", c, float64(memory[c])/1e6, *count, idleCPU[c])
+		fmt.Printf("%s: %.1f MB (PSS) each, %d idle take %.4f of a CPU:", c, each(sum(memory[c])), n, idleCPU[c])
+		for _, name := range slices.Sorted(maps.Keys(memory[c])) {
+			fmt.Printf(" %s %.1f", name, each(memory[c][name]))
+		}
+		fmt.Println()
 	}
 	fmt.Printf("disk: %.2f MB each\n", float64(disk)/1e6)
 
-	n := *count
 	goal := func(what string, value, limit float64) {
 		verdict := "met"
 		if value > limit {
@@ -185,10 +190,10 @@ func (f figures) print(disk int64, memory map[string]int64, idleCPU map[string]f
 	}
 	goal(fmt.Sprintf("start of %d to ready, wall time of bare libvirt's", n), ratio("start "+ourTitle, "start "+bareTitle, wall), 1.2)
 	goal(fmt.Sprintf("start of %d to ready, CPU time of bare libvirt's", n), ratio("start "+ourTitle, "start "+bareTitle, cost.cpu), 1.2)
-	own := f.median("start "+ourTitle, n, func(c cost) time.Duration { return c.started }).Seconds() /
+	own := f.median("start "+ourTitle, n, func(c cost) time.Duration { return c.own }).Seconds() /
 		f.median("start "+ourTitle, n, cost.cpu).Seconds()
 	goal("our programs' share of the CPU time of a start", own, 0.05)
-	goal("memory beside bare libvirt's, MB each", float64(memory[ourTitle]-memory[bareTitle])/1e6, 3)
+	goal("memory beside bare libvirt's, MB each", each(sum(memory[ourTitle])-sum(memory[bareTitle])), 3)
 	goal(fmt.Sprintf("CPUs that %d idle take", n), idleCPU[ourTitle], 0.02*float64(n)/100)
 	goal(fmt.Sprintf("create of %d, wall time of cp -a", n), ratio("create", "cp -a", wall), 1.5)
 	goal(fmt.Sprintf("create of %d, CPU time of cp -a", n), ratio("create", "cp -a", cost.cpu), 1.5)
