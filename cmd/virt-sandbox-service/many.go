@@ -57,7 +57,7 @@ func (m *many) each(ctx context.Context, manager *helper.Manager, names []string
 	}
 	if m.all {
 		var err error
-		if names, err = manager.Store.Names(); err != nil {
+		if names, err = all(manager.Store); err != nil {
 			return err
 		}
 	}
@@ -86,6 +86,15 @@ func (m *many) each(ctx context.Context, manager *helper.Manager, names []string
 		return errReported
 	}
 	return err
+}
+
+// all lists the sandboxes but those that are being deleted.
+func all(store config.Store) ([]string, error) {
+	names, err := store.Names()
+	return slices.DeleteFunc(names, func(name string) bool {
+		s, err := store.Load(name)
+		return err == nil && s.State == config.StateDeleting
+	}), err
 }
 
 // unique leaves out what was named before.
