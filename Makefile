@@ -5,6 +5,7 @@ GO      ?= go
 BINDIR     := $(DESTDIR)$(PREFIX)/bin
 LIBEXECDIR := $(DESTDIR)$(PREFIX)/libexec/virt-sandbox
 GENERATORDIR := $(DESTDIR)$(PREFIX)/lib/systemd/system-generators
+SYSCTLDIR  := $(DESTDIR)$(PREFIX)/lib/sysctl.d
 MANDIR     := $(DESTDIR)$(PREFIX)/share/man
 BASHDIR    := $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 ZSHDIR     := $(DESTDIR)$(PREFIX)/share/zsh/site-functions
@@ -106,10 +107,11 @@ demo:
 	test/rig/with-libvirt test/demo
 
 install: build
-	install -d $(DESTDIR)/etc/libvirt-sandbox/services $(BINDIR) $(LIBEXECDIR) $(GENERATORDIR) $(MANDIR)/man1 $(MANDIR)/man5 $(BASHDIR) $(ZSHDIR) $(FISHDIR)
+	install -d $(DESTDIR)/etc/libvirt-sandbox/services $(BINDIR) $(LIBEXECDIR) $(GENERATORDIR) $(SYSCTLDIR) $(MANDIR)/man1 $(MANDIR)/man5 $(BASHDIR) $(ZSHDIR) $(FISHDIR)
 	install -m 755 bin/virt-sandbox-service $(BINDIR)
 	install -m 755 bin/virt-sandbox-service-helper bin/virt-sandbox-service-monitor bin/virt-sandbox-init $(LIBEXECDIR)
 	install -m 755 bin/virt-sandbox-service-generator $(GENERATORDIR)
+	install -m 644 units/sysctl.conf $(SYSCTLDIR)/50-virt-sandbox.conf
 	install -m 644 man/virt-sandbox-service.1 $(MANDIR)/man1
 	install -m 644 man/virt-sandbox.conf.5 $(MANDIR)/man5
 	bin/virt-sandbox-service completion bash > $(BASHDIR)/virt-sandbox-service

@@ -122,6 +122,7 @@ func (m *Manager) startFresh(ctx context.Context, connection *libvirt.Connect, s
 		return nil, err
 	}
 	m.warnOfLabels(s)
+	m.warnOfInotify(s)
 	dir := runtimeOf(s.Name)
 	if err := dir.make(); err != nil {
 		return nil, err

@@ -49,6 +49,7 @@ func TestFigures(t *testing.T) {
 		t.Skip("on a host with systemd the CPU time of units is counted elsewhere")
 	}
 	clean(t)
+	allowInotify(t)
 	m := newMeter(t)
 	list := names("sc-", *count)
 	t.Cleanup(func() { remove(t, list) })

@@ -11,6 +11,7 @@ import (
 // All verbs take many sandboxes at once.
 func TestMany(t *testing.T) {
 	clean(t)
+	allowInotify(t)
 	list := names("sc-many", *count)
 	t.Cleanup(func() { remove(t, list) })
 	before := journals()

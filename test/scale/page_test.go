@@ -11,6 +11,7 @@ import (
 // The script of the feature page as it stands, but for the name of Apache's unit, and for systemctl where no systemd runs.
 func TestPage(t *testing.T) {
 	clean(t)
+	allowInotify(t)
 	script, err := os.ReadFile("testdata/containers")
 	if err != nil {
 		t.Fatal(err)

@@ -46,6 +46,7 @@ func (v *victim) enter() (leave func() (alone bool)) {
 // to be, and nothing stays behind.
 func TestStress(t *testing.T) {
 	clean(t)
+	allowInotify(t)
 	list := names("sc-stress", *count)
 	t.Cleanup(func() { remove(t, list) })
 	run(t, append([]string{program, "create", "-C", "-u", unit}, list...)...)
