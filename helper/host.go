@@ -11,37 +11,34 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/rpmdeps"
 )
 
-// Packages gives the package databases of this machine, RPM before dpkg; each is opened when it is first asked.
+// Packages gives the package databases of this machine, RPM before dpkg; each is opened when it is first asked, and asked
+// a question only once, since many sandboxes of one service ask the same.
 func Packages() []content.Packages {
 	return []content.Packages{
-		&lazy{suffix: (*rpmdeps.DB)(nil).NewSuffix(), open: func() (content.Packages, error) {
+		remember(&lazy{suffix: (*rpmdeps.DB)(nil).NewSuffix(), open: func() (content.Packages, error) {
 			db, err := rpmdeps.Open(rpmdeps.Dirs()...)
 			if errors.Is(err, rpmdeps.ErrNoDatabase) {
 				return nothing{}, nil
 			}
 			return db, err
-		}},
-		&lazy{suffix: (*debdeps.DB)(nil).NewSuffix(), open: func() (content.Packages, error) {
+		}}),
+		remember(&lazy{suffix: (*debdeps.DB)(nil).NewSuffix(), open: func() (content.Packages, error) {
 			db, err := debdeps.Open(debdeps.DefaultDir, "/")
 			if errors.Is(err, debdeps.ErrNoDatabase) {
 				return nothing{}, nil
 			}
 			return db, err
-		}},
+		}}),
 	}
 }
 
-// lazy opens a database when it is needed: most verbs ask none. What it said of a package is kept, since several steps of a
-// verb ask for the same ones.
+// lazy opens a database when it is needed: most verbs ask none.
 type lazy struct {
 	once   sync.Once
 	open   func() (content.Packages, error)
 	suffix string
 	db     content.Packages
 	err    error
-
-	mutex    sync.Mutex
-	packages map[string]*content.Package
 }
 
 func (l *lazy) get() (content.Packages, error) {
@@ -73,20 +70,7 @@ func (l *lazy) Package(ctx context.Context, name string) (*content.Package, erro
 	if err != nil {
 		return nil, err
 	}
-	l.mutex.Lock()
-	defer l.mutex.Unlock()
-	if pkg := l.packages[name]; pkg != nil {
-		return pkg, nil
-	}
-	pkg, err := db.Package(ctx, name)
-	if err != nil {
-		return nil, err
-	}
-	if l.packages == nil {
-		l.packages = make(map[string]*content.Package)
-	}
-	l.packages[name] = pkg
-	return pkg, nil
+	return db.Package(ctx, name)
 }
 
 // NewSuffix implements content.Packages.

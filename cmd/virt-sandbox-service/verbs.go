@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"strings"
@@ -17,36 +18,46 @@ import (
 )
 
 func startCommand(manager newManagerFunc) *cobra.Command {
-	return &cobra.Command{
-		Use:   "start NAME",
-		Short: "Start a sandbox and wait until its units are up",
-		Args:  oneName, ValidArgsFunction: completeNames,
+	var several many
+	command := &cobra.Command{
+		Use:   "start NAME…|--all",
+		Short: "Start sandboxes and wait until their units are up",
+		Args:  several.check, ValidArgsFunction: completeSeveral,
 		RunE: func(c *cobra.Command, args []string) error {
 			m, err := manager()
 			if err != nil {
 				return err
 			}
-			if _, err := m.Store.Load(args[0]); err != nil {
-				return err
-			}
-			if helper.SystemdRuns() {
-				return m.StartUnit(c.Context(), args[0])
-			}
-			err = helper.Launch(c.Context(), m.URI, args[0])
-			var exit *exec.ExitError
-			if errors.As(err, &exit) {
-				return errReported
-			}
-			return err
+			return several.each(c.Context(), m, args, "Started", func(ctx context.Context, name string, stderr io.Writer) error {
+				return start(ctx, m, name, stderr)
+			})
 		},
 	}
+	several.addFlags(command, true)
+	return command
+}
+
+func start(ctx context.Context, m *helper.Manager, name string, stderr io.Writer) error {
+	if _, err := m.Store.Load(name); err != nil {
+		return err
+	}
+	if helper.SystemdRuns() {
+		return m.StartUnit(ctx, name)
+	}
+	err := helper.Launch(ctx, m.URI, name, stderr)
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		return errReported
+	}
+	return err
 }
 
 func stopCommand(manager newManagerFunc) *cobra.Command {
-	return &cobra.Command{
-		Use:   "stop NAME",
-		Short: "Shut a sandbox down",
-		Args:  oneName, ValidArgsFunction: completeNames,
+	var several many
+	command := &cobra.Command{
+		Use:   "stop NAME…|--all",
+		Short: "Shut sandboxes down",
+		Args:  several.check, ValidArgsFunction: completeSeveral,
 		RunE: func(c *cobra.Command, args []string) error {
 			m, err := manager()
 			if err != nil {
@@ -56,14 +67,18 @@ func stopCommand(manager newManagerFunc) *cobra.Command {
 			if helper.SystemdRuns() {
 				stop = m.StopUnit
 			}
-			err = stop(c.Context(), args[0])
-			if errors.Is(err, helper.ErrNotRunning) {
-				// As systemctl stop: what is asked for is already so.
-				return nil
-			}
-			return err
+			return several.each(c.Context(), m, args, "Stopped", func(ctx context.Context, name string, _ io.Writer) error {
+				err := stop(ctx, name)
+				if errors.Is(err, helper.ErrNotRunning) {
+					// As systemctl stop: what is asked for is already so.
+					return nil
+				}
+				return err
+			})
 		},
 	}
+	several.addFlags(command, true)
+	return command
 }
 
 func reloadCommand(manager newManagerFunc) *cobra.Command {
@@ -139,22 +154,26 @@ func systemctl(ctx context.Context, manager newManagerFunc, verb, name string) e
 func deleteCommand(manager newManagerFunc) *cobra.Command {
 	var base string
 	var keepJournal bool
+	var several many
 	command := &cobra.Command{
-		Use:   "delete NAME",
-		Short: "Remove a sandbox that is stopped, with its content",
-		Args:  oneName, ValidArgsFunction: completeNames,
+		Use:   "delete NAME…",
+		Short: "Remove sandboxes that are stopped, with their content",
+		Args:  several.check, ValidArgsFunction: completeSeveral,
 		RunE: func(c *cobra.Command, args []string) error {
 			m, err := manager()
 			if err != nil {
 				return err
 			}
-			kept, err := m.Delete(c.Context(), args[0], base, keepJournal)
-			if err == nil && kept != "" {
-				fmt.Printf("Kept journal %s\n", kept)
-			}
-			return err
+			return several.each(c.Context(), m, args, "Deleted", func(ctx context.Context, name string, _ io.Writer) error {
+				kept, err := m.Delete(ctx, name, base, keepJournal)
+				if err == nil && kept != "" {
+					fmt.Printf("Kept journal %s\n", kept)
+				}
+				return err
+			})
 		},
 	}
+	several.addFlags(command, false)
 	command.Flags().BoolVar(&keepJournal, "keep-journal", false, "leave the container's journal in the host's /var/log/journal")
 	command.Flags().StringVarP(&base, "path", "p", "", "`DIR` to look in for content whose config is gone ("+config.DefaultContentBase+")")
 	return command
