@@ -2,8 +2,6 @@ package domain
 
 import (
 	"flag"
-	"os"
-	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -110,20 +108,7 @@ func TestLXC(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			file := filepath.Join(domains, c.golden+".xml")
-			if *update {
-				if err := os.WriteFile(file, []byte(got+"\n"), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got+"\n" != string(want) {
-				t.Errorf("got\n%s\nwant (%s)\n%s", got, file, want)
-			}
-			unmarshal(t, got)
+			golden(t, c.golden, got)
 		})
 	}
 }

@@ -43,11 +43,20 @@ type planFile struct {
 	Environment [][]byte `json:"environment,omitempty"`
 }
 
-// Write puts the plan where ReadPlan finds it.
-func (p *Plan) Write(file string) error {
+// Encode gives the plan as ReadPlan reads it from a file.
+func (p *Plan) Encode() ([]byte, error) {
 	data, err := json.MarshalIndent(planFile{*p, convert[[]byte](p.Command), convert[[]byte](p.Environment)}, "", "\t")
 	if err != nil {
-		return fmt.Errorf("write plan: %w", err)
+		return nil, fmt.Errorf("write plan: %w", err)
+	}
+	return data, nil
+}
+
+// Write puts the plan where ReadPlan finds it.
+func (p *Plan) Write(file string) error {
+	data, err := p.Encode()
+	if err != nil {
+		return err
 	}
 	if err := os.WriteFile(file, data, 0o644); err != nil {
 		return fmt.Errorf("write plan: %w", err)
