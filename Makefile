@@ -13,7 +13,7 @@ FISHDIR    := $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
 # Static programs: they run inside containers, beside each, and at boot.
 STATIC := virt-sandbox-init virt-sandbox-service-monitor virt-sandbox-service-generator
 # These link libvirt.
-LINKED := virt-sandbox-service virt-sandbox-service-helper
+LINKED := virt-sandbox virt-sandbox-service virt-sandbox-service-helper
 
 SOURCES := $(shell find . -name '*.go' -not -name '*_test.go') go.mod go.sum
 

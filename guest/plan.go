@@ -26,6 +26,8 @@ type Plan struct {
 	Groups      []uint32 `json:"groups,omitempty"`
 	Environment []string `json:"environment,omitempty"` // NAME=VALUE
 	Directory   string   `json:"directory,omitempty"`
+	Console     bool     `json:"console,omitempty"` // the command is called by ConsoleSocket
+	Shell       bool     `json:"shell,omitempty"`   // root has a shell on ShellTerminal
 	Writable    []string `json:"writable"`          // mount points that stay writable
 	Limited     bool     `json:"limited,omitempty"` // its memory is
 	ReadOnly    bool     `json:"read_only_kernel,omitempty"`

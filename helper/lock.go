@@ -38,9 +38,14 @@ func (l *lock) release() {
 
 // lockName waits until nobody else works on the sandbox.
 func (m *Manager) lockName(ctx context.Context, name string) (*lock, error) {
+	return m.lockByte(ctx, nameByte(name), name)
+}
+
+// nameByte is the place of a name in the lock file.
+func nameByte(name string) int64 {
 	hash := fnv.New64a()
 	hash.Write([]byte(name))
-	return m.lockByte(ctx, nameBytes+int64(hash.Sum64()>>2), name)
+	return nameBytes + int64(hash.Sum64()>>2)
 }
 
 // tryReservation locks the byte that stands for what is to be one container's alone; nil when another create has it.

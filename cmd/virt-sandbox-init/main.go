@@ -32,8 +32,11 @@ func main() {
 	plan, err := guest.ReadPlan(guest.PlanFile)
 	if err == nil {
 		run := guest.Run
-		if len(os.Args) == 2 && os.Args[1] == guest.PayloadWord {
+		switch {
+		case len(os.Args) == 2 && os.Args[1] == guest.PayloadWord:
 			run = guest.RunCommand
+		case len(os.Args) == 3 && os.Args[1] == guest.PayloadWord:
+			run = func(p *guest.Plan) (int, error) { return guest.ResumeCalled(p, os.Args[2]) }
 		}
 		var status int
 		if status, err = run(plan); err == nil {
