@@ -22,8 +22,11 @@ import (
 // ConsoleSocket is where the caller of a command waits for its sandbox, which speaks by package console.
 const ConsoleSocket = "/run/host/console"
 
-// ShellTerminal is what the shell of a plan has, the second console of the domain.
-const ShellTerminal = "/dev/tty2"
+// ShellTerminal is what the shell of a plan has, the second console of the domain; in a virtual machine it is a serial one.
+const (
+	ShellTerminal        = "/dev/tty2"
+	MachineShellTerminal = "/dev/ttyS1"
+)
 
 // StatusFailure is the exit status where the sandbox failed, and not its command: that of env(1) and timeout(1).
 const StatusFailure = 125
@@ -66,8 +69,10 @@ func fail(session *console.Session, err error) (int, error) {
 
 // serve runs the command and tells its caller of the end.
 func serve(p *Plan, session *console.Session) (int, error) {
-	if p.Shell {
-		go serveShell()
+	if p.Shell && p.Machine != nil {
+		go serveShell(MachineShellTerminal)
+	} else if p.Shell {
+		go serveShell(ShellTerminal)
 	}
 	command, exit := find(p)
 	if exit != (console.Exit{}) {
@@ -99,12 +104,18 @@ func serve(p *Plan, session *console.Session) (int, error) {
 	if !session.Start.Files {
 		endOthers()
 	}
+	if p.Machine != nil {
+		tidy()
+	}
 	return status, session.Exit(console.Exit{Status: uint8(status)})
 }
 
 // find makes the command ready but for its streams, or says why there is none.
 func find(p *Plan) (*exec.Cmd, console.Exit) {
-	environment := append([]string{"container=lxc-libvirt"}, p.Environment...)
+	environment := p.Environment
+	if p.Machine == nil {
+		environment = append([]string{"container=lxc-libvirt"}, p.Environment...)
+	}
 	if !slices.ContainsFunc(environment, func(v string) bool { return strings.HasPrefix(v, "PATH=") }) {
 		environment = append(environment, "PATH="+defaultPath)
 	}
@@ -213,9 +224,9 @@ func endOthers() {
 }
 
 // serveShell has a shell of root on its terminal, and another when that ends.
-func serveShell() {
+func serveShell(file string) {
 	for {
-		terminal, err := os.OpenFile(ShellTerminal, os.O_RDWR, 0)
+		terminal, err := os.OpenFile(file, os.O_RDWR, 0)
 		if err != nil {
 			fmt.Fprintf(os.Stderr, "virt-sandbox-init: open the shell's terminal: %v\n", err)
 			return

@@ -36,6 +36,7 @@ type Plan struct {
 	Label       string   `json:"label,omitempty"`   // SELinux context of the payload where it is not that of its set-up
 	Profile     string   `json:"profile,omitempty"` // AppArmor profile of the payload where libvirt has not set one
 	Drop        []uint32 `json:"drop,omitempty"`    // capabilities that it is made with and the payload has not, by number
+	Machine     *Machine `json:"machine,omitempty"` // what a virtual machine is made of; nil in a container
 }
 
 // planFile is a plan as JSON: what need not be UTF-8, which JSON is, becomes bytes.

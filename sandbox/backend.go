@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
-	"strings"
 	"sync"
 )
 
@@ -31,10 +30,10 @@ func backendOf(uri string) (backend, error) {
 	switch {
 	case uri == "lxc:///" || uri == "lxc:///system" || uri == "lxc://" || uri == "lxc:":
 		return &lxc{}, nil
-	case strings.HasPrefix(uri, "qemu:"):
-		return nil, fmt.Errorf("connection URI %q is not supported yet; sandboxes run at lxc:///", uri)
+	case uri == "qemu:///system" || uri == "qemu:///session":
+		return &qemu{}, nil
 	}
-	return nil, fmt.Errorf("connection URI %q is not supported; sandboxes run at lxc:///", uri)
+	return nil, fmt.Errorf("connection URI %q is not supported; sandboxes run at lxc:///, qemu:///system and qemu:///session", uri)
 }
 
 // freshName gives a name that nobody else has.

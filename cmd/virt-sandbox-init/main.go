@@ -11,6 +11,16 @@ import (
 )
 
 func main() {
+	switch os.Args[0] {
+	case guest.MachineInit:
+		guest.RunMachine()
+	case guest.ModprobeFile:
+		if err := guest.Modprobe(os.Args); err != nil {
+			fmt.Fprintf(os.Stderr, "virt-sandbox-init: %v\n", err)
+			os.Exit(1)
+		}
+		return
+	}
 	if len(os.Args) > 2 && os.Args[1] == guest.EnterWord {
 		status, err := guest.Enter(os.Args[1:])
 		if err != nil {
