@@ -24,7 +24,7 @@ RUN_TESTS  := cd test/integration && exec ../../bin/integration.test -test.v -te
 DENIALS    := "$(RUN_TESTS) -test.run '^TestSELinuxDenials$$'"
 PAGE       := "$(RUN_TESTS) -test.run '^TestSystemdPageBeforeReboot$$'" reboot "$(RUN_TESTS) -test.run '^TestSystemdPageAfterReboot$$'"
 
-.PHONY: all build check test test-host test-vm test-apparmor vm-shell demo install install-selinux uninstall-selinux install-apparmor uninstall-apparmor clean
+.PHONY: all build check test bench test-host test-vm test-apparmor vm-shell demo install install-selinux uninstall-selinux install-apparmor uninstall-apparmor clean
 
 all: build
 
@@ -55,6 +55,10 @@ test:
 	$(MAKE) test-vm
 	$(MAKE) test-apparmor
 
+# How fast a command in a sandbox is, beside libvirt without us and a pipe without a sandbox. Needs root.
+bench: build
+	test/rig/with-libvirt $(GO) test -count=1 -v -timeout 10m ./test/bench
+
 bin/integration.test: $(SOURCES) $(wildcard test/integration/*.go)
 	CGO_ENABLED=0 $(GO) test -c -o $@ ./test/integration
 
@@ -84,11 +88,14 @@ demo:
 
 install: build
 	install -d $(DESTDIR)/etc/libvirt-sandbox/services $(BINDIR) $(LIBEXECDIR) $(GENERATORDIR) $(MANDIR)/man1 $(MANDIR)/man5 $(BASHDIR) $(ZSHDIR) $(FISHDIR)
-	install -m 755 bin/virt-sandbox-service $(BINDIR)
+	install -m 755 bin/virt-sandbox bin/virt-sandbox-service $(BINDIR)
 	install -m 755 bin/virt-sandbox-service-helper bin/virt-sandbox-service-monitor bin/virt-sandbox-init $(LIBEXECDIR)
 	install -m 755 bin/virt-sandbox-service-generator $(GENERATORDIR)
-	install -m 644 man/virt-sandbox-service.1 $(MANDIR)/man1
+	install -m 644 man/virt-sandbox.1 man/virt-sandbox-service.1 $(MANDIR)/man1
 	install -m 644 man/virt-sandbox.conf.5 $(MANDIR)/man5
+	bin/virt-sandbox --completion bash > $(BASHDIR)/virt-sandbox
+	bin/virt-sandbox --completion zsh > $(ZSHDIR)/_virt-sandbox
+	bin/virt-sandbox --completion fish > $(FISHDIR)/virt-sandbox.fish
 	bin/virt-sandbox-service completion bash > $(BASHDIR)/virt-sandbox-service
 	bin/virt-sandbox-service completion zsh > $(ZSHDIR)/_virt-sandbox-service
 	bin/virt-sandbox-service completion fish > $(FISHDIR)/virt-sandbox-service.fish

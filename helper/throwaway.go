@@ -46,6 +46,7 @@ type ThrowawayRun struct {
 	libvirt    *libvirt.Connect
 	domain     *libvirt.Domain
 	controller *process
+	init       *process
 	console    *consoleText
 	stopRead   context.CancelFunc
 	locks      []*lock
@@ -311,6 +312,9 @@ func (r *ThrowawayRun) setBounds(connection *net.UnixConn) error {
 	if err := errors.Join(err, controlErr); err != nil {
 		return fmt.Errorf("find the container's first process: %w", err)
 	}
+	if r.init, err = openProcess(int(peer.Pid)); err != nil {
+		return err
+	}
 	groups, err := enter.Cgroups(int(peer.Pid))
 	if err != nil {
 		return fmt.Errorf("find the container's cgroups: %w", err)
@@ -350,16 +354,22 @@ func (r *ThrowawayRun) Stop() error {
 const endLimit = 500 * time.Millisecond
 
 func (r *ThrowawayRun) end() error {
+	if r.init != nil {
+		defer r.init.close()
+		if r.init.wait(endLimit) && r.controller != nil {
+			// libvirt's controller has nothing left to do either, but takes its time with it. libvirt, which it has told by
+			// then, would find it among the container's processes, and not look again for 200 ms.
+			_ = r.controller.signal(unix.SIGKILL)
+		}
+	}
 	if r.controller != nil {
 		defer r.controller.close()
-	}
-	for begun := time.Now(); time.Since(begun) < endLimit && r.controller != nil; {
-		r.controller.wait(endLimit)
-		active, err := r.domain.IsActive()
-		if isNoDomain(err) || (err == nil && !active) {
-			return nil
+		for begun := time.Now(); time.Since(begun) < endLimit; time.Sleep(time.Millisecond) {
+			active, err := r.domain.IsActive()
+			if isNoDomain(err) || (err == nil && !active) {
+				return nil
+			}
 		}
-		time.Sleep(time.Millisecond)
 	}
 	if err := r.domain.Destroy(); err != nil && !isNoDomain(err) {
 		return fmt.Errorf("destroy domain %s: %s", r.sandbox.Name, reason(err))

@@ -95,15 +95,40 @@ func (s *Sandbox) Attach(ctx context.Context, streams Streams) (ExitStatus, erro
 		}
 		_ = call.Stdin.Close()
 	}()
-	status, err := s.oversee(ctx, call, streams.Signals, detached)
-	if err == nil {
-		outputs.Wait()
+	status, ended, err := s.oversee(ctx, call, streams.Signals, detached)
+	if !ended {
+		// By force, before its output can come to an end.
+		err = errors.Join(err, s.Stop())
 	}
-	return status, err
+	written := make(chan struct{})
+	go func() {
+		outputs.Wait()
+		close(written)
+	}()
+	var patience <-chan time.Time
+	cancelled := ctx.Done()
+	if !ended || err != nil {
+		patience, cancelled = time.After(time.Second), nil
+	}
+	for {
+		select {
+		case <-written:
+			return status, err
+		case <-patience:
+			return status, err
+		case <-cancelled:
+			return status, context.Cause(ctx)
+		case received := <-streams.Signals:
+			if number, isNumber := received.(syscall.Signal); isNumber && isEnd(number) {
+				return ExitStatus(128 + int(number)), err
+			}
+		}
+	}
 }
 
-// oversee waits for the end of the command, and brings it about when that is asked for.
-func (s *Sandbox) oversee(ctx context.Context, call *console.Caller, signals <-chan os.Signal, detached <-chan struct{}) (ExitStatus, error) {
+// oversee waits for the end of the command, and brings it about when that is asked for. It has not ended where it must be
+// ended by force.
+func (s *Sandbox) oversee(ctx context.Context, call *console.Caller, signals <-chan os.Signal, detached <-chan struct{}) (status ExitStatus, ended bool, err error) {
 	var timeout, force <-chan time.Time
 	if s.options.Timeout > 0 {
 		timer := time.NewTimer(s.options.Timeout)
@@ -120,14 +145,13 @@ func (s *Sandbox) oversee(ctx context.Context, call *console.Caller, signals <-c
 	for {
 		select {
 		case <-call.Ended():
-			return outcome(call, reason)
+			status, err = outcome(call, reason)
+			return status, true, err
 		case <-detached:
-			return 1, ErrDetached
+			return 1, false, ErrDetached
 		case <-force:
-			if reason != nil {
-				return outcomeOf(reason, asked)
-			}
-			return asked, nil
+			status, err = outcomeOf(reason, asked)
+			return status, false, err
 		case <-timeout:
 			reason, timeout = ErrTimeout, nil
 			ask(unix.SIGTERM)
@@ -141,7 +165,7 @@ func (s *Sandbox) oversee(ctx context.Context, call *console.Caller, signals <-c
 			case !isEnd(number):
 				_ = call.Signal(number)
 			case asked != 0:
-				return asked, nil
+				return asked, false, reason
 			default:
 				ask(number)
 			}
@@ -196,6 +220,7 @@ func follow(outside *os.File, call *console.Caller) (stop func()) {
 	resized := make(chan os.Signal, 1)
 	signal.Notify(resized, unix.SIGWINCH)
 	done := make(chan struct{})
+	resized <- unix.SIGWINCH // It may have changed since it was read.
 	go func() {
 		for {
 			select {

@@ -43,6 +43,7 @@ type flags struct {
 	includeFile               string
 	network, security, memory string
 	verbose, debug            bool
+	completion                string
 }
 
 func root() *cobra.Command {
@@ -60,12 +61,15 @@ end at COMMAND.`,
   virt-sandbox --read-write /srv/build -N host --timeout 10m make -C /srv/build`,
 		SilenceUsage: true, SilenceErrors: true,
 		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) == 0 {
+			if len(args) == 0 && f.completion == "" {
 				return errors.New("there is no command to run; see virt-sandbox --help")
 			}
 			return nil
 		},
 		RunE: func(c *cobra.Command, args []string) error {
+			if f.completion != "" {
+				return complete(c, f.completion)
+			}
 			o, err := f.options(args)
 			if err != nil {
 				return err
@@ -102,7 +106,21 @@ end at COMMAND.`,
 	list.StringVar(&f.Kernel.Modules, "kmodpath", "", "`DIR` of the kernel modules of a virtual machine")
 	list.BoolVarP(&f.debug, "debug", "d", false, "say what is done, and show the sandbox's own console")
 	list.BoolVarP(&f.verbose, "verbose", "v", false, "say what is done")
+	list.StringVar(&f.completion, "completion", "", "print a script for `SHELL`: bash, zsh or fish")
+	_ = list.MarkHidden("completion")
 	return command
+}
+
+func complete(c *cobra.Command, shell string) error {
+	switch shell {
+	case "bash":
+		return c.GenBashCompletionV2(os.Stdout, true)
+	case "zsh":
+		return c.GenZshCompletion(os.Stdout)
+	case "fish":
+		return c.GenFishCompletion(os.Stdout, true)
+	}
+	return fmt.Errorf("--completion %q is not bash, zsh or fish", shell)
 }
 
 // options reads what is written.

@@ -1,0 +1,118 @@
+// Package bench measures what a sandbox costs beside what does the same without one, in one run. It needs root, an lxc:///
+// that answers, and the built programs: make bench provides all.
+package bench
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+)
+
+const rounds = 10
+
+// A command in a sandbox takes no longer than libvirt does for its smallest container, by hand.
+func TestCommand(t *testing.T) {
+	program := built(t)
+	description := filepath.Join(t.TempDir(), "bare.xml")
+	xml := `<domain type='lxc'><name>bench-bare</name><memory unit='MiB'>256</memory><vcpu>1</vcpu>
+<os><type>exe</type><init>/bin/true</init></os>
+<devices><filesystem type='mount'><source dir='/'/><target dir='/'/><readonly/></filesystem><console type='pty'/></devices></domain>`
+	if err := os.WriteFile(description, []byte(xml), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	var ours, bare []time.Duration
+	for len(bare) < rounds || len(ours) < rounds {
+		ours = append(ours, timed(func() { run(t, exec.Command(program, "-c", "lxc:///", "/bin/true")) }))
+		var hung bool
+		took := timed(func() { hung = byHand(t, description) })
+		if hung {
+			t.Log("libvirt's controller missed the end of its init; not counted")
+			continue
+		}
+		bare = append(bare, took)
+	}
+	a, b := median(ours), median(bare)
+	fmt.Printf("virt-sandbox -c lxc:/// /bin/true: %v; virsh create of /bin/true, and polling until it is gone: %v (medians of %d)\n", a, b, rounds)
+	if a > b {
+		t.Errorf("virt-sandbox takes %v, libvirt by hand %v", a, b)
+	}
+}
+
+// byHand runs the smallest container; true where libvirt does not see its end.
+func byHand(t *testing.T, description string) (hung bool) {
+	run(t, exec.Command("virsh", "-q", "-c", "lxc:///", "create", description))
+	for begun := time.Now(); exec.Command("virsh", "-q", "-c", "lxc:///", "domstate", "bench-bare").Run() == nil; {
+		if time.Since(begun) > 3*time.Second {
+			run(t, exec.Command("virsh", "-q", "-c", "lxc:///", "destroy", "bench-bare"))
+			return true
+		}
+	}
+	return false
+}
+
+// Standard output of a sandbox is at least half as fast as a pipe without one.
+func TestOutput(t *testing.T) {
+	const size = 1 << 30
+	program := built(t)
+	count := fmt.Sprint(size)
+	var ours, bare []time.Duration
+	for range rounds {
+		ours = append(ours, timed(func() { drain(t, size, exec.Command(program, "-c", "lxc:///", "head", "-c", count, "/dev/zero")) }))
+		bare = append(bare, timed(func() { drain(t, size, exec.Command("head", "-c", count, "/dev/zero")) }))
+	}
+	a, b := median(ours), median(bare)
+	fmt.Printf("1 GiB through standard output: %v; through a plain pipe: %v (medians of %d)\n", a, b, rounds)
+	if a > 2*b {
+		t.Errorf("a sandbox takes %v, a pipe %v", a, b)
+	}
+}
+
+func built(t *testing.T) string {
+	program, err := filepath.Abs("../../bin/virt-sandbox")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return program
+}
+
+func run(t *testing.T, command *exec.Cmd) {
+	t.Helper()
+	if out, err := command.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %v\n%s", command.Args, err, out)
+	}
+}
+
+// drain reads all that a command writes.
+func drain(t *testing.T, size int64, command *exec.Cmd) {
+	t.Helper()
+	out, err := command.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	n, err := io.Copy(io.Discard, struct{ io.Reader }{out})
+	if err != nil || n != size {
+		t.Fatalf("%v: %d bytes, %v", command.Args, n, err)
+	}
+	if err := command.Wait(); err != nil {
+		t.Fatalf("%v: %v", command.Args, err)
+	}
+}
+
+func timed(f func()) time.Duration {
+	begun := time.Now()
+	f()
+	return time.Since(begun)
+}
+
+func median(d []time.Duration) time.Duration {
+	slices.Sort(d)
+	return d[len(d)/2].Round(time.Millisecond)
+}
