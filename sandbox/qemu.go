@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/user"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -82,7 +83,15 @@ func described(o *Options) (*config.Sandbox, []uint32, error) {
 		return nil, nil, err
 	}
 	t := helper.Throwaway{Sandbox: s}
-	if err := identify(o.User, &t); err != nil {
+	name := o.User
+	if name == "" && !o.Privileged && os.Geteuid() != 0 {
+		caller, err := user.Current()
+		if err != nil {
+			return nil, nil, fmt.Errorf("find the caller's account: %w", err)
+		}
+		name = caller.Username
+	}
+	if err := identify(name, &t); err != nil {
 		return nil, nil, err
 	}
 	return s, t.Groups, nil

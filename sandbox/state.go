@@ -103,10 +103,9 @@ func sweep(base string) error {
 		if err != nil || lock == nil {
 			continue
 		}
-		err = os.RemoveAll(filepath.Join(base, e.Name()))
-		lock.Close()
+		err = (&stateDir{filepath.Join(base, e.Name()), lock}).remove()
 		if err != nil {
-			return fmt.Errorf("remove what a killed sandbox left: %w", err)
+			return fmt.Errorf("what a killed sandbox left: %w", err)
 		}
 	}
 	return nil
@@ -114,12 +113,47 @@ func sweep(base string) error {
 
 func (d *stateDir) file(name string) string { return filepath.Join(d.path, name) }
 
+// startedFile tells that there is a domain of the name, and libvirt's log of it.
+const startedFile = "started"
+
+// markStarted goes before the domain is made, so that its log is known for one to remove; unmark takes that back.
+func (d *stateDir) markStarted() error {
+	if err := os.WriteFile(d.file(startedFile), nil, 0o600); err != nil {
+		return fmt.Errorf("write to the directory of the sandbox: %w", err)
+	}
+	return nil
+}
+
+func (d *stateDir) unmark() { _ = os.Remove(d.file(startedFile)) }
+
 func (d *stateDir) remove() error {
 	defer d.lock.Close()
+	if _, err := os.Lstat(d.file(startedFile)); err == nil {
+		if err := removeLogs(filepath.Base(d.path)); err != nil {
+			return err
+		}
+	}
 	if err := os.RemoveAll(d.path); err != nil {
 		return fmt.Errorf("remove the directory of the sandbox: %w", err)
 	}
 	// The one above, where this was the last.
 	_ = os.Remove(filepath.Dir(d.path))
+	return nil
+}
+
+// removeLogs removes what libvirt's QEMU driver, of the system or the user, wrote down of a domain that will not come back.
+func removeLogs(name string) error {
+	dirs := []string{}
+	if os.Geteuid() == 0 {
+		dirs = append(dirs, "/var/log/libvirt/qemu")
+	}
+	if cache, err := os.UserCacheDir(); err == nil {
+		dirs = append(dirs, filepath.Join(cache, "libvirt/qemu/log"))
+	}
+	for _, dir := range dirs {
+		if err := os.Remove(filepath.Join(dir, name+".log")); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("remove libvirt's log: %w", err)
+		}
+	}
 	return nil
 }

@@ -104,9 +104,15 @@ func (m *virtual) boot(ctx context.Context, d *domain.Machine, limit time.Durati
 	if err != nil {
 		return err
 	}
+	if err := m.state.markStarted(); err != nil {
+		return err
+	}
 	// It waits until somebody hears its first words.
 	m.domain, err = m.libvirt.DomainCreateXML(xml, libvirt.DOMAIN_START_AUTODESTROY|libvirt.DOMAIN_START_PAUSED)
 	if err != nil {
+		if isTaken(err) {
+			m.state.unmark()
+		}
 		return fmt.Errorf("start domain %s: %s", d.Name, helper.Reason(err))
 	}
 	log, err := net.DialUnix("unix", nil, &net.UnixAddr{Name: d.Log, Net: "unix"})
@@ -130,6 +136,12 @@ func (m *virtual) boot(ctx context.Context, d *domain.Machine, limit time.Durati
 		return fmt.Errorf("%s ended while it started%s", d.Name, m.log.quoted())
 	}
 	return err
+}
+
+// isTaken tells that there is another domain of the name.
+func isTaken(err error) bool {
+	var failure libvirt.Error
+	return errors.As(err, &failure) && (failure.Code == libvirt.ERR_OPERATION_FAILED || failure.Code == libvirt.ERR_DOM_EXIST)
 }
 
 // Stop implements machine. What has said how its command ended is about to switch itself off, with nothing left to write.

@@ -91,7 +91,7 @@ end at COMMAND.`,
 	list.StringArrayVar(&f.ReadWrite, "read-write", nil, "`DIR` of the host that is writable; may be repeated")
 	list.StringArrayVarP(&f.includes, "include", "i", nil, "`TARGET[=SOURCE]`: copy a file of the host to a place in a mount of -m host-bind; may be repeated")
 	list.StringVarP(&f.includeFile, "includefile", "I", "", "`FILE` with a line for each -i")
-	list.StringArrayVar(&f.Disks, "disk", nil, "`DISK`: [file:]TAG=PATH[,format=FORMAT] (not supported at lxc:///)")
+	list.StringArrayVar(&f.Disks, "disk", nil, "`DISK`: [file:]TAG=PATH[,format=FORMAT], an image as /dev/disk/by-tag/TAG of a virtual machine; may be repeated")
 	list.StringVarP(&f.network, "network", "N", "", "`NETWORK`: private (only loopback) | host (the host's, less safe)")
 	list.StringVarP(&f.security, "security", "s", "", "`SECURITY`: dynamic[,label=LABEL] | static,label=LABEL | inherit | apparmor,profile=NAME")
 	list.StringArrayVarP(&f.env, "env", "e", nil, "`NAME=VALUE` in the command's environment; may be repeated")
