@@ -142,7 +142,11 @@ func (c *Caller) dispatch(f frame) error {
 
 func (c *Caller) finish(f frame) {
 	c.exit = Exit{f.payload[0], string(f.payload[1:])}
-	// The end inside may have gone already, having said all.
+}
+
+// Release tells the end inside, after Ended, that it may go. Until then it stays, with all that it holds open.
+func (c *Caller) Release() {
+	// It may have gone already.
 	_ = c.link.send(frame{kind: kindDone})
 }
 

@@ -101,6 +101,8 @@ func TestStreams(t *testing.T) {
 					sums <- [32]byte(h.Sum(nil))
 				}()
 			}
+			<-call.Ended()
+			call.Release()
 			for range 2 {
 				if got := <-sums; got != sha256.Sum256(data) {
 					t.Error("the data is not what was sent")
@@ -214,6 +216,7 @@ func TestNoCommand(t *testing.T) {
 	if got, err := call.Wait(); got != want || err != nil {
 		t.Errorf("got %+v, %v", got, err)
 	}
+	call.Release()
 	if n, err := call.Stdout.Read(make([]byte, 1)); n != 0 || !errors.Is(err, io.EOF) {
 		t.Errorf("read %d, %v", n, err)
 	}

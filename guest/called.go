@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"net"
 	"os"
 	"os/exec"
@@ -33,6 +34,10 @@ const StatusFailure = 125
 
 // runCalled makes the container and runs the command for who calls it.
 func runCalled(p *Plan) (int, error) {
+	// libvirt's controller leaves files open that are not the command's.
+	if err := unix.CloseRange(3, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC); err != nil {
+		return 0, fmt.Errorf("keep open files from the command: %w", err)
+	}
 	connection, err := net.Dial("unix", ConsoleSocket)
 	if err != nil {
 		return 0, fmt.Errorf("look for the caller: %w", err)
@@ -226,7 +231,7 @@ func endOthers() {
 // serveShell has a shell of root on its terminal, and another when that ends.
 func serveShell(file string) {
 	for {
-		terminal, err := os.OpenFile(file, os.O_RDWR, 0)
+		terminal, err := os.OpenFile(file, os.O_RDWR|unix.O_NOCTTY, 0)
 		if err != nil {
 			fmt.Fprintf(os.Stderr, "virt-sandbox-init: open the shell's terminal: %v\n", err)
 			return

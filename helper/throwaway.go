@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -47,6 +48,7 @@ type ThrowawayRun struct {
 	domain     *libvirt.Domain
 	controller *process
 	init       *process
+	groups     map[string]string // cgroups that libvirt made, by hierarchy
 	console    *consoleText
 	stopRead   context.CancelFunc
 	locks      []*lock
@@ -104,6 +106,7 @@ func (m *Manager) StartThrowaway(ctx context.Context, t Throwaway) (_ *Throwaway
 	if err != nil {
 		return nil, err
 	}
+	t.Note("starting %s at %s: %s", s.Name, m.URI, describe(s))
 	listener, err := dir.listenConsole(s)
 	if err != nil {
 		return nil, err
@@ -125,6 +128,18 @@ func (m *Manager) StartThrowaway(ctx context.Context, t Throwaway) (_ *Throwaway
 		return nil, err
 	}
 	return r, nil
+}
+
+// describe says for a person what a container is apart by.
+func describe(s *config.Sandbox) string {
+	text := string(s.Network) + " network"
+	if s.Security.Level != "" {
+		text += ", level " + s.Security.Level
+	}
+	if s.Hardening.IDMap.Mapped() {
+		text += ", user ids from " + strconv.FormatUint(uint64(s.Hardening.IDMap.Base), 10)
+	}
+	return text
 }
 
 func throwawayDir(name string) runtimeDir { return runtimeDir(filepath.Join(throwawayBase, name)) }
@@ -315,11 +330,10 @@ func (r *ThrowawayRun) setBounds(connection *net.UnixConn) error {
 	if r.init, err = openProcess(int(peer.Pid)); err != nil {
 		return err
 	}
-	groups, err := enter.Cgroups(int(peer.Pid))
-	if err != nil {
+	if r.groups, err = enter.Cgroups(int(peer.Pid)); err != nil {
 		return fmt.Errorf("find the container's cgroups: %w", err)
 	}
-	return limitPIDs(r.sandbox, int(peer.Pid), groups)
+	return limitPIDs(r.sandbox, int(peer.Pid), r.groups)
 }
 
 // Domain gives the name that libvirt knows the container by.
@@ -341,7 +355,7 @@ func (r *ThrowawayRun) Stop() error {
 		<-r.console.done
 	}
 	if r.libvirt != nil {
-		errs = append(errs, sweepThrowaway(name))
+		errs = append(errs, removeThrowaway(name, r.removeCgroups))
 		_, _ = r.libvirt.Close()
 	}
 	for _, l := range r.locks {
@@ -350,15 +364,32 @@ func (r *ThrowawayRun) Stop() error {
 	return errors.Join(errs...)
 }
 
+// removeCgroups removes what limitPIDs made, and no more: a walk through the host's tree takes its time.
+func (r *ThrowawayRun) removeCgroups() error {
+	var errs []error
+	for _, dir := range r.groups {
+		errs = append(errs, removeCgroupTree(filepath.Join(dir, guest.CgroupPrefix+r.sandbox.Name)))
+	}
+	return errors.Join(errs...)
+}
+
 // endLimit is how long the container may take to end by itself once it has nothing left to do.
 const endLimit = 500 * time.Millisecond
+
+// Ending is to be called when the command has ended and the container's first process, which waits, may go. Then libvirt's
+// controller would have nothing left to do either, but takes its time with it: libvirt, which it tells at once, would find
+// it among the container's processes and not look again for 200 ms.
+func (r *ThrowawayRun) Ending() {
+	_ = r.controller.signal(unix.SIGSTOP)
+}
 
 func (r *ThrowawayRun) end() error {
 	if r.init != nil {
 		defer r.init.close()
-		if r.init.wait(endLimit) && r.controller != nil {
-			// libvirt's controller has nothing left to do either, but takes its time with it. libvirt, which it has told by
-			// then, would find it among the container's processes, and not look again for 200 ms.
+		if !r.init.wait(endLimit) {
+			_ = r.init.signal(unix.SIGKILL)
+		}
+		if r.controller != nil {
 			_ = r.controller.signal(unix.SIGKILL)
 		}
 	}
@@ -388,17 +419,17 @@ func (m *Manager) sweepThrowaways() {
 		if err != nil || own == nil {
 			continue
 		}
-		if err := sweepThrowaway(e.Name()); err != nil {
+		anywhere := func() error { return removeCgroups(guest.CgroupPrefix + e.Name()) }
+		if err := removeThrowaway(e.Name(), anywhere); err != nil {
 			m.Warn("cannot remove what %s left: %v", e.Name(), err)
 		}
 		own.release()
 	}
 }
 
-// sweepThrowaway removes what a throw-away container that is down has left.
-func sweepThrowaway(name string) error {
-	err := errors.Join(removeRootTree(name), removeMountPoints(name), removeLog(name), removeCgroups(guest.CgroupPrefix+name))
-	if err != nil {
+// removeThrowaway removes what a throw-away container that is down has left.
+func removeThrowaway(name string, cgroups func() error) error {
+	if err := errors.Join(removeRootTree(name), removeMountPoints(name), removeLog(name), cgroups()); err != nil {
 		return err
 	}
 	// Last: it is what tells of the rest.

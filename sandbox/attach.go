@@ -145,6 +145,8 @@ func (s *Sandbox) oversee(ctx context.Context, call *console.Caller, signals <-c
 	for {
 		select {
 		case <-call.Ended():
+			s.machine.Ending()
+			call.Release()
 			status, err = outcome(call, reason)
 			return status, true, err
 		case <-detached:

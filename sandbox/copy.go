@@ -16,6 +16,10 @@ func move(to io.Writer, from io.Reader) error {
 	source, fromFile := from.(*os.File)
 	target, toFile := to.(*os.File)
 	if fromFile && toFile {
+		for _, f := range []*os.File{source, target} {
+			// As much as can be moved at once. What is no pipe has no size, and a user may have too many pipes.
+			_, _ = unix.FcntlInt(f.Fd(), unix.F_SETPIPE_SZ, spliceSize)
+		}
 		done, err := splice(int(target.Fd()), int(source.Fd()))
 		if done {
 			return err

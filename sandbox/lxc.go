@@ -31,6 +31,8 @@ func (*lxc) check(o *Options) error {
 		return fmt.Errorf("-N %q is not supported yet; there are private (loopback only) and host (the host's network)", o.Network)
 	case os.Geteuid() != 0:
 		return errors.New("root is needed at lxc:///; run it with sudo")
+	case o.Security.Label != "" && !selinux.GetEnabled():
+		return errors.New("-s: SELinux is off on this host, and a label would confine nothing; leave it out")
 	}
 	if o.Root != "" {
 		return checkRoot(o.Root)

@@ -144,6 +144,9 @@ func isTaken(err error) bool {
 	return errors.As(err, &failure) && (failure.Code == libvirt.ERR_OPERATION_FAILED || failure.Code == libvirt.ERR_DOM_EXIST)
 }
 
+// Ending implements machine: nothing of it is in the way of a machine that switches itself off.
+func (m *virtual) Ending() {}
+
 // Stop implements machine. What has said how its command ended is about to switch itself off, with nothing left to write.
 func (m *virtual) Stop() error {
 	m.shutDown()

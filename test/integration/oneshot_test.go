@@ -107,7 +107,7 @@ func TestOneshotCommands(t *testing.T) {
 		{name: "-S writes as itself", options: []string{"-S", "nobody", "-m", "host-bind:/srv=" + world(t)}, command: []string{"sh", "-c", "touch /srv/x && stat -c %U /srv/x"}, stdout: "nobody\n"},
 		{name: "host file", command: []string{"sh", "-c", "echo x >>/etc/passwd"}, stderr: "Read-only file system", status: 2},
 		{name: "host root", command: []string{"touch", "/x"}, stderr: "Read-only file system", status: 1},
-		{name: "kernel", command: []string{"sh", "-c", "echo 1 >/proc/sys/kernel/sysrq"}, stderr: "Read-only file system", status: 2},
+		{name: "kernel", command: []string{"sh", "-c", "echo 1 >/proc/sys/kernel/panic"}, stderr: "Read-only file system", status: 2},
 		{name: "no mount", command: []string{"mount", "-t", "tmpfs", "x", "/mnt"}, stderr: "permission denied", status: 32},
 		{name: "tmp", command: []string{"sh", "-c", "ls -A /tmp; touch /tmp/x && stat -f -c %T /tmp"}, stdout: "tmpfs\n"},
 		{name: "network", command: []string{"sh", "-c", "ls /sys/class/net; cat /sys/class/net/lo/flags"}, stdout: "lo\n0x9\n"},
@@ -116,6 +116,7 @@ func TestOneshotCommands(t *testing.T) {
 		{name: "hostname", options: []string{"-n", "t-once"}, command: []string{"hostname"}, stdout: "t-once\n"},
 		{name: "cgroups", command: []string{"sh", "-c", "find /sys/fs/cgroup -name tasks | wc -l"}, stdout: "0\n"},
 		{name: "capabilities", command: []string{"sh", "-c", "grep CapBnd /proc/self/status | cut -f2 | grep -c '^00000000.*'; chroot / true && echo chroot; mknod /tmp/n c 1 3 2>/dev/null || echo none"}, stdout: "1\nchroot\nnone\n"},
+		{name: "open files", command: []string{"sh", "-c", "ls /proc/$$/fd | grep -c ^[3-9]$"}, stdout: "0\n", status: 1},
 		{name: "limits", options: []string{"--memory", "300M"}, command: []string{"awk", "/MemTotal/ { print $2 }", "/proc/meminfo"}, stdout: "307200\n"},
 		{name: "--read-write", options: []string{"--read-write", shared}, command: []string{"sh", "-c", "cat " + shared + "/there; echo written >" + shared + "/file"}, stdout: "there\n"},
 		{name: "-m host-bind", options: []string{"-m", "host-bind:/srv=" + shared}, command: []string{"cat", "/srv/there"}, stdout: "there\n"},
@@ -127,7 +128,8 @@ func TestOneshotCommands(t *testing.T) {
 		{name: "--root -S", options: []string{"-r", root, "-S", "nobody"}, command: []string{"id", "-u"}, stdout: "65534\n"},
 		{name: "--timeout", options: []string{"--timeout", "300ms"}, command: []string{"sleep", "1000"}, stderr: "--timeout", status: 124},
 		{name: "--timeout in time", options: []string{"--timeout", "1m"}, command: []string{"true"}},
-		{name: "-v", options: []string{"-v", "-d"}, command: []string{"echo", "x"}, stdout: "x\n"},
+		{name: "-v", options: []string{"-v"}, command: []string{"echo", "x"}, stdout: "x\n", stderr: "private network"},
+		{name: "-d", options: []string{"-d", "-S", "nobody"}, command: []string{"echo", "x"}, stdout: "x\n", stderr: "user ids from"},
 	}
 	t.Setenv("VST_CALLER", "x")
 	for _, c := range cases {
