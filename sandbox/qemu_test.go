@@ -138,10 +138,6 @@ func TestStateDir(t *testing.T) {
 	if _, err := makeStateDir(base, "a"); err == nil {
 		t.Error("two have one name")
 	}
-	second, err := makeStateDir(base, "b")
-	if err != nil {
-		t.Fatal(err)
-	}
 	// Killed: its lock is gone, its files are not.
 	first.lock.Close()
 	again, err := makeStateDir(base, "a")
@@ -150,6 +146,10 @@ func TestStateDir(t *testing.T) {
 	}
 	if _, err := os.Stat(again.file("initrd")); err == nil {
 		t.Error("it has the files of the killed one")
+	}
+	second, err := makeStateDir(base, "b")
+	if err != nil {
+		t.Fatal(err)
 	}
 	for _, d := range []*stateDir{again, second} {
 		if err := d.remove(); err != nil {

@@ -40,15 +40,18 @@ func makeStateDir(base, name string) (*stateDir, error) {
 	if err := config.CheckName(name); err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(base, 0o755); err != nil {
-		return nil, fmt.Errorf("make the directory of sandboxes: %w", err)
-	}
 	if err := sweep(base); err != nil {
 		return nil, err
 	}
 	path := filepath.Join(base, name)
 	for range 10 {
+		if err := os.MkdirAll(base, 0o755); err != nil {
+			return nil, fmt.Errorf("make the directory of sandboxes: %w", err)
+		}
 		err := os.Mkdir(path, 0o755)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // Another run took the directory above away, as the last that was in it.
+		}
 		if errors.Is(err, fs.ErrExist) {
 			return nil, fmt.Errorf("%s: %w", name, errNameTaken)
 		}
@@ -92,7 +95,7 @@ func lockDir(path string) (*os.File, error) {
 
 func sweep(base string) error {
 	entries, err := os.ReadDir(base)
-	if err != nil {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("look for what killed sandboxes left: %w", err)
 	}
 	for _, e := range entries {

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -236,5 +237,37 @@ func TestMachineBreaksDown(t *testing.T) {
 	o := runCommand(t, onceMachine(t, "--", "sh", "-c", "echo begun; sleep 0.5; echo c >/proc/sysrq-trigger; sleep 1000"))
 	if o.status != 125 || o.stdout != "begun\n" || !strings.Contains(o.stderr, "ended before its command did") {
 		t.Errorf("%+v", o)
+	}
+}
+
+// Whoever is not root has virtual machines too, with what is theirs.
+func TestMachineSession(t *testing.T) {
+	kernel := machineKernel(t)
+	home := world(t)
+	for _, name := range []string{"virt-sandbox", "virt-sandbox-init"} {
+		if out, err := exec.Command("cp", "../../bin/"+name, home+"/"+name).CombinedOutput(); err != nil {
+			t.Skipf("only in a source tree: %s", out)
+		}
+	}
+	// libvirt's daemon of the user goes by itself, a while after the last sandbox.
+	if err := os.Mkdir(home+"/run", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chown(home+"/run", 65534, 65534); err != nil {
+		t.Fatal(err)
+	}
+	args := slices.Concat([]string{"-c", "qemu:///session"}, kernel,
+		[]string{"--read-write", home, "--", "sh", "-c", "id -un; echo written >" + home + "/file; cat /etc/shadow"})
+	command := exec.Command(home+"/virt-sandbox", args...)
+	command.Env = []string{"HOME=" + home, "XDG_RUNTIME_DIR=" + home + "/run", "PATH=" + os.Getenv("PATH")}
+	command.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+	if o := runCommand(t, command); o.stdout != "nobody\n" || o.status != 1 || !strings.Contains(o.stderr, "Permission denied") {
+		t.Errorf("%+v", o)
+	}
+	if data, err := os.ReadFile(home + "/file"); string(data) != "written\n" {
+		t.Errorf("what was written has %q, %v", data, err)
+	}
+	if left, _ := filepath.Glob(home + "/run/libvirt-sandbox/*"); len(left) > 0 {
+		t.Errorf("left %q", left)
 	}
 }
