@@ -304,6 +304,11 @@ func TestOneshotTerminal(t *testing.T) {
 	if err := command.Wait(); command.ProcessState.ExitCode() != 9 {
 		t.Errorf("exit: %v", err)
 	}
+	person, command = onTerminal(t, 24, 80, "-S", "nobody", "sh", "-c", "stat -c %U $(tty) && echo mine >/dev/tty; stty size")
+	if got := expect(t, person, "24 80"); !strings.Contains(got, "nobody\r\nmine\r\n") {
+		t.Errorf("another user's terminal says %q", got)
+	}
+	_ = command.Wait()
 	person, command = onTerminal(t, 24, 80, "sh", "-c", "echo begun; exec sleep 1000")
 	expect(t, person, "begun")
 	state := func() (unix.Termios, error) {
