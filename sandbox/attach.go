@@ -70,9 +70,9 @@ func (s *Sandbox) Attach(ctx context.Context, streams Streams) (ExitStatus, erro
 	}
 	connection, files := s.machine.link()
 	start.Files = files
-	call, err := console.Call(connection, start)
-	if err != nil {
-		return StatusFailure, err
+	call, status, err := place(ctx, connection, start, streams.Signals)
+	if call == nil {
+		return status, err
 	}
 	detached := make(chan struct{})
 	if streams.Terminal {
@@ -121,6 +121,31 @@ func (s *Sandbox) Attach(ctx context.Context, streams Streams) (ExitStatus, erro
 		case received := <-streams.Signals:
 			if number, isNumber := received.(syscall.Signal); isNumber && isEnd(number) {
 				return ExitStatus(128 + int(number)), err
+			}
+		}
+	}
+}
+
+// place calls the init inside, unless the end is asked for before that answers; then there is no call, but a status.
+func place(ctx context.Context, connection io.ReadWriteCloser, start console.Start, signals <-chan os.Signal) (call *console.Caller, status ExitStatus, err error) {
+	answered := make(chan struct{})
+	go func() {
+		defer close(answered)
+		call, err = console.Call(connection, start)
+	}()
+	for {
+		select {
+		case <-answered:
+			return call, StatusFailure, err
+		case <-ctx.Done():
+			connection.Close()
+			<-answered
+			return nil, StatusFailure, context.Cause(ctx)
+		case received := <-signals:
+			if number, isNumber := received.(syscall.Signal); isNumber && isEnd(number) {
+				connection.Close()
+				<-answered
+				return nil, ExitStatus(128 + int(number)), nil
 			}
 		}
 	}

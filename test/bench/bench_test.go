@@ -4,11 +4,11 @@ package bench
 
 import (
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -31,7 +31,7 @@ func TestCommand(t *testing.T) {
 		var hung bool
 		took := timed(func() { hung = byHand(t, description) })
 		if hung {
-			t.Log("libvirt's controller missed the end of its init; not counted")
+			t.Log("libvirt missed the end of its init; not counted")
 			continue
 		}
 		bare = append(bare, took)
@@ -43,9 +43,15 @@ func TestCommand(t *testing.T) {
 	}
 }
 
-// byHand runs the smallest container; true where libvirt does not see its end.
+// byHand runs the smallest container; true where libvirt does not see its end, which now and then it does not when that
+// comes before it looks.
 func byHand(t *testing.T, description string) (hung bool) {
-	run(t, exec.Command("virsh", "-q", "-c", "lxc:///", "create", description))
+	create := exec.Command("virsh", "-q", "-c", "lxc:///", "create", description)
+	if out, err := create.CombinedOutput(); strings.Contains(string(out), "Timed out") {
+		return true
+	} else if err != nil {
+		t.Fatalf("%v: %v\n%s", create.Args, err, out)
+	}
 	for begun := time.Now(); exec.Command("virsh", "-q", "-c", "lxc:///", "domstate", "bench-bare").Run() == nil; {
 		if time.Since(begun) > 3*time.Second {
 			run(t, exec.Command("virsh", "-q", "-c", "lxc:///", "destroy", "bench-bare"))
@@ -57,18 +63,26 @@ func byHand(t *testing.T, description string) (hung bool) {
 
 // Standard output of a sandbox is at least half as fast as a pipe without one.
 func TestOutput(t *testing.T) {
-	const size = 1 << 30
 	program := built(t)
-	count := fmt.Sprint(size)
 	var ours, bare []time.Duration
 	for range rounds {
-		ours = append(ours, timed(func() { drain(t, size, exec.Command(program, "-c", "lxc:///", "head", "-c", count, "/dev/zero")) }))
-		bare = append(bare, timed(func() { drain(t, size, exec.Command("head", "-c", count, "/dev/zero")) }))
+		ours = append(ours, timed(func() { pipe(t, program+" -c lxc:/// ") }))
+		bare = append(bare, timed(func() { pipe(t, "") }))
 	}
 	a, b := median(ours), median(bare)
-	fmt.Printf("1 GiB through standard output: %v; through a plain pipe: %v (medians of %d)\n", a, b, rounds)
+	fmt.Printf("1 GiB through standard output, with the start: %v; through a plain pipe: %v (medians of %d)\n", a, b, rounds)
 	if a > 2*b {
 		t.Errorf("a sandbox takes %v, a pipe %v", a, b)
+	}
+}
+
+// pipe writes and reads 1 GiB, the former by a program.
+func pipe(t *testing.T, by string) {
+	t.Helper()
+	const size = 1 << 30
+	out, err := exec.Command("sh", "-c", by+"head -c "+fmt.Sprint(size)+" /dev/zero | { cat >/dev/null; echo read; }").Output()
+	if err != nil || string(out) != "read\n" {
+		t.Fatalf("%q, %v", out, err)
 	}
 }
 
@@ -84,25 +98,6 @@ func run(t *testing.T, command *exec.Cmd) {
 	t.Helper()
 	if out, err := command.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %v\n%s", command.Args, err, out)
-	}
-}
-
-// drain reads all that a command writes.
-func drain(t *testing.T, size int64, command *exec.Cmd) {
-	t.Helper()
-	out, err := command.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := command.Start(); err != nil {
-		t.Fatal(err)
-	}
-	n, err := io.Copy(io.Discard, struct{ io.Reader }{out})
-	if err != nil || n != size {
-		t.Fatalf("%v: %d bytes, %v", command.Args, n, err)
-	}
-	if err := command.Wait(); err != nil {
-		t.Fatalf("%v: %v", command.Args, err)
 	}
 }
 
