@@ -16,7 +16,7 @@ FISHDIR    := $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
 # Static programs: they run inside containers, beside each, and at boot.
 STATIC := virt-sandbox-init virt-sandbox-service-monitor virt-sandbox-service-monitor-dhcp virt-sandbox-service-generator
 # These link libvirt.
-LINKED := virt-sandbox-service virt-sandbox-service-helper
+LINKED := virt-sandbox virt-sandbox-service virt-sandbox-service-helper
 
 SOURCES := $(shell find . -name '*.go' -not -name '*_test.go') go.mod go.sum
 
@@ -32,7 +32,7 @@ N      ?= 100
 STRESS ?= 10m
 SCALE  := cd test/scale && exec ../../bin/scale.test -test.v -test.timeout 20m
 
-.PHONY: all build check test test-scale bench-scale bench-stress test-host test-vm test-apparmor vm-shell demo install install-selinux uninstall-selinux install-apparmor uninstall-apparmor clean
+.PHONY: all build check test test-scale bench bench-scale bench-stress test-host test-vm test-apparmor vm-shell demo install install-selinux uninstall-selinux install-apparmor uninstall-apparmor clean
 
 all: build
 
@@ -63,6 +63,10 @@ test:
 	$(MAKE) test-host
 	$(MAKE) test-vm
 	$(MAKE) test-apparmor
+
+# How fast a command in a sandbox is, beside libvirt without us and a pipe without a sandbox. Needs root.
+bench: build
+	test/rig/with-libvirt $(GO) test -count=1 -v -timeout 10m ./test/bench
 
 bin/integration.test: $(SOURCES) $(wildcard test/integration/*.go)
 	CGO_ENABLED=0 $(GO) test -c -o $@ ./test/integration
@@ -110,15 +114,18 @@ demo:
 
 install: build
 	install -d $(DESTDIR)/etc/libvirt-sandbox/services $(BINDIR) $(LIBEXECDIR) $(GENERATORDIR) $(UNITDIR) $(HOOKDIR) $(SYSCTLDIR) $(MANDIR)/man1 $(MANDIR)/man5 $(BASHDIR) $(ZSHDIR) $(FISHDIR)
-	install -m 755 bin/virt-sandbox-service $(BINDIR)
+	install -m 755 bin/virt-sandbox bin/virt-sandbox-service $(BINDIR)
 	install -m 755 bin/virt-sandbox-service-helper bin/virt-sandbox-service-monitor bin/virt-sandbox-service-monitor-dhcp bin/virt-sandbox-init $(LIBEXECDIR)
 	install -m 755 bin/virt-sandbox-service-generator $(GENERATORDIR)
 	install -m 644 units/*.service units/*.timer $(UNITDIR)
 	sed -i 's|^ExecStart=virt-sandbox-service|ExecStart=$(PREFIX)/bin/virt-sandbox-service|' $(UNITDIR)/virt-sandbox-logrotate.service
 	install -m 644 units/hooks/* $(HOOKDIR)
 	install -m 644 units/sysctl.conf $(SYSCTLDIR)/50-virt-sandbox.conf
-	install -m 644 man/virt-sandbox-service.1 $(MANDIR)/man1
+	install -m 644 man/virt-sandbox.1 man/virt-sandbox-service.1 $(MANDIR)/man1
 	install -m 644 man/virt-sandbox.conf.5 $(MANDIR)/man5
+	bin/virt-sandbox --completion bash > $(BASHDIR)/virt-sandbox
+	bin/virt-sandbox --completion zsh > $(ZSHDIR)/_virt-sandbox
+	bin/virt-sandbox --completion fish > $(FISHDIR)/virt-sandbox.fish
 	bin/virt-sandbox-service completion bash > $(BASHDIR)/virt-sandbox-service
 	bin/virt-sandbox-service completion zsh > $(ZSHDIR)/_virt-sandbox-service
 	bin/virt-sandbox-service completion fish > $(FISHDIR)/virt-sandbox-service.fish

@@ -3,6 +3,7 @@ module github.com/virt-sandbox/virt-sandbox
 go 1.26.0
 
 require (
+	github.com/cavaliergopher/cpio v1.0.1
 	github.com/cavaliergopher/rpm v1.3.0
 	github.com/coreos/go-systemd/v22 v22.7.0
 	github.com/creack/pty v1.1.24
@@ -13,6 +14,7 @@ require (
 	github.com/insomniacslk/dhcp v0.0.0-20260901064844-234b97448fae
 	github.com/klauspost/compress v1.20.4
 	github.com/knqyf263/go-rpmdb v0.1.1
+	github.com/mikelolasagasti/xz v1.0.1
 	github.com/opencontainers/selinux v1.15.1
 	github.com/spf13/cobra v1.10.2
 	github.com/spf13/pflag v1.1.0

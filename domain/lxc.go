@@ -33,6 +33,8 @@ type Bind struct {
 
 // Host is what the XML must know of the machine.
 type Host struct {
+	Base          string            // directory that becomes the read-only root in place of the host's own; empty for that
+	Shell         bool              // whether there is a second console, for guest.ShellTerminal
 	Root          string            // tree that becomes the root with all binds and mounts in it; empty for the host's own root
 	Init          string            // virt-sandbox-init, a static program; empty where Runtime has it
 	Runtime       string            // directory that becomes GuestDir; it has a file virt-sandbox-init, the program or one to mount over
@@ -71,10 +73,7 @@ func LXC(s *config.Sandbox, binds []Bind, host Host) (string, error) {
 			Disks:       disks(s, host),
 			Filesystems: filesystems(s, binds, host),
 			Interfaces:  interfaces(s),
-			Consoles: []libvirtxml.DomainConsole{{
-				Source: &libvirtxml.DomainChardevSource{Pty: &libvirtxml.DomainChardevSourcePty{}},
-				Target: &libvirtxml.DomainConsoleTarget{Type: "lxc", Port: new(uint)},
-			}},
+			Consoles:    consoles(host),
 		},
 		Features: features(s, host),
 		IDMap:    idMap(s.Hardening.IDMap),
@@ -91,6 +90,19 @@ func LXC(s *config.Sandbox, binds []Bind, host Host) (string, error) {
 		return "", fmt.Errorf("write domain XML of %s: %w", s.Name, err)
 	}
 	return text, nil
+}
+
+func consoles(host Host) []libvirtxml.DomainConsole {
+	list := make([]libvirtxml.DomainConsole, 1)
+	if host.Shell {
+		list = make([]libvirtxml.DomainConsole, 2)
+	}
+	for i := range list {
+		port := uint(i)
+		list[i].Source = &libvirtxml.DomainChardevSource{Pty: &libvirtxml.DomainChardevSourcePty{}}
+		list[i].Target = &libvirtxml.DomainConsoleTarget{Type: "lxc", Port: &port}
+	}
+	return list
 }
 
 func features(s *config.Sandbox, host Host) *libvirtxml.DomainFeatureList {
@@ -121,7 +133,7 @@ func title(s *config.Sandbox) string {
 }
 
 func filesystems(s *config.Sandbox, binds []Bind, host Host) []libvirtxml.DomainFilesystem {
-	root := Bind{"/", "/", true}
+	root := Bind{cmp.Or(host.Base, "/"), "/", true}
 	if host.Root != "" {
 		// In a user namespace libvirt could not make it read-only; what has to be is so already.
 		root = Bind{host.Root, "/", false}

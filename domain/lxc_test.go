@@ -2,8 +2,6 @@ package domain
 
 import (
 	"flag"
-	"os"
-	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -119,6 +117,10 @@ func TestLXC(t *testing.T) {
 		{golden: "generic", change: func(s *config.Sandbox, _ *Host) {
 			s.Name, s.Units, s.Command = "job", nil, []string{"/usr/bin/rsync", "--daemon"}
 		}},
+		{golden: "throwaway", change: func(s *config.Sandbox, h *Host) {
+			s.Name, s.Units, s.Command = "sandbox-0123456789", nil, []string{"sh"}
+			h.Base, h.Shell = "/srv/another system", true
+		}},
 	}
 	for _, c := range cases {
 		t.Run(c.golden, func(t *testing.T) {
@@ -130,20 +132,7 @@ func TestLXC(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			file := filepath.Join(domains, c.golden+".xml")
-			if *update {
-				if err := os.WriteFile(file, []byte(got+"\n"), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got+"\n" != string(want) {
-				t.Errorf("got\n%s\nwant (%s)\n%s", got, file, want)
-			}
-			unmarshal(t, got)
+			golden(t, c.golden, got)
 		})
 	}
 }

@@ -90,6 +90,33 @@ func enterCgroups(name string, mapped bool) error {
 	return mountCgroups(entered)
 }
 
+// hideCgroups leaves this process in the groups that libvirt made, and shows nothing of those of the host: a command makes
+// none of its own, and each group that is entered costs more time than such a command takes. Where there is version 2 alone,
+// the container's own group can be read.
+func hideCgroups() error {
+	text, err := os.ReadFile("/proc/self/cgroup")
+	if err != nil {
+		return fmt.Errorf("read own cgroups: %w", err)
+	}
+	if err := unshareCgroups(); err != nil {
+		return err
+	}
+	if err := unmountBelow(cgroupDir); err != nil {
+		return err
+	}
+	hierarchies := readHierarchies(string(text))
+	if len(hierarchies) != 1 || hierarchies[0] != "" {
+		return nil
+	}
+	if err := mountCgroups(hierarchies); err != nil {
+		return err
+	}
+	if err := makeReadOnly(cgroupDir); err != nil {
+		return fmt.Errorf("make %s read-only: %w", cgroupDir, err)
+	}
+	return nil
+}
+
 // unshareCgroups makes the cgroups that this process is in the roots of what it sees.
 func unshareCgroups() error {
 	if err := unix.Unshare(unix.CLONE_NEWCGROUP); err != nil {

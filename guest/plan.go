@@ -29,7 +29,9 @@ type Plan struct {
 	Groups      []uint32 `json:"groups,omitempty"`
 	Environment []string `json:"environment,omitempty"` // NAME=VALUE
 	Directory   string   `json:"directory,omitempty"`
-	Writable    []string `json:"writable"` // mount points that stay writable
+	Console     bool     `json:"console,omitempty"` // the command is called by ConsoleSocket
+	Shell       bool     `json:"shell,omitempty"`   // root has a shell on ShellTerminal
+	Writable    []string `json:"writable"`          // mount points that stay writable
 	Binds       []Bind   `json:"binds,omitempty"`
 	Disks       []Disk   `json:"disks,omitempty"`
 	Limited     bool     `json:"limited,omitempty"` // its memory is
@@ -39,6 +41,7 @@ type Plan struct {
 	Label       string   `json:"label,omitempty"`   // SELinux context of the payload where it is not that of its set-up
 	Profile     string   `json:"profile,omitempty"` // AppArmor profile of the payload where libvirt has not set one
 	Drop        []uint32 `json:"drop,omitempty"`    // capabilities that it is made with and the payload has not, by number
+	Machine     *Machine `json:"machine,omitempty"` // what a virtual machine is made of; nil in a container
 }
 
 // Bind shows at a place of the container what is at another place of it.
@@ -60,11 +63,20 @@ type planFile struct {
 	Environment [][]byte `json:"environment,omitempty"`
 }
 
-// Write puts the plan where ReadPlan finds it.
-func (p *Plan) Write(file string) error {
+// Encode gives the plan as ReadPlan reads it from a file.
+func (p *Plan) Encode() ([]byte, error) {
 	data, err := json.MarshalIndent(planFile{*p, convert[[]byte](p.Command), convert[[]byte](p.Environment)}, "", "\t")
 	if err != nil {
-		return fmt.Errorf("write plan: %w", err)
+		return nil, fmt.Errorf("write plan: %w", err)
+	}
+	return data, nil
+}
+
+// Write puts the plan where ReadPlan finds it.
+func (p *Plan) Write(file string) error {
+	data, err := p.Encode()
+	if err != nil {
+		return err
 	}
 	if err := os.WriteFile(file, data, 0o644); err != nil {
 		return fmt.Errorf("write plan: %w", err)

@@ -22,55 +22,13 @@ import (
 func Run(p *Plan) (status int, err error) {
 	// Namespaces are left and entered by threads; the one that does so must be the one that executes the payload.
 	runtime.LockOSThread()
+	if p.Console {
+		return runCalled(p)
+	}
 	if err := awaitHost(); err != nil {
 		return 0, err
 	}
-	if err := unix.Sethostname([]byte(p.Name)); err != nil {
-		return 0, fmt.Errorf("set hostname: %w", err)
-	}
-	if p.Mapped {
-		// libvirt cannot do so where the flags of the host's mount are locked.
-		if err := makeReadOnly("/run/host"); err != nil {
-			return 0, fmt.Errorf("make /run/host read-only: %w", err)
-		}
-	}
-	if err := protect(p.Writable); err != nil {
-		return 0, err
-	}
-	if !p.Limited {
-		if err := uncoverMeminfo(); err != nil {
-			return 0, err
-		}
-	}
-	if p.ReadOnly {
-		if err := protectKernel(); err != nil {
-			return 0, err
-		}
-	}
-	if p.Hide {
-		if err := hideKernel(); err != nil {
-			return 0, err
-		}
-	}
-	if err := showResolv(p.Writable); err != nil {
-		return 0, err
-	}
-	if err := enterCgroups(p.Name, p.Mapped); err != nil {
-		return 0, err
-	}
-	if len(p.Command) == 0 {
-		if err := errors.Join(muteGenerators(), mountLockDir()); err != nil {
-			return 0, err
-		}
-	}
-	// After all that covers something, so that it covers that at both places.
-	if err := errors.Join(bindInside(p.Binds), linkDisks(p.Disks)); err != nil {
-		return 0, err
-	}
-	if err := dropCapabilities(p.Drop); err != nil {
-		return 0, err
-	}
-	if err := confineNext(p.Label, p.Profile); err != nil {
+	if err := setUp(p); err != nil {
 		return 0, err
 	}
 	if p.Label+p.Profile != "" && len(p.Command) > 0 {
@@ -80,6 +38,60 @@ func Run(p *Plan) (status int, err error) {
 		return RunCommand(p)
 	}
 	return 0, bootSystemd(p)
+}
+
+// setUp makes the container of a plan, up to what the next program is executed under.
+func setUp(p *Plan) error {
+	if err := unix.Sethostname([]byte(p.Name)); err != nil {
+		return fmt.Errorf("set hostname: %w", err)
+	}
+	if p.Mapped {
+		// libvirt cannot do so where the flags of the host's mount are locked.
+		if err := makeReadOnly("/run/host"); err != nil {
+			return fmt.Errorf("make /run/host read-only: %w", err)
+		}
+	}
+	if err := protect(p.Writable); err != nil {
+		return err
+	}
+	if !p.Limited {
+		if err := uncoverMeminfo(); err != nil {
+			return err
+		}
+	}
+	if p.ReadOnly {
+		if err := protectKernel(); err != nil {
+			return err
+		}
+	}
+	if p.Hide {
+		if err := hideKernel(); err != nil {
+			return err
+		}
+	}
+	if err := showResolv(p.Writable); err != nil {
+		return err
+	}
+	if p.Console {
+		if err := hideCgroups(); err != nil {
+			return err
+		}
+	} else if err := enterCgroups(p.Name, p.Mapped); err != nil {
+		return err
+	}
+	if len(p.Command) == 0 {
+		if err := errors.Join(muteGenerators(), mountLockDir()); err != nil {
+			return err
+		}
+	}
+	// After all that covers something, so that it covers that at both places.
+	if err := errors.Join(bindInside(p.Binds), linkDisks(p.Disks)); err != nil {
+		return err
+	}
+	if err := dropCapabilities(p.Drop); err != nil {
+		return err
+	}
+	return confineNext(p.Label, p.Profile)
 }
 
 // PayloadWord as the only argument of virt-sandbox-init has it go on from where the container is made, by RunCommand.

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"libvirt.org/go/libvirt"
-	"libvirt.org/go/libvirtxml"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 )
@@ -93,18 +92,13 @@ func ownDomain(connection *libvirt.Connect, s *config.Sandbox) (*libvirt.Domain,
 
 // securityModel tells what libvirt's LXC driver confines domains with: selinux, apparmor or "".
 func securityModel(connection *libvirt.Connect) (string, error) {
-	text, err := connection.GetCapabilities()
+	// Not in libvirt's capabilities, which it collects anew for everyone who asks.
+	model, err := connection.GetSecurityModel()
 	if err != nil {
-		return "", fmt.Errorf("read libvirt's capabilities: %s", reason(err))
+		return "", fmt.Errorf("ask libvirt for its security model: %s", reason(err))
 	}
-	var capabilities libvirtxml.Caps
-	if err := capabilities.Unmarshal(text); err != nil {
-		return "", fmt.Errorf("read libvirt's capabilities: %w", err)
-	}
-	for _, model := range capabilities.Host.SecModel {
-		if model.Name == "selinux" || model.Name == "apparmor" {
-			return model.Name, nil
-		}
+	if model.Model == "selinux" || model.Model == "apparmor" {
+		return model.Model, nil
 	}
 	return "", nil
 }

@@ -70,16 +70,7 @@ func (m *Manager) reserveIDs(ctx context.Context, s *config.Sandbox) (*lock, err
 // tryIDs locks what stands for a range of ids; nil when another create has a part of it.
 func (m *Manager) tryIDs(ids config.IDMap) (*lock, error) {
 	first, last := ids.Base/config.IDMapCount, (ids.Base+ids.Count-1)/config.IDMapCount
-	file, err := m.openLockFile()
-	if err != nil {
-		return nil, err
-	}
-	taken, err := tryBytes(file, idBytes+int64(first), int64(last-first)+1)
-	if err != nil || !taken {
-		file.Close()
-		return nil, err
-	}
-	return &lock{file}, nil
+	return m.tryReservation(idBytes+int64(first), int64(last-first)+1)
 }
 
 // checkIDs refuses ids that are another container's too, as in a config that was copied by hand.

@@ -40,9 +40,7 @@ func (l *lock) release() {
 
 // lockName waits until nobody else works on the sandbox. One that is still halted was left so by a process that was killed.
 func (m *Manager) lockName(ctx context.Context, name string) (*lock, error) {
-	hash := fnv.New64a()
-	hash.Write([]byte(name))
-	l, err := m.lockByte(ctx, nameBytes+int64(hash.Sum64()>>2), name)
+	l, err := m.lockByte(ctx, nameByte(name), name)
 	if err != nil {
 		return nil, err
 	}
@@ -51,6 +49,13 @@ func (m *Manager) lockName(ctx context.Context, name string) (*lock, error) {
 		return nil, err
 	}
 	return l, nil
+}
+
+// nameByte is the place of a name in the lock file.
+func nameByte(name string) int64 {
+	hash := fnv.New64a()
+	hash.Write([]byte(name))
+	return nameBytes + int64(hash.Sum64()>>2)
 }
 
 // nameLocks are those on several sandboxes.
@@ -75,6 +80,20 @@ func (m *Manager) lockNames(ctx context.Context, names ...string) (nameLocks, er
 		locks = append(locks, l)
 	}
 	return locks, nil
+}
+
+// tryReservation locks the bytes that stand for what is to be one sandbox's alone; nil when another process has one.
+func (m *Manager) tryReservation(offset, length int64) (*lock, error) {
+	file, err := m.openLockFile()
+	if err != nil {
+		return nil, err
+	}
+	taken, err := tryBytes(file, offset, length)
+	if err != nil || !taken {
+		file.Close()
+		return nil, err
+	}
+	return &lock{file}, nil
 }
 
 func (m *Manager) openLockFile() (*os.File, error) {

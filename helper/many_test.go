@@ -78,6 +78,8 @@ func (c *counting) Package(_ context.Context, name string) (*content.Package, er
 	return &content.Package{Name: name}, nil
 }
 
+func (c *counting) NewSuffix() string { return ".new" }
+
 func TestQuestionsAreAskedOnce(t *testing.T) {
 	db := &counting{}
 	packages := remember(db)

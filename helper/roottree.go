@@ -50,19 +50,19 @@ func inHostMounts(f func() error) error {
 	return <-done
 }
 
-// makeRootTree puts the root of a container together.
-func makeRootTree(s *config.Sandbox, binds []domain.Bind) (dir string, err error) {
+// makeRootTree puts the root of a container together, on a directory of the host, "/" with what is mounted below.
+func makeRootTree(s *config.Sandbox, base string, binds []domain.Bind) (dir string, err error) {
 	if err := removeRootTree(s.Name); err != nil {
 		return "", err
 	}
 	err = inHostMounts(func() error {
-		dir, err = buildRootTree(s, binds)
+		dir, err = buildRootTree(s, base, binds)
 		return err
 	})
 	return dir, err
 }
 
-func buildRootTree(s *config.Sandbox, binds []domain.Bind) (dir string, err error) {
+func buildRootTree(s *config.Sandbox, base string, binds []domain.Bind) (dir string, err error) {
 	dir = rootTree(s.Name)
 	for _, b := range binds {
 		if top, _, _ := strings.Cut(b.Target[1:], "/"); top == "run" || top == "tmp" || top == "dev" {
@@ -70,7 +70,7 @@ func buildRootTree(s *config.Sandbox, binds []domain.Bind) (dir string, err erro
 		}
 	}
 	// libvirt makes it otherwise, but not on a root that is read-only already.
-	if err := os.MkdirAll("/.oldroot", 0o777); err != nil {
+	if err := os.MkdirAll(filepath.Join(base, ".oldroot"), 0o777); err != nil {
 		return "", fmt.Errorf("make root of %s: %w", s.Name, err)
 	}
 	if err := os.Mkdir(dir, 0o711); err != nil {
@@ -81,12 +81,14 @@ func buildRootTree(s *config.Sandbox, binds []domain.Bind) (dir string, err erro
 		return "", fmt.Errorf("make user namespace of %s: %w", s.Name, err)
 	}
 	defer namespace.Close()
-	if err := attach(namespace, "/", unix.AT_FDCWD, dir, true); err != nil {
+	if err := attach(namespace, base, unix.AT_FDCWD, dir, true); err != nil {
 		return "", err
 	}
-	shared, err := content.SharedMounts()
-	if err != nil {
-		return "", err
+	var shared []string
+	if base == "/" {
+		if shared, err = content.SharedMounts(); err != nil {
+			return "", err
+		}
 	}
 	var all []domain.Bind
 	for _, p := range shared {
@@ -116,6 +118,9 @@ func attachInside(namespace *os.File, b domain.Bind, root int) error {
 	return attach(namespace, b.Source, target, "", b.ReadOnly)
 }
 
+// errNoIDMap is returned by makeRootTree where a user namespace cannot show the host's files.
+var errNoIDMap = errors.New("the kernel cannot map the ids of the file system")
+
 // attach mounts source at a place by an idmapped mount, which nobody sees before it has all its attributes.
 func attach(namespace *os.File, source string, at int, target string, readOnly bool) error {
 	tree, err := unix.OpenTree(unix.AT_FDCWD, source, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC)
@@ -130,8 +135,8 @@ func attach(namespace *os.File, source string, at int, target string, readOnly b
 	}
 	err = unix.MountSetattr(tree, "", unix.AT_EMPTY_PATH, &attributes)
 	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EPERM) || errors.Is(err, unix.ENOSYS) {
-		return fmt.Errorf("the kernel cannot map the ids of the file system at %s (%s): %w; remove idmap= from the config, or keep that elsewhere",
-			source, fileSystem(source), err)
+		return fmt.Errorf("%w at %s (%s): %w; remove idmap= from the config, or keep that elsewhere",
+			errNoIDMap, source, fileSystem(source), err)
 	}
 	if err != nil {
 		return fmt.Errorf("map ids of %s: %w", source, err)

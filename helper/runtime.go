@@ -151,30 +151,36 @@ func (d runtimeDir) phase() phase {
 	return phase(data)
 }
 
-// listen makes the socket that the container's systemd reports to. It has the container's label, as if one of its own
-// processes listened: no policy lets a container write to sockets of the host.
-func (d runtimeDir) listen(s *config.Sandbox) (*net.UnixConn, error) {
-	if err := os.Remove(d.notify()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+// listen makes the socket that the container's systemd reports to.
+func (d runtimeDir) listen(s *config.Sandbox) (socket *net.UnixConn, err error) {
+	err = d.bear(s, d.notify(), func() (err error) {
+		socket, err = net.ListenUnixgram("unixgram", &net.UnixAddr{Name: d.notify(), Net: "unixgram"})
+		return err
+	})
+	if err != nil {
+		if socket != nil {
+			socket.Close()
+		}
 		return nil, fmt.Errorf("listen for readiness: %w", err)
+	}
+	return socket, nil
+}
+
+// bear makes a socket for the container's root. It has the container's label, as if one of its own processes listened: no
+// policy lets a container write to sockets of the host.
+func (d runtimeDir) bear(s *config.Sandbox, file string, listen func() error) error {
+	if err := os.Remove(file); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
 	}
 	var labels seclabel.Labels
 	if s.FileLabel() != "" {
 		labels = seclabel.Labels{Files: s.FileLabel(), Sockets: s.ProcessLabel()}
 	}
-	var socket *net.UnixConn
-	err := seclabel.Born(labels, func() (err error) {
-		socket, err = net.ListenUnixgram("unixgram", &net.UnixAddr{Name: d.notify(), Net: "unixgram"})
+	if err := seclabel.Born(labels, listen); err != nil {
 		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("listen for readiness: %w", err)
 	}
 	root := int(s.Hardening.IDMap.Base)
-	if err := errors.Join(os.Chmod(d.notify(), 0o600), os.Chown(d.notify(), root, root)); err != nil {
-		socket.Close()
-		return nil, fmt.Errorf("listen for readiness: %w", err)
-	}
-	return socket, nil
+	return errors.Join(os.Chmod(file, 0o600), os.Chown(file, root, root))
 }
 
 // IsUnwatched tells whether a container is up whose monitor was lost.

@@ -256,7 +256,7 @@ func (m *Manager) domainXML(connection *libvirt.Connect, s *config.Sandbox, dir 
 		return "", nil, err
 	}
 	if s.Hardening.IDMap.Mapped() {
-		if host.Root, err = makeRootTree(s, binds); err != nil {
+		if host.Root, err = makeRootTree(s, "/", binds); err != nil {
 			return "", nil, err
 		}
 	}

@@ -238,17 +238,25 @@ func removeCgroups(name string) error {
 		return fmt.Errorf("look for cgroups: %w", err)
 	}
 	for _, top := range found {
-		var dirs []string
-		_ = filepath.WalkDir(top, func(p string, e fs.DirEntry, err error) error {
-			if err == nil && e.IsDir() {
-				dirs = append(dirs, p)
-			}
-			return nil
-		})
-		for i := len(dirs) - 1; i >= 0; i-- {
-			if err := removeCgroup(dirs[i]); err != nil {
-				return fmt.Errorf("remove cgroup %s: %w", dirs[i], err)
-			}
+		if err := removeCgroupTree(top); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// removeCgroupTree removes a group and those below, if it is there.
+func removeCgroupTree(top string) error {
+	var dirs []string
+	_ = filepath.WalkDir(top, func(p string, e fs.DirEntry, err error) error {
+		if err == nil && e.IsDir() {
+			dirs = append(dirs, p)
+		}
+		return nil
+	})
+	for i := len(dirs) - 1; i >= 0; i-- {
+		if err := removeCgroup(dirs[i]); err != nil {
+			return fmt.Errorf("remove cgroup %s: %w", dirs[i], err)
 		}
 	}
 	return nil

@@ -11,6 +11,16 @@ import (
 )
 
 func main() {
+	switch os.Args[0] {
+	case guest.MachineInit:
+		guest.RunMachine()
+	case guest.ModprobeFile:
+		if err := guest.Modprobe(os.Args); err != nil {
+			fmt.Fprintf(os.Stderr, "virt-sandbox-init: %v\n", err)
+			os.Exit(1)
+		}
+		return
+	}
 	if len(os.Args) > 2 && os.Args[1] == guest.EnterWord {
 		status, err := guest.Enter(os.Args[1:])
 		if err != nil {
@@ -32,8 +42,11 @@ func main() {
 	plan, err := guest.ReadPlan(guest.PlanFile)
 	if err == nil {
 		run := guest.Run
-		if len(os.Args) == 2 && os.Args[1] == guest.PayloadWord {
+		switch {
+		case len(os.Args) == 2 && os.Args[1] == guest.PayloadWord:
 			run = guest.RunCommand
+		case len(os.Args) == 3 && os.Args[1] == guest.PayloadWord:
+			run = func(p *guest.Plan) (int, error) { return guest.ResumeCalled(p, os.Args[2]) }
 		}
 		var status int
 		if status, err = run(plan); err == nil {

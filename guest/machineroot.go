@@ -1,0 +1,195 @@
+package guest
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+)
+
+const kernelFlags = unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC
+
+// mountKernel mounts what the kernel shows, in the initrd.
+func mountKernel() error {
+	for _, m := range []struct {
+		kind, target string
+		flags        uintptr
+		options      string
+	}{
+		{"proc", "/proc", kernelFlags, ""},
+		{"sysfs", "/sys", kernelFlags, ""},
+		{"devtmpfs", "/dev", unix.MS_NOSUID, "mode=755"},
+	} {
+		if err := mountAt(m.kind, m.kind, m.target, m.flags, m.options); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func mountAt(source, kind, target string, flags uintptr, options string) error {
+	if err := os.MkdirAll(target, 0o755); err != nil {
+		return fmt.Errorf("make %s: %w", target, err)
+	}
+	if err := unix.Mount(source, target, kind, flags, options); err != nil {
+		return fmt.Errorf("mount %s (%s): %w", target, kind, err)
+	}
+	return nil
+}
+
+// Places in the initrd.
+const (
+	newRoot  = "/sysroot"
+	lowerDir = "/lower"
+	layerDir = "/layer"
+)
+
+// shareOptions are those of 9p (Documentation/filesystems/9p.rst of the kernel): few and large messages, for each leaves the
+// machine. What cannot change inside is kept in its cache.
+func shareOptions(readOnly bool) string {
+	const options = "trans=virtio,version=9p2000.L,msize=512000,cache="
+	if readOnly {
+		return options + "loose"
+	}
+	return options + "mmap"
+}
+
+// mountRoot mounts the machine's root with all that belongs to every one, and makes it this process's.
+func (m *Machine) mountRoot() error {
+	share := newRoot
+	if m.Overlay {
+		share = lowerDir
+	}
+	if err := mountAt(m.RootTag, "9p", share, unix.MS_RDONLY, shareOptions(true)); err != nil {
+		return err
+	}
+	if m.Overlay {
+		if err := mountOverlay(); err != nil {
+			return err
+		}
+	}
+	for _, dir := range []string{"/proc", "/sys", "/dev"} {
+		target := newRoot + dir
+		if err := m.place(target); err != nil {
+			return err
+		}
+		if err := unix.Mount(dir, target, "", unix.MS_MOVE, ""); err != nil {
+			return fmt.Errorf("move %s into the root: %w", dir, err)
+		}
+	}
+	for _, f := range []struct {
+		kind, target string
+		flags        uintptr
+		options      string
+	}{
+		{"tmpfs", "/run", unix.MS_NOSUID | unix.MS_NODEV, "mode=755"},
+		{"tmpfs", "/tmp", unix.MS_NOSUID | unix.MS_NODEV, "mode=1777"},
+		{"tmpfs", "/dev/shm", unix.MS_NOSUID | unix.MS_NODEV, "mode=1777"},
+		{"devpts", "/dev/pts", unix.MS_NOSUID | unix.MS_NOEXEC, "gid=5,mode=620,ptmxmode=666"},
+	} {
+		if err := mountAt(f.kind, f.kind, newRoot+f.target, f.flags, f.options); err != nil {
+			return err
+		}
+	}
+	own := filepath.Dir(ProgramFile)
+	if err := os.Mkdir(newRoot+own, 0o755); err != nil {
+		return fmt.Errorf("make %s: %w", own, err)
+	}
+	if err := unix.Mount(own, newRoot+own, "", unix.MS_BIND, ""); err != nil {
+		return fmt.Errorf("mount %s: %w", own, err)
+	}
+	if err := makeReadOnly(newRoot + own); err != nil {
+		return fmt.Errorf("make %s read-only: %w", own, err)
+	}
+	if err := switchRoot(); err != nil {
+		return err
+	}
+	for name, target := range map[string]string{"fd": "/proc/self/fd", "stdin": "/proc/self/fd/0", "stdout": "/proc/self/fd/1", "stderr": "/proc/self/fd/2"} {
+		if err := os.Symlink(target, "/dev/"+name); err != nil {
+			return fmt.Errorf("link devices: %w", err)
+		}
+	}
+	return serveModprobe()
+}
+
+// place makes a directory to mount on where the root can have one made.
+func (m *Machine) place(target string) error {
+	if !m.Overlay {
+		return nil
+	}
+	if err := os.MkdirAll(target, 0o755); err != nil {
+		return fmt.Errorf("make %s: %w", target, err)
+	}
+	return nil
+}
+
+func mountOverlay() error {
+	if err := mountAt("tmpfs", "tmpfs", layerDir, 0, "mode=755"); err != nil {
+		return err
+	}
+	for _, dir := range []string{"/upper", "/work"} {
+		if err := os.Mkdir(layerDir+dir, 0o755); err != nil {
+			return fmt.Errorf("make %s%s: %w", layerDir, dir, err)
+		}
+	}
+	return mountAt("overlay", "overlay", newRoot, 0, "lowerdir="+lowerDir+",upperdir="+layerDir+"/upper,workdir="+layerDir+"/work")
+}
+
+// switchRoot makes the new root what "/" is. An initrd's own root cannot be taken off (pivot_root(2)), only covered.
+func switchRoot() error {
+	if err := os.Chdir(newRoot); err != nil {
+		return fmt.Errorf("switch root: %w", err)
+	}
+	if err := unix.Mount(".", "/", "", unix.MS_MOVE, ""); err != nil {
+		return fmt.Errorf("switch root: %w", err)
+	}
+	if err := unix.Chroot("."); err != nil {
+		return fmt.Errorf("switch root: %w", err)
+	}
+	if err := os.Chdir("/"); err != nil {
+		return fmt.Errorf("switch root: %w", err)
+	}
+	return nil
+}
+
+func (m MachineMount) mount() error {
+	if err := os.MkdirAll(m.Target, 0o755); err != nil {
+		return err
+	}
+	var flags uintptr
+	if m.ReadOnly {
+		flags = unix.MS_RDONLY
+	}
+	switch m.Kind {
+	case MountShare:
+		return unix.Mount(m.Source, m.Target, "9p", flags, shareOptions(m.ReadOnly))
+	case MountRAM:
+		return unix.Mount("tmpfs", m.Target, "tmpfs", flags|unix.MS_NOSUID|unix.MS_NODEV, "mode=755,size="+strconv.FormatUint(m.Size, 10))
+	case MountBind:
+		if err := unix.Mount(m.Source, m.Target, "", unix.MS_BIND, ""); err != nil || !m.ReadOnly {
+			return err
+		}
+		return makeReadOnly(m.Target)
+	case MountImage:
+		return mountImage(m.Source, m.Target, flags)
+	}
+	return fmt.Errorf("%q is no kind of mount", m.Kind)
+}
+
+func mountImage(serial, target string, flags uintptr) error {
+	device, err := findDisk(serial)
+	if err != nil {
+		return err
+	}
+	file := "/dev/" + device
+	kind, err := fileSystem(file)
+	if err != nil {
+		return err
+	}
+	if err := unix.Mount(file, target, kind, flags, ""); err != nil {
+		return fmt.Errorf("%s of disk %s: %w", kind, serial, err)
+	}
+	return nil
+}

@@ -1,0 +1,451 @@
+package helper
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+	"libvirt.org/go/libvirt"
+
+	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/console"
+	"github.com/virt-sandbox/virt-sandbox/domain"
+	"github.com/virt-sandbox/virt-sandbox/guest"
+	"github.com/virt-sandbox/virt-sandbox/helper/enter"
+	"github.com/virt-sandbox/virt-sandbox/helper/programs"
+	"github.com/virt-sandbox/virt-sandbox/mcs"
+)
+
+// throwawayBase holds the runtime directories of throw-away containers; no sandbox has such a name.
+const throwawayBase = RuntimeBase + "/.throwaway"
+
+// Throwaway is a container for one command, which no config tells of: it is gone when the command has ended, or whoever
+// started it has.
+type Throwaway struct {
+	Sandbox *config.Sandbox // with a Command; of Mode dynamic where a level is to be chosen
+	Root    string          // directory that is the root, read-only; the host's own where it is empty
+	Shell   bool            // whether root has a shell on the domain's second console
+	Groups  []uint32        // of the command's user
+	Home    string          // where the command begins, if it is there
+	Note    func(format string, args ...any)
+}
+
+// ThrowawayRun is a throw-away container that waits for its caller.
+type ThrowawayRun struct {
+	Connection *net.UnixConn // for console.Call
+
+	manager    *Manager
+	sandbox    *config.Sandbox
+	libvirt    *libvirt.Connect
+	domain     *libvirt.Domain
+	controller *process
+	init       *process
+	groups     map[string]string // cgroups that libvirt made, by hierarchy
+	console    *consoleText
+	stopRead   context.CancelFunc
+	locks      []*lock
+}
+
+// greetLimit is how long the first program of a container may take to look for its caller.
+const greetLimit = time.Minute
+
+// StartThrowaway starts a container for one command up to where its first program waits for the caller. Everything of it
+// ends with this process, by libvirt's hand if need be; the files that one left which was killed, the next one removes.
+func (m *Manager) StartThrowaway(ctx context.Context, t Throwaway) (_ *ThrowawayRun, err error) {
+	r := &ThrowawayRun{manager: m, sandbox: t.Sandbox}
+	s := r.sandbox
+	if _, err := os.Lstat(m.Store.Path(s.Name)); err == nil {
+		return nil, fmt.Errorf("%s is the name of a container of virt-sandbox-service; choose another", s.Name)
+	}
+	m.sweepThrowaways()
+	own, err := m.tryReservation(nameByte(s.Name), 1)
+	if err != nil {
+		return nil, err
+	}
+	if own == nil {
+		return nil, fmt.Errorf("%s is the name of a sandbox that runs already; choose another", s.Name)
+	}
+	r.locks = append(r.locks, own)
+	defer func() {
+		if err != nil {
+			// Cleaning up must not depend on whether the caller still waits.
+			err = errors.Join(err, r.Stop())
+		}
+	}()
+	if r.libvirt, err = m.connect(); err != nil {
+		return nil, err
+	}
+	if err := m.chooseLevel(ctx, r); err != nil {
+		return nil, err
+	}
+	ids, err := m.reserveIDs(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	r.locks = append(r.locks, ids)
+	dir := throwawayDir(s.Name)
+	err = dir.make()
+	for range 10 {
+		if !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+		err = dir.make() // Another run took the directory above away, as the last that was in it.
+	}
+	if err != nil {
+		return nil, err
+	}
+	xml, err := m.throwawayXML(r, t, dir)
+	if err != nil {
+		return nil, err
+	}
+	t.Note("starting %s at %s: %s", s.Name, m.URI, describe(s))
+	listener, err := dir.listenConsole(s)
+	if err != nil {
+		return nil, err
+	}
+	defer listener.Close()
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	if r.domain, err = r.libvirt.DomainCreateXML(xml, libvirt.DOMAIN_START_AUTODESTROY); err != nil {
+		return nil, fmt.Errorf("start domain %s: %s", s.Name, reason(err))
+	}
+	if err := removeRootTree(s.Name); err != nil {
+		return nil, err
+	}
+	if r.controller, err = controllerOf(r.domain); err != nil {
+		return nil, err
+	}
+	if err := r.await(ctx, listener); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// describe says for a person what a container is apart by.
+func describe(s *config.Sandbox) string {
+	text := string(s.Network) + " network"
+	if s.Security.Level != "" {
+		text += ", level " + s.Security.Level
+	}
+	if s.Hardening.IDMap.Mapped() {
+		text += ", user ids from " + strconv.FormatUint(uint64(s.Hardening.IDMap.Base), 10)
+	}
+	return text
+}
+
+func throwawayDir(name string) runtimeDir { return runtimeDir(filepath.Join(throwawayBase, name)) }
+
+// chooseLevel gives a sandbox of mode dynamic a level that nobody else has. Where SELinux is off there is nothing to choose.
+func (m *Manager) chooseLevel(ctx context.Context, r *ThrowawayRun) error {
+	s := r.sandbox
+	if s.Security.Mode != config.SecurityDynamic {
+		return nil
+	}
+	base := s.Security.Label
+	s.Security.Mode, s.Security.Label, s.Security.Level = config.SecurityStatic, "", ""
+	if !m.Host.SELinux() {
+		s.Security.Label = base
+		return nil
+	}
+	held, err := m.reserveLevel(ctx, s, func(levelUse) error { return nil })
+	if err != nil {
+		return err
+	}
+	r.locks = append(r.locks, held)
+	if base != "" {
+		level, err := mcs.Parse(s.Security.Level)
+		if err != nil {
+			return err
+		}
+		part := strings.SplitN(base, ":", 4)
+		s.Security.Label = strings.Join(part[:3], ":") + ":" + level.String()
+	}
+	return m.Host.CheckLabel(s.ProcessLabel())
+}
+
+// throwawayXML writes the container's plan and gives its XML.
+func (m *Manager) throwawayXML(r *ThrowawayRun, t Throwaway, dir runtimeDir) (string, error) {
+	s := r.sandbox
+	plan, err := guestPlan(s)
+	if err != nil {
+		return "", err
+	}
+	plan.Console, plan.Shell, plan.Directory, plan.Groups = true, t.Shell, t.Home, t.Groups
+	for _, v := range s.Environment {
+		plan.Environment = append(plan.Environment, v.Name+"="+v.Value) // Over what is known of the user.
+	}
+	host := domain.Host{Runtime: dir.guest(), Base: t.Root, Shell: t.Shell}
+	if host.Lacks, err = missingCapabilities(); err != nil {
+		return "", err
+	}
+	if host.SecurityModel, err = securityModel(r.libvirt); err != nil {
+		return "", err
+	}
+	if host.SecurityModel == "apparmor" {
+		if plan.Profile, err = payloadProfile(s); err != nil {
+			return "", err
+		}
+	}
+	if host.SetupLabel = m.setupLabel(s); host.SetupLabel != "" {
+		plan.Label = s.ProcessLabel()
+	}
+	for _, name := range domain.DroppedCapabilities(s, host) {
+		plan.Drop = append(plan.Drop, config.CapabilityNumber(name))
+	}
+	for _, mount := range s.Mounts {
+		plan.Writable = append(plan.Writable, mount.Target)
+	}
+	if host.Memory, err = hostMemory(r.libvirt); err != nil {
+		return "", err
+	}
+	if err := mapThrowaway(s, t, &host); err != nil {
+		return "", err
+	}
+	plan.Mapped = s.Hardening.IDMap.Mapped()
+	if host.Init, err = programs.Find("virt-sandbox-init"); err != nil {
+		return "", err
+	}
+	if host.SecurityModel == "apparmor" || plan.Mapped {
+		if err := dir.copyInit(host.Init); err != nil {
+			return "", err
+		}
+		host.Init = ""
+	}
+	if err := plan.Write(filepath.Join(dir.guest(), filepath.Base(guest.PlanFile))); err != nil {
+		return "", err
+	}
+	return domain.LXC(s, resolver(s), host)
+}
+
+// mapThrowaway puts the root of a user namespace together, where the container has ids of its own. On file systems that
+// cannot show files so, it has the host's: its command is no root in any case.
+func mapThrowaway(s *config.Sandbox, t Throwaway, host *domain.Host) (err error) {
+	if !s.Hardening.IDMap.Mapped() {
+		return nil
+	}
+	base := t.Root
+	if base == "" {
+		base = "/"
+	}
+	var binds []domain.Bind
+	for _, mount := range s.Mounts {
+		if mount.Kind == config.MountHostBind {
+			binds = append(binds, domain.Bind{Source: mount.Source, Target: mount.Target})
+		}
+	}
+	host.Root, err = makeRootTree(s, base, binds)
+	if errors.Is(err, errNoIDMap) {
+		t.Note("no user namespace: %v", err)
+		s.Hardening.IDMap, host.Root = config.IDMap{}, ""
+		return removeRootTree(s.Name)
+	}
+	return err
+}
+
+// resolver gives what the host's resolv.conf is a link to, where the container's own /run would hide it, for one that is in
+// the host's network.
+func resolver(s *config.Sandbox) []domain.Bind {
+	target, err := filepath.EvalSymlinks("/etc/resolv.conf")
+	if err != nil || s.Network != config.NetworkHost || s.Hardening.IDMap.Mapped() || !strings.HasPrefix(target, "/run/") {
+		return nil
+	}
+	return []domain.Bind{{Source: target, Target: target, ReadOnly: true}}
+}
+
+// listenConsole makes the socket on which the container's first program looks for its caller.
+func (d runtimeDir) listenConsole(s *config.Sandbox) (listener *net.UnixListener, err error) {
+	file := filepath.Join(d.guest(), filepath.Base(guest.ConsoleSocket))
+	err = d.bear(s, file, func() (err error) {
+		listener, err = net.ListenUnix("unix", &net.UnixAddr{Name: file, Net: "unix"})
+		return err
+	})
+	if err != nil {
+		if listener != nil {
+			listener.Close()
+		}
+		return nil, fmt.Errorf("listen for the container: %w", err)
+	}
+	return listener, nil
+}
+
+// await waits until the first program of the container is there, and sets the bounds of the latter, past which it only gets
+// when it is called.
+func (r *ThrowawayRun) await(ctx context.Context, listener *net.UnixListener) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, greetLimit, fmt.Errorf("%s was not ready within %v", r.sandbox.Name, greetLimit))
+	defer cancel()
+	stop := context.AfterFunc(ctx, func() { _ = listener.SetDeadline(time.Now()) })
+	defer stop()
+	if pty, err := openConsole(r.domain); err == nil {
+		var reading context.Context
+		reading, r.stopRead = context.WithCancel(context.WithoutCancel(ctx))
+		r.console = r.manager.readConsole(reading, pty)
+	}
+	go func() {
+		for ctx.Err() == nil {
+			if r.controller.wait(100 * time.Millisecond) {
+				_ = listener.SetDeadline(time.Now())
+				return
+			}
+		}
+	}()
+	connection, err := listener.AcceptUnix()
+	if err == nil {
+		r.Connection = connection
+		_ = connection.SetDeadline(time.Now().Add(greetLimit))
+		err = console.Greet(connection)
+		_ = connection.SetDeadline(time.Time{})
+	}
+	if err != nil {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		quoted := ""
+		if r.console != nil {
+			quoted = r.console.quoted()
+		}
+		return fmt.Errorf("%s ended while it started%s", r.sandbox.Name, quoted)
+	}
+	return r.setBounds(connection)
+}
+
+func (r *ThrowawayRun) setBounds(connection *net.UnixConn) error {
+	raw, err := connection.SyscallConn()
+	if err != nil {
+		return fmt.Errorf("find the container's first process: %w", err)
+	}
+	var peer *unix.Ucred
+	controlErr := raw.Control(func(fd uintptr) { peer, err = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED) })
+	if err := errors.Join(err, controlErr); err != nil {
+		return fmt.Errorf("find the container's first process: %w", err)
+	}
+	if r.init, err = openProcess(int(peer.Pid)); err != nil {
+		return err
+	}
+	if r.groups, err = enter.Cgroups(int(peer.Pid)); err != nil {
+		return fmt.Errorf("find the container's cgroups: %w", err)
+	}
+	return limitPIDs(r.sandbox, int(peer.Pid), r.groups)
+}
+
+// Domain gives the name that libvirt knows the container by.
+func (r *ThrowawayRun) Domain() string { return r.sandbox.Name }
+
+// Stop ends the container and removes all that it had. Whoever is still in it is ended by force.
+func (r *ThrowawayRun) Stop() error {
+	var errs []error
+	name := r.sandbox.Name
+	if r.Connection != nil {
+		r.Connection.Close() // Which its first program takes for the end.
+	}
+	if r.domain != nil {
+		errs = append(errs, r.end())
+		r.domain.Free()
+	}
+	if r.stopRead != nil {
+		r.stopRead()
+		<-r.console.done
+	}
+	if r.libvirt != nil {
+		errs = append(errs, removeThrowaway(name, r.removeCgroups))
+		_, _ = r.libvirt.Close()
+	}
+	for _, l := range r.locks {
+		l.release()
+	}
+	return errors.Join(errs...)
+}
+
+// removeCgroups removes what limitPIDs made, and no more: a walk through the host's tree takes its time.
+func (r *ThrowawayRun) removeCgroups() error {
+	var errs []error
+	for _, dir := range r.groups {
+		errs = append(errs, removeCgroupTree(filepath.Join(dir, guest.CgroupPrefix+r.sandbox.Name)))
+	}
+	return errors.Join(errs...)
+}
+
+// endLimit is how long the container may take to end by itself once it has nothing left to do.
+const endLimit = 500 * time.Millisecond
+
+// Ending is to be called when the command has ended and the container's first process, which waits, may go. libvirt's
+// controller has nothing left to do then: it is held, and ends without a word in end. By itself it would tell libvirt first,
+// which would find it among the container's processes and not look again for 200 ms.
+func (r *ThrowawayRun) Ending() {
+	_ = r.controller.signal(unix.SIGSTOP)
+	for name, dir := range r.groups {
+		if name != "" && isOfContainer(dir) {
+			// Groups of version 1 have those too that are just ending. Where this fails, it takes the 200 ms.
+			_ = os.WriteFile(filepath.Join(filepath.Dir(dir), "cgroup.procs"), []byte(strconv.Itoa(r.controller.pid)), 0)
+		}
+	}
+}
+
+func (r *ThrowawayRun) end() error {
+	if r.init != nil {
+		defer r.init.close()
+		if !r.init.wait(endLimit) {
+			_ = r.init.signal(unix.SIGKILL)
+		}
+		if r.controller != nil {
+			_ = r.controller.signal(unix.SIGKILL)
+		}
+	}
+	if r.controller != nil {
+		defer r.controller.close()
+		for begun := time.Now(); time.Since(begun) < endLimit; time.Sleep(time.Millisecond) {
+			active, err := r.domain.IsActive()
+			if isNoDomain(err) || (err == nil && !active) {
+				return nil
+			}
+		}
+	}
+	if err := r.domain.Destroy(); err != nil && !isNoDomain(err) {
+		return fmt.Errorf("destroy domain %s: %s", r.sandbox.Name, reason(err))
+	}
+	return r.manager.awaitGone(r.domain, r.sandbox)
+}
+
+// sweepThrowaways removes what runs left that were killed: their processes libvirt has ended.
+func (m *Manager) sweepThrowaways() {
+	names, err := os.ReadDir(throwawayBase)
+	if err != nil {
+		return
+	}
+	for _, e := range names {
+		own, err := m.tryReservation(nameByte(e.Name()), 1)
+		if err != nil || own == nil {
+			continue
+		}
+		anywhere := func() error { return removeCgroups(guest.CgroupPrefix + e.Name()) }
+		if err := removeThrowaway(e.Name(), anywhere); err != nil {
+			m.Warn("cannot remove what %s left: %v", e.Name(), err)
+		}
+		own.release()
+	}
+}
+
+// removeThrowaway removes what a throw-away container that is down has left.
+func removeThrowaway(name string, cgroups func() error) error {
+	if err := errors.Join(removeRootTree(name), removeMountPoints(name), removeLog(name), cgroups()); err != nil {
+		return err
+	}
+	// Last: it is what tells of the rest.
+	if err := os.RemoveAll(string(throwawayDir(name))); err != nil {
+		return fmt.Errorf("remove runtime directory: %w", err)
+	}
+	for _, dir := range []string{throwawayBase, RuntimeBase} {
+		if err := os.Remove(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			break // Another is there.
+		}
+	}
+	return nil
+}

@@ -1,0 +1,174 @@
+package sandbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/google/uuid"
+	"github.com/opencontainers/selinux/go-selinux"
+
+	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/helper"
+)
+
+// lxc has sandboxes in containers of libvirt's LXC driver: on the host's kernel, with namespaces of their own.
+type lxc struct{}
+
+func (*lxc) check(o *Options) error {
+	switch {
+	case len(o.Disks) > 0:
+		return errors.New("--disk is not supported at lxc:/// yet; mount a directory with -m host-bind:TARGET=SOURCE")
+	case o.Kernel != (Kernel{}):
+		return errors.New("--kernver, --kernpath and --kmodpath choose the kernel of a virtual machine; a container at lxc:/// has the host's")
+	case o.Network != "" && o.Network != config.NetworkPrivate && o.Network != config.NetworkHost:
+		return fmt.Errorf("-N %q is not supported yet; there are private (loopback only) and host (the host's network)", o.Network)
+	case os.Geteuid() != 0:
+		return errors.New("root is needed at lxc:///; run it with sudo")
+	case o.Security.Label != "" && !selinux.GetEnabled():
+		return errors.New("-s: SELinux is off on this host, and a label would confine nothing; leave it out")
+	}
+	if o.Root != "" {
+		return checkRoot(o.Root)
+	}
+	return nil
+}
+
+// checkRoot refuses a tree that lacks the places where a container gets what every one has: it is read-only by then.
+func checkRoot(root string) error {
+	for _, name := range []string{"dev", "proc", "run", "sys", "tmp"} {
+		if info, err := os.Lstat(filepath.Join(root, name)); err != nil || !info.IsDir() {
+			return fmt.Errorf("--root %s: it has no directory %s to mount on; make it with mkdir -p %s", root, name, filepath.Join(root, name))
+		}
+	}
+	return nil
+}
+
+func (*lxc) start(ctx context.Context, o *Options) (machine, error) {
+	t, err := throwaway(o)
+	if err != nil {
+		return nil, err
+	}
+	for _, i := range o.Includes {
+		if err := include(i, t.Sandbox.Mounts); err != nil {
+			return nil, err
+		}
+	}
+	console := o.Log
+	if console == nil {
+		console = io.Discard
+	}
+	m := &helper.Manager{Store: config.OpenStore(), URI: o.URI, Warn: o.note, Console: console}
+	run, err := m.StartThrowaway(ctx, t)
+	if err != nil {
+		return nil, err
+	}
+	return container{run}, nil
+}
+
+// container is a machine of lxc.
+type container struct{ *helper.ThrowawayRun }
+
+func (c container) link() (io.ReadWriteCloser, bool) { return c.Connection, true }
+
+// throwaway puts options into the terms of containers.
+func throwaway(o *Options) (helper.Throwaway, error) {
+	s := config.New(o.Name)
+	s.UUID = uuid.NewString()
+	s.Command, s.Environment = o.Command, o.Environment
+	s.Limits.Memory, s.Limits.CPUs = o.Memory, o.CPUs
+	if o.Network != "" {
+		s.Network = o.Network
+	}
+	t := helper.Throwaway{Sandbox: s, Shell: o.Shell, Note: o.note}
+	var err error
+	if s.Mounts, err = o.mounts(); err != nil {
+		return t, err
+	}
+	if o.Root != "" {
+		if t.Root, err = filepath.Abs(o.Root); err != nil {
+			return t, fmt.Errorf("--root %s: %w", o.Root, err)
+		}
+	}
+	for _, m := range s.Mounts {
+		if err := checkMountPoint(t.Root, m); err != nil {
+			return t, err
+		}
+	}
+	if s.Security, err = security(o.Security); err != nil {
+		return t, err
+	}
+	return t, identify(o.User, &t)
+}
+
+// checkMountPoint refuses a place that is not there: nothing can be made on a root that is read-only.
+func checkMountPoint(root string, m config.Mount) error {
+	switch top, _, _ := strings.Cut(m.Target[1:], "/"); top {
+	case "run", "tmp", "dev":
+		return nil // These are the sandbox's own, and libvirt makes what is missing.
+	}
+	if _, err := os.Stat(filepath.Join("/", root, m.Target)); err != nil {
+		return fmt.Errorf("mount at %s: the root has no such place: make it on the host, or choose one below /tmp", m.Target)
+	}
+	return nil
+}
+
+// security completes what confines the sandbox.
+func security(s config.Security) (config.Security, error) {
+	switch s.Mode {
+	case "":
+		s.Mode = config.SecurityDynamic
+	case config.SecurityInherit:
+		s.Mode = config.SecurityStatic
+		if selinux.GetEnabled() {
+			label, err := selinux.CurrentLabel()
+			if err != nil {
+				return s, fmt.Errorf("-s inherit: read the caller's SELinux context: %w", err)
+			}
+			if err := config.CheckLabel(label); err != nil {
+				return s, fmt.Errorf("-s inherit: %w", err)
+			}
+			s.Label = label
+		}
+	}
+	if s.FileType == "" {
+		s.FileType = "container_file_t"
+	}
+	return s, nil
+}
+
+// identify makes the command that of an account of the host. One that is not root gets a user namespace: root inside, which
+// it might become by a program with the set-user-ID bit, is nobody outside then.
+func identify(name string, t *helper.Throwaway) error {
+	if name == "" {
+		name = "root"
+	}
+	account, err := user.Lookup(name)
+	if err != nil {
+		return fmt.Errorf("-S %s: the host has no such account", name)
+	}
+	uid, uidErr := strconv.ParseUint(account.Uid, 10, 32)
+	gid, gidErr := strconv.ParseUint(account.Gid, 10, 32)
+	if err := errors.Join(uidErr, gidErr); err != nil {
+		return fmt.Errorf("-S %s: %w", name, err)
+	}
+	t.Sandbox.Identity = config.Identity{UID: uint32(uid), GID: uint32(gid), User: account.Username, Home: account.HomeDir}
+	t.Home = account.HomeDir
+	t.Sandbox.Hardening.IDMap.Auto = uid != 0
+	groups, err := account.GroupIds()
+	if err != nil {
+		return fmt.Errorf("-S %s: read groups: %w", name, err)
+	}
+	for _, g := range groups {
+		if id, err := strconv.ParseUint(g, 10, 32); err == nil {
+			t.Groups = append(t.Groups, uint32(id))
+		}
+	}
+	return nil
+}

@@ -1,0 +1,273 @@
+package sandbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/user"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+
+	"github.com/google/uuid"
+
+	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/domain"
+	"github.com/virt-sandbox/virt-sandbox/guest"
+	"github.com/virt-sandbox/virt-sandbox/helper"
+	"github.com/virt-sandbox/virt-sandbox/helper/programs"
+	"github.com/virt-sandbox/virt-sandbox/sandbox/initrd"
+)
+
+// qemu has sandboxes in virtual machines of libvirt's QEMU driver: on a kernel of their own, without an operating system.
+type qemu struct{}
+
+// machineMemory is what a machine has where nothing is said.
+const machineMemory = 512 << 20
+
+func (*qemu) check(o *Options) error {
+	switch {
+	case runtime.GOARCH != "amd64":
+		return fmt.Errorf("virtual machines are made on x86-64 only, and this is %s; use lxc:///", runtime.GOARCH)
+	case o.URI == "qemu:///system" && os.Geteuid() != 0:
+		return errors.New("root is needed at qemu:///system; run it with sudo, or use qemu:///session")
+	case o.Network != "" && o.Network != config.NetworkPrivate:
+		return fmt.Errorf("-N %q is not supported at %s yet; there is private (loopback only)", o.Network, o.URI)
+	}
+	_, err := parseDisks(o.Disks)
+	return err
+}
+
+func (*qemu) start(ctx context.Context, o *Options) (machine, error) {
+	s, groups, err := described(o)
+	if err != nil {
+		return nil, err
+	}
+	for _, i := range o.Includes {
+		if err := include(i, s.Mounts); err != nil {
+			return nil, err
+		}
+	}
+	base, err := stateBase()
+	if err != nil {
+		return nil, err
+	}
+	state, err := makeStateDir(base, s.Name)
+	if err != nil {
+		return nil, err
+	}
+	m := &virtual{options: o, state: state, groups: groups}
+	if err := m.start(ctx, s); err != nil {
+		return nil, errors.Join(err, m.Stop())
+	}
+	return m, nil
+}
+
+// described puts options into the terms of sandboxes.
+func described(o *Options) (*config.Sandbox, []uint32, error) {
+	s := config.New(o.Name)
+	s.UUID = uuid.NewString()
+	s.Command, s.Environment = o.Command, o.Environment
+	s.Limits.Memory, s.Limits.CPUs = o.Memory, o.CPUs
+	if s.Limits.Memory == 0 {
+		s.Limits.Memory = machineMemory
+	}
+	var err error
+	if s.Mounts, err = o.mounts(); err != nil {
+		return nil, nil, err
+	}
+	if s.Security, err = security(o.Security); err != nil {
+		return nil, nil, err
+	}
+	t := helper.Throwaway{Sandbox: s}
+	name := o.User
+	if name == "" && !o.Privileged && os.Geteuid() != 0 {
+		caller, err := user.Current()
+		if err != nil {
+			return nil, nil, fmt.Errorf("find the caller's account: %w", err)
+		}
+		name = caller.Username
+	}
+	if err := identify(name, &t); err != nil {
+		return nil, nil, err
+	}
+	return s, t.Groups, nil
+}
+
+// layout is how a machine gets what a sandbox has: what libvirt is to give it, and what the init inside makes of that.
+type layout struct {
+	shares  []domain.Share
+	disks   []domain.Disk
+	inside  guest.Machine
+	modules []string
+	spare   map[string]string
+	runAs   *domain.Account
+}
+
+// layOut puts the root first, then the mounts in the order given, then the disks.
+func layOut(o *Options, s *config.Sandbox) (*layout, error) {
+	root := "/"
+	if o.Root != "" {
+		var err error
+		if root, err = filepath.Abs(o.Root); err != nil {
+			return nil, fmt.Errorf("--root %s: %w", o.Root, err)
+		}
+	}
+	l := layout{
+		shares:  []domain.Share{{Tag: domain.RootTag, Dir: root, ReadOnly: true}},
+		inside:  guest.Machine{Port: domain.PortName, RootTag: domain.RootTag},
+		modules: []string{"virtio_pci", "virtio_console", "9pnet_virtio", "9p"},
+	}
+	if err := l.account(root, 0o005, "--root "+root); err != nil {
+		return nil, err
+	}
+	l.inside.Overlay = !hasPlaces(root, "/proc", "/sys", "/dev", "/run", "/tmp")
+	for i, m := range s.Mounts {
+		switch m.Kind {
+		case config.MountRAM:
+			l.inside.Mounts = append(l.inside.Mounts, guest.MachineMount{Kind: guest.MountRAM, Target: m.Target, Size: uint64(m.Size)})
+		case config.MountHostBind:
+			if info, err := os.Stat(m.Source); err != nil || !info.IsDir() {
+				return nil, fmt.Errorf("mount at %s: a virtual machine can have directories of the host, and %s is none", m.Target, m.Source)
+			}
+			tag := fmt.Sprintf("mount%d", i)
+			l.shares = append(l.shares, domain.Share{Tag: tag, Dir: m.Source})
+			l.inside.Mounts = append(l.inside.Mounts, guest.MachineMount{Kind: guest.MountShare, Source: tag, Target: m.Target})
+			if err := l.account(m.Source, 0o777, "mount at "+m.Target); err != nil {
+				return nil, err
+			}
+		default:
+			return nil, fmt.Errorf("mount at %s: %s is not supported in a virtual machine", m.Target, m.Kind)
+		}
+		if !madeInside(m.Target) && !hasPlaces(root, m.Target) {
+			l.inside.Overlay = true
+		}
+	}
+	if l.inside.Overlay {
+		l.modules = append(l.modules, "overlay")
+	}
+	return &l, l.addDisks(o.Disks)
+}
+
+func (l *layout) addDisks(texts []string) error {
+	disks, err := parseDisks(texts)
+	if err != nil || len(disks) == 0 {
+		return err
+	}
+	for i, d := range disks {
+		serial := fmt.Sprintf("disk%d", i) // A tag may have more characters than a serial number.
+		l.disks = append(l.disks, domain.Disk{Serial: serial, File: d.file, Format: d.format})
+		l.inside.Disks = append(l.inside.Disks, guest.MachineDisk{Serial: serial, Tag: d.tag})
+	}
+	l.modules = append(l.modules, "virtio_blk")
+	l.spare = map[string]string{"fs-ext4": "ext4", "fs-xfs": "xfs", "fs-btrfs": "btrfs"}
+	return nil
+}
+
+// account has the emulator run as the owner of a directory for which others lack a permission that it needs, as root where
+// two have different owners. Else it runs as libvirt's own user, who may read what everybody may.
+func (l *layout) account(dir string, needed os.FileMode, what string) error {
+	info, err := os.Stat(dir)
+	if err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	owner, isUnix := info.Sys().(*syscall.Stat_t)
+	if os.Geteuid() != 0 || !isUnix || info.Mode().Perm()&needed == needed {
+		return nil
+	}
+	account := domain.Account{UID: owner.Uid, GID: owner.Gid}
+	if l.runAs != nil && *l.runAs != account {
+		account = domain.Account{}
+	}
+	l.runAs = &account
+	return nil
+}
+
+// madeInside tells of the directories that a machine has for itself.
+func madeInside(target string) bool {
+	top, _, _ := strings.Cut(strings.TrimPrefix(target, "/"), "/")
+	return top == "run" || top == "tmp" || top == "dev"
+}
+
+func hasPlaces(root string, places ...string) bool {
+	for _, p := range places {
+		if info, err := os.Stat(filepath.Join(root, p)); err != nil || !info.IsDir() {
+			return false
+		}
+	}
+	return true
+}
+
+// describe gives libvirt's view of the machine, with all files it needs made.
+func (m *virtual) describe(s *config.Sandbox) (*domain.Machine, error) {
+	o := m.options
+	l, err := layOut(o, s)
+	if err != nil {
+		return nil, err
+	}
+	kernel, err := initrd.FindKernel(o.Kernel.Version, o.Kernel.Path, o.Kernel.Modules)
+	if err != nil {
+		return nil, err
+	}
+	program, err := programs.Find("virt-sandbox-init")
+	if err != nil {
+		return nil, err
+	}
+	if m.cache, err = initrd.DefaultCache(); err != nil {
+		return nil, err
+	}
+	cached, err := m.cache.Initrd(kernel, initrd.Options{Init: program, Modules: l.modules, Spare: l.spare})
+	if err != nil {
+		return nil, err
+	}
+	image, err := m.cache.Kernel(kernel)
+	if err != nil {
+		return nil, err
+	}
+	plan, err := m.plan(s, l)
+	if err != nil {
+		return nil, err
+	}
+	if err := initrd.Compose(m.state.file("initrd"), cached, plan); err != nil {
+		return nil, err
+	}
+	// Nobody else may connect to the sockets; the emulator is handed them open.
+	if err := os.Mkdir(m.state.file("sockets"), 0o700); err != nil {
+		return nil, fmt.Errorf("make a directory for sockets: %w", err)
+	}
+	return &domain.Machine{
+		Name: s.Name, UUID: s.UUID, Title: "virt-sandbox: " + s.Command[0],
+		Kernel: image, Initrd: m.state.file("initrd"), Arguments: domain.KernelArguments(o.Log != nil), Firmware: firmware(),
+		Memory: s.Limits.Memory, CPUs: s.Limits.CPUs, Shares: l.shares, Disks: l.disks,
+		Socket: m.state.file("sockets/console"), Log: m.state.file("sockets/log"), Shell: o.Shell, Security: s.Security, RunAs: l.runAs,
+	}, nil
+}
+
+func (m *virtual) plan(s *config.Sandbox, l *layout) (*guest.Plan, error) {
+	plan, err := helper.CommandPlan(s)
+	if err != nil {
+		return nil, err
+	}
+	plan.Console, plan.Shell, plan.Groups, plan.Machine = true, m.options.Shell, m.groups, &l.inside
+	if s.Identity.Home != "" {
+		plan.Directory = s.Identity.Home
+	}
+	for _, v := range s.Environment {
+		plan.Environment = append(plan.Environment, v.Name+"="+v.Value) // Over what is known of the user.
+	}
+	return plan, nil
+}
+
+// firmware finds one that does no more than start a kernel; empty where QEMU has not got it.
+func firmware() string {
+	const file = "/usr/share/qemu/qboot.rom"
+	if _, err := os.Stat(file); err != nil {
+		return ""
+	}
+	return file
+}
+
+func (m *virtual) link() (io.ReadWriteCloser, bool) { return m.connection, false }

@@ -1,0 +1,167 @@
+package sandbox
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/domain"
+	"github.com/virt-sandbox/virt-sandbox/guest"
+)
+
+func image(t *testing.T, name string) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(file, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+func TestParseDisk(t *testing.T) {
+	img, qcow2, odd := image(t, "a.img"), image(t, "b.qcow2"), image(t, "c=d,e")
+	good := map[string]disk{
+		"data=" + img:                            {"data", img, "raw"},
+		"file:data=" + img:                       {"data", img, "raw"},
+		"a b=" + qcow2:                           {"a b", qcow2, "qcow2"},
+		"data=" + qcow2 + ",format=raw":          {"data", qcow2, "raw"},
+		"data=" + odd:                            {"data", odd, "raw"},
+		"data=" + odd + ",format=vmdk":           {"data", odd, "vmdk"},
+		"data=" + filepath.Dir(img) + "/./a.img": {"data", img, "raw"},
+	}
+	for text, want := range good {
+		if got, err := parseDisk(text); err != nil || got != want {
+			t.Errorf("%s: got %+v, %v", text, got, err)
+		}
+	}
+	for _, text := range []string{"", "data", "=" + img, "data=", "../x=" + img, ".=" + img, "..=" + img, "a/b=" + img, "a\nb=" + img, "data=/no/such/file",
+		"data=" + t.TempDir(), "data=/dev/null", "data=" + img + ",format=", "data=" + img + ",format=exe", "data=" + img + ",size=1"} {
+		if got, err := parseDisk(text); err == nil {
+			t.Errorf("%q was taken as %+v", text, got)
+		}
+	}
+	for _, list := range [][]string{{"a=" + img, "a=" + qcow2}, {"a=" + img, "b=" + img}} {
+		if _, err := parseDisks(list); err == nil {
+			t.Errorf("%q was taken", list)
+		}
+	}
+}
+
+func FuzzParseDisk(f *testing.F) {
+	f.Add("data=/dev/null")
+	f.Add("file:a=b,format=qcow2")
+	f.Fuzz(func(t *testing.T, text string) {
+		d, err := parseDisk(text)
+		if err != nil {
+			return
+		}
+		if strings.ContainsAny(d.tag, "/\n") || d.tag == ".." || !filepath.IsAbs(d.file) || !slices.Contains(formats(), d.format) {
+			t.Errorf("%q became %+v", text, d)
+		}
+	})
+}
+
+// TestLayOut: what a machine gets of the host and makes of it.
+func TestLayOut(t *testing.T) {
+	top := t.TempDir()
+	for _, dir := range []string{"whole/proc", "whole/sys", "whole/dev", "whole/run", "whole/tmp", "whole/srv", "bare", "open"} {
+		if err := os.MkdirAll(filepath.Join(top, dir), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Chmod(top+"/open", 0o777); err != nil {
+		t.Fatal(err)
+	}
+	s := config.New("t")
+	s.Mounts = []config.Mount{{Kind: config.MountHostBind, Target: "/srv", Source: top + "/open"}, {Kind: config.MountRAM, Target: "/tmp/x", Size: 4096}}
+	o := &Options{Root: top + "/whole", Disks: []string{"data=" + image(t, "a.qcow2")}}
+	l, err := layOut(o, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []domain.Share{{Tag: "root", Dir: top + "/whole", ReadOnly: true}, {Tag: "mount0", Dir: top + "/open"}}; !slices.Equal(l.shares, want) {
+		t.Errorf("shares %+v", l.shares)
+	}
+	if want := []guest.MachineMount{{Kind: guest.MountShare, Source: "mount0", Target: "/srv"}, {Kind: guest.MountRAM, Target: "/tmp/x", Size: 4096}}; !slices.Equal(l.inside.Mounts, want) {
+		t.Errorf("mounts %+v", l.inside.Mounts)
+	}
+	if len(l.disks) != 1 || l.disks[0].Format != "qcow2" || l.inside.Disks[0] != (guest.MachineDisk{Serial: l.disks[0].Serial, Tag: "data"}) {
+		t.Errorf("disks %+v, %+v", l.disks, l.inside.Disks)
+	}
+	if l.inside.Overlay || slices.Contains(l.modules, "overlay") || !slices.Contains(l.modules, "virtio_blk") || l.runAs != nil {
+		t.Errorf("overlay %v, modules %q, as %v", l.inside.Overlay, l.modules, l.runAs)
+	}
+	s.Mounts = append(s.Mounts, config.Mount{Kind: config.MountRAM, Target: "/not/there"})
+	if l, err = layOut(o, s); err != nil || !l.inside.Overlay || !slices.Contains(l.modules, "overlay") {
+		t.Errorf("a place that is not there: %+v, %v", l, err)
+	}
+	if l, err = layOut(&Options{Root: top + "/bare"}, config.New("t")); err != nil || !l.inside.Overlay {
+		t.Errorf("a root without places: %+v, %v", l, err)
+	}
+	if os.Geteuid() != 0 {
+		return
+	}
+	for dir, owner := range map[string]int{"mine": 0, "joes": 1000} {
+		if err := os.Mkdir(filepath.Join(top, dir), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chown(filepath.Join(top, dir), owner, owner); err != nil {
+			t.Fatal(err)
+		}
+	}
+	joes := config.Mount{Kind: config.MountHostBind, Target: "/srv", Source: top + "/joes"}
+	mine := config.Mount{Kind: config.MountHostBind, Target: "/tmp/y", Source: top + "/mine"}
+	for _, c := range []struct {
+		mounts []config.Mount
+		want   domain.Account
+	}{{[]config.Mount{joes}, domain.Account{UID: 1000, GID: 1000}}, {[]config.Mount{mine}, domain.Account{}}, {[]config.Mount{joes, mine}, domain.Account{}}} {
+		s.Mounts = c.mounts
+		if l, err := layOut(o, s); err != nil || l.runAs == nil || *l.runAs != c.want {
+			t.Errorf("%+v: %+v, %v", c.mounts, l, err)
+		}
+	}
+}
+
+// TestStateDir: one machine of a name at a time; what a killed one left is no one's.
+func TestStateDir(t *testing.T) {
+	base := filepath.Join(t.TempDir(), "run")
+	first, err := makeStateDir(base, "a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(first.file("initrd"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := makeStateDir(base, "a"); err == nil {
+		t.Error("two have one name")
+	}
+	// Killed: its lock is gone, its files are not.
+	first.lock.Close()
+	again, err := makeStateDir(base, "a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(again.file("initrd")); err == nil {
+		t.Error("it has the files of the killed one")
+	}
+	second, err := makeStateDir(base, "b")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range []*stateDir{again, second} {
+		if err := d.remove(); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := os.Stat(base); err == nil {
+		t.Error("the directory is left")
+	}
+	for _, name := range []string{"", "..", "a/b"} {
+		if _, err := makeStateDir(base, name); err == nil {
+			t.Errorf("%q was taken", name)
+		}
+	}
+}

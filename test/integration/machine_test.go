@@ -1,0 +1,273 @@
+package integration
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"io"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// machineKernel gives the options for Debian's kernel, which need not be the one that runs here.
+func machineKernel(t *testing.T) []string {
+	t.Helper()
+	if out, err := exec.Command("virsh", "-q", "-c", "qemu:///system", "version").CombinedOutput(); err != nil {
+		t.Skipf("qemu:///system does not answer: %s", out)
+	}
+	out, err := exec.Command("../rig/kernel").Output()
+	if err != nil {
+		t.Fatalf("no kernel: %v", err)
+	}
+	dir := strings.TrimSpace(string(out))
+	images, err := filepath.Glob(dir + "/boot/vmlinuz-*")
+	if err != nil || len(images) != 1 {
+		t.Fatalf("kernels in %s: %q, %v", dir, images, err)
+	}
+	release := strings.TrimPrefix(filepath.Base(images[0]), "vmlinuz-")
+	return []string{"--kernver", release, "--kernpath", images[0], "--kmodpath", dir + "/lib/modules"}
+}
+
+// onceMachine makes the command line of virt-sandbox that runs a command in a virtual machine.
+func onceMachine(t *testing.T, args ...string) *exec.Cmd {
+	t.Helper()
+	return exec.Command(oneshot, slices.Concat([]string{"-c", "qemu:///system"}, machineKernel(t), args)...)
+}
+
+// machinesLeft lists what a virtual machine leaves when it is not cleaned up.
+func machinesLeft(t *testing.T) []string {
+	t.Helper()
+	var list []string
+	domains, err := exec.Command("virsh", "-q", "-c", "qemu:///system", "list", "--all", "--name").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	list = append(list, strings.Fields(string(domains))...)
+	for _, pattern := range []string{"/run/libvirt-sandbox/*", "/var/log/libvirt/qemu/*.log", "/var/lib/libvirt/qemu/domain-*"} {
+		files, _ := filepath.Glob(pattern)
+		list = append(list, files...)
+	}
+	return list
+}
+
+func leavesNothing(t *testing.T) {
+	t.Helper()
+	before := machinesLeft(t)
+	t.Cleanup(func() {
+		if after := machinesLeft(t); !slices.Equal(after, before) {
+			t.Errorf("left %q; before it was %q", after, before)
+		}
+	})
+}
+
+// A command in a virtual machine says and returns what it does outside, and meets what the sandbox is.
+func TestMachineCommands(t *testing.T) {
+	_ = machineKernel(t)
+	leavesNothing(t)
+	shared, root := t.TempDir(), busyboxRoot(t)
+	if err := os.WriteFile(shared+"/there", []byte("there\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	cases := []struct {
+		name    string
+		options []string
+		command []string
+		stdin   string
+		stdout  string // whole
+		stderr  string // a part
+		status  int
+	}{
+		{name: "exit 0", command: []string{"/bin/true"}},
+		{name: "exit 7", command: []string{"sh", "-c", "echo out; echo err >&2; exit 7"}, stdout: "out\n", stderr: "err\n", status: 7},
+		{name: "not found", command: []string{"no-such-command"}, stderr: "no-such-command: command not found", status: 127},
+		{name: "not executable", command: []string{"/etc/passwd"}, stderr: "permission denied", status: 126},
+		{name: "SIGKILL", command: []string{"sh", "-c", "kill -9 $$"}, status: 128 + 9},
+		{name: "binary", command: []string{"od", "-An", "-c"}, stdin: "\x00\x1d\xff\r\n", stdout: "  \\0 035 377  \\r  \\n\n"},
+		{name: "a child that stays", command: []string{"sh", "-c", "sleep 1000 & echo gone"}, stdout: "gone\n"},
+		{name: "env", options: []string{"-e", "A=b=c"}, command: []string{"sh", "-c", "echo $A $HOME $USER ${container-none}; pwd; id -u; tty"},
+			stdout: "b=c /root root none\n/root\n0\nnot a tty\n", status: 1},
+		{name: "-S", options: []string{"-S", "nobody"}, command: []string{"sh", "-c", "id; cat /etc/shadow; cat /run/host/sandbox.json; ls /run/host"},
+			stdout: "uid=65534(nobody) gid=65534(nogroup) groups=65534(nogroup)\nmodprobe\nmodules\nmodules.list\nsandbox.json\nvirt-sandbox-init\n", stderr: "Permission denied"},
+		{name: "host files", command: []string{"sh", "-c", "echo x >>/etc/passwd; touch /x; mount -o remount,rw /; touch /x /etc/x; cat /etc/shadow"},
+			stderr: "Read-only file system", status: 1},
+		{name: "places", options: []string{"-n", "t-machine"}, command: []string{"sh", "-c", "touch /tmp/x /run/x /dev/shm/x; stat -f -c %T /tmp /run; ls /sys/class/net; cat /sys/class/net/lo/flags; hostname; cat /proc/1/comm; echo x >/dev/fd/1"},
+			stdout: "tmpfs\ntmpfs\nlo\n0x9\nt-machine\ninit\nx\n"},
+		{name: "--read-write", options: []string{"--read-write", shared, "-m", "ram:/srv=3M"},
+			command: []string{"sh", "-c", "cat " + shared + "/there; echo written >" + shared + "/file; df -k --output=size /srv | tail -1 | tr -d ' '"}, stdout: "there\n3072\n"},
+		{name: "--root", options: []string{"-r", root, "-m", "host-bind:/not/there/yet=" + shared}, command: []string{"sh", "-c", "cat /etc/release /not/there/yet/there; ls /; touch /srv/x"},
+			stdout: "another system\nthere\nbin\ndev\netc\nnot\nproc\nrun\nsrv\nsys\ntmp\n", stderr: "Read-only", status: 1},
+		{name: "--memory", options: []string{"--memory", "1G", "--cpus", "1.5"}, command: []string{"awk", "/MemTotal/ { print ($2 > 900000 && $2 <= 1048576) }", "/proc/meminfo"}, stdout: "1\n"},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			command := onceMachine(t, append(append(c.options, "--"), c.command...)...)
+			command.Stdin = strings.NewReader(c.stdin)
+			o := runCommand(t, command)
+			if o.status != c.status || o.stdout != c.stdout || !strings.Contains(o.stderr, c.stderr) || (c.stderr == "" && o.stderr != "") {
+				t.Errorf("got %+v; want status %d, output %q, error %q", o, c.status, c.stdout, c.stderr)
+			}
+			if data, err := os.ReadFile(shared + "/file"); c.name == "--read-write" && string(data) != "written\n" {
+				t.Errorf("what was written has %q, %v", data, err)
+			}
+		})
+	}
+	for _, file := range []string{"/x", "/etc/x", root + "/srv/x", root + "/not"} {
+		if _, err := os.Lstat(file); err == nil {
+			t.Errorf("%s was made on the host", file)
+		}
+	}
+}
+
+// A disk that one sandbox formats, another reads, by its tag; a third has it, with another, as other formats are.
+func TestMachineDisks(t *testing.T) {
+	_ = machineKernel(t)
+	leavesNothing(t)
+	dir := world(t)
+	raw, qcow2 := dir+"/data.img", dir+"/data.qcow2"
+	if err := os.WriteFile(raw, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(raw, 64<<20); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command("qemu-img", "create", "-q", "-f", "qcow2", qcow2, "64M").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	format := "set -e; export PATH=$PATH:/sbin; for tag; do d=/dev/disk/by-tag/$tag; mkfs.ext4 -q $d; mkdir /tmp/$tag; mount $d /tmp/$tag; echo data of $tag >/tmp/$tag/file; done"
+	disks := []string{"--disk", "first=" + raw, "--disk", "a-tag-of-more-than-twenty-characters=" + qcow2}
+	tags := []string{"first", "a-tag-of-more-than-twenty-characters"}
+	if o := runCommand(t, onceMachine(t, slices.Concat(disks, []string{"--", "sh", "-c", format, "sh"}, tags)...)); o.status != 0 {
+		t.Fatalf("format: %+v", o)
+	}
+	read := "for tag; do mkdir /tmp/$tag; mount -o ro /dev/disk/by-tag/$tag /tmp/$tag && cat /tmp/$tag/file; done"
+	if o := runCommand(t, onceMachine(t, slices.Concat(disks, []string{"--", "sh", "-c", read, "sh"}, tags)...)); o.stdout != "data of first\ndata of a-tag-of-more-than-twenty-characters\n" {
+		t.Errorf("read: %+v", o)
+	}
+	// It was unmounted, and not only cut off.
+	if out, err := exec.Command("dumpe2fs", "-h", raw).CombinedOutput(); err != nil || !strings.Contains(string(out), "Filesystem state:         clean") || strings.Contains(string(out), "needs_recovery") {
+		t.Errorf("%v: %s", err, out)
+	}
+}
+
+// 20 MB pass through standard input to both outputs at once.
+func TestMachineStreams(t *testing.T) {
+	data := make([]byte, 20<<20)
+	source := rand.NewChaCha8([32]byte{7})
+	_, _ = source.Read(data)
+	command := onceMachine(t, "--", "sh", "-c", "tee /dev/stderr")
+	out, errs := sha256.New(), sha256.New()
+	command.Stdin, command.Stdout, command.Stderr = bytes.NewReader(data), out, errs
+	if err := command.Run(); err != nil {
+		t.Fatal(err)
+	}
+	want := sha256.Sum256(data)
+	if !bytes.Equal(out.Sum(nil), want[:]) || !bytes.Equal(errs.Sum(nil), want[:]) {
+		t.Error("what came out is not what went in")
+	}
+}
+
+// What a machine cannot be made of is refused in one line that names it.
+func TestMachineRefusals(t *testing.T) {
+	kernel := machineKernel(t)
+	leavesNothing(t)
+	empty := t.TempDir()
+	cases := []struct {
+		args []string
+		want string
+	}{
+		{[]string{"--kernver", "1.2.3", "true"}, "/boot/vmlinuz-1.2.3: no such file or directory; install linux-image-1.2.3"},
+		{[]string{kernel[0], kernel[1], kernel[2], kernel[3], "--kmodpath", empty, "true"}, "modules.dep: no such file or directory; install the modules"},
+		{append(slices.Clone(kernel), "--disk", "x", "true"), "is not TAG=PATH"},
+		{append(slices.Clone(kernel), "--disk", "../x=/etc/passwd", "true"), "the tag must be the name of a file"},
+		{append(slices.Clone(kernel), "--disk", "x=/no/such/image", "true"), "no such file"},
+		{append(slices.Clone(kernel), "-m", "host-bind:/srv=/etc/passwd", "true"), "can have directories of the host"},
+		{append(slices.Clone(kernel), "-N", "host", "true"), "-N \"host\" is not supported"},
+	}
+	for _, c := range cases {
+		o := runCommand(t, exec.Command(oneshot, append([]string{"-c", "qemu:///system"}, c.args...)...))
+		if o.status != 125 || !strings.Contains(o.stderr, c.want) || strings.Count(o.stderr, "\n") != 1 {
+			t.Errorf("%q: %+v; want %q", c.args, o, c.want)
+		}
+	}
+}
+
+// One that is killed takes its machine with it, and the next one what it left.
+func TestMachineKilled(t *testing.T) {
+	_ = machineKernel(t)
+	leavesNothing(t)
+	for _, wait := range []string{"", "begun\n"} {
+		command := onceMachine(t, "-n", "t-killed", "--", "sh", "-c", "echo begun; exec sleep 1000")
+		out, err := command.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := command.Start(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.ReadFull(out, make([]byte, len(wait))); err != nil {
+			t.Fatal(err)
+		}
+		if wait == "" {
+			time.Sleep(500 * time.Millisecond)
+		}
+		_ = command.Process.Kill()
+		_ = command.Wait()
+		deadline := time.Now().Add(20 * time.Second)
+		for exec.Command("virsh", "-q", "-c", "qemu:///system", "domid", "t-killed").Run() == nil {
+			if time.Now().After(deadline) {
+				t.Fatal("the machine goes on")
+			}
+			time.Sleep(50 * time.Millisecond)
+		}
+		if o := runCommand(t, onceMachine(t, "-n", "t-killed", "true")); o.status != 0 {
+			t.Errorf("the next one: %+v", o)
+		}
+	}
+}
+
+// A guest whose first program fails says so, and ends.
+func TestMachineBreaksDown(t *testing.T) {
+	leavesNothing(t)
+	o := runCommand(t, onceMachine(t, "--", "sh", "-c", "echo begun; sleep 0.5; echo c >/proc/sysrq-trigger; sleep 1000"))
+	if o.status != 125 || o.stdout != "begun\n" || !strings.Contains(o.stderr, "ended before its command did") {
+		t.Errorf("%+v", o)
+	}
+}
+
+// Whoever is not root has virtual machines too, with what is theirs.
+func TestMachineSession(t *testing.T) {
+	kernel := machineKernel(t)
+	home := world(t)
+	for _, name := range []string{"virt-sandbox", "virt-sandbox-init"} {
+		if out, err := exec.Command("cp", "../../bin/"+name, home+"/"+name).CombinedOutput(); err != nil {
+			t.Skipf("only in a source tree: %s", out)
+		}
+	}
+	// libvirt's daemon of the user goes by itself, a while after the last sandbox.
+	if err := os.Mkdir(home+"/run", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chown(home+"/run", 65534, 65534); err != nil {
+		t.Fatal(err)
+	}
+	args := slices.Concat([]string{"-c", "qemu:///session"}, kernel,
+		[]string{"--read-write", home, "--", "sh", "-c", "id -un; echo written >" + home + "/file; cat /etc/shadow"})
+	command := exec.Command(home+"/virt-sandbox", args...)
+	command.Env = []string{"HOME=" + home, "XDG_RUNTIME_DIR=" + home + "/run", "PATH=" + os.Getenv("PATH")}
+	command.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+	if o := runCommand(t, command); o.stdout != "nobody\n" || o.status != 1 || !strings.Contains(o.stderr, "Permission denied") {
+		t.Errorf("%+v", o)
+	}
+	if data, err := os.ReadFile(home + "/file"); string(data) != "written\n" {
+		t.Errorf("what was written has %q, %v", data, err)
+	}
+	if left, _ := filepath.Glob(home + "/run/libvirt-sandbox/*"); len(left) > 0 {
+		t.Errorf("left %q", left)
+	}
+}
