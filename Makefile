@@ -19,7 +19,7 @@ SOURCES := $(shell find . -name '*.go' -not -name '*_test.go') go.mod go.sum
 
 # The integration tests that a host with systemd runs, and of those the ones that the slow virtual machine does.
 HOST_TESTS := ^TestSystemd|TestDistributionServices/apache2|TestSideBySide|TestRestart|TestUnitClasses|TestMounts|TestGeneric|TestShort|TestExecute|TestConnect|TestCapabilities|TestKernel|TestProcessLimit|TestIDMap|TestNotice
-VM_TESTS   := ^TestSystemd(Logs|SupervisorsDie|Resident|Cycle|InnerFailure)$$|^TestExecute$$|^TestDistributionServices$$|^TestSELinux(Check|Administrator)$$|^TestProcessLimit$$
+VM_TESTS   := ^TestSystemd(Logs|SupervisorsDie|Resident|Cycle|InnerFailure)$$|^TestExecute$$|^TestDistributionServices$$|^TestSELinux(Check|Administrator|Labels)$$|^TestProcessLimit$$|^TestMountsAndLimits$$|^TestGenericContainer$$
 RUN_TESTS  := cd test/integration && exec ../../bin/integration.test -test.v -test.timeout 20m
 DENIALS    := "$(RUN_TESTS) -test.run '^TestSELinuxDenials$$'"
 PAGE       := "$(RUN_TESTS) -test.run '^TestSystemdPageBeforeReboot$$'" reboot "$(RUN_TESTS) -test.run '^TestSystemdPageAfterReboot$$'"

@@ -23,12 +23,13 @@ func baseCapabilities() []string {
 // networkCapabilities are harmless only in a network of the container's own.
 func networkCapabilities() []string { return []string{"CAP_NET_ADMIN", "CAP_NET_RAW"} }
 
-// hostCapabilities reach what the kernel has only once for all containers and the host: no unit gets them by asking.
+// hostCapabilities reach what the kernel has only once for all containers and the host: no unit gets them by asking, nor
+// those of the network where that is the host's.
 // CAP_DAC_READ_SEARCH lets one open any file of a file system by its handle.
 func hostCapabilities() []string {
 	return []string{
 		"CAP_AUDIT_CONTROL", "CAP_BLOCK_SUSPEND", "CAP_DAC_READ_SEARCH", "CAP_LINUX_IMMUTABLE", "CAP_MAC_ADMIN", "CAP_MAC_OVERRIDE",
-		"CAP_MKNOD", "CAP_SYS_MODULE", "CAP_SYS_PACCT", "CAP_SYS_RAWIO", "CAP_SYS_TIME", "CAP_SYSLOG", "CAP_WAKE_ALARM",
+		"CAP_MKNOD", "CAP_SYS_BOOT", "CAP_SYS_MODULE", "CAP_SYS_PACCT", "CAP_SYS_RAWIO", "CAP_SYS_TIME", "CAP_SYSLOG", "CAP_WAKE_ALARM",
 	}
 }
 
@@ -45,7 +46,9 @@ func allowedCapabilities(s *config.Sandbox, host Host) []string {
 			allowed = append(allowed, networkCapabilities()...)
 		}
 		for _, name := range host.Asked {
-			if !slices.Contains(hostCapabilities(), name) {
+			ofHost := slices.Contains(hostCapabilities(), name) ||
+				s.Network == config.NetworkHost && slices.Contains(networkCapabilities(), name)
+			if !ofHost {
 				allowed = append(allowed, name)
 			}
 		}

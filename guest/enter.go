@@ -3,6 +3,7 @@ package guest
 import (
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"runtime"
 	"strconv"
@@ -17,9 +18,10 @@ const (
 	StatusNotFound      = 127
 )
 
-// Entry is how a command enters a container with a user namespace. Nobody joins that but a process of one thread, such as
-// nsenter(1), which can do no more; the rest is for virt-sandbox-init to do inside: it takes the words of Args.
+// Entry is how a command enters a container whose other namespaces nsenter(1) has joined: virt-sandbox-init, as it lies on
+// the host, takes the words of Args.
 type Entry struct {
+	Mounts         int    // descriptor of the mount namespace, the last one that is open
 	Bounding       uint64 // set of capabilities
 	Label, Profile string // of SELinux and AppArmor; empty to keep the caller's
 }
@@ -29,28 +31,32 @@ const EnterWord = "enter"
 
 // Args gives the arguments for virt-sandbox-init.
 func (e Entry) Args(command []string) []string {
-	return append([]string{EnterWord, strconv.FormatUint(e.Bounding, 16), e.Label, e.Profile}, command...)
+	return append([]string{EnterWord, strconv.Itoa(e.Mounts), strconv.FormatUint(e.Bounding, 16), e.Label, e.Profile}, command...)
 }
 
 // Enter becomes the command of arguments that Args made. It returns when that fails, with the exit status.
 func Enter(args []string) (status int, err error) {
-	if len(args) < 5 || args[0] != EnterWord {
+	if len(args) < 6 || args[0] != EnterWord {
 		return 2, errors.New("enter: there is no command to execute")
 	}
-	bounding, err := strconv.ParseUint(args[1], 16, 64)
+	mounts, err := strconv.Atoi(args[1])
 	if err != nil {
 		return 2, fmt.Errorf("enter: %w", err)
 	}
-	e, command := Entry{bounding, args[2], args[3]}, args[4:]
-	file, status := FindProgram(command[0], os.Environ())
-	if status != 0 {
-		fmt.Fprintf(os.Stderr, "%s: %s\n", command[0], StatusReason(status))
-		return status, nil
+	bounding, err := strconv.ParseUint(args[2], 16, 64)
+	if err != nil {
+		return 2, fmt.Errorf("enter: %w", err)
 	}
+	e, command := Entry{mounts, bounding, args[3], args[4]}, args[5:]
 	// What a thread may do and will be is what its program is executed with.
 	runtime.LockOSThread()
 	if err := e.confine(); err != nil {
 		return 1, err
+	}
+	file, status := FindProgram(command[0], os.Environ())
+	if status != 0 {
+		fmt.Fprintf(os.Stderr, "%s: %s\n", command[0], StatusReason(status))
+		return status, nil
 	}
 	err = unix.Exec(file, command, os.Environ())
 	if errors.Is(err, unix.EACCES) || errors.Is(err, unix.ENOEXEC) {
@@ -60,10 +66,25 @@ func Enter(args []string) (status int, err error) {
 }
 
 func (e Entry) confine() error {
+	// First of all, while /proc is the host's.
+	if err := confineNext(e.Label, e.Profile); err != nil {
+		return err
+	}
+	// The runtime's threads share their root and working directory, which a mount namespace is not entered with.
+	if err := unix.Unshare(unix.CLONE_FS); err != nil {
+		return fmt.Errorf("leave the host's root: %w", err)
+	}
+	if err := unix.Setns(e.Mounts, unix.CLONE_NEWNS); err != nil {
+		return fmt.Errorf("join the container's mount namespace: %w", err)
+	}
 	if err := LimitCapabilities(e.Bounding); err != nil {
 		return fmt.Errorf("limit capabilities to the container's: %w", err)
 	}
-	return confineNext(e.Label, e.Profile)
+	// The command gets none of what led here.
+	if err := unix.CloseRange(3, math.MaxInt32, unix.CLOSE_RANGE_CLOEXEC); err != nil {
+		return fmt.Errorf("close descriptors: %w", err)
+	}
+	return nil
 }
 
 // confineNext has the next program that this thread executes run under an SELinux context and an AppArmor profile; "" for

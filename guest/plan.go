@@ -9,8 +9,11 @@ import (
 	"os"
 )
 
-// ProgramFile is where a container finds virt-sandbox-init.
-const ProgramFile = "/run/host/virt-sandbox-init"
+// Program is the file name of the container's first program.
+const Program = "virt-sandbox-init"
+
+// ProgramFile is where a container finds it.
+const ProgramFile = "/run/host/" + Program
 
 // PlanFile is where a container finds its plan.
 const PlanFile = "/run/host/sandbox.json"

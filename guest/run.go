@@ -32,7 +32,7 @@ func Run(p *Plan) (status int, err error) {
 		return 0, err
 	}
 	if p.Label+p.Profile != "" && len(p.Command) > 0 {
-		return 0, unix.Exec("/proc/self/exe", []string{"virt-sandbox-init", PayloadWord}, os.Environ())
+		return 0, unix.Exec("/proc/self/exe", []string{Program, PayloadWord}, os.Environ())
 	}
 	if len(p.Command) > 0 {
 		return RunCommand(p)

@@ -3,6 +3,7 @@ package helper
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/helper/content"
@@ -49,5 +50,13 @@ func (m *Manager) warnOfLabels(s *config.Sandbox) {
 	}
 	if finding != nil {
 		m.Warn("%v; virt-sandbox-service check %s lists all such files, and with --fix gives them their label", finding, s.Name)
+	}
+	sources, err := m.Host.CheckSources(s)
+	if err != nil {
+		m.Warn("%v", err)
+	}
+	for _, f := range sources {
+		part := strings.SplitN(f.Wanted, ":", 4)
+		m.Warn("%v: %s cannot write there; chcon -R -t %s -l %s gives it the label", f, s.Name, part[2], part[3])
 	}
 }

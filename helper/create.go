@@ -52,9 +52,6 @@ func (m *Manager) Create(ctx context.Context, options CreateOptions) (*config.Sa
 	if err := m.nameIsFree(s.Name); err != nil {
 		return nil, err
 	}
-	if err := m.checkIDs(s); err != nil {
-		return nil, err
-	}
 	if err := m.planContent(ctx, s); err != nil {
 		return nil, err
 	}

@@ -19,15 +19,13 @@ func (m *Manager) Execute(ctx context.Context, name string, command enter.Comman
 	if err != nil {
 		return 0, err
 	}
-	controller, err := m.controllerPID(s)
-	if err != nil {
+	if _, err := m.controllerPID(s); err != nil {
 		return 0, err
 	}
-	init, err := initOf(controller)
+	target, err := targetOf(s)
 	if err != nil {
 		return 0, fmt.Errorf("enter %s: %w", name, err)
 	}
-	target := confinedAs(init)
 	if noLabel {
 		target.Label, target.Profile = "", ""
 	}
@@ -37,11 +35,6 @@ func (m *Manager) Execute(ctx context.Context, name string, command enter.Comman
 		return 0, fmt.Errorf("execute in %s: %w", name, err)
 	}
 	return status, nil
-}
-
-// confinedAs is the container of a first process, to be entered under what confines that.
-func confinedAs(init int) enter.Target {
-	return enter.Target{InitPID: init, Root: idsOf(init).Base, Label: labelOf(init), Profile: profileOf(init)}
 }
 
 // labelOf gives the SELinux context of a process; "" where SELinux is off.

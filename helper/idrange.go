@@ -14,20 +14,21 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/config"
 )
 
-// Ids for containers: above those of accounts and of what systemd gives out, below the sign bit, which some programs trip
-// over.
+// Ids for containers: above those that systemd gives its own, and that SSSD and FreeIPA give accounts of a domain; below the
+// sign bit, which some programs trip over. It is a multiple of config.IDMapCount.
 const (
-	firstID = 100_000_000
+	firstID = 30521 * config.IDMapCount
 	lastID  = 1 << 31
 )
 
 // subordinateIDs are the files that give ranges of ids to users (subuid(5)).
 func subordinateIDs() []string { return []string{"/etc/subuid", "/etc/subgid"} }
 
-// reserveIDs gives the sandbox a range of ids that no other has, if it wants one and has none, and keeps it from others
-// until the config tells of it.
+// reserveIDs gives the sandbox a range of ids that no other has, if it wants one and has none, and keeps its range from
+// others until the config tells of it.
 func (m *Manager) reserveIDs(ctx context.Context, s *config.Sandbox) (*lock, error) {
-	if !s.Hardening.IDMap.Auto {
+	wanted := s.Hardening.IDMap
+	if !wanted.Auto && !wanted.Mapped() {
 		return &lock{}, nil
 	}
 	allocation, err := m.lockByte(ctx, allocationByte, "id allocation")
@@ -35,6 +36,16 @@ func (m *Manager) reserveIDs(ctx context.Context, s *config.Sandbox) (*lock, err
 		return nil, err
 	}
 	defer allocation.release()
+	if !wanted.Auto {
+		if err := m.checkIDs(s); err != nil {
+			return nil, err
+		}
+		reservation, err := m.tryIDs(wanted)
+		if err == nil && reservation == nil {
+			err = fmt.Errorf("--idmap %s: another create has some of these ids; choose others, or auto", wanted)
+		}
+		return reservation, err
+	}
 	taken, err := m.takenIDs(s.Name)
 	if err != nil {
 		return nil, err
@@ -44,7 +55,7 @@ func (m *Manager) reserveIDs(ctx context.Context, s *config.Sandbox) (*lock, err
 		if slices.ContainsFunc(taken, candidate.Overlaps) {
 			continue
 		}
-		reservation, err := m.tryReservation(idBytes + int64(base/config.IDMapCount))
+		reservation, err := m.tryIDs(candidate)
 		if err != nil {
 			return nil, err
 		}
@@ -54,6 +65,12 @@ func (m *Manager) reserveIDs(ctx context.Context, s *config.Sandbox) (*lock, err
 		}
 	}
 	return nil, errors.New("no range of user ids is free; delete containers, or give ranges back in /etc/subuid and /etc/subgid")
+}
+
+// tryIDs locks what stands for a range of ids; nil when another create has a part of it.
+func (m *Manager) tryIDs(ids config.IDMap) (*lock, error) {
+	first, last := ids.Base/config.IDMapCount, (ids.Base+ids.Count-1)/config.IDMapCount
+	return m.tryReservation(idBytes+int64(first), int64(last-first)+1)
 }
 
 // checkIDs refuses ids that are another container's too, as in a config that was copied by hand.

@@ -12,14 +12,16 @@ import (
 	godbus "github.com/godbus/dbus/v5"
 	"golang.org/x/sys/unix"
 
+	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/helper/enter"
 	"github.com/virt-sandbox/virt-sandbox/helper/monitor"
 )
 
 // innerManager connects to the systemd of a container over the container's system bus. Its private socket would not do:
 // it turns away whoever has no process number in the container.
-func innerManager(ctx context.Context, initPID int) (*dbus.Conn, error) {
+func innerManager(ctx context.Context, target enter.Target) (*dbus.Conn, error) {
 	return dbus.NewConnection(func() (*godbus.Conn, error) {
-		stream, err := dialInside(initPID, "run/dbus/system_bus_socket")
+		stream, err := dialInside(target, "run/dbus/system_bus_socket")
 		if err != nil {
 			return nil, err
 		}
@@ -40,13 +42,13 @@ func innerManager(ctx context.Context, initPID int) (*dbus.Conn, error) {
 	})
 }
 
-// innerManagerOf is innerManager for the container of a libvirt_lxc process.
-func innerManagerOf(ctx context.Context, controller int) (*dbus.Conn, error) {
-	init, err := initOf(controller)
+// innerManagerOf is innerManager for the running container of a sandbox.
+func innerManagerOf(ctx context.Context, s *config.Sandbox) (*dbus.Conn, error) {
+	target, err := targetOf(s)
 	if err != nil {
 		return nil, err
 	}
-	manager, err := innerManager(ctx, init)
+	manager, err := innerManager(ctx, target)
 	if err != nil {
 		return nil, fmt.Errorf("ask the container's systemd: %s", clean(err.Error()))
 	}
@@ -55,8 +57,8 @@ func innerManagerOf(ctx context.Context, controller int) (*dbus.Conn, error) {
 
 // dialInside connects to a socket by its path in the container. Links in that path are resolved inside, and only a
 // process of the container may answer: root in there must not be able to turn our requests to the host's systemd.
-func dialInside(initPID int, path string) (net.Conn, error) {
-	root, err := unix.Open("/proc/"+strconv.Itoa(initPID)+"/root", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+func dialInside(target enter.Target, path string) (net.Conn, error) {
+	root, err := unix.Open("/proc/"+strconv.Itoa(target.Process.PID)+"/root", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil, fmt.Errorf("open the container's root: %w", err)
 	}
@@ -68,14 +70,14 @@ func dialInside(initPID int, path string) (net.Conn, error) {
 	}
 	defer unix.Close(socket)
 	var connection *net.UnixConn
-	err = asRootOf(idsOf(initPID), func() (err error) {
+	err = asRootOf(target.Root, func() (err error) {
 		connection, err = net.DialUnix("unix", nil, &net.UnixAddr{Name: "/proc/self/fd/" + strconv.Itoa(socket), Net: "unix"})
 		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("connect to /%s in the container: %w", path, err)
 	}
-	if err := answeredInside(connection, initPID); err != nil {
+	if err := answeredInside(connection, target.Process.PID); err != nil {
 		connection.Close()
 		return nil, fmt.Errorf("connect to /%s in the container: %w", path, err)
 	}

@@ -48,13 +48,13 @@ func nameByte(name string) int64 {
 	return nameBytes + int64(hash.Sum64()>>2)
 }
 
-// tryReservation locks the byte that stands for what is to be one container's alone; nil when another create has it.
-func (m *Manager) tryReservation(offset int64) (*lock, error) {
+// tryReservation locks the bytes that stand for what is to be one container's alone; nil when another has some of them.
+func (m *Manager) tryReservation(offset, length int64) (*lock, error) {
 	file, err := m.openLockFile()
 	if err != nil {
 		return nil, err
 	}
-	taken, err := tryBytes(file, offset, 1)
+	taken, err := tryBytes(file, offset, length)
 	if err != nil || !taken {
 		file.Close()
 		return nil, err

@@ -42,15 +42,15 @@ func giveCgroup(s *config.Sandbox, init int, groups map[string]string) error {
 	return nil
 }
 
-// asRootOf calls f as the user of the host that is root in a container, for whom it asks who we are.
-func asRootOf(ids config.IDMap, f func() error) error {
-	if !ids.Mapped() {
+// asRootOf calls f as the user of the host that is root in a container, which takes whoever else asks for nobody.
+func asRootOf(root uint32, f func() error) error {
+	if root == 0 {
 		return f()
 	}
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	// Of this thread alone, unlike syscall.Seteuid.
-	if err := setThreadUID(int(ids.Base)); err != nil {
+	if err := setThreadUID(int(root)); err != nil {
 		return fmt.Errorf("become root of the container: %w", err)
 	}
 	failure := f()
@@ -66,17 +66,4 @@ func setThreadUID(uid int) error {
 		return err
 	}
 	return nil
-}
-
-// idsOf gives the ids of the container of a first process; the zero value where it has the host's.
-func idsOf(init int) config.IDMap {
-	text, err := os.ReadFile("/proc/" + strconv.Itoa(init) + "/uid_map")
-	if err != nil {
-		return config.IDMap{}
-	}
-	var inside, base, count uint32
-	if n, err := fmt.Sscan(string(text), &inside, &base, &count); n != 3 || err != nil || inside != 0 || base == 0 {
-		return config.IDMap{}
-	}
-	return config.IDMap{Base: base, Count: count}
 }

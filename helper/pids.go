@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -65,6 +66,9 @@ func limitGroup(dir string, limit []byte) error {
 			err = os.WriteFile(file, limit, 0)
 		}
 		return err
+	}
+	if controllers, err := os.ReadFile("/sys/fs/cgroup/cgroup.controllers"); err == nil && slices.Contains(strings.Fields(string(controllers)), "pids") {
+		return errors.New("no group of the container can count them: the pids controller is not delegated to it")
 	}
 	return nil
 }

@@ -11,8 +11,6 @@ import (
 	"sync"
 	"time"
 
-	"libvirt.org/go/libvirt"
-
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/helper/enter"
 )
@@ -67,10 +65,10 @@ func (m *Manager) awaitReady(ctx context.Context, r *Running, socket *net.UnixCo
 		return nil
 	}
 	var err error
-	r.states, err = m.checkRunning(ctx, s, r.controllerPID())
+	r.states, err = m.checkRunning(ctx, s)
 	var failure *UnitError
 	if errors.As(err, &failure) {
-		failure.Journal = journalOf(s, r.controllerPID(), failure.Unit)
+		failure.Journal = journalOf(s, failure.Unit)
 	}
 	return err
 }
@@ -104,18 +102,14 @@ func (r *Running) controllerPID() int {
 	return pid
 }
 
-func (m *Manager) checkUnits(ctx context.Context, s *config.Sandbox, running *libvirt.Domain) ([]string, error) {
-	id, err := running.GetID()
-	if err != nil {
-		return nil, fmt.Errorf("find the container's process: %s", reason(err))
-	}
+func (m *Manager) checkUnits(ctx context.Context, s *config.Sandbox) ([]string, error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	return m.checkRunning(ctx, s, int(id))
+	return m.checkRunning(ctx, s)
 }
 
-func (m *Manager) checkRunning(ctx context.Context, s *config.Sandbox, controller int) ([]string, error) {
-	manager, err := innerManagerOf(ctx, controller)
+func (m *Manager) checkRunning(ctx context.Context, s *config.Sandbox) ([]string, error) {
+	manager, err := innerManagerOf(ctx, s)
 	if err != nil {
 		return nil, err
 	}
@@ -130,7 +124,7 @@ func (m *Manager) pendingJobs(r *Running) string {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	manager, err := innerManagerOf(ctx, r.controllerPID())
+	manager, err := innerManagerOf(ctx, r.Sandbox)
 	if err != nil {
 		return ""
 	}
@@ -153,14 +147,13 @@ func (m *Manager) pendingJobs(r *Running) string {
 
 // journalOf reads the last lines that a unit logged, from inside: the container's journal is not to be parsed by a
 // program with the host's rights.
-func journalOf(s *config.Sandbox, controller int, unit string) string {
+func journalOf(s *config.Sandbox, unit string) string {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	init, err := initOf(controller)
+	target, err := targetOf(s)
 	if err != nil {
 		return ""
 	}
-	target := confinedAs(init)
 	// A unit that goes on failing writes while this reads, and then journalctl may find nothing.
 	for range 20 {
 		text := inJournal(ctx, s, target, "--sync") +

@@ -18,17 +18,16 @@ func (m *Manager) Reload(ctx context.Context, name string) error {
 	if s.Generic() {
 		return fmt.Errorf("%s runs a command, which cannot be reloaded; restart it", name)
 	}
-	controller, err := m.controllerPID(s)
-	if err != nil {
+	if _, err := m.controllerPID(s); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.Limits.StartTimeout)
 	defer cancel()
-	return m.reloadUnits(ctx, s, controller)
+	return m.reloadUnits(ctx, s)
 }
 
-func (m *Manager) reloadUnits(ctx context.Context, s *config.Sandbox, controller int) error {
-	manager, err := innerManagerOf(ctx, controller)
+func (m *Manager) reloadUnits(ctx context.Context, s *config.Sandbox) error {
+	manager, err := innerManagerOf(ctx, s)
 	if err != nil {
 		return err
 	}
@@ -48,7 +47,7 @@ func (m *Manager) reloadUnits(ctx context.Context, s *config.Sandbox, controller
 		case result := <-done:
 			if result != "done" {
 				failure := &UnitError{Unit: unit, Reason: "was not reloaded (" + clean(result) + ")"}
-				failure.Journal = journalOf(s, controller, unit)
+				failure.Journal = journalOf(s, unit)
 				failures = append(failures, failure)
 			}
 			reloaded++

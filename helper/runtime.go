@@ -49,7 +49,7 @@ func (d runtimeDir) make() error {
 	if err := seclabel.Born(shown, func() error { return os.Mkdir(d.guest(), 0o755) }); err != nil {
 		return fmt.Errorf("make runtime directory: %w", err)
 	}
-	if err := os.WriteFile(filepath.Join(d.guest(), "virt-sandbox-init"), nil, 0o755); err != nil {
+	if err := os.WriteFile(filepath.Join(d.guest(), guest.Program), nil, 0o755); err != nil {
 		return fmt.Errorf("make runtime directory: %w", err)
 	}
 	return nil
@@ -61,7 +61,7 @@ func (d runtimeDir) copyInit(program string) error {
 	if err != nil {
 		return fmt.Errorf("copy virt-sandbox-init: %w", err)
 	}
-	if err := os.WriteFile(filepath.Join(d.guest(), "virt-sandbox-init"), data, 0o755); err != nil {
+	if err := os.WriteFile(filepath.Join(d.guest(), guest.Program), data, 0o755); err != nil {
 		return fmt.Errorf("copy virt-sandbox-init: %w", err)
 	}
 	return nil

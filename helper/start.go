@@ -132,7 +132,7 @@ func (m *Manager) startFresh(ctx context.Context, connection *libvirt.Connect, s
 	if err := errors.Join(dir.record(s), dir.own()); err != nil {
 		return nil, err
 	}
-	xml, err := m.domainXML(connection, s, dir)
+	xml, plan, err := m.domainXML(connection, s, dir)
 	if err != nil {
 		return nil, err
 	}
@@ -157,7 +157,7 @@ func (m *Manager) startFresh(ctx context.Context, connection *libvirt.Connect, s
 	if err != nil {
 		return nil, err
 	}
-	err = m.setBounds(running)
+	err = m.setBounds(running, plan)
 	if err == nil {
 		err = errors.Join(m.awaitReady(ctx, running, socket, status), running.openInit())
 	}
@@ -170,11 +170,11 @@ func (m *Manager) startFresh(ctx context.Context, connection *libvirt.Connect, s
 	return running, dir.setPhase(phaseReady)
 }
 
-// domainXML writes the container's plan and gives its XML.
-func (m *Manager) domainXML(connection *libvirt.Connect, s *config.Sandbox, dir runtimeDir) (string, error) {
+// domainXML writes the container's plan and gives both.
+func (m *Manager) domainXML(connection *libvirt.Connect, s *config.Sandbox, dir runtimeDir) (string, *guest.Plan, error) {
 	layout, err := m.Host.Layout(s)
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	for _, p := range layout.Missing {
 		if strings.HasPrefix(p, "/etc/") {
@@ -183,26 +183,27 @@ func (m *Manager) domainXML(connection *libvirt.Connect, s *config.Sandbox, dir 
 	}
 	asked, err := m.askedCapabilities(s)
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	lacks, err := missingCapabilities()
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	host := domain.Host{Runtime: dir.guest(), Asked: asked, Lacks: lacks}
 	plan, err := guestPlan(s)
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	if host.SecurityModel, err = securityModel(connection); err != nil {
-		return "", err
+		return "", nil, err
 	}
 	if host.SecurityModel == "apparmor" {
 		if plan.Profile, err = payloadProfile(s); err != nil {
-			return "", err
+			return "", nil, err
 		}
 	}
-	if host.SetupLabel = m.setupLabel(s); host.SetupLabel != "" {
+	if host.SetupLabel = m.setupLabel(s); host.SetupLabel != "" || (m.Host.SELinux() && host.SecurityModel != "selinux") {
+		// Where libvirt is told to leave SELinux alone, or does not know it, the label is for virt-sandbox-init to take.
 		plan.Label = s.ProcessLabel()
 	}
 	for _, name := range domain.DroppedCapabilities(s, host) {
@@ -222,28 +223,29 @@ func (m *Manager) domainXML(connection *libvirt.Connect, s *config.Sandbox, dir 
 		}
 	}
 	if err := plan.Write(filepath.Join(dir.guest(), filepath.Base(guest.PlanFile))); err != nil {
-		return "", err
+		return "", nil, err
 	}
-	if host.Init, err = programs.Find("virt-sandbox-init"); err != nil {
-		return "", err
+	if host.Init, err = programs.Find(guest.Program); err != nil {
+		return "", nil, err
 	}
 	if host.SecurityModel == "apparmor" || s.Hardening.IDMap.Mapped() {
 		// libvirt's helper refuses to make a profile that names a file below /usr; and root of a user namespace need not
 		// be able to reach the program.
 		if err := dir.copyInit(host.Init); err != nil {
-			return "", err
+			return "", nil, err
 		}
 		host.Init = ""
 	}
 	if host.Memory, err = hostMemory(connection); err != nil {
-		return "", err
+		return "", nil, err
 	}
 	if s.Hardening.IDMap.Mapped() {
 		if host.Root, err = makeRootTree(s, "/", binds); err != nil {
-			return "", err
+			return "", nil, err
 		}
 	}
-	return domain.LXC(s, binds, host)
+	xml, err := domain.LXC(s, binds, host)
+	return xml, plan, err
 }
 
 func guestPlan(s *config.Sandbox) (*guest.Plan, error) {
@@ -357,7 +359,7 @@ func (m *Manager) takeOver(ctx context.Context, s *config.Sandbox, old *libvirt.
 	}
 	var states []string
 	if !s.Generic() {
-		if states, err = m.checkUnits(ctx, s, old); err != nil {
+		if states, err = m.checkUnits(ctx, s); err != nil {
 			// It has been up, and may have much in hand: what is not well with it is its own affair, as it was before.
 			m.Warn("%s goes on, but is not well: %v", s.Name, err)
 			states = []string{err.Error()}

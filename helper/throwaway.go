@@ -66,7 +66,7 @@ func (m *Manager) StartThrowaway(ctx context.Context, t Throwaway) (_ *Throwaway
 		return nil, fmt.Errorf("%s is the name of a container of virt-sandbox-service; choose another", s.Name)
 	}
 	m.sweepThrowaways()
-	own, err := m.tryReservation(nameByte(s.Name))
+	own, err := m.tryReservation(nameByte(s.Name), 1)
 	if err != nil {
 		return nil, err
 	}
@@ -211,7 +211,7 @@ func (m *Manager) throwawayXML(r *ThrowawayRun, t Throwaway, dir runtimeDir) (st
 		return "", err
 	}
 	plan.Mapped = s.Hardening.IDMap.Mapped()
-	if host.Init, err = programs.Find("virt-sandbox-init"); err != nil {
+	if host.Init, err = programs.Find(guest.Program); err != nil {
 		return "", err
 	}
 	if host.SecurityModel == "apparmor" || plan.Mapped {
@@ -421,7 +421,7 @@ func (m *Manager) sweepThrowaways() {
 		return
 	}
 	for _, e := range names {
-		own, err := m.tryReservation(nameByte(e.Name()))
+		own, err := m.tryReservation(nameByte(e.Name()), 1)
 		if err != nil || own == nil {
 			continue
 		}

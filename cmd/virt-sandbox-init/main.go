@@ -1,6 +1,6 @@
 // Command virt-sandbox-init is the first program of a container. It is mounted in and reads what to do from where the
-// helper put it. Later it tells the host's side of a shutdown: virt-sandbox-init stopping|rebooting. For execute, it does what
-// is left to do in a user namespace: virt-sandbox-init enter ….
+// helper put it. Later it tells the host's side of a shutdown: virt-sandbox-init stopping|rebooting. For execute, it
+// does the last part of entering: virt-sandbox-init enter ….
 package main
 
 import (

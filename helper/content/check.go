@@ -20,8 +20,12 @@ import (
 // Problem is a kind of finding.
 type Problem string
 
-// ProblemLabel is a file whose SELinux label is not that of the sandbox.
-const ProblemLabel Problem = "label"
+// The kinds of findings: a file whose SELinux label is not that of the sandbox, and a directory that lies too deep to be
+// looked into.
+const (
+	ProblemLabel Problem = "label"
+	ProblemDepth Problem = "depth"
+)
 
 // Finding is a file of a content that is not as the config wants it.
 type Finding struct {
@@ -35,6 +39,9 @@ type Finding struct {
 
 // String is the finding as one line, whatever root in the container named the file.
 func (f Finding) String() string {
+	if f.Problem == ProblemDepth {
+		return fmt.Sprintf("%s: lies below %d directories, and is not looked into", printable(f.Path), maxDepth)
+	}
 	text := fmt.Sprintf("%s: %s %s, wanted %s", printable(f.Path), f.Problem, cmp.Or(printable(f.Actual), "none"), f.Wanted)
 	switch {
 	case f.Fixed:
@@ -62,19 +69,22 @@ func (h Host) Check(ctx context.Context, s *config.Sandbox, fix bool) ([]Finding
 	}
 	var mutex sync.Mutex
 	var findings []Finding
-	err := walkTree(ctx, s.Content, func(fd int, path string) error {
-		finding, err := checkLabel(fd, path, wanted)
+	add := func(f Finding) {
+		mutex.Lock()
+		defer mutex.Unlock()
+		findings = append(findings, f)
+	}
+	err := walkTree(ctx, s.Content, func(fd int, at *place) error {
+		finding, err := checkLabel(fd, at, wanted)
 		if finding == nil || err != nil {
 			return err
 		}
 		if fix {
 			finding.fix(fd)
 		}
-		mutex.Lock()
-		defer mutex.Unlock()
-		findings = append(findings, *finding)
+		add(*finding)
 		return nil
-	})
+	}, func(at *place) { add(Finding{Path: at.String(), Problem: ProblemDepth}) })
 	if err != nil {
 		return nil, fmt.Errorf("check content of %s: %w", s.Name, err)
 	}
@@ -94,7 +104,7 @@ func (h Host) CheckTop(s *config.Sandbox) (*Finding, error) {
 		return nil, fmt.Errorf("check content of %s: %w", s.Name, &os.PathError{Op: "open", Path: s.Content, Err: err})
 	}
 	defer unix.Close(top)
-	if finding, err := checkLabel(top, s.Content, wanted); finding != nil || err != nil {
+	if finding, err := checkLabel(top, &place{name: s.Content}, wanted); finding != nil || err != nil {
 		return finding, err
 	}
 	for _, p := range s.Private {
@@ -105,13 +115,40 @@ func (h Host) CheckTop(s *config.Sandbox) (*Finding, error) {
 			}
 			continue
 		}
-		finding, err := checkLabel(fd, s.Content+p.Path, wanted)
+		finding, err := checkLabel(fd, &place{name: s.Content + p.Path}, wanted)
 		unix.Close(fd)
 		if finding != nil || err != nil {
 			return finding, err
 		}
 	}
 	return nil, nil
+}
+
+// CheckSources tells which files of the host that the administrator mounts into the container it cannot use for their label.
+func (h Host) CheckSources(s *config.Sandbox) ([]Finding, error) {
+	wanted := h.wantedLabel(s)
+	if wanted == "" {
+		return nil, nil
+	}
+	var findings []Finding
+	for _, m := range s.Mounts {
+		if m.Kind != config.MountHostBind {
+			continue
+		}
+		fd, err := unix.Open(m.Source, unix.O_PATH|unix.O_CLOEXEC, 0)
+		if err != nil {
+			return findings, fmt.Errorf("check what is mounted: %w", &os.PathError{Op: "open", Path: m.Source, Err: err})
+		}
+		finding, err := checkLabel(fd, &place{name: m.Source}, wanted)
+		unix.Close(fd)
+		if err != nil {
+			return findings, err
+		}
+		if finding != nil {
+			findings = append(findings, *finding)
+		}
+	}
+	return findings, nil
 }
 
 // wantedLabel is the label of all content, as the kernel writes it; "" where there is none to want.
@@ -131,15 +168,15 @@ func (h Host) wantedLabel(s *config.Sandbox) string {
 const labelAttribute = "security.selinux"
 
 // checkLabel compares the label of the file that an O_PATH descriptor stands for; nil for one that is right.
-func checkLabel(fd int, path, wanted string) (*Finding, error) {
+func checkLabel(fd int, at *place, wanted string) (*Finding, error) {
 	actual, err := readLabel(fd)
 	if err != nil {
-		return nil, &os.PathError{Op: "read label of", Path: printable(path), Err: err}
+		return nil, &os.PathError{Op: "read label of", Path: printable(at.String()), Err: err}
 	}
 	if withoutUser(actual) == withoutUser(wanted) {
 		return nil, nil
 	}
-	return &Finding{Path: path, Problem: ProblemLabel, Actual: actual, Wanted: wanted}, nil
+	return &Finding{Path: at.String(), Problem: ProblemLabel, Actual: actual, Wanted: wanted}, nil
 }
 
 func withoutUser(label string) string {

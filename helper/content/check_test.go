@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -202,6 +203,55 @@ func TestCheckOfManyFiles(t *testing.T) {
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("%d findings, want %d", len(got), len(want))
+	}
+}
+
+// TestCheckOfDeepTree: what root inside makes cannot have a check take as much memory as it likes.
+func TestCheckOfDeepTree(t *testing.T) {
+	h, s := labelledHost(t, map[string]string{"/var/top/": ""})
+	dir, err := os.OpenRoot(s.Content + "/var/top")
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := strings.Repeat("d", 200)
+	const below = maxDepth + 500
+	for range below {
+		if err := dir.Mkdir(name, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		next, err := dir.OpenRoot(name)
+		dir.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+		dir = next
+	}
+	dir.Close()
+	t.Cleanup(func() {
+		// Too long for one path.
+		if out, err := exec.Command("find", s.Content, "-delete").CombinedOutput(); err != nil {
+			t.Errorf("%v: %s", err, out)
+		}
+	})
+	findings, err := h.Check(context.Background(), s, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	labels, deep := 0, 0
+	for _, f := range findings {
+		switch f.Problem {
+		case ProblemLabel:
+			labels++
+		case ProblemDepth:
+			deep++
+			if !strings.Contains(f.String(), "is not looked into") {
+				t.Errorf("%v", f)
+			}
+		}
+	}
+	// The directories were made without labels; /var/top has two above it.
+	if labels != maxDepth-1 || deep != 1 {
+		t.Errorf("%d labels and %d too deep, want %d and 1", labels, deep, maxDepth-1)
 	}
 }
 

@@ -3,9 +3,11 @@ package content
 import (
 	"context"
 	"errors"
+	"io"
 	"os"
-	"path/filepath"
 	"runtime"
+	"slices"
+	"strings"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -14,57 +16,102 @@ import (
 // walker visits all that lies in a tree which root in a container may change meanwhile. Each file is opened by its name in
 // a directory that is open already, so that no link and no exchanged directory leads it out.
 type walker struct {
-	ctx    context.Context
-	cancel context.CancelCauseFunc
-	visit  func(fd int, path string) error
-	slots  chan struct{} // one for each directory that is read beside the caller's
-	wait   sync.WaitGroup
+	ctx     context.Context
+	cancel  context.CancelCauseFunc
+	visit   func(fd int, at *place) error
+	tooDeep func(at *place)
+	slots   chan struct{} // one for each directory that is read beside the caller's
+	wait    sync.WaitGroup
+}
+
+// What a walk holds at once is bounded, whatever root in the container has made: directories below each other, each with
+// two descriptors, and names of each.
+const (
+	maxDepth    = 1024
+	namesAtOnce = 128
+)
+
+// place is where a file lies. Its path is put together when it is asked for: that of each directory would take memory by
+// the square of the depth.
+type place struct {
+	above *place // nil for the top of the tree
+	name  string // the whole path of the top
+	depth int
+}
+
+func (p *place) String() string {
+	var names []string
+	for ; p != nil; p = p.above {
+		names = append(names, p.name)
+	}
+	slices.Reverse(names)
+	return strings.Join(names, "/")
 }
 
 // walkTree calls visit for dir and all below it, on all CPUs at once, with a descriptor that stands for the file itself
-// (O_PATH). What is mounted in the tree is left out. The first error ends it.
-func walkTree(ctx context.Context, dir string, visit func(fd int, path string) error) error {
-	w := walker{visit: visit, slots: make(chan struct{}, runtime.NumCPU()-1)}
+// (O_PATH). What is mounted in the tree is left out. tooDeep is told of directories with more than maxDepth above them, which
+// are not looked into. The first error ends it.
+func walkTree(ctx context.Context, dir string, visit func(fd int, at *place) error, tooDeep func(at *place)) error {
+	w := walker{visit: visit, tooDeep: tooDeep, slots: make(chan struct{}, runtime.NumCPU()-1)}
 	w.ctx, w.cancel = context.WithCancelCause(ctx)
 	defer w.cancel(nil)
 	fd, err := unix.Open(dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return &os.PathError{Op: "open", Path: dir, Err: err}
 	}
-	if err := visit(fd, dir); err != nil {
+	top := &place{name: dir}
+	if err := visit(fd, top); err != nil {
 		unix.Close(fd)
 		return err
 	}
-	w.directory(fd, dir)
+	w.directory(fd, top)
 	w.wait.Wait()
 	return context.Cause(w.ctx)
 }
 
 // directory visits what lies in a directory, whose descriptor it closes.
-func (w *walker) directory(fd int, dir string) {
+func (w *walker) directory(fd int, at *place) {
 	defer unix.Close(fd)
-	names, err := namesIn(fd, dir)
+	readable, err := unix.Openat(fd, ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
-		w.cancel(err)
+		w.cancel(&os.PathError{Op: "open", Path: printable(at.String()), Err: err})
+		return
 	}
-	for _, name := range names {
-		if w.ctx.Err() != nil {
+	f := os.NewFile(uintptr(readable), at.name)
+	defer f.Close()
+	for {
+		names, err := f.Readdirnames(namesAtOnce)
+		if err != nil && !errors.Is(err, io.EOF) {
+			w.cancel(err)
+		}
+		for _, name := range names {
+			if w.ctx.Err() != nil {
+				return
+			}
+			w.entry(fd, &place{at, name, at.depth + 1})
+		}
+		if err != nil {
 			return
 		}
-		w.entry(fd, name, filepath.Join(dir, name))
 	}
 }
 
-func (w *walker) entry(parent int, name, path string) {
-	fd, err := openIn(parent, name)
+func (w *walker) entry(parent int, at *place) {
+	fd, err := openIn(parent, at.name)
 	if fd < 0 {
 		if err != nil {
-			w.cancel(&os.PathError{Op: "open", Path: printable(path), Err: err})
+			w.cancel(&os.PathError{Op: "open", Path: printable(at.String()), Err: err})
 		}
 		return
 	}
 	var stat unix.Stat_t
-	if err := errors.Join(unix.Fstat(fd, &stat), w.visit(fd, path)); err != nil || stat.Mode&unix.S_IFMT != unix.S_IFDIR {
+	err = errors.Join(unix.Fstat(fd, &stat), w.visit(fd, at))
+	isDir := stat.Mode&unix.S_IFMT == unix.S_IFDIR
+	if isDir && err == nil && at.depth > maxDepth {
+		w.tooDeep(at)
+		isDir = false
+	}
+	if err != nil || !isDir {
 		unix.Close(fd)
 		if err != nil {
 			w.cancel(err)
@@ -74,11 +121,11 @@ func (w *walker) entry(parent int, name, path string) {
 	select {
 	case w.slots <- struct{}{}:
 		w.wait.Go(func() {
-			w.directory(fd, path)
+			w.directory(fd, at)
 			<-w.slots
 		})
 	default:
-		w.directory(fd, path)
+		w.directory(fd, at)
 	}
 }
 
@@ -102,14 +149,4 @@ func openIn(parent int, path string) (int, error) {
 			return -1, err
 		}
 	}
-}
-
-func namesIn(fd int, dir string) ([]string, error) {
-	readable, err := unix.Openat(fd, ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return nil, &os.PathError{Op: "open", Path: printable(dir), Err: err}
-	}
-	f := os.NewFile(uintptr(readable), dir)
-	defer f.Close()
-	return f.Readdirnames(-1)
 }

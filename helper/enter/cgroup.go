@@ -11,28 +11,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// joinCgroups moves this thread into the version 1 cgroups of a process, and for version 2, which knows no threads of
-// their own, the whole process; leave moves that back once the command is born. A command cannot be born there in another
-// way: where the host delegates by namespaces, as systemd does, nobody who has entered the container's may come from
-// outside of it.
-func joinCgroups(pid int) (leave func(), err error) {
-	leave = func() {}
-	groups, err := Cgroups(pid)
-	if err != nil {
-		return nil, err
-	}
+// joinThread moves this thread into those of the groups that are of version 1.
+func joinThread(groups map[string]string) error {
 	for name, dir := range groups {
 		if name == "" {
 			continue
 		}
 		if err := os.WriteFile(filepath.Join(dir, "tasks"), []byte(strconv.Itoa(unix.Gettid())), 0); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	if dir, found := groups[""]; found {
-		return visit(dir)
-	}
-	return leave, nil
+	return nil
 }
 
 // Cgroups gives the directories of the cgroups of a process on this host, by the names that /proc/PID/cgroup has for their
@@ -57,29 +46,6 @@ func Cgroups(pid int) (map[string]string, error) {
 		}
 	}
 	return groups, nil
-}
-
-// visit moves this process into a cgroup of version 2 until leave is called. The way back is opened first: what a process
-// may do is decided by the namespace in which it opened the file.
-func visit(dir string) (leave func(), err error) {
-	home, err := Cgroups(os.Getpid())
-	if err != nil {
-		return nil, err
-	}
-	back, err := os.OpenFile(filepath.Join(home[""], "cgroup.procs"), os.O_WRONLY, 0)
-	if err != nil {
-		return nil, err
-	}
-	self := []byte(strconv.Itoa(os.Getpid()))
-	if err := os.WriteFile(filepath.Join(dir, "cgroup.procs"), self, 0); err != nil {
-		back.Close()
-		return nil, err
-	}
-	return func() {
-		// Where its own group is gone, as a scope's is that becomes empty, the process goes on where it is.
-		_, _ = back.Write(self)
-		back.Close()
-	}, nil
 }
 
 // cgroupMounts gives the mount point of each hierarchy, by the name that /proc/PID/cgroup has for it.

@@ -1,6 +1,6 @@
-// Package enter runs a command in all namespaces, the cgroup and under the label of a running container. In: the
-// container's first process; out: the command's exit status. execute and connect call it, and the helper to read the
-// container's journal.
+// Package enter runs a command in all namespaces, the cgroup and under the label of a running container. In: what the helper
+// noted of the container's first process; out: the command's exit status. execute and connect call it, and the helper to
+// read the container's journal.
 package enter
 
 import (
@@ -14,22 +14,23 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 
-	"github.com/opencontainers/selinux/go-selinux"
 	"golang.org/x/sys/unix"
 
 	"github.com/virt-sandbox/virt-sandbox/guest"
 )
 
-// Target is the container to enter.
+// Target is the container to enter. Nothing of it is to come from what /proc tells of its processes once they are the
+// container's own: root inside has that in its hands.
 type Target struct {
-	InitPID int    // of its first process, in the caller's PID namespace
-	Label   string // SELinux context to run under; empty to keep the caller's
-	Root    uint32 // the host's number of the user that is root there; 0 where there is no user namespace
-	Profile string // AppArmor profile to run under; empty to keep the caller's
+	Process  Process // its first
+	Root     uint32  // the host's number of the user that is root there; 0 where there is no user namespace
+	Bounding uint64  // set of capabilities of its processes, by the bits of their numbers
+	Label    string  // SELinux context to run under; empty to keep the caller's
+	Profile  string  // AppArmor profile to run under; empty to keep the caller's
+	Program  string  // virt-sandbox-init, on the host
 }
 
 // Command is what to run there.
@@ -52,110 +53,98 @@ func Environment(name string) []string {
 	}
 }
 
-// startFunc starts a command.
-type startFunc func(*exec.Cmd) error
-
-// result is how a command ended.
-type result struct {
-	status int
-	err    error
-}
-
 // Run runs the command and returns its exit status: 128 and the signal's number where a signal ended it,
-// StatusNotFound or StatusNotExecutable where it could not be executed.
+// guest.StatusNotFound or guest.StatusNotExecutable where it could not be executed.
 func Run(ctx context.Context, target Target, command Command) (int, error) {
-	done := make(chan result, 1)
-	go func() {
-		// Never unlocked: the thread has left the host's namespaces for good and ends with the goroutine.
-		runtime.LockOSThread()
-		status, err := runHere(ctx, target, command)
-		done <- result{status, err}
-	}()
-	r := <-done
-	return r.status, r.err
-}
-
-func runHere(ctx context.Context, target Target, command Command) (int, error) {
-	bounding, err := BoundingSet(target.InitPID)
+	container, err := open(target)
 	if err != nil {
-		return 0, fmt.Errorf("read the container's capabilities: %w", err)
+		return 0, fmt.Errorf("open the container: %w", err)
 	}
+	defer container.close()
 	if command.Terminal {
-		// While this thread's /proc is the host's.
 		if command.inside, command.terminal, err = openTerminal(target); err != nil {
 			return 0, fmt.Errorf("open a terminal of the container: %w", err)
 		}
 		defer command.inside.Close()
 		defer command.terminal.Close()
 	}
-	leave, err := joinCgroups(target.InitPID)
+	groups, err := Cgroups(target.Process.PID)
 	if err != nil {
-		return 0, fmt.Errorf("join the container's cgroup: %w", err)
+		return 0, fmt.Errorf("find the container's cgroups: %w", err)
 	}
-	left := sync.OnceFunc(leave)
-	defer left()
-	run := runInside
-	if target.Root != 0 {
-		run = runMapped
+	if err := target.Process.check(); err != nil {
+		return 0, err
 	}
-	return run(ctx, target, bounding, command, func(process *exec.Cmd) error {
-		defer left()
-		return process.Start()
-	})
+	process, err := container.command(ctx, target, command)
+	if err != nil {
+		return 0, err
+	}
+	start := func(process *exec.Cmd) error { return startIn(ctx, groups, process) }
+	if command.Terminal {
+		return exitStatus(process, runOnTerminal(process, command, start))
+	}
+	return exitStatus(process, runOnPipes(process, command, start))
 }
 
-// runInside is runHere in the container's cgroup; start starts the command and leaves that.
-func runInside(ctx context.Context, target Target, bounding uint64, command Command, start startFunc) (int, error) {
-	if target.Label != "" {
-		if err := selinux.SetExecLabel(target.Label); err != nil {
-			return 0, fmt.Errorf("set SELinux label %s: %w", target.Label, err)
-		}
-	}
-	if target.Profile != "" {
-		// /proc is the container's from here on, where this thread is not to be found.
-		if err := os.WriteFile(fmt.Sprintf("/proc/self/task/%d/attr/apparmor/exec", unix.Gettid()), []byte("exec "+target.Profile), 0); err != nil {
-			return 0, fmt.Errorf("set AppArmor profile %s: %w", target.Profile, err)
-		}
-	}
-	if err := joinNamespaces(target.InitPID); err != nil {
-		return 0, fmt.Errorf("join the container's namespaces: %w", err)
-	}
-	if err := guest.LimitCapabilities(bounding); err != nil {
-		return 0, fmt.Errorf("limit capabilities to the container's: %w", err)
-	}
-	file, status := guest.FindProgram(command.Args[0], command.Environment)
-	if status != 0 {
-		fmt.Fprintf(command.Stderr, "%s: %s\n", command.Args[0], guest.StatusReason(status))
-		return status, nil
-	}
-	return runProgram(ctx, file, command.Args, command, start)
-}
-
-// runMapped is runInside for a container with a user namespace, which this process of several threads cannot join.
-func runMapped(ctx context.Context, target Target, bounding uint64, command Command, start startFunc) (int, error) {
+// command is nsenter(1), which joins all namespaces but that of mounts, and then virt-sandbox-init as it lies on the host,
+// which confines itself while it still sees the host's /proc, and joins that too. A process of several threads, as this
+// one, can join no user namespace.
+func (o *opened) command(ctx context.Context, target Target, command Command) (*exec.Cmd, error) {
 	nsenter, err := exec.LookPath("nsenter")
 	if err != nil {
-		return 0, fmt.Errorf("join the container's namespaces: %w", err)
+		return nil, fmt.Errorf("join the container's namespaces: %w", err)
 	}
-	args := []string{
-		"nsenter", "--target=" + strconv.Itoa(target.InitPID), "--user", "--mount", "--pid", "--ipc", "--uts", "--net", "--cgroup",
-		"--", guest.ProgramFile,
+	process := exec.CommandContext(ctx, nsenter)
+	inherit := func(f *os.File) int {
+		process.ExtraFiles = append(process.ExtraFiles, f)
+		return 2 + len(process.ExtraFiles)
 	}
-	args = append(args, guest.Entry{Bounding: bounding, Label: target.Label, Profile: target.Profile}.Args(command.Args)...)
-	return runProgram(ctx, nsenter, args, command, start)
+	descriptor := func(f *os.File) string { return "/proc/self/fd/" + strconv.Itoa(inherit(f)) }
+	process.Args = []string{"nsenter"}
+	for _, name := range joined() {
+		if f := o.namespaces[name]; f != nil {
+			process.Args = append(process.Args, "--"+name+"="+descriptor(f))
+		}
+	}
+	process.Args = append(process.Args, "--", descriptor(o.program))
+	entry := guest.Entry{Mounts: inherit(o.namespaces[mountNamespace]), Bounding: target.Bounding, Label: target.Label, Profile: target.Profile}
+	process.Args = append(process.Args, entry.Args(command.Args)...)
+	process.Env, process.Dir = command.Environment, "/"
+	// A session of its own: /dev/tty of the command is not the terminal that the caller types on.
+	process.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	// Not nsenter alone, whose child would go on.
+	process.Cancel = func() error { return unix.Kill(-process.Process.Pid, unix.SIGKILL) }
+	process.WaitDelay = time.Second
+	return process, nil
 }
 
-func runProgram(ctx context.Context, file string, args []string, command Command, start startFunc) (int, error) {
-	// A session of its own: /dev/tty of the command is not the terminal that the caller types on.
-	attributes := &syscall.SysProcAttr{Setsid: true}
-	process := exec.CommandContext(ctx, file)
-	process.Args, process.Env, process.Dir, process.SysProcAttr = args, command.Environment, "/", attributes
-	process.WaitDelay = time.Second
-	run := runOnPipes
-	if command.Terminal {
-		run = runOnTerminal
+// startIn starts a process in cgroups. With version 2 it is born there; of version 1 a thread has to go ahead, which then
+// ends: a container can freeze whoever is in its groups.
+func startIn(ctx context.Context, groups map[string]string, process *exec.Cmd) error {
+	started := make(chan error, 1)
+	go func() {
+		runtime.LockOSThread()
+		started <- func() error {
+			if err := joinThread(groups); err != nil {
+				return fmt.Errorf("join the container's cgroups: %w", err)
+			}
+			if dir, found := groups[""]; found {
+				group, err := os.Open(dir)
+				if err != nil {
+					return fmt.Errorf("join the container's cgroup: %w", err)
+				}
+				defer group.Close()
+				process.SysProcAttr.UseCgroupFD, process.SysProcAttr.CgroupFD = true, int(group.Fd())
+			}
+			return process.Start()
+		}()
+	}()
+	select {
+	case err := <-started:
+		return err
+	case <-ctx.Done():
+		return context.Cause(ctx)
 	}
-	return exitStatus(process, run(process, command, start))
 }
 
 func exitStatus(process *exec.Cmd, err error) (int, error) {
@@ -174,20 +163,6 @@ func exitStatus(process *exec.Cmd, err error) (int, error) {
 		return 128 + int(s.Signal()), nil
 	}
 	return process.ProcessState.ExitCode(), nil
-}
-
-// joinNamespaces moves this thread into every namespace of the process, PID for its children.
-func joinNamespaces(pid int) error {
-	process, err := unix.PidfdOpen(pid, 0)
-	if err != nil {
-		return err
-	}
-	defer unix.Close(process)
-	// The runtime's threads share their root and working directory, which a mount namespace is not entered with.
-	if err := unix.Unshare(unix.CLONE_FS); err != nil {
-		return err
-	}
-	return unix.Setns(process, unix.CLONE_NEWNS|unix.CLONE_NEWPID|unix.CLONE_NEWIPC|unix.CLONE_NEWUTS|unix.CLONE_NEWNET|unix.CLONE_NEWCGROUP)
 }
 
 // BoundingSet gives the capabilities that a process can ever have, by the bits of their numbers.

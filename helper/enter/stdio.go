@@ -15,6 +15,9 @@ import (
 	"golang.org/x/term"
 )
 
+// startFunc starts a command.
+type startFunc func(*exec.Cmd) error
+
 // runOnPipes keeps the three streams apart. Files and pipes are handed over as they are; a terminal is not, since
 // whoever holds it can type into the caller's shell.
 func runOnPipes(process *exec.Cmd, command Command, start startFunc) error {

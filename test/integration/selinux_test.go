@@ -80,6 +80,35 @@ func TestSELinuxAdministrator(t *testing.T) {
 	}
 }
 
+// What -s and -f name is asked of the loaded policy, and is what processes and content have.
+func TestSELinuxLabels(t *testing.T) {
+	needSELinux(t)
+	for _, c := range []struct {
+		options []string
+		message string
+	}{
+		{[]string{"-s", "static,label=system_u:system_r:no_such_t:s0:c5,c6"}, "does not know type no_such_t"},
+		{[]string{"-s", "static,label=nobody_u:system_r:container_t:s0:c5,c6"}, "does not know user nobody_u"},
+		{[]string{"-f", "no_such_t"}, "-f no_such_t: the loaded policy does not know type"},
+		{[]string{"-l", "s0:c1024"}, "c1024"},
+	} {
+		if o := run(t, append(append([]string{"create"}, c.options...), "t-labels", "--", "/bin/true")...); o.status == 0 || !strings.Contains(o.stderr, c.message) {
+			t.Errorf("%q: %+v", c.options, o)
+		}
+	}
+	// A command goes from the domain of its set-up to that of its processes as a systemd does.
+	const label = "system_u:system_r:container_t:s0:c5,c6"
+	t.Cleanup(func() { remove(t, "t-labels") })
+	must(t, "create", "-s", "static,label="+label, "-f", "container_ro_file_t", "t-labels", "--", "/bin/sleep", "1000")
+	must(t, "start", "t-labels")
+	if got := inside(t, "t-labels", "cat /proc/1/attr/current /proc/self/attr/current | tr '\\0' '\\n'"); got != label+"\n"+label+"\n" {
+		t.Errorf("first process and command have %q, want %s", got, label)
+	}
+	if got := strings.TrimSpace(shell(t, "stat -c %C "+contentDir+"/t-labels")); got != "system_u:object_r:container_ro_file_t:s0:c5,c6" {
+		t.Errorf("the content has %s", got)
+	}
+}
+
 // The module goes when no content has its labels any more, and a sandbox is refused without it in words that help.
 func TestSELinuxModule(t *testing.T) {
 	needSELinux(t)

@@ -33,9 +33,14 @@ func serves(t *testing.T, unit, ask, answer string, private []string, options ..
 	before := snapshot(t)
 	name := "t-" + unit
 	create(t, name, append(options, "-C", "-u", unit)...)
-	must(t, "start", name)
-	if got := inside(t, name, ask); !strings.Contains(got, answer) {
-		t.Errorf("%s answers %q, want %q in it", unit, got, answer)
+	for _, time := range []string{"first", "second"} {
+		must(t, "start", name)
+		if got := inside(t, name, ask); !strings.Contains(got, answer) {
+			t.Errorf("after the %s start %s answers %q, want %q in it", time, unit, got, answer)
+		}
+		if time == "first" {
+			must(t, "stop", name)
+		}
 	}
 	for _, file := range private {
 		hasOwn(t, name, file)
