@@ -52,7 +52,7 @@ func runCalled(p *Plan) (int, error) {
 	if p.Label+p.Profile != "" {
 		word, err := session.Pass()
 		if err == nil {
-			err = unix.Exec("/proc/self/exe", []string{"virt-sandbox-init", PayloadWord, word}, os.Environ())
+			err = unix.Exec("/proc/self/exe", []string{Program, PayloadWord, word}, os.Environ())
 		}
 		return fail(session, fmt.Errorf("confine the command: %w", err))
 	}

@@ -211,7 +211,7 @@ func (m *Manager) throwawayXML(r *ThrowawayRun, t Throwaway, dir runtimeDir) (st
 		return "", err
 	}
 	plan.Mapped = s.Hardening.IDMap.Mapped()
-	if host.Init, err = programs.Find("virt-sandbox-init"); err != nil {
+	if host.Init, err = programs.Find(guest.Program); err != nil {
 		return "", err
 	}
 	if host.SecurityModel == "apparmor" || plan.Mapped {
@@ -364,11 +364,15 @@ func (r *ThrowawayRun) Stop() error {
 	return errors.Join(errs...)
 }
 
-// removeCgroups removes what limitPIDs made, and no more: a walk through the host's tree takes its time.
+// removeCgroups removes what limitPIDs made, and what libvirt could not remove because its controller was still in it; no
+// more, since a walk through the host's tree takes its time.
 func (r *ThrowawayRun) removeCgroups() error {
 	var errs []error
 	for _, dir := range r.groups {
-		errs = append(errs, removeCgroupTree(filepath.Join(dir, guest.CgroupPrefix+r.sandbox.Name)))
+		if !isOfContainer(dir) {
+			dir = filepath.Join(dir, guest.CgroupPrefix+r.sandbox.Name)
+		}
+		errs = append(errs, removeCgroupTree(dir))
 	}
 	return errors.Join(errs...)
 }
