@@ -34,9 +34,23 @@ func processesOf(mark string, names []string) map[string][]int {
 		name := rest[:strings.IndexAny(rest, "/\n")]
 		if slices.Contains(names, name) {
 			found[name] = append(found[name], pid)
+			if last := len(found[name]) - 1; isFirst(pid) {
+				found[name][0], found[name][last] = pid, found[name][0]
+			}
 		}
 	}
 	return found
+}
+
+// isFirst tells of a process that is number 1 in a namespace of its own. It need not have the lowest number outside.
+func isFirst(pid int) bool { return strings.HasSuffix(status(pid, "NSpid"), "\t1") }
+
+// status gives one value of /proc/PID/status.
+func status(pid int, field string) string {
+	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	_, rest, _ := strings.Cut(string(text), "\n"+field+":\t")
+	value, _, _ := strings.Cut(rest, "\n")
+	return value
 }
 
 func allProcesses() []int {

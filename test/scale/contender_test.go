@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -323,12 +324,15 @@ func (n *nspawn) stop(t *testing.T, names []string) {
 		if len(pids) < 2 {
 			return fmt.Errorf("it does not run")
 		}
-		// The first is systemd-nspawn itself.
-		if err := powerOff(childOf(pids[0], pids)); err != nil {
+		supervisor, err := strconv.Atoi(status(pids[0], "PPid"))
+		if err != nil {
+			return err
+		}
+		if err := powerOff(pids[0]); err != nil {
 			return err
 		}
 		for range 500 {
-			if unix.Kill(pids[0], 0) != nil {
+			if unix.Kill(supervisor, 0) != nil {
 				break
 			}
 			time.Sleep(20 * time.Millisecond)
@@ -343,16 +347,6 @@ func (n *nspawn) stop(t *testing.T, names []string) {
 		}
 		return removeGroups(filepath.Join(n.meter.started, name))
 	})
-}
-
-func childOf(parent int, pids []int) int {
-	for _, pid := range pids {
-		status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-		if strings.Contains(string(status), fmt.Sprintf("\nPPid:\t%d\n", parent)) {
-			return pid
-		}
-	}
-	return 0
 }
 
 // removeGroups removes a group with those below.

@@ -106,7 +106,7 @@ func checkServed(t *testing.T, c contender, names []string) {
 	if _, other := c.(*nspawn); other {
 		processes := processesOf("/sc-nspawn/", names)
 		for _, name := range names {
-			if text, err := get(childOf(processes[name][0], processes[name])); err != nil || text != page(name) {
+			if text, err := get(processes[name][0]); err != nil || text != page(name) {
 				t.Errorf("%s: %s answers %q (%v)", c.title(), name, text, err)
 			}
 		}
