@@ -93,7 +93,7 @@ install: build
 	sed -i 's|^ExecStart=virt-sandbox-service|ExecStart=$(PREFIX)/bin/virt-sandbox-service|' $(UNITDIR)/virt-sandbox-logrotate.service
 	install -m 644 units/hooks/* $(HOOKDIR)
 	install -m 644 man/virt-sandbox-service.1 $(MANDIR)/man1
-	install -m 644 man/virt-sandbox.conf.5 $(MANDIR)/man5
+	install -m 644 man/virt-sandbox.config.5 $(MANDIR)/man5
 	bin/virt-sandbox-service completion bash > $(BASHDIR)/virt-sandbox-service
 	bin/virt-sandbox-service completion zsh > $(ZSHDIR)/_virt-sandbox-service
 	bin/virt-sandbox-service completion fish > $(FISHDIR)/virt-sandbox-service.fish
