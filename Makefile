@@ -85,15 +85,16 @@ demo:
 	test/rig/with-libvirt test/demo
 
 install: build
-	install -d $(DESTDIR)/etc/libvirt-sandbox/services $(BINDIR) $(LIBEXECDIR) $(GENERATORDIR) $(UNITDIR) $(HOOKDIR) $(MANDIR)/man1 $(MANDIR)/man5 $(BASHDIR) $(ZSHDIR) $(FISHDIR)
+	install -d $(DESTDIR)/etc/libvirt-sandbox/services $(BINDIR) $(LIBEXECDIR) $(GENERATORDIR) $(UNITDIR) $(HOOKDIR) $(addprefix $(MANDIR)/man,1 5 8) $(BASHDIR) $(ZSHDIR) $(FISHDIR)
 	install -m 755 bin/virt-sandbox-service $(BINDIR)
 	install -m 755 bin/virt-sandbox-service-helper bin/virt-sandbox-service-monitor bin/virt-sandbox-service-monitor-dhcp bin/virt-sandbox-init $(LIBEXECDIR)
 	install -m 755 bin/virt-sandbox-service-generator $(GENERATORDIR)
 	install -m 644 units/*.service units/*.timer $(UNITDIR)
 	sed -i 's|^ExecStart=virt-sandbox-service|ExecStart=$(PREFIX)/bin/virt-sandbox-service|' $(UNITDIR)/virt-sandbox-logrotate.service
 	install -m 644 units/hooks/* $(HOOKDIR)
-	install -m 644 man/virt-sandbox-service.1 $(MANDIR)/man1
-	install -m 644 man/virt-sandbox.config.5 $(MANDIR)/man5
+	install -m 644 man/*.1 $(MANDIR)/man1
+	install -m 644 man/*.5 $(MANDIR)/man5
+	install -m 644 man/*.8 $(MANDIR)/man8
 	bin/virt-sandbox-service completion bash > $(BASHDIR)/virt-sandbox-service
 	bin/virt-sandbox-service completion zsh > $(ZSHDIR)/_virt-sandbox-service
 	bin/virt-sandbox-service completion fish > $(FISHDIR)/virt-sandbox-service.fish
