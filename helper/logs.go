@@ -51,13 +51,13 @@ func (o LogOptions) arguments() ([]string, error) {
 	if o.Unit != "" {
 		unit := content.UnitName(o.Unit)
 		if err := config.CheckUnit(unit); err != nil {
-			return nil, fmt.Errorf("-u: %w", err)
+			return nil, &OptionError{fmt.Errorf("-u: %w", err)}
 		}
 		args = append(args, "--unit="+unit)
 	}
 	if o.Output != "" {
 		if !slices.Contains(LogForms(), o.Output) {
-			return nil, fmt.Errorf("-o %q is not one of %s", o.Output, strings.Join(LogForms(), ", "))
+			return nil, &OptionError{fmt.Errorf("-o %q is not one of %s", o.Output, strings.Join(LogForms(), ", "))}
 		}
 		args = append(args, "--output="+o.Output)
 	}

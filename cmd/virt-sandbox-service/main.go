@@ -39,11 +39,12 @@ func main() {
 	stop()
 	var exit exitError
 	var usage usageError
+	var option *helper.OptionError
 	switch {
 	case err == nil:
 	case errors.As(err, &exit):
 		os.Exit(int(exit))
-	case errors.As(err, &usage):
+	case errors.As(err, &usage), errors.As(err, &option):
 		fmt.Fprintf(os.Stderr, "virt-sandbox-service: %v\n", err)
 		os.Exit(statusUsage)
 	case errors.Is(err, errReported):
