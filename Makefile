@@ -113,7 +113,7 @@ demo:
 	test/rig/with-libvirt test/demo
 
 install: build
-	install -d $(DESTDIR)/etc/libvirt-sandbox/services $(BINDIR) $(LIBEXECDIR) $(GENERATORDIR) $(UNITDIR) $(HOOKDIR) $(SYSCTLDIR) $(MANDIR)/man1 $(MANDIR)/man5 $(BASHDIR) $(ZSHDIR) $(FISHDIR)
+	install -d $(DESTDIR)/etc/libvirt-sandbox/services $(BINDIR) $(LIBEXECDIR) $(GENERATORDIR) $(UNITDIR) $(HOOKDIR) $(SYSCTLDIR) $(addprefix $(MANDIR)/man,1 5 8) $(BASHDIR) $(ZSHDIR) $(FISHDIR)
 	install -m 755 bin/virt-sandbox bin/virt-sandbox-service $(BINDIR)
 	install -m 755 bin/virt-sandbox-service-helper bin/virt-sandbox-service-monitor bin/virt-sandbox-service-monitor-dhcp bin/virt-sandbox-init $(LIBEXECDIR)
 	install -m 755 bin/virt-sandbox-service-generator $(GENERATORDIR)
@@ -121,8 +121,9 @@ install: build
 	sed -i 's|^ExecStart=virt-sandbox-service|ExecStart=$(PREFIX)/bin/virt-sandbox-service|' $(UNITDIR)/virt-sandbox-logrotate.service
 	install -m 644 units/hooks/* $(HOOKDIR)
 	install -m 644 units/sysctl.conf $(SYSCTLDIR)/50-virt-sandbox.conf
-	install -m 644 man/virt-sandbox.1 man/virt-sandbox-service.1 $(MANDIR)/man1
-	install -m 644 man/virt-sandbox.conf.5 $(MANDIR)/man5
+	install -m 644 man/*.1 $(MANDIR)/man1
+	install -m 644 man/*.5 $(MANDIR)/man5
+	install -m 644 man/*.8 $(MANDIR)/man8
 	bin/virt-sandbox --completion bash > $(BASHDIR)/virt-sandbox
 	bin/virt-sandbox --completion zsh > $(ZSHDIR)/_virt-sandbox
 	bin/virt-sandbox --completion fish > $(FISHDIR)/virt-sandbox.fish

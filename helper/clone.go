@@ -156,7 +156,7 @@ func giveSecurity(s *config.Sandbox, o CreateOptions) error {
 	if level, err := mcs.Parse(o.Level); err == nil && o.Security == "" {
 		setLevel(s, level)
 	}
-	return setSecurity(s, o)
+	return optionError(setSecurity(s, o))
 }
 
 // canBe tells whether this host can have a sandbox that is described as another's copy: its name is free, the config can be

@@ -51,7 +51,7 @@ func (o CreateOptions) For(name string) CreateOptions {
 func (m *Manager) Create(ctx context.Context, options CreateOptions) (*config.Sandbox, error) {
 	s, err := newSandbox(options)
 	if err != nil {
-		return nil, err
+		return nil, optionError(err)
 	}
 	lock, err := m.lockName(ctx, s.Name)
 	if err != nil {
@@ -152,7 +152,7 @@ func placeContent(s *config.Sandbox, dir string) error {
 	}
 	s.Content = filepath.Join(base, s.Name)
 	if err := config.CheckContent(s.Content); err != nil {
-		return fmt.Errorf("-p: %w", err)
+		return &OptionError{fmt.Errorf("-p: %w", err)}
 	}
 	return nil
 }

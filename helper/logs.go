@@ -31,8 +31,8 @@ type LogOptions struct {
 	Output       string // empty: short
 }
 
-// outputs are the forms of journalctl(1) that are text for a person or a script.
-func outputs() []string {
+// LogForms are the forms of journalctl(1) that Output can be: text for a person or a script.
+func LogForms() []string {
 	return []string{
 		"short", "short-full", "short-iso", "short-iso-precise", "short-precise", "short-monotonic", "short-unix",
 		"with-unit", "verbose", "json", "json-pretty", "cat",
@@ -51,13 +51,13 @@ func (o LogOptions) arguments() ([]string, error) {
 	if o.Unit != "" {
 		unit := content.UnitName(o.Unit)
 		if err := config.CheckUnit(unit); err != nil {
-			return nil, fmt.Errorf("-u: %w", err)
+			return nil, &OptionError{fmt.Errorf("-u: %w", err)}
 		}
 		args = append(args, "--unit="+unit)
 	}
 	if o.Output != "" {
-		if !slices.Contains(outputs(), o.Output) {
-			return nil, fmt.Errorf("-o %q is not one of %s", o.Output, strings.Join(outputs(), ", "))
+		if !slices.Contains(LogForms(), o.Output) {
+			return nil, &OptionError{fmt.Errorf("-o %q is not one of %s", o.Output, strings.Join(LogForms(), ", "))}
 		}
 		args = append(args, "--output="+o.Output)
 	}

@@ -27,7 +27,7 @@ const (
 // grace is what the helper gets beyond the container's own time limits, to say what went wrong.
 const grace = 30 * time.Second
 
-const documentation = "man:virt-sandbox-service(1) man:virt-sandbox.conf(5)"
+const documentation = "man:virt-sandbox-service(1) man:virt-sandbox.config(5)"
 
 // Paths are the places that the text of a unit names.
 type Paths struct {

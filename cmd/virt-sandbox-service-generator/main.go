@@ -26,6 +26,10 @@ the containers whose configs lie in /etc/libvirt-sandbox/services. A config that
 cannot be used is a line in the kernel log and on standard error, and does not
 fail the run.
 
+      --dry-run
+          Print what would be written, and exit with 1 if a config cannot be used.
+  -h, --help
+          Show how the program is used.
 `
 )
 
@@ -41,9 +45,7 @@ func main() {
 }
 
 func run() (int, error) {
-	flags := pflag.NewFlagSet(program, pflag.ContinueOnError)
-	dryRun := flags.Bool("dry-run", false, "print what would be written, and exit with 1 if a config cannot be used")
-	flags.Usage = func() { fmt.Fprint(os.Stderr, usage, flags.FlagUsages()) }
+	flags, dryRun := options()
 	if err := flags.Parse(os.Args[1:]); err != nil {
 		if errors.Is(err, pflag.ErrHelp) {
 			return 0, nil
@@ -75,6 +77,12 @@ func run() (int, error) {
 		generator.LogToKernel(program, problem)
 	}
 	return 0, nil
+}
+
+func options() (flags *pflag.FlagSet, dryRun *bool) {
+	flags = pflag.NewFlagSet(program, pflag.ContinueOnError)
+	flags.Usage = func() { fmt.Fprint(os.Stderr, usage) }
+	return flags, flags.Bool("dry-run", false, "")
 }
 
 func show(g generator.Generator) (int, error) {

@@ -42,6 +42,9 @@ use virt-sandbox-service(1).
   explain NAME   fail with what is wrong with its config; take over a container
                  that is up all the same
 
+  -c, --connect URI
+                 libvirt connection URI; lxc:/// by default
+  -h, --help     show how the program is used
 `
 
 // garbageLimit is how many bytes the heap has before garbage is collected.
@@ -64,9 +67,7 @@ func main() {
 }
 
 func run() error {
-	flags := pflag.NewFlagSet("virt-sandbox-service-helper", pflag.ContinueOnError)
-	uri := flags.StringP("connect", "c", helper.DefaultURI, "libvirt connection `URI`")
-	flags.Usage = func() { fmt.Fprint(os.Stderr, usage, flags.FlagUsages()) }
+	flags, uri := options()
 	if err := flags.Parse(os.Args[1:]); err != nil {
 		if errors.Is(err, pflag.ErrHelp) {
 			os.Exit(0)
@@ -117,6 +118,12 @@ func run() error {
 	flags.Usage()
 	os.Exit(2)
 	return nil
+}
+
+func options() (flags *pflag.FlagSet, uri *string) {
+	flags = pflag.NewFlagSet("virt-sandbox-service-helper", pflag.ContinueOnError)
+	flags.Usage = func() { fmt.Fprint(os.Stderr, usage) }
+	return flags, flags.StringP("connect", "c", helper.DefaultURI, "")
 }
 
 // extendTimeout passes the progress of long work on to systemd, which would take silence for a hang (sd_notify(3)).

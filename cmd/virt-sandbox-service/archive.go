@@ -14,22 +14,28 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/helper"
 )
 
+const exportText = `Write config and content of a sandbox to an archive, for import on another host:
+to FILE, which only root can read and which is replaced when the archive is
+complete, or to standard output.
+
+The archive is a tar with the extensions of pax(1): owners are numbers, extended
+attributes, SELinux labels and hard links are kept, holes of files are written
+as zeros, which --zstd makes small. Sockets are left out. It has the secrets of
+the sandbox.
+
+A sandbox that is running is refused, unless --freeze allows to halt all its
+processes until all has been taken, as with clone.`
+
 func exportCommand(manager newManagerFunc) *cobra.Command {
 	var options helper.ExportOptions
 	command := &cobra.Command{
 		Use:   "export [--freeze] [--zstd] NAME [FILE]",
 		Short: "Write a sandbox to an archive",
-		Long: `Write a sandbox, config and content, to an archive for import on another host:
-to FILE, which is replaced when the archive is complete, or to standard output.
-It is a tar, with numbers for owners, and with extended attributes and labels.
-Holes of files are written as zeros, which --zstd makes small.
-
-The archive has the secrets of the sandbox. A sandbox that is running is refused,
-unless --freeze allows to halt all its processes for as long as the export takes.`,
+		Long:  exportText,
 		Example: `  virt-sandbox-service export --zstd web1 web1.tar.zst
   virt-sandbox-service export web1 | ssh host2 virt-sandbox-service import`,
 		Args:              nameAndMore("NAME and FILE"),
-		ValidArgsFunction: completeNames,
+		ValidArgsFunction: completeNameAndFiles,
 		RunE: func(c *cobra.Command, args []string) error {
 			m, err := manager()
 			if err != nil {
@@ -66,29 +72,42 @@ func exportTo(ctx context.Context, m *helper.Manager, options helper.ExportOptio
 	return nil
 }
 
+const importText = `Make a sandbox from an archive of export: from FILE, or from standard input
+where it is left out or -. The host must have its units and packages, and no
+sandbox of the name.
+
+It stays the sandbox that it was, with uuid, machine-id, journal and keys. Under
+another NAME, and where this host has another sandbox with one of these, it gets
+its own as a clone does. Without -l and -s the level is that of the archive;
+where that is not kept apart from another sandbox's, a free one takes its place,
+which is said. All files get the label of the sandbox.
+
+The archive may come from anybody: nothing is made outside of the new content,
+and no devices; extended attributes other than user.*, file capabilities and
+access control lists are left out; a private path that it has no content for is
+left out, with a warning, since it would be filled from this host, and copy=yes
+of the config is not taken over.
+
+A config that asks for what reaches beyond the sandbox, or that this version
+does not know to be harmless, is refused with the lines that do: mounts of the
+host, lines of [unit] and [service], the host's network, more capabilities,
+another type or profile. --trust allows these lines, and copy=yes.`
+
 func importCommand(manager newManagerFunc) *cobra.Command {
 	var options helper.ImportOptions
 	command := &cobra.Command{
 		Use:   "import [-l LEVEL] [--trust] [FILE [NAME]]",
 		Short: "Make a sandbox from an archive",
-		Long: `Make a sandbox from an archive of export: from FILE, or from standard input. The
-host must have its units.
-
-It stays the sandbox that it was, with its machine-id, journal and keys; under
-another NAME, or where this host has it too, it gets its own as a clone does. A
-level that is another sandbox's gives way to one that is free.
-
-The archive may come from anybody: nothing is made outside of the new content. A
-config that asks for more than a sandbox, such as mounts of the host or lines of
-[service], is refused unless --trust allows what it asks for.`,
+		Long:  importText,
 		Example: `  virt-sandbox-service import web1.tar.zst
-  ssh host1 virt-sandbox-service export --freeze db1 | virt-sandbox-service import - db1-copy`,
+  ssh host1 virt-sandbox-service export db1 | virt-sandbox-service import - db2`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 2 {
 				return usageError{fmt.Errorf("takes FILE and NAME, not %d arguments", len(args))}
 			}
 			return nil
 		},
+		ValidArgsFunction: completeArchive,
 		RunE: func(c *cobra.Command, args []string) error {
 			m, err := manager()
 			if err != nil {
@@ -116,8 +135,8 @@ config that asks for more than a sandbox, such as mounts of the host or lines of
 	}
 	flags := command.Flags()
 	labelFlags(flags, &options.Level, &options.Security, &options.Share)
-	flags.StringVarP(&options.Base, "path", "p", "", "`DIR` whose subdirectory NAME holds the content ("+config.DefaultContentBase+")")
-	flags.BoolVar(&options.Trust, "trust", false, "allow what the config asks for beyond the sandbox")
+	flags.StringVarP(&options.Base, "path", "p", "", "`DIR` whose subdirectory NAME holds the content; "+config.DefaultContentBase+" by default")
+	flags.BoolVar(&options.Trust, "trust", false, "allow what the config asks for beyond the sandbox, and copy=yes")
 	return command
 }
 

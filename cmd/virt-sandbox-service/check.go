@@ -12,13 +12,18 @@ import (
 func checkCommand(manager newManagerFunc) *cobra.Command {
 	var fix, asJSON bool
 	command := &cobra.Command{
-		Use:   "check NAME",
+		Use:   "check [--fix] [--json] NAME",
 		Short: "List files of a sandbox whose SELinux label is not its own",
-		Long: `List the files of a sandbox's content whose SELinux label is not the one that its
-config gives them; what has another type or level, the sandbox cannot use.
-Nothing is changed without --fix. The sandbox may be running.
+		Long: `List the files of a sandbox's content whose SELinux type or level is not the one
+that its config gives them, one in a line with both; the sandbox cannot use
+them. With --fix they get the label; nothing else changes the label of a file
+that is there, so one that was given another level on purpose keeps it until
+then. The exit status is 1 when files were found that are not fixed.
 
-The exit status is 1 when files were found that are not fixed.`,
+Links are not followed and what is mounted in the content is left out; the
+sandbox may be running. A start looks at the content directory and the private
+paths only, and warns. Content in an image is mounted for as long as the check
+takes.`,
 		Args: oneName, ValidArgsFunction: completeNames,
 		RunE: func(c *cobra.Command, args []string) error {
 			m, err := manager()

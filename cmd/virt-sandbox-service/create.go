@@ -15,27 +15,80 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/helper"
 )
 
-func createCommand(manager newManagerFunc) *cobra.Command {
-	var options helper.CreateOptions
-	var uid, gid int64
-	var several many
-	command := &cobra.Command{
-		Use:   "create [-C] [-l LEVEL] [-u UNIT]… NAME… [-- COMMAND [ARG]…]",
-		Short: "Make sandboxes for units or a command",
-		Long: `Make a sandbox for units (-u) or for a command (after --). Several NAMEs make as
-many, alike but for the name and what is allocated.
+const createText = `Make a sandbox for units (-u) or for a command (after --). Several NAMEs make as
+many, alike but for the name and what is allocated. It prints the content
+directory, the config, and the unit file UNIT@NAME.service, that systemctl can
+enable.
 
 What the packages of the units own below /etc and /var becomes private to the
 sandbox, and so does what the units' directives and tmpfiles.d name. With -C it
 starts as a copy of the host's, without as empty files and directories.
 
 Without -l and -s a free pair of MCS categories is allocated: one that no other
-sandbox, libvirt domain or process can reach, within what the policy's seusers
-grants to system_u or __default__. A level of -l or -s that another sandbox or
-libvirt domain can reach is refused, unless --share-level allows it.`,
+sandbox, libvirt domain or process of the host can reach or be reached from,
+that setrans.conf gives no meaning to, and that is in the range which seusers of
+the policy grants to system_u or else to __default__. A sandbox that is deleted
+gives its pair back. A level of -l or -s that is not kept apart from that of
+another sandbox or domain is refused, unless --share-level allows it: where one
+of the two has all categories of the other, it reaches the other's files. So is
+s0, which every sandbox can reach.
+
+-i makes an image, a sparse file /var/lib/libvirt/images/NAME.raw with a file
+system that holds the content. A file that is there already is never
+overwritten.
+
+What -m may be, more than once; see [mounts] and IMAGES of
+virt-sandbox.config(5):
+
+  host-bind:TARGET=SOURCE
+          shows a file or directory of the host, writable. SELinux lets it be
+          written where the source has the type and level of the sandbox's
+          content (chcon -R -t container_file_t -l LEVEL).
+  host-image:TARGET=FILE[,format=raw|qcow2]
+          mounts the file system in a file.
+  guest-bind:TARGET=PATH
+          shows what is at PATH inside.
+  ram:TARGET=SIZE
+          mounts a tmpfs.
+
+What -N may be, for several interfaces more than once; see interface= of
+virt-sandbox.config(5) for all of them:
+
+  private
+          only loopback, the default.
+  host
+          the host's network, which is less safe.
+  dhcp,source=NET
+          an interface with an address from the libvirt network NET.
+  source=NET,mac=MAC,address=IP/PREFIX[%BROADCAST],route=NETWORK/PREFIX%GATEWAY
+          an interface with a fixed address.
+  bridge=BRIDGE
+          in place of source= is a bridge of the host.
+  filter=NAME[,filter.PARAMETER=VALUE]…
+          behind a comma is a network filter of libvirt's.
+
+What -s may be:
+
+  static,label=USER:ROLE:TYPE:LEVEL
+          is the whole SELinux context of the processes.
+  apparmor,profile=NAME
+          is a profile in place of the one that libvirt makes, where the host
+          has AppArmor instead of SELinux.
+
+dynamic[,label=…] and inherit are refused: the files of the content, in a
+directory or an image, carry the level of its sandbox, so it has to be fixed.`
+
+func createCommand(manager newManagerFunc) *cobra.Command {
+	var options helper.CreateOptions
+	var uid, gid int64
+	var several many
+	command := &cobra.Command{
+		Use:   "create [OPTION]… NAME… [-- COMMAND [ARG]…]",
+		Short: "Make sandboxes for units or a command",
+		Long:  createText,
 		Example: `  virt-sandbox-service create -C -u httpd.service web1
   virt-sandbox-service create -C -u httpd.service $(seq -f web%g 2 100)
-  virt-sandbox-service create -C -l s0:c1,c2 -u mariadb.service -m host-bind:/srv/dumps=/backup/db1 db1
+  virt-sandbox-service create -C -u mariadb -m host-bind:/dumps=/srv/db1 db1
   virt-sandbox-service create job1 -- /usr/bin/rsync --daemon --no-detach`,
 		Args: func(c *cobra.Command, args []string) error {
 			dash := c.ArgsLenAtDash()
@@ -47,6 +100,7 @@ libvirt domain can reach is refused, unless --share-level allows it.`,
 			}
 			return several.check(c, args[:dash])
 		},
+		ValidArgsFunction: completeCommand,
 		RunE: func(c *cobra.Command, args []string) error {
 			m, err := manager()
 			if err != nil {
@@ -71,34 +125,34 @@ libvirt domain can reach is refused, unless --share-level allows it.`,
 	}
 	several.addFlags(command, false)
 	flags := command.Flags()
-	flags.StringArrayVarP(&options.Units, "unitfile", "u", nil, "`UNIT` to run; may be repeated; .service may be left out, and of a template the instance NAME is taken")
-	flags.BoolVarP(&options.Copy, "copy", "C", false, "start with a copy of the host's content")
-	flags.StringArrayVarP(&options.Packages, "package", "P", nil, "`PACKAGE` whose content is private too; may be repeated")
+	flags.StringArrayVarP(&options.Units, "unitfile", "u", nil, "`UNIT` to run; may be repeated. .service may be left out, and of a template such as foo@.service the instance NAME is run")
+	flags.BoolVarP(&options.Copy, "copy", "C", false, "start with a copy of the host's content, instead of empty files and directories. Stop a database on the host before its files are copied")
+	flags.StringArrayVarP(&options.Packages, "package", "P", nil, "`PACKAGE` whose content is private too; may be repeated. Needed for a unit that no package owns")
 	labelFlags(flags, &options.Level, &options.Security, &options.Share)
-	flags.StringVarP(&options.FileType, "filetype", "f", "", "SELinux `TYPE` of the content (container_file_t)")
-	flags.StringVarP(&options.Base, "path", "p", "", "`DIR` whose subdirectory NAME holds the content ("+config.DefaultContentBase+")")
-	flags.StringArrayVarP(&options.Networks, "network", "N", nil, "`NETWORK`: private (only loopback, the default) | host (the host's, less safe) | dhcp,source=NET | source=NET,address=IP/PREFIX,route=NET/PREFIX%GATEWAY | bridge=BRIDGE…; may be repeated")
-	flags.StringArrayVarP(&options.Mounts, "mount", "m", nil, "`MOUNT`: host-bind:TARGET=SOURCE | host-image:TARGET=FILE[,format=raw|qcow2] | guest-bind:TARGET=PATH | ram:TARGET=SIZE; may be repeated")
-	flags.StringVarP(&options.Image.Size, "imagesize", "i", "", "`SIZE` of an image file that holds the content, in MB of 1000000 bytes, or with K, M, G or T of 1024s; it bounds what the sandbox can store")
+	flags.StringVarP(&options.FileType, "filetype", "f", "", "SELinux `TYPE` of the content; container_file_t by default")
+	flags.StringVarP(&options.Base, "path", "p", "", "`DIR` whose subdirectory NAME holds the content; "+config.DefaultContentBase+" by default")
+	flags.StringArrayVarP(&options.Networks, "network", "N", nil, "`NETWORK` as above; may be repeated")
+	flags.StringArrayVarP(&options.Mounts, "mount", "m", nil, "`MOUNT` as above; may be repeated")
+	flags.StringVarP(&options.Image.Size, "imagesize", "i", "", "`SIZE` of an image that holds the content, which bounds what the sandbox can store. A bare number is of MB of 1000000 bytes, as the predecessor's was; with K, M, G or T it is as sizes in the config, of 1024s")
 	flags.StringVar(&options.Image.Size, "image", "", "as --imagesize")
 	_ = flags.MarkHidden("image")
-	flags.StringVar(&options.Image.Format, "image-format", "", "`FORMAT` of the image: raw (the default) | qcow2")
-	flags.StringVar(&options.Image.FS, "image-fs", "", "`TYPE` of the file system in the image: ext4 (the default) | xfs")
-	flags.StringArrayVar(&options.Image.Disks, "disk", nil, "`DISK`: TAG=PATH[,format=raw|qcow2]: a block device or file that is /dev/disk/by-tag/TAG inside; may be repeated")
-	flags.StringVar(&options.Capabilities, "capabilities", "", "`SET` of capabilities(7): auto [+CAP_NAME]… [-CAP_NAME]… (auto: what the units need) | all | CAP_NAME…")
-	flags.StringVar(&options.IDMap, "idmap", "", "`IDS`: auto | BASE:COUNT: root inside is another user outside; without it the ids are the host's")
-	flags.Int64VarP(&uid, "uid", "U", -1, "`UID` of the command; that of --username, or root")
-	flags.Int64VarP(&gid, "gid", "G", -1, "`GID` of the command; the user's own where it is left out")
-	flags.StringVar(&options.Identity.User, "username", "", "`USER` name of the command; that of -U where it is left out")
-	flags.StringVar(&options.Identity.Home, "homedir", "", "`DIR` that is the command's HOME; the user's where it is left out")
+	flags.StringVar(&options.Image.Format, "image-format", "", "`FORMAT` of the image: raw, the default, or qcow2")
+	flags.StringVar(&options.Image.FS, "image-fs", "", "`TYPE` of the file system in the image: ext4, the default, or xfs")
+	flags.StringArrayVar(&options.Image.Disks, "disk", nil, "block device of the host, or file as one, that is /dev/disk/by-tag/TAG inside, as `TAG=PATH[,format=raw|qcow2]`; may be repeated")
+	flags.StringVar(&options.Capabilities, "capabilities", "", "`SET` of capabilities that processes of the sandbox can have, as capabilities= of virt-sandbox.config(5): auto [+CAP_NAME]… [-CAP_NAME]…, all, or CAP_NAME…; auto by default, what the units need")
+	flags.StringVar(&options.IDMap, "idmap", "", "user and group `IDS` of the sandbox's own, auto or BASE:COUNT: root inside is another user outside, and files keep their owners; see idmap= of virt-sandbox.config(5). Where the host has neither SELinux nor AppArmor nothing else separates the two, which is said otherwise")
+	flags.Int64VarP(&uid, "uid", "U", -1, "`UID` of the command; that of --username by default, or root")
+	flags.Int64VarP(&gid, "gid", "G", -1, "`GID` of the command; the user's own by default")
+	flags.StringVar(&options.Identity.User, "username", "", "`USER` name of the command; that of -U in the host's accounts by default")
+	flags.StringVar(&options.Identity.Home, "homedir", "", "`DIR` that is the command's HOME; the user's by default")
 	return command
 }
 
 // labelFlags are those that choose the label of a new sandbox.
 func labelFlags(flags *pflag.FlagSet, level, security *string, share *bool) {
-	flags.StringVarP(level, "level", "l", "", "MCS `LEVEL` such as s0:c1,c2")
-	flags.StringVarP(security, "security", "s", "", "`SECURITY`: static,label=USER:ROLE:TYPE:LEVEL | apparmor,profile=NAME")
-	flags.BoolVar(share, "share-level", false, "allow a level that another sandbox has or can reach")
+	flags.StringVarP(level, "level", "l", "", "MCS `LEVEL` such as s0:c1,c2; without -l and -s one is chosen")
+	flags.StringVarP(security, "security", "s", "", "`SECURITY` of the processes: static,label=USER:ROLE:TYPE:LEVEL or apparmor,profile=NAME")
+	flags.BoolVar(share, "share-level", false, "allow a level of -l or -s that another sandbox or domain has or can reach")
 }
 
 // identify completes the identity of a command from the host's accounts.

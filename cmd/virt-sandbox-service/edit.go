@@ -17,9 +17,13 @@ func editCommand(manager newManagerFunc) *cobra.Command {
 	return &cobra.Command{
 		Use:   "edit NAME",
 		Short: "Edit the config of a sandbox",
-		Long: `Edit the config of a sandbox with $VISUAL, $EDITOR or vi. It is checked before it
-is written; then the host's systemd reads its units anew. A change takes effect at
-the next start. Name, uuid and machine-id cannot be changed.`,
+		Long: `Edit the config of a sandbox with $VISUAL, $EDITOR or vi(1) and check it before
+it is written. A mistake is shown with file and line, and the text can be edited
+again; without a terminal the verb fails and says where the text is kept. Name,
+uuid, machine-id and state cannot be changed.
+
+Then the host's systemd reads its units anew; a running sandbox goes on as it
+was started.`,
 		Args: oneName, ValidArgsFunction: completeNames,
 		RunE: func(c *cobra.Command, args []string) error {
 			m, err := manager()

@@ -13,9 +13,9 @@ import (
 func executeCommand(manager newManagerFunc) *cobra.Command {
 	var noLabel bool
 	command := &cobra.Command{
-		Use:   "execute NAME -- COMMAND [ARG]…",
+		Use:   "execute [-N] NAME -- COMMAND [ARG]…",
 		Short: "Run a command in a running sandbox",
-		Long: `Run a command as root in a running sandbox: in all its namespaces, its cgroup
+		Long: `Run a command as root in a running sandbox: in all its namespaces and cgroups
 and under its SELinux label. Standard input, output and error stay apart, unless
 input and output are a terminal: then the command gets one too.
 
@@ -27,7 +27,7 @@ The exit status is the command's, 128 and the number of a signal that ended it,
 			}
 			return nil
 		},
-		ValidArgsFunction: completeNames,
+		ValidArgsFunction: completeNameAndFiles,
 		RunE: func(c *cobra.Command, args []string) error {
 			return execute(c, manager, args[0], commandOf(args), noLabel)
 		},
@@ -52,7 +52,9 @@ func connectCommand(manager newManagerFunc) *cobra.Command {
 	return &cobra.Command{
 		Use:   "connect NAME",
 		Short: "Open a root shell in a running sandbox",
-		Args:  oneName, ValidArgsFunction: completeNames,
+		Long: `Open a root shell in a running sandbox, as execute runs a command. The exit
+status is that of the shell.`,
+		Args: oneName, ValidArgsFunction: completeNames,
 		RunE: func(c *cobra.Command, args []string) error {
 			return execute(c, manager, args[0], []string{"/bin/sh", "-l"}, false)
 		},

@@ -14,10 +14,11 @@ func logrotateCommand(manager newManagerFunc) *cobra.Command {
 	return &cobra.Command{
 		Use:   "logrotate [NAME]…",
 		Short: "Run logrotate in running sandboxes",
-		Long: `Run logrotate in the sandboxes named, or in all that run, each under its own
-label. virt-sandbox-logrotate.timer does it daily where it is enabled. Sandboxes
-without /etc/logrotate.conf are skipped. The exit status is 1 when it failed in
-one of them; the others are rotated all the same.`,
+		Long: `Run logrotate(8) in the sandboxes named, or in all that run: inside, under their
+labels, by the host's /etc/logrotate.conf and with state of their own. Sandboxes
+that have none are skipped, and one that fails does not stop the others; the
+exit status is 1 then. systemctl enable --now virt-sandbox-logrotate.timer has
+it done daily.`,
 		ValidArgsFunction: completeManyNames,
 		RunE: func(c *cobra.Command, args []string) error {
 			m, err := manager()

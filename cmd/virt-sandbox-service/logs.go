@@ -14,10 +14,15 @@ func logsCommand(manager newManagerFunc) *cobra.Command {
 	var options helper.LogOptions
 	lines := "all"
 	command := &cobra.Command{
-		Use:   "logs [-f] [-n LINES] [-u UNIT] NAME",
+		Use:   "logs [-f] [-n LINES] [-u UNIT] [--since TIME] NAME",
 		Short: "Show the journal of a sandbox",
-		Long: `Show the journal of a sandbox, whether it is running or not. Of one that runs a
-command it is what that said on its console. The options are those of journalctl(1).`,
+		Long: `Show the journal of a sandbox, running or not, with the options of
+journalctl(1); control characters are shown as question marks. Of a running one
+it is read inside, of one that is stopped by a user without rights. The exit
+status is that of journalctl.
+
+Of a sandbox that runs a command the console is shown: from the host's journal,
+or where systemd does not run from a file, which knows -f and -n only.`,
 		Example: `  virt-sandbox-service logs -f -u httpd web1
   virt-sandbox-service logs --since today -p err web1`,
 		Args: oneName, ValidArgsFunction: completeNames,
@@ -38,12 +43,12 @@ command it is what that said on its console. The options are those of journalctl
 	}
 	flags := command.Flags()
 	flags.BoolVarP(&options.Follow, "follow", "f", false, "go on with what comes, after the last ten lines unless -n says otherwise")
-	flags.StringVarP(&lines, "lines", "n", lines, "the last `LINES` only")
-	flags.StringVarP(&options.Unit, "unit", "u", "", "what `UNIT` inside says only")
+	flags.StringVarP(&lines, "lines", "n", lines, "only the last `LINES`, a number; all by default")
+	flags.StringVarP(&options.Unit, "unit", "u", "", "only what `UNIT` inside says")
 	flags.StringVar(&options.Since, "since", "", "from `TIME` on (systemd.time(7))")
 	flags.StringVar(&options.Until, "until", "", "up to `TIME`")
 	flags.StringVarP(&options.Priority, "priority", "p", "", "`PRIORITY` and what is more urgent, such as warning")
-	flags.StringVarP(&options.Output, "output", "o", "", "`FORM`: short | short-iso | cat | json … (journalctl(1))")
+	flags.StringVarP(&options.Output, "output", "o", "", "`FORM` of the lines: short, the default, short-iso, cat, json and others of journalctl(1)")
 	return command
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime/debug"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
@@ -38,11 +39,12 @@ func main() {
 	stop()
 	var exit exitError
 	var usage usageError
+	var option *helper.OptionError
 	switch {
 	case err == nil:
 	case errors.As(err, &exit):
 		os.Exit(int(exit))
-	case errors.As(err, &usage):
+	case errors.As(err, &usage), errors.As(err, &option):
 		fmt.Fprintf(os.Stderr, "virt-sandbox-service: %v\n", err)
 		os.Exit(statusUsage)
 	case errors.Is(err, errReported):
@@ -62,12 +64,16 @@ func root() *cobra.Command {
 		uri = helper.DefaultURI
 	}
 	command := &cobra.Command{
-		Use:   "virt-sandbox-service",
+		Use:   "virt-sandbox-service [-c URI] VERB [OPTION]… [NAME]…",
 		Short: "Run many instances of a packaged service, each in its own secure container",
 		Long: `Run many instances of a packaged service, each in its own secure container.
 
-The host's /usr is shared read-only; what the service's package owns below /etc
-and /var is private to each container. No image is built.`,
+A sandbox is a Linux container, run by libvirt's LXC driver, whose root is the
+host's, read-only. What the packages of its units own below /etc and /var is
+private to it: it is changed there without the host or another sandbox seeing
+it. An update of the host's packages updates every sandbox's programs.
+
+Root is needed.`,
 		Example: `  virt-sandbox-service create -C -u httpd.service web1
   virt-sandbox-service start web1
   virt-sandbox-service execute web1 -- systemctl status httpd
@@ -83,11 +89,16 @@ and /var is private to each container. No image is built.`,
 		},
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	command.PersistentFlags().StringVarP(&uri, "connect", "c", uri, "libvirt connection `URI`; only lxc:/// is supported")
+	flags := command.PersistentFlags()
+	flags.StringVarP(&uri, "connect", "c", uri, "libvirt connection `URI`; only lxc:/// is supported")
+	flags.BoolP("help", "h", false, "show how a verb is used")
+	command.Flags().Bool("version", false, "show the version")
+	command.Version = version()
+	command.SetUsageFunc(usage)
 	command.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	manager := func() (*helper.Manager, error) {
 		if err := config.CheckURI(uri); err != nil {
-			return nil, err
+			return nil, usageError{err}
 		}
 		if err := helper.RequireRoot(); err != nil {
 			return nil, err
@@ -101,7 +112,40 @@ and /var is private to each container. No image is built.`,
 		statusCommand(manager), listCommand(manager), checkCommand(manager), connectCommand(manager), executeCommand(manager),
 		logrotateCommand(manager),
 	)
+	addStandardCommands(command)
+	completeOptions(command)
 	return command
+}
+
+// addStandardCommands adds cobra's own, whose mistakes in the command line are reported as ours.
+func addStandardCommands(root *cobra.Command) {
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	for _, command := range root.Commands() {
+		switch command.Name() {
+		case "help":
+			command.Args = func(_ *cobra.Command, args []string) error {
+				if verb, _, err := root.Find(args); err != nil || (verb == root && len(args) > 0) {
+					return usageError{fmt.Errorf("unknown command %q; see virt-sandbox-service --help", args[0])}
+				}
+				return nil
+			}
+		case "completion":
+			command.Use, command.Short = "completion SHELL", "Print what a shell needs to complete arguments"
+			command.RunE = func(*cobra.Command, []string) error {
+				return usageError{errors.New("takes the name of a shell; see virt-sandbox-service completion --help")}
+			}
+			for _, shell := range append([]*cobra.Command{command}, command.Commands()...) {
+				check := shell.Args
+				shell.Args = func(c *cobra.Command, args []string) error {
+					if err := check(c, args); err != nil {
+						return usageError{err}
+					}
+					return nil
+				}
+			}
+		}
+	}
 }
 
 func newManager(uri string) *helper.Manager {
@@ -129,14 +173,10 @@ func oneName(_ *cobra.Command, args []string) error {
 	return nil
 }
 
-// completeNames offers the sandboxes that exist.
-func completeNames(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
-	if len(args) > 0 {
-		return nil, cobra.ShellCompDirectiveNoFileComp
+// version is that of the module, or what the version control system says of the sources (runtime/debug.BuildInfo).
+func version() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
 	}
-	names, err := config.OpenStore().Names()
-	if err != nil {
-		return nil, cobra.ShellCompDirectiveError
-	}
-	return names, cobra.ShellCompDirectiveNoFileComp
+	return "unknown"
 }

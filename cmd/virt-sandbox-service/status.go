@@ -27,9 +27,11 @@ func statusCommand(manager newManagerFunc) *cobra.Command {
 	var asJSON bool
 	command := &cobra.Command{
 		Use:   "status [--json] NAME",
-		Short: "Show how a sandbox is: state, label, addresses, usage, units inside",
-		Long: `Show how a sandbox is: its state, label and addresses, the memory, CPU and
-processes that it uses, the states of its units inside, and why it failed.
+		Short: "Show the state, label, addresses, usage and units of a sandbox",
+		Long: `Show the state of a sandbox and since when, its unit on the host, the label and
+addresses of its processes, the memory, CPU time and processes that it uses, the
+states of its units inside and which others failed there, and why its unit
+failed.
 
 The exit status is 0 when it is running, 3 when it is not, and 4 when there is
 no such sandbox.`,
@@ -60,7 +62,7 @@ no such sandbox.`,
 			return err
 		},
 	}
-	command.Flags().BoolVar(&asJSON, "json", false, "print a JSON object")
+	command.Flags().BoolVar(&asJSON, "json", false, "print a JSON object, whose keys stay and are null for what is not known")
 	return command
 }
 

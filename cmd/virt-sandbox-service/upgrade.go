@@ -4,12 +4,23 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 
 	"github.com/spf13/cobra"
 
 	"github.com/virt-sandbox/virt-sandbox/helper"
 )
+
+const upgradeText = `Bring the content of sandboxes, which may be running, up to date with the host's
+packages, and turn containers of the original libvirt-sandbox into sandboxes;
+see UPGRADES of virt-sandbox-service(1).
+
+Files that are unchanged in the sandbox follow the package; one that was changed
+stays, and if the package's has changed too, that lands beside it as NAME.rpmnew
+or NAME.dpkg-dist. For each file of which there is something to tell a line of a
+word and the path is printed, and at the end a total.
+
+It can be killed at any moment and run again. The exit status is 1 when one of
+the sandboxes could not be upgraded.`
 
 func upgradeCommand(manager newManagerFunc) *cobra.Command {
 	var options helper.UpgradeOptions
@@ -17,13 +28,7 @@ func upgradeCommand(manager newManagerFunc) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "upgrade NAME… | --all",
 		Short: "Bring sandboxes up to date with the host's packages",
-		Long: `Bring the content of sandboxes up to date with the host's packages, and configs of
-the original libvirt-sandbox to the format of this one.
-
-Files that are unchanged in the sandbox follow the package; one that was changed
-stays, and if the package's has changed too, that lands beside it as NAME.rpmnew
-or NAME.dpkg-dist. Each path is one line of a word and the path. Sandboxes may be
-running. The exit status is 1 when one of them could not be upgraded.`,
+		Long:  upgradeText,
 		Example: `  virt-sandbox-service upgrade --dry-run web1
   virt-sandbox-service upgrade --all --quiet`,
 		Args: func(_ *cobra.Command, args []string) error {
@@ -32,7 +37,7 @@ running. The exit status is 1 when one of them could not be upgraded.`,
 			}
 			return nil
 		},
-		ValidArgsFunction: completeManyNames,
+		ValidArgsFunction: completeUpgradable,
 		RunE: func(c *cobra.Command, args []string) error {
 			m, err := manager()
 			if err != nil {
@@ -76,10 +81,10 @@ running. The exit status is 1 when one of them could not be upgraded.`,
 	flags := command.Flags()
 	flags.BoolVar(&all, "all", false, "upgrade all sandboxes")
 	flags.BoolVar(&options.DryRun, "dry-run", false, "tell what would be done, and change nothing")
-	flags.BoolVar(&options.RemoveDropped, "remove-dropped", false, "remove files that the packages have no more and nobody changed")
-	flags.BoolVarP(&quiet, "quiet", "q", false, "say nothing of sandboxes that are up to date")
+	flags.BoolVar(&options.RemoveDropped, "remove-dropped", false, "remove the files that the packages have no more, where nobody changed them")
+	flags.BoolVarP(&quiet, "quiet", "q", false, "say nothing of sandboxes in which nothing is changed")
 	flags.BoolVar(&asJSON, "json", false, "print a JSON array")
-	flags.StringArrayVarP(&options.Units, "unitfile", "u", nil, "`UNIT` of a config of the original whose own unit file is gone; may be repeated")
+	flags.StringArrayVarP(&options.Units, "unitfile", "u", nil, "`UNIT` of a container of the original whose own unit file is gone; may be repeated")
 	return command
 }
 
@@ -96,10 +101,4 @@ func printUpgraded(u *helper.Upgraded) {
 	if u.Error == "" {
 		fmt.Println(u.Summary())
 	}
-}
-
-// completeManyNames offers the sandboxes that exist and are not named yet.
-func completeManyNames(c *cobra.Command, args []string, toComplete string) ([]string, cobra.ShellCompDirective) {
-	names, directive := completeNames(c, nil, toComplete)
-	return slices.DeleteFunc(names, func(name string) bool { return slices.Contains(args, name) }), directive
 }

@@ -22,7 +22,10 @@ func startCommand(manager newManagerFunc) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "start NAME…|--all",
 		Short: "Start sandboxes and wait until their units are up",
-		Args:  several.check, ValidArgsFunction: completeSeveral,
+		Long: `Start a sandbox and wait until its systemd has booted and each of its units is
+active. If one fails, its reason and its last journal lines are shown and the
+sandbox is stopped again. Where the host's systemd runs, its unit is started.`,
+		Args: several.check, ValidArgsFunction: completeSeveral,
 		RunE: func(c *cobra.Command, args []string) error {
 			m, err := manager()
 			if err != nil {
@@ -57,7 +60,9 @@ func stopCommand(manager newManagerFunc) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "stop NAME…|--all",
 		Short: "Shut sandboxes down",
-		Args:  several.check, ValidArgsFunction: completeSeveral,
+		Long: `Shut a sandbox down in order; by force after its stop-timeout. One that does not
+run is no failure.`,
+		Args: several.check, ValidArgsFunction: completeSeveral,
 		RunE: func(c *cobra.Command, args []string) error {
 			m, err := manager()
 			if err != nil {
@@ -86,8 +91,9 @@ func reloadCommand(manager newManagerFunc) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "reload [-u UNIT]… NAME",
 		Short: "Make units of a running sandbox read their configuration anew",
-		Long: `Make units of a running sandbox read their configuration anew: those of -u, or
-else all of the sandbox's own that can.`,
+		Long: `Make units of a running sandbox read their configuration anew: those of -u,
+whatever units inside they are, or else all of its own that can. One of -u that
+cannot is refused, and so is a sandbox that runs a command.`,
 		Args: oneName, ValidArgsFunction: completeNames,
 		RunE: func(c *cobra.Command, args []string) error {
 			m, err := manager()
@@ -110,10 +116,9 @@ func enableCommand(manager newManagerFunc) *cobra.Command {
 	return &cobra.Command{
 		Use:   "enable NAME",
 		Short: "Let a sandbox start with the host",
-		Long: `Let a sandbox start with the host, as systemctl enable of its unit does.
-
-A config that was put into its directory by hand has no unit file that systemctl
-could enable; it gets one.`,
+		Long: `Let a sandbox start with the host, as systemctl enable of its unit does. A
+config that was put in place by hand has no unit file that systemctl could
+enable; it gets one.`,
 		Args: oneName, ValidArgsFunction: completeNames,
 		RunE: func(c *cobra.Command, args []string) error { return systemctl(c.Context(), manager, "enable", args[0]) },
 	}
@@ -123,7 +128,9 @@ func disableCommand(manager newManagerFunc) *cobra.Command {
 	return &cobra.Command{
 		Use:   "disable NAME",
 		Short: "Do not start a sandbox with the host any more",
-		Args:  oneName, ValidArgsFunction: completeNames,
+		Long: `Do not start a sandbox with the host any more. It gets the unit file that
+systemctl can enable, with which autostart= in the config does not count.`,
+		Args: oneName, ValidArgsFunction: completeNames,
 		RunE: func(c *cobra.Command, args []string) error {
 			return systemctl(c.Context(), manager, "disable", args[0])
 		},
@@ -156,9 +163,15 @@ func deleteCommand(manager newManagerFunc) *cobra.Command {
 	var keepJournal bool
 	var several many
 	command := &cobra.Command{
-		Use:   "delete NAME…",
+		Use:   "delete [--keep-journal] NAME…",
 		Short: "Remove sandboxes that are stopped, with their content",
-		Args:  several.check, ValidArgsFunction: completeSeveral,
+		Long: `Remove a stopped sandbox (one with an unusable config: after the config was
+corrected or removed by hand) with its content, its unit file and what was added
+to that. It also removes what an interrupted create left.
+
+An image is looked into first, so that only content of a sandbox is removed; one
+that is damaged is to be removed by hand.`,
+		Args: several.check, ValidArgsFunction: completeSeveral,
 		RunE: func(c *cobra.Command, args []string) error {
 			m, err := manager()
 			if err != nil {
@@ -182,14 +195,17 @@ func deleteCommand(manager newManagerFunc) *cobra.Command {
 func listCommand(manager newManagerFunc) *cobra.Command {
 	var asJSON bool
 	command := &cobra.Command{
-		Use:   "list",
+		Use:   "list [--json]",
 		Short: "List sandboxes and their states",
+		Long: `List sandboxes with their states, levels, and units or commands; of one whose
+config cannot be used the reason.`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return usageError{errors.New("list takes no arguments")}
 			}
 			return nil
 		},
+		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(*cobra.Command, []string) error {
 			m, err := manager()
 			if err != nil {

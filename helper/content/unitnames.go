@@ -1,0 +1,31 @@
+package content
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// UnitNames lists the units and templates that FindUnit would find, by the names of their files: those that begin with a
+// prefix.
+func (h Host) UnitNames(prefix string) []string {
+	var names []string
+	for _, dir := range unitDirs() {
+		// One that cannot be read has none to offer.
+		entries, _ := os.ReadDir(h.Root + dir)
+		for _, e := range entries {
+			name := e.Name()
+			if !strings.HasPrefix(name, prefix) || !hasUnitSuffix(name) {
+				continue
+			}
+			file, _, err := h.resolve(filepath.Join(dir, name))
+			if err != nil || file == "" || h.runsContainer(file) {
+				continue
+			}
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
