@@ -453,7 +453,16 @@ func TestOneshotShell(t *testing.T) {
 	}
 	defer console.Close()
 	expect(t, console, "Escape character")
-	fmt.Fprint(console, "\necho shell-$(id -u)-of-$(hostname)\n")
+	// virsh drops what is typed before it has set the terminal up, and does not say when it has.
+	typing := time.NewTicker(500 * time.Millisecond)
+	defer typing.Stop()
+	go func() {
+		for range typing.C {
+			if _, err := fmt.Fprint(console, "\necho shell-$(id -u)-of-$(hostname)\n"); err != nil {
+				return
+			}
+		}
+	}()
 	expect(t, console, "shell-0-of-t-shell")
 	fmt.Fprint(console, "\x1d")
 }
