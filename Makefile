@@ -7,6 +7,7 @@ LIBEXECDIR := $(DESTDIR)$(PREFIX)/libexec/virt-sandbox
 UNITDIR    := $(DESTDIR)$(PREFIX)/lib/systemd/system
 HOOKDIR    := $(DESTDIR)$(PREFIX)/share/virt-sandbox/hooks
 GENERATORDIR := $(DESTDIR)$(PREFIX)/lib/systemd/system-generators
+SYSCTLDIR  := $(DESTDIR)$(PREFIX)/lib/sysctl.d
 MANDIR     := $(DESTDIR)$(PREFIX)/share/man
 BASHDIR    := $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 ZSHDIR     := $(DESTDIR)$(PREFIX)/share/zsh/site-functions
@@ -26,7 +27,12 @@ RUN_TESTS  := cd test/integration && exec ../../bin/integration.test -test.v -te
 DENIALS    := "$(RUN_TESTS) -test.run '^TestSELinuxDenials$$'"
 PAGE       := "$(RUN_TESTS) -test.run '^TestSystemdPageBeforeReboot$$'" reboot "$(RUN_TESTS) -test.run '^TestSystemdPageAfterReboot$$'"
 
-.PHONY: all build check test test-host test-vm test-apparmor vm-shell demo install install-selinux uninstall-selinux install-apparmor uninstall-apparmor clean
+# How many containers the scale tests drive, and for how long at random.
+N      ?= 100
+STRESS ?= 10m
+SCALE  := cd test/scale && exec ../../bin/scale.test -test.v -test.timeout 20m
+
+.PHONY: all build check test test-scale bench-scale bench-stress test-host test-vm test-apparmor vm-shell demo install install-selinux uninstall-selinux install-apparmor uninstall-apparmor clean
 
 all: build
 
@@ -53,6 +59,7 @@ test:
 	$(GO) test -count=1 ./rpmdeps ./debdeps ./generator
 	test/rig/with-libvirt $(GO) test -count=1 -timeout 30m -skip '^TestSystemd' ./test/integration
 	test/rig/with-libvirt test/demo
+	$(MAKE) test-scale
 	$(MAKE) test-host
 	$(MAKE) test-vm
 	$(MAKE) test-apparmor
@@ -61,8 +68,9 @@ bin/integration.test: $(SOURCES) $(wildcard test/integration/*.go)
 	CGO_ENABLED=0 $(GO) test -c -o $@ ./test/integration
 
 # On a host whose systemd runs, in a container of systemd-nspawn: at native speed, without SELinux.
-test-host: build bin/integration.test
-	test/host/run "$(RUN_TESTS) -test.run '$(HOST_TESTS)' -test.skip Page" 'sh test/demo' $(PAGE)
+test-host: build bin/integration.test bin/scale.test
+	test/host/run "$(RUN_TESTS) -test.run '$(HOST_TESTS)' -test.skip Page" 'sh test/demo' \
+		"$(SCALE) -test.run 'TestPage|TestMany|TestStress' -n 6 -stress 20s" $(PAGE)
 
 # On a host that enforces SELinux, with cgroup version 2 and systemd-machined, in a virtual machine: everything real, and
 # slow. Before that the policy itself is asked.
@@ -79,19 +87,36 @@ test-apparmor: build bin/integration.test
 vm-shell: build
 	test/vm/run --shell
 
+bin/scale.test: $(SOURCES) $(wildcard test/scale/*.go)
+	CGO_ENABLED=0 $(GO) test -c -o $@ ./test/scale
+
+# Many containers at once. In CI few and short, the figures beside those of bare libvirt and systemd-nspawn apart.
+test-scale: build bin/scale.test
+	test/rig/with-libvirt sh -c "$(SCALE) -test.run 'TestInside|TestPage|TestMany' -n 20"
+	test/rig/with-libvirt sh -c "$(SCALE) -test.run 'TestStress' -n 6 -stress 20s"
+
+bench-scale: build bin/scale.test
+	test/rig/install-packages test
+	test/rig/with-libvirt sh -c "$(SCALE) -test.run 'TestPage|TestMany|TestFigures' -n $(N) -idle 60s"
+	test/host/run "$(SCALE) -test.run 'TestReload'"
+
+bench-stress: build bin/scale.test
+	test/rig/with-libvirt sh -c "$(SCALE) -test.run 'TestStress' -n 20 -stress $(STRESS)"
+
 demo:
 	test/rig/install-packages demo
 	$(MAKE) build
 	test/rig/with-libvirt test/demo
 
 install: build
-	install -d $(DESTDIR)/etc/libvirt-sandbox/services $(BINDIR) $(LIBEXECDIR) $(GENERATORDIR) $(UNITDIR) $(HOOKDIR) $(addprefix $(MANDIR)/man,1 5 8) $(BASHDIR) $(ZSHDIR) $(FISHDIR)
+	install -d $(DESTDIR)/etc/libvirt-sandbox/services $(BINDIR) $(LIBEXECDIR) $(GENERATORDIR) $(UNITDIR) $(HOOKDIR) $(SYSCTLDIR) $(addprefix $(MANDIR)/man,1 5 8) $(BASHDIR) $(ZSHDIR) $(FISHDIR)
 	install -m 755 bin/virt-sandbox-service $(BINDIR)
 	install -m 755 bin/virt-sandbox-service-helper bin/virt-sandbox-service-monitor bin/virt-sandbox-service-monitor-dhcp bin/virt-sandbox-init $(LIBEXECDIR)
 	install -m 755 bin/virt-sandbox-service-generator $(GENERATORDIR)
 	install -m 644 units/*.service units/*.timer $(UNITDIR)
 	sed -i 's|^ExecStart=virt-sandbox-service|ExecStart=$(PREFIX)/bin/virt-sandbox-service|' $(UNITDIR)/virt-sandbox-logrotate.service
 	install -m 644 units/hooks/* $(HOOKDIR)
+	install -m 644 units/sysctl.conf $(SYSCTLDIR)/50-virt-sandbox.conf
 	install -m 644 man/*.1 $(MANDIR)/man1
 	install -m 644 man/*.5 $(MANDIR)/man5
 	install -m 644 man/*.8 $(MANDIR)/man8

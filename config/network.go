@@ -73,7 +73,7 @@ func ParseNetworks(options []string) (NetworkMode, []Interface, error) {
 		}
 		interfaces = append(interfaces, i)
 	}
-	return mode, interfaces, checkInterfaces(mode, interfaces)
+	return mode, interfaces, CheckInterfaces(mode, interfaces)
 }
 
 // ParseInterface reads one interface: parts KEY[=VALUE] with commas between them.
@@ -81,7 +81,7 @@ func ParseInterface(text string) (Interface, error) {
 	var i Interface
 	seen := make(map[string]bool)
 	for part := range strings.SplitSeq(text, ",") {
-		key, value, _ := strings.Cut(part, "=")
+		key, _, _ := strings.Cut(part, "=")
 		switch key {
 		case "address", "route", "dns":
 			// Each value once; some may be written in several ways.
@@ -91,20 +91,22 @@ func ParseInterface(text string) (Interface, error) {
 			}
 			seen[key] = true
 		}
-		if err := i.set(part, key, value); err != nil {
+		if err := i.Set(part); err != nil {
 			return Interface{}, err
 		}
 	}
 	if i.Source == "" && i.Bridge == "" {
 		i.Source = DefaultNetwork
 	}
-	return i, i.check(seen["source"])
+	return i, i.Check()
 }
 
 // filterPrefix begins the parts that are parameters of the filter.
 const filterPrefix = "filter."
 
-func (i *Interface) set(part, key, value string) (err error) {
+// Set reads one part KEY[=VALUE] of what ParseInterface reads. A later one takes an earlier one's place, or is one more.
+func (i *Interface) Set(part string) (err error) {
+	key, value, _ := strings.Cut(part, "=")
 	switch {
 	case part == "dhcp":
 		i.DHCP = true
@@ -207,9 +209,9 @@ func (i *Interface) addParameter(name, value string) error {
 	return nil
 }
 
-// check looks at how the parts go together.
-func (i *Interface) check(hasSource bool) error {
-	if hasSource && i.Bridge != "" {
+// Check tells what is wrong with parts that are each right by themselves.
+func (i *Interface) Check() error {
+	if i.Source != "" && i.Bridge != "" {
 		return errors.New(msgSourceAndBridge)
 	}
 	if len(i.Parameters) > 0 && i.Filter == "" {
@@ -232,8 +234,8 @@ func (i *Interface) check(hasSource bool) error {
 	return nil
 }
 
-// checkInterfaces looks at what one interface cannot be blamed for.
-func checkInterfaces(mode NetworkMode, interfaces []Interface) error {
+// CheckInterfaces tells what is wrong with interfaces that are each right by themselves.
+func CheckInterfaces(mode NetworkMode, interfaces []Interface) error {
 	switch {
 	case mode == NetworkHost && len(interfaces) > 0:
 		return errors.New(msgHostInterface)

@@ -132,7 +132,7 @@ func (s *Sandbox) complete(fileName string, hasFormat bool) string {
 	if message := s.checkHostUnit(); message != "" {
 		return message
 	}
-	if err := checkInterfaces(s.Network, s.Interfaces); err != nil {
+	if err := CheckInterfaces(s.Network, s.Interfaces); err != nil {
 		return err.Error()
 	}
 	if s.Content == "" {

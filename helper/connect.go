@@ -144,8 +144,8 @@ func (m *Manager) controllerPID(s *config.Sandbox) (int, error) {
 	return int(id), nil
 }
 
-// domainTexts gives the XML of all of libvirt's domains, of running and of defined ones.
-func (m *Manager) domainTexts() ([]string, error) {
+// domainTexts gives the XML of libvirt's domains, of running and of defined ones, but for those that are known without.
+func (m *Manager) domainTexts(known func(libvirt.Domain) bool) ([]string, error) {
 	connection, err := m.connect()
 	if err != nil {
 		return nil, err
@@ -157,6 +157,10 @@ func (m *Manager) domainTexts() ([]string, error) {
 	}
 	var texts []string
 	for _, d := range domains {
+		if known != nil && known(d) {
+			d.Free()
+			continue
+		}
 		text, err := d.GetXMLDesc(0)
 		d.Free()
 		if err != nil {

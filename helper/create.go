@@ -38,6 +38,14 @@ type CreateOptions struct {
 	Image        ImageOptions
 }
 
+// For gives the options for one of several sandboxes.
+func (o CreateOptions) For(name string) CreateOptions {
+	o.Name = name
+	// Create puts canonical names into these.
+	o.Units = slices.Clone(o.Units)
+	return o
+}
+
 // Create makes content and config of a new sandbox. When it fails, or is told to stop, nothing stays behind; when it is
 // killed, the next create or delete of the name removes what it left.
 func (m *Manager) Create(ctx context.Context, options CreateOptions) (*config.Sandbox, error) {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
@@ -35,6 +36,9 @@ type Manager struct {
 	Console io.Writer
 	// Progress shows how far long work is; nil for silence.
 	Progress *content.Progress
+
+	putOff *reloads  // set by Together
+	noted  sync.Once // what the host has in place of SELinux
 }
 
 // RequireRoot tells at once what would otherwise fail half way.

@@ -11,23 +11,24 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/rpmdeps"
 )
 
-// Packages gives the package databases of this machine, RPM before dpkg; each is opened when it is first asked.
+// Packages gives the package databases of this machine, RPM before dpkg; each is opened when it is first asked, and asked
+// a question only once, since many sandboxes of one service ask the same.
 func Packages() []content.Packages {
 	return []content.Packages{
-		&lazy{suffix: (*rpmdeps.DB)(nil).NewSuffix(), open: func() (content.Packages, error) {
+		remember(&lazy{suffix: (*rpmdeps.DB)(nil).NewSuffix(), open: func() (content.Packages, error) {
 			db, err := rpmdeps.Open(rpmdeps.Dirs()...)
 			if errors.Is(err, rpmdeps.ErrNoDatabase) {
 				return nothing{}, nil
 			}
 			return db, err
-		}},
-		&lazy{suffix: (*debdeps.DB)(nil).NewSuffix(), open: func() (content.Packages, error) {
+		}}),
+		remember(&lazy{suffix: (*debdeps.DB)(nil).NewSuffix(), open: func() (content.Packages, error) {
 			db, err := debdeps.Open(debdeps.DefaultDir, "/")
 			if errors.Is(err, debdeps.ErrNoDatabase) {
 				return nothing{}, nil
 			}
 			return db, err
-		}},
+		}}),
 	}
 }
 

@@ -3,6 +3,7 @@ package helper
 import (
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -19,14 +20,14 @@ import (
 )
 
 // Launch runs the helper program in the background until it reports that the container is ready, for hosts whose
-// systemd does not run. What the helper says on standard error passes through; its exit status is err's.
-func Launch(ctx context.Context, uri, name string) error {
+// systemd does not run. What the helper says goes to stderr; its exit status is err's.
+func Launch(ctx context.Context, uri, name string, stderr io.Writer) error {
 	program, err := programs.Find("virt-sandbox-service-helper")
 	if err != nil {
 		return err
 	}
 	dir := launchDir(name, os.Getpid())
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := inBase(func() error { return os.MkdirAll(dir, 0o700) }); err != nil {
 		return fmt.Errorf("start helper: %w", err)
 	}
 	defer func() {
@@ -45,7 +46,7 @@ func Launch(ctx context.Context, uri, name string) error {
 	defer runtime.UnlockOSThread()
 	process := exec.Command(program, "-c", uri, "run", name)
 	process.Env = append(os.Environ(), "NOTIFY_SOCKET="+address.Name)
-	process.Stderr = os.Stderr
+	process.Stderr = stderr
 	process.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: unix.SIGTERM}
 	if err := process.Start(); err != nil {
 		return fmt.Errorf("start helper: %w", err)

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"libvirt.org/go/libvirt"
 	"libvirt.org/go/libvirtxml"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
@@ -149,11 +150,18 @@ func (m *Manager) configLevels(except string) ([]levelUse, error) {
 
 // domainLevels lists the levels of libvirt's domains but one, of running and of defined ones.
 func (m *Manager) domainLevels(except string) ([]levelUse, error) {
-	texts, err := m.domainTexts()
+	var uses []levelUse
+	// Of hundreds of our own, libvirt need not write and we not read the long description.
+	texts, err := m.domainTexts(func(d libvirt.Domain) bool {
+		use := startedLevel(d)
+		if use != nil && use.by != "libvirt domain "+except {
+			uses = append(uses, *use)
+		}
+		return use != nil
+	})
 	if err != nil {
 		return nil, err
 	}
-	var uses []levelUse
 	for _, text := range texts {
 		found, err := levelsOfDomain(text, except)
 		if err != nil {
@@ -162,6 +170,24 @@ func (m *Manager) domainLevels(except string) ([]levelUse, error) {
 		uses = append(uses, found...)
 	}
 	return uses, nil
+}
+
+// startedLevel gives the level that a running sandbox was started with; nil for a domain that is none.
+func startedLevel(d libvirt.Domain) *levelUse {
+	name, nameErr := d.GetName()
+	uuid, uuidErr := d.GetUUIDString()
+	if nameErr != nil || uuidErr != nil || config.CheckName(name) != nil {
+		return nil
+	}
+	s, err := (config.Store{Dir: string(runtimeOf(name))}).Load(name)
+	if err != nil || s.UUID != uuid {
+		return nil
+	}
+	level, err := levelOf(s)
+	if err != nil {
+		return nil
+	}
+	return &levelUse{level, "libvirt domain " + name}
 }
 
 // levelsOfDomain reads the levels in the XML of a domain; none of the one that is named except.

@@ -113,7 +113,7 @@ func (m *Manager) takenMACs(s *config.Sandbox) (map[string]string, error) {
 }
 
 func (m *Manager) addDomainMACs(s *config.Sandbox, taken map[string]string) error {
-	texts, err := m.domainTexts()
+	texts, err := m.domainTexts(nil)
 	if err != nil {
 		return err
 	}

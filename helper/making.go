@@ -53,9 +53,11 @@ func (m *Manager) bring(ctx context.Context, s *config.Sandbox, how making) erro
 		}
 		return err
 	}
-	if err := m.noteConfinement(s); err != nil {
-		m.Warn("cannot tell what confines %s: %v", s.Name, err)
-	}
+	m.noted.Do(func() {
+		if err := m.noteConfinement(s); err != nil {
+			m.Warn("cannot tell what confines %s: %v", s.Name, err)
+		}
+	})
 	if err := m.ReloadHost(ctx); err != nil {
 		m.Warn("%s is made, but its unit is not loaded yet; run systemctl daemon-reload: %v", s.Name, err)
 	}

@@ -37,9 +37,6 @@ func (m *Manager) migrate(ctx context.Context, name string, options UpgradeOptio
 	if old.Name != name {
 		return nil, fmt.Errorf("%s: it is of %q; rename one of them", file, old.Name)
 	}
-	if missing := old.NotYet(); len(missing) > 0 {
-		return nil, fmt.Errorf("%s cannot be upgraded yet:\n%s", name, strings.Join(missing, "\n"))
-	}
 	imported, err := old.Sandbox()
 	if err != nil {
 		return nil, err
@@ -56,8 +53,13 @@ func (m *Manager) migrate(ctx context.Context, name string, options UpgradeOptio
 	if options.DryRun {
 		return s, nil
 	}
-	if err := m.Host.Adopt(s, imported.Tree); err != nil {
+	closed, err := m.openIfDown(ctx, s)
+	if err != nil {
 		return nil, err
+	}
+	defer closed()
+	if err := m.Host.Adopt(s, imported.Tree); err != nil {
+		return nil, explainFull(s, err)
 	}
 	if !s.Generic() {
 		if s.Copy, err = m.Host.IsCopy(ctx, s); err != nil {
@@ -71,12 +73,15 @@ func (m *Manager) migrate(ctx context.Context, name string, options UpgradeOptio
 	if _, err := m.complete(ctx, s); err != nil {
 		return nil, err
 	}
+	if err := syncContent(s); err != nil {
+		return nil, err
+	}
 	return s, m.Store.Save(s)
 }
 
 // planOriginal finds the units of a config of the original and what is private to them beside what it lists.
 func (m *Manager) planOriginal(ctx context.Context, s *config.Sandbox, named []string) error {
-	if _, err := os.Stat(s.Content); err != nil && !s.Generic() {
+	if err := lookAtContent(s); err != nil {
 		return fmt.Errorf("look at the content of %s: %w", s.Name, err)
 	}
 	if s.UUID == "" {
@@ -113,10 +118,29 @@ func (m *Manager) planOriginal(ctx context.Context, s *config.Sandbox, named []s
 			s.Private = append(s.Private, p)
 		}
 	}
+	if err := m.planNetwork(s); err != nil {
+		return err
+	}
 	if slices.ContainsFunc(old, func(u originalUnit) bool { return u.name == s.HostUnit() }) {
 		return nil
 	}
 	return m.checkUnitFile(s)
+}
+
+// lookAtContent tells whether the content of a container of the original is there; a generic one need not have any.
+func lookAtContent(s *config.Sandbox) error {
+	if s.Image != "" {
+		info, err := os.Stat(s.Image)
+		if err == nil && !info.Mode().IsRegular() {
+			err = fmt.Errorf("image %s is not a regular file", s.Image)
+		}
+		return err
+	}
+	if s.Generic() {
+		return nil
+	}
+	_, err := os.Stat(s.Content)
+	return err
 }
 
 // keep gives a file a second name, unless an upgrade that was killed has done so.

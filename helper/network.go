@@ -17,7 +17,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/guest/network"
 )
 
-// planNetwork checks at create that the host has what the interfaces name, and chooses their MAC addresses.
+// planNetwork checks for a new sandbox that the host has what the interfaces name, and chooses their MAC addresses.
 func (m *Manager) planNetwork(s *config.Sandbox) error {
 	if len(s.Interfaces) == 0 {
 		return nil
@@ -42,7 +42,7 @@ func (m *Manager) planNetwork(s *config.Sandbox) error {
 	for _, i := range s.Interfaces {
 		inactive, err := m.checkInterface(connection, i)
 		if err != nil {
-			return fmt.Errorf("-N %s: %w", i, err)
+			return fmt.Errorf("interface %s: %w", i, err)
 		}
 		if inactive != "" {
 			m.Warn("%s does not start before %s", s.Name, inactive)

@@ -2,14 +2,18 @@ package helper
 
 import (
 	"bytes"
+	"encoding/xml"
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/virt-sandbox/virt-sandbox/config"
 )
 
 // process is a process of the host, held by a descriptor so that its number cannot come to mean another one.
@@ -51,27 +55,66 @@ var errNoInit = errors.New("the container has no first process")
 // initOf finds the first process of the container that a libvirt_lxc controller runs: its child that is number 1 in its
 // own PID namespace.
 func initOf(controller int) (int, error) {
+	// Looking at all processes for each container would cost hundreds of them the square of their number.
+	if pid := notedInit(controller); pid > 0 && isInit(pid, controller) {
+		return pid, nil
+	}
 	entries, err := os.ReadDir("/proc")
 	if err != nil {
 		return 0, fmt.Errorf("look for the container's first process: %w", err)
 	}
 	for _, e := range entries {
-		pid, err := strconv.Atoi(e.Name())
-		if err != nil {
-			continue
-		}
-		status, err := os.ReadFile("/proc/" + e.Name() + "/status")
-		if err != nil {
-			continue
-		}
-		if parentOf(status) != controller {
-			continue
-		}
-		if ids := strings.Fields(statusField(status, "NSpid")); len(ids) > 1 && ids[len(ids)-1] == "1" {
+		if pid, err := strconv.Atoi(e.Name()); err == nil && isInit(pid, controller) {
 			return pid, nil
 		}
 	}
 	return 0, errNoInit
+}
+
+func isInit(pid, controller int) bool {
+	status, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/status")
+	if err != nil || parentOf(status) != controller {
+		return false
+	}
+	ids := strings.Fields(statusField(status, "NSpid"))
+	return len(ids) > 1 && ids[len(ids)-1] == "1"
+}
+
+// notedInit gives the first process that libvirt notes in the state of a domain, once its controller has told it; 0 where it
+// has not.
+func notedInit(controller int) int {
+	arguments, err := os.ReadFile("/proc/" + strconv.Itoa(controller) + "/cmdline")
+	if err != nil {
+		return 0
+	}
+	name := controlled(bytes.Split(arguments, []byte{0}))
+	if config.CheckName(name) != nil {
+		return 0
+	}
+	state, err := os.Open(filepath.Join(libvirtState, name+".xml"))
+	if err != nil {
+		return 0
+	}
+	defer state.Close()
+	for tokens := xml.NewDecoder(state); ; {
+		token, err := tokens.Token()
+		if err != nil {
+			return 0
+		}
+		element, begins := token.(xml.StartElement)
+		switch {
+		case begins && element.Name.Local == "init":
+			for _, a := range element.Attr {
+				if pid, err := strconv.Atoi(a.Value); err == nil && a.Name.Local == "pid" {
+					return pid
+				}
+			}
+			return 0
+		case begins && element.Name.Local == "domain":
+			// The long part, which follows.
+			return 0
+		}
+	}
 }
 
 func parentOf(status []byte) int {

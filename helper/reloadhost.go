@@ -19,6 +19,10 @@ func (m *Manager) ReloadHost(ctx context.Context) error {
 	if !SystemdRuns() {
 		return nil
 	}
+	if m.putOff != nil {
+		m.putOff.owed.Store(true)
+		return nil
+	}
 	asked, err := now()
 	if err != nil {
 		return err

@@ -39,10 +39,11 @@ func (d runtimeDir) make() error {
 		return fmt.Errorf("remove runtime directory: %w", err)
 	}
 	// Root of a container with ids of its own passes through, to its subdirectory.
-	for _, dir := range []string{RuntimeBase, string(d)} {
-		if err := errors.Join(os.MkdirAll(dir, 0o711), os.Chmod(dir, 0o711)); err != nil {
-			return fmt.Errorf("make runtime directory: %w", err)
-		}
+	err := inBase(func() error {
+		return errors.Join(os.MkdirAll(RuntimeBase, 0o711), os.Chmod(RuntimeBase, 0o711), os.MkdirAll(string(d), 0o711), os.Chmod(string(d), 0o711))
+	})
+	if err != nil {
+		return fmt.Errorf("make runtime directory: %w", err)
 	}
 	// What is put into it has its label too.
 	shown := seclabel.Labels{Files: "system_u:object_r:container_ro_file_t:s0"}
@@ -53,6 +54,18 @@ func (d runtimeDir) make() error {
 		return fmt.Errorf("make runtime directory: %w", err)
 	}
 	return nil
+}
+
+// inBase has make put something into RuntimeBase, which whoever ends the last container removes: of many that start and stop
+// at once, one can take it away from under another.
+func inBase(make func() error) error {
+	var err error
+	for range 100 {
+		if err = make(); !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+	}
+	return err
 }
 
 // copyInit puts the container's first program into the directory itself.

@@ -133,6 +133,7 @@ func (m *Manager) startFresh(ctx context.Context, connection *libvirt.Connect, s
 		return nil, err
 	}
 	m.warnOfLabels(s)
+	m.warnOfInotify(s)
 	interfaces, err := m.prepareNetwork(connection, s)
 	if err != nil {
 		return nil, err

@@ -187,7 +187,8 @@ func shutdownSignal(s *config.Sandbox) unix.Signal {
 
 // awaitGone waits until libvirt has noticed too, so that a start right after this finds the name free.
 func (m *Manager) awaitGone(running *libvirt.Domain, s *config.Sandbox) error {
-	for try := range 200 {
+	told := false
+	for begun, pause := time.Now(), 2*time.Millisecond; time.Since(begun) < 10*time.Second; pause = min(2*pause, 50*time.Millisecond) {
 		active, err := running.IsActive()
 		if isNoDomain(err) || (err == nil && !active) {
 			return nil
@@ -195,11 +196,12 @@ func (m *Manager) awaitGone(running *libvirt.Domain, s *config.Sandbox) error {
 		if err != nil {
 			return fmt.Errorf("ask libvirt whether %s has ended: %s", s.Name, reason(err))
 		}
-		if try == 20 {
+		if !told && time.Since(begun) > time.Second {
 			// A controller that died while libvirt was still connecting to it is not missed until libvirt is told.
 			_ = running.Destroy()
+			told = true
 		}
-		time.Sleep(50 * time.Millisecond)
+		time.Sleep(pause)
 	}
 	return fmt.Errorf("domain %s ended, but libvirt still lists it as running", s.Name)
 }
@@ -222,8 +224,9 @@ func removeCgroups(name string) error {
 			found = append(found, p)
 			return fs.SkipDir
 		}
-		// What lies in another container's group is made by root in there.
-		if strings.HasPrefix(e.Name(), guest.CgroupPrefix) {
+		// What lies in another container's group is made by root in there. Of hundreds of containers, all groups of the others
+		// would be looked at for each.
+		if strings.HasPrefix(e.Name(), guest.CgroupPrefix) || isOthersGroup(e.Name(), name) {
 			return fs.SkipDir
 		}
 		if strings.Count(p, "/") > 9 {
@@ -249,6 +252,25 @@ func removeCgroups(name string) error {
 		}
 	}
 	return nil
+}
+
+// isOthersGroup tells of a group that libvirt, or systemd-machined for it, made for another container than the one whose
+// first program made a group of the name to remove. libvirt cuts names, and leaves characters out of them.
+func isOthersGroup(group, toRemove string) bool {
+	group = strings.TrimPrefix(strings.ReplaceAll(group, `\x2d`, "-"), "machine-")
+	rest, isLibvirts := strings.CutPrefix(group, "lxc-")
+	_, owner, named := strings.Cut(rest, "-")
+	owner = strings.TrimSuffix(strings.TrimSuffix(owner, ".libvirt-lxc"), ".scope")
+	return isLibvirts && named && !strings.HasPrefix(alphanumeric(strings.TrimPrefix(toRemove, guest.CgroupPrefix)), alphanumeric(owner))
+}
+
+func alphanumeric(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' {
+			return r
+		}
+		return -1
+	}, text)
 }
 
 // removeCgroup removes a group without groups below. A process that the kernel is still ending keeps it busy for a moment.

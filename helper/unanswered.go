@@ -90,7 +90,13 @@ func controllerByFile(name string) (*process, error) {
 	return controller, nil
 }
 
-func isController(words [][]byte, name string) bool {
+func isController(words [][]byte, name string) bool { return controlled(words) == name }
+
+// controlled gives the name of the domain that a process with these arguments controls; "" where it is no libvirt_lxc.
+func controlled(words [][]byte) string {
 	at := slices.IndexFunc(words, func(w []byte) bool { return string(w) == "--name" })
-	return filepath.Base(string(words[0])) == "libvirt_lxc" && at > 0 && at+1 < len(words) && string(words[at+1]) == name
+	if filepath.Base(string(words[0])) != "libvirt_lxc" || at < 1 || at+1 >= len(words) {
+		return ""
+	}
+	return string(words[at+1])
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -46,9 +47,15 @@ use virt-sandbox-service(1).
   -h, --help     show how the program is used
 `
 
+// garbageLimit is how many bytes the heap has before garbage is collected.
+const garbageLimit = 64 << 20
+
 func main() {
 	// The death signal that a launcher asks for is a property of the first thread, where it is to be ended too.
 	runtime.LockOSThread()
+	// It lives for a moment, and is started for each of hundreds: it need not collect garbage before there is much.
+	debug.SetGCPercent(-1)
+	debug.SetMemoryLimit(garbageLimit)
 	if err := run(); err != nil {
 		fmt.Fprintf(os.Stderr, "virt-sandbox-service-helper: %v\n", err)
 		var failure *helper.UnitError

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os/user"
 	"strconv"
 
@@ -15,7 +17,8 @@ import (
 
 const createText = `Make a sandbox for units (-u) or for a command (after --). It prints the content
 directory, the config, and the unit file UNIT@NAME.service, that systemctl can
-enable.
+enable. Several NAMEs make as many sandboxes, alike but for the name and what is
+allocated; see SEVERAL SANDBOXES of virt-sandbox-service(1).
 
 What the packages of the units own below /etc and /var becomes private to the
 sandbox, and so does what the units' directives and tmpfiles.d name. With -C it
@@ -78,11 +81,13 @@ directory or an image, carry the level of its sandbox, so it has to be fixed.`
 func createCommand(manager newManagerFunc) *cobra.Command {
 	var options helper.CreateOptions
 	var uid, gid int64
+	var several many
 	command := &cobra.Command{
-		Use:   "create [OPTION]… NAME [-- COMMAND [ARG]…]",
-		Short: "Make a sandbox for units or a command",
+		Use:   "create [OPTION]… NAME… [-- COMMAND [ARG]…]",
+		Short: "Make sandboxes for units or a command",
 		Long:  createText,
 		Example: `  virt-sandbox-service create -C -u httpd.service web1
+  virt-sandbox-service create -C -u httpd.service $(seq -f web%g 2 100)
   virt-sandbox-service create -C -u mariadb -m host-bind:/dumps=/srv/db1 db1
   virt-sandbox-service create job1 -- /usr/bin/rsync --daemon --no-detach`,
 		Args: func(c *cobra.Command, args []string) error {
@@ -90,10 +95,10 @@ func createCommand(manager newManagerFunc) *cobra.Command {
 			if dash < 0 {
 				dash = len(args)
 			}
-			if dash != 1 {
-				return usageError{fmt.Errorf("takes one NAME, not %d; a command follows after --", dash)}
+			if dash > 1 && (options.Level != "" || options.Security != "") && !options.Share {
+				return usageError{errors.New("one level of -l or -s for several NAMEs needs --share-level; without it each gets its own")}
 			}
-			return nil
+			return several.check(c, args[:dash])
 		},
 		ValidArgsFunction: completeCommand,
 		RunE: func(c *cobra.Command, args []string) error {
@@ -101,18 +106,24 @@ func createCommand(manager newManagerFunc) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			options.Name, options.Command = args[0], args[1:]
+			names := args
+			if dash := c.ArgsLenAtDash(); dash >= 0 {
+				names, options.Command = args[:dash], args[dash:]
+			}
 			if err := identify(&options, uid, gid); err != nil {
 				return usageError{err}
 			}
-			s, err := m.Create(c.Context(), options)
-			if err != nil {
-				return err
-			}
-			printMade(m, s)
-			return nil
+			return several.each(c.Context(), m, names, "Created", func(ctx context.Context, name string, _ io.Writer) error {
+				s, err := m.Create(ctx, options.For(name))
+				if err != nil || len(names) > 1 {
+					return err
+				}
+				printMade(m, s)
+				return nil
+			})
 		},
 	}
+	several.addFlags(command, false)
 	flags := command.Flags()
 	flags.StringArrayVarP(&options.Units, "unitfile", "u", nil, "`UNIT` to run; may be repeated. .service may be left out, and of a template such as foo@.service the instance NAME is run")
 	flags.BoolVarP(&options.Copy, "copy", "C", false, "start with a copy of the host's content, instead of empty files and directories. Stop a database on the host before its files are copied")

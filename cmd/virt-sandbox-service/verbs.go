@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"strings"
@@ -17,41 +18,55 @@ import (
 )
 
 func startCommand(manager newManagerFunc) *cobra.Command {
-	return &cobra.Command{
-		Use:   "start NAME",
-		Short: "Start a sandbox and wait until its units are up",
+	var several many
+	command := &cobra.Command{
+		Use:   "start NAME… | --all",
+		Short: "Start sandboxes and wait until their units are up",
 		Long: `Start a sandbox and wait until its systemd has booted and each of its units is
 active. If one fails, its reason and its last journal lines are shown and the
-sandbox is stopped again. Where the host's systemd runs, its unit is started.`,
-		Args: oneName, ValidArgsFunction: completeNames,
+sandbox is stopped again. Where the host's systemd runs, its unit is started.
+
+Of several see SEVERAL SANDBOXES of virt-sandbox-service(1).`,
+		Args: several.check, ValidArgsFunction: completeManyNames,
 		RunE: func(c *cobra.Command, args []string) error {
 			m, err := manager()
 			if err != nil {
 				return err
 			}
-			if _, err := m.Store.Load(args[0]); err != nil {
-				return err
-			}
-			if helper.SystemdRuns() {
-				return m.StartUnit(c.Context(), args[0])
-			}
-			err = helper.Launch(c.Context(), m.URI, args[0])
-			var exit *exec.ExitError
-			if errors.As(err, &exit) {
-				return errReported
-			}
-			return err
+			return several.each(c.Context(), m, args, "Started", func(ctx context.Context, name string, stderr io.Writer) error {
+				return start(ctx, m, name, stderr)
+			})
 		},
 	}
+	several.addFlags(command, true)
+	return command
+}
+
+func start(ctx context.Context, m *helper.Manager, name string, stderr io.Writer) error {
+	if _, err := m.Store.Load(name); err != nil {
+		return err
+	}
+	if helper.SystemdRuns() {
+		return m.StartUnit(ctx, name)
+	}
+	err := helper.Launch(ctx, m.URI, name, stderr)
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		return errReported
+	}
+	return err
 }
 
 func stopCommand(manager newManagerFunc) *cobra.Command {
-	return &cobra.Command{
-		Use:   "stop NAME",
-		Short: "Shut a sandbox down",
+	var several many
+	command := &cobra.Command{
+		Use:   "stop NAME… | --all",
+		Short: "Shut sandboxes down",
 		Long: `Shut a sandbox down in order; by force after its stop-timeout. One that does not
-run is no failure.`,
-		Args: oneName, ValidArgsFunction: completeNames,
+run is no failure.
+
+Of several see SEVERAL SANDBOXES of virt-sandbox-service(1).`,
+		Args: several.check, ValidArgsFunction: completeManyNames,
 		RunE: func(c *cobra.Command, args []string) error {
 			m, err := manager()
 			if err != nil {
@@ -61,14 +76,18 @@ run is no failure.`,
 			if helper.SystemdRuns() {
 				stop = m.StopUnit
 			}
-			err = stop(c.Context(), args[0])
-			if errors.Is(err, helper.ErrNotRunning) {
-				// As systemctl stop: what is asked for is already so.
-				return nil
-			}
-			return err
+			return several.each(c.Context(), m, args, "Stopped", func(ctx context.Context, name string, _ io.Writer) error {
+				err := stop(ctx, name)
+				if errors.Is(err, helper.ErrNotRunning) {
+					// As systemctl stop: what is asked for is already so.
+					return nil
+				}
+				return err
+			})
 		},
 	}
+	several.addFlags(command, true)
+	return command
 }
 
 func reloadCommand(manager newManagerFunc) *cobra.Command {
@@ -146,28 +165,34 @@ func systemctl(ctx context.Context, manager newManagerFunc, verb, name string) e
 func deleteCommand(manager newManagerFunc) *cobra.Command {
 	var base string
 	var keepJournal bool
+	var several many
 	command := &cobra.Command{
-		Use:   "delete [--keep-journal] NAME",
-		Short: "Remove a sandbox that is stopped, with its content",
+		Use:   "delete [--keep-journal] NAME…",
+		Short: "Remove sandboxes that are stopped, with their content",
 		Long: `Remove a stopped sandbox (one with an unusable config: after the config was
 corrected or removed by hand) with its content, its unit file and what was added
 to that. It also removes what an interrupted create left.
 
 An image is looked into first, so that only content of a sandbox is removed; one
-that is damaged is to be removed by hand.`,
-		Args: oneName, ValidArgsFunction: completeNames,
+that is damaged is to be removed by hand.
+
+Of several see SEVERAL SANDBOXES of virt-sandbox-service(1).`,
+		Args: several.check, ValidArgsFunction: completeManyNames,
 		RunE: func(c *cobra.Command, args []string) error {
 			m, err := manager()
 			if err != nil {
 				return err
 			}
-			kept, err := m.Delete(c.Context(), args[0], base, keepJournal)
-			if err == nil && kept != "" {
-				fmt.Printf("Kept journal %s\n", kept)
-			}
-			return err
+			return several.each(c.Context(), m, args, "Deleted", func(ctx context.Context, name string, _ io.Writer) error {
+				kept, err := m.Delete(ctx, name, base, keepJournal)
+				if err == nil && kept != "" {
+					fmt.Printf("Kept journal %s\n", kept)
+				}
+				return err
+			})
 		},
 	}
+	several.addFlags(command, false)
 	command.Flags().BoolVar(&keepJournal, "keep-journal", false, "leave the container's own journal in the host's /var/log/journal")
 	command.Flags().StringVarP(&base, "path", "p", "", "`DIR` to look in for content whose config is gone; "+config.DefaultContentBase+" by default")
 	return command

@@ -3,8 +3,6 @@
 // reads and writes no files.
 package legacy
 
-import "strings"
-
 // Class is the kind of a sandbox of the original.
 type Class string
 
@@ -96,32 +94,24 @@ type Network struct {
 type Address struct {
 	IP, Broadcast string
 	Prefix        uint32
+	Line          int
 }
 
 // Route is one [network.N.route.M].
 type Route struct {
 	Target, Gateway string
 	Prefix          uint32
+	Line            int
 }
 
 // Parameter is one [network.N.filterref.M].
-type Parameter struct{ Name, Value string }
+type Parameter struct {
+	Name, Value string
+	Line        int
+}
 
 // place is a line of the config for a message.
 type place struct {
 	line int
 	text string
-}
-
-// nickname is how an administrator wrote a kind in -m.
-func (k MountKind) nickname() string {
-	switch k {
-	case HostBind:
-		return "host-bind"
-	case HostImage:
-		return "host-image"
-	case GuestBind:
-		return "guest-bind"
-	}
-	return strings.ToLower(string(k))
 }

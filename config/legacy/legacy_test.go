@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -46,9 +47,6 @@ func TestExamples(t *testing.T) {
 				t.Fatal(err)
 			}
 			var out strings.Builder
-			for _, line := range c.NotYet() {
-				out.WriteString("# not yet: " + line + "\n")
-			}
 			for _, note := range imported.Notes {
 				out.WriteString("# note: " + note + "\n")
 			}
@@ -76,10 +74,10 @@ func TestParseReadsEverything(t *testing.T) {
 		t.Fatal(err)
 	}
 	networks := []Network{{
-		Source: "default", MAC: "52:54:00:12:34:56", Filter: "clean-traffic", Line: c.Networks[0].Line,
-		Addresses:  []Address{{IP: "192.168.122.7", Broadcast: "192.168.122.255", Prefix: 24}},
-		Routes:     []Route{{Target: "10.0.0.0", Gateway: "192.168.122.1", Prefix: 8}},
-		Parameters: []Parameter{{"IP", "192.168.122.7"}},
+		Source: "default", MAC: "52:54:00:12:34:56", Filter: "clean-traffic", Line: 24,
+		Addresses:  []Address{{IP: "192.168.122.7", Broadcast: "192.168.122.255", Prefix: 24, Line: 30}},
+		Routes:     []Route{{Target: "10.0.0.0", Gateway: "192.168.122.1", Prefix: 8, Line: 34}},
+		Parameters: []Parameter{{"IP", "192.168.122.7", 40}},
 	}}
 	if !reflect.DeepEqual(c.Networks, networks) {
 		t.Errorf("networks %+v, want %+v", c.Networks, networks)
@@ -97,6 +95,16 @@ const (
 	minimal = "[api]\nclass=GVirSandboxConfigServiceSystemd\n[core]\nname=x\n[service]\nbootTarget=multi-user.target\n"
 	generic = "[api]\nclass=GVirSandboxConfigServiceGeneric\n[core]\nname=x\n[command]\nargv.0=true\n"
 )
+
+const contentOfX = config.DefaultContentBase + "/x"
+
+func image(target, source, format string) string {
+	return "[mount.0]\ntype=GVirSandboxConfigMountHostImage\ntarget=" + target + "\nsource=" + source + "\nformat=" + format + "\n"
+}
+
+func address(ip, prefix string) string {
+	return "[network.0]\ndhcp=false\n[network.0.address.0]\nprimary=" + ip + "\nprefix=" + prefix + "\n"
+}
 
 // TestRefusals are the mistakes, each with its line.
 func TestRefusals(t *testing.T) {
@@ -129,6 +137,27 @@ func TestRefusals(t *testing.T) {
 		{"private top", minimal + "[mount.0]\ntype=GVirSandboxConfigMountHostBind\ntarget=/var\nsource=/t/x/var\n[mount.1]\ntype=GVirSandboxConfigMountHostBind\ntarget=/opt\nsource=/t/x/opt\n", "x:11: /opt cannot be private"},
 		{"content below /etc", minimal + "[mount.0]\ntype=GVirSandboxConfigMountHostBind\ntarget=/var\nsource=/etc/x/var\n", `x:7: content "/etc/x"`},
 		{"bad variable", minimal + "[env.0]\nkey=a b\nvalue=\n", `x:7: "a b" is not the name of an environment variable`},
+		{"image in another format", minimal + image("/srv/data", "/srv/a.vmdk", "vmdk"), `x:7: "vmdk" is not an image format`},
+		{"image with a relative path", minimal + image("/srv/data", "a.raw", "raw"), `x:7: "/srv/data=a.raw,format=raw" is not TARGET=FILE`},
+		{"two images of the content", minimal + image(contentOfX, "/srv/a", "raw") + strings.Replace(image(contentOfX, "/srv/b", "raw"), "mount.0", "mount.1", 1), "x:12: image /srv/b has the place of /srv/a"},
+		{"image in itself", minimal + image(contentOfX, contentOfX+"/a", "raw"), "x: image \"" + contentOfX + "/a\" lies in the content directory"},
+		{"guest-bind of itself", minimal + "[mount.0]\ntype=GVirSandboxConfigMountGuestBind\ntarget=/srv/a/b\nsource=/srv/a\n", `x:7: "/srv/a/b=/srv/a" shows a directory within itself`},
+		{"two mounts at a place", minimal + image("/srv/a", "/srv/b", "raw") + "[mount.1]\ntype=GVirSandboxConfigMountRam\ntarget=/srv/a\nusage=1\n", `x: two mounts have the target "/srv/a"`},
+		{"disk of another type", minimal + "[disk.0]\ntype=block\ntag=a\nsource=/dev/vdb\nformat=raw\n", "x:7: type=block of disk a is not file"},
+		{"disk in another format", minimal + "[disk.0]\ntype=file\ntag=a\nsource=/srv/a\nformat=qed\n", `x:7: "qed" is not an image format`},
+		{"tag with a path", minimal + "[disk.0]\ntype=file\ntag=../a\nsource=/srv/a\nformat=raw\n", `x:7: tag "../a" must match`},
+		{"tag with a type", minimal + "[disk.0]\ntype=file\ntag=file:a\nsource=/srv/a\nformat=raw\n", `x:7: tag "file:a" has a = or :`},
+		{"one file twice", minimal + image("/srv/a", "/srv/b", "raw") + "[disk.0]\ntype=file\ntag=a\nsource=/srv/b\nformat=raw\n", "x: /srv/b is named twice, for the mount at /srv/a and for disk a"},
+		{"network with more in its name", minimal + "[network.0]\nsource=a,bridge=br0\n", `x:7: "a,bridge=br0" is not the name of a libvirt network`},
+		{"bad MAC", minimal + "[network.0]\nmac=1\n", `x:7: "1" is not the MAC address`},
+		{"one MAC twice", minimal + "[network.0]\nmac=52:54:00:00:00:01\n[network.1]\nmac=52:54:00:00:00:01\n", "x:9: two interfaces have the MAC address 52:54:00:00:00:01"},
+		{"bad address", minimal + address("10.0.0.300", "24"), `x:9: "10.0.0.300/24" is not IP`},
+		{"address without prefix", minimal + "[network.0]\n[network.0.address.0]\nprimary=10.0.0.1\n", "x:8: [network.0.address.0] lacks prefix="},
+		{"broadcast elsewhere", minimal + address("10.0.0.3", "24") + "broadcast=10.1.0.255\n", `x:9: broadcast address "10.1.0.255" is not`},
+		{"gateway elsewhere", minimal + address("10.0.0.3", "24") + "[network.0.route.0]\ntarget=0.0.0.0\nprefix=0\ngateway=10.1.0.1\n", "x:12: gateway 10.1.0.1 is in the network of no address"},
+		{"bad filter", minimal + "[network.0]\n[network.0.filterref]\nfilter=a/b\n", `x:7: "a/b" is not the name of a libvirt network filter`},
+		{"bad parameter", minimal + "[network.0]\n[network.0.filterref]\nfilter=a\n[network.0.filterref.0]\nname=IP\nvalue=<x>\n", `x:10: "filter.IP=<x>" is not filter.PARAMETER=VALUE`},
+		{"parameter of no filter", minimal + "[network.0]\n[network.0.filterref.0]\nname=IP\nvalue=10.0.0.1\n", "x:7: parameters of a filter need filter=NAME"},
 		{"no command", "[api]\nclass=GVirSandboxConfigServiceGeneric\n[core]\nname=x\n", "x: [command] lacks argv.0="},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -156,6 +185,8 @@ func TestNotes(t *testing.T) {
 		{"systemd as a user", minimal + "[identity]\nuid=5\n", "x:8: uid= other than 0 is nothing that systemd could run as"},
 		{"dynamic label", minimal + "[security]\nlabel=system_u:system_r:container_t:s0\n", "x:8: the level of a dynamic label was chosen anew at each start; it gets one of its own for good"},
 		{"level of all", minimal + "[security]\ndynamic=false\nlabel=system_u:system_r:container_t:s0\n", "x:9: level s0 is kept, which keeps it apart from no other container; for one of its own set level= and run check --fix"},
+		{"address beside DHCP", minimal + "[network.0]\n[network.0.address.0]\nprimary=10.0.0.1\nprefix=24\n", "x:8: the original did not set address 10.0.0.1 either, for dhcp is on"},
+		{"route beside DHCP", minimal + "[network.0]\n[network.0.route.0]\ntarget=10.0.0.0\nprefix=24\ngateway=10.0.0.1\n", "x:8: the original did not set the route to 10.0.0.0 either, for dhcp is on"},
 		{"include", minimal + "[mount.0]\ntype=GVirSandboxConfigMountHostBind\ntarget=/srv/a\nsource=/b\n[mount.0.include.0]\nsrc=/c\ndst=/d\n", "x:11: the original copied no includes either; copy /c to /d yourself"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -169,6 +200,55 @@ func TestNotes(t *testing.T) {
 			}
 			if len(imported.Notes) != 1 || imported.Notes[0] != test.want {
 				t.Errorf("notes %q, want %q", imported.Notes, test.want)
+			}
+		})
+	}
+}
+
+// TestMounts of the original and what they become.
+func TestMounts(t *testing.T) {
+	mounts := func(all ...string) string {
+		text := ""
+		for i, m := range all {
+			kind, paths, _ := strings.Cut(m, ":")
+			target, source, _ := strings.Cut(paths, "=")
+			text += "[mount." + strconv.Itoa(i) + "]\ntype=GVirSandboxConfigMount" + kind + "\ntarget=" + target + "\nsource=" + source + "\n"
+			if kind == string(HostImage) {
+				text += "format=qcow2\n"
+			}
+		}
+		return text
+	}
+	ofContent := "HostBind:/var=" + contentOfX + "/var"
+	for _, test := range []struct{ name, text, want string }{
+		{"image", minimal + mounts("HostImage:/srv/data=/srv/a,b.raw"), "host-image=/srv/data=/srv/a,b.raw,format=qcow2"},
+		{"elsewhere, behind others", minimal + mounts("HostImage:/srv/trees/x=/srv/x.raw", "GuestBind:/home=/srv/trees/x/home", "GuestBind:/var=/srv/trees/x/var"), "image=/srv/x.raw image-format=qcow2"},
+		{"guest-bind", minimal + mounts("GuestBind:/srv/a=/var/b"), "guest-bind=/srv/a=/var/b"},
+		{"guest-bind of the host's", minimal + mounts("GuestBind:/srv/a=/usr/share"), "guest-bind=/srv/a=/usr/share"},
+		{"part of the content", minimal + mounts(ofContent, "GuestBind:/srv/a="+contentOfX+"/var/b"), "guest-bind=/srv/a=/var/b"},
+		{"bind of what the container can change", minimal + mounts(ofContent, "HostBind:/srv/a="+contentOfX+"/var/b"), "guest-bind=/srv/a=/var/b"},
+		{"of a private path that comes later", minimal + mounts(ofContent, "HostBind:/srv/a="+contentOfX+"/etc/b/c", "HostBind:/etc/b="+contentOfX+"/etc/b"), "guest-bind=/srv/a=/etc/b/c"},
+		{"of what it does not see", minimal + mounts(ofContent, "GuestBind:/srv/a="+contentOfX+"/etc/b/c"), "host-bind=/srv/a=" + contentOfX + "/etc/b/c"},
+		{"of a command's", generic + mounts("HostBind:"+config.DefaultContentBase+"="+contentOfX, "GuestBind:/opt/a="+contentOfX+"/opt/a"), "guest-bind=/opt/a=" + config.DefaultContentBase + "/opt/a"},
+		{"command in an image", generic + mounts("HostImage:"+contentOfX+"=/srv/x.raw", "GuestBind:"+config.DefaultContentBase+"="+contentOfX), "image=/srv/x.raw image-format=qcow2"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			c, err := Parse("x", test.text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			imported, err := c.Sandbox()
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for l := range strings.Lines(imported.Sandbox.Text()) {
+				if key, _, _ := strings.Cut(l, "="); strings.HasPrefix(key, "image") || strings.HasPrefix(key, "guest-") || strings.HasPrefix(key, "host-") {
+					got = append(got, strings.TrimSpace(l))
+				}
+			}
+			if strings.Join(got, " ") != test.want || len(imported.Notes) > 0 {
+				t.Errorf("gives %q with notes %q, want %s", got, imported.Notes, test.want)
 			}
 		})
 	}

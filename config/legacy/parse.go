@@ -215,17 +215,19 @@ func (r *reader) network(n string) Network {
 	r.get(n, "addresses")
 	r.get(n, "routes")
 	for _, a := range r.listed(n+".address", maxNetworks) {
+		r.needed(a, "prefix")
 		network.Addresses = append(network.Addresses, Address{
-			IP: r.needed(a, "primary"), Broadcast: r.text(a, "broadcast", ""), Prefix: uint32(r.number(a, "prefix", 8)),
+			IP: r.needed(a, "primary"), Broadcast: r.text(a, "broadcast", ""), Prefix: uint32(r.number(a, "prefix", 8)), Line: r.groups[a].line,
 		})
 	}
 	for _, t := range r.listed(n+".route", maxNetworks) {
+		r.needed(t, "prefix")
 		network.Routes = append(network.Routes, Route{
-			Target: r.needed(t, "target"), Gateway: r.needed(t, "gateway"), Prefix: uint32(r.number(t, "prefix", 8)),
+			Target: r.needed(t, "target"), Gateway: r.needed(t, "gateway"), Prefix: uint32(r.number(t, "prefix", 8)), Line: r.groups[t].line,
 		})
 	}
 	for _, p := range r.counted(n+".filterref", maxNetworks) {
-		network.Parameters = append(network.Parameters, Parameter{r.needed(p, "name"), r.needed(p, "value")})
+		network.Parameters = append(network.Parameters, Parameter{r.needed(p, "name"), r.needed(p, "value"), r.groups[p].line})
 	}
 	return network
 }

@@ -12,26 +12,6 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/config"
 )
 
-// NotYet lists what of a config has no place in ours yet; nothing of it is turned into ours.
-//
-// It is the one place to be joined with support for networks, images and disks, and Sandbox then to be given these.
-func (c *Config) NotYet() []string {
-	var all []string
-	add := func(line int, what string) { all = append(all, c.at(line, what+" is not supported yet")) }
-	for _, n := range c.Networks {
-		add(n.Line, "a network of its own")
-	}
-	for _, d := range c.Disks {
-		add(d.Line, "a disk")
-	}
-	for _, m := range c.Mounts {
-		if m.Kind == HostImage || m.Kind == GuestBind {
-			add(m.Line, m.Kind.nickname())
-		}
-	}
-	return all
-}
-
 // Import is a config of the original as one of ours.
 type Import struct {
 	// Sandbox has neither units, which the original kept elsewhere, nor a level unless its label had one.
@@ -52,6 +32,14 @@ func (c *Config) Sandbox() (*Import, error) {
 	for _, m := range c.Mounts {
 		v.mount(m)
 	}
+	for _, d := range c.Disks {
+		v.disk(d)
+	}
+	for _, n := range c.Networks {
+		v.network(n)
+	}
+	// What one line cannot be blamed for.
+	v.check(0, v.result.Sandbox.CheckStorage())
 	for _, e := range c.Environment {
 		v.check(e.Line, config.CheckVariable(e.Name))
 		v.result.Sandbox.Environment = append(v.result.Sandbox.Environment, config.Variable{Name: e.Name, Value: e.Value})
@@ -173,12 +161,13 @@ func (v *converter) security() {
 	}
 }
 
-// content finds the directory that was bound below the container, or the image.
+// content finds the directory that was bound below the container, or that the image was mounted at.
 func (v *converter) content() {
 	s := v.result.Sandbox
 	for _, m := range v.Mounts {
 		switch {
 		case m.Kind != HostBind && m.Kind != GuestBind:
+			continue
 		case v.Class == ClassGeneric && path.Base(m.Source) == v.Name && m.Target == path.Dir(m.Source):
 			s.Content, v.result.Tree = m.Source, m.Target
 		case v.Class == ClassSystemd && m.Target == "/var" && strings.HasSuffix(m.Source, "/var"):
@@ -189,82 +178,4 @@ func (v *converter) content() {
 		v.check(m.Line, config.CheckContent(s.Content))
 		return
 	}
-}
-
-// alwaysOwn are bound for every container of ours, whatever its config says.
-func alwaysOwn(target string) bool {
-	switch target {
-	case "/var", "/home", "/root", "/srv", "/etc/systemd/system", "/etc/machine-id", "/etc/fstab", "/etc/hostname", "/etc/hosts":
-		return true
-	}
-	// The original hid the host's enabled units by these; ours has a boot target of its own.
-	return strings.HasPrefix(target, "/usr/lib/systemd/system/") && strings.HasSuffix(target, ".target.wants")
-}
-
-func (v *converter) mount(m Mount) {
-	s := v.result.Sandbox
-	for _, i := range m.Includes {
-		v.note(i.Line, "the original copied no includes either; copy "+i.Source+" to "+i.Target+" yourself")
-	}
-	ofTree := m.Source == s.Content+m.Target
-	switch {
-	case m.Kind == RAM:
-		v.ram(m)
-	case m.Kind == HostImage && m.Target == s.Content:
-		v.check(m.Line, config.CheckPath(m.Source))
-		s.Image = m.Source
-	case m.Kind == HostImage:
-		v.note(m.Line, "host-image is not supported yet")
-	case v.result.Tree != "" && m.Target == v.result.Tree:
-		v.tree(m)
-	case ofTree && alwaysOwn(m.Target):
-	case ofTree:
-		v.private(m.Line, m.Target)
-	case m.Kind == GuestBind:
-		v.note(m.Line, "guest-bind is not supported yet")
-	default:
-		mount, err := config.ParseMount("host-bind:" + m.Target + "=" + m.Source)
-		if err == nil && (mount.Target != m.Target || mount.Source != m.Source) {
-			err = fmt.Errorf("%q has a = in it, which ours cannot have", m.Target)
-		}
-		v.check(m.Line, err)
-		s.Mounts = append(s.Mounts, mount)
-	}
-}
-
-// tree gives a generic container its content at the path where it saw it: below what is its own anyway, or as a private path.
-func (v *converter) tree(m Mount) {
-	v.check(m.Line, config.CheckPath(m.Target))
-	for _, own := range []string{"/var", "/home", "/root", "/srv"} {
-		if m.Target == own || strings.HasPrefix(m.Target, own+"/") {
-			return
-		}
-	}
-	v.private(m.Line, m.Target)
-}
-
-func (v *converter) private(line int, target string) {
-	if strings.Count(target, "/") < 2 {
-		v.fail(line, "%s cannot be private; it is shared, or hidden, as a whole", target)
-	}
-	v.check(line, config.CheckPath(target))
-	v.result.Sandbox.Private = append(v.result.Sandbox.Private, config.PrivatePath{Path: target, Origin: "admin"})
-}
-
-// ram keeps sizes; of what every container has, ours are the least: systemd refuses to reload with the original's /run.
-func (v *converter) ram(m Mount) {
-	s := v.result.Sandbox
-	size := config.Size(m.Usage)
-	for target, limit := range map[string]*config.Size{"/run": &s.Limits.Run, "/tmp": &s.Limits.Tmp, "/dev/shm": &s.Limits.Shm} {
-		if m.Target == target {
-			*limit = max(*limit, size)
-			return
-		}
-	}
-	mount, err := config.ParseMount("ram:" + m.Target + "=" + size.String())
-	if err == nil && mount.Target != m.Target {
-		err = fmt.Errorf("%q has a = in it, which ours cannot have", m.Target)
-	}
-	v.check(m.Line, err)
-	s.Mounts = append(s.Mounts, mount)
 }

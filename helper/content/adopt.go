@@ -42,6 +42,9 @@ func (h Host) moveTree(s *config.Sandbox, tree string) error {
 		return nil
 	}
 	made, done := moving(s)
+	if s.Image != "" {
+		return h.labelled(s, func() error { return moveInImage(s, tree, done) })
+	}
 	_, madeErr := os.Lstat(made)
 	if _, err := os.Lstat(done); err == nil && errors.Is(madeErr, fs.ErrNotExist) {
 		return nil
@@ -53,7 +56,12 @@ func (h Host) moveTree(s *config.Sandbox, tree string) error {
 		}
 	}
 	return h.labelled(s, func() error {
-		if err := makeWay(filepath.Dir(s.Content), filepath.Base(made)+filepath.Dir(tree)); err != nil {
+		base, err := os.OpenRoot(filepath.Dir(s.Content))
+		if err != nil {
+			return err
+		}
+		defer base.Close()
+		if err := makeWay(base, filepath.Base(made)+filepath.Dir(tree)); err != nil {
 			return err
 		}
 		if err := os.Mkdir(filepath.Join(made, ownDir), 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
@@ -71,14 +79,77 @@ func (h Host) moveTree(s *config.Sandbox, tree string) error {
 	})
 }
 
-// makeWay makes each directory of a path below base, for everybody to pass whatever the umask.
-func makeWay(base, below string) error {
-	for name := range strings.SplitSeq(below, "/") {
-		base = filepath.Join(base, name)
-		if err := os.Mkdir(base, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+// inImageDir is where the content of an image moves to before it has its place.
+const inImageDir = ownDir + ".upgrade"
+
+// moveInImage is moveTree for the content of an image, whose top stays where it is mounted: all of it moves down, and when
+// that has been done, the new top moves up.
+func moveInImage(s *config.Sandbox, tree, done string) error {
+	top, err := os.OpenRoot(s.Content)
+	if err != nil {
+		return err
+	}
+	defer top.Close()
+	if _, err := os.Lstat(done); errors.Is(err, fs.ErrNotExist) {
+		if err := makeWay(top, inImageDir+tree); err != nil {
 			return err
 		}
-		if err := os.Chmod(base, 0o755); err != nil {
+		if err := moveAll(top, ".", inImageDir+tree); err != nil {
+			return err
+		}
+		// The mark lies on another file system than what it tells of.
+		if err := syncFileSystem(top); err != nil {
+			return err
+		}
+		if err := os.WriteFile(done, nil, 0o600); err != nil {
+			return err
+		}
+	}
+	if _, err := top.Lstat(inImageDir); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err := moveAll(top, inImageDir, "."); err != nil {
+		return err
+	}
+	return top.Remove(inImageDir)
+}
+
+// moveAll moves what is in one directory to another.
+func moveAll(top *os.Root, from, to string) error {
+	entries, err := fs.ReadDir(top.FS(), from)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		// fsck looks for its directory at the top.
+		if e.Name() == inImageDir || e.Name() == "lost+found" {
+			continue
+		}
+		if err := top.Rename(filepath.Join(from, e.Name()), filepath.Join(to, e.Name())); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func syncFileSystem(top *os.Root) error {
+	dir, err := top.Open(".")
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	return unix.Syncfs(int(dir.Fd()))
+}
+
+// makeWay makes each directory of a path, for everybody to pass whatever the umask.
+func makeWay(base *os.Root, below string) error {
+	way := ""
+	for name := range strings.SplitSeq(below, "/") {
+		way = filepath.Join(way, name)
+		if err := base.Mkdir(way, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+		if err := base.Chmod(way, 0o755); err != nil {
 			return err
 		}
 	}

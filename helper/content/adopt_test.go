@@ -62,6 +62,83 @@ func TestAdoptGeneric(t *testing.T) {
 	}
 }
 
+// TestAdoptGenericImage does the same where the content is the top of an image, which does not move.
+func TestAdoptGenericImage(t *testing.T) {
+	const tree = "/var/lib/trees"
+	for _, state := range []string{"new", "half down", "told", "half up", "done"} {
+		t.Run(state, func(t *testing.T) {
+			h := newHost(t, nil)
+			s := box(t)
+			s.Image = "/image.raw"
+			_, done := moving(s)
+			moved := inImageDir + tree + "/"
+			was := []string{"input", "var/x", manifestName, "lost+found/y"}
+			switch state {
+			case "half down":
+				was = []string{"input", moved + "var/x", moved + manifestName, "lost+found/y"}
+			case "told", "half up":
+				was = []string{moved + "input", moved + "var/x", moved + manifestName, "lost+found/y"}
+			case "done":
+				was = []string{"var/lib/trees/input", "var/lib/trees/var/x", "var/lib/trees/" + manifestName, "lost+found/y"}
+			}
+			for _, p := range was {
+				if err := os.MkdirAll(filepath.Dir(s.Content+"/"+p), 0o755); err != nil {
+					t.Fatal(err)
+				}
+				if err := os.WriteFile(s.Content+"/"+p, []byte("hostile"), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if state != "new" && state != "half down" {
+				if err := os.WriteFile(done, nil, 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if state == "half up" {
+				if err := os.Rename(s.Content+"/"+inImageDir+"/var", s.Content+"/var"); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for range 2 {
+				if err := h.Adopt(s, tree); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := Adopted(s); err != nil {
+				t.Fatal(err)
+			}
+			for p, want := range map[string]string{
+				tree + "/input": "hostile", tree + "/var/x": "hostile", tree + "/" + manifestName: "hostile", "/lost+found/y": "hostile",
+				"/" + manifestName: "", "/input": "none", "/" + inImageDir: "none",
+			} {
+				if got := reads(t, s, p); got != want {
+					t.Errorf("%s is %q, want %q", p, got, want)
+				}
+			}
+		})
+	}
+}
+
+// A link in place of the directory that all moves to leads nowhere out of the content.
+func TestAdoptGenericImageHostile(t *testing.T) {
+	h := newHost(t, nil)
+	s := box(t)
+	s.Image = "/image.raw"
+	outside := t.TempDir()
+	if err := os.MkdirAll(s.Content, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(outside, s.Content+"/"+inImageDir); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.Adopt(s, "/var/lib/trees"); err == nil {
+		t.Error("a link is taken for a directory")
+	}
+	if entries, err := os.ReadDir(outside); err != nil || len(entries) != 0 {
+		t.Errorf("outside there are %v, %v", entries, err)
+	}
+}
+
 // TestAdoptSystemd leaves all as it is, but for the target that the original made.
 func TestAdoptSystemd(t *testing.T) {
 	h := newHost(t, nil)

@@ -28,6 +28,7 @@ type copier struct {
 	skip       func(hostPath string) bool
 	progress   *Progress
 
+	buffer  []byte           // that all files pass through
 	links   map[inode]string // first place in the tree of a file with several names
 	entries []Entry
 	origin  string
@@ -332,7 +333,10 @@ func (c *copier) fill(ctx context.Context, from, to *os.File, info fs.FileInfo) 
 	if _, err := to.Seek(0, io.SeekStart); err != nil {
 		return "", err
 	}
-	_, err = io.CopyBuffer(hash, progressReader{ctx, to, nil}, make([]byte, 1<<18))
+	if c.buffer == nil {
+		c.buffer = make([]byte, 1<<18)
+	}
+	_, err = io.CopyBuffer(hash, progressReader{ctx, to, nil}, c.buffer)
 	return sum(), err
 }
 

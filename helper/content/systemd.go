@@ -12,8 +12,8 @@ import (
 
 const systemDir = "etc/systemd/system"
 
-// maskedUnits are units of the host's systemd that a container has no use for: consoles nobody reads, and what belongs
-// to the machine.
+// maskedUnits are units of the host's systemd that a container has no use for: consoles nobody reads, run levels and what
+// belongs to the machine. virt-sandbox-service(1) has a table of those that are left.
 func maskedUnits() []string {
 	return []string{
 		"console-getty.service", "getty.target", "getty@.service", "serial-getty@.service", "container-getty@.service",
@@ -25,8 +25,13 @@ func maskedUnits() []string {
 		"systemd-udevd.service", "systemd-udevd-kernel.socket", "systemd-udevd-control.socket", "systemd-udev-trigger.service",
 		"systemd-modules-load.service", "systemd-sysctl.service", "systemd-binfmt.service", "systemd-remount-fs.service",
 		"systemd-machine-id-commit.service",
+		"systemd-initctl.socket", "systemd-update-utmp.service", "systemd-update-utmp-runlevel.service",
 	}
 }
+
+// unwantedUnits are those that the host's /usr adds to the boot target though they serve only who logs in: D-Bus starts
+// them for the first one who does.
+func unwantedUnits() []string { return []string{"systemd-logind.service"} }
 
 // hostKeysUnit makes SSH host keys, which are never copied from the host, on the first start that finds none.
 const hostKeysUnit = `[Unit]
@@ -134,6 +139,18 @@ func (b *builder) systemd() error {
 		text := "[Unit]\nDescription=Sandboxed units\nRequires=basic.target\nAfter=basic.target\nAllowIsolate=yes\n" +
 			"Wants=systemd-user-sessions.service dbus.service\n"
 		if err := b.file(systemDir+"/"+config.DefaultBootTarget, text, 0o644); err != nil {
+			return err
+		}
+	}
+	wants := systemDir + "/" + b.sandbox.BootTarget + ".wants"
+	if err := b.dir(dirSpec{wants, 0o755, ""}); err != nil {
+		return err
+	}
+	for _, name := range unwantedUnits() {
+		if contains(b.sandbox.Units, name) {
+			continue
+		}
+		if err := b.link(wants+"/"+name, "/dev/null"); err != nil {
 			return err
 		}
 	}

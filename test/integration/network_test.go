@@ -181,7 +181,7 @@ func TestNetworkRefusals(t *testing.T) {
 	create(t, "t-mac", "-u", "apache2", "-N", "source=t-net,mac=52:54:00:22:10:02")
 	before := snapshot(t)
 	for option, want := range map[string]string{
-		"dhcp,source=no-such":                   "-N dhcp,source=no-such,mac=52:54:00:",
+		"dhcp,source=no-such":                   "interface dhcp,source=no-such,mac=52:54:00:",
 		"source=no-such":                        "libvirt has no network no-such (Network not found",
 		"bridge=no-such":                        "the host has no bridge no-such; make it",
 		"bridge=lo":                             "lo is no bridge (it is a device)",

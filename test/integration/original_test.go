@@ -18,15 +18,8 @@ const originals = "../../testdata/legacy"
 func originalShop(t *testing.T, config, unit string) {
 	t.Helper()
 	const tree = contentDir + "/t-shop"
-	shell(t, `mkdir -p `+filepath.Dir(config)+` /srv/stock /srv/scratch `+tree+`/etc/systemd/system/multi-user.target.wants `+tree+`/home `+tree+`/root `+tree+`/usr/lib/systemd/system/multi-user.target.wants `+tree+`/var/lib `+tree+`/var/log/journal/0f1e2d3c4b5a69788796a5b4c3d2e1f0 `+tree+`/var/spool `+tree+`/var/cache `+tree+`/var/tmp
-cp `+originals+`/t-shop.sandbox `+config+`
-cp -a /etc/apache2 `+tree+`/etc/ && cp -a /var/www `+tree+`/var/ && cp -a /var/log/apache2 `+tree+`/var/log/ && cp -a /var/lib/apache2 `+tree+`/var/lib/
-echo '<h1>The old shop</h1>' >`+tree+`/var/www/html/index.html
-echo '# by the shopkeeper' >>`+tree+`/etc/apache2/apache2.conf
-echo 0f1e2d3c4b5a69788796a5b4c3d2e1f0 >`+tree+`/etc/machine-id; echo t-shop >`+tree+`/etc/hostname; : >`+tree+`/etc/fstab; ln -s /run `+tree+`/var/run
-ln -s /usr/lib/systemd/system/apache2.service `+tree+`/etc/systemd/system/multi-user.target.wants/apache2.service
-mkdir `+tree+`/etc/systemd/system/apache2.service.d && printf '[Service]\nPrivateTmp=false\nPrivateNetwork=false\n' >`+tree+`/etc/systemd/system/apache2.service.d/virt-sandbox.conf
-printf '[Unit]\nDescription=Sandbox multi-user target\n' >`+tree+`/etc/systemd/system/multi-user.target
+	originalContent(t, tree, "t-shop", "0f1e2d3c4b5a69788796a5b4c3d2e1f0")
+	shell(t, `mkdir -p `+filepath.Dir(config)+` /srv/stock /srv/scratch && cp `+originals+`/t-shop.sandbox `+config+`
 cat >/etc/systemd/system/`+unit+` <<'X'
 [Unit]
 Description=Secure Sandbox Container t-shop
@@ -45,6 +38,19 @@ WantedBy=multi-user.target
 X
 mkdir -p /etc/systemd/system/multi-user.target.wants && ln -s /etc/systemd/system/`+unit+` /etc/systemd/system/multi-user.target.wants/`)
 	define(t, "t-shop", configDir+"/t-shop/config")
+}
+
+// originalContent fills a directory as the original did for Apache.
+func originalContent(t *testing.T, tree, name, machineID string) {
+	t.Helper()
+	shell(t, `mkdir -p `+tree+` && cd `+tree+` && mkdir -p etc/systemd/system/multi-user.target.wants etc/systemd/system/apache2.service.d home root usr/lib/systemd/system/multi-user.target.wants var/lib var/log/journal/`+machineID+` var/spool var/cache var/tmp
+cp -a /etc/apache2 etc/ && cp -a /var/www var/ && cp -a /var/log/apache2 var/log/ && cp -a /var/lib/apache2 var/lib/
+echo '<h1>The old shop</h1>' >var/www/html/index.html
+echo '# by the shopkeeper' >>etc/apache2/apache2.conf
+echo `+machineID+` >etc/machine-id; echo `+name+` >etc/hostname; : >etc/fstab; ln -s /run var/run
+ln -s /usr/lib/systemd/system/apache2.service etc/systemd/system/multi-user.target.wants/apache2.service
+printf '[Service]\nPrivateTmp=false\nPrivateNetwork=false\n' >etc/systemd/system/apache2.service.d/virt-sandbox.conf
+printf '[Unit]\nDescription=Sandbox multi-user target\n' >etc/systemd/system/multi-user.target`)
 }
 
 // define makes a persistent domain, as the original did.
@@ -177,15 +183,155 @@ func TestOriginalGeneric(t *testing.T) {
 	})
 }
 
-// What cannot be carried over yet is refused with all its lines, before anything is changed; and so is what is wrong.
+// A container of the original whose content is in an image, with a network and a disk of its own, becomes ours and starts.
+func TestOriginalImage(t *testing.T) {
+	makeNetwork(t, "off")
+	defineFilter(t, "t-filter", "<rule action='accept' direction='inout'><all/></rule>")
+	before := snapshot(t)
+	const tree, file, ledger = contentDir + "/t-vault", imageDir + "/t-vault.raw", imageDir + "/t-ledger.raw"
+	t.Cleanup(func() {
+		forgetOriginal(t, "t-vault")
+		shell(t, "rm -f "+file+" "+ledger)
+		sameAs(t, before, "after delete")
+	})
+	shell(t, `mkdir -p `+imageDir+` `+configDir+`/t-vault/config && truncate -s 100M `+file+` && truncate -s 1M `+ledger+` && echo what is owed | dd conv=notrunc status=none of=`+ledger+`
+sed -e 's/dovecot/apache2/; s/=192\.168\.122\./=192.168.221./; s/source=default/source=t-net/; s/clean-traffic/t-filter/; s,=/srv/ledger.qcow2,=`+ledger+`,; s/=qcow2/=raw/' `+originals+`/t-vault.sandbox >`+configDir+`/t-vault/config/sandbox.cfg
+cat >>`+configDir+`/t-vault/config/sandbox.cfg <<'X'
+[mount.9]
+type=GVirSandboxConfigMountGuestBind
+target=/srv/page
+source=`+tree+`/var/www/html
+X`)
+	inOriginalImage(t, file, func(mnt string) { originalContent(t, mnt, "t-vault", "11111111222233334444555555555555") })
+	down := attached(t)
+	digest := shell(t, "sha256sum "+file)
+	dry := must(t, "upgrade", "--dry-run", "-u", "apache2", "t-vault")
+	if after := shell(t, "sha256sum "+file); after != digest {
+		t.Error("a dry run changes the image")
+	}
+	got := must(t, "upgrade", "-u", "apache2", "t-vault")
+	if want := "config " + configDir + "/t-vault.sandbox (the original's is "; !strings.Contains(got, want) || !strings.Contains(dry, want) {
+		t.Errorf("lacks %q:\n%s\nor a dry run does:\n%s", want, got, dry)
+	}
+	if now := attached(t); now != down {
+		t.Errorf("after the upgrade: %s", now)
+	}
+	written := shell(t, "cat "+configDir+"/t-vault.sandbox")
+	for _, want := range []string{
+		"copy=yes\n", "image=" + file + "\nimage-format=raw\n", "disk=ledger=" + ledger + ",format=raw\n", "guest-bind=/srv/page=/var/www/html\n",
+		"interface=source=t-net,mac=52:54:00:12:34:56,address=192.168.221.7/24%192.168.221.255,route=10.0.0.0/8%192.168.221.1,filter=t-filter,filter.IP=192.168.221.7\n",
+	} {
+		if !strings.Contains(written, want) {
+			t.Errorf("the config lacks %q:\n%s", want, written)
+		}
+	}
+	must(t, "start", "t-vault")
+	if page := shell(t, "curl -s --max-time 5 http://192.168.221.7/"); page != "<h1>The old shop</h1>\n" {
+		t.Errorf("its page is %q", page)
+	}
+	for _, question := range []struct{ script, want string }{
+		{"hostname; cat /etc/machine-id; tail -n 1 /etc/apache2/apache2.conf", "t-vault\n11111111222233334444555555555555\n# by the shopkeeper\n"},
+		{"head -n 1 /dev/disk/by-tag/ledger; cat /srv/page/index.html", "what is owed\n<h1>The old shop</h1>\n"},
+		{"cat /sys/class/net/eth0/address; ip route show 10.0.0.0/8 | cut -d' ' -f 1-3", "52:54:00:12:34:56\n10.0.0.0/8 via 192.168.221.1\n"},
+		{"systemctl --failed --no-legend --plain", ""},
+	} {
+		if got := inside(t, "t-vault", question.script); got != question.want {
+			t.Errorf("%s: %q, want %q", question.script, got, question.want)
+		}
+	}
+	must(t, "upgrade", "t-vault")
+	must(t, "stop", "t-vault")
+	if now := attached(t); now != down {
+		t.Errorf("after the stop: %s", now)
+	}
+	must(t, "delete", "t-vault")
+	if _, err := os.Stat(file); err == nil {
+		t.Error("its image outlives it")
+	}
+}
+
+// inOriginalImage makes a file system in a file, as the original did, and has it filled.
+func inOriginalImage(t *testing.T, file string, fill func(mnt string)) {
+	t.Helper()
+	makeExt4(t, file)
+	whileMounted(t, file, fill)
+}
+
+func whileMounted(t *testing.T, file string, act func(mnt string)) {
+	t.Helper()
+	mnt := t.TempDir()
+	shell(t, "mount -o loop "+file+" "+mnt)
+	defer shell(t, "umount "+mnt)
+	act(mnt)
+}
+
+// The content of a command in an image moves within the image, and the upgrade that does it can be killed at any moment.
+func TestOriginalGenericImage(t *testing.T) {
+	before := snapshot(t)
+	const tree, file = contentDir + "/t-oldjob", imageDir + "/t-oldjob.raw"
+	t.Cleanup(func() {
+		forgetOriginal(t, "t-oldjob")
+		shell(t, "rm -f "+file)
+		sameAs(t, before, "after delete")
+	})
+	for n := range killings {
+		shell(t, "mkdir -p "+imageDir+" "+tree+" "+configDir+" && truncate -s 20M "+file+" && sed 's/MountHostBind/MountGuestBind/' "+originals+"/t-oldjob.sandbox >"+configDir+"/t-oldjob.sandbox && "+
+			"printf '[mount.1]\ntype=GVirSandboxConfigMountHostImage\ntarget="+tree+"\nsource="+file+"\nformat=raw\n' >>"+configDir+"/t-oldjob.sandbox")
+		inOriginalImage(t, file, func(mnt string) {
+			shell(t, "cd "+mnt+" && mkdir -p var/lib && echo from the old tree >input && echo x >var/lib/own && for i in $(seq 200); do mkdir $i; done")
+		})
+		down := attached(t)
+		command := exec.Command(program, "upgrade", "t-oldjob")
+		if err := command.Start(); err != nil {
+			t.Fatal(err)
+		}
+		moment := time.Duration(rand.Int64N(int64(300 * time.Millisecond)))
+		time.Sleep(moment)
+		_ = command.Process.Kill()
+		_ = command.Wait()
+		must(t, "upgrade", "t-oldjob")
+		if now := attached(t); now != down {
+			t.Errorf("killed after %v, and upgraded: %s", moment, now)
+		}
+		if n == 0 {
+			must(t, "start", "t-oldjob")
+			wait(t, "the command's words", func() bool {
+				return strings.Contains(consoleOf(t, "t-oldjob"), "from the old tree\nwww-data\n")
+			})
+			must(t, "stop", "t-oldjob")
+		}
+		whileMounted(t, file, func(mnt string) {
+			got := shell(t, "cd "+mnt+" && ls -A && cd ."+contentDir+" && ls | wc -l && cat input var/lib/own")
+			if want := ".virt-sandbox\nlost+found\nvar\n202\nfrom the old tree\nx\n"; n > 0 && got != want {
+				t.Errorf("killed after %v, and upgraded, the image has %q, want %q", moment, got, want)
+			}
+		})
+		forgetOriginal(t, "t-oldjob")
+		if t.Failed() {
+			return
+		}
+	}
+}
+
+// What cannot be carried over is refused before anything is changed.
 func TestOriginalRefusals(t *testing.T) {
 	t.Cleanup(func() { forgetOriginal(t, "t-vault"); forgetOriginal(t, "t-shop") })
 	shell(t, "cp "+originals+"/t-vault.sandbox "+configDir+"/")
-	o := run(t, "upgrade", "t-vault")
-	for _, want := range []string{"t-vault.sandbox:7: host-image is not supported yet", "t-vault.sandbox:24: a network of its own", "t-vault.sandbox:43: a disk"} {
-		if o.status != 1 || !strings.Contains(o.stderr, want) {
-			t.Errorf("lacks %q: %+v", want, o)
-		}
+	if o := run(t, "upgrade", "-u", "apache2", "t-vault"); o.status != 1 || !strings.Contains(o.stderr, "look at the content of t-vault: stat "+imageDir+"/t-vault.raw") {
+		t.Errorf("without its image: %+v", o)
+	}
+	shell(t, "sed -i s/qcow2$/vmdk/ "+configDir+"/t-vault.sandbox")
+	if o := run(t, "upgrade", "t-vault"); o.status != 1 || !strings.Contains(o.stderr, `t-vault.sandbox:43: "vmdk" is not an image format`) {
+		t.Errorf("with a disk of another format: %+v", o)
+	}
+	shell(t, "mkdir -p "+imageDir+" && truncate -s 1M "+imageDir+"/t-vault.raw; sed -i 's/vmdk$/qcow2/; s/source=default/source=t-no-such/' "+configDir+"/t-vault.sandbox")
+	t.Cleanup(func() { shell(t, "rm -f "+imageDir+"/t-vault.raw") })
+	if o := run(t, "upgrade", "-u", "apache2", "t-vault"); o.status != 1 || !strings.Contains(o.stderr, "libvirt has no network") {
+		t.Errorf("without its network: %+v", o)
+	}
+	shell(t, "sed -i '/^.network/,/^.disk/{/^.disk/!d}' "+configDir+"/t-vault.sandbox")
+	if o := run(t, "upgrade", "-u", "apache2", "t-vault"); o.status != 1 || !strings.Contains(o.stderr, "no ext4, XFS or Btrfs file system") {
+		t.Errorf("without a file system in the image: %+v", o)
 	}
 	shell(t, "cp "+originals+"/t-shop.sandbox "+configDir+"/")
 	if o := run(t, "upgrade", "t-shop"); o.status != 1 || !strings.Contains(o.stderr, "look at the content of t-shop") {

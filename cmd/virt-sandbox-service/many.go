@@ -1,0 +1,133 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"slices"
+	"sync"
+
+	"github.com/spf13/cobra"
+
+	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/helper"
+)
+
+// many is how a verb works on several sandboxes.
+type many struct {
+	all  bool
+	jobs int
+}
+
+// libvirtWorkers is how many requests a libvirtd works on at once by default, less some for others (max_workers of
+// libvirtd.conf is 20): more starts would wait in there.
+const libvirtWorkers = 16
+
+// addFlags adds --jobs, and --all to a verb that can do without names.
+func (m *many) addFlags(command *cobra.Command, withAll bool) {
+	if withAll {
+		command.Flags().BoolVar(&m.all, "all", false, "all sandboxes, in place of NAMEs")
+	}
+	command.Flags().IntVarP(&m.jobs, "jobs", "j", min(2*runtime.NumCPU(), libvirtWorkers), fmt.Sprintf("at most `N` sandboxes at a time; by default two for each CPU, but %d at most", libvirtWorkers))
+}
+
+// check takes one name at least, or --all.
+func (m *many) check(_ *cobra.Command, args []string) error {
+	switch {
+	case m.jobs < 1:
+		return usageError{fmt.Errorf("--jobs takes a number from 1, not %d", m.jobs)}
+	case m.all && len(args) > 0:
+		return usageError{errors.New("takes NAMEs or --all, not both")}
+	case !m.all && len(args) == 0:
+		return usageError{errors.New("takes the NAME of a sandbox, or of several")}
+	}
+	return nil
+}
+
+// each carries a verb out. Of one sandbox that is named it says what went wrong; of several a line for each, with the
+// verb's past tense where it went well, and fails when one of them did. act writes warnings to the writer that it gets.
+func (m *many) each(ctx context.Context, manager *helper.Manager, names []string, past string,
+	act func(ctx context.Context, name string, stderr io.Writer) error) error {
+	if len(names) == 1 && !m.all {
+		return act(ctx, names[0], os.Stderr)
+	}
+	if m.all {
+		var err error
+		if names, err = all(manager.Store); err != nil {
+			return err
+		}
+	}
+	names = unique(names)
+	// On a terminal the lines tell how far it is; of several copies at once no other progress could be shown.
+	manager.Progress = nil
+	var lines sync.Mutex
+	failed := false
+	err := manager.Together(ctx, func() {
+		helper.Each(ctx, names, m.jobs, func(ctx context.Context, name string) error {
+			return act(ctx, name, &named{name: name, mu: &lines, out: os.Stderr})
+		}, func(name string, err error) {
+			if err == nil {
+				fmt.Printf("%s %s\n", past, name)
+				return
+			}
+			failed = true
+			if !errors.Is(err, errReported) {
+				lines.Lock()
+				defer lines.Unlock()
+				fmt.Fprintf(os.Stderr, "virt-sandbox-service: %s: %v\n", name, err)
+			}
+		})
+	})
+	if err == nil && failed {
+		return errReported
+	}
+	return err
+}
+
+// all lists the sandboxes but those that are being deleted.
+func all(store config.Store) ([]string, error) {
+	names, err := store.Names()
+	return slices.DeleteFunc(names, func(name string) bool {
+		s, err := store.Load(name)
+		return err == nil && s.State == config.StateDeleting
+	}), err
+}
+
+// unique leaves out what was named before.
+func unique(names []string) []string {
+	var list []string
+	for _, name := range names {
+		if !slices.Contains(list, name) {
+			list = append(list, name)
+		}
+	}
+	return list
+}
+
+// named passes lines on with the name of the sandbox that they are about.
+type named struct {
+	name string
+	mu   *sync.Mutex // of all that write to out
+	out  io.Writer
+	rest []byte
+}
+
+func (n *named) Write(text []byte) (int, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.rest = append(n.rest, text...)
+	for {
+		line, rest, whole := bytes.Cut(n.rest, []byte("\n"))
+		if !whole {
+			return len(text), nil
+		}
+		if _, err := fmt.Fprintf(n.out, "%s: %s\n", n.name, line); err != nil {
+			return 0, err
+		}
+		n.rest = rest
+	}
+}

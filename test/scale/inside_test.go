@@ -1,0 +1,47 @@
+package scale
+
+import (
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// Inside, nothing fails that the host's /usr has systemd start, and what serves only who logs in comes with the first who
+// does.
+func TestInside(t *testing.T) {
+	clean(t)
+	for _, service := range []string{"apache2", "mariadb", "ssh", "dovecot"} {
+		t.Run(service, func(t *testing.T) {
+			if _, err := os.Stat("/usr/lib/systemd/system/" + service + ".service"); err != nil {
+				t.Skip(err)
+			}
+			name := "sc-" + service
+			t.Cleanup(func() { remove(t, []string{name}) })
+			run(t, program, "create", "-C", "-u", service, name)
+			run(t, program, "start", name)
+			inside := func(args ...string) string {
+				t.Helper()
+				return run(t, append([]string{program, "execute", name, "--"}, args...)...)
+			}
+			failed := func() {
+				t.Helper()
+				if out := inside("systemctl", "--failed", "--no-legend", "--plain"); out != "" {
+					t.Errorf("units failed:\n%s", out)
+				}
+				if state := strings.TrimSpace(inside("systemctl", "is-system-running")); state != "running" {
+					t.Errorf("the system is %s", state)
+				}
+			}
+			failed()
+			if out, err := exec.Command(program, "execute", name, "--", "systemctl", "is-active", "systemd-logind").Output(); err == nil {
+				t.Errorf("logind runs already: %s", out)
+			}
+			inside("loginctl", "list-sessions")
+			if state := strings.TrimSpace(inside("systemctl", "is-active", "systemd-logind")); state != "active" {
+				t.Errorf("logind does not come when it is asked for: it is %s", state)
+			}
+			failed()
+		})
+	}
+}

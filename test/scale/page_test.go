@@ -1,0 +1,51 @@
+package scale
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// The script of the feature page as it stands, but for the name of Apache's unit, and for systemctl where no systemd runs.
+func TestPage(t *testing.T) {
+	clean(t)
+	allowInotify(t)
+	script, err := os.ReadFile("testdata/containers")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := strings.ReplaceAll(string(script), "httpd", unit)
+	if _, err := os.Stat("/run/systemd/system"); err != nil {
+		for _, verb := range []string{"start", "stop"} {
+			text = strings.ReplaceAll(text, "systemctl "+verb+" "+unit+"@$1.service", program+" "+verb+" $1")
+		}
+	}
+	file := filepath.Join(t.TempDir(), "containers")
+	if err := os.WriteFile(file, []byte(text), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	list := names("sc-page", *count)
+	t.Cleanup(func() { remove(t, list) })
+	containers := func(verb string) {
+		t.Helper()
+		out, err := exec.Command(file, verb, "sc-page", countText()).CombinedOutput()
+		if err != nil {
+			t.Fatalf("containers %s: %v\n%s", verb, err, out)
+		}
+	}
+	before := journals()
+	containers("create")
+	writePages(t, list)
+	containers("start")
+	if now := journals(); now != before+len(list) {
+		t.Errorf("%d journals run, and ran %d before %d containers", now, before, len(list))
+	}
+	checkPages(t, list)
+	containers("stop")
+	if now := journals(); now != before {
+		t.Errorf("%d journals run after the stop, and ran %d before", now, before)
+	}
+	containers("delete")
+}
