@@ -35,6 +35,7 @@ func completeOptions(command *cobra.Command) {
 		"disk":         cobra.NoFileCompletions,
 		"capabilities": offer(string(config.CapabilitiesAuto), string(config.CapabilitiesAll)),
 		"idmap":        offer("auto"),
+		"jobs":         cobra.NoFileCompletions,
 		"uid":          cobra.NoFileCompletions,
 		"gid":          cobra.NoFileCompletions,
 		"username":     cobra.NoFileCompletions,

@@ -15,10 +15,10 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/helper"
 )
 
-const createText = `Make a sandbox for units (-u) or for a command (after --). Several NAMEs make as
-many, alike but for the name and what is allocated. It prints the content
+const createText = `Make a sandbox for units (-u) or for a command (after --). It prints the content
 directory, the config, and the unit file UNIT@NAME.service, that systemctl can
-enable.
+enable. Several NAMEs make as many sandboxes, alike but for the name and what is
+allocated; see SEVERAL SANDBOXES of virt-sandbox-service(1).
 
 What the packages of the units own below /etc and /var becomes private to the
 sandbox, and so does what the units' directives and tmpfiles.d name. With -C it

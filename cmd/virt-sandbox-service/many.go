@@ -32,7 +32,7 @@ func (m *many) addFlags(command *cobra.Command, withAll bool) {
 	if withAll {
 		command.Flags().BoolVar(&m.all, "all", false, "all sandboxes, in place of NAMEs")
 	}
-	command.Flags().IntVarP(&m.jobs, "jobs", "j", min(2*runtime.NumCPU(), libvirtWorkers), "at most `N` sandboxes at a time")
+	command.Flags().IntVarP(&m.jobs, "jobs", "j", min(2*runtime.NumCPU(), libvirtWorkers), fmt.Sprintf("at most `N` sandboxes at a time; by default two for each CPU, but %d at most", libvirtWorkers))
 }
 
 // check takes one name at least, or --all.
@@ -130,13 +130,4 @@ func (n *named) Write(text []byte) (int, error) {
 		}
 		n.rest = rest
 	}
-}
-
-// completeSeveral offers the sandboxes that are not named yet.
-func completeSeveral(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
-	names, err := config.OpenStore().Names()
-	if err != nil {
-		return nil, cobra.ShellCompDirectiveError
-	}
-	return slices.DeleteFunc(names, func(name string) bool { return slices.Contains(args, name) }), cobra.ShellCompDirectiveNoFileComp
 }

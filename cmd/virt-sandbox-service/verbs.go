@@ -20,12 +20,14 @@ import (
 func startCommand(manager newManagerFunc) *cobra.Command {
 	var several many
 	command := &cobra.Command{
-		Use:   "start NAME…|--all",
+		Use:   "start NAME… | --all",
 		Short: "Start sandboxes and wait until their units are up",
 		Long: `Start a sandbox and wait until its systemd has booted and each of its units is
 active. If one fails, its reason and its last journal lines are shown and the
-sandbox is stopped again. Where the host's systemd runs, its unit is started.`,
-		Args: several.check, ValidArgsFunction: completeSeveral,
+sandbox is stopped again. Where the host's systemd runs, its unit is started.
+
+Of several see SEVERAL SANDBOXES of virt-sandbox-service(1).`,
+		Args: several.check, ValidArgsFunction: completeManyNames,
 		RunE: func(c *cobra.Command, args []string) error {
 			m, err := manager()
 			if err != nil {
@@ -58,11 +60,13 @@ func start(ctx context.Context, m *helper.Manager, name string, stderr io.Writer
 func stopCommand(manager newManagerFunc) *cobra.Command {
 	var several many
 	command := &cobra.Command{
-		Use:   "stop NAME…|--all",
+		Use:   "stop NAME… | --all",
 		Short: "Shut sandboxes down",
 		Long: `Shut a sandbox down in order; by force after its stop-timeout. One that does not
-run is no failure.`,
-		Args: several.check, ValidArgsFunction: completeSeveral,
+run is no failure.
+
+Of several see SEVERAL SANDBOXES of virt-sandbox-service(1).`,
+		Args: several.check, ValidArgsFunction: completeManyNames,
 		RunE: func(c *cobra.Command, args []string) error {
 			m, err := manager()
 			if err != nil {
@@ -170,8 +174,10 @@ corrected or removed by hand) with its content, its unit file and what was added
 to that. It also removes what an interrupted create left.
 
 An image is looked into first, so that only content of a sandbox is removed; one
-that is damaged is to be removed by hand.`,
-		Args: several.check, ValidArgsFunction: completeSeveral,
+that is damaged is to be removed by hand.
+
+Of several see SEVERAL SANDBOXES of virt-sandbox-service(1).`,
+		Args: several.check, ValidArgsFunction: completeManyNames,
 		RunE: func(c *cobra.Command, args []string) error {
 			m, err := manager()
 			if err != nil {
@@ -187,8 +193,8 @@ that is damaged is to be removed by hand.`,
 		},
 	}
 	several.addFlags(command, false)
-	command.Flags().BoolVar(&keepJournal, "keep-journal", false, "leave the container's journal in the host's /var/log/journal")
-	command.Flags().StringVarP(&base, "path", "p", "", "`DIR` to look in for content whose config is gone ("+config.DefaultContentBase+")")
+	command.Flags().BoolVar(&keepJournal, "keep-journal", false, "leave the container's own journal in the host's /var/log/journal")
+	command.Flags().StringVarP(&base, "path", "p", "", "`DIR` to look in for content whose config is gone; "+config.DefaultContentBase+" by default")
 	return command
 }
 
