@@ -8,13 +8,15 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/config"
 )
 
-// labelCgroups gives the cgroups of a container whose first program waits the label of its content. What is made below them
-// inherits it, so that a container need not be allowed to write to the kernel's type for all cgroups, the host's among them.
+// labelCgroups gives the cgroups of a container whose first program waits the label of content that it may write, be its own
+// of another type or not. What is made below them inherits it, so that a container need not be allowed to write to the kernel's type for all cgroups, the host's among them.
 func (m *Manager) labelCgroups(s *config.Sandbox, groups map[string]string) error {
-	label := s.FileLabel()
-	if label == "" || !m.Host.SELinux() {
+	if s.FileLabel() == "" || !m.Host.SELinux() {
 		return nil
 	}
+	writable := *s
+	writable.Security.FileType = config.New("").Security.FileType
+	label := writable.FileLabel()
 	for _, dir := range groups {
 		if !isOfContainer(dir) {
 			continue

@@ -113,7 +113,7 @@ func TestImportRefusals(t *testing.T) {
 		{"long config", head + strings.Repeat("#\n", 1<<20) + command, "longer than"},
 		{"unit that is not there", head + "unit=no-such.service\n", "t-import needs no-such.service: no such unit"},
 		{"package that is not there", head + "unit=apache2.service\npackage=no-such-package\n", "no-such-package: package is not installed"},
-		{"image", head + "image=/etc/shadow\n" + command, "image="},
+		{"image of unknown size", head + "image=/etc/shadow\n" + command, "an image without image-size="},
 		{"delete that has begun", head + "state=deleting\n" + command, "deleting"},
 		{"mount of the host", head + command + "[mounts]\nhost-bind=/mnt=/\n", "asks for what reaches beyond the sandbox: host-bind=/mnt=/; if you trust"},
 		{"program of the host", head + command + "[service]\nExecStartPre=/bin/sh -c evil\n", "ExecStartPre=/bin/sh -c evil"},

@@ -17,6 +17,9 @@ func TestMountsAndLimits(t *testing.T) {
 	create(t, "t-mount", "-C", "-u", "apache2",
 		"-m", "host-bind:/srv/shared="+shared, "-m", "host-bind:/var/www/html/file.txt="+file, "-m", "ram:/srv/scratch=3M", "-m", "host-bind:/mnt/deep/shared="+shared)
 	edit(t, "t-mount", "[limits]", "[limits]\nmemory=300M\ncpus=0.5")
+	if selinuxRuns() {
+		shell(t, "chcon -R --reference="+contentDir+"/t-mount "+shared)
+	}
 	must(t, "start", "t-mount")
 	if got := inside(t, "t-mount", "curl -s http://localhost/file.txt"); got != "from the host\n" {
 		t.Errorf("the bound file says %q", got)
