@@ -122,6 +122,11 @@ func TestReachesBeyond(t *testing.T) {
 		"capabilities=auto +CAP_SYS_ADMIN": func(s *config.Sandbox) {
 			s.Hardening.Capabilities = config.Capabilities{Base: config.CapabilitiesAuto, Add: []string{"CAP_SYS_ADMIN"}}
 		},
+		// What is harmless in one section is not so in another.
+		"ExecStartPre=/bin/evil": func(s *config.Sandbox) {
+			s.Environment = []config.Variable{{Name: "ExecStartPre", Value: "/bin/evil"}}
+			s.Service = []config.Directive{{Name: "ExecStartPre", Value: "/bin/evil"}}
+		},
 	} {
 		s := *harmless
 		change(&s)
