@@ -30,7 +30,7 @@ func (m *Manager) claimImage(s *config.Sandbox) error {
 	if _, err := os.Lstat(image.Temporary(s.Image)); err == nil {
 		m.Warn("removing what an interrupted create left at %s", image.Temporary(s.Image))
 	}
-	return removeImage(s.Image)
+	return image.RemoveUnsettled(s.Image)
 }
 
 // makeImage makes the image of a sandbox, under its temporary name.
