@@ -149,8 +149,20 @@ func (s *Sandbox) complete(fileName string, hasFormat bool) string {
 // Text gives the config as a file, without a person's comments.
 func (s *Sandbox) Text() string { return s.mergeInto(nil) }
 
-func (s *Sandbox) mergeInto(old []line) string {
-	var entries []entry
+// LinesNotIn lists the entries of a config that another does not have in the same section, as lines.
+func (s *Sandbox) LinesNotIn(other *Sandbox) (lines []string) {
+	theirs := other.entries()
+	for _, e := range s.entries() {
+		if !slices.Contains(theirs, e) {
+			lines = append(lines, e.text())
+		}
+	}
+	return lines
+}
+
+func (s *Sandbox) mergeInto(old []line) string { return merge(old, s.entries()) }
+
+func (s *Sandbox) entries() (entries []entry) {
 	for _, f := range theFormat().fields {
 		for _, value := range f.get(s) {
 			entries = append(entries, entry{f.section, f.key, value})
@@ -164,5 +176,5 @@ func (s *Sandbox) mergeInto(old []line) string {
 			entries = append(entries, entry{section, d.Name, d.Value})
 		}
 	}
-	return merge(old, entries)
+	return entries
 }

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 
 	"github.com/klauspost/compress/zstd"
@@ -278,12 +277,9 @@ func reachesBeyond(s *config.Sandbox) []string {
 			harmless.Mounts = append(harmless.Mounts, mount)
 		}
 	}
-	var list []string
-	known := strings.Split(harmless.Text(), "\n")
-	for line := range strings.Lines(s.Text()) {
-		if line = strings.TrimSpace(line); !slices.Contains(known, line) && !strings.HasPrefix(line, "[") {
-			list = append(list, units.OneLine(line))
-		}
+	lines := s.LinesNotIn(harmless)
+	for i, line := range lines {
+		lines[i] = units.OneLine(line)
 	}
-	return list
+	return lines
 }

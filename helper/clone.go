@@ -60,10 +60,8 @@ func (m *Manager) Clone(ctx context.Context, o CloneOptions) (*config.Sandbox, e
 	if err != nil {
 		return nil, err
 	}
-	for _, i := range s.Interfaces {
-		for _, a := range i.Addresses {
-			m.Warn("%s has the address %s of %s; give it another one before both run", s.Name, a.Addr(), source.Name)
-		}
+	for _, warning := range sharedBy(s, source) {
+		m.Warn("%s", warning)
 	}
 	if err := m.canBe(ctx, s); err != nil {
 		return nil, err
@@ -133,6 +131,23 @@ func cloneOf(source *config.Sandbox, o CloneOptions) (*config.Sandbox, error) {
 	return &s, giveSecurity(&s, CreateOptions{Level: o.Level, Security: o.Security, Share: o.Share, FileType: s.Security.FileType})
 }
 
+// sharedBy tells what a clone has that only one of it and its source can have while it runs.
+func sharedBy(s, source *config.Sandbox) (warnings []string) {
+	for _, i := range s.Interfaces {
+		for _, a := range i.Addresses {
+			warnings = append(warnings, fmt.Sprintf("%s has the address %s of %s; give it another one before both run", s.Name, a.Addr(), source.Name))
+		}
+	}
+	for _, f := range s.ImageFiles() {
+		// Its own image is a copy.
+		if f.Path != s.Image {
+			warnings = append(warnings, fmt.Sprintf("%s has %s of %s as %s, and not a copy; give it another one before both run",
+				s.Name, f.Path, source.Name, f.Use))
+		}
+	}
+	return warnings
+}
+
 // renameUnits makes the instances of templates that were named after the source those of the new sandbox.
 func renameUnits(s, source *config.Sandbox) {
 	s.Units, s.Private = slices.Clone(s.Units), slices.Clone(s.Private)
@@ -160,7 +175,7 @@ func giveSecurity(s *config.Sandbox, o CreateOptions) error {
 }
 
 // canBe tells whether this host can have a sandbox that is described as another's copy: its name is free, the config can be
-// written, and there are units, packages and mounts.
+// written, and there are units, packages, and what its mounts and disks show.
 func (m *Manager) canBe(ctx context.Context, s *config.Sandbox) error {
 	if err := m.nameIsFree(s.Name); err != nil {
 		return err
@@ -176,10 +191,8 @@ func (m *Manager) canBe(ctx context.Context, s *config.Sandbox) error {
 	if err := m.Host.CheckPackages(ctx, s.Packages); err != nil {
 		return fmt.Errorf("%s needs it: %w", s.Name, err)
 	}
-	for _, mount := range s.Mounts {
-		if err := checkMountSource(mount); err != nil {
-			return fmt.Errorf("%s needs it: %w", s.Name, err)
-		}
+	if err := checkSources(s); err != nil {
+		return fmt.Errorf("%s needs it: %w", s.Name, err)
 	}
 	if err := m.Host.CheckMounts(s); err != nil {
 		return err

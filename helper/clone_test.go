@@ -1,8 +1,11 @@
 package helper
 
 import (
+	"net/netip"
 	"os"
+	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -122,12 +125,59 @@ func TestReachesBeyond(t *testing.T) {
 		"capabilities=auto +CAP_SYS_ADMIN": func(s *config.Sandbox) {
 			s.Hardening.Capabilities = config.Capabilities{Base: config.CapabilitiesAuto, Add: []string{"CAP_SYS_ADMIN"}}
 		},
+		// What is harmless in one section is not so in another.
+		"ExecStartPre=/bin/evil": func(s *config.Sandbox) {
+			s.Environment = []config.Variable{{Name: "ExecStartPre", Value: "/bin/evil"}}
+			s.Service = []config.Directive{{Name: "ExecStartPre", Value: "/bin/evil"}}
+		},
 	} {
 		s := *harmless
 		change(&s)
 		if got := reachesBeyond(&s); len(got) == 0 || got[0] != want {
 			t.Errorf("got %q, want %q", got, want)
 		}
+	}
+}
+
+// TestSharedBy: the two cannot run side by side with what is not copied.
+func TestSharedBy(t *testing.T) {
+	source := webSource()
+	source.Image, source.ImageFormat, source.ImageSize = "/images/web1.raw", config.FormatRaw, 1<<20
+	source.Interfaces = []config.Interface{{Bridge: "br0", Addresses: []config.Address{{Prefix: netip.MustParsePrefix("192.0.2.7/24")}}}}
+	source.Mounts = append(source.Mounts, config.Mount{Kind: config.MountHostImage, Target: "/srv/pages", Source: "/images/pages.raw", Format: config.FormatRaw})
+	source.Disks = []config.Disk{{Tag: "db", Source: "/dev/vg/db", Format: config.FormatRaw}}
+	s, err := cloneOf(source, CloneOptions{Source: "web1", Name: "web2"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{
+		"web2 has the address 192.0.2.7 of web1; give it another one before both run",
+		"web2 has /images/pages.raw of web1 as the mount at /srv/pages, and not a copy; give it another one before both run",
+		"web2 has /dev/vg/db of web1 as disk db, and not a copy; give it another one before both run",
+	}
+	if got := sharedBy(s, source); !slices.Equal(got, want) {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+// TestCheckSources: a copy of another host's sandbox is refused before it is made when what it shows is not here.
+func TestCheckSources(t *testing.T) {
+	file := t.TempDir() + "/db.raw"
+	s := webSource()
+	s.Mounts = []config.Mount{{Kind: config.MountHostBind, Target: "/srv", Source: filepath.Dir(file)}}
+	s.Disks = []config.Disk{{Tag: "db", Source: file, Format: config.FormatRaw}}
+	if err := checkSources(s); err == nil || !strings.Contains(err.Error(), "disk db: ") || !strings.Contains(err.Error(), file) {
+		t.Errorf("without the disk's file: %v", err)
+	}
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := checkSources(s); err != nil {
+		t.Errorf("with all files: %v", err)
+	}
+	s.Mounts[0].Source += "/absent"
+	if err := checkSources(s); err == nil || !strings.Contains(err.Error(), s.Mounts[0].Source) {
+		t.Errorf("without the mount's directory: %v", err)
 	}
 }
 

@@ -30,7 +30,7 @@ func (m *Manager) claimImage(s *config.Sandbox) error {
 	if _, err := os.Lstat(image.Temporary(s.Image)); err == nil {
 		m.Warn("removing what an interrupted create left at %s", image.Temporary(s.Image))
 	}
-	return removeImage(s.Image)
+	return image.RemoveUnsettled(s.Image)
 }
 
 // makeImage makes the image of a sandbox, under its temporary name.
@@ -86,9 +86,12 @@ func (m *Manager) finishImage(s *config.Sandbox) error {
 	return image.Settle(s.Image)
 }
 
-// removeImage removes the image of a sandbox under both its names.
+// removeImage removes the image of a sandbox: under its temporary name as long as it has that.
 func removeImage(file string) error {
-	return errors.Join(image.Remove(file), image.Remove(image.Temporary(file)))
+	if _, err := os.Lstat(image.Temporary(file)); err == nil {
+		return image.RemoveUnsettled(file)
+	}
+	return image.Remove(file)
 }
 
 // readyImage makes sure that the image of a sandbox is there: one that create was killed over in its last moment gets its

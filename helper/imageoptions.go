@@ -61,6 +61,21 @@ func setImage(s *config.Sandbox, o ImageOptions) (err error) {
 	return nil
 }
 
+// checkSources tells the first thing that the host lacks of what mounts and disks are to show.
+func checkSources(s *config.Sandbox) error {
+	for _, mount := range s.Mounts {
+		if err := checkMountSource(mount); err != nil {
+			return err
+		}
+	}
+	for _, d := range s.Disks {
+		if err := checkDiskFile(d); err != nil {
+			return fmt.Errorf("disk %s: %w", d.Tag, err)
+		}
+	}
+	return nil
+}
+
 // checkMountSource tells in time that the host lacks what a mount is to show.
 func checkMountSource(m config.Mount) error {
 	switch m.Kind {

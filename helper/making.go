@@ -8,6 +8,7 @@ import (
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/helper/content"
+	"github.com/virt-sandbox/virt-sandbox/helper/image"
 )
 
 // making is how a new sandbox comes into being.
@@ -47,7 +48,7 @@ func (m *Manager) bring(ctx context.Context, s *config.Sandbox, how making) erro
 	}
 	if err := m.fillAndSave(ctx, s, how); err != nil {
 		cleanErr := errors.Join(m.Store.Remove(s.Name), m.removeUnitFiles(s.Name), m.detachImages(s.Name), m.Host.Remove(s.Content),
-			removeImage(s.Image), removeMade(filepath.Dir(s.Content), made))
+			image.RemoveUnsettled(s.Image), removeMade(filepath.Dir(s.Content), made))
 		if cleanErr != nil {
 			return fmt.Errorf("%w (and cleaning up failed: %w)", err, cleanErr)
 		}

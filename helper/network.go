@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
 	"libvirt.org/go/libvirt"
 	"libvirt.org/go/libvirtxml"
 
@@ -122,7 +123,15 @@ func (m *Manager) removeDevices(s *config.Sandbox) {
 		if i.MAC == "" {
 			continue
 		}
-		if err := removeDevice(i.HostDevice()); err != nil {
+		err := removeDevice(i.HostDevice())
+		if errors.Is(err, unix.EAFNOSUPPORT) || errors.Is(err, unix.EPERM) {
+			// Its unit, made anew of an edited config, has no right to the network, for any of them; the next start that has
+			// an interface, and the kernel with the container's network, remove them too.
+			m.Warn("%s: the unit may not remove what is left of the network of a container that was started with interfaces; "+
+				"change interface= only while it is stopped", s.Name)
+			return
+		}
+		if err != nil {
 			m.Warn("%s: %v", s.Name, err)
 		}
 	}

@@ -114,7 +114,7 @@ func (e *exporter) entry(dir *os.Root, p, name string) error {
 			header.Typeflag = tar.TypeFifo
 			err = e.out.WriteHeader(header)
 		case 0:
-			err = e.file(dir, name, info, header)
+			err = e.file(dir, p, name, info, header)
 		}
 	}
 	if err != nil {
@@ -154,14 +154,17 @@ func (e *exporter) directory(parent *os.Root, p, name string, header *tar.Header
 	return e.children(dir, p)
 }
 
-func (e *exporter) file(dir *os.Root, name string, info fs.FileInfo, header *tar.Header) error {
+func (e *exporter) file(dir *os.Root, p, name string, info fs.FileInfo, header *tar.Header) error {
 	s := info.Sys().(*syscall.Stat_t)
 	if id := (inode{uint64(s.Dev), s.Ino}); s.Nlink > 1 {
 		if first, written := e.links[id]; written {
 			header.Typeflag, header.Linkname = tar.TypeLink, first
 			return e.out.WriteHeader(header)
 		}
-		e.links[id] = header.Name
+		if !isOfOne(p) {
+			// An import may leave those out: what has another name too then needs its data.
+			e.links[id] = header.Name
+		}
 	}
 	f, err := dir.OpenFile(name, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
 	if err != nil {

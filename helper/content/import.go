@@ -36,7 +36,7 @@ func (h Host) Import(ctx context.Context, from, to *config.Sandbox, in *tar.Read
 	}
 	defer tree.Close()
 	defer progress.end()
-	i := importer{ctx: ctx, in: in, tree: tree, made: map[string]byte{"/": tar.TypeDir}, progress: progress}
+	i := importer{ctx: ctx, in: in, tree: tree, made: map[string]byte{"/": tar.TypeDir}, left: make(map[string]bool), progress: progress}
 	// These two Prepare makes by the config.
 	i.leave = func(p string) bool { return p == "/etc/hostname" || p == "/etc/machine-id" || isRecord(p) }
 	if from.MachineID != to.MachineID {
@@ -70,6 +70,7 @@ type importer struct {
 	dirs     []importedDir
 	entries  []Entry
 	leave    func(p string) bool
+	left     map[string]bool // by path that was left out: whether it is a directory, of which all is left out too
 	progress *Progress
 }
 
@@ -119,7 +120,8 @@ func (i *importer) member(header *tar.Header) error {
 	if err != nil {
 		return err
 	}
-	if i.leave(p) {
+	if i.leave(p) || i.left[path.Dir(p)] {
+		i.left[p] = header.Typeflag == tar.TypeDir
 		return nil
 	}
 	if err := i.check(p, header); err != nil {

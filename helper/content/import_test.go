@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"context"
+	"errors"
 	"maps"
 	"os"
 	"path/filepath"
@@ -111,6 +112,69 @@ func TestExportImport(t *testing.T) {
 			}
 			if entries, err := ReadManifest(to.Content); err != nil || len(entries) != 1 || entries[0].Path != "/etc/d" {
 				t.Errorf("manifest %v (%v)", entries, err)
+			}
+		})
+	}
+}
+
+// TestImportOfLinksToWhatIsLeftOut: root inside gives other names to files that a copy does not get, and has directories in
+// place of them.
+func TestImportOfLinksToWhatIsLeftOut(t *testing.T) {
+	h := newHost(t, nil)
+	from := config.New("web1")
+	from.Content, from.MachineID = h.Root, strings.Repeat("1", 32)
+	journal := "/var/log/journal/" + from.MachineID + "/system.journal"
+	names := map[string]string{ // another name of each, behind it in the archive
+		journal: "/var/log/zz", "/etc/hostname": "/etc/zz1", "/etc/machine-id": "/etc/zz2", "/etc/ssh/ssh_host_rsa_key": "/etc/zz3",
+		"/var/lib/dbus/machine-id": "/var/zz", "/var/lib/systemd/random-seed": "/var/lib/zz",
+	}
+	h.add(map[string]string{
+		"/.virt-sandbox/manifest": `{"path":"/etc/d","type":"directory","origin":"admin"}`, "/etc/systemd/system/": "",
+		"/etc/ssh/ssh_host_x/f/g": "a directory", "/var/lib/systemd/credential.secret/f": "a directory", "/var/log/aa": "before it",
+	})
+	for name, other := range names {
+		h.add(map[string]string{name: "text of " + name})
+		if err := os.Link(h.Root+name, h.Root+other); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range []string{"/var/log/zz2", "/var/log/zz3"} {
+		if err := os.Link(h.Root+journal, h.Root+name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Link(h.Root+"/var/log/aa", h.Root+"/var/log/journal/second"); err != nil {
+		t.Fatal(err)
+	}
+	var archive bytes.Buffer
+	out := tar.NewWriter(&archive)
+	if err := errors.Join(h.Export(context.Background(), from, out, nil), out.Close()); err != nil {
+		t.Fatal(err)
+	}
+	for what, machineID := range map[string]string{"the same": from.MachineID, "another": strings.Repeat("2", 32)} {
+		t.Run(what, func(t *testing.T) {
+			to := *from
+			to.Content, to.MachineID = t.TempDir()+"/web1", machineID
+			if err := h.MarkCreating(&to); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := h.Import(context.Background(), from, &to, tar.NewReader(bytes.NewReader(archive.Bytes())), nil); err != nil {
+				t.Fatal(err)
+			}
+			for name, other := range names {
+				if data, err := os.ReadFile(to.Content + other); string(data) != "text of "+name {
+					t.Errorf("%s: %q (%v)", other, data, err)
+				}
+			}
+			a, errA := os.Stat(to.Content + "/var/log/zz")
+			b, errB := os.Stat(to.Content + "/var/log/zz3")
+			if errA != nil || errB != nil || !os.SameFile(a, b) {
+				t.Errorf("the other names are no longer one file (%v, %v)", errA, errB)
+			}
+			for _, name := range []string{journal, "/var/log/journal/second", "/etc/ssh/ssh_host_x/f/g", "/var/lib/systemd/credential.secret/f"} {
+				if _, err := os.Stat(to.Content + name); (err == nil) != (what == "the same") {
+					t.Errorf("%s: %v", name, err)
+				}
 			}
 		})
 	}

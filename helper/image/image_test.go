@@ -365,6 +365,56 @@ func TestSettle(t *testing.T) {
 	}
 }
 
+// TestRemoveUnsettled: what another put at the name of an image meanwhile is not the image.
+func TestRemoveUnsettled(t *testing.T) {
+	file := t.TempDir() + "/web.raw"
+	for _, c := range []struct {
+		name           string
+		unfinished     bool
+		another        bool // a file that is not the image has its name
+		both           bool // Settle was interrupted
+		left           string
+		refusedByAName bool
+	}{
+		{name: "nothing"},
+		{name: "unfinished", unfinished: true},
+		{name: "another's", another: true, left: "another's"},
+		{name: "unfinished beside another's", unfinished: true, another: true, left: "another's", refusedByAName: true},
+		{name: "two names", unfinished: true, both: true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var err error
+			if c.unfinished {
+				err = os.WriteFile(Temporary(file), []byte("image"), 0o600)
+			}
+			if c.another {
+				err = errors.Join(err, os.WriteFile(file, []byte("another's"), 0o600))
+			}
+			if c.both {
+				err = errors.Join(err, os.Link(Temporary(file), file))
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if c.refusedByAName {
+				if err := Settle(file); !errors.Is(err, os.ErrExist) {
+					t.Errorf("settle: %v", err)
+				}
+			}
+			if err := RemoveUnsettled(file); err != nil {
+				t.Error(err)
+			}
+			if _, err := os.Lstat(Temporary(file)); err == nil {
+				t.Error("the unfinished image is left")
+			}
+			if data, _ := os.ReadFile(file); string(data) != c.left {
+				t.Errorf("its name has %q, want %q", data, c.left)
+			}
+			os.Remove(file)
+		})
+	}
+}
+
 // What a machine without it lacks is said before anything is made.
 func TestCheckNBD(t *testing.T) {
 	if hasNBD() {

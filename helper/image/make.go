@@ -125,11 +125,25 @@ func Settle(file string) error {
 	}
 	if err := os.Link(temporary, file); err != nil {
 		// An interrupted run can have left both names.
-		a, errA := os.Lstat(temporary)
-		b, errB := os.Lstat(file)
-		if !errors.Is(err, fs.ErrExist) || errA != nil || errB != nil || !os.SameFile(a, b) {
+		if !errors.Is(err, fs.ErrExist) || !hasBothNames(file) {
 			return fmt.Errorf("name image: %w", err)
 		}
 	}
 	return Remove(temporary)
+}
+
+// RemoveUnsettled removes an image that Settle did not finish. A file that has the image's name but is not the image is
+// another's, put there meanwhile, and stays.
+func RemoveUnsettled(file string) error {
+	var err error
+	if hasBothNames(file) {
+		err = Remove(file)
+	}
+	return errors.Join(err, Remove(Temporary(file)))
+}
+
+func hasBothNames(file string) bool {
+	a, errA := os.Lstat(Temporary(file))
+	b, errB := os.Lstat(file)
+	return errA == nil && errB == nil && os.SameFile(a, b)
 }

@@ -63,8 +63,11 @@ func NBDOf(file string) (string, error) {
 	return "", nil
 }
 
-// ConnectNBD makes a block device of a file that is not raw.
+// ConnectNBD makes a block device of a file that is not raw, and needs no other files.
 func ConnectNBD(file string, format config.ImageFormat, run Runner) (string, error) {
+	if err := checkSelfContained(file, format); err != nil {
+		return "", err
+	}
 	if err := CheckNBD(); err != nil {
 		return "", err
 	}
@@ -94,7 +97,8 @@ func ConnectNBD(file string, format config.ImageFormat, run Runner) (string, err
 	return "", fmt.Errorf("make a block device of %s: %w", file, failure)
 }
 
-// nbdArguments are those of qemu-nbd. The format is said, since a file that says it itself can name any other.
+// nbdArguments are those of qemu-nbd. The format is said, since a file that says it itself can name any other; of qcow2
+// checkSelfContained has looked for that.
 func nbdArguments(device, file string, format config.ImageFormat) []string {
 	return []string{qemuNBD, "--fork", "--connect=" + device, "--format=" + string(format), "--discard=unmap", "--", file}
 }
