@@ -67,7 +67,11 @@ func cloneCommand(manager newManagerFunc) *cobra.Command {
 
 // printMade tells what a new sandbox consists of.
 func printMade(m *helper.Manager, s *config.Sandbox) {
-	fmt.Printf("Created sandbox container dir %s\n", s.Content)
+	if s.Image != "" {
+		fmt.Printf("Created sandbox container image %s\n", s.Image)
+	} else {
+		fmt.Printf("Created sandbox container dir %s\n", s.Content)
+	}
 	fmt.Printf("Created sandbox config %s\n", m.Store.Path(s.Name))
 	fmt.Printf("Created unit file %s\n", helper.UnitFile(s))
 }
