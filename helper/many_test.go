@@ -60,6 +60,8 @@ func TestEachEndsWithContext(t *testing.T) {
 // counting counts the questions that reach a database.
 type counting struct{ asked int }
 
+func (*counting) NewSuffix() string { return "" }
+
 func (c *counting) Owners(_ context.Context, paths ...string) (map[string][]string, error) {
 	c.asked++
 	return map[string][]string{paths[0]: {"owner"}}, nil
