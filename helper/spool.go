@@ -10,7 +10,7 @@ import (
 // maxSpool bounds what is kept of a program's output.
 const maxSpool = 1 << 30
 
-// spool is a file without a name, that of a bounded length takes output until somebody wants it.
+// spool is a file without a name that takes output, of a bounded length, until somebody wants it.
 type spool struct {
 	file   *os.File
 	left   int64
