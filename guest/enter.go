@@ -3,11 +3,15 @@ package guest
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"math"
 	"os"
+	"os/exec"
+	"os/signal"
 	"runtime"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -21,7 +25,7 @@ const (
 // Entry is how a command enters a container whose other namespaces nsenter(1) has joined: virt-sandbox-init, as it lies on
 // the host, takes the words of Args.
 type Entry struct {
-	Mounts         int    // descriptor of the mount namespace, the last one that is open
+	PIDs, Mounts   int    // descriptors of these namespaces
 	Bounding       uint64 // set of capabilities
 	Label, Profile string // of SELinux and AppArmor; empty to keep the caller's
 }
@@ -31,23 +35,23 @@ const EnterWord = "enter"
 
 // Args gives the arguments for virt-sandbox-init.
 func (e Entry) Args(command []string) []string {
-	return append([]string{EnterWord, strconv.Itoa(e.Mounts), strconv.FormatUint(e.Bounding, 16), e.Label, e.Profile}, command...)
+	return append([]string{EnterWord, strconv.Itoa(e.PIDs), strconv.Itoa(e.Mounts), strconv.FormatUint(e.Bounding, 16), e.Label, e.Profile}, command...)
 }
 
-// Enter becomes the command of arguments that Args made. It returns when that fails, with the exit status.
+// Enter runs the command of arguments that Args made, and returns its exit status: 128 and the signal's number where one
+// ended it. It waits for the command itself: nsenter(1) stops with a child that is stopped, as systemd does with all
+// processes of a container at its end, and would then keep that from it.
 func Enter(args []string) (status int, err error) {
-	if len(args) < 6 || args[0] != EnterWord {
+	if len(args) < 7 || args[0] != EnterWord {
 		return 2, errors.New("enter: there is no command to execute")
 	}
-	mounts, err := strconv.Atoi(args[1])
-	if err != nil {
+	pids, pidsErr := strconv.Atoi(args[1])
+	mounts, mountsErr := strconv.Atoi(args[2])
+	bounding, boundingErr := strconv.ParseUint(args[3], 16, 64)
+	if err := errors.Join(pidsErr, mountsErr, boundingErr); err != nil {
 		return 2, fmt.Errorf("enter: %w", err)
 	}
-	bounding, err := strconv.ParseUint(args[2], 16, 64)
-	if err != nil {
-		return 2, fmt.Errorf("enter: %w", err)
-	}
-	e, command := Entry{mounts, bounding, args[3], args[4]}, args[5:]
+	e, command := Entry{pids, mounts, bounding, args[4], args[5]}, args[6:]
 	// What a thread may do and will be is what its program is executed with.
 	runtime.LockOSThread()
 	if err := e.confine(); err != nil {
@@ -58,11 +62,26 @@ func Enter(args []string) (status int, err error) {
 		fmt.Fprintf(os.Stderr, "%s: %s\n", command[0], StatusReason(status))
 		return status, nil
 	}
-	err = unix.Exec(file, command, os.Environ())
-	if errors.Is(err, unix.EACCES) || errors.Is(err, unix.ENOEXEC) {
+	return e.run(file, command)
+}
+
+// run runs a program as a child, which alone is in the PID namespace. What a terminal sends to its group is for that.
+func (e Entry) run(file string, command []string) (status int, err error) {
+	ofTerminal := make(chan os.Signal, 1)
+	signal.Notify(ofTerminal, unix.SIGINT, unix.SIGQUIT, unix.SIGTSTP)
+	child := exec.Cmd{Path: file, Args: command, Env: os.Environ(), Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr}
+	err = child.Run()
+	var exit *exec.ExitError
+	switch {
+	case errors.Is(err, fs.ErrPermission) || errors.Is(err, unix.ENOEXEC):
 		return StatusNotExecutable, nil
+	case err != nil && !errors.As(err, &exit):
+		return 1, fmt.Errorf("execute %s: %w", file, err)
 	}
-	return 1, fmt.Errorf("execute %s: %w", file, err)
+	if s, ok := child.ProcessState.Sys().(syscall.WaitStatus); ok && s.Signaled() {
+		return 128 + int(s.Signal()), nil
+	}
+	return child.ProcessState.ExitCode(), nil
 }
 
 func (e Entry) confine() error {
@@ -73,6 +92,9 @@ func (e Entry) confine() error {
 	// The runtime's threads share their root and working directory, which a mount namespace is not entered with.
 	if err := unix.Unshare(unix.CLONE_FS); err != nil {
 		return fmt.Errorf("leave the host's root: %w", err)
+	}
+	if err := unix.Setns(e.PIDs, unix.CLONE_NEWPID); err != nil {
+		return fmt.Errorf("join the container's PID namespace: %w", err)
 	}
 	if err := unix.Setns(e.Mounts, unix.CLONE_NEWNS); err != nil {
 		return fmt.Errorf("join the container's mount namespace: %w", err)

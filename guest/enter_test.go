@@ -9,13 +9,13 @@ import (
 
 // TestEntry: what execute asks for arrives; nothing else is taken for it.
 func TestEntry(t *testing.T) {
-	args := Entry{Mounts: 9, Bounding: 0xa80425fb, Label: "u:r:t:s0:c1,c2"}.Args([]string{"sh", "-c", ""})
-	if want := []string{"enter", "9", "a80425fb", "u:r:t:s0:c1,c2", "", "sh", "-c", ""}; !slices.Equal(args, want) {
+	args := Entry{PIDs: 8, Mounts: 9, Bounding: 0xa80425fb, Label: "u:r:t:s0:c1,c2"}.Args([]string{"sh", "-c", ""})
+	if want := []string{"enter", "8", "9", "a80425fb", "u:r:t:s0:c1,c2", "", "sh", "-c", ""}; !slices.Equal(args, want) {
 		t.Errorf("got %q, want %q", args, want)
 	}
 	for _, args := range [][]string{
-		nil, {"enter"}, {"enter", "9", "0", "", ""}, {"enter", "9", "x", "", "", "true"}, {"enter", "x", "0", "", "", "true"},
-		{"exit", "9", "0", "", "", "true"},
+		nil, {"enter"}, {"enter", "8", "9", "0", "", ""}, {"enter", "8", "9", "x", "", "", "true"}, {"enter", "8", "x", "0", "", "", "true"},
+		{"enter", "x", "9", "0", "", "", "true"}, {"exit", "8", "9", "0", "", "", "true"},
 	} {
 		if status, err := Enter(args); status != 2 || err == nil {
 			t.Errorf("%q: got %d, %v", args, status, err)

@@ -2,35 +2,183 @@ package helper
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/helper/content"
+	"github.com/virt-sandbox/virt-sandbox/helper/image"
+	"github.com/virt-sandbox/virt-sandbox/units"
 )
 
-// Check compares the content of a sandbox, which may be up, with its config, and with fix sets right what differs.
+// Check tells what of a sandbox, which may be up, is not as it should be: its config, the unit file, images, content and
+// labels, and what interrupted verbs have left. With fix it sets labels right, and nothing else. Errors: config.ErrNotFound.
 func (m *Manager) Check(ctx context.Context, name string, fix bool) ([]content.Finding, error) {
-	s, err := m.Store.Load(name)
-	if err != nil {
-		return nil, err
+	s, findings, err := m.checkOutside(ctx, name)
+	if err == nil && s != nil {
+		var inside []content.Finding
+		inside, err = m.checkInside(ctx, s, fix)
+		findings = append(findings, inside...)
 	}
+	for i := range findings {
+		findings[i].Sandbox = name
+	}
+	return findings, err
+}
+
+// checkOutside checks all but the content, while no other verb works on the sandbox. It returns the description where there
+// may be content to check.
+func (m *Manager) checkOutside(ctx context.Context, name string) (*config.Sandbox, []content.Finding, error) {
+	if err := config.CheckName(name); err != nil {
+		return nil, nil, err
+	}
+	lock, err := m.lockName(ctx, name)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer lock.release()
+	s, err := m.Store.Load(name)
+	if errors.Is(err, config.ErrNotFound) {
+		findings, leftErr := m.leftovers(name, nil)
+		if len(findings) > 0 || leftErr != nil {
+			err = leftErr
+		}
+		return nil, findings, err
+	}
+	if err != nil {
+		return nil, []content.Finding{{Path: m.Store.Path(name), Problem: content.ProblemConfig, Detail: reasonOf(err)}}, nil
+	}
+	findings, err := m.leftovers(name, s)
+	if err != nil || s.State == config.StateDeleting {
+		return nil, findings, err
+	}
+	files, err := m.checkUnitFiles(s)
+	if err != nil {
+		return nil, findings, err
+	}
+	images, usable := checkImages(s)
+	findings = append(append(findings, files...), images...)
+	if !usable {
+		return nil, findings, nil
+	}
+	return s, findings, nil
+}
+
+// reasonOf is why a config cannot be used, without its name where it says the line.
+func reasonOf(err error) string {
+	var syntax *config.SyntaxError
+	switch {
+	case !errors.As(err, &syntax):
+		return units.OneLine(err.Error())
+	case syntax.Line > 0:
+		return units.OneLine(fmt.Sprintf("line %d: %s", syntax.Line, syntax.Message))
+	}
+	return units.OneLine(syntax.Message)
+}
+
+// checkUnitFiles compares the files of units on the host with what the config names. One that was never started need have none:
+// the generator makes a whole unit for it.
+func (m *Manager) checkUnitFiles(s *config.Sandbox) ([]content.Finding, error) {
+	var findings []content.Finding
+	found := func(path, detail string) {
+		findings = append(findings, content.Finding{Path: path, Problem: content.ProblemUnit, Detail: detail})
+	}
+	remedy := fmt.Sprintf("virt-sandbox-service enable or disable %s sets that right", s.Name)
+	switch text, err := os.ReadFile(UnitFile(s)); {
+	case errors.Is(err, fs.ErrNotExist):
+		if !s.Created.IsZero() {
+			found(UnitFile(s), "the unit file is missing; "+remedy)
+		}
+	case err != nil:
+		return nil, fmt.Errorf("check unit file of %s: %w", s.Name, err)
+	case !units.IsOf(text, m.Store.Path(s.Name)):
+		found(UnitFile(s), fmt.Sprintf("is not a unit of %s; move it away", m.Store.Path(s.Name)))
+	}
+	entries, err := os.ReadDir(units.Dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("check unit files of %s: %w", s.Name, err)
+	}
+	var listing []string
+	for _, e := range entries {
+		listing = append(listing, e.Name())
+	}
+	for _, unit := range units.FindShort(units.Dir, listing, s.Name, m.Store.Path(s.Name)) {
+		if unit != s.HostUnit() {
+			found(filepath.Join(units.Dir, unit), fmt.Sprintf("the unit is %s by the config; %s", s.HostUnit(), remedy))
+		}
+	}
+	return findings, nil
+}
+
+// checkImages looks at the files of images and disks, and tells whether the content can be looked into. What a file has inside
+// is not looked at: that may be a container's.
+func checkImages(s *config.Sandbox) (findings []content.Finding, usable bool) {
+	usable = true
+	for _, f := range s.ImageFiles() {
+		isOwn := f.Path == s.Image
+		detail := ""
+		info, err := os.Stat(f.Path)
+		switch {
+		case errors.Is(err, fs.ErrNotExist) && isOwn && (s.Created.IsZero() || isThere(image.Temporary(f.Path))):
+			// The next start makes it, or gives it its name.
+			usable = false
+			continue
+		case errors.Is(err, fs.ErrNotExist):
+			detail = f.Use + " is gone; is its file system mounted?"
+		case err != nil:
+			detail = f.Use + " cannot be looked at: " + err.Error()
+		case isOwn && !info.Mode().IsRegular():
+			detail = f.Use + " is not a regular file"
+		case isOwn && f.Format == config.FormatRaw && s.ImageSize > 0 && info.Size() < int64(s.ImageSize):
+			detail = fmt.Sprintf("%s has %d bytes, and image-size= is %s", f.Use, info.Size(), s.ImageSize)
+		default:
+			continue
+		}
+		findings = append(findings, content.Finding{Path: f.Path, Problem: content.ProblemImage, Detail: detail})
+		usable = usable && !isOwn
+	}
+	return findings, usable
+}
+
+func isThere(file string) bool {
+	_, err := os.Lstat(file)
+	return err == nil
+}
+
+// checkInside checks the content.
+func (m *Manager) checkInside(ctx context.Context, s *config.Sandbox, fix bool) ([]content.Finding, error) {
 	release, err := m.holdContent(ctx, s)
 	if err != nil {
 		return nil, err
 	}
 	defer release()
-	if err := m.requireContent(s); err != nil {
-		return nil, err
-	}
-	if !m.Host.SELinux() {
-		m.Warn("SELinux is off on this host: there are no labels to check")
+	if found, err := m.hasContent(s); err != nil {
+		return []content.Finding{{Path: s.Content, Problem: content.ProblemContent, Detail: units.OneLine(err.Error())}}, nil
+	} else if !found {
 		return nil, nil
 	}
-	if err := requireStatic(s.Security.Mode); err != nil {
-		return nil, fmt.Errorf("%s: mode=%s: %w", m.Store.Path(name), s.Security.Mode, err)
+	if state, err := content.Inspect(s.Content); err != nil || state == content.Creating {
+		return []content.Finding{{Path: s.Content, Problem: content.ProblemLeftover, Detail: interruptedMaking + remedyOf(s.Name, s)}}, err
 	}
-	return m.Host.Check(ctx, s, fix)
+	findings, err := m.Host.CheckManifest(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	switch mode := requireStatic(s.Security.Mode); {
+	case !m.Host.SELinux() && fix:
+		m.Warn("SELinux is off on this host: there are no labels to set")
+	case !m.Host.SELinux(), mode != nil && !fix:
+	case mode != nil:
+		return findings, fmt.Errorf("%s: mode=%s: %w", m.Store.Path(s.Name), s.Security.Mode, mode)
+	default:
+		labels, err := m.Host.Check(ctx, s, fix)
+		return append(findings, labels...), err
+	}
+	return findings, nil
 }
 
 // warnOfLabels tells of content that the container will not be able to use.

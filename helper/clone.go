@@ -85,27 +85,35 @@ func (m *Manager) Clone(ctx context.Context, o CloneOptions) (*config.Sandbox, e
 
 // requireContent refuses a sandbox that has no content of its own, whole, to copy.
 func (m *Manager) requireContent(s *config.Sandbox) error {
+	found, err := m.hasContent(s)
+	if err == nil && (!found || s.Created.IsZero()) {
+		err = fmt.Errorf("%s has no content at %s yet; start it first", s.Name, s.Content)
+	}
+	return err
+}
+
+// hasContent tells whether a sandbox has content, which one that was never started need not have. That which is not its
+// own, or gone, is an error.
+func (m *Manager) hasContent(s *config.Sandbox) (bool, error) {
 	if s.State == config.StateDeleting {
-		return fmt.Errorf("%s is being deleted; run delete again to finish that", s.Name)
+		return false, fmt.Errorf("%s is being deleted; run delete again to finish that", s.Name)
 	}
 	state, err := content.Inspect(s.Content)
-	if err != nil {
-		return err
-	}
 	switch {
+	case err != nil:
+		return false, err
+	case state == content.Absent && s.Created.IsZero():
+		return false, nil
+	case state == content.Absent:
+		return false, fmt.Errorf("the content of %s at %s is gone; is its file system mounted?", s.Name, s.Content)
 	case state == content.Foreign:
-		return fmt.Errorf("%s is not content of virt-sandbox; correct content= in %s", s.Content, m.Store.Path(s.Name))
-	case state == content.Absent, s.Created.IsZero():
-		return fmt.Errorf("%s has no content at %s yet; start it first", s.Name, s.Content)
+		return false, fmt.Errorf("%s is not content of virt-sandbox; correct content= in %s", s.Content, m.Store.Path(s.Name))
 	}
 	owner, _, err := m.ownerOf(s)
-	if err != nil {
-		return err
+	if err == nil && owner != s.Name {
+		err = m.contentIsOf(s, owner)
 	}
-	if owner != s.Name {
-		return m.contentIsOf(s, owner)
-	}
-	return nil
+	return err == nil, err
 }
 
 // cloneOf describes the clone of a sandbox. What the administrator wrote into the config stays as it is.

@@ -64,10 +64,6 @@ func (m *Manager) Create(ctx context.Context, options CreateOptions) (*config.Sa
 	if err := m.planNetwork(s); err != nil {
 		return nil, err
 	}
-	// What an interrupted create has mounted.
-	if err := m.detachImages(s.Name); err != nil {
-		return nil, err
-	}
 	if err := m.planContent(ctx, s); err != nil {
 		return nil, err
 	}

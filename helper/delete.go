@@ -151,11 +151,19 @@ func (m *Manager) deleteLeftovers(name, base string, notFound error) error {
 	if err := m.noDomain(name); err != nil {
 		return err
 	}
-	if err := errors.Join(m.removeUnitFiles(name), m.Store.Remove(name), m.detachImages(name)); err != nil {
+	if err := errors.Join(m.removeUnitFiles(name), m.Store.Remove(name)); err != nil {
 		return err
 	}
-	hadImage, err := removeUnfinished(name)
+	claims, err := m.detachClaims(name)
 	if err != nil {
+		return err
+	}
+	hadImage, err := removeUnfinished(name, claims)
+	if err != nil {
+		return err
+	}
+	// Last: only the note tells of an image that lies elsewhere.
+	if err := forgetClaims(name); err != nil {
 		return err
 	}
 	if hadImage {

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/opencontainers/selinux/go-selinux"
 
@@ -40,6 +41,20 @@ func (m *Manager) makeImage(ctx context.Context, s *config.Sandbox) error {
 	}
 	t := cmp.Or(s.ImageFS, config.DefaultImageFS)
 	return image.Make(image.Temporary(s.Image), s.ImageFormat, t, s.ImageSize, m.nbdRunner(ctx, s))
+}
+
+// noteNew notes the image of a new sandbox before it is made, so that whoever comes after an interruption finds it.
+func (m *Manager) noteNew(ctx context.Context, s *config.Sandbox) error {
+	own, err := contentClaim(s, image.Temporary(s.Image))
+	if err != nil {
+		return err
+	}
+	lock, err := m.lockByte(ctx, imageByte, "images")
+	if err != nil {
+		return err
+	}
+	defer lock.release()
+	return writeClaims(s.Name, []claim{own})
 }
 
 // mountNew mounts the image that makeImage made, so that its content can be made.
@@ -179,19 +194,34 @@ func explainFull(s *config.Sandbox, err error) error {
 	return image.ExplainFull(s.Image, s.ImageSize, err)
 }
 
-// removeUnfinished removes the image that a create has left which was killed, and tells whether there was one.
-func removeUnfinished(name string) (found bool, err error) {
-	for _, format := range []config.ImageFormat{config.FormatRaw, config.FormatQCOW2} {
-		file := image.Temporary(defaultImage(name, format))
-		if _, err := os.Lstat(file); err != nil {
-			continue
-		}
+// removeUnfinished removes the images that were being made for a sandbox without a config, and tells whether there were
+// any. claims are those that it had noted.
+func removeUnfinished(name string, claims []claim) (found bool, err error) {
+	for _, file := range unfinishedImages(name, claims) {
 		if err := image.Remove(file); err != nil {
 			return found, err
 		}
 		found = true
 	}
 	return found, nil
+}
+
+// unfinishedImages lists the images that a create, clone or import has left which was killed: where create makes them, and
+// wherever it noted that they are.
+func unfinishedImages(name string, claims []claim) []string {
+	files := []string{
+		image.Temporary(defaultImage(name, config.FormatRaw)),
+		image.Temporary(defaultImage(name, config.FormatQCOW2)),
+	}
+	for _, c := range claims {
+		if image.IsTemporary(c.File) && !slices.Contains(files, c.File) {
+			files = append(files, c.File)
+		}
+	}
+	return slices.DeleteFunc(files, func(file string) bool {
+		_, err := os.Lstat(file)
+		return err != nil
+	})
 }
 
 // defaultImage is where create makes the image of a sandbox.

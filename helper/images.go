@@ -244,15 +244,28 @@ func makeImagesDir(dir string) error {
 
 // detachImages takes away what attachImages did, or began to do. What the host still has open stays usable for who has it.
 func (m *Manager) detachImages(name string) error {
+	if _, err := m.detachClaims(name); err != nil {
+		return err
+	}
+	return forgetClaims(name)
+}
+
+// detachClaims is detachImages that keeps the note, which it returns.
+func (m *Manager) detachClaims(name string) ([]claim, error) {
 	claims, err := readClaims(name)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, c := range slices.Backward(claims) {
 		if err := m.detach(name, c); err != nil {
-			return err
+			return nil, err
 		}
 	}
+	return claims, nil
+}
+
+// forgetClaims removes the note of which images a sandbox uses.
+func forgetClaims(name string) error {
 	dir := imagesDir(name)
 	// Only these: nothing of what is mounted below must ever be removed with it.
 	files, err := filepath.Glob(filepath.Join(dir, "."+claimsName+"*"))

@@ -92,12 +92,7 @@ func (m *Manager) Logs(ctx context.Context, name string, o LogOptions, stdout, s
 	}
 	_, err = m.controllerPID(s)
 	if errors.Is(err, ErrNotRunning) {
-		release, err := m.holdContent(ctx, s)
-		if err != nil {
-			return 0, err
-		}
-		defer release()
-		return journalBelow(ctx, s, args, out, warnings)
+		return m.journalOfStopped(ctx, s, o, args, out, warnings)
 	}
 	if err != nil {
 		return 0, err
@@ -118,6 +113,24 @@ func ended(ctx context.Context, status int, err error) (int, error) {
 		return 0, nil
 	}
 	return status, err
+}
+
+// journalOfStopped shows the journal of a sandbox that is down. One in an image cannot be started while that is read, so that
+// nothing waits then for who takes the output.
+func (m *Manager) journalOfStopped(ctx context.Context, s *config.Sandbox, o LogOptions, args []string, stdout, stderr io.Writer) (int, error) {
+	if s.Image == "" {
+		return journalBelow(ctx, s, args, stdout, stderr)
+	}
+	if o.Follow {
+		return 0, fmt.Errorf("%s %w; start it to follow its journal", s.Name, ErrNotRunning)
+	}
+	release, err := m.holdContent(ctx, s)
+	if err != nil {
+		return 0, err
+	}
+	return spooled(stdout, stderr, release, func(stdout, stderr io.Writer) (int, error) {
+		return journalBelow(ctx, s, args, stdout, stderr)
+	})
 }
 
 // nobody is the user that owns nothing.

@@ -22,6 +22,10 @@ type making struct {
 // bring gives a sandbox its level and ids, content, unit file and config. When it fails, nothing stays behind; when it is
 // killed, the content is marked as that of a sandbox which is being created.
 func (m *Manager) bring(ctx context.Context, s *config.Sandbox, how making) error {
+	// What one that was killed has mounted.
+	if err := m.detachImages(s.Name); err != nil {
+		return err
+	}
 	reserve := func() (*lock, error) { return m.reserveLevel(ctx, s, how.options.refuseShared) }
 	if how.yields {
 		reserve = func() (*lock, error) { return m.reserveFreeLevel(ctx, s) }
@@ -88,6 +92,9 @@ func (m *Manager) reserveFreeLevel(ctx context.Context, s *config.Sandbox) (*loc
 
 func (m *Manager) fillAndSave(ctx context.Context, s *config.Sandbox, how making) error {
 	if s.Image != "" {
+		if err := m.noteNew(ctx, s); err != nil {
+			return err
+		}
 		if err := m.makeImage(ctx, s); err != nil {
 			return err
 		}

@@ -3,6 +3,8 @@ package helper
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"os/exec"
 	"path"
@@ -46,7 +48,7 @@ func (m *Manager) runAsService(ctx context.Context, s *config.Sandbox, args []st
 	}
 	defer systemd.Close()
 	file := args[len(args)-1]
-	unit := "virt-sandbox-nbd-" + s.Name + "-" + unitWord(path.Base(file)) + ".service"
+	unit := nbdUnit(s.Name, file)
 	_ = systemd.ResetFailedUnitContext(ctx, unit)
 	done := make(chan string, 1)
 	_, err = systemd.StartTransientUnitContext(ctx, unit, "replace", []dbus.Property{
@@ -69,6 +71,12 @@ func (m *Manager) runAsService(ctx context.Context, s *config.Sandbox, args []st
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+// nbdUnit names the service of a file's block device: two files of one name in different directories have two.
+func nbdUnit(name, file string) string {
+	sum := sha256.Sum256([]byte(file))
+	return "virt-sandbox-nbd-" + name + "-" + unitWord(path.Base(file)) + "-" + hex.EncodeToString(sum[:8]) + ".service"
 }
 
 // unitWord makes a part of a unit's name of a file's.

@@ -36,21 +36,32 @@ func dropOthersImages(name string, init int) error {
 	defer table.Close()
 	return inMountsOf(init, func() error {
 		for _, target := range targets {
-			for {
-				entries, err := readEntries(table)
-				if err != nil {
-					return err
-				}
-				if !slices.ContainsFunc(entries, func(e mountEntry) bool { return e.point == target }) {
-					break
-				}
-				if err := dropCovered(entries, target); err != nil {
-					return fmt.Errorf("unmount %s in %s: %w", target, name, err)
-				}
+			if err := dropAll(func() ([]mountEntry, error) { return readEntries(table) }, target); err != nil {
+				return fmt.Errorf("unmount %s in %s: %w", target, name, err)
 			}
 		}
 		return nil
 	})
+}
+
+// mostDrops bounds how often a place is looked at anew because others unmount there too, or mount one over the other.
+const mostDrops = 100
+
+// dropAll unmounts all that is mounted at a place. entries reads the table of mounts.
+func dropAll(entries func() ([]mountEntry, error), target string) error {
+	for range mostDrops {
+		now, err := entries()
+		if err != nil {
+			return err
+		}
+		if !slices.ContainsFunc(now, func(e mountEntry) bool { return e.point == target }) {
+			return nil
+		}
+		if err := dropCovered(now, target); err != nil {
+			return err
+		}
+	}
+	return fmt.Errorf("something is mounted there after %d attempts", mostDrops)
 }
 
 // othersTargets lists where images of other sandboxes are mounted on the host.
@@ -126,16 +137,17 @@ func parseEntries(text string) []mountEntry {
 	return entries
 }
 
-// dropCovered unmounts what is mounted at a place below others that cover it. These are taken off for that moment.
+// dropCovered unmounts what is mounted at a place below others that cover it. These are taken off for that moment. What is
+// gone already is no error: when another container stops, its images are unmounted in all.
 func dropCovered(entries []mountEntry, target string) (err error) {
 	for _, cover := range coversOf(entries, target) {
 		var tree int
 		if tree, err = unix.OpenTree(unix.AT_FDCWD, cover, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_RECURSIVE); err != nil {
-			return fmt.Errorf("copy mount of %s: %w", cover, err)
+			return unlessGone(fmt.Errorf("copy mount of %s: %w", cover, err))
 		}
 		defer unix.Close(tree)
 		if err = unix.Unmount(cover, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW); err != nil {
-			return fmt.Errorf("take %s off: %w", cover, err)
+			return unlessGone(fmt.Errorf("take %s off: %w", cover, err))
 		}
 		defer func() {
 			if back := unix.MoveMount(tree, "", unix.AT_FDCWD, cover, unix.MOVE_MOUNT_F_EMPTY_PATH); back != nil {
@@ -143,7 +155,15 @@ func dropCovered(entries []mountEntry, target string) (err error) {
 			}
 		}()
 	}
-	return unix.Unmount(target, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW)
+	return unlessGone(unix.Unmount(target, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW))
+}
+
+// unlessGone forgives that a mount is not there any more, or its mount point.
+func unlessGone(err error) error {
+	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOENT) {
+		return nil
+	}
+	return err
 }
 
 // coversOf lists, in the order in which they are to be taken off, the mount points on the way to a mounted place at which

@@ -1,9 +1,35 @@
 package helper
 
 import (
+	"os"
 	"slices"
 	"testing"
 )
+
+// A mount that another container's end took away after the table was read is gone, and no error.
+func TestDropAllOfWhatIsGone(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("needs root")
+	}
+	there := t.TempDir()
+	for _, c := range []struct{ name, target string }{{"mount", there}, {"mount point", there + "/gone"}} {
+		stale := []mountEntry{{"1", "0", "/"}, {"2", "1", c.target}}
+		reads := 0
+		err := dropAll(func() ([]mountEntry, error) {
+			reads++
+			if reads == 1 {
+				return stale, nil
+			}
+			return stale[:1], nil
+		}, c.target)
+		if err != nil || reads != 2 {
+			t.Errorf("%s: %v after %d readings", c.name, err, reads)
+		}
+	}
+	if err := dropAll(func() ([]mountEntry, error) { return []mountEntry{{"2", "1", there}}, nil }, there); err == nil {
+		t.Error("a table that always has it ends without an error")
+	}
+}
 
 func TestCoversOf(t *testing.T) {
 	const image = "/var/lib/libvirt/filesystems/web"

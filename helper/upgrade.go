@@ -110,25 +110,9 @@ func (m *Manager) upgradeContent(ctx context.Context, s *config.Sandbox, options
 		return err
 	}
 	defer closed()
-	state, err := content.Inspect(s.Content)
-	if err != nil {
+	// The first start makes it, from what the packages have then.
+	if found, err := m.hasContent(s); !found || err != nil {
 		return err
-	}
-	switch {
-	case state == content.Absent && s.Created.IsZero():
-		// The first start makes it, from what the packages have then.
-		return nil
-	case state == content.Absent:
-		return fmt.Errorf("the content of %s at %s is gone; is its file system mounted?", s.Name, s.Content)
-	case state == content.Foreign:
-		return fmt.Errorf("%s is not content of virt-sandbox; correct content= in %s", s.Content, m.Store.Path(s.Name))
-	}
-	owner, _, err := m.ownerOf(s)
-	if err != nil {
-		return err
-	}
-	if owner != s.Name {
-		return m.contentIsOf(s, owner)
 	}
 	added, err := m.newlyPrivate(ctx, s)
 	if err != nil {

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/coreos/go-systemd/v22/unit"
+
 	"github.com/virt-sandbox/virt-sandbox/config"
 )
 
@@ -133,8 +135,13 @@ func description(s *config.Sandbox) string {
 
 // body writes what a unit does, after the head of [Unit].
 func (t *text) body(s *config.Sandbox, p Paths) {
-	if paths := mountPaths(s); len(paths) > 0 {
-		t.set("RequiresMountsFor", strings.Join(paths, " "))
+	mounts, devices := sources(s)
+	if len(mounts) > 0 {
+		t.set("RequiresMountsFor", strings.Join(mounts, " "))
+	}
+	if len(devices) > 0 {
+		t.set("Wants", strings.Join(devices, " "))
+		t.set("After", strings.Join(devices, " "))
 	}
 	t.set("After", "libvirtd.socket virtlxcd.socket libvirtd.service virtlxcd.service dbus.socket systemd-machined.service")
 	if slices.ContainsFunc(s.ImageFiles(), func(f config.ImageFile) bool { return f.Format == config.FormatQCOW2 }) {
@@ -222,25 +229,41 @@ func (t *text) confine(s *config.Sandbox, p Paths) {
 	t.set("SystemCallArchitectures", "native")
 }
 
-// mountPaths lists what must be mounted before the container starts. A path that the directive's quoting cannot carry is
-// left out: the start then says what is missing.
-func mountPaths(s *config.Sandbox) []string {
-	all := []string{s.Content}
+// sources lists what must be there before the container starts: paths that must be mounted, and units of block devices
+// (systemd.device(5)). A path that the directive's quoting cannot carry is left out, and so is a unit with too long a name:
+// the start then says what is missing.
+func sources(s *config.Sandbox) (mounts, devices []string) {
+	mount := func(p string) {
+		if !strings.ContainsAny(p, `"'\`) {
+			mounts = append(mounts, quote(specifiers(p)))
+		}
+	}
+	mount(s.Content)
 	for _, f := range s.ImageFiles() {
-		all = append(all, f.Path)
+		if !isDevice(f.Path) {
+			mount(f.Path)
+		} else if d := unit.UnitNamePathEscape(f.Path) + ".device"; len(d) <= maxUnitName && !slices.Contains(devices, d) {
+			devices = append(devices, d)
+		}
 	}
 	for _, m := range s.Mounts {
 		if m.Kind == config.MountHostBind {
-			all = append(all, m.Source)
+			mount(m.Source)
 		}
 	}
-	var paths []string
-	for _, p := range all {
-		if !strings.ContainsAny(p, `"'\`) {
-			paths = append(paths, quote(specifiers(p)))
-		}
+	return mounts, devices
+}
+
+// maxUnitName bounds the names of units (systemd.unit(5)).
+const maxUnitName = 255
+
+// isDevice tells by its path alone, since it need not be there yet, whether a source is a device's node. What is mounted below
+// /dev has files.
+func isDevice(p string) bool {
+	if !strings.HasPrefix(p, "/dev/") {
+		return false
 	}
-	return paths
+	return !slices.ContainsFunc([]string{"shm", "hugepages", "mqueue"}, func(dir string) bool { return strings.HasPrefix(p, "/dev/"+dir+"/") })
 }
 
 func seconds(d time.Duration) string { return strconv.FormatInt(int64(d/time.Second), 10) + "s" }

@@ -1,55 +1,92 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"os"
 	"slices"
 
 	"github.com/spf13/cobra"
 
+	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/helper/content"
 )
 
 func checkCommand(manager newManagerFunc) *cobra.Command {
-	var fix, asJSON bool
+	var all, fix, asJSON bool
 	command := &cobra.Command{
-		Use:   "check [--fix] [--json] NAME",
-		Short: "List files of a sandbox whose SELinux label is not its own",
-		Long: `List the files of a sandbox's content whose SELinux type or level is not the one
-that its config gives them, one in a line with both; the sandbox cannot use
-them. With --fix they get the label; nothing else changes the label of a file
-that is there, so one that was given another level on purpose keeps it until
-then. The exit status is 1 when files were found that are not fixed.
+		Use:   "check NAME… | --all",
+		Short: "List what of sandboxes is not as it should be",
+		Long: `List what of sandboxes, which may be running, is not as it should be, one finding
+in a line: the path, a word for its kind and what there is to say.
 
-Links are not followed and what is mounted in the content is left out; the
-sandbox may be running. A start looks at the content directory and the private
-paths only, and warns. Content in an image is mounted for as long as the check
-takes.`,
-		Args: oneName, ValidArgsFunction: completeNames,
+  config    the config cannot be used
+  unit      the unit file on the host is missing or another's
+  image     the file of an image or disk is gone or too short
+  content   the content is gone or another's
+  missing   what was put into the content is gone
+  type      what was put into the content is of another type by now
+  label     a file has not the SELinux label that the config gives it; the
+            sandbox cannot use it
+  depth     a directory lies too deep to be looked into
+  leftover  an interrupted create, clone, import, start or delete has left it
+
+Labels are looked at where SELinux is on; files that were changed are not told of.
+Nothing is changed without --fix.
+
+The exit status is 1 when something was found that is not fixed, else 0.`,
+		Example: `  virt-sandbox-service check --all
+  virt-sandbox-service check --fix web1`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if (len(args) > 0) == all {
+				return usageError{errors.New("takes NAMEs or --all")}
+			}
+			return nil
+		},
+		ValidArgsFunction: completeManyNames,
 		RunE: func(c *cobra.Command, args []string) error {
 			m, err := manager()
 			if err != nil {
 				return err
 			}
-			findings, err := m.Check(c.Context(), args[0], fix)
-			if err != nil {
-				return err
-			}
-			if asJSON {
-				if err := printJSON(findings); err != nil {
+			if all {
+				if args, err = m.CheckNames(); err != nil {
 					return err
 				}
-			} else {
-				for _, f := range findings {
-					fmt.Println(f)
+			}
+			var list []content.Finding
+			failed := false
+			for _, name := range args {
+				findings, err := m.Check(c.Context(), name, fix)
+				// With --all, one may have been deleted just now.
+				if err != nil && !(all && errors.Is(err, config.ErrNotFound)) {
+					failed = true
+					fmt.Fprintf(os.Stderr, "virt-sandbox-service: %v\n", err)
+				}
+				if !asJSON {
+					for _, f := range findings {
+						fmt.Println(f)
+					}
+				}
+				list = append(list, findings...)
+				if c.Context().Err() != nil {
+					break
 				}
 			}
-			if slices.ContainsFunc(findings, func(f content.Finding) bool { return !f.Fixed }) {
+			if asJSON {
+				if err := printJSON(list); err != nil {
+					return err
+				}
+			}
+			if failed || slices.ContainsFunc(list, func(f content.Finding) bool { return !f.Fixed }) {
 				return exitError(statusFailure)
 			}
 			return nil
 		},
 	}
-	command.Flags().BoolVar(&fix, "fix", false, "give these files the sandbox's label")
-	command.Flags().BoolVar(&asJSON, "json", false, "print a JSON array")
+	flags := command.Flags()
+	flags.BoolVar(&all, "all", false, "check all sandboxes, and look for leftovers of those that have no config")
+	flags.BoolVar(&fix, "fix", false, "give files with another label the sandbox's")
+	flags.BoolVar(&asJSON, "json", false, "print a JSON array")
 	return command
 }

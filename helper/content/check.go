@@ -21,19 +21,27 @@ import (
 // Problem is a kind of finding.
 type Problem string
 
-// The kinds of findings: a file whose SELinux label is not that of the sandbox, and a directory that lies too deep to be
-// looked into.
+// The kinds of findings, as they are called in what check prints.
 const (
-	ProblemLabel Problem = "label"
-	ProblemDepth Problem = "depth"
+	ProblemLabel    Problem = "label"    // a file whose SELinux label is not that of the sandbox
+	ProblemDepth    Problem = "depth"    // a directory that lies too deep to be looked into
+	ProblemMissing  Problem = "missing"  // a file of the manifest is gone
+	ProblemType     Problem = "type"     // a file of the manifest is of another type by now
+	ProblemContent  Problem = "content"  // the content as a whole is gone, or another's
+	ProblemImage    Problem = "image"    // the file of an image or disk is gone, or too short
+	ProblemConfig   Problem = "config"   // the config cannot be used
+	ProblemUnit     Problem = "unit"     // the unit file on the host is not that of the config
+	ProblemLeftover Problem = "leftover" // a verb that was interrupted has left it
 )
 
-// Finding is a file of a content that is not as the config wants it.
+// Finding is something of a sandbox that is not as its config wants it.
 type Finding struct {
+	Sandbox string  `json:"sandbox,omitempty"`
 	Path    string  `json:"path"` // on the host
 	Problem Problem `json:"problem"`
 	Actual  string  `json:"actual"` // empty for none
 	Wanted  string  `json:"wanted"`
+	Detail  string  `json:"detail,omitempty"` // for a person; empty for a label
 	Fixed   bool    `json:"fixed"`
 	Error   string  `json:"error,omitempty"` // why it could not be fixed
 }
@@ -41,7 +49,10 @@ type Finding struct {
 // String is the finding as one line, whatever root in the container named the file.
 func (f Finding) String() string {
 	if f.Problem == ProblemDepth {
-		return fmt.Sprintf("%s: lies below %d directories, and is not looked into", printable(f.Path), maxDepth)
+		return fmt.Sprintf("%s: %s: lies below %d directories, and is not looked into", printable(f.Path), f.Problem, maxDepth)
+	}
+	if f.Problem != ProblemLabel {
+		return fmt.Sprintf("%s: %s: %s", printable(f.Path), f.Problem, f.Detail)
 	}
 	text := fmt.Sprintf("%s: %s %s, wanted %s", printable(f.Path), f.Problem, cmp.Or(printable(f.Actual), "none"), f.Wanted)
 	switch {

@@ -86,9 +86,8 @@ func Run(ctx context.Context, target Target, command Command) (int, error) {
 	return exitStatus(process, runOnPipes(process, command, start))
 }
 
-// command is nsenter(1), which joins all namespaces but that of mounts, and then virt-sandbox-init as it lies on the host,
-// which confines itself while it still sees the host's /proc, and joins that too. A process of several threads, as this
-// one, can join no user namespace.
+// command is nsenter(1), which joins what of the namespaces a process of several threads can not, and then virt-sandbox-init
+// as it lies on the host, which confines itself while it still sees the host's /proc, and joins the others.
 func (o *opened) command(ctx context.Context, target Target, command Command) (*exec.Cmd, error) {
 	nsenter, err := exec.LookPath("nsenter")
 	if err != nil {
@@ -107,12 +106,15 @@ func (o *opened) command(ctx context.Context, target Target, command Command) (*
 		}
 	}
 	process.Args = append(process.Args, "--", descriptor(o.program))
-	entry := guest.Entry{Mounts: inherit(o.namespaces[mountNamespace]), Bounding: target.Bounding, Label: target.Label, Profile: target.Profile}
+	entry := guest.Entry{
+		PIDs: inherit(o.namespaces[pidNamespace]), Mounts: inherit(o.namespaces[mountNamespace]),
+		Bounding: target.Bounding, Label: target.Label, Profile: target.Profile,
+	}
 	process.Args = append(process.Args, entry.Args(command.Args)...)
 	process.Env, process.Dir = command.Environment, "/"
 	// A session of its own: /dev/tty of the command is not the terminal that the caller types on.
 	process.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	// Not nsenter alone, whose child would go on.
+	// Not only the process that waits for the command.
 	process.Cancel = func() error { return unix.Kill(-process.Process.Pid, unix.SIGKILL) }
 	process.WaitDelay = time.Second
 	return process, nil

@@ -12,10 +12,11 @@ import (
 const (
 	userNamespace  = "user"
 	mountNamespace = "mount"
+	pidNamespace   = "pid"
 )
 
 // joined are the namespaces that nsenter joins.
-func joined() []string { return []string{userNamespace, "pid", "ipc", "uts", "net", "cgroup"} }
+func joined() []string { return []string{userNamespace, "ipc", "uts", "net", "cgroup"} }
 
 func namespaceFile(pid int, name string) string {
 	if name == mountNamespace {
@@ -50,7 +51,7 @@ func open(target Target) (_ *opened, err error) {
 	if o.program, err = os.Open(target.Program); err != nil {
 		return nil, err
 	}
-	for _, name := range append(joined(), mountNamespace) {
+	for _, name := range append(joined(), mountNamespace, pidNamespace) {
 		if o.namespaces[name], err = os.Open(namespaceFile(target.Process.PID, name)); err != nil {
 			delete(o.namespaces, name)
 			return nil, fmt.Errorf("%w: %w", ErrEnded, err)

@@ -111,10 +111,18 @@ func Remove(file string) error {
 	return nil
 }
 
+const temporarySuffix = ".virt-sandbox"
+
 // Temporary names the file that an image is until it is complete: beside it, so that it can get its name in one step.
 func Temporary(file string) string {
 	i := strings.LastIndexByte(file, '/')
-	return file[:i+1] + "." + file[i+1:] + ".virt-sandbox"
+	return file[:i+1] + "." + file[i+1:] + temporarySuffix
+}
+
+// IsTemporary tells whether a name is one that Temporary gives.
+func IsTemporary(file string) bool {
+	base := file[strings.LastIndexByte(file, '/')+1:]
+	return strings.HasPrefix(base, ".") && strings.HasSuffix(base, temporarySuffix)
 }
 
 // Settle gives a complete image its name. A file that has the name already stays, and is an error.

@@ -58,25 +58,53 @@ func TestSELinuxCheck(t *testing.T) {
 	}
 }
 
-// Without SELinux there is nothing to check, and that is said once. Content that is not there is told from that.
+// Where there are no labels to check, there is all else: what is gone, what was left, what cannot be used. A sandbox that was
+// never started has nothing that could be wrong.
 func TestCheckWithoutSELinux(t *testing.T) {
 	if selinuxRuns() {
 		t.Skip("the host has SELinux")
 	}
-	t.Cleanup(func() { remove(t, "t-check") })
-	must(t, "create", "t-check", "--", "/bin/true")
-	if o := run(t, "check", "t-check"); o.status != 0 || o.stdout != "" || o.stderr != "virt-sandbox-service: SELinux is off on this host: there are no labels to check\n" {
+	create(t, "t-check", "-C", "-u", "apache2")
+	if o := run(t, "check", "t-check"); o.status != 0 || o.stdout != "" || o.stderr != "" {
 		t.Errorf("check: %+v", o)
 	}
-	if o := run(t, "check", "--fix", "--json", "t-check"); o.status != 0 || o.stdout != "[]\n" {
+	if o := run(t, "check", "--fix", "--json", "t-check"); o.status != 0 || o.stdout != "[]\n" ||
+		o.stderr != "virt-sandbox-service: SELinux is off on this host: there are no labels to set\n" {
 		t.Errorf("check --fix --json: %+v", o)
 	}
+	must(t, "start", "t-check")
+	must(t, "check", "t-check")
+	must(t, "stop", "t-check")
+	must(t, "check", "t-check")
+	gone := contentDir + "/t-check/etc/apache2/apache2.conf"
+	shell(t, "rm "+gone)
 	file := configDir + "/t-new.sandbox"
+	t.Cleanup(func() { os.Remove(file) })
 	if err := os.WriteFile(file, []byte("[sandbox]\nformat=1\nname=t-new\n[command]\nargument=/bin/true\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { os.Remove(file) })
-	refused(t, run(t, "check", "t-new"), "start it first")
+	must(t, "check", "t-new")
+	shell(t, "echo nonsense >>"+file)
+	leftover := contentDir + "/t-left/.virt-sandbox"
+	t.Cleanup(func() { os.RemoveAll(contentDir + "/t-left") })
+	shell(t, "mkdir -p "+leftover+" && touch "+leftover+"/creating")
+	o := run(t, "check", "--all")
+	if o.status != 1 || o.stderr != "" {
+		t.Errorf("check --all: %+v", o)
+	}
+	for _, want := range []string{gone + ": missing: ", file + ": config: ", contentDir + "/t-left: leftover: "} {
+		if !strings.Contains("\n"+o.stdout, "\n"+want) {
+			t.Errorf("check --all does not tell of %q:\n%s", want, o.stdout)
+		}
+	}
+	var list []struct{ Sandbox, Path, Problem string }
+	o = run(t, "check", "--json", "t-check", "t-new", "t-left")
+	if err := json.Unmarshal([]byte(o.stdout), &list); err != nil || o.status != 1 || len(list) != 3 ||
+		list[0].Sandbox != "t-check" || list[1].Problem != "config" || list[2].Path != contentDir+"/t-left" {
+		t.Errorf("check --json: %+v (%v)", o, err)
+	}
+	must(t, "delete", "t-left")
+	refused(t, run(t, "check", "t-left"), "no such sandbox")
 }
 
 // What an upgrade brings into a container has its label from birth.

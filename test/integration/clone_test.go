@@ -230,6 +230,46 @@ func TestCloneKilled(t *testing.T) {
 	}
 }
 
+// The same of a source whose content is in an image that does not lie where create makes images; the clone's lies beside it.
+func TestCloneKilledInImage(t *testing.T) {
+	images := t.TempDir()
+	create(t, "t-source", "-C", "-u", "apache2", "-i", "200")
+	shell(t, "mv "+imageDir+"/t-source.raw "+images+"/ && sed -i 's|^image=.*|image="+images+"/t-source.raw|' "+configDir+"/t-source.sandbox")
+	before := snapshot(t)
+	begun := time.Now()
+	must(t, "clone", "t-source", "t-clone")
+	usual := time.Since(begun)
+	must(t, "delete", "t-clone")
+	for i := range 8 {
+		command := exec.Command(program, "clone", "t-source", "t-clone")
+		if err := command.Start(); err != nil {
+			t.Fatal(err)
+		}
+		moment := time.Duration(rand.Int64N(int64(usual)))
+		time.Sleep(moment)
+		_ = command.Process.Kill()
+		_ = command.Wait()
+		if i%2 == 0 {
+			if o := run(t, "clone", "t-source", "t-clone"); o.status != 0 && !strings.Contains(o.stderr, "exists already") {
+				t.Errorf("killed after %v, again: %+v", moment, o)
+			}
+		}
+		if o := run(t, "delete", "t-clone"); o.status != 0 && !strings.Contains(o.stderr, "no such sandbox") {
+			t.Errorf("killed after %v, delete: %+v", moment, o)
+		}
+		// What was mounted of the source goes with the next verb that looks into it, which may tell of it.
+		_ = run(t, "check", "t-source")
+		must(t, "check", "t-source")
+		if left := shell(t, "ls -A "+images); left != "t-source.raw\n" {
+			t.Errorf("killed after %v: %s has %q", moment, images, left)
+		}
+		sameAs(t, before, "killed after "+moment.String())
+		if t.Failed() {
+			return
+		}
+	}
+}
+
 // A clone, export or import that is told to end leaves nothing, and its source running.
 func TestCloneInterrupted(t *testing.T) {
 	create(t, "t-source", "-C", "-u", "apache2")

@@ -1,0 +1,92 @@
+package content
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"slices"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/virt-sandbox/virt-sandbox/config"
+)
+
+// CheckManifest tells what was put into the content and is gone, or is of another type by now, in the order of paths. What
+// is below a directory that is gone goes with it, without a word. A file that was changed is somebody's right, as is data,
+// which comes and goes where services keep it: there only what a package owns counts.
+func (h Host) CheckManifest(ctx context.Context, s *config.Sandbox) ([]Finding, error) {
+	entries, err := ReadManifest(s.Content)
+	if errors.Is(err, fs.ErrNotExist) {
+		return []Finding{{Path: filepath.Join(s.Content, manifestName), Problem: ProblemMissing, Detail: "the content was never completed; a start does that"}}, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("check content of %s: %w", s.Name, err)
+	}
+	t, err := openTrees(h.Root, s.Content)
+	if err != nil {
+		return nil, fmt.Errorf("check content of %s: %w", s.Name, err)
+	}
+	defer t.close()
+	slices.SortFunc(entries, func(a, b Entry) int { return cmp.Compare(a.Path, b.Path) })
+	var findings []Finding
+	missing := make(map[string]bool)
+	for _, e := range entries {
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		if config.CheckPath(e.Path) != nil || (e.Package == "" && below(e.Path, "/var", "/home", "/root", "/srv")) {
+			continue
+		}
+		if missing[filepath.Dir(e.Path)] {
+			missing[e.Path] = true
+			continue
+		}
+		actual, err := t.typeAt(e.Path)
+		if err != nil {
+			return nil, fmt.Errorf("check content of %s: %s: %w", s.Name, printable(e.Path), withoutPath(err))
+		}
+		finding := Finding{Path: s.Content + e.Path, Actual: actual, Wanted: e.Type}
+		switch {
+		case actual == "":
+			missing[e.Path] = true
+			finding.Problem, finding.Detail = ProblemMissing, "was put there as a "+e.Type
+			findings = append(findings, finding)
+		case actual != e.Type && actual != blockedType:
+			finding.Problem, finding.Detail = ProblemType, "is a "+actual+", and was put there as a "+e.Type
+			findings = append(findings, finding)
+		}
+	}
+	return findings, nil
+}
+
+// blockedType is what cannot be looked at: that which is in the way has a finding of its own, or is a mount.
+const blockedType = "blocked"
+
+// typeAt gives what lies at a path of the content, in the words of the manifest; "" for nothing.
+func (t *trees) typeAt(p string) (string, error) {
+	at, err := t.find(p)
+	switch {
+	case errors.Is(err, errBlocked):
+		return blockedType, nil
+	case errors.Is(err, unix.ENOENT):
+		return "", nil
+	case err != nil:
+		return "", err
+	}
+	defer at.close()
+	var stat unix.Stat_t
+	err = unix.Fstatat(at.dir, at.name, &stat, unix.AT_SYMLINK_NOFOLLOW)
+	if errors.Is(err, unix.ENOENT) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	if kind := kindOfMode(stat.Mode); kind != kindOther {
+		return (&version{kind: kind}).typeName(), nil
+	}
+	return "special file", nil
+}

@@ -1,0 +1,71 @@
+package content
+
+import (
+	"context"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestCheckManifest(t *testing.T) {
+	tree := map[string]string{
+		"/etc/d/a": "a", "/etc/d/b": "b", "/etc/d/c": "c", "/etc/d/link": "-> a", "/etc/d/sub/x": "x", "/etc/d/sub/deep/y": "y",
+		"/var/lib/d/owned": "owned",
+	}
+	h := newHost(t, nil)
+	h.ship(tree)
+	h.add(map[string]string{"/var/lib/d/data": "data"})
+	s := box(t, "/etc/d", "/var/lib/d")
+	prepare(t, h, s)
+	found := func() []string {
+		t.Helper()
+		findings, err := h.CheckManifest(context.Background(), s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var lines []string
+		for _, f := range findings {
+			lines = append(lines, strings.ReplaceAll(f.String(), s.Content, ""))
+		}
+		return lines
+	}
+	if got := found(); len(got) > 0 {
+		t.Errorf("of new content: %q", got)
+	}
+	edit(t, s, "/etc/d/a", "changed")
+	edit(t, s, "/var/lib/d/data", "gone")
+	if got := found(); len(got) > 0 {
+		t.Errorf("after changes that are nobody else's business: %q", got)
+	}
+	outside := t.TempDir()
+	if err := os.WriteFile(outside+"/x", nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	edit(t, s, "/etc/d/b", "gone")
+	edit(t, s, "/etc/d/c", "fifo")
+	edit(t, s, "/etc/d/link", "directory")
+	edit(t, s, "/etc/d/sub", "gone")
+	edit(t, s, "/var/lib/d/owned", "gone")
+	want := []string{
+		"/etc/d/b: missing: was put there as a file",
+		"/etc/d/c: type: is a special file, and was put there as a file",
+		"/etc/d/link: type: is a directory, and was put there as a symlink",
+		"/etc/d/sub: missing: was put there as a directory",
+		"/var/lib/d/owned: missing: was put there as a file",
+	}
+	if got := found(); !slices.Equal(got, want) {
+		t.Errorf("got  %q\nwant %q", got, want)
+	}
+	edit(t, s, "/etc/d/sub", "-> "+outside)
+	want[3] = "/etc/d/sub: type: is a symlink, and was put there as a directory"
+	if got := found(); !slices.Equal(got, want) {
+		t.Errorf("behind a link: got  %q\nwant %q", got, want)
+	}
+	if err := os.Remove(s.Content + "/" + manifestName); err != nil {
+		t.Fatal(err)
+	}
+	if got := found(); len(got) != 1 || !strings.Contains(got[0], "manifest: missing: ") {
+		t.Errorf("without a manifest: %q", got)
+	}
+}

@@ -1,0 +1,136 @@
+package helper
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/helper/content"
+	"github.com/virt-sandbox/virt-sandbox/helper/image"
+)
+
+// leftovers lists what verbs that were interrupted have left of a sandbox, for who holds its name's lock. s is nil for one
+// without a config.
+func (m *Manager) leftovers(name string, s *config.Sandbox) ([]content.Finding, error) {
+	var findings []content.Finding
+	found := func(path, detail string) {
+		findings = append(findings, content.Finding{Path: path, Problem: content.ProblemLeftover, Detail: detail})
+	}
+	remedy := remedyOf(name, s)
+	claims, err := readClaims(name)
+	if err != nil {
+		return nil, err
+	}
+	if runtimeOf(name).phase() == "" {
+		for _, c := range claims {
+			if !image.IsTemporary(c.File) {
+				found(c.File, c.Use+" is attached though nothing runs; "+remedy)
+			}
+		}
+	}
+	unfinished := unfinishedImages(name, claims)
+	if s != nil && s.Image != "" {
+		unfinished = unfinishedImages(name, append(claims, claim{File: image.Temporary(s.Image)}))
+	}
+	for _, file := range unfinished {
+		found(file, "an image under the name that it has until it is complete; "+remedy)
+	}
+	if s != nil {
+		if s.State == config.StateDeleting {
+			found(m.Store.Path(name), "it is being deleted; run delete again to finish that")
+		}
+		return findings, nil
+	}
+	dir := filepath.Join(config.DefaultContentBase, name)
+	switch state, err := content.Inspect(dir); {
+	case err != nil && !isDir(dir):
+	case err != nil:
+		return nil, err
+	case state == content.Creating:
+		found(dir, interruptedMaking+remedy)
+	case state == content.Ours:
+		if owner, _, err := m.ownerOf(&config.Sandbox{Name: name, Content: dir}); err != nil {
+			return nil, err
+		} else if owner == name {
+			found(dir, fmt.Sprintf("content whose config is gone; restore %s or run delete", m.Store.Path(name)))
+		}
+	}
+	return findings, nil
+}
+
+const interruptedMaking = "content whose making was interrupted; "
+
+// remedyOf says how leftovers go away.
+func remedyOf(name string, s *config.Sandbox) string {
+	if s == nil {
+		return "delete " + name + " to end that"
+	}
+	return "start or delete " + name + " to end that"
+}
+
+func isDir(file string) bool {
+	info, err := os.Lstat(file)
+	return err == nil && info.IsDir()
+}
+
+// CheckNames lists what Check has something to say of: the sandboxes that have a config, usable or not, and those of which
+// there are but leftovers.
+func (m *Manager) CheckNames() ([]string, error) {
+	names, err := m.Store.Names()
+	if err != nil {
+		return nil, err
+	}
+	candidates, err := leftoverNames()
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range candidates {
+		if slices.Contains(names, name) || config.CheckName(name) != nil {
+			continue
+		}
+		// A verb may be at it, for which Check waits.
+		if left, err := m.leftovers(name, nil); err != nil || len(left) > 0 {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names), nil
+}
+
+// leftoverNames lists the names that something on the host may be a leftover of.
+func leftoverNames() ([]string, error) {
+	var names []string
+	notes, err := filepath.Glob(imagesDir("*"))
+	if err != nil {
+		return nil, err
+	}
+	for _, dir := range notes {
+		names = append(names, strings.TrimPrefix(filepath.Base(dir), imagesPrefix))
+	}
+	for _, format := range []config.ImageFormat{config.FormatRaw, config.FormatQCOW2} {
+		pattern := image.Temporary(defaultImage("*", format))
+		before, after, _ := strings.Cut(filepath.Base(pattern), "*")
+		files, err := filepath.Glob(pattern)
+		if err != nil {
+			return nil, err
+		}
+		for _, file := range files {
+			names = append(names, strings.TrimSuffix(strings.TrimPrefix(filepath.Base(file), before), after))
+		}
+	}
+	entries, err := os.ReadDir(config.DefaultContentBase)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("look for leftovers: %w", err)
+	}
+	for _, e := range entries {
+		if e.IsDir() {
+			names = append(names, e.Name())
+		}
+	}
+	return names, nil
+}
