@@ -111,7 +111,7 @@ func TestOneshotCommands(t *testing.T) {
 		{name: "no mount", command: []string{"mount", "-t", "tmpfs", "x", "/mnt"}, stderr: "permission denied", status: 32},
 		{name: "tmp", command: []string{"sh", "-c", "ls -A /tmp; touch /tmp/x && stat -f -c %T /tmp"}, stdout: "tmpfs\n"},
 		{name: "network", command: []string{"sh", "-c", "ls /sys/class/net; cat /sys/class/net/lo/flags"}, stdout: "lo\n0x9\n"},
-		{name: "-N host", options: []string{"-N", "host"}, command: []string{"ls", "/sys/class/net"}, stdout: shell(t, "ls /sys/class/net")},
+		{name: "-N host", options: []string{"-N", "host"}, command: []string{"readlink", "/proc/self/ns/net"}, stdout: shell(t, "readlink /proc/self/ns/net")},
 		{name: "processes", command: []string{"sh", "-c", "test $(ls -d /proc/[0-9]* | wc -l) -lt 7 && cat /proc/1/comm"}, stdout: "virt-sandbox-in\n"},
 		{name: "hostname", options: []string{"-n", "t-once"}, command: []string{"hostname"}, stdout: "t-once\n"},
 		{name: "cgroups", command: []string{"sh", "-c", "find /sys/fs/cgroup -name tasks | wc -l"}, stdout: "0\n"},
