@@ -302,8 +302,8 @@ func TestOriginalGenericImage(t *testing.T) {
 		}
 		whileMounted(t, file, func(mnt string) {
 			got := shell(t, "cd "+mnt+" && ls -A && cd ."+contentDir+" && ls | wc -l && cat input var/lib/own")
-			if want := ".virt-sandbox\nlost+found\nvar\n202\nfrom the old tree\nx\n"; n > 0 && got != want {
-				t.Errorf("killed after %v, and upgraded, the image has %q, want %q", moment, got, want)
+			if want := "\nvar\n202\nfrom the old tree\nx\n"; n > 0 && (!strings.HasSuffix(got, want) || strings.HasPrefix(got, "1") || strings.Contains(got, "\ninput\n")) {
+				t.Errorf("killed after %v, and upgraded, the image has %q, want %q at the end and nothing of the tree before", moment, got, want)
 			}
 		})
 		forgetOriginal(t, "t-oldjob")

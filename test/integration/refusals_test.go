@@ -78,7 +78,7 @@ func TestRefusals(t *testing.T) {
 		{"nothing to run", []string{"create", "x"}, "-u"},
 		{"unit and command", []string{"create", "-u", "apache2", "x", "--", "true"}, "not both"},
 		{"content that all would see", []string{"create", "-u", "apache2", "-p", "/opt/containers", "x"}, "/opt"},
-		{"two names", []string{"create", "-u", "apache2", "x", "y"}, "NAME"},
+		{"one level for two", []string{"create", "-u", "apache2", "-l", "s0:c1,c2", "x", "y"}, "--share-level"},
 		{"network", []string{"create", "-u", "apache2", "-N", "moon", "x"}, "moon"},
 		{"config of no sense", []string{"start", "t-broken"}, "t-broken.sandbox:4: unknown key \"colour\""},
 		{"delete with that config", []string{"delete", "t-broken"}, "t-broken.sandbox:4:"},
@@ -163,13 +163,18 @@ func TestNotRoot(t *testing.T) {
 func TestLibvirtDown(t *testing.T) {
 	create(t, "t-down", "-C", "-u", "apache2")
 	before := snapshot(t)
-	for _, args := range [][]string{{"create", "-u", "apache2", "x"}, {"start", "t-down"}, {"stop", "t-down"}, {"delete", "t-down"}, {"list"}, {"execute", "t-down", "--", "true"}} {
+	for _, args := range [][]string{{"create", "-u", "apache2", "x"}, {"start", "t-down"}, {"delete", "t-down"}, {"list"}, {"execute", "t-down", "--", "true"}} {
 		// In a mount namespace without libvirt's sockets there is no libvirtd.
 		command := exec.Command("unshare", append([]string{"-m", "sh", "-c", `mount -t tmpfs none /run/libvirt && exec "$@"`, "-", program}, args...)...)
 		o := runCommand(t, command)
 		if o.status != 1 || !strings.Contains(o.stderr, "connect to libvirt") || strings.Count(o.stderr, "\n") != 1 {
 			t.Errorf("%v: exit status %d, stderr %q", args, o.status, o.stderr)
 		}
+	}
+	// What was never started is stopped without asking.
+	command := exec.Command("unshare", "-m", "sh", "-c", `mount -t tmpfs none /run/libvirt && exec "$@"`, "-", program, "stop", "t-down")
+	if o := runCommand(t, command); o.status != 0 || o.stderr != "" {
+		t.Errorf("stop: %+v", o)
 	}
 	sameAs(t, before, "after verbs without libvirtd")
 }
