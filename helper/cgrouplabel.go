@@ -14,9 +14,7 @@ func (m *Manager) labelCgroups(s *config.Sandbox, groups map[string]string) erro
 	if s.FileLabel() == "" || !m.Host.SELinux() {
 		return nil
 	}
-	writable := *s
-	writable.Security.FileType = config.New("").Security.FileType
-	label := writable.FileLabel()
+	label := writableLabel(s)
 	for _, dir := range groups {
 		if !isOfContainer(dir) {
 			continue

@@ -174,7 +174,7 @@ func (d runtimeDir) bear(s *config.Sandbox, file string, listen func() error) er
 	}
 	var labels seclabel.Labels
 	if s.FileLabel() != "" {
-		labels = seclabel.Labels{Files: s.FileLabel(), Sockets: s.ProcessLabel()}
+		labels = seclabel.Labels{Files: writableLabel(s), Sockets: s.ProcessLabel()}
 	}
 	if err := seclabel.Born(labels, listen); err != nil {
 		return err

@@ -93,6 +93,13 @@ func (m *Manager) checkLabels(s *config.Sandbox, o CreateOptions) error {
 	return nil
 }
 
+// writableLabel gives the label of what processes of the container may write, be its content of another type or not.
+func writableLabel(s *config.Sandbox) string {
+	writable := *s
+	writable.Security.FileType = config.New("").Security.FileType
+	return writable.FileLabel()
+}
+
 // setupType is the type under which our policy has virt-sandbox-init set a container up, so that containerType need not
 // be allowed to mount anything. The types of container-selinux have none for that.
 const (
