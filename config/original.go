@@ -63,12 +63,9 @@ func (s Store) ReadOriginal(name string) (file, text string, err error) {
 
 // OriginalNames lists the sandboxes that have only a config of the original in a directory of its own.
 func (s Store) OriginalNames() ([]string, error) {
-	entries, err := os.ReadDir(s.Dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
+	entries, err := s.entries()
 	if err != nil {
-		return nil, fmt.Errorf("list configs: %w", err)
+		return nil, err
 	}
 	var names []string
 	for _, e := range entries {

@@ -66,14 +66,20 @@ func (s Store) Read(name string) (string, error) {
 	return text, nil
 }
 
+// entries reads the directory; one that does not exist is an empty one.
+func (s Store) entries() ([]os.DirEntry, error) {
+	entries, err := os.ReadDir(s.Dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("list configs: %w", err)
+	}
+	return entries, nil
+}
+
 // Names lists the sandboxes that have a config file, usable or not, in alphabetical order.
 func (s Store) Names() ([]string, error) {
-	entries, err := os.ReadDir(s.Dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
+	entries, err := s.entries()
 	if err != nil {
-		return nil, fmt.Errorf("list configs: %w", err)
+		return nil, err
 	}
 	var names []string
 	for _, e := range entries {

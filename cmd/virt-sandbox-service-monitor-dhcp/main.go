@@ -7,8 +7,8 @@ import (
 	"fmt"
 	"os"
 
-	"github.com/virt-sandbox/virt-sandbox/guest/network"
 	"github.com/virt-sandbox/virt-sandbox/helper/monitor"
+	"github.com/virt-sandbox/virt-sandbox/helper/network"
 )
 
 func main() { os.Exit(monitor.Main(os.Args, keep)) }

@@ -4,7 +4,6 @@ import (
 	"archive/tar"
 	"bytes"
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"os/exec"
 	"strings"
@@ -177,14 +176,7 @@ func TestImportKilled(t *testing.T) {
 	usual := time.Since(begun)
 	must(t, "delete", "t-source")
 	for i := range killings {
-		command := exec.Command(program, "import", archive)
-		if err := command.Start(); err != nil {
-			t.Fatal(err)
-		}
-		moment := time.Duration(rand.Int64N(int64(usual)))
-		time.Sleep(moment)
-		_ = command.Process.Kill()
-		_ = command.Wait()
+		moment := killWithin(t, usual, nil, "import", archive)
 		if i%2 == 0 {
 			if o := run(t, "import", archive); o.status != 0 && !strings.Contains(o.stderr, "exists already") {
 				t.Errorf("killed after %v, again: %+v", moment, o)

@@ -2,7 +2,6 @@ package integration
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -197,18 +196,12 @@ func TestCloneKilled(t *testing.T) {
 	usual := time.Since(begun)
 	must(t, "delete", "t-clone")
 	for i := range killings {
-		command := exec.Command(program, "clone", "--freeze", "t-source", "t-clone")
-		if err := command.Start(); err != nil {
-			t.Fatal(err)
-		}
-		moment := time.Duration(rand.Int64N(int64(usual)))
-		time.Sleep(moment)
+		var others func()
 		if i%4 == 0 {
 			// With it the process that would set the source free.
-			killGuards(t)
+			others = func() { killGuards(t) }
 		}
-		_ = command.Process.Kill()
-		_ = command.Wait()
+		moment := killWithin(t, usual, others, "clone", "--freeze", "t-source", "t-clone")
 		if i%4 == 0 {
 			killGuards(t)
 		}
@@ -241,14 +234,7 @@ func TestCloneKilledInImage(t *testing.T) {
 	usual := time.Since(begun)
 	must(t, "delete", "t-clone")
 	for i := range 8 {
-		command := exec.Command(program, "clone", "t-source", "t-clone")
-		if err := command.Start(); err != nil {
-			t.Fatal(err)
-		}
-		moment := time.Duration(rand.Int64N(int64(usual)))
-		time.Sleep(moment)
-		_ = command.Process.Kill()
-		_ = command.Wait()
+		moment := killWithin(t, usual, nil, "clone", "t-source", "t-clone")
 		if i%2 == 0 {
 			if o := run(t, "clone", "t-source", "t-clone"); o.status != 0 && !strings.Contains(o.stderr, "exists already") {
 				t.Errorf("killed after %v, again: %+v", moment, o)

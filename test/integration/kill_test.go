@@ -69,17 +69,11 @@ func TestKilled(t *testing.T) {
 // killAtRandom kills a verb, and every other time the helper that it started too, at a moment within its usual time.
 func killAtRandom(t *testing.T, args []string) time.Duration {
 	t.Helper()
-	usual := map[string]time.Duration{"create": 250 * time.Millisecond, "start": 600 * time.Millisecond, "stop": 500 * time.Millisecond, "delete": 60 * time.Millisecond}
-	moment := time.Duration(rand.Int64N(int64(usual[args[0]])))
+	usual := map[string]time.Duration{"create": 250 * time.Millisecond, "start": 600 * time.Millisecond, "stop": 500 * time.Millisecond, "delete": 60 * time.Millisecond}[args[0]]
 	if slices.Contains(args, "-i") {
-		moment *= 2
+		usual *= 2
 	}
-	command := exec.Command(program, args...)
-	if err := command.Start(); err != nil {
-		t.Fatal(err)
-	}
-	time.Sleep(moment)
-	_ = command.Process.Kill()
+	moment := killWithin(t, usual, nil, args...)
 	if moment%2 == 0 {
 		for _, line := range processes() {
 			fields := strings.Fields(line)
@@ -88,6 +82,22 @@ func killAtRandom(t *testing.T, args []string) time.Duration {
 			}
 		}
 	}
+	return moment
+}
+
+// killWithin kills a verb at a random moment of its usual time, and what others kills right before that, if it is given.
+func killWithin(t *testing.T, usual time.Duration, others func(), args ...string) time.Duration {
+	t.Helper()
+	moment := time.Duration(rand.Int64N(int64(usual)))
+	command := exec.Command(program, args...)
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(moment)
+	if others != nil {
+		others()
+	}
+	_ = command.Process.Kill()
 	_ = command.Wait()
 	return moment
 }

@@ -1,10 +1,7 @@
 package integration
 
 import (
-	"bytes"
-	"crypto/sha256"
 	"io"
-	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -157,19 +154,7 @@ func TestMachineDisks(t *testing.T) {
 
 // 20 MB pass through standard input to both outputs at once.
 func TestMachineStreams(t *testing.T) {
-	data := make([]byte, 20<<20)
-	source := rand.NewChaCha8([32]byte{7})
-	_, _ = source.Read(data)
-	command := onceMachine(t, "--", "sh", "-c", "tee /dev/stderr")
-	out, errs := sha256.New(), sha256.New()
-	command.Stdin, command.Stdout, command.Stderr = bytes.NewReader(data), out, errs
-	if err := command.Run(); err != nil {
-		t.Fatal(err)
-	}
-	want := sha256.Sum256(data)
-	if !bytes.Equal(out.Sum(nil), want[:]) || !bytes.Equal(errs.Sum(nil), want[:]) {
-		t.Error("what came out is not what went in")
-	}
+	sameThrough(t, onceMachine(t, "--", "sh", "-c", "tee /dev/stderr"), 20<<20)
 }
 
 // What a machine cannot be made of is refused in one line that names it.

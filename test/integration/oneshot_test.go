@@ -211,10 +211,15 @@ func TestOneshotRefusals(t *testing.T) {
 // 100 MB pass through standard input to both outputs at once, and none is lost or mixed up.
 func TestOneshotStreams(t *testing.T) {
 	const size = 100 << 20
+	sameThrough(t, once("--", "sh", "-c", "tee /dev/stderr"), size)
+}
+
+// sameThrough sends as many bytes through a command that repeats its input on both its outputs.
+func sameThrough(t *testing.T, command *exec.Cmd, size int) {
+	t.Helper()
 	data := make([]byte, size)
 	source := rand.NewChaCha8([32]byte{6})
 	_, _ = source.Read(data)
-	command := once("--", "sh", "-c", "tee /dev/stderr")
 	out, errs := sha256.New(), sha256.New()
 	command.Stdin, command.Stdout, command.Stderr = bytes.NewReader(data), out, errs
 	if err := command.Run(); err != nil {

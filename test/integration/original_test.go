@@ -1,7 +1,6 @@
 package integration
 
 import (
-	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -281,14 +280,7 @@ func TestOriginalGenericImage(t *testing.T) {
 			shell(t, "cd "+mnt+" && mkdir -p var/lib && echo from the old tree >input && echo x >var/lib/own && for i in $(seq 200); do mkdir $i; done")
 		})
 		down := attached(t)
-		command := exec.Command(program, "upgrade", "t-oldjob")
-		if err := command.Start(); err != nil {
-			t.Fatal(err)
-		}
-		moment := time.Duration(rand.Int64N(int64(300 * time.Millisecond)))
-		time.Sleep(moment)
-		_ = command.Process.Kill()
-		_ = command.Wait()
+		moment := killWithin(t, 300*time.Millisecond, nil, "upgrade", "t-oldjob")
 		must(t, "upgrade", "t-oldjob")
 		if now := attached(t); now != down {
 			t.Errorf("killed after %v, and upgraded: %s", moment, now)
@@ -355,14 +347,7 @@ func TestOriginalKilled(t *testing.T) {
 	for range killings {
 		shell(t, "rm -rf /srv/stock /srv/scratch")
 		originalShop(t, configDir+"/t-shop/config/sandbox.cfg", "t-shop_sandbox.service")
-		command := exec.Command(program, "upgrade", "t-shop")
-		if err := command.Start(); err != nil {
-			t.Fatal(err)
-		}
-		moment := time.Duration(rand.Int64N(int64(250 * time.Millisecond)))
-		time.Sleep(moment)
-		_ = command.Process.Kill()
-		_ = command.Wait()
+		moment := killWithin(t, 250*time.Millisecond, nil, "upgrade", "t-shop")
 		if got := shell(t, "cat "+contentDir+"/t-shop/var/www/html/index.html; tail -n 1 "+contentDir+"/t-shop/etc/apache2/apache2.conf"); got != "<h1>The old shop</h1>\n# by the shopkeeper\n" {
 			t.Errorf("killed after %v: the content is %q", moment, got)
 		}

@@ -3,7 +3,6 @@ package integration
 import (
 	"encoding/json"
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -259,14 +258,7 @@ func TestUpgradeKilled(t *testing.T) {
 	want := state()
 	for range killings {
 		restore()
-		moment := time.Duration(rand.Int64N(int64(usual)))
-		command := exec.Command(program, "upgrade", "t-upgrade")
-		if err := command.Start(); err != nil {
-			t.Fatal(err)
-		}
-		time.Sleep(moment)
-		_ = command.Process.Kill()
-		_ = command.Wait()
+		moment := killWithin(t, usual, nil, "upgrade", "t-upgrade")
 		for file, want := range map[string]string{"edited.conf": "always the same\nmine\n", "both.conf": "version 1\nmine\n", "own.conf": "mine\n"} {
 			if got := shell(t, "cat "+tree+"/etc/vstup/"+file); got != want {
 				t.Errorf("killed after %v: %s has %q, want %q", moment, file, got, want)

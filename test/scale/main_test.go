@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
@@ -15,6 +14,7 @@ import (
 	"time"
 
 	"github.com/virt-sandbox/virt-sandbox/test/residue"
+	"github.com/virt-sandbox/virt-sandbox/test/rig"
 )
 
 const (
@@ -32,30 +32,11 @@ var (
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	if err := ready(); err != nil {
+	if err := rig.Ready(program); err != nil {
 		fmt.Fprintf(os.Stderr, "scale tests: %v; run them with make bench-scale\n", err)
 		os.Exit(1)
 	}
 	os.Exit(m.Run())
-}
-
-func ready() error {
-	if os.Geteuid() != 0 {
-		return fmt.Errorf("they need root")
-	}
-	if out, err := exec.Command("virsh", "-q", "-c", "lxc:///", "version").CombinedOutput(); err != nil {
-		return fmt.Errorf("libvirt does not answer: %s", out)
-	}
-	bin, err := filepath.Abs("../../bin")
-	if err != nil {
-		return err
-	}
-	// In a source tree the programs just built; on a test host the installed ones.
-	if _, err := os.Stat(filepath.Join(bin, program)); err == nil {
-		return os.Setenv("PATH", bin+":"+os.Getenv("PATH"))
-	}
-	_, err = exec.LookPath(program)
-	return err
 }
 
 // clean fails the test at its end when something is left on the host.
