@@ -20,5 +20,9 @@ func TestMain(m *testing.M) {
 		fmt.Fprintf(os.Stderr, "integration tests: %v; run them with make test\n", err)
 		os.Exit(1)
 	}
+	if err := rig.Sweep(program, "t-"); err != nil {
+		fmt.Fprintf(os.Stderr, "integration tests: %v\n", err)
+		os.Exit(1)
+	}
 	os.Exit(m.Run())
 }
