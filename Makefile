@@ -22,7 +22,7 @@ SOURCES := $(shell find . -name '*.go' -not -name '*_test.go') go.mod go.sum
 
 # The integration tests that a host with systemd runs, and of those the ones that the slow virtual machine does.
 HOST_TESTS := ^TestSystemd|TestDistributionServices/apache2|TestSideBySide|TestRestart|TestUnitClasses|TestMounts|TestGeneric|TestShort|TestExecute|TestConnect|TestCapabilities|TestKernel|TestProcessLimit|TestIDMap|TestNotice|TestLogrotate|^TestOriginal(Systemd|Generic)$$|TestUpgrade$$
-VM_TESTS   := ^TestSystemd(Logs|SupervisorsDie|Resident|Cycle|InnerFailure)$$|^TestExecute$$|^TestDistributionServices$$|^TestSELinux(Check|Clone|Administrator|Labels|Upgrade)$$|^TestProcessLimit$$|^TestMountsAndLimits$$|^TestGenericContainer$$|^TestImageQCOW2$$
+VM_TESTS   := ^TestSystemd(Logs|SupervisorsDie|Resident|Cycle|InnerFailure)$$|^TestExecute$$|^TestDistributionServices$$|^TestSELinux(Check|Clone|Administrator|Labels|Upgrade)$$|^TestProcessLimit$$|^TestMountsAndLimits$$|^TestGenericContainer$$|^TestImage(QCOW2|Dynamic)$$
 RUN_TESTS  := cd test/integration && exec ../../bin/integration.test -test.v -test.timeout 20m
 DENIALS    := "$(RUN_TESTS) -test.run '^TestSELinuxDenials$$'"
 PAGE       := "$(RUN_TESTS) -test.run '^TestSystemdPageBeforeReboot$$'" reboot "$(RUN_TESTS) -test.run '^TestSystemdPageAfterReboot$$'"

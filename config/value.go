@@ -175,7 +175,9 @@ func ParseSecurity(option string) (Security, error) {
 		return Security{}, err
 	}
 	security.Label = label
-	security.Level = strings.SplitN(label, ":", 4)[3]
+	if security.Mode == SecurityStatic {
+		security.Level = strings.SplitN(label, ":", 4)[3]
+	}
 	return security, nil
 }
 

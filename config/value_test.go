@@ -157,7 +157,7 @@ func TestParseSecurity(t *testing.T) {
 	}{
 		{"static,label=" + label, Security{Mode: SecurityStatic, Label: label, Level: "s0:c1,c2"}, ""},
 		{"dynamic", Security{Mode: SecurityDynamic}, ""},
-		{"dynamic,label=u:r:t:s0", Security{Mode: SecurityDynamic, Label: "u:r:t:s0", Level: "s0"}, ""},
+		{"dynamic,label=u:r:t:s0", Security{Mode: SecurityDynamic, Label: "u:r:t:s0"}, ""},
 		{"inherit", Security{Mode: SecurityInherit}, ""},
 		{"apparmor,profile=lxc-web", Security{Mode: SecurityStatic, AppArmor: "lxc-web"}, ""},
 		{"apparmor,profile=unconfined", Security{Mode: SecurityStatic, AppArmor: AppArmorUnconfined}, ""},

@@ -194,8 +194,8 @@ func ram(target string, size config.Size) libvirtxml.DomainFilesystem {
 	}
 }
 
-// securityLabel asks for a label where the host's libvirt can give one. Content in a directory has its label of its own, so
-// libvirt must not relabel it; a dynamic label it only gives together with the image's.
+// securityLabel asks for a label where the host's libvirt can give one. Content has its label already, so libvirt must not
+// relabel it.
 func securityLabel(s *config.Sandbox, host Host) []libvirtxml.DomainSecLabel {
 	switch host.SecurityModel {
 	case "apparmor":
@@ -217,10 +217,7 @@ func appArmorLabel(s *config.Sandbox) []libvirtxml.DomainSecLabel {
 
 func seLinuxLabel(s *config.Sandbox, setup string) []libvirtxml.DomainSecLabel {
 	const model = "selinux"
-	switch s.Security.Mode {
-	case config.SecurityDynamic:
-		return []libvirtxml.DomainSecLabel{{Type: "dynamic", Model: model, Relabel: "yes", BaseLabel: s.Security.Label}}
-	case config.SecurityInherit:
+	if s.Security.Mode == config.SecurityInherit {
 		return nil
 	}
 	return []libvirtxml.DomainSecLabel{{Type: "static", Model: model, Relabel: "no", Label: cmp.Or(setup, s.ProcessLabel())}}

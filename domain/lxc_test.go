@@ -97,9 +97,6 @@ func TestLXC(t *testing.T) {
 		{golden: "selinux-label", change: func(s *config.Sandbox, _ *Host) {
 			s.Security.Label = "system_u:system_r:httpd_container_t:s0:c1"
 		}},
-		{golden: "selinux-dynamic", change: func(s *config.Sandbox, _ *Host) {
-			s.Security = config.Security{Mode: config.SecurityDynamic, Label: "system_u:system_r:container_t:s0"}
-		}},
 		{golden: "selinux-inherit", change: func(s *config.Sandbox, _ *Host) { s.Security.Mode = config.SecurityInherit }},
 		{golden: "no-selinux", change: func(_ *config.Sandbox, h *Host) { h.SecurityModel = "" }},
 		{golden: "apparmor", change: func(_ *config.Sandbox, h *Host) { h.SecurityModel, h.Init = "apparmor", "" }},

@@ -197,7 +197,7 @@ func (m *Manager) importOf(from *config.Sandbox, o ImportOptions) (*config.Sandb
 		return nil, fmt.Errorf("%s%s in the archive has an image without image-size=; write that into the config and export it again",
 			from.Name, config.Suffix)
 	}
-	if err := requireStatic(from.Security.Mode); err != nil {
+	if err := checkMode(from); err != nil {
 		return nil, fmt.Errorf("%s%s in the archive: mode=%s: %w", from.Name, config.Suffix, from.Security.Mode, err)
 	}
 	s := *from

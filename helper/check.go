@@ -168,12 +168,16 @@ func (m *Manager) checkInside(ctx context.Context, s *config.Sandbox, fix bool) 
 	if err != nil {
 		return nil, err
 	}
-	switch mode := requireStatic(s.Security.Mode); {
+	if err := m.checkModeOfConfig(s); err != nil {
+		return findings, err
+	}
+	switch {
 	case !m.Host.SELinux() && fix:
 		m.Warn("SELinux is off on this host: there are no labels to set")
-	case !m.Host.SELinux(), mode != nil && !fix:
-	case mode != nil:
-		return findings, fmt.Errorf("%s: mode=%s: %w", m.Store.Path(s.Name), s.Security.Mode, mode)
+	case !m.Host.SELinux():
+	case s.Security.Mode == config.SecurityDynamic && fix:
+		m.Warn("%s has the label of all its content chosen at each start: there are no labels to set", s.Name)
+	case s.Security.Mode == config.SecurityDynamic:
 	default:
 		labels, err := m.Host.Check(ctx, s, fix)
 		return append(findings, labels...), err

@@ -2,6 +2,7 @@ package helper
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -27,7 +28,8 @@ func (m *Manager) complete(ctx context.Context, s *config.Sandbox) (content.Stat
 			return state, err
 		}
 	}
-	if s.Security.Level == "" && s.Security.Label != "" {
+	static := s.Security.Mode == config.SecurityStatic
+	if s.Security.Level == "" && s.Security.Label != "" && static {
 		s.Security.Level = strings.SplitN(s.Security.Label, ":", 4)[3]
 	}
 	if err := m.checkIDs(s); err != nil {
@@ -36,7 +38,7 @@ func (m *Manager) complete(ctx context.Context, s *config.Sandbox) (content.Stat
 	if err := m.checkMACs(s); err != nil {
 		return state, err
 	}
-	if s.HasMACs() && !s.Hardening.IDMap.Auto && !s.Created.IsZero() && s.UUID != "" && s.MachineID != "" && s.Security.Level != "" {
+	if s.HasMACs() && !s.Hardening.IDMap.Auto && !s.Created.IsZero() && s.UUID != "" && s.MachineID != "" && (s.Security.Level != "" || !static) {
 		return state, nil
 	}
 	if s.UUID == "" {
@@ -67,10 +69,8 @@ func (m *Manager) complete(ctx context.Context, s *config.Sandbox) (content.Stat
 		return state, err
 	}
 	defer ids.release()
-	for _, label := range []string{s.ProcessLabel(), s.FileLabel()} {
-		if err := m.Host.CheckLabel(label); err != nil {
-			return state, fmt.Errorf("%s: %w", m.Store.Path(s.Name), err)
-		}
+	if err := errors.Join(m.Host.CheckLabel(s.ProcessLabel()), m.checkFileLabel(s)); err != nil {
+		return state, fmt.Errorf("%s: %w", m.Store.Path(s.Name), err)
 	}
 	return state, m.Store.Save(s)
 }
@@ -106,7 +106,7 @@ func (m *Manager) takeIdentity(s *config.Sandbox) (content.State, error) {
 	if s.MachineID == "" {
 		s.MachineID = id.MachineID
 	}
-	if s.Security.Level == "" && s.Security.Label == "" {
+	if s.Security.Level == "" && s.Security.Label == "" && s.Security.Mode == config.SecurityStatic {
 		s.Security.Level = id.Level
 	}
 	return state, nil

@@ -10,8 +10,6 @@ import (
 	"path/filepath"
 	"slices"
 
-	"github.com/opencontainers/selinux/go-selinux"
-
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/helper/content"
 	"github.com/virt-sandbox/virt-sandbox/helper/image"
@@ -45,7 +43,7 @@ func (m *Manager) makeImage(ctx context.Context, s *config.Sandbox) error {
 
 // noteNew notes the image of a new sandbox before it is made, so that whoever comes after an interruption finds it.
 func (m *Manager) noteNew(ctx context.Context, s *config.Sandbox) error {
-	own, err := contentClaim(s, image.Temporary(s.Image))
+	own, err := m.contentClaim(s, image.Temporary(s.Image))
 	if err != nil {
 		return err
 	}
@@ -59,25 +57,22 @@ func (m *Manager) noteNew(ctx context.Context, s *config.Sandbox) error {
 
 // mountNew mounts the image that makeImage made, so that its content can be made.
 func (m *Manager) mountNew(ctx context.Context, s *config.Sandbox) error {
-	own, err := contentClaim(s, image.Temporary(s.Image))
+	own, err := m.contentClaim(s, image.Temporary(s.Image))
 	if err != nil {
 		return err
 	}
 	if err := m.attachImages(ctx, s, []claim{own}); err != nil {
 		return err
 	}
-	return m.adoptFileSystem(s)
+	return adoptFileSystem(s)
 }
 
 // adoptFileSystem gives the top of a file system in which nothing is yet what a content directory has.
-func (m *Manager) adoptFileSystem(s *config.Sandbox) error {
+func adoptFileSystem(s *config.Sandbox) error {
 	if state, err := content.Inspect(s.Content); err != nil || state != content.Absent {
 		return err
 	}
 	err := errors.Join(os.Chmod(s.Content, 0o700), os.Chown(s.Content, 0, 0))
-	if label := s.FileLabel(); err == nil && label != "" && m.Host.SELinux() {
-		err = selinux.SetFileLabel(s.Content, label)
-	}
 	if err == nil {
 		// fsck makes it again when it needs it.
 		if err = os.Remove(filepath.Join(s.Content, "lost+found")); errors.Is(err, fs.ErrNotExist) {
@@ -154,7 +149,7 @@ func (m *Manager) attachAll(ctx context.Context, s *config.Sandbox) error {
 	if err := m.attachImages(ctx, s, claims); err != nil || s.Image == "" {
 		return err
 	}
-	return m.adoptFileSystem(s)
+	return adoptFileSystem(s)
 }
 
 // openContent makes the content of a sandbox that is down accessible, for who holds its name's lock; it stays so until
@@ -171,7 +166,7 @@ func (m *Manager) openContent(ctx context.Context, s *config.Sandbox) error {
 	if _, err := os.Stat(s.Image); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	own, err := contentClaim(s, s.Image)
+	own, err := m.contentClaim(s, s.Image)
 	if err != nil {
 		return err
 	}

@@ -43,9 +43,18 @@ func (c claim) mount() image.Mount {
 }
 
 // contentClaim is the claim of a sandbox's own image.
-func contentClaim(s *config.Sandbox, file string) (claim, error) {
+func (m *Manager) contentClaim(s *config.Sandbox, file string) (claim, error) {
 	target, err := realPath(s.Content)
-	return claim{File: file, Format: s.ImageFormat, Target: target, Content: s.Content, Use: "the image"}, err
+	return claim{File: file, Format: s.ImageFormat, Target: target, Context: m.imageContext(s), Content: s.Content, Use: "the image"}, err
+}
+
+// imageContext is the label of all that lies in the images of a sandbox: it is this sandbox's, whatever labels it has from
+// elsewhere. One of mode dynamic has it as long as it is up.
+func (m *Manager) imageContext(s *config.Sandbox) string {
+	if !m.Host.SELinux() {
+		return ""
+	}
+	return s.FileLabel()
 }
 
 // realPath is what the kernel calls a directory that need not be there yet.
@@ -63,25 +72,40 @@ func realPath(dir string) (string, error) {
 	}
 }
 
+// labelForStart gives a sandbox of mode dynamic the level of this start, and its images that label.
+func (m *Manager) labelForStart(ctx context.Context, s *config.Sandbox) (*lock, error) {
+	if s.Security.Mode != config.SecurityDynamic {
+		return &lock{}, nil
+	}
+	level, err := m.chooseLevel(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	claims, err := m.allClaims(s)
+	if err == nil {
+		err = m.attachImages(ctx, s, claims)
+	}
+	if err != nil {
+		level.release()
+		return nil, err
+	}
+	return level, nil
+}
+
 // allClaims lists what a sandbox claims while it runs.
 func (m *Manager) allClaims(s *config.Sandbox) ([]claim, error) {
 	var claims []claim
 	if s.Image != "" {
-		own, err := contentClaim(s, s.Image)
+		own, err := m.contentClaim(s, s.Image)
 		if err != nil {
 			return nil, err
 		}
 		claims = append(claims, own)
 	}
-	shown := ""
-	if m.Host.SELinux() {
-		// All of it is this sandbox's, whatever labels it has from elsewhere.
-		shown = s.FileLabel()
-	}
 	for i, mount := range s.Mounts {
 		if mount.Kind == config.MountHostImage {
 			claims = append(claims, claim{
-				File: mount.Source, Format: mount.Format, Target: hostImageDir(s.Name, i), Context: shown, Use: "the mount at " + mount.Target,
+				File: mount.Source, Format: mount.Format, Target: hostImageDir(s.Name, i), Context: m.imageContext(s), Use: "the mount at " + mount.Target,
 			})
 		}
 	}
@@ -95,7 +119,8 @@ func hostImageDir(name string, index int) string {
 	return filepath.Join(imagesDir(name), strconv.Itoa(index))
 }
 
-// attachImages claims images for a sandbox and mounts those that are to be mounted. What it has already stays as it is.
+// attachImages claims images for a sandbox and mounts those that are to be mounted. What it has already stays as it is, unless
+// it is to have another context.
 func (m *Manager) attachImages(ctx context.Context, s *config.Sandbox, claims []claim) error {
 	if len(claims) == 0 {
 		return nil
@@ -139,8 +164,15 @@ func (m *Manager) claimImages(ctx context.Context, name string, claims []claim) 
 		return err
 	}
 	for _, c := range claims {
-		if slices.ContainsFunc(old, func(o claim) bool { return o.File == c.File && o.Target == c.Target }) {
+		has := slices.IndexFunc(old, func(o claim) bool { return o.File == c.File && o.Target == c.Target })
+		if has >= 0 && old[has].Context == c.Context {
 			continue
+		}
+		if has >= 0 {
+			if err := m.unmount(name, old[has]); err != nil {
+				return err
+			}
+			old = slices.Delete(old, has, has+1)
 		}
 		if err := checkClaim(name, c, append(old, claims...)); err != nil {
 			return err
@@ -294,6 +326,10 @@ func (m *Manager) detach(name string, c claim) error {
 			return err
 		}
 	}
+	return m.unmount(name, c)
+}
+
+func (m *Manager) unmount(name string, c claim) error {
 	busy := false
 	err := inHostMounts(func() (err error) {
 		busy, err = c.mount().Detach()

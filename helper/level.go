@@ -2,6 +2,7 @@ package helper
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -21,7 +22,8 @@ type levelUse struct {
 }
 
 // reserveLevel gives the sandbox a level that nobody has, and keeps it from other creates until the config tells of it. Of
-// a level that it has already, shared is asked about a user that it would not be kept apart from.
+// a level that it has already, shared is asked about a user that it would not be kept apart from. One of mode dynamic gets
+// none before its start.
 func (m *Manager) reserveLevel(ctx context.Context, s *config.Sandbox, shared func(levelUse) error) (*lock, error) {
 	return m.reserveLevelBeside(ctx, s, m.domainLevels, shared)
 }
@@ -29,6 +31,9 @@ func (m *Manager) reserveLevel(ctx context.Context, s *config.Sandbox, shared fu
 // reserveLevelBeside is reserveLevel that is told what gives the levels of libvirt's domains.
 func (m *Manager) reserveLevelBeside(ctx context.Context, s *config.Sandbox, domains func(except string) ([]levelUse, error),
 	shared func(levelUse) error) (*lock, error) {
+	if s.Security.Mode == config.SecurityDynamic {
+		return &lock{}, nil
+	}
 	allocation, err := m.lockByte(ctx, allocationByte, "level allocation")
 	if err != nil {
 		return nil, err
@@ -62,8 +67,33 @@ func (m *Manager) reserveLevelBeside(ctx context.Context, s *config.Sandbox, dom
 	return m.holdLevel(level, slot)
 }
 
+// chooseLevel gives a sandbox of mode dynamic a level that nobody else has, as if it had always had that. Where SELinux is off
+// there is nothing to choose.
+func (m *Manager) chooseLevel(ctx context.Context, s *config.Sandbox) (*lock, error) {
+	if s.Security.Mode != config.SecurityDynamic {
+		return &lock{}, nil
+	}
+	s.Security.Mode = config.SecurityStatic
+	if !m.Host.SELinux() {
+		return &lock{}, nil
+	}
+	clearLevel(s)
+	held, err := m.reserveLevel(ctx, s, nil)
+	if err != nil {
+		return nil, err
+	}
+	if err := m.Host.CheckLabel(s.ProcessLabel()); err != nil {
+		held.release()
+		return nil, err
+	}
+	return held, nil
+}
+
 // levelOf gives the level of a sandbox; an error where it has none yet.
 func levelOf(s *config.Sandbox) (mcs.Level, error) {
+	if s.Security.Mode == config.SecurityDynamic {
+		return mcs.Level{}, errors.New("a level is chosen at each start")
+	}
 	if s.Security.Label != "" {
 		return mcs.OfContext(s.Security.Label)
 	}
@@ -81,7 +111,7 @@ func setLevel(s *config.Sandbox, level mcs.Level) {
 // clearLevel leaves a sandbox without a level, also in its label, until one is allocated.
 func clearLevel(s *config.Sandbox) {
 	s.Security.Level = ""
-	if s.Security.Label != "" {
+	if s.Security.Label != "" && s.Security.Mode == config.SecurityStatic {
 		s.Security.Label = withLevel(s.Security.Label, "")
 	}
 }

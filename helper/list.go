@@ -63,7 +63,7 @@ func (m *Manager) statusOf(connection *libvirt.Connect, name string) (Status, *c
 	case err != nil:
 		status.State, status.Error = "unusable", err.Error()
 	case running != nil:
-		status.State = "running"
+		status.State, status.Level = "running", started.Security.Level
 		if phase := runtimeOf(name).phase(); phase != phaseReady && phase != "" {
 			status.State = string(phase)
 		}

@@ -22,11 +22,11 @@ func setSecurity(s *config.Sandbox, o CreateOptions) error {
 		if err != nil {
 			return fmt.Errorf("-s: %w", err)
 		}
-		if err := requireStatic(security.Mode); err != nil {
-			return fmt.Errorf("-s %s: %w", o.Security, err)
-		}
 		security.FileType = s.Security.FileType
 		s.Security = security
+		if err := checkMode(s); err != nil {
+			return fmt.Errorf("-s %s: %w", o.Security, err)
+		}
 	}
 	if o.Level != "" {
 		if o.Security != "" && s.Security.AppArmor == "" {
@@ -36,6 +36,7 @@ func setSecurity(s *config.Sandbox, o CreateOptions) error {
 		if err != nil {
 			return fmt.Errorf("-l %s: %w", o.Level, err)
 		}
+		s.Security.Mode = config.SecurityStatic // Of a clone, whose source may have another.
 		s.Security.Level = level.String()
 	}
 	if level, err := levelOf(s); err == nil && level.Count() == 0 && !o.Share {
@@ -45,13 +46,15 @@ func setSecurity(s *config.Sandbox, o CreateOptions) error {
 	return nil
 }
 
-// requireStatic refuses the modes whose label is not known before the start: the files of a directory carry it.
-func requireStatic(mode config.SecurityMode) error {
-	switch mode {
-	case config.SecurityDynamic:
-		return errors.New("the content carries its level, in a directory as in an image, so that it has to be fixed; use static")
-	case config.SecurityInherit:
+// checkMode refuses what says when a sandbox gets its label where it cannot.
+func checkMode(s *config.Sandbox) error {
+	switch {
+	case s.Security.Mode == config.SecurityInherit:
 		return errors.New("only a command in a throw-away sandbox has a caller whose label it can have; use static")
+	case s.Security.Mode == config.SecurityDynamic && s.Image == "":
+		return errors.New("the files of a directory carry their level, so that it has to be fixed; keep the content in an image (-i), or use static")
+	case s.Security.Mode == config.SecurityDynamic && s.Security.Level != "":
+		return errors.New("it has its level chosen at each start, and says level= too; remove one of them")
 	}
 	return nil
 }
@@ -76,6 +79,14 @@ func (o CreateOptions) refuseShared(use levelUse) error {
 		o.levelOption(), use.level, use.by)
 }
 
+// checkModeOfConfig is checkMode for a config.
+func (m *Manager) checkModeOfConfig(s *config.Sandbox) error {
+	if err := checkMode(s); err != nil {
+		return fmt.Errorf("%s: mode=%s: %w", m.Store.Path(s.Name), s.Security.Mode, err)
+	}
+	return nil
+}
+
 // checkLabels asks the loaded policy about the labels of processes and content, first about those that nobody chose.
 func (m *Manager) checkLabels(s *config.Sandbox, o CreateOptions) error {
 	plain := config.New(s.Name)
@@ -87,10 +98,17 @@ func (m *Manager) checkLabels(s *config.Sandbox, o CreateOptions) error {
 	if err := m.Host.CheckLabel(s.ProcessLabel()); err != nil {
 		return fmt.Errorf("%s: %w", o.levelOption(), err)
 	}
-	if err := m.Host.CheckLabel(s.FileLabel()); err != nil {
+	if err := m.checkFileLabel(s); err != nil {
 		return fmt.Errorf("-f %s: %w", o.FileType, err)
 	}
 	return nil
+}
+
+// checkFileLabel asks the loaded policy about the label of content, whatever its level will be.
+func (m *Manager) checkFileLabel(s *config.Sandbox) error {
+	static := *s
+	static.Security.Mode = config.SecurityStatic
+	return m.Host.CheckLabel(static.FileLabel())
 }
 
 // writableLabel gives the label of what processes of the container may write, be its content of another type or not.

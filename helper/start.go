@@ -132,6 +132,11 @@ func (m *Manager) startFresh(ctx context.Context, connection *libvirt.Connect, s
 	if err := m.prepare(ctx, s); err != nil {
 		return nil, err
 	}
+	level, err := m.labelForStart(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	defer level.release()
 	m.warnOfLabels(s)
 	m.warnOfInotify(s)
 	interfaces, err := m.prepareNetwork(connection, s)
@@ -406,7 +411,10 @@ func (r *Running) Summary() string {
 	if s.Generic() {
 		what = s.Command[0]
 	}
-	where := "level " + s.Security.Level + ", SELinux is off"
+	where := "SELinux is off"
+	if s.Security.Level != "" {
+		where = "level " + s.Security.Level + ", " + where
+	}
 	if init, err := initOf(r.controllerPID()); err == nil {
 		if label := labelOf(init); label != "" {
 			where = label
@@ -438,8 +446,8 @@ func (m *Manager) Prepare(ctx context.Context, name string) error {
 }
 
 func (m *Manager) prepare(ctx context.Context, s *config.Sandbox) error {
-	if err := requireStatic(s.Security.Mode); err != nil {
-		return fmt.Errorf("%s: mode=%s: %w", m.Store.Path(s.Name), s.Security.Mode, err)
+	if err := m.checkModeOfConfig(s); err != nil {
+		return err
 	}
 	if s.State == config.StateDeleting {
 		return fmt.Errorf("%s is being deleted; run delete again to finish that", s.Name)

@@ -21,7 +21,6 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/guest"
 	"github.com/virt-sandbox/virt-sandbox/helper/enter"
 	"github.com/virt-sandbox/virt-sandbox/helper/programs"
-	"github.com/virt-sandbox/virt-sandbox/mcs"
 )
 
 // throwawayBase holds the runtime directories of throw-away containers; no sandbox has such a name.
@@ -83,9 +82,11 @@ func (m *Manager) StartThrowaway(ctx context.Context, t Throwaway) (_ *Throwaway
 	if r.libvirt, err = m.connect(); err != nil {
 		return nil, err
 	}
-	if err := m.chooseLevel(ctx, r); err != nil {
+	level, err := m.chooseLevel(ctx, s)
+	if err != nil {
 		return nil, err
 	}
+	r.locks = append(r.locks, level)
 	ids, err := m.reserveIDs(ctx, s)
 	if err != nil {
 		return nil, err
@@ -143,34 +144,6 @@ func describe(s *config.Sandbox) string {
 }
 
 func throwawayDir(name string) runtimeDir { return runtimeDir(filepath.Join(throwawayBase, name)) }
-
-// chooseLevel gives a sandbox of mode dynamic a level that nobody else has. Where SELinux is off there is nothing to choose.
-func (m *Manager) chooseLevel(ctx context.Context, r *ThrowawayRun) error {
-	s := r.sandbox
-	if s.Security.Mode != config.SecurityDynamic {
-		return nil
-	}
-	base := s.Security.Label
-	s.Security.Mode, s.Security.Label, s.Security.Level = config.SecurityStatic, "", ""
-	if !m.Host.SELinux() {
-		s.Security.Label = base
-		return nil
-	}
-	held, err := m.reserveLevel(ctx, s, func(levelUse) error { return nil })
-	if err != nil {
-		return err
-	}
-	r.locks = append(r.locks, held)
-	if base != "" {
-		level, err := mcs.Parse(s.Security.Level)
-		if err != nil {
-			return err
-		}
-		part := strings.SplitN(base, ":", 4)
-		s.Security.Label = strings.Join(part[:3], ":") + ":" + level.String()
-	}
-	return m.Host.CheckLabel(s.ProcessLabel())
-}
 
 // throwawayXML writes the container's plan and gives its XML.
 func (m *Manager) throwawayXML(r *ThrowawayRun, t Throwaway, dir runtimeDir) (string, error) {

@@ -71,12 +71,14 @@ What -s may be:
 
   static,label=USER:ROLE:TYPE:LEVEL
           is the whole SELinux context of the processes.
+  dynamic[,label=USER:ROLE:TYPE:LEVEL]
+          has a level of nobody else's chosen at each start, in place of that of
+          the label. Only with -i: the files of a directory carry their level.
   apparmor,profile=NAME
           is a profile in place of the one that libvirt makes, where the host
           has AppArmor instead of SELinux.
 
-dynamic[,label=…] and inherit are refused: the files of the content, in a
-directory or an image, carry the level of its sandbox, so it has to be fixed.`
+inherit is for commands of virt-sandbox only.`
 
 func createCommand(manager newManagerFunc) *cobra.Command {
 	var options helper.CreateOptions

@@ -256,15 +256,21 @@ func TestMounts(t *testing.T) {
 
 // TestLabels of the original and what they become.
 func TestLabels(t *testing.T) {
-	for _, test := range []struct{ label, dynamic, wantLabel, wantLevel, wantProfile string }{
-		{"", "true", "", "", ""},
-		{"system_u:system_r:svirt_lxc_net_t:s0:c1,c2", "false", "", "s0:c1,c2", ""},
-		{"system_u:system_r:container_t:s0:c1,c2", "false", "", "s0:c1,c2", ""},
-		{"staff_u:system_r:mine_t:s0:c1", "false", "staff_u:system_r:mine_t:s0:c1", "s0:c1", ""},
-		{"system_u:system_r:svirt_lxc_net_t:s0", "true", "", "", ""},
-		{"libvirt-lxc", "false", "", "", "libvirt-lxc"},
+	inImage := image(contentOfX, "/srv/x.raw", "raw")
+	for _, test := range []struct {
+		label, dynamic, content string
+		want                    config.Security
+	}{
+		{"", "true", "", config.Security{Mode: config.SecurityStatic}},
+		{"system_u:system_r:svirt_lxc_net_t:s0:c1,c2", "false", "", config.Security{Mode: config.SecurityStatic, Level: "s0:c1,c2"}},
+		{"system_u:system_r:container_t:s0:c1,c2", "false", inImage, config.Security{Mode: config.SecurityStatic, Level: "s0:c1,c2"}},
+		{"staff_u:system_r:mine_t:s0:c1", "false", "", config.Security{Mode: config.SecurityStatic, Label: "staff_u:system_r:mine_t:s0:c1", Level: "s0:c1"}},
+		{"system_u:system_r:svirt_lxc_net_t:s0", "true", "", config.Security{Mode: config.SecurityStatic}},
+		{"system_u:system_r:svirt_lxc_net_t:s0", "true", inImage, config.Security{Mode: config.SecurityDynamic}},
+		{"staff_u:system_r:mine_t:s0", "true", inImage, config.Security{Mode: config.SecurityDynamic, Label: "staff_u:system_r:mine_t:s0"}},
+		{"libvirt-lxc", "false", "", config.Security{Mode: config.SecurityStatic, AppArmor: "libvirt-lxc"}},
 	} {
-		c, err := Parse("x", minimal+"[security]\nlabel="+test.label+"\ndynamic="+test.dynamic+"\n")
+		c, err := Parse("x", minimal+"[security]\nlabel="+test.label+"\ndynamic="+test.dynamic+"\n"+test.content)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -272,9 +278,9 @@ func TestLabels(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := config.Security{Mode: config.SecurityStatic, Label: test.wantLabel, Level: test.wantLevel, AppArmor: test.wantProfile, FileType: "container_file_t"}
-		if imported.Sandbox.Security != want {
-			t.Errorf("%s: %+v, want %+v", test.label, imported.Sandbox.Security, want)
+		test.want.FileType = "container_file_t"
+		if imported.Sandbox.Security != test.want {
+			t.Errorf("%s: %+v, want %+v", test.label, imported.Sandbox.Security, test.want)
 		}
 	}
 }

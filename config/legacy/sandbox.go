@@ -14,7 +14,7 @@ import (
 
 // Import is a config of the original as one of ours.
 type Import struct {
-	// Sandbox has neither units, which the original kept elsewhere, nor a level unless its label had one.
+	// Sandbox has neither units, which the original kept elsewhere, nor a level unless its label had one for good.
 	Sandbox *config.Sandbox
 	// Notes are what the original's says and ours does not, a line each that begins with file and line.
 	Notes []string
@@ -27,11 +27,11 @@ type Import struct {
 func (c *Config) Sandbox() (*Import, error) {
 	v := converter{Config: c, result: &Import{Sandbox: config.New(c.Name)}}
 	v.core()
-	v.security()
 	v.content()
 	for _, m := range c.Mounts {
 		v.mount(m)
 	}
+	v.security()
 	for _, d := range c.Disks {
 		v.disk(d)
 	}
@@ -130,7 +130,7 @@ func (v *converter) core() {
 }
 
 // security keeps the level of a label, and the whole of one that is not the default. The policy has the original's type of
-// processes as an alias.
+// processes as an alias. Only files in an image can have a label that is chosen at each start.
 func (v *converter) security() {
 	security := &v.result.Sandbox.Security
 	line := v.lines["security/label"]
@@ -142,7 +142,7 @@ func (v *converter) security() {
 		v.check(line, err)
 		security.AppArmor = apparmor.AppArmor
 		return
-	case v.Dynamic:
+	case v.Dynamic && v.result.Sandbox.Image == "":
 		v.note(line, "the level of a dynamic label was chosen anew at each start; it gets one of its own for good")
 		return
 	}
@@ -151,10 +151,14 @@ func (v *converter) security() {
 		return
 	}
 	part := strings.SplitN(v.Label, ":", 4)
-	security.Level = part[3]
 	if part[0] != "system_u" || part[1] != "system_r" || (part[2] != "svirt_lxc_net_t" && part[2] != "container_t") {
 		security.Label = v.Label
 	}
+	if v.Dynamic {
+		security.Mode = config.SecurityDynamic
+		return
+	}
+	security.Level = part[3]
 	if !strings.Contains(part[3], ":") {
 		v.note(line, "level "+part[3]+" is kept, which keeps it apart from no other container; for one of its own set level= and "+
 			"run check --fix")

@@ -389,6 +389,58 @@ func TestImageQCOW2(t *testing.T) {
 	sameAs(t, before, "after delete")
 }
 
+// A sandbox of mode dynamic has a level of its own at each start, and all of its content that level.
+func TestImageDynamic(t *testing.T) {
+	before := snapshot(t)
+	create(t, "t-dynamic", "-C", "-u", "apache2", "-i", "100", "-s", "dynamic")
+	t.Cleanup(func() { remove(t, "t-dynamic2") })
+	must(t, "clone", "t-dynamic", "t-dynamic2")
+	names := []string{"t-dynamic", "t-dynamic2"}
+	for _, name := range names {
+		if text := shell(t, "cat "+configDir+"/"+name+".sandbox"); !strings.Contains(text, "mode=dynamic\n") || strings.Contains(text, "level=") {
+			t.Errorf("the config is\n%s", text)
+		}
+	}
+	for range 2 {
+		levels := make(map[string]bool)
+		for _, name := range names {
+			must(t, "start", name)
+			inside(t, name, "echo more >>/var/www/html/kept")
+			if !selinuxRuns() {
+				continue
+			}
+			label := strings.TrimSpace(inside(t, name, "cat /proc/1/attr/current | tr -d '\\0'"))
+			level := strings.TrimPrefix(label, "system_u:system_r:container_t:")
+			levels[level] = true
+			want := "system_u:object_r:container_file_t:" + level + "\n"
+			if got := shell(t, "find "+contentDir+"/"+name+" -printf '%Z\n' | sort -u"); got != want || !strings.Contains(level, ",") {
+				t.Errorf("the content of %s has the labels %q, and its processes %q", name, got, label)
+			}
+			if got := must(t, "status", name); !strings.Contains(got, level) {
+				t.Errorf("the status of %s lacks %s:\n%s", name, level, got)
+			}
+		}
+		if selinuxRuns() && len(levels) != len(names) {
+			t.Errorf("the levels are %v", levels)
+		}
+		for _, name := range names {
+			must(t, "stop", name)
+		}
+	}
+	for _, name := range names {
+		if got := must(t, "check", name); got != "" {
+			t.Errorf("check of %s: %s", name, got)
+		}
+		must(t, "start", name)
+		if got := inside(t, name, "curl -s localhost/kept"); got != "more\nmore\n" {
+			t.Errorf("after a restart: %q", got)
+		}
+		must(t, "stop", name)
+		must(t, "delete", name)
+	}
+	sameAs(t, before, "after delete")
+}
+
 // makeExt4 makes a file system in a file: by a copy of the program, which SELinux policies give no domain of its own that may
 // work on devices only.
 func makeExt4(t *testing.T, file string) {

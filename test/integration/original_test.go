@@ -217,7 +217,7 @@ X`)
 	}
 	written := shell(t, "cat "+configDir+"/t-vault.sandbox")
 	for _, want := range []string{
-		"copy=yes\n", "image=" + file + "\nimage-format=raw\n", "disk=ledger=" + ledger + ",format=raw\n", "guest-bind=/srv/page=/var/www/html\n",
+		"mode=dynamic\n", "copy=yes\n", "image=" + file + "\nimage-format=raw\n", "disk=ledger=" + ledger + ",format=raw\n", "guest-bind=/srv/page=/var/www/html\n",
 		"interface=source=t-net,mac=52:54:00:12:34:56,address=192.168.221.7/24%192.168.221.255,route=10.0.0.0/8%192.168.221.1,filter=t-filter,filter.IP=192.168.221.7\n",
 	} {
 		if !strings.Contains(written, want) {
