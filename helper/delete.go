@@ -98,7 +98,7 @@ func (m *Manager) remove(ctx context.Context, s *config.Sandbox) error {
 	if err := m.removeDropIns(s); err != nil {
 		return err
 	}
-	if err := m.Store.Remove(name); err != nil {
+	if err := errors.Join(m.removeKept(name), m.Store.Remove(name)); err != nil {
 		return err
 	}
 	return m.forgetUnit(ctx, s.HostUnit())

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/config/legacy"
 	"github.com/virt-sandbox/virt-sandbox/helper/content"
+	"github.com/virt-sandbox/virt-sandbox/units"
 )
 
 // keptSuffix is what the files of the original are kept with when ours take their places.
@@ -167,6 +169,30 @@ func putAway(file string) error {
 	return os.Remove(file)
 }
 
+// removeKept removes the files of the original that an upgrade kept, and the directories that are empty without them.
+func (m *Manager) removeKept(name string) error {
+	later := m.Store.OriginalPath(name) + keptSuffix
+	files := []string{m.Store.Path(name) + keptSuffix, later, filepath.Join(units.Dir, name+"_sandbox.service"+keptSuffix)}
+	instances, err := filepath.Glob(units.Dir + "/*@" + name + ".service" + keptSuffix)
+	if err != nil {
+		return err
+	}
+	for _, file := range instances {
+		if text, err := os.ReadFile(file); err == nil && startsOriginal(string(text), name) {
+			files = append(files, file)
+		}
+	}
+	for _, file := range files {
+		if err := os.Remove(file); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("remove what was kept of the original: %w", err)
+		}
+	}
+	for dir := filepath.Dir(later); dir != m.Store.Dir; dir = filepath.Dir(dir) {
+		_ = os.Remove(dir) // The administrator may have files of their own there.
+	}
+	return nil
+}
+
 // finishMigration removes what the original left beside a config that is ours now, or will be after a dry run: its own
 // config, its unit and its domain.
 func (m *Manager) finishMigration(ctx context.Context, s *config.Sandbox, dryRun bool, result *Upgraded) error {
@@ -181,11 +207,11 @@ func (m *Manager) finishMigration(ctx context.Context, s *config.Sandbox, dryRun
 			return err
 		}
 	}
-	units, err := originalUnits(s.Name)
+	old, err := originalUnits(s.Name)
 	if err != nil {
 		return err
 	}
-	for _, u := range units {
+	for _, u := range old {
 		result.Steps = append(result.Steps, fmt.Sprintf("unit %s (the original's is %s)", UnitFile(s), u.file()+keptSuffix))
 		if u.hasDropIns() && u.name != s.HostUnit() {
 			result.Notes = append(result.Notes, fmt.Sprintf("%s.d: what it adds to the original's unit; [unit] and [service] of %s take such lines", u.file(), m.Store.Path(s.Name)))

@@ -146,6 +146,11 @@ func TestOriginalSystemd(t *testing.T) {
 				t.Errorf("units that failed inside:\n%s", failed)
 			}
 			must(t, "upgrade", "t-shop")
+			must(t, "stop", "t-shop")
+			must(t, "delete", "t-shop")
+			if left := shell(t, "find "+configDir+" /etc/systemd/system -name '*t-shop*'"); left != "" {
+				t.Errorf("delete leaves %s", left)
+			}
 		})
 	}
 }
