@@ -52,16 +52,15 @@ check: build
 	$(GO) tool staticcheck ./...
 	$(GO) test -short $$($(GO) list ./... | grep -v /test/)
 
-# Everything, on the machine's real rpm, dpkg, systemd and libvirt, and on hosts of its own. Needs root.
+# Everything, on the machine's real rpm, dpkg, systemd and libvirt, and on hosts of its own, of which two run at once. Needs
+# root.
 test:
 	test/rig/install-packages test
 	$(MAKE) check
 	$(GO) test -count=1 ./rpmdeps ./debdeps ./generator
 	test/rig/with-libvirt $(GO) test -count=1 -timeout 30m -skip '^TestSystemd|^TestMachine' ./test/integration
 	test/rig/with-libvirt test/demo
-	$(MAKE) test-host
-	$(MAKE) test-vm
-	$(MAKE) test-apparmor
+	$(MAKE) --jobs=2 --output-sync=line test-vm test-host test-apparmor
 
 # One command in a virtual machine, emulated. No part of test yet.
 test-machine: build
