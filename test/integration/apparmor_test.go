@@ -97,3 +97,20 @@ func TestAppArmorProfile(t *testing.T) {
 		t.Errorf("start under a profile that is not loaded: %+v", o)
 	}
 }
+
+// Images, disks and directories of the host are there under libvirt's profile too.
+func TestAppArmorStorage(t *testing.T) {
+	needAppArmor(t)
+	const disk, dir = imageDir + "/t-armor-disk.raw", "/srv/t-armor"
+	shell(t, "mkdir -p "+imageDir+" "+dir+" && truncate -s 1M "+disk)
+	t.Cleanup(func() { shell(t, "rm -r "+disk+" "+dir) })
+	create(t, "t-armor", "-C", "-u", "apache2", "-i", "100", "--disk", "db="+disk, "-m", "host-bind:/srv/shared="+dir)
+	must(t, "start", "t-armor")
+	if got := inside(t, "t-armor", "echo kept >/var/www/html/kept && printf written >/dev/disk/by-tag/db && sync && echo shared >/srv/shared/file && curl -s localhost/kept"); got != "kept\n" {
+		t.Errorf("a page in the image: %q", got)
+	}
+	must(t, "stop", "t-armor")
+	if got := shell(t, "cat "+dir+"/file; head -c 7 "+disk); got != "shared\nwritten" {
+		t.Errorf("the host has %q", got)
+	}
+}
