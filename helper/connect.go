@@ -90,6 +90,12 @@ func ownDomain(connection *libvirt.Connect, s *config.Sandbox) (*libvirt.Domain,
 	return domain, nil
 }
 
+// isUp tells whether a domain runs: libvirt may keep one that has ended.
+func isUp(d *libvirt.Domain) bool {
+	_, err := d.GetID()
+	return err == nil
+}
+
 // securityModel tells what libvirt's LXC driver confines domains with: selinux, apparmor or "".
 func securityModel(connection *libvirt.Connect) (string, error) {
 	// Not in libvirt's capabilities, which it collects anew for everyone who asks.

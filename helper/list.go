@@ -59,6 +59,10 @@ func (m *Manager) statusOf(connection *libvirt.Connect, name string) (Status, *c
 		return status, nil, nil, err
 	}
 	running, err := ownDomain(connection, started)
+	if running != nil && !isUp(running) {
+		running.Free()
+		running = nil
+	}
 	switch {
 	case err != nil:
 		status.State, status.Error = "unusable", err.Error()

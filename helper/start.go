@@ -373,7 +373,7 @@ func openConsole(running *libvirt.Domain) (*os.File, error) {
 // takeOver adopts a container that is up though nobody watches it; nil, nil for one that is not up.
 func (m *Manager) takeOver(ctx context.Context, s *config.Sandbox, old *libvirt.Domain) (*Running, error) {
 	dir := runtimeOf(s.Name)
-	if dir.phase() != phaseReady {
+	if dir.phase() != phaseReady || !isUp(old) {
 		return nil, nil
 	}
 	watched, err := dir.isWatched()

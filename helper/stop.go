@@ -185,16 +185,20 @@ func shutdownSignal(s *config.Sandbox) unix.Signal {
 	return guest.PowerOffSignal
 }
 
-// awaitGone waits until libvirt has noticed too, so that a start right after this finds the name free.
+// awaitGone waits until libvirt has noticed too, so that a start right after this finds the name free. One that has ended
+// while libvirtd was down is kept by the next libvirtd, and its name refused to others as that of one being started.
 func (m *Manager) awaitGone(running *libvirt.Domain, s *config.Sandbox) error {
 	told := false
 	for begun, pause := time.Now(), 2*time.Millisecond; time.Since(begun) < 10*time.Second; pause = min(2*pause, 50*time.Millisecond) {
 		active, err := running.IsActive()
+		if err == nil && !active {
+			err = forget(running)
+		}
 		if isNoDomain(err) || (err == nil && !active) {
 			return nil
 		}
 		if err != nil {
-			return fmt.Errorf("ask libvirt whether %s has ended: %s", s.Name, reason(err))
+			return fmt.Errorf("have libvirt know that %s has ended: %s", s.Name, reason(err))
 		}
 		if !told && time.Since(begun) > time.Second {
 			// A controller that died while libvirt was still connecting to it is not missed until libvirt is told.
@@ -204,6 +208,29 @@ func (m *Manager) awaitGone(running *libvirt.Domain, s *config.Sandbox) error {
 		time.Sleep(pause)
 	}
 	return fmt.Errorf("domain %s ended, but libvirt still lists it as running", s.Name)
+}
+
+// forget has libvirt drop a domain that does not run and is not defined: only of one that is defined it can be told so.
+func forget(ended *libvirt.Domain) error {
+	defined, err := ended.IsPersistent()
+	if err != nil || defined {
+		return err
+	}
+	xml, err := ended.GetXMLDesc(0)
+	if err != nil {
+		return err
+	}
+	connection, err := ended.DomainGetConnect()
+	if err != nil {
+		return err
+	}
+	defer connection.Close()
+	again, err := connection.DomainDefineXML(xml)
+	if err != nil {
+		return err
+	}
+	defer again.Free()
+	return again.Undefine()
 }
 
 // sweep removes what a container that is down has left at run time: its runtime directory, its cgroups, libvirt's mount
@@ -241,8 +268,19 @@ func removeCgroups(name string) error {
 		if err := removeCgroupTree(top); err != nil {
 			return err
 		}
+		// A libvirtd that was down when the container ended does not know of the group that it made.
+		if above := filepath.Dir(top); isLibvirtsGroup(filepath.Base(above)) {
+			if err := removeCgroup(above); err != nil {
+				return fmt.Errorf("remove cgroup %s: %w", above, err)
+			}
+		}
 	}
 	return nil
+}
+
+// isLibvirtsGroup tells of a group that libvirt made itself.
+func isLibvirtsGroup(group string) bool {
+	return strings.HasPrefix(group, "lxc-") && strings.HasSuffix(group, ".libvirt-lxc")
 }
 
 // removeCgroupTree removes a group and those below, if it is there.

@@ -56,7 +56,7 @@ func libvirtCgroup(controller int) string {
 		return ""
 	}
 	for word := range strings.FieldsFuncSeq(string(groups), func(r rune) bool { return r == '/' || r == '\n' }) {
-		if strings.HasPrefix(word, "lxc-"+strconv.Itoa(controller)+"-") && strings.HasSuffix(word, ".libvirt-lxc") {
+		if isLibvirtsGroup(word) && strings.HasPrefix(word, "lxc-"+strconv.Itoa(controller)+"-") {
 			return word
 		}
 	}

@@ -79,7 +79,7 @@ func TestNetworkDHCP(t *testing.T) {
 		t.Errorf("the host's resolv.conf changed to %q", got)
 	}
 
-	restartLibvirtd(t)
+	restartLibvirtd(t, "kill")
 	reach("after a restart of libvirtd")
 
 	mac := macOf(t, "t-net-a")
@@ -316,11 +316,11 @@ func createCommand(t *testing.T, name string, options []string, command ...strin
 	must(t, append(append(append([]string{"create"}, options...), name, "--"), command...)...)
 }
 
-// restartLibvirtd kills libvirtd, which the rig or systemd starts anew.
-func restartLibvirtd(t *testing.T) {
+// restartLibvirtd kills libvirtd by a command that its number is added to; the rig or systemd starts it anew.
+func restartLibvirtd(t *testing.T, kill string) {
 	t.Helper()
 	old := strings.TrimSpace(shell(t, "cat /run/libvirtd.pid"))
-	shell(t, "kill "+old)
+	shell(t, kill+" "+old)
 	wait(t, "another libvirtd", func() bool {
 		now, err := os.ReadFile("/run/libvirtd.pid")
 		return err == nil && strings.TrimSpace(string(now)) != old &&
