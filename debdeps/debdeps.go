@@ -120,7 +120,8 @@ func (db *DB) Tally(ctx context.Context, dirs ...string) (map[string]map[string]
 	type owned struct{ dir, name, path string }
 	counted := make(map[owned]bool)
 	err := db.eachPath(ctx, func(name, p string) {
-		for dir := p; dir != "/" && dir != "."; dir = path.Dir(dir) {
+		for end := len(p); end > 0; end = strings.LastIndexByte(p[:end], '/') {
+			dir := p[:end]
 			if counts, asked := tally[dir]; asked && !counted[owned{dir, name, p}] {
 				counted[owned{dir, name, p}] = true
 				counts[name]++
