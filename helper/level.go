@@ -241,8 +241,12 @@ func levelsOfDomain(xml, except string) ([]levelUse, error) {
 	return uses, nil
 }
 
-// processLevels lists the levels with categories of all processes: those of other managers' guests and containers too.
+// processLevels lists the levels with categories of all processes: those of other managers' guests and containers too. None
+// has one where SELinux is off, and a host of hundreds of containers has thousands of processes to look at.
 func (m *Manager) processLevels() []mcs.Level {
+	if !m.Host.SELinux() {
+		return nil
+	}
 	files, err := filepath.Glob(m.Host.Root + "/proc/[0-9]*/attr/current")
 	if err != nil {
 		return nil
@@ -250,7 +254,7 @@ func (m *Manager) processLevels() []mcs.Level {
 	seen := make(map[mcs.Level]bool)
 	var levels []mcs.Level
 	for _, file := range files {
-		// Of a process that has ended there is nothing to read, and without SELinux of none.
+		// Of a process that has ended there is nothing to read.
 		context, err := os.ReadFile(file)
 		if err != nil {
 			continue

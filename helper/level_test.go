@@ -26,6 +26,7 @@ func levelManager(t *testing.T, granted string, processes ...string) *Manager {
 		"/etc/selinux/targeted/seusers": "__default__:user_u:s0-" + granted + "\n",
 	}
 	for i, context := range processes {
+		files["/sys/fs/selinux/enforce"] = "1"
 		files[fmt.Sprintf("/proc/%d/attr/current", i+1)] = context + "\x00"
 	}
 	for name, text := range files {
