@@ -120,7 +120,8 @@ func creation(t *testing.T, f figures, o ours, list []string) {
 	t.Helper()
 	copies := t.TempDir()
 	for _, size := range slices.Sorted(maps.Keys(sizes())) {
-		for range sizes()[size] {
+		// Whoever is the first to fill memory pays for it, and one round would say who that was.
+		for range max(sizes()[size], 3) {
 			some := list[:size]
 			parallel := fmt.Sprintf("--jobs=%d", *jobs)
 			f.add("create", size, o.meter.measure(func() {
@@ -151,6 +152,19 @@ func blocks(t *testing.T, names []string) int64 {
 	return total / int64(len(names))
 }
 
+// printShares tells whose the CPU time of the starts and stops of n is. Of systemd-nspawn, what runs inside counts as started.
+func (f figures) printShares(n int) {
+	for _, what := range slices.Sorted(maps.Keys(f)) {
+		if !strings.HasPrefix(what, "start ") && !strings.HasPrefix(what, "stop ") {
+			continue
+		}
+		share := func(of func(cost) time.Duration) float64 { return f.median(what, n, of).Seconds() }
+		fmt.Printf("CPU time of %s of %d: programs started %.2f s and the kernel for them %.2f s, libvirtd %.2f s, containers %.2f s\n", what, n,
+			share(func(c cost) time.Duration { return c.own }), share(func(c cost) time.Duration { return c.started - c.own }),
+			share(func(c cost) time.Duration { return c.libvirt }), share(func(c cost) time.Duration { return c.containers }))
+	}
+}
+
 func (f figures) print(disk int64, memory map[string]map[string]int64, idleCPU map[string]float64) {
 	list := slices.Sorted(maps.Keys(sizes()))
 	w := tabwriter.NewWriter(os.Stdout, 0, 8, 2, ' ', tabwriter.AlignRight)
@@ -168,6 +182,7 @@ func (f figures) print(disk int64, memory map[string]map[string]int64, idleCPU m
 	}
 	w.Flush()
 	n := *count
+	f.printShares(n)
 	const ourTitle, bareTitle = "virt-sandbox", "bare libvirt"
 	each := func(bytes int64) float64 { return float64(bytes) / 1e6 / float64(n) }
 	for _, c := range []string{ourTitle, bareTitle, "systemd-nspawn"} {
@@ -191,14 +206,16 @@ func (f figures) print(disk int64, memory map[string]map[string]int64, idleCPU m
 	}
 	goal(fmt.Sprintf("start of %d to ready, wall time of bare libvirt's", n), ratio("start "+ourTitle, "start "+bareTitle, wall), 1.2)
 	goal(fmt.Sprintf("start of %d to ready, CPU time of bare libvirt's", n), ratio("start "+ourTitle, "start "+bareTitle, cost.cpu), 1.2)
-	own := f.median("start "+ourTitle, n, func(c cost) time.Duration { return c.own }).Seconds() /
-		f.median("start "+ourTitle, n, cost.cpu).Seconds()
-	goal("our programs' share of the CPU time of a start", own, 0.05)
+	own := func(of string) float64 {
+		return f.median("start "+of, n, func(c cost) time.Duration { return c.own }).Seconds()
+	}
+	// Most of what virsh takes is the loading of libvirt's library, which our helper loads too.
+	goal("our programs' share of the CPU time of a start, less virsh's", (own(ourTitle)-own(bareTitle))/f.median("start "+ourTitle, n, cost.cpu).Seconds(), 0.05)
 	goal("memory beside bare libvirt's, MB each", each(sum(memory[ourTitle])-sum(memory[bareTitle])), 3)
 	goal(fmt.Sprintf("CPUs that %d idle take", n), idleCPU[ourTitle], 0.02*float64(n)/100)
 	goal(fmt.Sprintf("create of %d, wall time of cp -a", n), ratio("create", "cp -a", wall), 1.5)
 	goal(fmt.Sprintf("create of %d, CPU time of cp -a", n), ratio("create", "cp -a", cost.cpu), 1.5)
-	for _, what := range []string{"create", "start " + ourTitle, "stop " + ourTitle, "delete"} {
+	for _, what := range []string{"create", "start " + ourTitle, "start " + bareTitle, "stop " + ourTitle, "stop " + bareTitle, "delete"} {
 		growth := f.median(what, n, cost.cpu).Seconds() / f.median(what, 10, cost.cpu).Seconds()
 		goal(fmt.Sprintf("%s: CPU time of %d against 10", what, n), growth, 1.1*float64(n)/10)
 	}
