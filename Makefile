@@ -60,6 +60,7 @@ test:
 	$(GO) test -count=1 ./rpmdeps ./debdeps ./generator
 	test/rig/with-libvirt $(GO) test -count=1 -timeout 30m -skip '^TestSystemd|^TestMachine' ./test/integration
 	test/rig/with-libvirt test/demo
+	$(MAKE) test-scale
 	$(MAKE) --jobs=2 --output-sync=line test-vm test-host test-apparmor
 
 # One command in a virtual machine, emulated. No part of test yet.
@@ -96,10 +97,9 @@ vm-shell: build
 bin/scale.test: $(SOURCES) $(wildcard test/scale/*.go)
 	CGO_ENABLED=0 $(GO) test -c -o $@ ./test/scale
 
-# Many containers at once, no part of test yet: few and short, the figures beside those of bare libvirt and systemd-nspawn apart.
+# Many containers at once, few and short; the figures beside those of bare libvirt and systemd-nspawn are bench-scale's.
 test-scale: build bin/scale.test
-	test/rig/with-libvirt sh -c "$(SCALE) -test.run 'TestInside|TestPage|TestMany' -n 20"
-	test/rig/with-libvirt sh -c "$(SCALE) -test.run 'TestStress' -n 6 -stress 20s"
+	test/rig/with-libvirt sh -c "$(SCALE) -test.run 'TestInside|TestPage|TestMany|TestStress' -n 20 -stress 20s"
 
 bench-scale: build bin/scale.test
 	test/rig/install-packages test
