@@ -28,7 +28,7 @@ type Machine struct {
 	CPUs              float64
 	Shares            []Share
 	Disks             []Disk
-	Interfaces        []Interface
+	Interfaces        []config.Interface
 	Socket            string // Unix socket that QEMU makes, for PortName
 	Log               string // Unix socket that QEMU makes, for the kernel's console
 	Shell             bool   // whether there is a second serial console
@@ -51,17 +51,6 @@ type Disk struct {
 	Format   string // raw, qcow2, …
 	ReadOnly bool
 }
-
-// Interface is one of the machine's to a network.
-type Interface struct {
-	Network          string // of libvirt's; empty for QEMU's own network in user space
-	MAC              string // empty for one that libvirt chooses
-	Filter           string // of libvirt's nwfilters; empty for none
-	FilterParameters []FilterParameter
-}
-
-// FilterParameter is one of a network filter.
-type FilterParameter struct{ Name, Value string }
 
 // Account is a user and group by numbers.
 type Account struct{ UID, GID uint32 }
@@ -164,7 +153,11 @@ func (m *Machine) devices() (*libvirtxml.DomainDeviceList, error) {
 		list.Disks = append(list.Disks, disk.element(i, address()))
 	}
 	for _, i := range m.Interfaces {
-		list.Interfaces = append(list.Interfaces, i.element(address()))
+		element := attachment(i)
+		element.Model = &libvirtxml.DomainInterfaceModel{Type: "virtio"}
+		element.ROM = &libvirtxml.DomainROM{Enabled: "no"} // Nothing is booted from it.
+		element.Address = address()
+		list.Interfaces = append(list.Interfaces, element)
 	}
 	if slot > lastSlot+1 {
 		return nil, fmt.Errorf("%d mounts, disks and networks are more than a machine has places for: %d",
@@ -212,28 +205,6 @@ func diskName(number int) string {
 		return "vd" + strconv.Itoa(number)
 	}
 	return "vd" + string(rune('a'+number))
-}
-
-func (i Interface) element(address *libvirtxml.DomainAddress) libvirtxml.DomainInterface {
-	element := libvirtxml.DomainInterface{
-		Source:  &libvirtxml.DomainInterfaceSource{User: &libvirtxml.DomainInterfaceSourceUser{}},
-		Model:   &libvirtxml.DomainInterfaceModel{Type: "virtio"},
-		ROM:     &libvirtxml.DomainROM{Enabled: "no"},
-		Address: address,
-	}
-	if i.Network != "" {
-		element.Source = &libvirtxml.DomainInterfaceSource{Network: &libvirtxml.DomainInterfaceSourceNetwork{Network: i.Network}}
-	}
-	if i.MAC != "" {
-		element.MAC = &libvirtxml.DomainInterfaceMAC{Address: i.MAC}
-	}
-	if i.Filter != "" {
-		element.FilterRef = &libvirtxml.DomainInterfaceFilterRef{Filter: i.Filter}
-		for _, p := range i.FilterParameters {
-			element.FilterRef.Parameters = append(element.FilterRef.Parameters, libvirtxml.DomainInterfaceFilterParam{Name: p.Name, Value: p.Value})
-		}
-	}
-	return element
 }
 
 // securityLabels asks for labels where the host's libvirt can give them; it gives the machine's files theirs too.

@@ -38,8 +38,8 @@ func TestQEMU(t *testing.T) {
 			m.Disks = []Disk{{"disk0", "/tmp/a.img", "raw", false}, {"disk1", "/tmp/b.qcow2", "qcow2", true}}
 		}},
 		{"qemu-networks", func(m *Machine) {
-			m.Interfaces = []Interface{{}, {Network: "default", MAC: "52:54:00:00:00:01", Filter: "clean-traffic",
-				FilterParameters: []FilterParameter{{"IP", "192.168.122.5"}}}}
+			m.Interfaces = []config.Interface{{}, {Bridge: "br0", MAC: "52:54:00:00:00:02"}, {Source: "default", MAC: "52:54:00:00:00:01", Filter: "clean-traffic",
+				Parameters: []config.Variable{{Name: "IP", Value: "192.168.122.5"}}}}
 		}},
 		{"qemu-label", func(m *Machine) {
 			m.Security = config.Security{Mode: config.SecurityStatic, Label: "system_u:system_r:svirt_tcg_t:s0:c1,c2"}
@@ -74,7 +74,7 @@ func TestMachineLimits(t *testing.T) {
 	if got := len(unmarshal(t, text).Devices.Disks); got != 27 {
 		t.Errorf("%d disks of 27", got)
 	}
-	m.Interfaces = []Interface{{}}
+	m.Interfaces = []config.Interface{{}}
 	if _, err := QEMU(m); err == nil {
 		t.Error("a device more than there are slots for was taken")
 	}
@@ -91,7 +91,7 @@ func TestHostileMachineText(t *testing.T) {
 	m := date()
 	m.Shares = append(m.Shares, Share{Tag: "mount0", Dir: text})
 	m.Disks = []Disk{{Serial: "disk0", File: text, Format: "raw"}}
-	m.Interfaces = []Interface{{Network: text, Filter: text}}
+	m.Interfaces = []config.Interface{{Source: text, Filter: text}}
 	m.Arguments, m.Security.Label = text, text
 	got, err := QEMU(m)
 	if err != nil {

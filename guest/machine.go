@@ -14,11 +14,12 @@ import (
 
 // Machine is what virt-sandbox-init makes of the devices of a virtual machine, in which there is no other system.
 type Machine struct {
-	Port    string         `json:"port"`              // name of the virtio-serial port to the caller
-	RootTag string         `json:"root_tag"`          // of the 9p share that is the root, which stays read-only
-	Overlay bool           `json:"overlay,omitempty"` // the root lacks directories for mounts: they are made in memory
-	Mounts  []MachineMount `json:"mounts,omitempty"`  // one below another comes after it
-	Disks   []MachineDisk  `json:"disks,omitempty"`
+	Port    string          `json:"port"`              // name of the virtio-serial port to the caller
+	RootTag string          `json:"root_tag"`          // of the 9p share that is the root, which stays read-only
+	Overlay bool            `json:"overlay,omitempty"` // the root lacks directories for mounts: they are made in memory
+	Mounts  []MachineMount  `json:"mounts,omitempty"`  // one below another comes after it
+	Disks   []MachineDisk   `json:"disks,omitempty"`
+	Network *MachineNetwork `json:"network,omitempty"` // beside loopback; nil for none
 }
 
 // MountKind is what a mount in a machine is of.
@@ -109,7 +110,10 @@ func (m *Machine) make(name string) error {
 	if err := unix.Sethostname([]byte(name)); err != nil {
 		return fmt.Errorf("set hostname: %w", err)
 	}
-	return raiseLoopback()
+	if err := raiseLoopback(); err != nil || m.Network == nil {
+		return err
+	}
+	return m.setNetwork(name)
 }
 
 // tidy takes off what is mounted, so that disks are whole before anybody hears of the end.

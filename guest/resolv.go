@@ -15,16 +15,16 @@ import (
 // network gives none.
 const ResolvFile = "/run/host/resolv.conf"
 
-// showResolv puts it where programs look, unless the administrator has put something there. The host's may be a link to
-// what a service makes below /run, which is empty here: then a link is made there.
-func showResolv(writable []string) error {
+// showResolv puts such a file where programs look, unless the administrator has put something there. The host's may be a
+// link to what a service makes below /run, which is empty here: then a link is made there.
+func showResolv(own string, writable []string) error {
 	const place = "/etc/resolv.conf"
-	if _, err := os.Lstat(ResolvFile); err != nil || slices.Contains(writable, place) {
+	if _, err := os.Lstat(own); err != nil || slices.Contains(writable, place) {
 		return nil
 	}
 	file, err := filepath.EvalSymlinks(place)
 	if err == nil {
-		if err := unix.Mount(ResolvFile, file, "", unix.MS_BIND, ""); err != nil {
+		if err := unix.Mount(own, file, "", unix.MS_BIND, ""); err != nil {
 			return fmt.Errorf("mount %s: %w", file, err)
 		}
 		return nil
@@ -39,7 +39,7 @@ func showResolv(writable []string) error {
 	case !filepath.IsAbs(target):
 		target = filepath.Join("/etc", target)
 	}
-	if err := errors.Join(os.MkdirAll(filepath.Dir(target), 0o755), os.Symlink(ResolvFile, target)); err != nil {
+	if err := errors.Join(os.MkdirAll(filepath.Dir(target), 0o755), os.Symlink(own, target)); err != nil {
 		return fmt.Errorf("make the place that %s leads to: %w", place, err)
 	}
 	return nil

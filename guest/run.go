@@ -69,7 +69,7 @@ func setUp(p *Plan) error {
 			return err
 		}
 	}
-	if err := showResolv(p.Writable); err != nil {
+	if err := showResolv(ResolvFile, p.Writable); err != nil {
 		return err
 	}
 	if p.Console {

@@ -18,9 +18,9 @@ const (
 	forwarding      = 3 // BR_STATE_FORWARDING
 )
 
-// awaitForwarding waits until the bridges pass on what the interfaces send. With a spanning tree, as libvirt's networks have
+// AwaitForwarding waits until the bridges pass on what the interfaces send. With a spanning tree, as libvirt's networks have
 // it, a bridge listens and learns for some seconds first; a service would be up and not be reached.
-func awaitForwarding(ctx context.Context, interfaces []config.Interface) error {
+func AwaitForwarding(ctx context.Context, interfaces []config.Interface) error {
 	for _, i := range interfaces {
 		for {
 			link, err := netlink.LinkByName(i.HostDevice())

@@ -151,6 +151,11 @@ func (m *Manager) domainTexts(known func(libvirt.Domain) bool) ([]string, error)
 		return nil, err
 	}
 	defer connection.Close()
+	return textsOf(connection, known)
+}
+
+// textsOf is domainTexts of a connection.
+func textsOf(connection *libvirt.Connect, known func(libvirt.Domain) bool) ([]string, error) {
 	domains, err := connection.ListAllDomains(0)
 	if err != nil {
 		return nil, fmt.Errorf("list libvirt's domains: %s", reason(err))

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"libvirt.org/go/libvirt"
 	"libvirt.org/go/libvirtxml"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
@@ -26,13 +27,17 @@ func (m *Manager) chooseMACs(s *config.Sandbox) error {
 	if err != nil {
 		return err
 	}
+	giveMACs(s, taken)
+	return nil
+}
+
+func giveMACs(s *config.Sandbox, taken map[string]string) {
 	for n := range s.Interfaces {
 		if i := &s.Interfaces[n]; i.MAC == "" {
 			i.MAC = chooseMAC(s.UUID, n, taken)
 		}
 		taken[s.Interfaces[n].MAC] = s.Name
 	}
-	return nil
 }
 
 // forgetMACs has the copy of a sandbox get addresses of its own.
@@ -93,6 +98,16 @@ func chooseMAC(uuid string, n int, taken map[string]string) string {
 
 // takenMACs tells who has which addresses: other sandboxes, and the domains of libvirt's that are none.
 func (m *Manager) takenMACs(s *config.Sandbox) (map[string]string, error) {
+	connection, err := m.connect()
+	if err != nil {
+		return nil, err
+	}
+	defer connection.Close()
+	return m.takenAt(connection, s)
+}
+
+// takenAt is takenMACs with the domains of a connection.
+func (m *Manager) takenAt(connection *libvirt.Connect, s *config.Sandbox) (map[string]string, error) {
 	taken := make(map[string]string)
 	names, err := m.Store.Names()
 	if err != nil {
@@ -109,11 +124,11 @@ func (m *Manager) takenMACs(s *config.Sandbox) (map[string]string, error) {
 		}
 	}
 	delete(taken, "")
-	return taken, m.addDomainMACs(s, taken)
+	return taken, addDomainMACs(connection, s, taken)
 }
 
-func (m *Manager) addDomainMACs(s *config.Sandbox, taken map[string]string) error {
-	texts, err := m.domainTexts(nil)
+func addDomainMACs(connection *libvirt.Connect, s *config.Sandbox, taken map[string]string) error {
+	texts, err := textsOf(connection, nil)
 	if err != nil {
 		return err
 	}

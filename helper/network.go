@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -90,31 +92,70 @@ func (m *Manager) checkInterface(connection *libvirt.Connect, i config.Interface
 func (m *Manager) prepareNetwork(connection *libvirt.Connect, s *config.Sandbox) ([]network.Interface, error) {
 	var list []network.Interface
 	for n, i := range s.Interfaces {
-		inactive, err := m.checkInterface(connection, i)
-		if err == nil && inactive != "" {
-			err = fmt.Errorf("it does not start before %s", inactive)
-		}
+		setup, err := m.prepareInterface(connection, n, i)
 		if err != nil {
 			return nil, fmt.Errorf("%s: interface=%s: %w", m.Store.Path(s.Name), i, err)
-		}
-		if err := removeDevice(i.HostDevice()); err != nil {
-			return nil, err
-		}
-		setup := network.Interface{Name: domain.InterfaceName(n), DHCP: i.DHCP, DNS: i.DNS}
-		for _, a := range i.Addresses {
-			setup.Addresses = append(setup.Addresses, network.Address{Prefix: a.Prefix, Broadcast: a.Broadcast})
-		}
-		for _, r := range i.Routes {
-			setup.Routes = append(setup.Routes, network.Route(r))
-		}
-		if len(i.DNS) == 0 && !i.DHCP && len(i.Addresses) > 0 && i.Source != "" {
-			if setup.DNS, err = nameServers(connection, i); err != nil {
-				return nil, err
-			}
 		}
 		list = append(list, setup)
 	}
 	return list, nil
+}
+
+// PrepareInterfaces does the same for a sandbox of -N options, whose interfaces it gives MAC addresses; at any connection.
+func (m *Manager) PrepareInterfaces(connection *libvirt.Connect, s *config.Sandbox) ([]network.Interface, error) {
+	if len(s.Interfaces) == 0 {
+		return nil, nil
+	}
+	taken, err := m.takenAt(connection, s)
+	if err != nil {
+		return nil, err
+	}
+	for _, i := range s.Interfaces {
+		if by := taken[i.MAC]; by != "" {
+			return nil, fmt.Errorf("-N %s: %s has the MAC address already; choose another, or leave mac= out", i, by)
+		}
+	}
+	asked := slices.Clone(s.Interfaces)
+	giveMACs(s, taken)
+	var list []network.Interface
+	for n, i := range s.Interfaces {
+		setup, err := m.prepareInterface(connection, n, i)
+		if err != nil {
+			return nil, fmt.Errorf("-N %s: %w", asked[n], err)
+		}
+		list = append(list, setup)
+	}
+	return list, nil
+}
+
+func (m *Manager) prepareInterface(connection *libvirt.Connect, n int, i config.Interface) (network.Interface, error) {
+	setup := InterfaceSetup(n, i)
+	inactive, err := m.checkInterface(connection, i)
+	if err == nil && inactive != "" {
+		err = fmt.Errorf("it does not start before %s", inactive)
+	}
+	if err != nil {
+		return setup, err
+	}
+	if err := removeDevice(i.HostDevice()); err != nil {
+		return setup, err
+	}
+	if len(i.DNS) == 0 && !i.DHCP && len(i.Addresses) > 0 && i.Source != "" {
+		setup.DNS, err = nameServers(connection, i)
+	}
+	return setup, err
+}
+
+// InterfaceSetup says what an interface of a config, by its place there, shall have.
+func InterfaceSetup(n int, i config.Interface) network.Interface {
+	setup := network.Interface{Name: domain.InterfaceName(n), DHCP: i.DHCP, DNS: i.DNS}
+	for _, a := range i.Addresses {
+		setup.Addresses = append(setup.Addresses, network.Address{Prefix: a.Prefix, Broadcast: a.Broadcast})
+	}
+	for _, r := range i.Routes {
+		setup.Routes = append(setup.Routes, network.Route(r))
+	}
+	return setup
 }
 
 // removeDevices removes the host's ends of a container's interfaces that libvirt has left.
@@ -211,22 +252,25 @@ func (m *Manager) setNetwork(ctx context.Context, r *Running, interfaces []netwo
 	defer dir.Close()
 	status("Waiting for the network")
 	limit := min(config.NetworkTimeout, r.Sandbox.Limits.StartTimeout)
+	return startNetwork(ctx, r.Sandbox, dir, init, interfaces, limit)
+}
+
+// startNetwork gives the interfaces of a container what they shall have, within a limit; dir is its runtime directory.
+func startNetwork(ctx context.Context, s *config.Sandbox, dir *os.Root, init *process, interfaces []network.Interface, limit time.Duration) error {
 	limited, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	if err = network.SwitchOn(init.fd, interfaces); err == nil {
-		err = awaitForwarding(limited, r.Sandbox.Interfaces)
+	err := network.SwitchOn(init.fd, interfaces)
+	if err == nil {
+		err = AwaitForwarding(limited, s.Interfaces)
 	}
 	if err == nil {
-		err = network.NewState(dir, r.Sandbox.Name, interfaces).Start(limited, init.fd)
+		err = network.NewState(dir, s.Name, interfaces).Start(limited, init.fd)
 	}
 	if err != nil && ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	if errors.Is(err, network.ErrNoAnswer) {
-		err = fmt.Errorf("%w within %v; is there one on the network of that interface, and does its filter let DHCP pass?", err, limit)
-	}
 	if err != nil {
-		return fmt.Errorf("network of %s: %w", r.Sandbox.Name, err)
+		return fmt.Errorf("network of %s: %w", s.Name, network.Explain(err, limit))
 	}
 	return nil
 }

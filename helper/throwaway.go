@@ -20,6 +20,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/domain"
 	"github.com/virt-sandbox/virt-sandbox/guest"
 	"github.com/virt-sandbox/virt-sandbox/helper/enter"
+	"github.com/virt-sandbox/virt-sandbox/helper/network"
 	"github.com/virt-sandbox/virt-sandbox/helper/programs"
 )
 
@@ -50,6 +51,7 @@ type ThrowawayRun struct {
 	groups     map[string]string // cgroups that libvirt made, by hierarchy
 	console    *consoleText
 	stopRead   context.CancelFunc
+	stopKeep   func() // of the leases
 	locks      []*lock
 }
 
@@ -87,6 +89,10 @@ func (m *Manager) StartThrowaway(ctx context.Context, t Throwaway) (_ *Throwaway
 		return nil, err
 	}
 	r.locks = append(r.locks, level)
+	interfaces, err := m.PrepareInterfaces(r.libvirt, s)
+	if err != nil {
+		return nil, err
+	}
 	ids, err := m.reserveIDs(ctx, s)
 	if err != nil {
 		return nil, err
@@ -128,12 +134,50 @@ func (m *Manager) StartThrowaway(ctx context.Context, t Throwaway) (_ *Throwaway
 	if err := r.await(ctx, listener); err != nil {
 		return nil, err
 	}
-	return r, nil
+	if len(interfaces) == 0 {
+		return r, nil
+	}
+	return r, r.setNetwork(ctx, dir, interfaces, t.Note)
+}
+
+// setNetwork gives the interfaces what they shall have, before the container's first program shows its resolv.conf, and
+// keeps their leases as long as this process has the container.
+func (r *ThrowawayRun) setNetwork(ctx context.Context, dir runtimeDir, interfaces []network.Interface, note func(format string, args ...any)) error {
+	runtime, err := os.Open(string(dir))
+	if err != nil {
+		return fmt.Errorf("open runtime directory: %w", err)
+	}
+	inside, err := os.OpenRoot(string(dir))
+	if err == nil {
+		defer inside.Close()
+		err = startNetwork(ctx, r.sandbox, inside, r.init, interfaces, config.NetworkTimeout)
+	}
+	if err != nil {
+		runtime.Close()
+		return err
+	}
+	keeping, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		defer runtime.Close()
+		if err := network.Keep(keeping, runtime, r.init.fd, func(text string) { note("%s", text) }); err != nil {
+			note("%v", err)
+		}
+	}()
+	r.stopKeep = func() {
+		cancel()
+		<-done
+	}
+	return nil
 }
 
 // describe says for a person what a container is apart by.
 func describe(s *config.Sandbox) string {
 	text := string(s.Network) + " network"
+	for _, i := range s.Interfaces {
+		text += ", interface " + i.String()
+	}
 	if s.Security.Level != "" {
 		text += ", level " + s.Security.Level
 	}
@@ -316,6 +360,9 @@ func (r *ThrowawayRun) Domain() string { return r.sandbox.Name }
 func (r *ThrowawayRun) Stop() error {
 	var errs []error
 	name := r.sandbox.Name
+	if r.stopKeep != nil {
+		r.stopKeep()
+	}
 	if r.Connection != nil {
 		r.Connection.Close() // Which its first program takes for the end.
 	}
@@ -328,6 +375,9 @@ func (r *ThrowawayRun) Stop() error {
 		<-r.console.done
 	}
 	if r.libvirt != nil {
+		for _, i := range r.sandbox.Interfaces {
+			errs = append(errs, removeDevice(i.HostDevice()))
+		}
 		errs = append(errs, removeThrowaway(name, r.removeCgroups))
 		_, _ = r.libvirt.Close()
 	}

@@ -11,7 +11,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/google/uuid"
 	"github.com/opencontainers/selinux/go-selinux"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
@@ -27,8 +26,6 @@ func (*lxc) check(o *Options) error {
 		return errors.New("--disk is not supported at lxc:/// yet; mount a directory with -m host-bind:TARGET=SOURCE")
 	case o.Kernel != (Kernel{}):
 		return errors.New("--kernver, --kernpath and --kmodpath choose the kernel of a virtual machine; a container at lxc:/// has the host's")
-	case o.Network != "" && o.Network != config.NetworkPrivate && o.Network != config.NetworkHost:
-		return fmt.Errorf("-N %q is not supported yet; there are private (loopback only) and host (the host's network)", o.Network)
 	case os.Geteuid() != 0:
 		return errors.New("root is needed at lxc:///; run it with sudo")
 	case o.Security.Label != "" && !selinux.GetEnabled():
@@ -79,16 +76,9 @@ func (c container) link() (io.ReadWriteCloser, bool) { return c.Connection, true
 
 // throwaway puts options into the terms of containers.
 func throwaway(o *Options) (helper.Throwaway, error) {
-	s := config.New(o.Name)
-	s.UUID = uuid.NewString()
-	s.Command, s.Environment = o.Command, o.Environment
-	s.Limits.Memory, s.Limits.CPUs = o.Memory, o.CPUs
-	if o.Network != "" {
-		s.Network = o.Network
-	}
+	s, err := o.sandbox()
 	t := helper.Throwaway{Sandbox: s, Shell: o.Shell, Note: o.note}
-	var err error
-	if s.Mounts, err = o.mounts(); err != nil {
+	if err != nil {
 		return t, err
 	}
 	if o.Root != "" {
@@ -100,9 +90,6 @@ func throwaway(o *Options) (helper.Throwaway, error) {
 		if err := checkMountPoint(t.Root, m); err != nil {
 			return t, err
 		}
-	}
-	if s.Security, err = security(o.Security); err != nil {
-		return t, err
 	}
 	return t, identify(o.User, &t)
 }

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/virt-sandbox/virt-sandbox/config"
 )
 
@@ -33,10 +35,11 @@ type Options struct {
 	ReadWrite []string       // directories of the host that are writable at their own place
 	Includes  []Include      // files of the host that are copied into Mounts before
 
-	Network  config.NetworkMode // empty for NetworkPrivate, which has loopback only
-	Security config.Security    // the zero value is SecurityDynamic
-	Memory   config.Size        // bytes; 0 for no bound
-	CPUs     float64            // share of CPUs; 0 for no bound
+	Network    config.NetworkMode // empty for NetworkPrivate, which has loopback and Interfaces
+	Interfaces []config.Interface // the first is eth0; one without Source and Bridge is on the network DefaultNetwork
+	Security   config.Security    // the zero value is SecurityDynamic
+	Memory     config.Size        // bytes; 0 for no bound
+	CPUs       float64            // share of CPUs; 0 for no bound
 
 	Shell   bool          // whether root has a shell inside on a console of its own, for the administrator
 	Timeout time.Duration // after which the command is ended; 0 for never
@@ -102,8 +105,51 @@ func (o *Options) check() error {
 			return fmt.Errorf("-e %q: it is not NAME=VALUE", v.Name+"="+v.Value)
 		}
 	}
+	if err := o.checkNetwork(); err != nil {
+		return err
+	}
 	if o.Name == "" {
 		return nil
 	}
 	return config.CheckName(o.Name)
+}
+
+func (o *Options) checkNetwork() error {
+	if o.Network != "" && o.Network != config.NetworkPrivate && o.Network != config.NetworkHost {
+		return fmt.Errorf("-N %q is not private or host", o.Network)
+	}
+	for _, i := range o.Interfaces {
+		if err := i.Check(); err != nil {
+			return fmt.Errorf("-N %s: %w", i, err)
+		}
+	}
+	if err := config.CheckInterfaces(o.Network, o.Interfaces); err != nil {
+		return fmt.Errorf("-N: %w", err)
+	}
+	return nil
+}
+
+// sandbox puts what is the same for all kinds of sandboxes into their terms.
+func (o *Options) sandbox() (*config.Sandbox, error) {
+	s := config.New(o.Name)
+	s.UUID = uuid.NewString()
+	s.Command, s.Environment = o.Command, o.Environment
+	s.Limits.Memory, s.Limits.CPUs = o.Memory, o.CPUs
+	if o.Network != "" {
+		s.Network = o.Network
+	}
+	for _, i := range o.Interfaces {
+		if i.Source == "" && i.Bridge == "" {
+			i.Source = config.DefaultNetwork
+		}
+		s.Interfaces = append(s.Interfaces, i)
+	}
+	var err error
+	if s.Mounts, err = o.mounts(); err != nil {
+		return nil, err
+	}
+	if s.Security, err = security(o.Security); err != nil {
+		return nil, err
+	}
+	return s, nil
 }

@@ -12,18 +12,20 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/google/uuid"
-
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/domain"
 	"github.com/virt-sandbox/virt-sandbox/guest"
 	"github.com/virt-sandbox/virt-sandbox/helper"
+	"github.com/virt-sandbox/virt-sandbox/helper/network"
 	"github.com/virt-sandbox/virt-sandbox/helper/programs"
 	"github.com/virt-sandbox/virt-sandbox/sandbox/initrd"
 )
 
 // qemu has sandboxes in virtual machines of libvirt's QEMU driver: on a kernel of their own, without an operating system.
 type qemu struct{}
+
+// sessionURI is where everybody has virtual machines of their own.
+const sessionURI = "qemu:///session"
 
 // machineMemory is what a machine has where nothing is said.
 const machineMemory = 512 << 20
@@ -34,8 +36,15 @@ func (*qemu) check(o *Options) error {
 		return fmt.Errorf("virtual machines are made on x86-64 only, and this is %s; use lxc:///", runtime.GOARCH)
 	case o.URI == "qemu:///system" && os.Geteuid() != 0:
 		return errors.New("root is needed at qemu:///system; run it with sudo, or use qemu:///session")
-	case o.Network != "" && o.Network != config.NetworkPrivate:
-		return fmt.Errorf("-N %q is not supported at %s yet; there is private (loopback only)", o.Network, o.URI)
+	case o.Network == config.NetworkHost:
+		return errors.New("-N host: a virtual machine has a kernel of its own, and cannot have the host's network; give it an interface, such as -N dhcp")
+	}
+	if o.URI == sessionURI {
+		for _, i := range o.Interfaces {
+			if i.Bridge != "" || i.Filter != "" || (i.Source != "" && i.Source != config.DefaultNetwork) {
+				return fmt.Errorf("-N %s: source=, bridge= and filter= need qemu:///system; at %s an interface is on a network of QEMU's own", i, o.URI)
+			}
+		}
 	}
 	_, err := parseDisks(o.Disks)
 	return err
@@ -68,19 +77,17 @@ func (*qemu) start(ctx context.Context, o *Options) (machine, error) {
 
 // described puts options into the terms of sandboxes.
 func described(o *Options) (*config.Sandbox, []uint32, error) {
-	s := config.New(o.Name)
-	s.UUID = uuid.NewString()
-	s.Command, s.Environment = o.Command, o.Environment
-	s.Limits.Memory, s.Limits.CPUs = o.Memory, o.CPUs
+	s, err := o.sandbox()
+	if err != nil {
+		return nil, nil, err
+	}
 	if s.Limits.Memory == 0 {
 		s.Limits.Memory = machineMemory
 	}
-	var err error
-	if s.Mounts, err = o.mounts(); err != nil {
-		return nil, nil, err
-	}
-	if s.Security, err = security(o.Security); err != nil {
-		return nil, nil, err
+	if o.URI == sessionURI {
+		for n := range s.Interfaces {
+			s.Interfaces[n].Source = "" // QEMU's own network, in user space
+		}
 	}
 	t := helper.Throwaway{Sandbox: s}
 	name := o.User
@@ -152,6 +159,14 @@ func layOut(o *Options, s *config.Sandbox) (*layout, error) {
 	return &l, l.addDisks(o.Disks)
 }
 
+// addNetwork tells the init inside what the interfaces shall have.
+func (l *layout) addNetwork(interfaces []network.Interface) {
+	if len(interfaces) > 0 {
+		l.inside.Network = &guest.MachineNetwork{Interfaces: interfaces, Limit: config.NetworkTimeout}
+		l.modules = append(l.modules, "virtio_net", "af_packet")
+	}
+}
+
 func (l *layout) addDisks(texts []string) error {
 	disks, err := parseDisks(texts)
 	if err != nil || len(disks) == 0 {
@@ -208,6 +223,11 @@ func (m *virtual) describe(s *config.Sandbox) (*domain.Machine, error) {
 	if err != nil {
 		return nil, err
 	}
+	interfaces, err := m.interfaces(s)
+	if err != nil {
+		return nil, err
+	}
+	l.addNetwork(interfaces)
 	kernel, err := initrd.FindKernel(o.Kernel.Version, o.Kernel.Path, o.Kernel.Modules)
 	if err != nil {
 		return nil, err
@@ -241,9 +261,21 @@ func (m *virtual) describe(s *config.Sandbox) (*domain.Machine, error) {
 	return &domain.Machine{
 		Name: s.Name, UUID: s.UUID, Title: "virt-sandbox: " + s.Command[0],
 		Kernel: image, Initrd: m.state.file("initrd"), Arguments: domain.KernelArguments(o.Log != nil), Firmware: firmware(),
-		Memory: s.Limits.Memory, CPUs: s.Limits.CPUs, Shares: l.shares, Disks: l.disks,
+		Memory: s.Limits.Memory, CPUs: s.Limits.CPUs, Shares: l.shares, Disks: l.disks, Interfaces: s.Interfaces,
 		Socket: m.state.file("sockets/console"), Log: m.state.file("sockets/log"), Shell: o.Shell, Security: s.Security, RunAs: l.runAs,
 	}, nil
+}
+
+// interfaces says what the machine's interfaces shall have, and makes sure of what they are on.
+func (m *virtual) interfaces(s *config.Sandbox) (list []network.Interface, err error) {
+	if m.options.URI != sessionURI {
+		manager := helper.Manager{Store: config.OpenStore(), URI: m.options.URI, Warn: m.options.note}
+		return manager.PrepareInterfaces(m.libvirt, s)
+	}
+	for n, i := range s.Interfaces {
+		list = append(list, helper.InterfaceSetup(n, i))
+	}
+	return list, nil
 }
 
 func (m *virtual) plan(s *config.Sandbox, l *layout) (*guest.Plan, error) {

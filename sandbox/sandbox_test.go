@@ -31,7 +31,9 @@ func TestStartRefuses(t *testing.T) {
 		{"timeout", Options{Command: []string{"x"}, Timeout: -1}, "timeout"},
 		{"disk", Options{Command: []string{"x"}, Disks: []string{"a=/b"}}, "--disk"},
 		{"kernel", Options{Command: []string{"x"}, Kernel: Kernel{Version: "6"}}, "--kernver"},
-		{"network", Options{Command: []string{"x"}, Network: "dhcp"}, "-N"},
+		{"network", Options{Command: []string{"x"}, Network: "dhcp"}, "-N \"dhcp\" is not private"},
+		{"host and interface", Options{Command: []string{"x"}, Network: config.NetworkHost, Interfaces: []config.Interface{{DHCP: true}}}, "exclude each other"},
+		{"interface", Options{Command: []string{"x"}, Interfaces: []config.Interface{{Source: "a", Bridge: "b"}}}, "-N source=a,bridge=b"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {

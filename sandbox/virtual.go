@@ -135,7 +135,10 @@ func (m *virtual) boot(ctx context.Context, d *domain.Machine, limit time.Durati
 	if err != nil && !errors.Is(err, console.ErrProtocol) {
 		return fmt.Errorf("%s ended while it started%s", d.Name, m.log.quoted())
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return helper.AwaitForwarding(ctx, d.Interfaces)
 }
 
 // isTaken tells that there is another domain of the name.

@@ -39,11 +39,12 @@ func main() {
 // flags are the options as they are written.
 type flags struct {
 	sandbox.Options
-	env, mounts, includes     []string
-	includeFile               string
-	network, security, memory string
-	verbose, debug            bool
-	completion                string
+	env, mounts, includes []string
+	includeFile           string
+	networks              []string
+	security, memory      string
+	verbose, debug        bool
+	completion            string
 }
 
 func root() *cobra.Command {
@@ -54,9 +55,10 @@ func root() *cobra.Command {
 		Long: `Run a command in a throw-away sandbox, a container of libvirt.
 
 It sees the host's files, read-only, a /tmp of its own, no other processes and no
-network but loopback. Its output, exit status and terminal are as without. Options
+network but loopback, unless it is given one. Its output, exit status and terminal are as without. Options
 end at COMMAND.`,
 		Example: `  virt-sandbox /bin/sh
+  virt-sandbox -N dhcp curl -s https://example.org/
   virt-sandbox -S nobody -- sort <input >output
   virt-sandbox --read-write /srv/build -N host --timeout 10m make -C /srv/build`,
 		SilenceUsage: true, SilenceErrors: true,
@@ -92,7 +94,7 @@ end at COMMAND.`,
 	list.StringArrayVarP(&f.includes, "include", "i", nil, "`TARGET[=SOURCE]`: copy a file of the host to a place in a mount of -m host-bind; may be repeated")
 	list.StringVarP(&f.includeFile, "includefile", "I", "", "`FILE` with a line for each -i")
 	list.StringArrayVar(&f.Disks, "disk", nil, "`DISK`: [file:]TAG=PATH[,format=FORMAT], an image as /dev/disk/by-tag/TAG of a virtual machine; may be repeated")
-	list.StringVarP(&f.network, "network", "N", "", "`NETWORK`: private (only loopback) | host (the host's, less safe)")
+	list.StringArrayVarP(&f.networks, "network", "N", nil, "`NETWORK`: private (only loopback) | host (the host's, less safe) | an interface, such as dhcp[,source=NET], which may be repeated")
 	list.StringVarP(&f.security, "security", "s", "", "`SECURITY`: dynamic[,label=LABEL] | static,label=LABEL | inherit | apparmor,profile=NAME")
 	list.StringArrayVarP(&f.env, "env", "e", nil, "`NAME=VALUE` in the command's environment; may be repeated")
 	list.BoolVarP(&f.Privileged, "privileged", "p", false, "run the command as root, which is the default of root")
@@ -155,7 +157,9 @@ func (f *flags) options(command []string) (o sandbox.Options, err error) {
 		}
 		o.Includes = append(o.Includes, sandbox.Include{Target: target, Source: source})
 	}
-	o.Network = config.NetworkMode(f.network)
+	if o.Network, o.Interfaces, err = config.ParseNetworks(f.networks); err != nil {
+		return o, fmt.Errorf("-N: %w", err)
+	}
 	if f.security != "" {
 		if o.Security, err = config.ParseSecurity(f.security); err != nil {
 			return o, fmt.Errorf("-s: %w", err)

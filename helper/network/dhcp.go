@@ -21,6 +21,14 @@ var errRefused = errors.New("the DHCP server refuses")
 // ErrNoAnswer is returned where no server answers.
 var ErrNoAnswer = errors.New("no DHCP server answers")
 
+// Explain says what to look at where a setup that took as long as it may failed.
+func Explain(err error, limit time.Duration) error {
+	if errors.Is(err, ErrNoAnswer) {
+		return fmt.Errorf("%w within %v; is there one on the network of that interface, and does its filter let DHCP pass?", err, limit)
+	}
+	return err
+}
+
 // Times until a message is sent again; each time doubles the last.
 const (
 	discoverAgain = 1500 * time.Millisecond

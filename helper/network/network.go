@@ -1,7 +1,7 @@
 // Package network sets up the network of a container, and keeps its leases. In: what each interface shall have, and a process
 // of the container, whose network namespace a thread enters; out: addresses, routes, resolv.conf, and leases that are renewed
 // as long as the container runs. The helper and its monitor call it, from outside: in there nobody needs a right for it, and
-// nobody can get at what does it.
+// nobody can get at what does it. In a virtual machine the first program calls it, for itself.
 package network
 
 import (

@@ -172,7 +172,8 @@ func TestMachineRefusals(t *testing.T) {
 		{append(slices.Clone(kernel), "--disk", "../x=/etc/passwd", "true"), "the tag must be the name of a file"},
 		{append(slices.Clone(kernel), "--disk", "x=/no/such/image", "true"), "no such file"},
 		{append(slices.Clone(kernel), "-m", "host-bind:/srv=/etc/passwd", "true"), "can have directories of the host"},
-		{append(slices.Clone(kernel), "-N", "host", "true"), "-N \"host\" is not supported"},
+		{append(slices.Clone(kernel), "-N", "host", "true"), "-N host: a virtual machine has a kernel of its own"},
+		{append(slices.Clone(kernel), "-N", "dhcp,source=no-such", "true"), "-N dhcp,source=no-such: libvirt has no network no-such"},
 	}
 	for _, c := range cases {
 		o := runCommand(t, exec.Command(oneshot, append([]string{"-c", "qemu:///system"}, c.args...)...))
@@ -242,11 +243,18 @@ func TestMachineSession(t *testing.T) {
 		t.Fatal(err)
 	}
 	args := slices.Concat([]string{"-c", "qemu:///session"}, kernel,
-		[]string{"--read-write", home, "--", "sh", "-c", "id -un; echo written >" + home + "/file; cat /etc/shadow"})
-	command := exec.Command(home+"/virt-sandbox", args...)
-	command.Env = []string{"HOME=" + home, "XDG_RUNTIME_DIR=" + home + "/run", "PATH=" + os.Getenv("PATH")}
-	command.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
-	if o := runCommand(t, command); o.stdout != "nobody\n" || o.status != 1 || !strings.Contains(o.stderr, "Permission denied") {
+		[]string{"-N", "dhcp", "--read-write", home, "--", "sh", "-c", "id -un; echo written >" + home + "/file; ip -o -4 addr show dev eth0 | grep -o 'inet 10.0.2.[0-9]*'; busybox wget -qO- " +
+			strings.Replace(serve(t, "127.0.0.1"), "127.0.0.1", "10.0.2.2", 1) + "; cat /etc/shadow"})
+	asNobody := func(args []string) *exec.Cmd {
+		command := exec.Command(home+"/virt-sandbox", args...)
+		command.Env = []string{"HOME=" + home, "XDG_RUNTIME_DIR=" + home + "/run", "PATH=" + os.Getenv("PATH")}
+		command.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+		return command
+	}
+	if o := runCommand(t, asNobody([]string{"-c", "qemu:///session", "-N", "bridge=br0", "true"})); o.status != 125 || !strings.Contains(o.stderr, "-N bridge=br0: source=, bridge= and filter= need qemu:///system") {
+		t.Errorf("%+v", o)
+	}
+	if o := runCommand(t, asNobody(args)); o.stdout != "nobody\ninet 10.0.2.15\nreached" || o.status != 1 || !strings.Contains(o.stderr, "Permission denied") {
 		t.Errorf("%+v", o)
 	}
 	if data, err := os.ReadFile(home + "/file"); string(data) != "written\n" {

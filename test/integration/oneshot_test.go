@@ -172,7 +172,6 @@ func TestOneshotRefusals(t *testing.T) {
 		{[]string{"-c", "lxc://other/", "true"}, "sandboxes run at lxc:///"},
 		{[]string{"--disk", "data=/x", "true"}, "--disk is not supported at lxc:///"},
 		{[]string{"--kernver", "6.1", "true"}, "--kernver"},
-		{[]string{"-N", "dhcp", "true"}, `-N "dhcp" is not supported`},
 		{[]string{"-p", "-S", "nobody", "true"}, "exclude each other"},
 		{[]string{"-S", "no-such-user", "true"}, "no such account"},
 		{[]string{"-n", "../x", "true"}, "must match"},
