@@ -17,7 +17,7 @@ type Machine struct {
 	Port    string          `json:"port"`              // name of the virtio-serial port to the caller
 	RootTag string          `json:"root_tag"`          // of the 9p share that is the root, which stays read-only
 	Overlay bool            `json:"overlay,omitempty"` // the root lacks directories for mounts: they are made in memory
-	Mounts  []MachineMount  `json:"mounts,omitempty"`  // one below another comes after it
+	Mounts  []MachineMount  `json:"mounts,omitempty"`  // in the order in which they are made
 	Disks   []MachineDisk   `json:"disks,omitempty"`
 	Network *MachineNetwork `json:"network,omitempty"` // beside loopback; nil for none
 }
@@ -116,14 +116,14 @@ func (m *Machine) make(name string) error {
 	return m.setNetwork(name)
 }
 
-// tidy takes off what is mounted, so that disks are whole before anybody hears of the end.
+// tidy takes off all that is mounted and can be, so that disks are whole before anybody hears of the end.
 func tidy() {
 	mounts, err := readMounts()
 	if err != nil {
 		return
 	}
 	for _, m := range slices.Backward(mounts) {
-		if !isOwn(m.point, nil) && m.point != "/" {
+		if m.point != "/" {
 			_ = unix.Unmount(m.point, 0)
 		}
 	}

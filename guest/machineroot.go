@@ -155,6 +155,9 @@ func switchRoot() error {
 }
 
 func (m MachineMount) mount() error {
+	if m.Kind == MountBind {
+		return bind(Bind{Source: m.Source, Target: m.Target})
+	}
 	if err := os.MkdirAll(m.Target, 0o755); err != nil {
 		return err
 	}
@@ -167,11 +170,6 @@ func (m MachineMount) mount() error {
 		return unix.Mount(m.Source, m.Target, "9p", flags, shareOptions(m.ReadOnly))
 	case MountRAM:
 		return unix.Mount("tmpfs", m.Target, "tmpfs", flags|unix.MS_NOSUID|unix.MS_NODEV, "mode=755,size="+strconv.FormatUint(m.Size, 10))
-	case MountBind:
-		if err := unix.Mount(m.Source, m.Target, "", unix.MS_BIND, ""); err != nil || !m.ReadOnly {
-			return err
-		}
-		return makeReadOnly(m.Target)
 	case MountImage:
 		return mountImage(m.Source, m.Target, flags)
 	}

@@ -28,6 +28,12 @@ func bind(b Bind) error {
 	}
 	defer unix.Close(source)
 	target, err := openPlace(b.Target)
+	if errors.Is(err, fs.ErrNotExist) {
+		// Where it cannot be made, that it is not there says more than why.
+		if os.MkdirAll(b.Target, 0o755) == nil {
+			target, err = openPlace(b.Target)
+		}
+	}
 	if err != nil {
 		return fmt.Errorf("open the latter: %w", err)
 	}

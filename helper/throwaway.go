@@ -109,6 +109,14 @@ func (m *Manager) StartThrowaway(ctx context.Context, t Throwaway) (_ *Throwaway
 	if err != nil {
 		return nil, err
 	}
+	// The directory tells of them, should this process be killed.
+	claims, err := m.allClaims(s)
+	if err != nil {
+		return nil, err
+	}
+	if err := m.attachImages(ctx, s, claims); err != nil {
+		return nil, err
+	}
 	xml, err := m.throwawayXML(r, t, dir)
 	if err != nil {
 		return nil, err
@@ -218,13 +226,14 @@ func (m *Manager) throwawayXML(r *ThrowawayRun, t Throwaway, dir runtimeDir) (st
 	for _, name := range domain.DroppedCapabilities(s, host) {
 		plan.Drop = append(plan.Drop, config.CapabilityNumber(name))
 	}
-	for _, mount := range s.Mounts {
-		plan.Writable = append(plan.Writable, mount.Target)
+	if host.Mounted, host.Devices, err = attached(s); err != nil {
+		return "", err
 	}
+	binds := addMounts(s, plan, host.Mounted)
 	if host.Memory, err = hostMemory(r.libvirt); err != nil {
 		return "", err
 	}
-	if err := mapThrowaway(s, t, &host); err != nil {
+	if err := mapThrowaway(s, t, &host, binds); err != nil {
 		return "", err
 	}
 	plan.Mapped = s.Hardening.IDMap.Mapped()
@@ -245,19 +254,13 @@ func (m *Manager) throwawayXML(r *ThrowawayRun, t Throwaway, dir runtimeDir) (st
 
 // mapThrowaway puts the root of a user namespace together, where the container has ids of its own. On file systems that
 // cannot show files so, it has the host's: its command is no root in any case.
-func mapThrowaway(s *config.Sandbox, t Throwaway, host *domain.Host) (err error) {
+func mapThrowaway(s *config.Sandbox, t Throwaway, host *domain.Host, binds []domain.Bind) (err error) {
 	if !s.Hardening.IDMap.Mapped() {
 		return nil
 	}
 	base := t.Root
 	if base == "" {
 		base = "/"
-	}
-	var binds []domain.Bind
-	for _, mount := range s.Mounts {
-		if mount.Kind == config.MountHostBind {
-			binds = append(binds, domain.Bind{Source: mount.Source, Target: mount.Target})
-		}
 	}
 	host.Root, err = makeRootTree(s, base, binds)
 	if errors.Is(err, errNoIDMap) {
@@ -378,7 +381,7 @@ func (r *ThrowawayRun) Stop() error {
 		for _, i := range r.sandbox.Interfaces {
 			errs = append(errs, removeDevice(i.HostDevice()))
 		}
-		errs = append(errs, removeThrowaway(name, r.removeCgroups))
+		errs = append(errs, r.manager.removeThrowaway(name, r.removeCgroups))
 		_, _ = r.libvirt.Close()
 	}
 	for _, l := range r.locks {
@@ -453,7 +456,7 @@ func (m *Manager) sweepThrowaways() {
 			continue
 		}
 		anywhere := func() error { return removeCgroups(guest.CgroupPrefix + e.Name()) }
-		if err := removeThrowaway(e.Name(), anywhere); err != nil {
+		if err := m.removeThrowaway(e.Name(), anywhere); err != nil {
 			m.Warn("cannot remove what %s left: %v", e.Name(), err)
 		}
 		own.release()
@@ -461,8 +464,8 @@ func (m *Manager) sweepThrowaways() {
 }
 
 // removeThrowaway removes what a throw-away container that is down has left.
-func removeThrowaway(name string, cgroups func() error) error {
-	if err := errors.Join(removeRootTree(name), removeMountPoints(name), removeLog(name), cgroups()); err != nil {
+func (m *Manager) removeThrowaway(name string, cgroups func() error) error {
+	if err := errors.Join(removeRootTree(name), m.detachImages(name), removeMountPoints(name), removeLog(name), cgroups()); err != nil {
 		return err
 	}
 	// Last: it is what tells of the rest.

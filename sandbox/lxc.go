@@ -22,8 +22,6 @@ type lxc struct{}
 
 func (*lxc) check(o *Options) error {
 	switch {
-	case len(o.Disks) > 0:
-		return errors.New("--disk is not supported at lxc:/// yet; mount a directory with -m host-bind:TARGET=SOURCE")
 	case o.Kernel != (Kernel{}):
 		return errors.New("--kernver, --kernpath and --kmodpath choose the kernel of a virtual machine; a container at lxc:/// has the host's")
 	case os.Geteuid() != 0:
@@ -91,11 +89,20 @@ func throwaway(o *Options) (helper.Throwaway, error) {
 			return t, err
 		}
 	}
+	for _, d := range s.Disks {
+		if d.Format != config.FormatRaw && d.Format != config.FormatQCOW2 {
+			return t, fmt.Errorf("--disk %s: at lxc:/// there are the formats raw and qcow2 only; use qemu:///system", d)
+		}
+	}
 	return t, identify(o.User, &t)
 }
 
-// checkMountPoint refuses a place that is not there: nothing can be made on a root that is read-only.
+// checkMountPoint refuses a place that is not there: nothing can be made on a root that is read-only. That of a guest-bind
+// can lie in another mount.
 func checkMountPoint(root string, m config.Mount) error {
+	if m.Kind == config.MountGuestBind {
+		return nil
+	}
 	switch top, _, _ := strings.Cut(m.Target[1:], "/"); top {
 	case "run", "tmp", "dev":
 		return nil // These are the sandbox's own, and libvirt makes what is missing.

@@ -31,7 +31,7 @@ type Options struct {
 	Privileged  bool              // root, said so; not with User
 
 	Root      string         // directory that is the root, read-only; empty for the host's own
-	Mounts    []config.Mount // what is writable: directories of the host, and tmpfs
+	Mounts    []config.Mount // what is writable: directories and images of the host, and tmpfs; and places inside at others
 	ReadWrite []string       // directories of the host that are writable at their own place
 	Includes  []Include      // files of the host that are copied into Mounts before
 
@@ -44,7 +44,7 @@ type Options struct {
 	Shell   bool          // whether root has a shell inside on a console of its own, for the administrator
 	Timeout time.Duration // after which the command is ended; 0 for never
 	Kernel  Kernel        // of a virtual machine
-	Disks   []string      // TAG=PATH[,format=FORMAT]
+	Disks   []string      // TAG=PATH[,format=FORMAT], as /dev/disk/by-tag/TAG
 
 	// Note takes what a person may want to know, a line at a time; nil for silence.
 	Note func(format string, args ...any)
@@ -80,7 +80,7 @@ func (o *Options) mounts() ([]config.Mount, error) {
 		all = append(all, m)
 	}
 	for _, m := range all {
-		if m.Kind != config.MountHostBind {
+		if m.Kind != config.MountHostBind && m.Kind != config.MountHostImage {
 			continue
 		}
 		if _, err := os.Stat(m.Source); err != nil {
@@ -147,6 +147,16 @@ func (o *Options) sandbox() (*config.Sandbox, error) {
 	var err error
 	if s.Mounts, err = o.mounts(); err != nil {
 		return nil, err
+	}
+	for _, text := range o.Disks {
+		d, err := parseDisk(text)
+		if err != nil {
+			return nil, err
+		}
+		s.Disks = append(s.Disks, d)
+	}
+	if err := s.CheckStorage(); err != nil {
+		return nil, fmt.Errorf("-m and --disk: %w", err)
 	}
 	if s.Security, err = security(o.Security); err != nil {
 		return nil, err

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"os/user"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -46,8 +48,7 @@ func (*qemu) check(o *Options) error {
 			}
 		}
 	}
-	_, err := parseDisks(o.Disks)
-	return err
+	return nil
 }
 
 func (*qemu) start(ctx context.Context, o *Options) (machine, error) {
@@ -132,7 +133,7 @@ func layOut(o *Options, s *config.Sandbox) (*layout, error) {
 		return nil, err
 	}
 	l.inside.Overlay = !hasPlaces(root, "/proc", "/sys", "/dev", "/run", "/tmp")
-	for i, m := range s.Mounts {
+	for i, m := range inOrder(s.Mounts) {
 		switch m.Kind {
 		case config.MountRAM:
 			l.inside.Mounts = append(l.inside.Mounts, guest.MachineMount{Kind: guest.MountRAM, Target: m.Target, Size: uint64(m.Size)})
@@ -146,8 +147,12 @@ func layOut(o *Options, s *config.Sandbox) (*layout, error) {
 			if err := l.account(m.Source, 0o777, "mount at "+m.Target); err != nil {
 				return nil, err
 			}
-		default:
-			return nil, fmt.Errorf("mount at %s: %s is not supported in a virtual machine", m.Target, m.Kind)
+		case config.MountHostImage:
+			serial := fmt.Sprintf("image%d", i)
+			l.addDisk(domain.Disk{Serial: serial, File: m.Source, Format: string(m.Format)})
+			l.inside.Mounts = append(l.inside.Mounts, guest.MachineMount{Kind: guest.MountImage, Source: serial, Target: m.Target})
+		case config.MountGuestBind:
+			l.inside.Mounts = append(l.inside.Mounts, guest.MachineMount{Kind: guest.MountBind, Source: m.Source, Target: m.Target})
 		}
 		if !madeInside(m.Target) && !hasPlaces(root, m.Target) {
 			l.inside.Overlay = true
@@ -156,7 +161,30 @@ func layOut(o *Options, s *config.Sandbox) (*layout, error) {
 	if l.inside.Overlay {
 		l.modules = append(l.modules, "overlay")
 	}
-	return &l, l.addDisks(o.Disks)
+	for i, d := range s.Disks {
+		if !isImage(d) {
+			return nil, fmt.Errorf("--disk %s: a virtual machine can have a file with an image, and no device of the host; use lxc:///", d)
+		}
+		serial := fmt.Sprintf("disk%d", i) // A tag may have more characters than a serial number.
+		l.addDisk(domain.Disk{Serial: serial, File: d.Source, Format: string(d.Format)})
+		l.inside.Disks = append(l.inside.Disks, guest.MachineDisk{Serial: serial, Tag: d.Tag})
+	}
+	return &l, nil
+}
+
+// inOrder gives mounts as they are made: one below another after it, and guest-binds after all others.
+func inOrder(mounts []config.Mount) []config.Mount {
+	mounts = slices.Clone(mounts)
+	isBind := func(m config.Mount) int {
+		if m.Kind == config.MountGuestBind {
+			return 1
+		}
+		return 0
+	}
+	slices.SortStableFunc(mounts, func(a, b config.Mount) int {
+		return cmp.Or(isBind(a)-isBind(b), strings.Compare(a.Target, b.Target))
+	})
+	return mounts
 }
 
 // addNetwork tells the init inside what the interfaces shall have.
@@ -167,19 +195,13 @@ func (l *layout) addNetwork(interfaces []network.Interface) {
 	}
 }
 
-func (l *layout) addDisks(texts []string) error {
-	disks, err := parseDisks(texts)
-	if err != nil || len(disks) == 0 {
-		return err
+// addDisk gives the machine a disk, and the modules for what may be on it.
+func (l *layout) addDisk(d domain.Disk) {
+	if len(l.disks) == 0 {
+		l.modules = append(l.modules, "virtio_blk")
+		l.spare = map[string]string{"fs-ext4": "ext4", "fs-xfs": "xfs", "fs-btrfs": "btrfs"}
 	}
-	for i, d := range disks {
-		serial := fmt.Sprintf("disk%d", i) // A tag may have more characters than a serial number.
-		l.disks = append(l.disks, domain.Disk{Serial: serial, File: d.file, Format: d.format})
-		l.inside.Disks = append(l.inside.Disks, guest.MachineDisk{Serial: serial, Tag: d.tag})
-	}
-	l.modules = append(l.modules, "virtio_blk")
-	l.spare = map[string]string{"fs-ext4": "ext4", "fs-xfs": "xfs", "fs-btrfs": "btrfs"}
-	return nil
+	l.disks = append(l.disks, d)
 }
 
 // account has the emulator run as the owner of a directory for which others lack a permission that it needs, as root where

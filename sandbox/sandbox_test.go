@@ -15,6 +15,7 @@ import (
 
 // What is wrong is said before anything is made.
 func TestStartRefuses(t *testing.T) {
+	img := image(t, "c.img")
 	cases := []struct {
 		name string
 		o    Options
@@ -29,7 +30,12 @@ func TestStartRefuses(t *testing.T) {
 		{"variable", Options{Command: []string{"x"}, Environment: []config.Variable{{Name: "A=B"}}}, "is not NAME=VALUE"},
 		{"variable with NUL", Options{Command: []string{"x"}, Environment: []config.Variable{{Name: "A", Value: "\x00"}}}, "is not NAME=VALUE"},
 		{"timeout", Options{Command: []string{"x"}, Timeout: -1}, "timeout"},
-		{"disk", Options{Command: []string{"x"}, Disks: []string{"a=/b"}}, "--disk"},
+		{"disk", Options{Command: []string{"x"}, Disks: []string{"a=/no/such/file"}}, "--disk"},
+		{"format", Options{Command: []string{"x"}, Disks: []string{"a=" + image(t, "a.vmdk")}}, "at lxc:/// there are the formats raw and qcow2 only"},
+		{"a tag twice", Options{Command: []string{"x"}, Disks: []string{"a=" + image(t, "a"), "a=" + image(t, "b")}}, `two disks have the tag "a"`},
+		{"an image twice", Options{Command: []string{"x"}, Disks: []string{"a=" + img, "b=" + img}}, "is named twice"},
+		{"an image as disk and mount", Options{Command: []string{"x"}, Disks: []string{"a=" + img}, Mounts: []config.Mount{{Kind: config.MountHostImage, Target: "/srv", Source: img, Format: "raw"}}}, "is named twice"},
+		{"a mount twice", Options{Command: []string{"x"}, Mounts: []config.Mount{{Kind: config.MountRAM, Target: "/srv", Size: 1}, {Kind: config.MountRAM, Target: "/srv", Size: 1}}}, "two mounts have the target"},
 		{"kernel", Options{Command: []string{"x"}, Kernel: Kernel{Version: "6"}}, "--kernver"},
 		{"network", Options{Command: []string{"x"}, Network: "dhcp"}, "-N \"dhcp\" is not private"},
 		{"host and interface", Options{Command: []string{"x"}, Network: config.NetworkHost, Interfaces: []config.Interface{{DHCP: true}}}, "exclude each other"},

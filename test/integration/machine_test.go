@@ -121,37 +121,6 @@ func TestMachineCommands(t *testing.T) {
 	}
 }
 
-// A disk that one sandbox formats, another reads, by its tag; a third has it, with another, as other formats are.
-func TestMachineDisks(t *testing.T) {
-	_ = machineKernel(t)
-	leavesNothing(t)
-	dir := world(t)
-	raw, qcow2 := dir+"/data.img", dir+"/data.qcow2"
-	if err := os.WriteFile(raw, nil, 0o644); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Truncate(raw, 64<<20); err != nil {
-		t.Fatal(err)
-	}
-	if out, err := exec.Command("qemu-img", "create", "-q", "-f", "qcow2", qcow2, "64M").CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
-	format := "set -e; export PATH=$PATH:/sbin; for tag; do d=/dev/disk/by-tag/$tag; mkfs.ext4 -q $d; mkdir /tmp/$tag; mount $d /tmp/$tag; echo data of $tag >/tmp/$tag/file; done"
-	disks := []string{"--disk", "first=" + raw, "--disk", "a-tag-of-more-than-twenty-characters=" + qcow2}
-	tags := []string{"first", "a-tag-of-more-than-twenty-characters"}
-	if o := runCommand(t, onceMachine(t, slices.Concat(disks, []string{"--", "sh", "-c", format, "sh"}, tags)...)); o.status != 0 {
-		t.Fatalf("format: %+v", o)
-	}
-	read := "for tag; do mkdir /tmp/$tag; mount -o ro /dev/disk/by-tag/$tag /tmp/$tag && cat /tmp/$tag/file; done"
-	if o := runCommand(t, onceMachine(t, slices.Concat(disks, []string{"--", "sh", "-c", read, "sh"}, tags)...)); o.stdout != "data of first\ndata of a-tag-of-more-than-twenty-characters\n" {
-		t.Errorf("read: %+v", o)
-	}
-	// It was unmounted, and not only cut off.
-	if out, err := exec.Command("dumpe2fs", "-h", raw).CombinedOutput(); err != nil || !strings.Contains(string(out), "Filesystem state:         clean") || strings.Contains(string(out), "needs_recovery") {
-		t.Errorf("%v: %s", err, out)
-	}
-}
-
 // 20 MB pass through standard input to both outputs at once.
 func TestMachineStreams(t *testing.T) {
 	sameThrough(t, onceMachine(t, "--", "sh", "-c", "tee /dev/stderr"), 20<<20)

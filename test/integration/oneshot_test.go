@@ -162,6 +162,10 @@ func world(t *testing.T) string {
 
 // What cannot be had is refused in one line, before anything is made.
 func TestOneshotRefusals(t *testing.T) {
+	empty := filepath.Join(t.TempDir(), "empty.img")
+	if err := os.WriteFile(empty, make([]byte, 1<<20), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	before := snapshot(t)
 	cases := []struct {
 		args []string
@@ -170,7 +174,11 @@ func TestOneshotRefusals(t *testing.T) {
 		{[]string{}, "there is no command"},
 		{[]string{"-c", "xen:///", "true"}, "sandboxes run at lxc:///"},
 		{[]string{"-c", "lxc://other/", "true"}, "sandboxes run at lxc:///"},
-		{[]string{"--disk", "data=/x", "true"}, "--disk is not supported at lxc:///"},
+		{[]string{"--disk", "data=/no/such/image", "true"}, "--disk \"data=/no/such/image\": stat /no/such/image: no such file"},
+		{[]string{"--disk", "data", "true"}, "--disk \"data\": it is not TAG=PATH"},
+		{[]string{"-m", "host-image:/srv=/no/such/image", "true"}, "mount at /srv: stat /no/such/image: no such file"},
+		{[]string{"-m", "host-image:/srv=" + empty, "true"}, "it has no ext4, XFS or Btrfs file system"},
+		{[]string{"-m", "guest-bind:/srv=/no/such/dir", "true"}, "show /no/such/dir at /srv"},
 		{[]string{"--kernver", "6.1", "true"}, "--kernver"},
 		{[]string{"-p", "-S", "nobody", "true"}, "exclude each other"},
 		{[]string{"-S", "no-such-user", "true"}, "no such account"},
