@@ -55,6 +55,9 @@ type Disk struct {
 // Account is a user and group by numbers.
 type Account struct{ UID, GID uint32 }
 
+// String gives it as libvirt reads it.
+func (a Account) String() string { return fmt.Sprintf("+%d:+%d", a.UID, a.GID) }
+
 // Limits of a machine: PCI slots of the root bus that no device of q35 has, and a virtio disk's serial number.
 const (
 	firstSlot = 2
@@ -225,7 +228,7 @@ func (m *Machine) securityLabels() []libvirtxml.DomainSecLabel {
 		}
 	}
 	if m.RunAs != nil {
-		list = append(list, libvirtxml.DomainSecLabel{Type: "static", Model: "dac", Relabel: "yes", Label: fmt.Sprintf("+%d:+%d", m.RunAs.UID, m.RunAs.GID)})
+		list = append(list, libvirtxml.DomainSecLabel{Type: "static", Model: "dac", Relabel: "yes", Label: m.RunAs.String()})
 	}
 	return list
 }

@@ -265,7 +265,11 @@ func (m *virtual) describe(s *config.Sandbox) (*domain.Machine, error) {
 	if err != nil {
 		return nil, err
 	}
-	image, err := m.cache.Kernel(kernel)
+	account := ""
+	if l.runAs != nil {
+		account = l.runAs.String()
+	}
+	image, err := m.cache.Kernel(kernel, account)
 	if err != nil {
 		return nil, err
 	}

@@ -79,10 +79,11 @@ func (c *Cache) Initrd(k Kernel, o Options) (string, error) {
 	})
 }
 
-// Kernel gives the file that QEMU boots: the kernel in the image where it can start that, a copy of the image else.
-func (c *Cache) Kernel(k Kernel) (string, error) {
+// Kernel gives the file that QEMU boots: the kernel in the image where it can start that, a copy of the image else. Each
+// account that emulators run as has one of its own: libvirt makes it the owner, and refuses another as long as that boots it.
+func (c *Cache) Kernel(k Kernel, account string) (string, error) {
 	key := sha256.New()
-	fmt.Fprintf(key, "kernel 1\n%s\n", k.Release)
+	fmt.Fprintf(key, "kernel 2\n%s\n%s\n", k.Release, account)
 	if err := identify(key, k.Image); err != nil {
 		return "", fmt.Errorf("kernel image: %w", err)
 	}

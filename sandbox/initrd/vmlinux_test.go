@@ -100,7 +100,7 @@ func TestKernelFile(t *testing.T) {
 		if err := os.Chmod(k.Image, mode); err != nil {
 			t.Fatal(err)
 		}
-		file, err := c.Kernel(k)
+		file, err := c.Kernel(k, "")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -113,9 +113,12 @@ func TestKernelFile(t *testing.T) {
 		}
 	}
 	write(t, k.Image, image(packGzip(t, program("Xen\x00", noteEntry)), len(packGzip(t, program("Xen\x00", noteEntry)))))
-	file, err := c.Kernel(k)
+	file, err := c.Kernel(k, "")
 	if data, _ := os.ReadFile(file); err != nil || !bytes.Equal(data, program("Xen\x00", noteEntry)) {
 		t.Errorf("unpacked %d bytes, %v", len(data), err)
+	}
+	if others, err := c.Kernel(k, "+1000:+100"); err != nil || others == file {
+		t.Errorf("another account boots %s, %v", others, err)
 	}
 	if left, _ := filepath.Glob(filepath.Join(c.dir, ".*")); len(left) > 0 {
 		t.Errorf("left: %v", left)

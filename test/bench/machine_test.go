@@ -78,7 +78,7 @@ func unpackedKernel(t *testing.T, release, image, modules string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	file, err := cache.Kernel(kernel)
+	file, err := cache.Kernel(kernel, "")
 	if err != nil {
 		t.Fatal(err)
 	}

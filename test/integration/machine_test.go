@@ -63,7 +63,7 @@ func leavesNothing(t *testing.T) {
 	})
 }
 
-// A command in a virtual machine says and returns what it does outside, and meets what the sandbox is.
+// A command in a virtual machine says and returns what it does outside, and meets what the machine is.
 func TestMachineCommands(t *testing.T) {
 	_ = machineKernel(t)
 	leavesNothing(t)
@@ -71,49 +71,24 @@ func TestMachineCommands(t *testing.T) {
 	if err := os.WriteFile(shared+"/there", []byte("there\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	cases := []struct {
-		name    string
-		options []string
-		command []string
-		stdin   string
-		stdout  string // whole
-		stderr  string // a part
-		status  int
-	}{
-		{name: "exit 0", command: []string{"/bin/true"}},
-		{name: "exit 7", command: []string{"sh", "-c", "echo out; echo err >&2; exit 7"}, stdout: "out\n", stderr: "err\n", status: 7},
-		{name: "not found", command: []string{"no-such-command"}, stderr: "no-such-command: command not found", status: 127},
-		{name: "not executable", command: []string{"/etc/passwd"}, stderr: "permission denied", status: 126},
-		{name: "SIGKILL", command: []string{"sh", "-c", "kill -9 $$"}, status: 128 + 9},
-		{name: "binary", command: []string{"od", "-An", "-c"}, stdin: "\x00\x1d\xff\r\n", stdout: "  \\0 035 377  \\r  \\n\n"},
-		{name: "a child that stays", command: []string{"sh", "-c", "sleep 1000 & echo gone"}, stdout: "gone\n"},
-		{name: "env", options: []string{"-e", "A=b=c"}, command: []string{"sh", "-c", "echo $A $HOME $USER ${container-none}; pwd; id -u; tty"},
-			stdout: "b=c /root root none\n/root\n0\nnot a tty\n", status: 1},
-		{name: "-S", options: []string{"-S", "nobody"}, command: []string{"sh", "-c", "id; cat /etc/shadow; cat /run/host/sandbox.json; ls /run/host"},
-			stdout: "uid=65534(nobody) gid=65534(nogroup) groups=65534(nogroup)\nmodprobe\nmodules\nmodules.list\nsandbox.json\nvirt-sandbox-init\n", stderr: "Permission denied"},
-		{name: "host files", command: []string{"sh", "-c", "echo x >>/etc/passwd; touch /x; mount -o remount,rw /; touch /x /etc/x; cat /etc/shadow"},
-			stderr: "Read-only file system", status: 1},
-		{name: "places", options: []string{"-n", "t-machine"}, command: []string{"sh", "-c", "touch /tmp/x /run/x /dev/shm/x; stat -f -c %T /tmp /run; ls /sys/class/net; cat /sys/class/net/lo/flags; hostname; cat /proc/1/comm; echo x >/dev/fd/1"},
-			stdout: "tmpfs\ntmpfs\nlo\n0x9\nt-machine\ninit\nx\n"},
-		{name: "--read-write", options: []string{"--read-write", shared, "-m", "ram:/srv=3M"},
-			command: []string{"sh", "-c", "cat " + shared + "/there; echo written >" + shared + "/file; df -k --output=size /srv | tail -1 | tr -d ' '"}, stdout: "there\n3072\n"},
-		{name: "--root", options: []string{"-r", root, "-m", "host-bind:/not/there/yet=" + shared}, command: []string{"sh", "-c", "cat /etc/release /not/there/yet/there; ls /; touch /srv/x"},
+	all := append(everySandbox(t), []sandboxedCommand{
+		{name: "no container", command: []string{"sh", "-c", "echo ${container-none}; cat /proc/1/comm; stat -f -c %T /run; echo x >/dev/fd/1"}, stdout: "none\ninit\ntmpfs\nx\n"},
+		{name: "-S and the plan", options: []string{"-S", "nobody"}, command: []string{"sh", "-c", "cat /run/host/sandbox.json; ls /run/host"},
+			stdout: "modprobe\nmodules\nmodules.list\nsandbox.json\nvirt-sandbox-init\n", stderr: "Permission denied"},
+		{name: "remounted", command: []string{"sh", "-c", "mount -o remount,rw /; touch /x /etc/x; cat /etc/shadow"}, stderr: "Read-only file system", status: 1},
+		{name: "a place that is not there", options: []string{"-r", root, "-m", "host-bind:/not/there/yet=" + shared}, command: []string{"sh", "-c", "cat /etc/release /not/there/yet/there; ls /; touch /srv/x"},
 			stdout: "another system\nthere\nbin\ndev\netc\nnot\nproc\nrun\nsrv\nsys\ntmp\n", stderr: "Read-only", status: 1},
 		{name: "--memory", options: []string{"--memory", "1G", "--cpus", "1.5"}, command: []string{"awk", "/MemTotal/ { print ($2 > 900000 && $2 <= 1048576) }", "/proc/meminfo"}, stdout: "1\n"},
-	}
-	for _, c := range cases {
-		t.Run(c.name, func(t *testing.T) {
-			command := onceMachine(t, append(append(c.options, "--"), c.command...)...)
-			command.Stdin = strings.NewReader(c.stdin)
-			o := runCommand(t, command)
-			if o.status != c.status || o.stdout != c.stdout || !strings.Contains(o.stderr, c.stderr) || (c.stderr == "" && o.stderr != "") {
-				t.Errorf("got %+v; want status %d, output %q, error %q", o, c.status, c.stdout, c.stderr)
-			}
-			if data, err := os.ReadFile(shared + "/file"); c.name == "--read-write" && string(data) != "written\n" {
-				t.Errorf("what was written has %q, %v", data, err)
-			}
-		})
-	}
+	}...)
+	// As many at once as there are processors; of different owners, for what they share is then that of both.
+	t.Run("all", func(t *testing.T) {
+		for _, c := range all {
+			t.Run(c.name, func(t *testing.T) {
+				t.Parallel()
+				c.check(t, func(args ...string) *exec.Cmd { return onceMachine(t, args...) })
+			})
+		}
+	})
 	for _, file := range []string{"/x", "/etc/x", root + "/srv/x", root + "/not"} {
 		if _, err := os.Lstat(file); err == nil {
 			t.Errorf("%s was made on the host", file)
@@ -121,9 +96,16 @@ func TestMachineCommands(t *testing.T) {
 	}
 }
 
-// 20 MB pass through standard input to both outputs at once.
+// 100 MB pass through standard input to both outputs at once.
 func TestMachineStreams(t *testing.T) {
-	sameThrough(t, onceMachine(t, "--", "sh", "-c", "tee /dev/stderr"), 20<<20)
+	sameThrough(t, onceMachine(t, "--", "sh", "-c", "tee /dev/stderr"), 100<<20)
+}
+
+// A command has a terminal in a machine too.
+func TestMachineTerminal(t *testing.T) {
+	_ = machineKernel(t)
+	leavesNothing(t)
+	terminalOf(t, onceMachine(t, "sh"))
 }
 
 // What a machine cannot be made of is refused in one line that names it.
