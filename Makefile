@@ -59,11 +59,12 @@ test:
 	$(MAKE) check
 	$(GO) test -count=1 ./rpmdeps ./debdeps ./generator
 	test/rig/with-libvirt $(GO) test -count=1 -timeout 30m -skip '^TestSystemd|^TestMachine' ./test/integration
+	test/rig/with-libvirt $(GO) test -count=1 -timeout 10m -short -run '^TestMachine' ./test/integration
 	test/rig/with-libvirt test/demo
 	$(MAKE) test-scale
 	$(MAKE) --jobs=2 --output-sync=line test-vm test-host test-apparmor
 
-# One command in a virtual machine, emulated. No part of test yet.
+# One command in a virtual machine, emulated: all that test has only a part of.
 test-machine: build
 	test/rig/install-packages test
 	test/rig/with-libvirt $(GO) test -count=1 -timeout 20m -run '^TestMachine' ./test/integration

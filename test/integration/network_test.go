@@ -274,10 +274,10 @@ func defineFilter(t *testing.T, name, rules string) {
 	t.Cleanup(func() { shell(t, "virsh -q -c lxc:/// nwfilter-undefine "+name) })
 }
 
-// makeBridge makes one of the host's own.
+// makeBridge makes one of the host's own, with a MAC address that does not change with those of its ports.
 func makeBridge(t *testing.T, name, address string) {
 	t.Helper()
-	shell(t, "ip link add "+name+" type bridge && ip addr add "+address+" dev "+name+" && ip link set "+name+" up")
+	shell(t, "ip link add "+name+" address 52:54:00:22:1b:01 type bridge && ip addr add "+address+" dev "+name+" && ip link set "+name+" up")
 	t.Cleanup(func() { shell(t, "ip link del "+name+" 2>/dev/null || true") })
 }
 

@@ -27,30 +27,42 @@ func networksOf(t *testing.T, sandboxed func(args ...string) *exec.Cmd) {
 	makeBridge(t, "t-br", "10.221.0.1/24")
 	serveDHCP(t, "t-br", 10)
 	before := snapshot(t)
-	// A command that the network's server answers, with all that tells what the network is.
-	probe := func(host string) string {
-		return "ip -o addr show scope global; ip route; cat /etc/resolv.conf; busybox wget -qO- " + serve(t, host)
+	cases := []struct {
+		name    string
+		options []string
+		command string // beside what tells what the network is
+		host    string // that answers
+		want    []string
+	}{
+		{"dhcp", []string{"-N", "dhcp,source=t-net", "-S", "nobody"}, "true", "192.168.221.1", []string{
+			`eth0 +inet 192\.168\.221\.\d+/24 brd 192\.168\.221\.255 .*valid_lft 1\d\dsec`, `default via 192\.168\.221\.1 dev eth0 proto dhcp`,
+			`nameserver 192\.168\.221\.1\nsearch t-net\.test\n`,
+		}},
+		{"static", []string{"-N", "source=t-net,address=192.168.221.200,address=fd00:221::5/64,route=10.1.0.0/16%192.168.221.1",
+			"-N", "bridge=t-br,mac=52:54:00:22:10:01,address=10.221.0.9/24%10.221.0.200,dns=10.221.0.77"}, "cat /sys/class/net/eth1/address", "10.221.0.1", []string{
+			`eth0 +inet 192\.168\.221\.200/24`, `eth0 +inet6 fd00:221::5/64`, `eth1 +inet 10\.221\.0\.9/24 brd 10\.221\.0\.200`, `10\.1\.0\.0/16 via 192\.168\.221\.1 dev eth0`,
+			`nameserver 192\.168\.221\.1\nnameserver fd00:221::1\nnameserver 10\.221\.0\.77\n`, `52:54:00:22:10:01\n`,
+		}},
+		// It is shorter than the command, and the kernel takes an address away whose lease has ended.
+		{"lease", []string{"-N", "dhcp,bridge=t-br"}, "sleep 13", "10.221.0.1", []string{`eth0 +inet 10\.221\.0\.`}},
 	}
-	meets := func(o outcome, wanted ...string) {
-		t.Helper()
-		if o.status != 0 || !strings.HasSuffix(o.stdout, "\nreached") {
-			t.Errorf("%+v", o)
+	t.Run("all", func(t *testing.T) {
+		for _, c := range cases {
+			t.Run(c.name, func(t *testing.T) {
+				t.Parallel()
+				script := c.command + "; ip -o addr show scope global; ip route; cat /etc/resolv.conf; busybox wget -qO- " + serve(t, c.host)
+				o := runCommand(t, sandboxed(append(c.options, "--", "sh", "-c", script)...))
+				if o.status != 0 || !strings.HasSuffix(o.stdout, "\nreached") {
+					t.Errorf("%+v", o)
+				}
+				for _, w := range c.want {
+					if !regexp.MustCompile(w).MatchString(o.stdout) {
+						t.Errorf("no %q in %q", w, o.stdout)
+					}
+				}
+			})
 		}
-		for _, w := range wanted {
-			if !regexp.MustCompile(w).MatchString(o.stdout) {
-				t.Errorf("no %q in %q", w, o.stdout)
-			}
-		}
-	}
-	meets(runCommand(t, sandboxed("-N", "dhcp,source=t-net", "-S", "nobody", "--", "sh", "-c", probe("192.168.221.1"))),
-		`eth0 +inet 192\.168\.221\.\d+/24 brd 192\.168\.221\.255 .*valid_lft 1\d\dsec`, `default via 192\.168\.221\.1 dev eth0 proto dhcp`,
-		`nameserver 192\.168\.221\.1\nsearch t-net\.test\n`)
-	meets(runCommand(t, sandboxed("-N", "source=t-net,address=192.168.221.200,address=fd00:221::5/64,route=10.1.0.0/16%192.168.221.1",
-		"-N", "bridge=t-br,mac=52:54:00:22:10:01,address=10.221.0.9/24%10.221.0.200,dns=10.221.0.77", "--", "sh", "-c", probe("10.221.0.1")+"; cat /sys/class/net/eth1/address; echo -n reached")),
-		`eth0 +inet 192\.168\.221\.200/24`, `eth0 +inet6 fd00:221::5/64`, `eth1 +inet 10\.221\.0\.9/24 brd 10\.221\.0\.200`,
-		`10\.1\.0\.0/16 via 192\.168\.221\.1 dev eth0`, `nameserver 192\.168\.221\.1\nnameserver fd00:221::1\nnameserver 10\.221\.0\.77\n`, `reached52:54:00:22:10:01\n`)
-	// The kernel takes an address away whose lease has ended.
-	meets(runCommand(t, sandboxed("-N", "dhcp,bridge=t-br", "--", "sh", "-c", "sleep 13; "+probe("10.221.0.1"))), `eth0 +inet 10\.221\.0\.`)
+	})
 	sameAs(t, before, "after networks")
 }
 
