@@ -18,12 +18,12 @@ import (
 // errRefused is returned where a server does not let an interface have an address, or no longer.
 var errRefused = errors.New("the DHCP server refuses")
 
-// ErrNoAnswer is returned where no server answers.
-var ErrNoAnswer = errors.New("no DHCP server answers")
+// errNoAnswer is returned where no server answers.
+var errNoAnswer = errors.New("no DHCP server answers")
 
 // Explain says what to look at where a setup that took as long as it may failed.
 func Explain(err error, limit time.Duration) error {
-	if errors.Is(err, ErrNoAnswer) {
+	if errors.Is(err, errNoAnswer) {
 		return fmt.Errorf("%w within %v; is there one on the network of that interface, and does its filter let DHCP pass?", err, limit)
 	}
 	return err
@@ -170,7 +170,7 @@ func (p port) reason(err error) error {
 	case errors.As(err, &nak):
 		return fmt.Errorf("%s: %w", p.name, errRefused)
 	case errors.Is(err, nclient4.ErrNoResponse), errors.Is(err, context.DeadlineExceeded):
-		return fmt.Errorf("%s: %w", p.name, ErrNoAnswer)
+		return fmt.Errorf("%s: %w", p.name, errNoAnswer)
 	}
 	return fmt.Errorf("%s: %w", p.name, err)
 }

@@ -37,7 +37,7 @@ func (h *fakeHost) answer(ctx context.Context) error {
 		return unix.ENODEV
 	case h.silent != nil && h.silent(h.now()):
 		<-ctx.Done()
-		return ErrNoAnswer
+		return errNoAnswer
 	case h.refuse != nil && h.refuse(h.now()):
 		return errRefused
 	}

@@ -11,7 +11,13 @@ import (
 
 // Disks and images in a container.
 func TestOneshotDisks(t *testing.T) {
-	disksOf(t, map[string]string{"first": makeImage(t, "data.img")}, func(args ...string) *exec.Cmd { return once(args...) })
+	file := makeImage(t, "data.img")
+	disksOf(t, map[string]string{"first": file}, func(args ...string) *exec.Cmd { return once(args...) })
+	// In a user namespace, and by what is another name of the image.
+	shell(t, "ln -s "+file+" "+file+".link")
+	if o := runCommand(t, once("-S", "nobody", "-m", "host-image:/srv="+file+".link,format=raw", "stat", "-c", "%n %U", "/srv/more")); o.stdout != "/srv/more root\n" || o.status != 0 {
+		t.Errorf("%+v", o)
+	}
 }
 
 // The same in a virtual machine, which knows more formats.

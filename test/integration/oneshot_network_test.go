@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 )
 
 // A container of -N has what it asks for, and nothing of it stays.
@@ -64,6 +65,27 @@ func networksOf(t *testing.T, sandboxed func(args ...string) *exec.Cmd) {
 		}
 	})
 	sameAs(t, before, "after networks")
+}
+
+// One that is killed takes its interfaces along, at whatever moment that is.
+func TestOneshotNetworkKilled(t *testing.T) {
+	makeBridge(t, "t-br", "10.221.0.1/24")
+	serveDHCP(t, "t-br", 10)
+	before := snapshot(t)
+	for _, after := range []time.Duration{20, 40, 60, 80, 100, 150, 4000} {
+		command := once("-n", "t-killed", "-N", "dhcp,bridge=t-br", "-N", "bridge=t-br,address=10.221.0.9", "--", "sleep", "1000")
+		if err := command.Start(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(after * time.Millisecond)
+		_ = command.Process.Kill()
+		_ = command.Wait()
+		wait(t, "the end of the sandbox", func() bool { return exec.Command("virsh", "-q", "-c", "lxc:///", "domid", "t-killed").Run() != nil })
+	}
+	if o := runCommand(t, once("true")); o.status != 0 {
+		t.Errorf("the next one: %+v", o)
+	}
+	sameAs(t, before, "after kills")
 }
 
 // serve runs a web server on an address of the host, and gives its page, which says that it was reached.
