@@ -17,7 +17,7 @@ import (
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/domain"
-	"github.com/virt-sandbox/virt-sandbox/helper/network"
+	"github.com/virt-sandbox/virt-sandbox/network"
 )
 
 // planNetwork checks for a new sandbox that the host has what the interfaces name, and chooses their MAC addresses.

@@ -20,8 +20,8 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/domain"
 	"github.com/virt-sandbox/virt-sandbox/guest"
 	"github.com/virt-sandbox/virt-sandbox/helper/enter"
-	"github.com/virt-sandbox/virt-sandbox/helper/network"
 	"github.com/virt-sandbox/virt-sandbox/helper/programs"
+	"github.com/virt-sandbox/virt-sandbox/network"
 )
 
 // throwawayBase holds the runtime directories of throw-away containers; no sandbox has such a name.

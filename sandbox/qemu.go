@@ -18,8 +18,8 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/domain"
 	"github.com/virt-sandbox/virt-sandbox/guest"
 	"github.com/virt-sandbox/virt-sandbox/helper"
-	"github.com/virt-sandbox/virt-sandbox/helper/network"
 	"github.com/virt-sandbox/virt-sandbox/helper/programs"
+	"github.com/virt-sandbox/virt-sandbox/network"
 	"github.com/virt-sandbox/virt-sandbox/sandbox/initrd"
 )
 

@@ -8,7 +8,7 @@ import (
 	"os"
 
 	"github.com/virt-sandbox/virt-sandbox/helper/monitor"
-	"github.com/virt-sandbox/virt-sandbox/helper/network"
+	"github.com/virt-sandbox/virt-sandbox/network"
 )
 
 func main() { os.Exit(monitor.Main(os.Args, keep)) }
