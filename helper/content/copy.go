@@ -320,8 +320,11 @@ func (c *copier) fill(ctx context.Context, from, to *os.File, info fs.FileInfo) 
 		return "", err
 	}
 	if have.Size() != info.Size() || !have.ModTime().Equal(info.ModTime()) {
-		if err := to.Truncate(0); err != nil {
-			return "", err
+		// ext4 writes a file that was truncated to the disk when it is closed.
+		if have.Size() > 0 {
+			if err := to.Truncate(0); err != nil {
+				return "", err
+			}
 		}
 		if err := copyData(ctx, from, to, c.progress); err != nil {
 			return "", err

@@ -18,7 +18,8 @@ func copyData(ctx context.Context, from, to *os.File, progress *Progress) error 
 	if unix.IoctlFileClone(int(to.Fd()), int(from.Fd())) == nil {
 		return ctx.Err()
 	}
-	for at := int64(0); ; {
+	at := int64(0)
+	for {
 		begin, err := from.Seek(at, unix.SEEK_DATA)
 		if errors.Is(err, unix.ENXIO) {
 			break
@@ -34,7 +35,7 @@ func copyData(ctx context.Context, from, to *os.File, progress *Progress) error 
 		}
 	}
 	size, err := from.Seek(0, io.SeekEnd)
-	if err != nil {
+	if err != nil || size == at {
 		return err
 	}
 	return to.Truncate(size)
