@@ -52,8 +52,8 @@ func (m *Manager) putUnitFile(s *config.Sandbox) error {
 	return nil
 }
 
-// removeUnitFiles removes the short files of a sandbox with all that enables or adds to them. A whole unit that has the
-// name stays: it is the administrator's.
+// removeUnitFiles removes the short files of a sandbox with all that enables or adds to them, and what a killed write of one
+// left. A whole unit that has the name stays: it is the administrator's.
 func (m *Manager) removeUnitFiles(name string) error {
 	entries, err := os.ReadDir(units.Dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -61,6 +61,12 @@ func (m *Manager) removeUnitFiles(name string) error {
 	}
 	var listing []string
 	for _, e := range entries {
+		if isUnfinished(e, name) {
+			if err := os.Remove(filepath.Join(units.Dir, e.Name())); err != nil {
+				return fmt.Errorf("remove unit file: %w", err)
+			}
+			continue
+		}
 		listing = append(listing, e.Name())
 	}
 	for _, unit := range units.FindShort(units.Dir, listing, name, m.Store.Path(name)) {
@@ -69,6 +75,12 @@ func (m *Manager) removeUnitFiles(name string) error {
 		}
 	}
 	return nil
+}
+
+// isUnfinished tells of a file that putUnitFile gives its name when it is whole.
+func isUnfinished(e fs.DirEntry, name string) bool {
+	unit, digits, found := strings.Cut(e.Name(), "@"+name+".service")
+	return found && strings.HasPrefix(unit, ".") && digits != "" && strings.Trim(digits, "0123456789") == "" && e.Type().IsRegular()
 }
 
 // removeDropIns removes what systemctl edit and set-property added to the unit of a sandbox, unless a unit of the

@@ -125,6 +125,20 @@ func finish(t *testing.T, moment time.Duration) {
 	}
 }
 
+// What a write of the unit file left that was killed goes with the sandbox, or what is left of one.
+func TestUnitFileUnfinished(t *testing.T) {
+	before := snapshot(t)
+	for _, whole := range []bool{true, false} {
+		create(t, "t-kill", "-u", "apache2")
+		shell(t, "touch /etc/systemd/system/.apache2@t-kill.service123")
+		if !whole {
+			shell(t, "rm "+configDir+"/t-kill.sandbox")
+		}
+		must(t, "delete", "t-kill")
+		sameAs(t, before, "after delete")
+	}
+}
+
 // A container whose monitor was killed goes on and is taken over by the next start; one that powers itself off is
 // noticed.
 func TestMonitorKilled(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -91,9 +92,18 @@ func wait(t *testing.T, what string, done func() bool) {
 // snapshot lists all that a container can leave on a host.
 func snapshot(t *testing.T) []string {
 	t.Helper()
-	list, err := residue.List()
-	if err != nil {
-		t.Fatal(err)
+	var list []string
+	for range 20 {
+		now, err := residue.List()
+		if err != nil {
+			t.Fatal(err)
+		}
+		// What an earlier test told to end may take a moment for it.
+		settled := slices.Equal(now, list) || !slices.ContainsFunc(now, func(line string) bool { return strings.HasPrefix(line, "process ") })
+		if list = now; settled {
+			break
+		}
+		time.Sleep(100 * time.Millisecond)
 	}
 	return list
 }

@@ -201,6 +201,7 @@ func editor(t *testing.T, script string) string {
 // Edit writes what is good as it was typed, and leaves the config as it is otherwise, with the text kept.
 func TestEdit(t *testing.T) {
 	create(t, "t-edit", "-C", "-u", "apache2")
+	before := snapshot(t)
 	edit := func(script string) outcome {
 		command := exec.Command(program, "edit", "t-edit")
 		command.Env = append(os.Environ(), "VISUAL=", "EDITOR="+editor(t, script))
@@ -251,9 +252,7 @@ func TestEdit(t *testing.T) {
 	command.Env = append(os.Environ(), "VISUAL=/no/such/editor")
 	refused(t, runCommand(t, command), "/no/such/editor")
 	refused(t, run(t, "edit", "t-none"), "no such sandbox")
-	if left := shell(t, "ls -d /tmp/virt-sandbox-edit-* 2>/dev/null || :"); left != "" {
-		t.Errorf("left behind: %s", left)
-	}
+	sameAs(t, before, "after the edits")
 }
 
 // Reload makes a service read its files anew; what cannot be reloaded is told in one line.
