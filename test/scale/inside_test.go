@@ -17,8 +17,8 @@ func hostsUnits() []string {
 	}
 }
 
-// Inside, nothing runs beside the sandbox's own units but what the table has, nothing fails that the host's /usr has systemd start, and what serves only who logs in comes with the first who
-// does.
+// Inside, nothing runs beside the sandbox's own units but what the table has, nothing fails that the host's /usr has systemd
+// start, and what serves only who logs in comes with the first who does.
 func TestInside(t *testing.T) {
 	clean(t)
 	for _, service := range []string{"apache2", "mariadb", "ssh", "dovecot"} {
