@@ -55,8 +55,8 @@ func root() *cobra.Command {
 		Long: `Run a command in a throw-away sandbox, a container of libvirt.
 
 It sees the host's files, read-only, a /tmp of its own, no other processes and no
-network but loopback, unless it is given one. Its output, exit status and terminal are as without. Options
-end at COMMAND.`,
+network but loopback, unless it is given one. Its output, exit status and
+terminal are as without. Options end at COMMAND.`,
 		Example: `  virt-sandbox /bin/sh
   virt-sandbox -N dhcp curl -s https://example.org/
   virt-sandbox -S nobody -- sort <input >output
