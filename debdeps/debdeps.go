@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 
 	"github.com/virt-sandbox/virt-sandbox/helper/content"
@@ -31,6 +32,27 @@ type DB struct {
 	dir      string
 	root     string             // of the file system that the lists speak of
 	packages map[string]*record // by the base name of their info files: NAME or NAME:ARCH
+
+	// Few accounts own the thousands of files of a package, and each look-up reads a whole list of them.
+	users, groups names
+}
+
+// names are those of accounts, by their numbers.
+type names struct {
+	known sync.Map // of string, by uint32
+}
+
+// of gives the name of a number that look finds, or the number itself.
+func (n *names) of(id uint32, look func(id string) (string, error)) string {
+	if name, found := n.known.Load(id); found {
+		return name.(string)
+	}
+	name := strconv.FormatUint(uint64(id), 10)
+	if found, err := look(name); err == nil {
+		name = found
+	}
+	n.known.Store(id, name)
+	return name
 }
 
 // record is what the status file says of one installed package.
@@ -221,7 +243,7 @@ func (db *DB) stat(file *content.File) {
 	}
 	file.Mode = info.Mode()
 	if s, ok := info.Sys().(*syscall.Stat_t); ok {
-		file.User, file.Group = userName(s.Uid), groupName(s.Gid)
+		file.User, file.Group = db.users.of(s.Uid, userName), db.groups.of(s.Gid, groupName)
 	}
 	if info.Mode()&fs.ModeSymlink != 0 {
 		file.LinkTarget, _ = os.Readlink(p)
@@ -251,18 +273,18 @@ func (db *DB) info(key, suffix string) string {
 	return filepath.Join(db.dir, "info", key+"."+suffix)
 }
 
-func userName(uid uint32) string {
-	id := strconv.FormatUint(uint64(uid), 10)
-	if u, err := user.LookupId(id); err == nil {
-		return u.Username
+func userName(id string) (string, error) {
+	u, err := user.LookupId(id)
+	if err != nil {
+		return "", err
 	}
-	return id
+	return u.Username, nil
 }
 
-func groupName(gid uint32) string {
-	id := strconv.FormatUint(uint64(gid), 10)
-	if g, err := user.LookupGroupId(id); err == nil {
-		return g.Name
+func groupName(id string) (string, error) {
+	g, err := user.LookupGroupId(id)
+	if err != nil {
+		return "", err
 	}
-	return id
+	return g.Name, nil
 }

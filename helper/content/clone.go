@@ -22,7 +22,7 @@ func (h Host) Clone(ctx context.Context, from, to *config.Sandbox, progress *Pro
 	if err != nil {
 		return err
 	}
-	source, err := os.OpenRoot(from.Content)
+	source, err := os.Open(from.Content)
 	if err != nil {
 		return fmt.Errorf("open content directory: %w", err)
 	}
@@ -32,13 +32,18 @@ func (h Host) Clone(ctx context.Context, from, to *config.Sandbox, progress *Pro
 		return fmt.Errorf("open content directory: %w", err)
 	}
 	defer tree.Close()
+	target, err := tree.Open(".")
+	if err != nil {
+		return fmt.Errorf("open content directory: %w", err)
+	}
+	defer target.Close()
 	defer progress.end()
 	return h.labelled(to, func() error {
 		c := copier{
-			host: source, tree: tree, whole: true, fresh: true, again: true, progress: progress,
+			host: source, tree: target, whole: true, fresh: true, again: true, progress: progress,
 			skip: isOfOne, links: make(map[inode]string),
 		}
-		if err := c.children(ctx, source, tree, "/"); err != nil {
+		if err := c.children(ctx, source, target, "/"); err != nil {
 			return err
 		}
 		return rename(tree, from, to, entries)

@@ -151,8 +151,12 @@ func TestCloneKeepsHoles(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if err := copyData(context.Background(), from, to, nil); err != nil {
+			sum, err := copyData(from, to)
+			if err != nil {
 				t.Fatal(err)
+			}
+			if want := digestOf(t, from.Name()); sum != want {
+				t.Errorf("the sum is %s, want %s", sum, want)
 			}
 			want, _ := os.ReadFile(from.Name())
 			got, err := os.ReadFile(to.Name())
@@ -165,6 +169,19 @@ func TestCloneKeepsHoles(t *testing.T) {
 			}
 		})
 	}
+}
+
+// copyData gives an empty file the data of another, and has them summed up.
+func copyData(from, to *os.File) (sum string, err error) {
+	var s unix.Stat_t
+	if err := unix.Fstat(int(from.Fd()), &s); err != nil {
+		return "", err
+	}
+	job := dataCopy{
+		ctx: context.Background(), from: int(from.Fd()), to: int(to.Fd()), sums: newSums(""), buffer: make([]byte, bufferSize),
+	}
+	err = job.run(&s)
+	return job.sums.own.String(), err
 }
 
 func TestRenameInHosts(t *testing.T) {
@@ -202,7 +219,12 @@ func TestCloneSharesData(t *testing.T) {
 		}
 		defer to.Close()
 		var before, after unix.Statfs_t
-		err = errors.Join(unix.Statfs(dir, &before), copyData(context.Background(), from, to, nil), to.Sync(), unix.Statfs(dir, &after))
+		err = unix.Statfs(dir, &before)
+		sum, copyErr := copyData(from, to)
+		err = errors.Join(err, copyErr, to.Sync(), unix.Statfs(dir, &after))
+		if want := digestOf(t, to.Name()); sum != want {
+			t.Errorf("the sum is %s, want %s", sum, want)
+		}
 		if taken := int64(before.Bfree-after.Bfree) * before.Bsize; taken > size/16 {
 			t.Errorf("a copy of %d bytes takes %d", size, taken)
 		}

@@ -1,31 +1,28 @@
 package content
 
 import (
-	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
 	"strings"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 )
 
 // copier puts host paths at the same place in the tree. It opens every directory on its way and works relative to it,
-// so that no symbolic link, on either side, leads it elsewhere.
+// so that no symbolic link, on either side, leads it elsewhere. Descriptors of files are plain numbers: to make os.Files of
+// them took more system calls than to copy them.
 type copier struct {
-	host, tree *os.Root
-	whole      bool // copy content, or make empty files and directories
-	fresh      bool // nothing of the tree is the administrator's yet
-	again      bool // what is copied is a tree already: named pipes are of it, and digests are not asked for
+	host, tree *os.File // directories
+	whole      bool     // copy content, or make empty files and directories
+	fresh      bool     // nothing of the tree is the administrator's yet
+	again      bool     // what is copied is a tree already: named pipes are of it, and digests are not asked for
 	skip       func(hostPath string) bool
+	owned      func() (map[string]*ownedFile, error) // what packages own of what is copied; nil where that is not asked for
 	progress   *Progress
 
 	buffer  []byte           // that all files pass through
@@ -52,11 +49,11 @@ func (c *copier) place(ctx context.Context, hostPath, origin string) error {
 }
 
 // parents opens the directory of hostPath on both sides, making it in the tree with the attributes it has on the host.
-func (c *copier) parents(hostPath string) (source, target *os.Root, err error) {
-	if source, err = c.host.OpenRoot("."); err != nil {
+func (c *copier) parents(hostPath string) (source, target *os.File, err error) {
+	if source, err = openBeneath(c.host, "."); err != nil {
 		return nil, nil, err
 	}
-	if target, err = c.tree.OpenRoot("."); err != nil {
+	if target, err = openBeneath(c.tree, "."); err != nil {
 		source.Close()
 		return nil, nil, err
 	}
@@ -64,7 +61,7 @@ func (c *copier) parents(hostPath string) (source, target *os.Root, err error) {
 		if name == "" {
 			continue
 		}
-		nextSource, err := source.OpenRoot(name)
+		nextSource, err := openBeneath(source, name)
 		if err != nil {
 			source.Close()
 			target.Close()
@@ -82,18 +79,33 @@ func (c *copier) parents(hostPath string) (source, target *os.Root, err error) {
 	return source, target, nil
 }
 
-func (c *copier) makeDirLike(like, parent *os.Root, name string) (*os.Root, error) {
-	made := parent.Mkdir(name, 0o700)
+// openBeneath opens a directory in another one. A symbolic link is followed where it stays in that.
+func openBeneath(parent *os.File, name string) (*os.File, error) {
+	how := unix.OpenHow{Flags: unix.O_RDONLY | unix.O_DIRECTORY | unix.O_CLOEXEC, Resolve: unix.RESOLVE_BENEATH}
+	for {
+		fd, err := unix.Openat2(int(parent.Fd()), name, &how)
+		if err == nil {
+			return os.NewFile(uintptr(fd), name), nil
+		}
+		// EAGAIN: something was renamed while the kernel looked.
+		if !errors.Is(err, unix.EAGAIN) {
+			return nil, err
+		}
+	}
+}
+
+func (c *copier) makeDirLike(like, parent *os.File, name string) (*os.File, error) {
+	made := unix.Mkdirat(int(parent.Fd()), name, 0o700)
 	if made != nil && !errors.Is(made, fs.ErrExist) {
 		return nil, made
 	}
-	dir, err := parent.OpenRoot(name)
+	dir, err := openBeneath(parent, name)
 	if err != nil {
 		return nil, err
 	}
 	if made != nil {
 		// An interrupted run can have made it without getting further.
-		info, err := dir.Stat(".")
+		info, err := dir.Stat()
 		if err != nil {
 			dir.Close()
 			return nil, err
@@ -102,7 +114,11 @@ func (c *copier) makeDirLike(like, parent *os.Root, name string) (*os.Root, erro
 			return dir, nil
 		}
 	}
-	if err := copyDirAttributes(like, dir); err != nil {
+	var s unix.Stat_t
+	if err = unix.Fstat(int(like.Fd()), &s); err == nil {
+		err = copyAttributes(int(like.Fd()), int(dir.Fd()), &s)
+	}
+	if err != nil {
 		dir.Close()
 		return nil, err
 	}
@@ -110,7 +126,7 @@ func (c *copier) makeDirLike(like, parent *os.Root, name string) (*os.Root, erro
 }
 
 // entry copies one directory entry. Sockets, devices, and the host's named pipes belong to running programs and are left out.
-func (c *copier) entry(ctx context.Context, source, target *os.Root, dir, name string) error {
+func (c *copier) entry(ctx context.Context, source, target *os.File, dir, name string) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -118,79 +134,93 @@ func (c *copier) entry(ctx context.Context, source, target *os.Root, dir, name s
 	if c.skip(hostPath) {
 		return nil
 	}
-	info, err := source.Lstat(name)
+	v := &version{}
+	err := unix.Fstatat(int(source.Fd()), name, &v.stat, unix.AT_SYMLINK_NOFOLLOW)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
+	var owner *ownedFile
 	if err == nil {
-		switch info.Mode().Type() {
-		case fs.ModeDir:
-			return c.directory(ctx, source, target, hostPath, info)
-		case fs.ModeSymlink:
-			err = c.symlink(source, target, name, info)
-			c.record(hostPath, "symlink", "", info, err)
-		case 0:
-			var digest string
-			digest, err = c.file(ctx, source, target, hostPath, info)
-			c.record(hostPath, "file", digest, info, err)
-		case fs.ModeNamedPipe:
-			if c.again {
-				err = pipe(target, name, info)
+		owner, err = c.owner(hostPath)
+	}
+	if err == nil {
+		switch v.kind = kindOfMode(v.stat.Mode); v.kind {
+		case kindDirectory:
+			return c.directory(ctx, source, target, hostPath, v, owner)
+		case kindSymlink:
+			err = symlink(int(source.Fd()), int(target.Fd()), name, v)
+		case kindFile:
+			err = c.file(ctx, int(source.Fd()), int(target.Fd()), hostPath, v, owner)
+		default:
+			if v.stat.Mode&unix.S_IFMT == unix.S_IFIFO && c.again {
+				err = makePipe(int(target.Fd()), name, attributesOfStat(&v.stat))
 			}
 		}
 	}
 	if err != nil {
 		return fmt.Errorf("copy %s: %w", printable(hostPath), withoutPath(err))
 	}
+	c.record(hostPath, v, owner)
 	return nil
 }
 
-func (c *copier) record(hostPath, kind, digest string, info fs.FileInfo, err error) {
-	if err != nil || c.again {
+// owner gives what a package says of a path; nil where none owns it.
+func (c *copier) owner(hostPath string) (*ownedFile, error) {
+	if c.owned == nil {
+		return nil, nil
+	}
+	owned, err := c.owned()
+	return owned[hostPath], err
+}
+
+func (c *copier) record(hostPath string, v *version, owner *ownedFile) {
+	if c.again || v.kind == kindOther {
 		return
 	}
-	e := Entry{Path: hostPath, Type: kind, Digest: digest, Origin: c.origin}
-	if s, ok := info.Sys().(*syscall.Stat_t); ok {
-		e.setAttributes(s.Mode, s.Uid, s.Gid)
+	e := Entry{Path: hostPath, Type: v.typeName(), Digest: v.digest, Origin: c.origin, Target: v.target}
+	e.setAttributes(v.stat.Mode, v.stat.Uid, v.stat.Gid)
+	if c.whole {
+		e.Size = v.size()
 	}
-	if kind == "file" && c.whole {
-		e.Size = info.Size()
+	if owner != nil {
+		e.Package, e.Shipped = owner.pkg, owner.shipped()
+		e.Edited = v.kind == kindSymlink && v.target != e.Shipped || v.native != "" && v.native != e.Shipped
 	}
 	c.entries = append(c.entries, e)
 }
 
-func (c *copier) directory(ctx context.Context, source, target *os.Root, hostPath string, info fs.FileInfo) error {
+func (c *copier) directory(ctx context.Context, source, target *os.File, hostPath string, v *version, owner *ownedFile) error {
 	name := path.Base(hostPath)
 	fail := func(err error) error { return fmt.Errorf("copy %s: %w", printable(hostPath), withoutPath(err)) }
-	from, err := source.OpenRoot(name)
+	from, err := openBeneath(source, name)
 	if err != nil {
 		return fail(err)
 	}
 	defer from.Close()
-	if err := target.Mkdir(name, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := unix.Mkdirat(int(target.Fd()), name, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return fail(err)
 	}
-	to, err := target.OpenRoot(name)
+	to, err := openBeneath(target, name)
 	if err != nil {
 		return fail(err)
 	}
 	defer to.Close()
-	c.record(hostPath, "directory", "", info, nil)
+	c.record(hostPath, v, owner)
 	if c.whole {
 		if err := c.children(ctx, from, to, hostPath); err != nil {
 			return err
 		}
 	}
 	// Last, since filling the directory changes its times and needs its permission.
-	if err := copyDirAttributes(from, to); err != nil {
+	if err := copyAttributes(int(from.Fd()), int(to.Fd()), &v.stat); err != nil {
 		return fail(err)
 	}
 	return nil
 }
 
 // children copies what lies in a directory.
-func (c *copier) children(ctx context.Context, from, to *os.Root, dir string) error {
-	names, err := readNames(from)
+func (c *copier) children(ctx context.Context, from, to *os.File, dir string) error {
+	names, err := from.Readdirnames(-1)
 	if err != nil {
 		return fmt.Errorf("copy %s: %w", printable(dir), withoutPath(err))
 	}
@@ -202,234 +232,126 @@ func (c *copier) children(ctx context.Context, from, to *os.Root, dir string) er
 	return nil
 }
 
-func readNames(dir *os.Root) ([]string, error) {
-	f, err := dir.Open(".")
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	return f.Readdirnames(-1)
-}
-
-func (c *copier) symlink(source, target *os.Root, name string, info fs.FileInfo) error {
-	link, err := source.Readlink(name)
-	if err != nil {
+// symlink copies a symbolic link from one directory to another.
+func symlink(source, target int, name string, v *version) error {
+	var err error
+	if v.target, err = readlinkAt(source, name); err != nil {
 		return err
 	}
-	if old, err := target.Readlink(name); err != nil || old != link {
-		if err == nil {
-			_ = target.Remove(name) // of an interrupted run; the host's has changed since
-		}
-		if err := target.Symlink(link, name); err != nil {
+	if err := unix.Symlinkat(v.target, target, name); errors.Is(err, fs.ErrExist) {
+		old, err := readlinkAt(target, name)
+		if err != nil {
 			return err
 		}
-	}
-	s := info.Sys().(*syscall.Stat_t)
-	if err := target.Lchown(name, int(s.Uid), int(s.Gid)); err != nil {
-		return err
-	}
-	dir, err := target.Open(".")
-	if err != nil {
-		return err
-	}
-	defer dir.Close()
-	return unix.UtimesNanoAt(int(dir.Fd()), name, times(s), unix.AT_SYMLINK_NOFOLLOW)
-}
-
-// pipe makes a named pipe like another.
-func pipe(target *os.Root, name string, info fs.FileInfo) error {
-	dir, err := target.Open(".")
-	if err != nil {
-		return err
-	}
-	defer dir.Close()
-	s := info.Sys().(*syscall.Stat_t)
-	return makePipe(dir, name, attributes{s.Uid, s.Gid, s.Mode, times(s)})
-}
-
-// makePipe makes a named pipe in a directory.
-func makePipe(dir *os.File, name string, a attributes) error {
-	if err := unix.Mkfifoat(int(dir.Fd()), name, 0o600); err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
-	}
-	fd, err := openIn(int(dir.Fd()), name)
-	if fd < 0 {
-		return cmp.Or(err, fs.ErrNotExist)
-	}
-	defer unix.Close(fd)
-	if err := unix.Fchownat(fd, "", int(a.uid), int(a.gid), unix.AT_EMPTY_PATH); err != nil {
-		return err
-	}
-	if err := unix.Fchmodat(unix.AT_FDCWD, ownLink(fd), a.mode&0o7777, 0); err != nil {
-		return err
-	}
-	return unix.UtimesNanoAt(unix.AT_FDCWD, ownLink(fd), a.times, 0)
-}
-
-// file copies a regular file and returns its digest. One that an interrupted run completed has the times of its source
-// and is not copied again.
-func (c *copier) file(ctx context.Context, source, target *os.Root, hostPath string, info fs.FileInfo) (string, error) {
-	name := path.Base(hostPath)
-	s := info.Sys().(*syscall.Stat_t)
-	id := inode{uint64(s.Dev), s.Ino}
-	if s.Nlink > 1 && c.whole {
-		if first, copied := c.links[id]; copied {
-			// What an interrupted run left there may be less than a whole file.
-			if err := target.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
-				return "", err
+		if old != v.target {
+			// Of an interrupted run; the host's has changed since.
+			if err := errors.Join(unix.Unlinkat(target, name, 0), unix.Symlinkat(v.target, target, name)); err != nil {
+				return err
 			}
-			return c.digestOf("/" + first), c.tree.Link(first, strings.TrimPrefix(hostPath, "/"))
+		}
+	} else if err != nil {
+		return err
+	}
+	if err := unix.Fchownat(target, name, int(v.stat.Uid), int(v.stat.Gid), unix.AT_SYMLINK_NOFOLLOW); err != nil {
+		return err
+	}
+	return unix.UtimesNanoAt(target, name, attributesOfStat(&v.stat).times, unix.AT_SYMLINK_NOFOLLOW)
+}
+
+// file copies a regular file and completes the version by its digests. One that an interrupted run completed has the times of
+// its source and is not copied again.
+func (c *copier) file(ctx context.Context, source, target int, hostPath string, v *version, owner *ownedFile) error {
+	name := path.Base(hostPath)
+	id := inode{v.stat.Dev, v.stat.Ino}
+	if v.stat.Nlink > 1 && c.whole {
+		if first, copied := c.links[id]; copied {
+			return c.link(first, target, name, v, owner)
 		}
 		c.links[id] = strings.TrimPrefix(hostPath, "/")
 	}
-	from, err := source.OpenFile(name, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	from, err := unix.Openat(source, name, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return "", err
+		return err
 	}
-	defer from.Close()
-	to, err := target.OpenFile(name, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
+	defer unix.Close(from)
+	to, fresh, err := openTarget(target, name)
 	if err != nil {
-		return "", err
+		return err
 	}
-	defer to.Close()
-	digest, err := c.fill(ctx, from, to, info)
-	if err != nil {
-		return "", err
+	defer unix.Close(to)
+	if err := c.fill(ctx, from, to, fresh, v, owner); err != nil {
+		return err
 	}
-	return digest, copyAttributes(from, to, s)
+	return copyAttributes(from, to, &v.stat)
 }
 
-func (c *copier) digestOf(hostPath string) string {
-	for _, e := range c.entries {
-		if e.Path == hostPath {
-			return e.Digest
-		}
+// openTarget makes a file, or opens what an interrupted run left of it.
+func openTarget(dir int, name string) (fd int, fresh bool, err error) {
+	const flags = unix.O_RDWR | unix.O_NOFOLLOW | unix.O_NONBLOCK | unix.O_NOCTTY | unix.O_CLOEXEC
+	fd, err = unix.Openat(dir, name, flags|unix.O_CREAT|unix.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		fd, err = unix.Openat(dir, name, flags, 0)
+		return fd, false, err
 	}
-	return ""
+	return fd, true, err
 }
 
-// fill gives a file its content and returns the digest of that.
-func (c *copier) fill(ctx context.Context, from, to *os.File, info fs.FileInfo) (string, error) {
-	hash := sha256.New()
-	sum := func() string { return "sha256:" + hex.EncodeToString(hash.Sum(nil)) }
+// link makes another name of a file that was copied already.
+func (c *copier) link(first string, target int, name string, v *version, owner *ownedFile) error {
+	// What an interrupted run left there may be less than a whole file.
+	if err := unix.Unlinkat(target, name, 0); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	fd, err := openIn(int(c.tree.Fd()), first)
+	if err != nil {
+		return err
+	}
+	if fd < 0 {
+		return fmt.Errorf("its other name %s is gone", printable("/"+first))
+	}
+	defer unix.Close(fd)
+	if err := unix.Linkat(unix.AT_FDCWD, ownLink(fd), target, name, unix.AT_SYMLINK_FOLLOW); err != nil || c.again {
+		return err
+	}
+	return v.read(target, name, owner.digest())
+}
+
+// fill gives a file its data, and the version the digests of that.
+func (c *copier) fill(ctx context.Context, from, to int, fresh bool, v *version, owner *ownedFile) error {
 	if !c.whole {
-		return sum(), nil
-	}
-	have, err := to.Stat()
-	if err != nil {
-		return "", err
-	}
-	if have.Size() != info.Size() || !have.ModTime().Equal(info.ModTime()) {
-		// ext4 writes a file that was truncated to the disk when it is closed.
-		if have.Size() > 0 {
-			if err := to.Truncate(0); err != nil {
-				return "", err
-			}
-		}
-		if err := copyData(ctx, from, to, c.progress); err != nil {
-			return "", err
-		}
-	}
-	if c.again {
-		return "", nil
-	}
-	if _, err := to.Seek(0, io.SeekStart); err != nil {
-		return "", err
+		v.digest = newHash("sha256:").String()
+		return nil
 	}
 	if c.buffer == nil {
-		c.buffer = make([]byte, 1<<18)
+		c.buffer = make([]byte, bufferSize)
 	}
-	_, err = io.CopyBuffer(hash, progressReader{ctx, to, nil}, c.buffer)
-	return sum(), err
-}
-
-func copyDirAttributes(from, to *os.Root) error {
-	source, err := from.Open(".")
-	if err != nil {
-		return err
+	sums := newSums(owner.digest())
+	if c.again {
+		sums = nil
 	}
-	defer source.Close()
-	target, err := to.Open(".")
-	if err != nil {
-		return err
-	}
-	defer target.Close()
-	info, err := source.Stat()
-	if err != nil {
-		return err
-	}
-	return copyAttributes(source, target, info.Sys().(*syscall.Stat_t))
-}
-
-// copyAttributes gives the target owner, extended attributes, mode and times of the source.
-func copyAttributes(source, target *os.File, s *syscall.Stat_t) error {
-	a := attributes{s.Uid, s.Gid, s.Mode, times(s)}
-	return a.give(target, func() error { return copyXattrs(source, target) })
-}
-
-// attributes are those that every file has.
-type attributes struct {
-	uid, gid uint32
-	mode     uint32
-	times    []unix.Timespec // of access and of change
-}
-
-// give sets them on a file, and xattrs the extended ones, in the order in which none undoes another: chown clears
-// set-user-ID bits and capabilities, and the times come last since they mark a finished copy.
-func (a attributes) give(target *os.File, xattrs func() error) error {
-	if err := target.Chown(int(a.uid), int(a.gid)); err != nil {
-		return err
-	}
-	if err := xattrs(); err != nil {
-		return err
-	}
-	if err := unix.Fchmod(int(target.Fd()), a.mode&0o7777); err != nil {
-		return err
-	}
-	// The descriptor's own link in /proc sets times without a name that could have been exchanged.
-	return unix.UtimesNanoAt(unix.AT_FDCWD, ownLink(int(target.Fd())), a.times, 0)
-}
-
-func times(s *syscall.Stat_t) []unix.Timespec {
-	return []unix.Timespec{unix.Timespec(s.Atim), unix.Timespec(s.Mtim)}
-}
-
-// copyXattrs copies extended attributes but SELinux labels, which the sandbox has of its own.
-func copyXattrs(source, target *os.File) error {
-	return eachXattr(source, func(name string, value []byte) error {
-		if name == labelAttribute {
-			return nil
-		}
-		if err := unix.Fsetxattr(int(target.Fd()), name, value, 0); err != nil && !errors.Is(err, unix.ENOTSUP) {
-			return fmt.Errorf("copy extended attribute %s: %w", name, err)
-		}
-		return nil
-	})
-}
-
-// eachXattr calls visit for each extended attribute of a file (xattr(7)).
-func eachXattr(source *os.File, visit func(name string, value []byte) error) error {
-	var list [64 << 10]byte // the most that the kernel keeps
-	n, err := unix.Flistxattr(int(source.Fd()), list[:])
-	if errors.Is(err, unix.ENOTSUP) || n == 0 {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("list extended attributes: %w", err)
-	}
-	value := make([]byte, len(list))
-	for name := range strings.SplitSeq(strings.TrimRight(string(list[:n]), "\x00"), "\x00") {
-		size, err := unix.Fgetxattr(int(source.Fd()), name, value[:])
-		if errors.Is(err, unix.ENOTSUP) || errors.Is(err, unix.ENODATA) {
-			continue
-		}
-		if err != nil {
-			return fmt.Errorf("read extended attribute %s: %w", name, err)
-		}
-		if err := visit(name, value[:size]); err != nil {
+	complete := false
+	if !fresh {
+		var have unix.Stat_t
+		if err := unix.Fstat(to, &have); err != nil {
 			return err
 		}
+		complete = have.Size == v.stat.Size && have.Mtim == v.stat.Mtim
+		// ext4 writes a file that was truncated to the disk when it is closed.
+		if !complete && have.Size > 0 {
+			if err := unix.Ftruncate(to, 0); err != nil {
+				return err
+			}
+		}
 	}
+	job := dataCopy{ctx, from, to, sums, c.buffer, c.progress}
+	if complete {
+		if err := job.sumTarget(); err != nil {
+			return err
+		}
+	} else if err := job.run(&v.stat); err != nil {
+		return err
+	}
+	v.setSums(sums)
 	return nil
 }
 
@@ -437,4 +359,13 @@ func eachXattr(source *os.File, visit func(name string, value []byte) error) err
 func exists(tree *os.Root, p string) bool {
 	_, err := tree.Lstat(filepath.Clean(strings.TrimPrefix(p, "/")))
 	return err == nil
+}
+
+func readNames(dir *os.Root) ([]string, error) {
+	f, err := dir.Open(".")
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return f.Readdirnames(-1)
 }

@@ -20,12 +20,12 @@ func copyOf(t *testing.T, h fakeHost, whole bool, paths ...string) (string, erro
 
 func copyTo(t *testing.T, ctx context.Context, dir string, h fakeHost, whole bool, paths ...string) error {
 	t.Helper()
-	host, err := os.OpenRoot(h.Root)
+	host, err := os.Open(h.Root)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer host.Close()
-	tree, err := os.OpenRoot(dir)
+	tree, err := os.Open(dir)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,64 +4,118 @@ import (
 	"context"
 	"errors"
 	"io"
-	"os"
 
 	"golang.org/x/sys/unix"
 )
 
-// copyPart is how much is copied at a time: between two parts a copy can be told to stop.
-const copyPart = 16 << 20
+// bufferSize is that of buffers for data on their way; one for each of hundreds of containers takes no time to clear.
+const bufferSize = 64 << 10
 
-// copyData gives an empty file the data of another: shared with it where the file system can (ioctl_ficlone(2)), else part by
-// part, and where the one has holes (lseek(2)) so has the other.
-func copyData(ctx context.Context, from, to *os.File, progress *Progress) error {
-	if unix.IoctlFileClone(int(to.Fd()), int(from.Fd())) == nil {
-		return ctx.Err()
+// dataCopy gives an empty file the data of another. Each part passes through the buffer, and between two it can be told to
+// stop.
+type dataCopy struct {
+	ctx      context.Context
+	from, to int
+	sums     *sums // of the data; nil where they are not asked for
+	buffer   []byte
+	progress *Progress
+}
+
+// run copies: the data are shared where the file system can (ioctl_ficlone(2)), and where the one file, whose status is s, has
+// holes (lseek(2)), so has the other.
+func (c *dataCopy) run(s *unix.Stat_t) error {
+	if unix.IoctlFileClone(c.to, c.from) == nil {
+		return c.sumTarget()
+	}
+	const blockSize = 512 // stat(2)
+	if s.Blocks*blockSize >= s.Size {
+		_, err := c.extent(0, 1<<63-1)
+		return err
 	}
 	at := int64(0)
 	for {
-		begin, err := from.Seek(at, unix.SEEK_DATA)
+		begin, err := unix.Seek(c.from, at, unix.SEEK_DATA)
 		if errors.Is(err, unix.ENXIO) {
 			break
 		}
 		if err != nil {
 			return err
 		}
-		if at, err = from.Seek(begin, unix.SEEK_HOLE); err != nil {
-			return err
-		}
-		if err := copyExtent(ctx, from, to, begin, at, progress); err != nil {
-			return err
-		}
-	}
-	size, err := from.Seek(0, io.SeekEnd)
-	if err != nil || size == at {
-		return err
-	}
-	return to.Truncate(size)
-}
-
-// copyExtent copies the bytes from begin up to end. Files copy to each other in the kernel where that can.
-func copyExtent(ctx context.Context, from, to *os.File, begin, end int64, progress *Progress) error {
-	for _, f := range []*os.File{from, to} {
-		if _, err := f.Seek(begin, io.SeekStart); err != nil {
-			return err
-		}
-	}
-	for begin < end {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		n, err := io.CopyN(to, from, min(end-begin, copyPart))
-		progress.add(int(n))
-		if errors.Is(err, io.EOF) {
-			// The file became shorter.
-			return nil
-		}
+		end, err := unix.Seek(c.from, begin, unix.SEEK_HOLE)
 		if err != nil {
 			return err
 		}
-		begin += n
+		if err := c.sums.hole(c.ctx, begin-at); err != nil {
+			return err
+		}
+		if at, err = c.extent(begin, end); err != nil {
+			return err
+		}
+		if at < end {
+			// The file became shorter.
+			return nil
+		}
 	}
-	return nil
+	size, err := unix.Seek(c.from, 0, io.SeekEnd)
+	if err != nil || size <= at {
+		return err
+	}
+	if err := c.sums.hole(c.ctx, size-at); err != nil {
+		return err
+	}
+	return unix.Ftruncate(c.to, size)
+}
+
+// extent copies the bytes from begin up to end, or to the end of the file, and gives where that was.
+func (c *dataCopy) extent(begin, end int64) (reached int64, err error) {
+	for begin < end {
+		part, err := readAt(c.from, c.buffer[:min(end-begin, int64(len(c.buffer)))], begin)
+		if err != nil || len(part) == 0 {
+			return begin, err
+		}
+		for done := 0; done < len(part); {
+			n, err := unix.Pwrite(c.to, part[done:], begin+int64(done))
+			if err != nil && !errors.Is(err, unix.EINTR) {
+				return begin, err
+			}
+			done += max(n, 0)
+		}
+		if _, err := c.sums.Write(part); err != nil {
+			return begin, err
+		}
+		c.progress.add(len(part))
+		begin += int64(len(part))
+		if err := c.ctx.Err(); err != nil {
+			return begin, err
+		}
+	}
+	return begin, nil
+}
+
+// sumTarget is for a file that has its data already.
+func (c *dataCopy) sumTarget() error {
+	for at := int64(0); c.sums != nil; {
+		part, err := readAt(c.to, c.buffer, at)
+		if err != nil || len(part) == 0 {
+			return err
+		}
+		if _, err := c.sums.Write(part); err != nil {
+			return err
+		}
+		at += int64(len(part))
+		if err := c.ctx.Err(); err != nil {
+			return err
+		}
+	}
+	return c.ctx.Err()
+}
+
+// readAt gives what of a file fits into the buffer, or nothing at its end.
+func readAt(fd int, buffer []byte, at int64) ([]byte, error) {
+	for {
+		n, err := unix.Pread(fd, buffer, at)
+		if !errors.Is(err, unix.EINTR) {
+			return buffer[:max(n, 0)], err
+		}
+	}
 }

@@ -1,19 +1,14 @@
 package content
 
 import (
+	"context"
 	"crypto/md5"
 	"crypto/sha1"
 	"crypto/sha256"
 	"crypto/sha512"
 	"encoding/hex"
-	"errors"
-	"fmt"
 	"hash"
-	"io"
-	"os"
 	"strings"
-
-	"golang.org/x/sys/unix"
 )
 
 // digester computes a digest and writes it as "algorithm:hexadecimal", as packages and the manifest do.
@@ -42,22 +37,36 @@ func algorithmOf(digest string) string {
 // String is the digest of what was written.
 func (d *digester) String() string { return d.algorithm + ":" + hex.EncodeToString(d.Sum(nil)) }
 
-// hashFile gives the digest of a regular file; of anything else none.
-func hashFile(file string, d *digester) (string, error) {
-	f, err := os.OpenFile(file, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
-	if errors.Is(err, unix.ELOOP) {
-		return "", nil
+// sums are what the data of a file come to: for the manifest, and as its package says it.
+type sums struct {
+	own    *digester
+	native *digester // nil where no package says it
+}
+
+// newSums gives what computes sums, the second in the algorithm of a package's digest.
+func newSums(like string) *sums { return &sums{newHash("sha256:"), newHash(like)} }
+
+// Write takes data in, in their order. There may be nobody who wants sums.
+func (s *sums) Write(data []byte) (int, error) {
+	if s != nil {
+		s.own.Write(data)
+		if s.native != nil {
+			s.native.Write(data)
+		}
 	}
-	if err != nil {
-		return "", fmt.Errorf("read %s: %w", file, err)
+	return len(data), nil
+}
+
+// hole takes in what a hole of a file reads as.
+func (s *sums) hole(ctx context.Context, size int64) error {
+	var zeros [1 << 12]byte
+	for ; s != nil && size > 0; size -= int64(len(zeros)) {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if _, err := s.Write(zeros[:min(size, int64(len(zeros)))]); err != nil {
+			return err
+		}
 	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil || !info.Mode().IsRegular() {
-		return "", err
-	}
-	if _, err := io.Copy(d, f); err != nil {
-		return "", fmt.Errorf("read %s: %w", file, err)
-	}
-	return d.String(), nil
+	return nil
 }

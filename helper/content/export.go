@@ -178,7 +178,7 @@ func (e *exporter) file(dir *os.Root, p, name string, info fs.FileInfo, header *
 	if err := e.out.WriteHeader(header); err != nil {
 		return err
 	}
-	n, err := io.CopyBuffer(struct{ io.Writer }{e.out}, io.LimitReader(progressReader{e.ctx, f, e.progress}, header.Size), make([]byte, copyPart/64))
+	n, err := io.CopyBuffer(struct{ io.Writer }{e.out}, io.LimitReader(progressReader{e.ctx, f, e.progress}, header.Size), make([]byte, bufferSize))
 	if err == nil && n < header.Size {
 		err = errors.New("it became shorter while it was read")
 	}
@@ -188,7 +188,7 @@ func (e *exporter) file(dir *os.Root, p, name string, info fs.FileInfo, header *
 // recordsOf gives the extended attributes of a file as records of an archive. An archive cannot have one without a value.
 func recordsOf(f *os.File) (map[string]string, error) {
 	records := make(map[string]string)
-	err := eachXattr(f, func(name string, value []byte) error {
+	err := eachXattr(int(f.Fd()), func(name string, value []byte) error {
 		if name == labelAttribute {
 			records[paxLabel] = strings.TrimRight(string(value), "\x00")
 		} else {

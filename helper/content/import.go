@@ -231,7 +231,7 @@ func (i *importer) symlink(name string, header *tar.Header, a attributes) error 
 }
 
 func (i *importer) pipe(name string, a attributes) error {
-	return i.inDir(name, func(dir *os.File) error { return makePipe(dir, path.Base(name), a) })
+	return i.inDir(name, func(dir *os.File) error { return makePipe(int(dir.Fd()), path.Base(name), a) })
 }
 
 // inDir calls do with the directory of a path in the tree.
@@ -261,7 +261,7 @@ func (i *importer) file(name string, header *tar.Header, a attributes) error {
 	if err := writeSparse(f, progressReader{i.ctx, i.in, i.progress}); err != nil {
 		return err
 	}
-	return a.give(f, func() error { return setXattrs(f, xattrsOf(header)) })
+	return a.give(int(f.Fd()), func() error { return setXattrs(f, xattrsOf(header)) })
 }
 
 // writeSparse fills an empty file, with holes where there are blocks of zeros: an archive has none.
@@ -299,7 +299,7 @@ func (i *importer) finish() error {
 	for _, d := range slices.Backward(i.dirs) {
 		f, err := i.tree.Open(strings.TrimPrefix(d.path, "/"))
 		if err == nil {
-			err = d.attributes.give(f, func() error { return setXattrs(f, d.xattrs) })
+			err = d.attributes.give(int(f.Fd()), func() error { return setXattrs(f, d.xattrs) })
 			f.Close()
 		}
 		if err != nil {

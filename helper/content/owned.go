@@ -4,9 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"io/fs"
 	"maps"
-	"os"
 	"slices"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
@@ -21,6 +19,14 @@ type ownedFile struct {
 
 // shipped says what the package has at the path, so that two versions can be compared; "" where it does not say.
 func (f *ownedFile) shipped() string { return cmp.Or(f.Digest, f.LinkTarget) }
+
+// digest is the package's of the file; "" also where there is no such.
+func (f *ownedFile) digest() string {
+	if f == nil {
+		return ""
+	}
+	return f.Digest
+}
 
 // ownedFiles gives what any packages own at and below private paths, by path. Of several owners of a file one counts that
 // says what is in it.
@@ -63,55 +69,6 @@ func (h Host) ownedFiles(ctx context.Context, private []config.PrivatePath) (map
 		}
 	}
 	return owned, nil
-}
-
-// noteShipped completes the entries of what was copied from the host with what the packages say of it, so that a later
-// upgrade can tell their files from those that an administrator had changed on the host already.
-func (h Host) noteShipped(ctx context.Context, tree *os.Root, private []config.PrivatePath, entries []Entry) error {
-	if len(entries) == 0 {
-		return nil
-	}
-	owned, err := h.ownedFiles(ctx, private)
-	if err != nil {
-		return err
-	}
-	for i := range entries {
-		e := &entries[i]
-		if e.Type == "symlink" {
-			// What cannot be read has been changed already.
-			e.Target, _ = tree.Readlink(e.Path[1:])
-		}
-		f := owned[e.Path]
-		if f == nil {
-			continue
-		}
-		e.Package, e.Shipped = f.pkg, f.shipped()
-		switch e.Type {
-		case "symlink":
-			e.Edited = e.Target != e.Shipped
-		case "file":
-			if e.Edited, err = editedOnHost(h.Root+e.Path, f.Digest, e.Digest); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// editedOnHost tells whether a file of the host, whose digest was sum, differs from the package's.
-func editedOnHost(file, shipped, sum string) (bool, error) {
-	hash := newHash(shipped)
-	if hash == nil || shipped == sum {
-		return false, nil
-	}
-	if algorithmOf(shipped) == algorithmOf(sum) {
-		return true, nil
-	}
-	found, err := hashFile(file, hash)
-	if errors.Is(err, fs.ErrNotExist) {
-		return true, nil
-	}
-	return found != shipped, err
 }
 
 func (h Host) isInstalled(ctx context.Context, name string) (bool, error) {

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
 	"golang.org/x/sys/unix"
 
@@ -47,7 +48,12 @@ func (h Host) fill(ctx context.Context, s *config.Sandbox, progress *Progress) e
 		return fmt.Errorf("open content directory: %w", err)
 	}
 	defer tree.Close()
-	host, err := os.OpenRoot(h.Root + "/")
+	to, err := tree.Open(".")
+	if err != nil {
+		return fmt.Errorf("open content directory: %w", err)
+	}
+	defer to.Close()
+	host, err := os.Open(h.Root + "/")
 	if err != nil {
 		return fmt.Errorf("open root directory: %w", err)
 	}
@@ -56,6 +62,7 @@ func (h Host) fill(ctx context.Context, s *config.Sandbox, progress *Progress) e
 	_, err = tree.Lstat(manifestName)
 	complete := err == nil
 	b := builder{host: h, sandbox: s, tree: tree, complete: complete}
+	defer b.close()
 	if err := b.identify(); err != nil {
 		return err
 	}
@@ -63,11 +70,12 @@ func (h Host) fill(ctx context.Context, s *config.Sandbox, progress *Progress) e
 		return fmt.Errorf("make content of %s: %w", s.Name, err)
 	}
 	c := copier{
-		host: host, tree: tree, whole: s.Copy, progress: progress, skip: isIdentity,
+		host: host, tree: to, whole: s.Copy, progress: progress, skip: isIdentity,
 		links: make(map[inode]string), fresh: !complete,
+		owned: sync.OnceValues(func() (map[string]*ownedFile, error) { return h.ownedFiles(ctx, s.Private) }),
 	}
 	defer progress.end()
-	if err := c.private(ctx, s.Private); err != nil {
+	if err := c.private(ctx, tree, s.Private); err != nil {
 		return err
 	}
 	if err := b.mountPoints(); err != nil {
@@ -75,9 +83,6 @@ func (h Host) fill(ctx context.Context, s *config.Sandbox, progress *Progress) e
 	}
 	if err := b.systemd(); err != nil {
 		return fmt.Errorf("make units of %s: %w", s.Name, err)
-	}
-	if err := h.noteShipped(ctx, tree, s.Private, c.entries); err != nil {
-		return err
 	}
 	added := append(b.entries, c.entries...)
 	if !complete || len(added) > 0 {
@@ -93,19 +98,19 @@ func (h Host) fill(ctx context.Context, s *config.Sandbox, progress *Progress) e
 
 // private brings the private paths into the tree. What is added to complete content is noted first, so that it is told
 // from the administrator's after an interruption.
-func (c *copier) private(ctx context.Context, paths []config.PrivatePath) error {
-	noted, err := c.tree.ReadFile(addingName)
+func (c *copier) private(ctx context.Context, tree *os.Root, paths []config.PrivatePath) error {
+	noted, err := tree.ReadFile(addingName)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("look for unfinished content: %w", err)
 	}
 	adding := strings.Split(string(noted), "\n")
 	for _, p := range paths {
 		if !c.fresh && !slices.Contains(adding, p.Path) {
-			if exists(c.tree, p.Path) {
+			if exists(tree, p.Path) {
 				continue
 			}
 			adding = append(adding, p.Path)
-			if err := c.tree.WriteFile(addingName, []byte(strings.Join(adding, "\n")), 0o600); err != nil {
+			if err := tree.WriteFile(addingName, []byte(strings.Join(adding, "\n")), 0o600); err != nil {
 				return fmt.Errorf("note unfinished content: %w", err)
 			}
 		}

@@ -45,6 +45,7 @@ func (h Host) renew(s *config.Sandbox, dryRun bool) ([]Change, error) {
 	}
 	defer tree.Close()
 	b := builder{host: h, sandbox: s, tree: tree, complete: true, renewal: r}
+	defer b.close()
 	if err := errors.Join(b.skeletonFiles(), b.systemd()); err != nil {
 		return nil, err
 	}

@@ -22,6 +22,32 @@ type builder struct {
 	complete bool // whether an earlier run finished; then only what is missing altogether is made
 	entries  []Entry
 	renewal  *renewal // of what an earlier run made; nil to leave that alone
+	parents  map[string]*os.Root
+}
+
+// parent opens the directory of a path of the tree, once for all that lies in it.
+func (b *builder) parent(name string) (dir *os.Root, base string, err error) {
+	at := path.Dir(name)
+	if at == "." {
+		return b.tree, name, nil
+	}
+	if b.parents[at] == nil {
+		if dir, err = b.tree.OpenRoot(at); err != nil {
+			return nil, "", err
+		}
+		if b.parents == nil {
+			b.parents = make(map[string]*os.Root)
+		}
+		b.parents[at] = dir
+	}
+	return b.parents[at], path.Base(name), nil
+}
+
+// close lets go of directories.
+func (b *builder) close() {
+	for _, dir := range b.parents {
+		dir.Close()
+	}
 }
 
 // dirSpec is a directory of the skeleton.
@@ -158,13 +184,20 @@ func (b *builder) skel() error {
 }
 
 func (b *builder) dir(d dirSpec) error {
-	if b.renewal != nil || (b.complete && exists(b.tree, d.path)) {
+	if b.renewal != nil {
 		return nil
 	}
-	if err := b.tree.Mkdir(d.path, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+	parent, base, err := b.parent(d.path)
+	if err != nil {
 		return err
 	}
-	f, err := b.tree.OpenFile(d.path, os.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
+	if b.complete && exists(parent, base) {
+		return nil
+	}
+	if err := parent.Mkdir(base, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	f, err := parent.OpenFile(base, os.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
 	if err != nil {
 		return err
 	}
@@ -187,20 +220,21 @@ func (b *builder) link(name, target string) error {
 	if b.renewal != nil {
 		return nil
 	}
-	if exists(b.tree, name) {
-		old, err := b.tree.Readlink(name)
-		if err != nil || b.complete {
+	parent, base, err := b.parent(name)
+	if err != nil {
+		return err
+	}
+	err = parent.Symlink(target, base)
+	if errors.Is(err, fs.ErrExist) {
+		old, linkErr := parent.Readlink(base)
+		if linkErr != nil || b.complete {
 			return nil
 		}
-		if old == target {
-			b.record(name, "symlink")
-			return nil
-		}
-		if err := b.tree.Remove(name); err != nil {
-			return err
+		if err = nil; old != target {
+			err = errors.Join(parent.Remove(base), parent.Symlink(target, base))
 		}
 	}
-	if err := b.tree.Symlink(target, name); err != nil {
+	if err != nil {
 		return err
 	}
 	b.record(name, "symlink")
@@ -209,14 +243,18 @@ func (b *builder) link(name, target string) error {
 
 // file writes a small file that no run has finished yet. A file of a killed run is written again.
 func (b *builder) file(name, text string, mode uint32) error {
-	if b.complete && exists(b.tree, name) {
+	parent, base, err := b.parent(name)
+	if err == nil && b.complete && exists(parent, base) {
 		return b.renewal.file(name, text)
 	}
 	if b.renewal != nil {
 		// The next Prepare makes what is missing.
 		return nil
 	}
-	f, err := b.tree.OpenFile(name, os.O_CREATE|os.O_WRONLY|os.O_TRUNC|unix.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return err
+	}
+	f, err := parent.OpenFile(base, os.O_CREATE|os.O_WRONLY|os.O_TRUNC|unix.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return err
 	}

@@ -7,7 +7,6 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -284,13 +283,12 @@ func (t *trees) put(source *version, attributes *unix.Stat_t) (*version, error) 
 		}
 		made.digest, made.stat.Size = own.String(), n
 	}
-	info, err := source.from.Stat()
-	if err != nil {
+	var attributesOf unix.Stat_t
+	if err := unix.Fstat(int(source.from.Fd()), &attributesOf); err != nil {
 		return nil, err
 	}
-	attributesOf := *info.Sys().(*syscall.Stat_t)
 	attributesOf.Mode, attributesOf.Uid, attributesOf.Gid = made.stat.Mode, made.stat.Uid, made.stat.Gid
-	return &made, copyAttributes(source.from, target, &attributesOf)
+	return &made, copyAttributes(int(source.from.Fd()), int(target.Fd()), &attributesOf)
 }
 
 // moveNew brings what was put to its place, where nothing may be. Errors: unix.EEXIST.

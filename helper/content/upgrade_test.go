@@ -528,4 +528,12 @@ func TestRenew(t *testing.T) {
 	if got := renewed(false); got != nil {
 		t.Errorf("of what was changed: %q", got)
 	}
+	for _, dir := range []string{dropIn, "/etc/systemd/system/reboot.target.wants/d"} {
+		if err := os.RemoveAll(filepath.Dir(s.Content + dir)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := renewed(false); got != nil {
+		t.Errorf("of what was removed: %q", got)
+	}
 }

@@ -168,25 +168,27 @@ func (v *version) read(dir int, name, like string) error {
 }
 
 func (v *version) hash(f *os.File, like string) error {
-	own := newHash("sha256:")
-	var writer io.Writer = own
-	native := newHash(like)
-	if native != nil {
-		writer = io.MultiWriter(own, native)
-	}
+	s := newSums(like)
 	// One that grows meanwhile is not what it was.
-	n, err := io.Copy(writer, io.LimitReader(f, v.stat.Size+1))
+	n, err := io.Copy(s, io.LimitReader(f, v.stat.Size+1))
 	if err != nil {
 		return err
 	}
-	if n != v.stat.Size {
-		return nil
-	}
-	v.digest = own.String()
-	if native != nil {
-		v.native = native.String()
+	if n == v.stat.Size {
+		v.setSums(s)
 	}
 	return nil
+}
+
+// setSums takes the digests of its data over.
+func (v *version) setSums(s *sums) {
+	if s == nil {
+		return
+	}
+	v.digest = s.own.String()
+	if s.native != nil {
+		v.native = s.native.String()
+	}
 }
 
 // openRegular opens a regular file and nothing else, without waiting for what it may have become. Errors: errBlocked.

@@ -1,0 +1,105 @@
+package content
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// copyAttributes gives the target owner, extended attributes, mode and times of the source.
+func copyAttributes(source, target int, s *unix.Stat_t) error {
+	return attributesOfStat(s).give(target, func() error { return copyXattrs(source, target) })
+}
+
+// attributes are those that every file has.
+type attributes struct {
+	uid, gid uint32
+	mode     uint32
+	times    []unix.Timespec // of access and of change
+}
+
+// give sets them on a file, and xattrs the extended ones, in the order in which none undoes another: chown clears
+// set-user-ID bits and capabilities, and the times come last since they mark a finished copy.
+func (a attributes) give(target int, xattrs func() error) error {
+	if err := unix.Fchown(target, int(a.uid), int(a.gid)); err != nil {
+		return err
+	}
+	if err := xattrs(); err != nil {
+		return err
+	}
+	if err := unix.Fchmod(target, a.mode&0o7777); err != nil {
+		return err
+	}
+	// The descriptor's own link in /proc sets times without a name that could have been exchanged.
+	return unix.UtimesNanoAt(unix.AT_FDCWD, ownLink(target), a.times, 0)
+}
+
+func attributesOfStat(s *unix.Stat_t) attributes {
+	return attributes{s.Uid, s.Gid, s.Mode, []unix.Timespec{s.Atim, s.Mtim}}
+}
+
+// copyXattrs copies extended attributes but SELinux labels, which the sandbox has of its own.
+func copyXattrs(source, target int) error {
+	return eachXattr(source, func(name string, value []byte) error {
+		if name == labelAttribute {
+			return nil
+		}
+		if err := unix.Fsetxattr(target, name, value, 0); err != nil && !errors.Is(err, unix.ENOTSUP) {
+			return fmt.Errorf("copy extended attribute %s: %w", name, err)
+		}
+		return nil
+	})
+}
+
+// eachXattr calls visit for each extended attribute of a file (xattr(7)).
+func eachXattr(source int, visit func(name string, value []byte) error) error {
+	// Most files have none: a buffer for the most that the kernel keeps would be cleared for nothing.
+	n, err := unix.Flistxattr(source, nil)
+	if errors.Is(err, unix.ENOTSUP) || err == nil && n == 0 {
+		return nil
+	}
+	const most = 64 << 10
+	list, value := make([]byte, most), make([]byte, most)
+	if err == nil {
+		n, err = unix.Flistxattr(source, list)
+	}
+	if err != nil {
+		return fmt.Errorf("list extended attributes: %w", err)
+	}
+	for name := range strings.SplitSeq(strings.TrimRight(string(list[:n]), "\x00"), "\x00") {
+		size, err := unix.Fgetxattr(source, name, value)
+		if errors.Is(err, unix.ENOTSUP) || errors.Is(err, unix.ENODATA) {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("read extended attribute %s: %w", name, err)
+		}
+		if err := visit(name, value[:size]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// makePipe makes a named pipe in a directory.
+func makePipe(dir int, name string, a attributes) error {
+	if err := unix.Mkfifoat(dir, name, 0o600); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	fd, err := openIn(dir, name)
+	if fd < 0 {
+		return cmp.Or(err, fs.ErrNotExist)
+	}
+	defer unix.Close(fd)
+	if err := unix.Fchownat(fd, "", int(a.uid), int(a.gid), unix.AT_EMPTY_PATH); err != nil {
+		return err
+	}
+	if err := unix.Fchmodat(unix.AT_FDCWD, ownLink(fd), a.mode&0o7777, 0); err != nil {
+		return err
+	}
+	return unix.UtimesNanoAt(unix.AT_FDCWD, ownLink(fd), a.times, 0)
+}
