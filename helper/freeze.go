@@ -21,8 +21,13 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/helper/programs"
 )
 
-// freezeLimit is how long the kernel may take to halt all processes of a container.
-const freezeLimit = 10 * time.Second
+const (
+	// freezeLimit is how long the kernel may take to halt all processes of a container.
+	freezeLimit = 10 * time.Second
+	// freezeAgain is after how long it is asked anew: with cgroup version 1, one that makes processes all the time can stay half
+	// way for good.
+	freezeAgain = 500 * time.Millisecond
+)
 
 // hold keeps a container that is up from changing its content until release is called: it halts all its processes, if it
 // may. The caller has the lock on its name. Should the caller be killed, a process that waits for that sets the container
@@ -164,24 +169,36 @@ func (f freezer) version1() bool {
 }
 
 func (f freezer) freeze(ctx context.Context) error {
-	file, word := "cgroup.freeze", "1"
+	file, word, patience := "cgroup.freeze", "1", freezeLimit
 	if f.version1() {
-		file, word = "freezer.state", "FROZEN"
+		file, word, patience = "freezer.state", "FROZEN", freezeAgain
 	}
-	if err := os.WriteFile(filepath.Join(string(f), file), []byte(word), 0); err != nil {
-		return err
+	for begun := time.Now(); time.Since(begun) < freezeLimit; {
+		if err := os.WriteFile(filepath.Join(string(f), file), []byte(word), 0); err != nil {
+			return err
+		}
+		if frozen, err := f.awaitFrozen(ctx, patience); frozen || err != nil {
+			return err
+		}
+		if err := f.thaw(); err != nil {
+			return err
+		}
 	}
+	return fmt.Errorf("a process of it does not halt within %v", freezeLimit)
+}
+
+func (f freezer) awaitFrozen(ctx context.Context, patience time.Duration) (frozen bool, err error) {
 	for begun := time.Now(); !f.isFrozen(); {
-		if time.Since(begun) > freezeLimit {
-			return fmt.Errorf("a process of it does not halt within %v", freezeLimit)
+		if time.Since(begun) > patience {
+			return false, nil
 		}
 		select {
 		case <-ctx.Done():
-			return context.Cause(ctx)
+			return false, context.Cause(ctx)
 		case <-time.After(5 * time.Millisecond):
 		}
 	}
-	return nil
+	return true, nil
 }
 
 func (f freezer) isFrozen() bool {

@@ -30,11 +30,12 @@ func (m *Manager) Stop(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
+	before := runtimeOf(name).phase()
 	// First of all, so that whoever comes after an interruption knows that the end was asked for.
 	if err := runtimeOf(name).noteStopping(); err != nil {
 		return err
 	}
-	if runtimeOf(name).phase() == "" {
+	if before == "" {
 		// libvirt, which may have gone by itself, need not come back only to say so.
 		controller, err := controllerByFile(name)
 		if err != nil {
@@ -46,19 +47,48 @@ func (m *Manager) Stop(ctx context.Context, name string) error {
 		controller.close()
 	}
 	connection, err := m.connect()
+	if err != nil && !errors.Is(err, errNoAnswer) && before != "" {
+		// It goes on as it was.
+		return errors.Join(err, runtimeOf(name).setPhase(before))
+	}
+	for lost := false; err == nil; lost = true {
+		stopErr := m.stopOver(ctx, connection, s)
+		alive, aliveErr := connection.IsAlive()
+		connection.Close()
+		switch {
+		case lost && errors.Is(stopErr, ErrNotRunning):
+			return nil
+		case stopErr == nil || aliveErr == nil && alive:
+			return stopErr
+		}
+		// libvirtd is being restarted: the next one takes up what was begun.
+		connection, err = m.connectAgain(ctx)
+	}
 	if errors.Is(err, errNoAnswer) {
 		return m.endUnanswered(ctx, s)
 	}
-	if err != nil {
-		return err
+	return err
+}
+
+// connectAgain connects to the libvirtd that comes after one that has gone, if it does not take long.
+func (m *Manager) connectAgain(ctx context.Context) (*libvirt.Connect, error) {
+	const patience = 20 * time.Second
+	for begun := time.Now(); ; time.Sleep(200 * time.Millisecond) {
+		connection, err := m.connect()
+		if err == nil || errors.Is(err, errNoAnswer) || time.Since(begun) > patience || ctx.Err() != nil {
+			return connection, err
+		}
 	}
-	defer connection.Close()
+}
+
+// stopOver is Stop with a connection to libvirt.
+func (m *Manager) stopOver(ctx context.Context, connection *libvirt.Connect, s *config.Sandbox) error {
 	running, err := ownDomain(connection, s)
 	if err != nil {
 		return err
 	}
 	if running == nil {
-		return m.notRunning(name)
+		return m.notRunning(s.Name)
 	}
 	running.Free()
 	return m.end(ctx, connection, s, s.Limits.StopTimeout)

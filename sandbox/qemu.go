@@ -18,6 +18,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/domain"
 	"github.com/virt-sandbox/virt-sandbox/guest"
 	"github.com/virt-sandbox/virt-sandbox/helper"
+	"github.com/virt-sandbox/virt-sandbox/helper/image"
 	"github.com/virt-sandbox/virt-sandbox/helper/programs"
 	"github.com/virt-sandbox/virt-sandbox/network"
 	"github.com/virt-sandbox/virt-sandbox/sandbox/initrd"
@@ -244,6 +245,14 @@ func (m *virtual) describe(s *config.Sandbox) (*domain.Machine, error) {
 	l, err := layOut(o, s)
 	if err != nil {
 		return nil, err
+	}
+	for _, d := range l.disks {
+		// QEMU asks only for other QEMUs.
+		if user, err := image.InUse(d.File); err != nil {
+			return nil, err
+		} else if user != "" {
+			return nil, fmt.Errorf("%s is in use by %s; two of them would destroy each other's data", d.File, user)
+		}
 	}
 	interfaces, err := m.interfaces(s)
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/guest"
 )
 
-func image(t *testing.T, name string) string {
+func imageFile(t *testing.T, name string) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), name)
 	if err := os.WriteFile(file, nil, 0o644); err != nil {
@@ -22,7 +22,7 @@ func image(t *testing.T, name string) string {
 }
 
 func TestParseDisk(t *testing.T) {
-	img, qcow2, odd := image(t, "a.img"), image(t, "b.qcow2"), image(t, "c=d,e")
+	img, qcow2, odd := imageFile(t, "a.img"), imageFile(t, "b.qcow2"), imageFile(t, "c=d,e")
 	good := map[string]config.Disk{
 		"data=" + img:                            {Tag: "data", Source: img, Format: "raw"},
 		"file:data=" + img:                       {Tag: "data", Source: img, Format: "raw"},
@@ -74,7 +74,7 @@ func TestLayOut(t *testing.T) {
 	s.Mounts = []config.Mount{{Kind: config.MountHostBind, Target: "/srv", Source: top + "/open"}, {Kind: config.MountRAM, Target: "/tmp/x", Size: 4096}}
 	s.Mounts = append(s.Mounts, config.Mount{Kind: config.MountGuestBind, Target: "/proc", Source: "/srv"},
 		config.Mount{Kind: config.MountHostImage, Target: "/run/y", Source: "/b.img", Format: config.FormatRaw})
-	s.Disks = []config.Disk{{Tag: "data", Source: image(t, "a.qcow2"), Format: config.FormatQCOW2}}
+	s.Disks = []config.Disk{{Tag: "data", Source: imageFile(t, "a.qcow2"), Format: config.FormatQCOW2}}
 	o := &Options{Root: top + "/whole"}
 	l, err := layOut(o, s)
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 
 // What is wrong is said before anything is made.
 func TestStartRefuses(t *testing.T) {
-	img := image(t, "c.img")
+	img := imageFile(t, "c.img")
 	cases := []struct {
 		name string
 		o    Options
@@ -31,8 +31,8 @@ func TestStartRefuses(t *testing.T) {
 		{"variable with NUL", Options{Command: []string{"x"}, Environment: []config.Variable{{Name: "A", Value: "\x00"}}}, "is not NAME=VALUE"},
 		{"timeout", Options{Command: []string{"x"}, Timeout: -1}, "timeout"},
 		{"disk", Options{Command: []string{"x"}, Disks: []string{"a=/no/such/file"}}, "--disk"},
-		{"format", Options{Command: []string{"x"}, Disks: []string{"a=" + image(t, "a.vmdk")}}, "at lxc:/// there are the formats raw and qcow2 only"},
-		{"a tag twice", Options{Command: []string{"x"}, Disks: []string{"a=" + image(t, "a"), "a=" + image(t, "b")}}, `two disks have the tag "a"`},
+		{"format", Options{Command: []string{"x"}, Disks: []string{"a=" + imageFile(t, "a.vmdk")}}, "at lxc:/// there are the formats raw and qcow2 only"},
+		{"a tag twice", Options{Command: []string{"x"}, Disks: []string{"a=" + imageFile(t, "a"), "a=" + imageFile(t, "b")}}, `two disks have the tag "a"`},
 		{"an image twice", Options{Command: []string{"x"}, Disks: []string{"a=" + img, "b=" + img}}, "is named twice"},
 		{"an image as disk and mount", Options{Command: []string{"x"}, Disks: []string{"a=" + img}, Mounts: []config.Mount{{Kind: config.MountHostImage, Target: "/srv", Source: img, Format: "raw"}}}, "is named twice"},
 		{"a mount twice", Options{Command: []string{"x"}, Mounts: []config.Mount{{Kind: config.MountRAM, Target: "/srv", Size: 1}, {Kind: config.MountRAM, Target: "/srv", Size: 1}}}, "two mounts have the target"},

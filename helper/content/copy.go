@@ -335,6 +335,9 @@ func (c *copier) fill(ctx context.Context, from, to int, fresh bool, v *version,
 		if err := unix.Fstat(to, &have); err != nil {
 			return err
 		}
+		if kindOfMode(have.Mode) != kindFile {
+			return errors.New("what lies in its place is no file")
+		}
 		complete = have.Size == v.stat.Size && have.Mtim == v.stat.Mtim
 		// ext4 writes a file that was truncated to the disk when it is closed.
 		if !complete && have.Size > 0 {

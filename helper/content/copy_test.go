@@ -254,6 +254,18 @@ func TestCopyReplacesWhatAnInterruptedRunLeft(t *testing.T) {
 		}
 		checkResumed(t, h, dir)
 	})
+	t.Run("a pipe in place of a file", func(t *testing.T) {
+		dir := t.TempDir()
+		if err := os.MkdirAll(dir+"/etc/d", 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := unix.Mkfifo(dir+"/etc/d/d.conf", 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := copyTo(t, context.Background(), dir, h, true, "/etc/d"); err == nil || !strings.Contains(err.Error(), "is no file") {
+			t.Errorf("got %v, want that it is no file", err)
+		}
+	})
 	t.Run("a parent without attributes", func(t *testing.T) {
 		dir := t.TempDir()
 		if err := os.MkdirAll(dir+"/etc/d/sub/deep", 0o700); err != nil {

@@ -1,6 +1,8 @@
 package integration
 
 import (
+	"bytes"
+	"os/exec"
 	"strings"
 	"testing"
 )
@@ -25,4 +27,28 @@ func TestEndWithoutLibvirtd(t *testing.T) {
 	}
 	must(t, "delete", name)
 	sameAs(t, before, "after ends that libvirtd did not see")
+}
+
+// TestStopOverRestart: a libvirtd that is restarted in the middle of a stop does not keep it from its end.
+func TestStopOverRestart(t *testing.T) {
+	const name = "t-over"
+	before := snapshot(t)
+	createCommand(t, name, nil, "/bin/sh", "-c", `trap 'echo asked; sleep 3; exit 0' TERM; while :; do sleep 0.1; done`)
+	must(t, "start", name)
+	stop := exec.Command(program, "stop", name)
+	var said bytes.Buffer
+	stop.Stdout, stop.Stderr = &said, &said
+	if err := stop.Start(); err != nil {
+		t.Fatal(err)
+	}
+	wait(t, "a stop that was begun", func() bool { return strings.Contains(must(t, "list"), "stopping") })
+	restartLibvirtd(t, "kill -9")
+	if err := stop.Wait(); err != nil {
+		t.Errorf("stop: %v\n%s", err, &said)
+	}
+	if out := must(t, "list"); !strings.Contains(out, "stopped") {
+		t.Errorf("after the stop, list says:\n%s", out)
+	}
+	must(t, "delete", name)
+	sameAs(t, before, "after a stop over a restart of libvirtd")
 }

@@ -116,10 +116,16 @@ func TestMachineRefusals(t *testing.T) {
 	kernel := machineKernel(t)
 	leavesNothing(t)
 	empty := t.TempDir()
+	// Containers use images so.
+	used := empty + "/used.img"
+	device := strings.TrimSpace(shell(t, "truncate -s 1M "+used+" && losetup --find --show "+used))
+	t.Cleanup(func() { shell(t, "losetup -d "+device) })
 	cases := []struct {
 		args []string
 		want string
 	}{
+		{append(slices.Clone(kernel), "--disk", "x="+used, "true"), used + " is in use by " + device},
+		{append(slices.Clone(kernel), "-m", "host-image:/srv="+used, "true"), used + " is in use by " + device},
 		{[]string{"--kernver", "1.2.3", "true"}, "/boot/vmlinuz-1.2.3: no such file or directory; install linux-image-1.2.3"},
 		{[]string{kernel[0], kernel[1], kernel[2], kernel[3], "--kmodpath", empty, "true"}, "modules.dep: no such file or directory; install the modules"},
 		{append(slices.Clone(kernel), "--disk", "x", "true"), "is not TAG=PATH"},

@@ -1,7 +1,9 @@
 package rig
 
 import (
+	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -24,7 +26,13 @@ func Sweep(program, prefix string) error {
 	for name := range names {
 		// Of one that has no config, only delete knows what is left.
 		stopped, _ := exec.Command(program, "stop", name).CombinedOutput()
-		if out, err := exec.Command(program, "delete", name).CombinedOutput(); err != nil {
+		out, err := exec.Command(program, "delete", name).CombinedOutput()
+		if err != nil {
+			// It can be one of the original libvirt-sandbox, whose content a test has made by hand.
+			err = errors.Join(os.RemoveAll("/etc/libvirt-sandbox/services/"+name+".sandbox"), os.RemoveAll("/etc/libvirt-sandbox/services/"+name),
+				os.RemoveAll("/var/lib/libvirt/filesystems/"+name))
+		}
+		if err != nil {
 			return fmt.Errorf("remove what an earlier run left of %s: %w\n%s%s", name, err, stopped, out)
 		}
 	}

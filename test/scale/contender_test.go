@@ -59,12 +59,12 @@ func (o ours) verb(t *testing.T, args ...string) {
 
 func (o ours) start(t *testing.T, names []string) {
 	t.Helper()
-	o.verb(t, append([]string{"start", fmt.Sprintf("--jobs=%d", *jobs)}, names...)...)
+	o.verb(t, append([]string{"start", fmt.Sprintf("--jobs=%d", *jobs)}, these(names)...)...)
 }
 
 func (o ours) stop(t *testing.T, names []string) {
 	t.Helper()
-	o.verb(t, append([]string{"stop", fmt.Sprintf("--jobs=%d", *jobs)}, names...)...)
+	o.verb(t, append([]string{"stop", fmt.Sprintf("--jobs=%d", *jobs)}, these(names)...)...)
 }
 
 func (ours) processes(names []string) []int {

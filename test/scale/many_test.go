@@ -27,7 +27,7 @@ func TestMany(t *testing.T) {
 	verb("Created", append([]string{"create", "-C", "-u", unit}, list...)...)
 	checkLevels(t, list)
 	writePages(t, list)
-	verb("Started", append([]string{"start"}, list...)...)
+	verb("Started", append([]string{"start"}, these(list)...)...)
 	if now := journals(); now != before+len(list) {
 		t.Errorf("%d journals run, and ran %d before %d containers", now, before, len(list))
 	}
@@ -42,16 +42,20 @@ func TestMany(t *testing.T) {
 	if err == nil || !strings.Contains(string(out), "Stopped "+list[0]) || !strings.Contains(string(out), "sc-absent") {
 		t.Errorf("stop of one that is not there: %v\n%s", err, out)
 	}
-	stop := append([]string{"stop"}, list...)
-	if configs, err := filepath.Glob("/etc/libvirt-sandbox/services/*.sandbox"); err == nil && len(configs) == len(list) {
-		// Nobody else's is among all.
-		stop = []string{"stop", "--all"}
-	}
-	verb("Stopped", stop...)
+	verb("Stopped", append([]string{"stop"}, these(list)...)...)
 	if now := journals(); now != before {
 		t.Errorf("%d journals run after the stop, and ran %d before", now, before)
 	}
 	verb("Deleted", append([]string{"delete"}, list...)...)
+}
+
+// these are the arguments that stand for sandboxes: --all where nobody else's are among all.
+func these(names []string) []string {
+	configs, err := filepath.Glob("/etc/libvirt-sandbox/services/*.sandbox")
+	if err == nil && len(configs) == len(names) {
+		return []string{"--all"}
+	}
+	return names
 }
 
 // checkLevels has each container a level of its own.
