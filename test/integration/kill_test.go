@@ -20,49 +20,49 @@ const (
 
 // A verb that is killed at any moment leaves nothing that delete, or the verb again, does not clean up.
 func TestKilled(t *testing.T) {
-	for _, verb := range []struct {
-		name  string
-		setUp [][]string
-		args  []string
-		again bool // whether the verb is run again before delete
+	for _, options := range []struct {
+		kind  string
+		given []string
+		times int
+		verb  string // the only one that is another with these; empty for all
 	}{
-		{"create", nil, []string{"create", "-C", "-u", "apache2", "t-kill"}, false},
-		{"create again", nil, []string{"create", "-C", "-u", "apache2", "t-kill"}, true},
-		{"start", [][]string{{"create", "-C", "-u", "apache2", "t-kill"}}, []string{"start", "t-kill"}, false},
-		{"start again", [][]string{{"create", "-C", "-u", "apache2", "t-kill"}}, []string{"start", "t-kill"}, true},
-		{"start with ids of its own", [][]string{{"create", "-C", "-u", "apache2", "--idmap", "auto", "t-kill"}}, []string{"start", "t-kill"}, false},
-		{"start with ids of its own again", [][]string{{"create", "-C", "-u", "apache2", "--idmap", "auto", "t-kill"}}, []string{"start", "t-kill"}, true},
-		{"stop", [][]string{{"create", "-C", "-u", "apache2", "t-kill"}, {"start", "t-kill"}}, []string{"stop", "t-kill"}, true},
-		{"delete", [][]string{{"create", "-C", "-u", "apache2", "t-kill"}}, []string{"delete", "t-kill"}, true},
-		{"create with an image", nil, []string{"create", "-C", "-u", "apache2", "-i", "100", "t-kill"}, false},
-		{"create with an image again", nil, []string{"create", "-C", "-u", "apache2", "-i", "100", "t-kill"}, true},
-		{"start with an image", [][]string{{"create", "-C", "-u", "apache2", "-i", "100", "t-kill"}}, []string{"start", "t-kill"}, false},
-		{"start with an image again", [][]string{{"create", "-C", "-u", "apache2", "-i", "100", "t-kill"}}, []string{"start", "t-kill"}, true},
-		{"stop with an image", [][]string{{"create", "-C", "-u", "apache2", "-i", "100", "t-kill"}, {"start", "t-kill"}}, []string{"stop", "t-kill"}, true},
-		{"delete with an image", [][]string{{"create", "-C", "-u", "apache2", "-i", "100", "t-kill"}}, []string{"delete", "t-kill"}, true},
+		{"", nil, killings, ""},
+		{" with ids of its own", []string{"--idmap", "auto"}, otherKillings, "start"},
+		{" with an image", []string{"-i", "100"}, otherKillings, ""},
 	} {
-		t.Run(verb.name, func(t *testing.T) {
-			t.Cleanup(func() { remove(t, "t-kill") })
-			times := killings
-			if strings.Contains(verb.name, " with ") {
-				times = otherKillings
+		create, start := slices.Concat([]string{"create", "-C", "-u", "apache2"}, options.given, []string{"t-kill"}), []string{"start", "t-kill"}
+		for _, verb := range []struct {
+			setUp [][]string
+			args  []string
+			again bool // whether the verb is always run again before delete; of others every other time
+		}{
+			{nil, create, false},
+			{[][]string{create}, start, false},
+			{[][]string{create, start}, []string{"stop", "t-kill"}, true},
+			{[][]string{create}, []string{"delete", "t-kill"}, true},
+		} {
+			if options.verb != "" && options.verb != verb.args[0] {
+				continue
 			}
-			for range times {
-				before := snapshot(t)
-				for _, args := range verb.setUp {
-					must(t, args...)
+			t.Run(verb.args[0]+options.kind, func(t *testing.T) {
+				t.Cleanup(func() { remove(t, "t-kill") })
+				for i := range options.times {
+					before := snapshot(t)
+					for _, args := range verb.setUp {
+						must(t, args...)
+					}
+					moment := killAtRandom(t, verb.args)
+					if verb.again || i%2 == 1 {
+						again(t, verb.args, moment)
+					}
+					finish(t, moment)
+					sameAs(t, before, "killed after "+moment.String())
+					if t.Failed() {
+						return
+					}
 				}
-				moment := killAtRandom(t, verb.args)
-				if verb.again {
-					again(t, verb.args, moment)
-				}
-				finish(t, moment)
-				sameAs(t, before, "killed after "+moment.String())
-				if t.Failed() {
-					return
-				}
-			}
-		})
+			})
+		}
 	}
 }
 

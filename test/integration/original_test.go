@@ -35,7 +35,7 @@ ExecStop=/usr/bin/virsh -c lxc:/// destroy t-shop
 [Install]
 WantedBy=multi-user.target
 X
-mkdir -p /etc/systemd/system/multi-user.target.wants && ln -s /etc/systemd/system/`+unit+` /etc/systemd/system/multi-user.target.wants/`)
+mkdir -p /etc/systemd/system/multi-user.target.wants && ln -sf /etc/systemd/system/`+unit+` /etc/systemd/system/multi-user.target.wants/`)
 	define(t, "t-shop", configDir+"/t-shop/config")
 }
 
