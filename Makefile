@@ -62,6 +62,7 @@ test:
 	$(GO) test -count=1 ./rpmdeps ./debdeps ./generator
 	$(MAKE) bin/integration.test bin/scale.test
 	test/vm/image >/dev/null
+	test/rig/kernel >/dev/null
 	$(MAKE) --jobs=2 --output-sync=line test-native test-emulated
 
 test-native:
@@ -78,10 +79,13 @@ test-emulated:
 # One command in a virtual machine, emulated: all that test has only a part of.
 test-machine: build
 	test/rig/install-packages test
+	test/rig/kernel >/dev/null
 	test/rig/with-libvirt $(GO) test -count=1 -timeout 20m -run '^TestMachine' ./test/integration
 
 # How fast a command in a sandbox is, beside libvirt without us and a pipe without a sandbox. Needs root.
 bench: build
+	test/rig/install-packages test
+	test/rig/kernel >/dev/null
 	test/rig/with-libvirt $(GO) test -count=1 -v -timeout 10m ./test/bench
 
 bin/integration.test: $(SOURCES) $(wildcard test/integration/*.go)
