@@ -23,7 +23,7 @@ SOURCES := $(shell find . -name '*.go' -not -name '*_test.go') go.mod go.sum
 # The integration tests that a host with systemd runs, and those that the slow virtual machine does: what SELinux, cgroup
 # version 2, systemd-machined or a kernel with nbd have a part in.
 HOST_TESTS := ^TestSystemd|TestDistributionServices/apache2|TestSideBySide|TestRestart|TestUnitClasses|TestMounts|TestGeneric|TestShort|TestExecute|TestConnect|TestLogrotate|^TestOriginal(Systemd|Generic)$$|TestUpgrade$$
-VM_TESTS   := ^TestSystemd(Logs|Resident|Cycle)$$|^TestDistributionServices$$|^TestSELinux(Check|Clone|Administrator|Labels|Oneshot|Upgrade)$$|^TestProcessLimit$$|^TestMountsAndLimits$$|^TestImage(QCOW2|Dynamic)$$
+VM_TESTS   := ^TestSystemd(Logs|Resident|Cycle)$$|^TestDistributionServices$$|^TestSELinux(Check|Clone|Administrator|Labels|Upgrade)$$|^TestProcessLimit$$|^TestMountsAndLimits$$|^TestImage(QCOW2|Dynamic)$$
 RUN_TESTS  := cd test/integration && exec ../../bin/integration.test -test.v -test.timeout 40m
 DENIALS    := "$(RUN_TESTS) -test.run '^TestSELinuxDenials$$'"
 PAGE       := "$(RUN_TESTS) -test.run '^TestSystemdPageBeforeReboot$$'" reboot "$(RUN_TESTS) -test.run '^TestSystemdPageAfterReboot$$'"
@@ -99,7 +99,7 @@ test-host: build bin/integration.test
 # slow. Before that the policy itself is asked.
 test-vm: build bin/integration.test
 	$(GO) test -count=1 ./test/policy
-	test/vm/run "$(RUN_TESTS) -test.run '$(VM_TESTS)' -test.skip '(ssh|mariadb|dovecot)_with_ids'" $(DENIALS) "$(RUN_TESTS) -test.run '^TestSELinuxAttempts$$'" \
+	test/vm/run "$(RUN_TESTS) -test.run '$(VM_TESTS)' -test.skip '(ssh|mariadb|dovecot)_with_ids'" $(DENIALS) "$(RUN_TESTS) -test.run '^TestSELinux(Attempts|Oneshot)$$'" \
 		reboot $(PAGE) $(DENIALS) "$(RUN_TESTS) -test.run '^TestSELinuxModule$$'"
 
 # On the same machine with AppArmor in place of SELinux.

@@ -1,3 +1,7 @@
+// SELinux would log that a command's first program may not read the limits of its cgroup, by which Go counts processors.
+//go:debug containermaxprocs=0
+//go:debug updatemaxprocs=0
+
 // Command virt-sandbox-init is the first program of a container. It is mounted in and reads what to do from where the
 // helper put it. Later it tells the host's side of a shutdown: virt-sandbox-init stopping|rebooting. For execute, it
 // does the last part of entering: virt-sandbox-init enter ….
