@@ -82,16 +82,11 @@ func (c *copier) parents(hostPath string) (source, target *os.File, err error) {
 // openBeneath opens a directory in another one. A symbolic link is followed where it stays in that.
 func openBeneath(parent *os.File, name string) (*os.File, error) {
 	how := unix.OpenHow{Flags: unix.O_RDONLY | unix.O_DIRECTORY | unix.O_CLOEXEC, Resolve: unix.RESOLVE_BENEATH}
-	for {
-		fd, err := unix.Openat2(int(parent.Fd()), name, &how)
-		if err == nil {
-			return os.NewFile(uintptr(fd), name), nil
-		}
-		// EAGAIN: something was renamed while the kernel looked.
-		if !errors.Is(err, unix.EAGAIN) {
-			return nil, err
-		}
+	fd, err := openat2(int(parent.Fd()), name, &how)
+	if err != nil {
+		return nil, err
 	}
+	return os.NewFile(uintptr(fd), name), nil
 }
 
 func (c *copier) makeDirLike(like, parent *os.File, name string) (*os.File, error) {

@@ -80,19 +80,14 @@ func openDir(root int, dir string, resolve uint64) (int, error) {
 		Flags:   unix.O_RDONLY | unix.O_DIRECTORY | unix.O_CLOEXEC,
 		Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_SYMLINKS | resolve,
 	}
-	for {
-		fd, err := unix.Openat2(root, dir, &how)
-		switch {
-		case err == nil:
-			return fd, nil
-		case errors.Is(err, unix.EAGAIN):
-			// Something was renamed while the kernel looked.
-		case errors.Is(err, unix.ELOOP), errors.Is(err, unix.EXDEV), errors.Is(err, unix.ENOTDIR):
-			return -1, errBlocked
-		default:
-			return -1, err
-		}
+	fd, err := openat2(root, dir, &how)
+	switch {
+	case err == nil:
+		return fd, nil
+	case errors.Is(err, unix.ELOOP), errors.Is(err, unix.EXDEV), errors.Is(err, unix.ENOTDIR):
+		return -1, errBlocked
 	}
+	return -1, err
 }
 
 // lookOnHost reads what lies at a path of the host; nil for what is not there.

@@ -136,17 +136,21 @@ func openIn(parent int, path string) (int, error) {
 		Flags:   unix.O_PATH | unix.O_NOFOLLOW | unix.O_CLOEXEC,
 		Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_SYMLINKS | unix.RESOLVE_NO_XDEV,
 	}
+	fd, err := openat2(parent, path, &how)
+	switch {
+	case err == nil:
+		return fd, nil
+	case errors.Is(err, unix.ENOENT), errors.Is(err, unix.ENOTDIR), errors.Is(err, unix.ELOOP), errors.Is(err, unix.EXDEV):
+		return -1, nil
+	}
+	return -1, err
+}
+
+// openat2 is openat2(2), asked again where something was renamed while the kernel looked.
+func openat2(parent int, path string, how *unix.OpenHow) (int, error) {
 	for {
-		fd, err := unix.Openat2(parent, path, &how)
-		switch {
-		case err == nil:
-			return fd, nil
-		case errors.Is(err, unix.EAGAIN):
-			// Something was renamed while the kernel looked.
-		case errors.Is(err, unix.ENOENT), errors.Is(err, unix.ENOTDIR), errors.Is(err, unix.ELOOP), errors.Is(err, unix.EXDEV):
-			return -1, nil
-		default:
-			return -1, err
+		if fd, err := unix.Openat2(parent, path, how); !errors.Is(err, unix.EAGAIN) {
+			return fd, err
 		}
 	}
 }

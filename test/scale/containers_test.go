@@ -196,3 +196,12 @@ func checkPages(t *testing.T, names []string) {
 		}
 	}
 }
+
+// these are the arguments that stand for sandboxes: --all where nobody else's are among all.
+func these(names []string) []string {
+	configs, err := filepath.Glob("/etc/libvirt-sandbox/services/*.sandbox")
+	if err == nil && len(configs) == len(names) {
+		return []string{"--all"}
+	}
+	return names
+}

@@ -49,15 +49,6 @@ func TestMany(t *testing.T) {
 	verb("Deleted", append([]string{"delete"}, list...)...)
 }
 
-// these are the arguments that stand for sandboxes: --all where nobody else's are among all.
-func these(names []string) []string {
-	configs, err := filepath.Glob("/etc/libvirt-sandbox/services/*.sandbox")
-	if err == nil && len(configs) == len(names) {
-		return []string{"--all"}
-	}
-	return names
-}
-
 // checkLevels has each container a level of its own.
 func checkLevels(t *testing.T, names []string) {
 	t.Helper()
