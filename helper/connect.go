@@ -1,6 +1,7 @@
 package helper
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -26,6 +27,41 @@ func (m *Manager) connect() (*libvirt.Connect, error) {
 		return nil, fmt.Errorf("connect to libvirt at %s: %s; is libvirtd (or virtlxcd) running?", m.URI, reason(err))
 	}
 	return connection, nil
+}
+
+// overRestarts does something with a connection, and again with one to the next libvirtd when libvirtd is restarted
+// meanwhile. Errors: those of do; errNoAnswer, when libvirtd does not come back.
+func (m *Manager) overRestarts(ctx context.Context, connection *libvirt.Connect, do func(*libvirt.Connect) error) error {
+	err := do(connection)
+	for err != nil && isLost(connection) {
+		if connection, err = m.connectAgain(ctx); err != nil {
+			return err
+		}
+		defer connection.Close()
+		err = do(connection)
+	}
+	return err
+}
+
+func isLost(connection *libvirt.Connect) bool {
+	alive, err := connection.IsAlive()
+	return err != nil || !alive
+}
+
+// connectAgain connects to the libvirtd that comes after one that has gone, if it does not take long. Errors: errNoAnswer.
+func (m *Manager) connectAgain(ctx context.Context) (*libvirt.Connect, error) {
+	const patience = 20 * time.Second
+	for begun := time.Now(); ; time.Sleep(200 * time.Millisecond) {
+		connection, err := m.connect()
+		switch {
+		case err == nil || errors.Is(err, errNoAnswer):
+			return connection, err
+		case ctx.Err() != nil:
+			return nil, context.Cause(ctx)
+		case time.Since(begun) > patience:
+			return nil, fmt.Errorf("%w since it was restarted: %w", errNoAnswer, err)
+		}
+	}
 }
 
 // within waits for what may never return; it then goes on in the background of a process that will not live long.

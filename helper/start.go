@@ -119,12 +119,22 @@ func (m *Manager) Start(ctx context.Context, name string, status func(string)) (
 	running, err := m.startFresh(ctx, connection, s, status)
 	if err != nil {
 		// Cleaning up must not depend on whether the caller still waits.
-		if endErr := m.end(context.WithoutCancel(ctx), connection, s, failedStartLimit); endErr != nil {
-			return nil, errors.Join(err, endErr)
-		}
-		return nil, err
+		return nil, errors.Join(err, m.endFailedStart(context.WithoutCancel(ctx), connection, s))
 	}
 	return running, nil
+}
+
+// endFailedStart leaves nothing running of a start that failed, whatever becomes of libvirtd.
+func (m *Manager) endFailedStart(ctx context.Context, connection *libvirt.Connect, s *config.Sandbox) error {
+	err := m.overRestarts(ctx, connection, func(connection *libvirt.Connect) error {
+		return m.end(ctx, connection, s, failedStartLimit)
+	})
+	if errors.Is(err, errNoAnswer) {
+		if err = m.endUnanswered(ctx, s, failedStartLimit); errors.Is(err, ErrNotRunning) {
+			return nil
+		}
+	}
+	return err
 }
 
 func (m *Manager) startFresh(ctx context.Context, connection *libvirt.Connect, s *config.Sandbox, status func(string)) (*Running, error) {

@@ -51,34 +51,22 @@ func (m *Manager) Stop(ctx context.Context, name string) error {
 		// It goes on as it was.
 		return errors.Join(err, runtimeOf(name).setPhase(before))
 	}
-	for lost := false; err == nil; lost = true {
-		stopErr := m.stopOver(ctx, connection, s)
-		alive, aliveErr := connection.IsAlive()
-		connection.Close()
-		switch {
-		case lost && errors.Is(stopErr, ErrNotRunning):
-			return nil
-		case stopErr == nil || aliveErr == nil && alive:
-			return stopErr
-		}
-		// libvirtd is being restarted: the next one takes up what was begun.
-		connection, err = m.connectAgain(ctx)
+	if err == nil {
+		defer connection.Close()
+		begun := false
+		err = m.overRestarts(ctx, connection, func(connection *libvirt.Connect) error {
+			err := m.stopOver(ctx, connection, s)
+			if begun && errors.Is(err, ErrNotRunning) {
+				return nil
+			}
+			begun = true
+			return err
+		})
 	}
 	if errors.Is(err, errNoAnswer) {
-		return m.endUnanswered(ctx, s)
+		return m.endUnanswered(ctx, s, s.Limits.StopTimeout)
 	}
 	return err
-}
-
-// connectAgain connects to the libvirtd that comes after one that has gone, if it does not take long.
-func (m *Manager) connectAgain(ctx context.Context) (*libvirt.Connect, error) {
-	const patience = 20 * time.Second
-	for begun := time.Now(); ; time.Sleep(200 * time.Millisecond) {
-		connection, err := m.connect()
-		if err == nil || errors.Is(err, errNoAnswer) || time.Since(begun) > patience || ctx.Err() != nil {
-			return connection, err
-		}
-	}
 }
 
 // stopOver is Stop with a connection to libvirt.

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -19,7 +20,7 @@ import (
 
 // endUnanswered brings a container down without libvirt: systemd starts no libvirtd while a unit that is ordered after it
 // stops, so the stop of a container would wait for what waits for it. Errors: ErrNotRunning.
-func (m *Manager) endUnanswered(ctx context.Context, s *config.Sandbox) error {
+func (m *Manager) endUnanswered(ctx context.Context, s *config.Sandbox, limit time.Duration) error {
 	controller, err := controllerByFile(s.Name)
 	if err != nil {
 		return err
@@ -31,7 +32,7 @@ func (m *Manager) endUnanswered(ctx context.Context, s *config.Sandbox) error {
 	m.Warn("libvirt does not answer; shutting %s down without it", s.Name)
 	groups := libvirtCgroup(controller.pid)
 	kill := func() error { return controller.signal(unix.SIGKILL) }
-	if err := m.shutDown(ctx, controller, s, s.Limits.StopTimeout, kill); err != nil {
+	if err := m.shutDown(ctx, controller, s, limit, kill); err != nil {
 		return err
 	}
 	// From these a libvirtd that comes later takes it for one that is being started, and refuses the next start.
@@ -45,6 +46,7 @@ func (m *Manager) endUnanswered(ctx context.Context, s *config.Sandbox) error {
 			return err
 		}
 	}
+	m.removeDevices(s)
 	return m.sweep(s.Name)
 }
 

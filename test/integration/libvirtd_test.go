@@ -52,3 +52,26 @@ func TestStopOverRestart(t *testing.T) {
 	must(t, "delete", name)
 	sameAs(t, before, "after a stop over a restart of libvirtd")
 }
+
+// TestStartOverRestart: what a start that fails has begun is ended though libvirtd was restarted meanwhile.
+func TestStartOverRestart(t *testing.T) {
+	const name = "t-begun"
+	makeBridge(t, "t-br", "10.221.0.1/24")
+	before := snapshot(t)
+	create(t, name, "-u", "apache2", "-N", "dhcp,bridge=t-br")
+	edit(t, name, "start-timeout=5m0s", "start-timeout=12s")
+	failed := make(chan outcome)
+	go func() { failed <- run(t, "start", name) }()
+	wait(t, "a domain", func() bool {
+		return strings.Contains(shell(t, "virsh -q -c lxc:/// list --name"), name)
+	})
+	restartLibvirtd(t, "kill -9")
+	if o := <-failed; o.status != 1 || strings.Count(o.stderr, "\n") != 1 || !strings.Contains(o.stderr, "no DHCP server answers") {
+		t.Errorf("start without a DHCP server: %+v", o)
+	}
+	if out := must(t, "list"); !strings.Contains(out, "stopped") {
+		t.Errorf("after the start that failed, list says:\n%s", out)
+	}
+	must(t, "delete", name)
+	sameAs(t, before, "after a start that failed over a restart of libvirtd")
+}
