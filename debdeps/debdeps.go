@@ -33,9 +33,14 @@ type DB struct {
 	root     string             // of the file system that the lists speak of
 	packages map[string]*record // by the base name of their info files: NAME or NAME:ARCH
 
+	lists func() ([]fileList, error) // all of them, read once
+
 	// Few accounts own the thousands of files of a package, and each look-up reads a whole list of them.
 	users, groups names
 }
+
+// fileList is what dpkg's list says of one package: its paths, each on a line.
+type fileList struct{ name, lines string }
 
 // names are those of accounts, by their numbers.
 type names struct {
@@ -76,6 +81,7 @@ func Open(dir, root string) (*DB, error) {
 	if err := db.readUpdates(); err != nil {
 		return nil, fmt.Errorf("read dpkg database: %w", err)
 	}
+	db.lists = sync.OnceValues(db.readLists)
 	return db, nil
 }
 
@@ -158,22 +164,34 @@ func (db *DB) Tally(ctx context.Context, dirs ...string) (map[string]map[string]
 
 // eachPath visits every path of every installed package.
 func (db *DB) eachPath(ctx context.Context, visit func(name, p string)) error {
-	for key, r := range db.packages {
+	lists, err := db.lists()
+	if err != nil {
+		return err
+	}
+	for _, list := range lists {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
+		for l := range strings.Lines(list.lines) {
+			visit(list.name, strings.TrimSuffix(l, "\n"))
+		}
+	}
+	return nil
+}
+
+func (db *DB) readLists() ([]fileList, error) {
+	lists := make([]fileList, 0, len(db.packages))
+	for key, r := range db.packages {
 		data, err := os.ReadFile(db.info(key, "list"))
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		if err != nil {
-			return err
+			return nil, err
 		}
-		for l := range strings.Lines(string(data)) {
-			visit(r.name, strings.TrimSuffix(l, "\n"))
-		}
+		lists = append(lists, fileList{r.name, string(data)})
 	}
-	return nil
+	return lists, nil
 }
 
 // Package implements content.Packages. Of a package installed for several architectures the host's own is taken.
