@@ -28,19 +28,21 @@ func TestPage(t *testing.T) {
 	}
 	list := names("sc-page", *count)
 	t.Cleanup(func() { remove(t, list) })
-	containers := func(verb string) {
+	containers := func(verb string) (said string) {
 		t.Helper()
 		out, err := exec.Command(file, verb, "sc-page", countText()).CombinedOutput()
 		if err != nil {
 			t.Fatalf("containers %s: %v\n%s", verb, err, out)
 		}
+		return string(out)
 	}
 	before := journals()
 	containers("create")
 	writePages(t, list)
-	containers("start")
+	// The script goes on after one that fails.
+	said := containers("start")
 	if now := journals(); now != before+len(list) {
-		t.Errorf("%d journals run, and ran %d before %d containers", now, before, len(list))
+		t.Errorf("%d journals run, and ran %d before %d containers; start said:\n%s", now, before, len(list), said)
 	}
 	checkPages(t, list)
 	containers("stop")
