@@ -99,7 +99,7 @@ test-host: build bin/integration.test
 # slow. Before that the policy itself is asked.
 test-vm: build bin/integration.test
 	$(GO) test -count=1 ./test/policy
-	test/vm/run "$(RUN_TESTS) -test.run '$(VM_TESTS)' -test.skip '(ssh|mariadb|dovecot)_with_ids'" $(DENIALS) "$(RUN_TESTS) -test.run '^TestSELinux(Attempts|Oneshot)$$'" \
+	test/vm/run "$(RUN_TESTS) -test.run '$(VM_TESTS)' -test.skip 'TestDistributionServices/(ssh|mariadb|dovecot)_with_ids'" $(DENIALS) "$(RUN_TESTS) -test.run '^TestSELinux(Attempts|Oneshot)$$'" \
 		reboot $(PAGE) $(DENIALS) "$(RUN_TESTS) -test.run '^TestSELinuxModule$$'"
 
 # On the same machine with AppArmor in place of SELinux.

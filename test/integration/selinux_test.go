@@ -115,7 +115,12 @@ func TestSELinuxLabels(t *testing.T) {
 func TestSELinuxModule(t *testing.T) {
 	needSELinux(t)
 	module := func(verb string) outcome { return runCommand(t, exec.Command("../../selinux/module", verb)) }
-	t.Cleanup(func() { module("install") })
+	removed := false
+	t.Cleanup(func() {
+		if removed {
+			module("install")
+		}
+	})
 	elsewhere := t.TempDir()
 	create(t, "t-module", "-p", elsewhere, "-u", "apache2")
 	if o := module("uninstall"); o.status != 1 || !strings.Contains(o.stderr, elsewhere+"/t-module has the labels of this module") {
@@ -125,6 +130,7 @@ func TestSELinuxModule(t *testing.T) {
 	if o := module("uninstall"); o.status != 0 || !strings.Contains(o.stdout, "removed module") {
 		t.Fatalf("uninstall: %+v", o)
 	}
+	removed = true
 	if o := run(t, "create", "t-module", "-u", "apache2"); o.status != 1 || !strings.Contains(o.stderr, "make install-selinux") {
 		t.Errorf("create without the module: %+v", o)
 	}
@@ -134,6 +140,7 @@ func TestSELinuxModule(t *testing.T) {
 	if o := module("install"); o.status != 0 {
 		t.Fatalf("install: %+v", o)
 	}
+	removed = false
 	must(t, "create", "t-module", "-u", "apache2")
 }
 
