@@ -175,7 +175,7 @@ func TestImportKilled(t *testing.T) {
 	must(t, "import", archive)
 	usual := time.Since(begun)
 	must(t, "delete", "t-source")
-	for i := range killings {
+	for i := range otherKillings {
 		moment := killWithin(t, usual, nil, "import", archive)
 		if i%2 == 0 {
 			if o := run(t, "import", archive); o.status != 0 && !strings.Contains(o.stderr, "exists already") {

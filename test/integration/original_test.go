@@ -278,7 +278,7 @@ func TestOriginalGenericImage(t *testing.T) {
 		shell(t, "rm -f "+file)
 		sameAs(t, before, "after delete")
 	})
-	for n := range killings {
+	for n := range otherKillings {
 		shell(t, "mkdir -p "+imageDir+" "+tree+" "+configDir+" && truncate -s 20M "+file+" && sed 's/MountHostBind/MountGuestBind/' "+originals+"/t-oldjob.sandbox >"+configDir+"/t-oldjob.sandbox && "+
 			"printf '[mount.1]\ntype=GVirSandboxConfigMountHostImage\ntarget="+tree+"\nsource="+file+"\nformat=raw\n' >>"+configDir+"/t-oldjob.sandbox")
 		inOriginalImage(t, file, func(mnt string) {
