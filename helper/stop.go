@@ -51,20 +51,21 @@ func (m *Manager) Stop(ctx context.Context, name string) error {
 		// It goes on as it was.
 		return errors.Join(err, runtimeOf(name).setPhase(before))
 	}
+	tries := 0
 	if err == nil {
 		defer connection.Close()
-		begun := false
 		err = m.overRestarts(ctx, connection, func(connection *libvirt.Connect) error {
-			err := m.stopOver(ctx, connection, s)
-			if begun && errors.Is(err, ErrNotRunning) {
-				return nil
-			}
-			begun = true
-			return err
+			tries++
+			return m.stopOver(ctx, connection, s)
 		})
 	}
 	if errors.Is(err, errNoAnswer) {
-		return m.endUnanswered(ctx, s, s.Limits.StopTimeout)
+		tries++
+		err = m.endUnanswered(ctx, s, s.Limits.StopTimeout)
+	}
+	if tries > 1 && errors.Is(err, ErrNotRunning) {
+		// The one before has brought it down.
+		return nil
 	}
 	return err
 }
