@@ -5,7 +5,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -19,6 +21,9 @@ func TestFreezeForking(t *testing.T) {
 	if _, err := os.Stat(hierarchy + "/freezer/tasks"); err == nil {
 		hierarchy += "/freezer"
 	}
+	// What is to be killed with its parent is so with the thread that started it.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 	group := filepath.Join(hierarchy, "virt-sandbox-test-"+strconv.Itoa(os.Getpid()))
 	if err := os.Mkdir(group, 0o755); err != nil {
 		t.Skipf("this process may make no cgroup: %v", err)
@@ -48,7 +53,14 @@ func TestFreezeForking(t *testing.T) {
 	if _, err := stdin.Write([]byte("\n")); err != nil {
 		t.Fatal(err)
 	}
-	for range 10 {
+	for begun := time.Now(); ; {
+		if pids, err := os.ReadFile(filepath.Join(group, "cgroup.procs")); err != nil || time.Since(begun) > 10*time.Second {
+			t.Fatalf("the group's processes start no others: %q (%v)", pids, err)
+		} else if strings.Count(string(pids), "\n") > 1 {
+			break
+		}
+	}
+	for range 8 {
 		time.Sleep(5 * time.Millisecond)
 		if err := f.freeze(t.Context()); err != nil {
 			t.Fatal(err)

@@ -107,6 +107,31 @@ func TestSystemdStopWithoutLibvirtd(t *testing.T) {
 	sameAs(t, before, "after delete")
 }
 
+// A start that fails while libvirtd has gone, and does not come back, leaves nothing running all the same.
+func TestSystemdStartLosesLibvirtd(t *testing.T) {
+	makeBridge(t, "t-br", "10.221.0.1/24")
+	before := snapshot(t)
+	create(t, "t-super", "-u", "apache2", "-N", "dhcp,bridge=t-br")
+	edit(t, "t-super", "start-timeout=5m0s", "start-timeout=8s")
+	systemctl(t, "daemon-reload")
+	systemctl(t, "start", "--no-block", supervised)
+	wait(t, "a domain", func() bool { return strings.Contains(shell(t, "virsh -q -c lxc:/// list --name"), "t-super") })
+	const sockets = "libvirtd.socket libvirtd-ro.socket libvirtd-admin.socket"
+	t.Cleanup(func() { shell(t, "systemctl start "+sockets) })
+	shell(t, "systemctl stop "+sockets+" libvirtd.service")
+	for begun := time.Now(); property(t, supervised, "ActiveState") != "failed"; time.Sleep(time.Second) {
+		if time.Since(begun) > time.Minute {
+			t.Fatal("the start does not fail")
+		}
+	}
+	if left := shell(t, "pgrep -a libvirt_lxc || :"); left != "" {
+		t.Errorf("after the start that failed there are %s", left)
+	}
+	shell(t, "systemctl start "+sockets)
+	must(t, "delete", "t-super")
+	sameAs(t, before, "after a start that failed without libvirtd")
+}
+
 // A helper that is killed while it starts a container makes the start fail, with nothing left, and the next one works.
 func TestSystemdHelperDiesAtStart(t *testing.T) {
 	create(t, "t-super", "-C", "-u", "apache2")
