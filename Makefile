@@ -137,8 +137,8 @@ install: build
 	install -m 755 bin/virt-sandbox-service-generator $(GENERATORDIR)
 	install -m 644 units/*.service units/*.timer $(UNITDIR)
 	sed -i 's|^ExecStart=virt-sandbox-service|ExecStart=$(PREFIX)/bin/virt-sandbox-service|' $(UNITDIR)/virt-sandbox-logrotate.service
-	install -m 644 units/hooks/* $(HOOKDIR)
-	install -m 644 units/sysctl.conf $(SYSCTLDIR)/50-virt-sandbox.conf
+	install -m 644 packaging/hooks/* $(HOOKDIR)
+	install -m 644 packaging/sysctl.conf $(SYSCTLDIR)/50-virt-sandbox.conf
 	install -m 644 man/*.1 $(MANDIR)/man1
 	install -m 644 man/*.5 $(MANDIR)/man5
 	install -m 644 man/*.8 $(MANDIR)/man8
@@ -151,17 +151,17 @@ install: build
 
 # The policy for containers, where the host's SELinux policy has none.
 install-selinux:
-	selinux/module install
+	packaging/selinux/module install
 
 uninstall-selinux:
-	selinux/module uninstall
+	packaging/selinux/module uninstall
 
 # What libvirt's AppArmor profile for containers lacks for those with systemd; running libvirtd reads it at each start of
 # a container.
 APPARMORDIR := $(DESTDIR)/etc/apparmor.d
 install-apparmor:
 	install -d $(APPARMORDIR)/abstractions $(APPARMORDIR)/local/abstractions
-	install -m 644 apparmor/virt-sandbox $(APPARMORDIR)/abstractions
+	install -m 644 packaging/apparmor/virt-sandbox $(APPARMORDIR)/abstractions
 	touch $(APPARMORDIR)/local/abstractions/libvirt-lxc
 	grep -q 'abstractions/virt-sandbox' $(APPARMORDIR)/local/abstractions/libvirt-lxc || \
 		echo '#include <abstractions/virt-sandbox>' >>$(APPARMORDIR)/local/abstractions/libvirt-lxc

@@ -12,7 +12,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/virt-sandbox/virt-sandbox/mcs"
+	"github.com/virt-sandbox/virt-sandbox/internal/mcs"
 )
 
 // Size is a number of bytes.

@@ -9,9 +9,9 @@ import (
 	"path/filepath"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
-	"github.com/virt-sandbox/virt-sandbox/guest"
-	"github.com/virt-sandbox/virt-sandbox/helper/enter"
-	"github.com/virt-sandbox/virt-sandbox/helper/programs"
+	"github.com/virt-sandbox/virt-sandbox/internal/enter"
+	"github.com/virt-sandbox/virt-sandbox/internal/guest"
+	"github.com/virt-sandbox/virt-sandbox/internal/programs"
 )
 
 // admission is what a container may be entered with. It is noted while the container's first program is ours and waits:

@@ -4,8 +4,8 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/virt-sandbox/virt-sandbox/guest"
-	"github.com/virt-sandbox/virt-sandbox/helper/enter"
+	"github.com/virt-sandbox/virt-sandbox/internal/enter"
+	"github.com/virt-sandbox/virt-sandbox/internal/guest"
 )
 
 // setBounds gives the cgroups of a container whose first program waits their limits, label and owner, takes from it what is

@@ -5,8 +5,8 @@ import (
 	"fmt"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
-	"github.com/virt-sandbox/virt-sandbox/helper/content"
-	"github.com/virt-sandbox/virt-sandbox/helper/enter"
+	"github.com/virt-sandbox/virt-sandbox/internal/content"
+	"github.com/virt-sandbox/virt-sandbox/internal/enter"
 )
 
 // askedCapabilities gives the capabilities that the units name as the host has them now: what root inside makes of them

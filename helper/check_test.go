@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
-	"github.com/virt-sandbox/virt-sandbox/helper/content"
+	"github.com/virt-sandbox/virt-sandbox/internal/content"
 )
 
 // Each state of a sandbox that is not as it should be has a finding of its kind.

@@ -9,8 +9,8 @@ import (
 	"strings"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
-	"github.com/virt-sandbox/virt-sandbox/helper/content"
-	"github.com/virt-sandbox/virt-sandbox/mcs"
+	"github.com/virt-sandbox/virt-sandbox/internal/content"
+	"github.com/virt-sandbox/virt-sandbox/internal/mcs"
 )
 
 // CloneOptions are what an administrator asks of clone.

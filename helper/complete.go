@@ -12,7 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
-	"github.com/virt-sandbox/virt-sandbox/helper/content"
+	"github.com/virt-sandbox/virt-sandbox/internal/content"
 )
 
 // complete turns a config that somebody wrote or copied into the directory into what create would have made: identity,

@@ -10,7 +10,7 @@ import (
 	"github.com/coreos/go-systemd/v22/dbus"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
-	"github.com/virt-sandbox/virt-sandbox/helper/content"
+	"github.com/virt-sandbox/virt-sandbox/internal/content"
 )
 
 // Delete removes a container that is down with all that belongs to it, or what an interrupted create left. It can be

@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
-	"github.com/virt-sandbox/virt-sandbox/helper/content"
+	"github.com/virt-sandbox/virt-sandbox/internal/content"
 )
 
 // EditError is a text that was not written. It stays in a file.

@@ -9,7 +9,7 @@ import (
 
 	"github.com/opencontainers/selinux/go-selinux"
 
-	"github.com/virt-sandbox/virt-sandbox/helper/enter"
+	"github.com/virt-sandbox/virt-sandbox/internal/enter"
 )
 
 // Execute runs a command in a running container as root there, under the container's label unless noLabel is set, and

@@ -16,9 +16,9 @@ import (
 	"libvirt.org/go/libvirt"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
-	"github.com/virt-sandbox/virt-sandbox/guest"
-	"github.com/virt-sandbox/virt-sandbox/helper/enter"
-	"github.com/virt-sandbox/virt-sandbox/helper/programs"
+	"github.com/virt-sandbox/virt-sandbox/internal/enter"
+	"github.com/virt-sandbox/virt-sandbox/internal/guest"
+	"github.com/virt-sandbox/virt-sandbox/internal/programs"
 )
 
 const (

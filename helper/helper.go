@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
-	"github.com/virt-sandbox/virt-sandbox/helper/content"
+	"github.com/virt-sandbox/virt-sandbox/internal/content"
 )
 
 // DefaultURI is where containers run.

@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"sync"
 
-	"github.com/virt-sandbox/virt-sandbox/debdeps"
-	"github.com/virt-sandbox/virt-sandbox/helper/content"
+	"github.com/virt-sandbox/virt-sandbox/internal/content"
+	"github.com/virt-sandbox/virt-sandbox/internal/debdeps"
 	"github.com/virt-sandbox/virt-sandbox/rpmdeps"
 )
 

@@ -11,8 +11,8 @@ import (
 	"slices"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
-	"github.com/virt-sandbox/virt-sandbox/helper/content"
-	"github.com/virt-sandbox/virt-sandbox/helper/image"
+	"github.com/virt-sandbox/virt-sandbox/internal/content"
+	"github.com/virt-sandbox/virt-sandbox/internal/image"
 )
 
 // claimImage makes sure that a new sandbox's image is nobody's, and that the machine can make it.

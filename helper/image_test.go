@@ -5,7 +5,7 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/virt-sandbox/virt-sandbox/helper/image"
+	"github.com/virt-sandbox/virt-sandbox/internal/image"
 )
 
 // An image that a clone was making beside its source's is found by the note of it; a complete one is nobody's leftover.

@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
-	"github.com/virt-sandbox/virt-sandbox/helper/image"
+	"github.com/virt-sandbox/virt-sandbox/internal/image"
 )
 
 // TestRemoveImage: as long as an image has only its temporary name, the file that has the other is another's.

@@ -16,7 +16,7 @@ import (
 	"github.com/google/renameio/v2"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
-	"github.com/virt-sandbox/virt-sandbox/helper/image"
+	"github.com/virt-sandbox/virt-sandbox/internal/image"
 )
 
 // imagesDir has the note of which images a sandbox uses, and the mount points of those that it mounts. The note is written

@@ -13,8 +13,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
-	"github.com/virt-sandbox/virt-sandbox/helper/enter"
-	"github.com/virt-sandbox/virt-sandbox/helper/monitor"
+	"github.com/virt-sandbox/virt-sandbox/internal/enter"
+	"github.com/virt-sandbox/virt-sandbox/internal/monitor"
 )
 
 // innerManager connects to the systemd of a container over the container's system bus. Its private socket would not do:

@@ -15,8 +15,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/virt-sandbox/virt-sandbox/helper/content"
-	"github.com/virt-sandbox/virt-sandbox/helper/programs"
+	"github.com/virt-sandbox/virt-sandbox/internal/content"
+	"github.com/virt-sandbox/virt-sandbox/internal/programs"
 )
 
 // Launch runs the helper program in the background until it reports that the container is ready, for hosts whose

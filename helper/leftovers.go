@@ -10,8 +10,8 @@ import (
 	"strings"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
-	"github.com/virt-sandbox/virt-sandbox/helper/content"
-	"github.com/virt-sandbox/virt-sandbox/helper/image"
+	"github.com/virt-sandbox/virt-sandbox/internal/content"
+	"github.com/virt-sandbox/virt-sandbox/internal/image"
 )
 
 // leftovers lists what verbs that were interrupted have left of a sandbox, for who holds its name's lock. s is nil for one

@@ -12,7 +12,7 @@ import (
 	"libvirt.org/go/libvirtxml"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
-	"github.com/virt-sandbox/virt-sandbox/mcs"
+	"github.com/virt-sandbox/virt-sandbox/internal/mcs"
 )
 
 // levelUse is a level that somebody has.

@@ -12,8 +12,8 @@ import (
 	"testing"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
-	"github.com/virt-sandbox/virt-sandbox/helper/content"
-	"github.com/virt-sandbox/virt-sandbox/mcs"
+	"github.com/virt-sandbox/virt-sandbox/internal/content"
+	"github.com/virt-sandbox/virt-sandbox/internal/mcs"
 )
 
 // levelManager is a manager on a host of its own, whose policy grants the categories given and which runs processes of the

@@ -7,7 +7,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/virt-sandbox/virt-sandbox/mcs"
+	"github.com/virt-sandbox/virt-sandbox/internal/mcs"
 )
 
 // slotBytes is the distance of two levels in the lock file. A level is a byte for being there and one for each category

@@ -7,8 +7,8 @@ import (
 	"io"
 	"time"
 
-	"github.com/virt-sandbox/virt-sandbox/guest"
-	"github.com/virt-sandbox/virt-sandbox/helper/enter"
+	"github.com/virt-sandbox/virt-sandbox/internal/enter"
+	"github.com/virt-sandbox/virt-sandbox/internal/guest"
 )
 
 // What logrotate(8) goes by, inside: the programs and what packages say of their logs are the host's, logs and state the

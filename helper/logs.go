@@ -17,8 +17,8 @@ import (
 	"time"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
-	"github.com/virt-sandbox/virt-sandbox/helper/content"
-	"github.com/virt-sandbox/virt-sandbox/helper/enter"
+	"github.com/virt-sandbox/virt-sandbox/internal/content"
+	"github.com/virt-sandbox/virt-sandbox/internal/enter"
 )
 
 // LogOptions choose what is shown of a journal, as those of journalctl(1) do.

@@ -4,7 +4,7 @@ import (
 	"libvirt.org/go/libvirt"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
-	"github.com/virt-sandbox/virt-sandbox/guest"
+	"github.com/virt-sandbox/virt-sandbox/internal/guest"
 )
 
 // CommandPlan is what the init inside is to do for a sandbox's command.

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/virt-sandbox/virt-sandbox/helper/content"
+	"github.com/virt-sandbox/virt-sandbox/internal/content"
 )
 
 func TestEachBoundsWorkers(t *testing.T) {

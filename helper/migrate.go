@@ -14,8 +14,8 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
-	"github.com/virt-sandbox/virt-sandbox/config/legacy"
-	"github.com/virt-sandbox/virt-sandbox/helper/content"
+	"github.com/virt-sandbox/virt-sandbox/internal/content"
+	"github.com/virt-sandbox/virt-sandbox/internal/legacy"
 	"github.com/virt-sandbox/virt-sandbox/units"
 )
 

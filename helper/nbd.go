@@ -15,7 +15,7 @@ import (
 	godbus "github.com/godbus/dbus/v5"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
-	"github.com/virt-sandbox/virt-sandbox/helper/image"
+	"github.com/virt-sandbox/virt-sandbox/internal/image"
 )
 
 // nbdRunner has qemu-nbd run beside a sandbox's unit and not in it, which would end it with the processes of its helper.

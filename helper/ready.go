@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
-	"github.com/virt-sandbox/virt-sandbox/helper/enter"
+	"github.com/virt-sandbox/virt-sandbox/internal/enter"
 )
 
 // awaitReady waits until the container reports that it has booted and its units are active, and collects what it says on

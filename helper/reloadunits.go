@@ -9,7 +9,7 @@ import (
 	"github.com/coreos/go-systemd/v22/dbus"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
-	"github.com/virt-sandbox/virt-sandbox/helper/content"
+	"github.com/virt-sandbox/virt-sandbox/internal/content"
 )
 
 // Reload makes units of a running container read their configuration anew: those that are named, or else the container's own

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/virt-sandbox/virt-sandbox/helper/content"
+	"github.com/virt-sandbox/virt-sandbox/internal/content"
 )
 
 // remembering answers a question that was asked before as it was then: each reads the whole database. It may be asked by

@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
-	"github.com/virt-sandbox/virt-sandbox/guest"
-	"github.com/virt-sandbox/virt-sandbox/helper/seclabel"
+	"github.com/virt-sandbox/virt-sandbox/internal/guest"
+	"github.com/virt-sandbox/virt-sandbox/internal/seclabel"
 )
 
 // phase is how far a running container is, as its runtime directory records it.

@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
-	"github.com/virt-sandbox/virt-sandbox/mcs"
+	"github.com/virt-sandbox/virt-sandbox/internal/mcs"
 )
 
 // setSecurity turns the options -s, -l and -f into the description of the sandbox's label.

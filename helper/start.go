@@ -18,11 +18,11 @@ import (
 	"libvirt.org/go/libvirtxml"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
-	"github.com/virt-sandbox/virt-sandbox/domain"
-	"github.com/virt-sandbox/virt-sandbox/guest"
-	"github.com/virt-sandbox/virt-sandbox/helper/content"
-	"github.com/virt-sandbox/virt-sandbox/helper/monitor"
-	"github.com/virt-sandbox/virt-sandbox/helper/programs"
+	"github.com/virt-sandbox/virt-sandbox/internal/content"
+	"github.com/virt-sandbox/virt-sandbox/internal/domain"
+	"github.com/virt-sandbox/virt-sandbox/internal/guest"
+	"github.com/virt-sandbox/virt-sandbox/internal/monitor"
+	"github.com/virt-sandbox/virt-sandbox/internal/programs"
 )
 
 // Running is a container that is up, with what its monitor must hold.

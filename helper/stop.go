@@ -13,7 +13,7 @@ import (
 	"libvirt.org/go/libvirt"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
-	"github.com/virt-sandbox/virt-sandbox/guest"
+	"github.com/virt-sandbox/virt-sandbox/internal/guest"
 )
 
 // ErrNotRunning is returned by Stop for a container that is down.

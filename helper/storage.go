@@ -6,9 +6,9 @@ import (
 	"strings"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
-	"github.com/virt-sandbox/virt-sandbox/domain"
-	"github.com/virt-sandbox/virt-sandbox/guest"
-	"github.com/virt-sandbox/virt-sandbox/helper/image"
+	"github.com/virt-sandbox/virt-sandbox/internal/domain"
+	"github.com/virt-sandbox/virt-sandbox/internal/guest"
+	"github.com/virt-sandbox/virt-sandbox/internal/image"
 )
 
 // attached gives where the host-image mounts of a sandbox are mounted, by target, and the block devices of those disks that

@@ -16,12 +16,12 @@ import (
 	"libvirt.org/go/libvirt"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
-	"github.com/virt-sandbox/virt-sandbox/console"
-	"github.com/virt-sandbox/virt-sandbox/domain"
-	"github.com/virt-sandbox/virt-sandbox/guest"
-	"github.com/virt-sandbox/virt-sandbox/helper/enter"
-	"github.com/virt-sandbox/virt-sandbox/helper/programs"
-	"github.com/virt-sandbox/virt-sandbox/network"
+	"github.com/virt-sandbox/virt-sandbox/internal/console"
+	"github.com/virt-sandbox/virt-sandbox/internal/domain"
+	"github.com/virt-sandbox/virt-sandbox/internal/enter"
+	"github.com/virt-sandbox/virt-sandbox/internal/guest"
+	"github.com/virt-sandbox/virt-sandbox/internal/network"
+	"github.com/virt-sandbox/virt-sandbox/internal/programs"
 )
 
 // throwawayBase holds the runtime directories of throw-away containers; no sandbox has such a name.

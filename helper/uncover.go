@@ -14,7 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/virt-sandbox/virt-sandbox/guest"
+	"github.com/virt-sandbox/virt-sandbox/internal/guest"
 )
 
 // dropOthersImages unmounts in a container whose first program waits what it has inherited of the images of others: libvirt

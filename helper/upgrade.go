@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
-	"github.com/virt-sandbox/virt-sandbox/helper/content"
+	"github.com/virt-sandbox/virt-sandbox/internal/content"
 )
 
 // UpgradeOptions are what an administrator asks of upgrade.

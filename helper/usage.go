@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
-	"github.com/virt-sandbox/virt-sandbox/helper/enter"
+	"github.com/virt-sandbox/virt-sandbox/internal/enter"
 )
 
 // Usage is what a container uses; nil is not known, and a limit of nil is none.

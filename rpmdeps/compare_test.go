@@ -13,7 +13,7 @@ import (
 
 	rpmdb "github.com/knqyf263/go-rpmdb/pkg"
 
-	"github.com/virt-sandbox/virt-sandbox/helper/content"
+	"github.com/virt-sandbox/virt-sandbox/internal/content"
 )
 
 // TestSameAsRPM compares every file of every package with what `rpm -ql --dump` says of the same database.

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/virt-sandbox/virt-sandbox/helper/content"
+	"github.com/virt-sandbox/virt-sandbox/internal/content"
 )
 
 func TestDamagedDatabase(t *testing.T) {

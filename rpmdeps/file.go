@@ -7,7 +7,7 @@ import (
 	"io"
 	"os"
 
-	"github.com/virt-sandbox/virt-sandbox/helper/content"
+	"github.com/virt-sandbox/virt-sandbox/internal/content"
 )
 
 // What comes before the header in a .rpm file: the lead, and the signature, which has the form of a header (rpm's

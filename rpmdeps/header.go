@@ -11,7 +11,7 @@ import (
 
 	"github.com/cavaliergopher/rpm"
 
-	"github.com/virt-sandbox/virt-sandbox/helper/content"
+	"github.com/virt-sandbox/virt-sandbox/internal/content"
 )
 
 // Tags, types and flags of the RPM header (rpm's documents "RPM package tags", "RPM v4 package format" and "RPM file

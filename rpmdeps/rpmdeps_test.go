@@ -12,7 +12,7 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/virt-sandbox/virt-sandbox/helper/content"
+	"github.com/virt-sandbox/virt-sandbox/internal/content"
 )
 
 var _ content.Packages = (*DB)(nil)

@@ -11,7 +11,7 @@ import (
 	// The driver of the library go-rpmdb too; two drivers of the name "sqlite" cannot live in one program.
 	_ "github.com/glebarez/go-sqlite"
 
-	"github.com/virt-sandbox/virt-sandbox/helper/content"
+	"github.com/virt-sandbox/virt-sandbox/internal/content"
 )
 
 // sqliteStore reads rpmdb.sqlite through its own indexes, so that one look-up does not read 2,000 headers.

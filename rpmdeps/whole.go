@@ -8,7 +8,7 @@ import (
 	"path"
 	"slices"
 
-	"github.com/virt-sandbox/virt-sandbox/helper/content"
+	"github.com/virt-sandbox/virt-sandbox/internal/content"
 )
 
 // wholeStore holds a database of a format whose indexes are not worth reading: ndb (SUSE) or bdb (RHEL 8 and older).

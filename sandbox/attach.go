@@ -14,7 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 	"golang.org/x/term"
 
-	"github.com/virt-sandbox/virt-sandbox/console"
+	"github.com/virt-sandbox/virt-sandbox/internal/console"
 )
 
 // ExitStatus is how a command ended, as shells have it: its own status, 128 and the number of the signal that ended it, 127

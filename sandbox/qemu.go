@@ -15,13 +15,13 @@ import (
 	"syscall"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
-	"github.com/virt-sandbox/virt-sandbox/domain"
-	"github.com/virt-sandbox/virt-sandbox/guest"
 	"github.com/virt-sandbox/virt-sandbox/helper"
-	"github.com/virt-sandbox/virt-sandbox/helper/image"
-	"github.com/virt-sandbox/virt-sandbox/helper/programs"
-	"github.com/virt-sandbox/virt-sandbox/network"
-	"github.com/virt-sandbox/virt-sandbox/sandbox/initrd"
+	"github.com/virt-sandbox/virt-sandbox/internal/domain"
+	"github.com/virt-sandbox/virt-sandbox/internal/guest"
+	"github.com/virt-sandbox/virt-sandbox/internal/image"
+	"github.com/virt-sandbox/virt-sandbox/internal/initrd"
+	"github.com/virt-sandbox/virt-sandbox/internal/network"
+	"github.com/virt-sandbox/virt-sandbox/internal/programs"
 )
 
 // qemu has sandboxes in virtual machines of libvirt's QEMU driver: on a kernel of their own, without an operating system.

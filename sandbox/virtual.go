@@ -14,11 +14,11 @@ import (
 	"libvirt.org/go/libvirt"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
-	"github.com/virt-sandbox/virt-sandbox/console"
-	"github.com/virt-sandbox/virt-sandbox/domain"
 	"github.com/virt-sandbox/virt-sandbox/helper"
-	"github.com/virt-sandbox/virt-sandbox/helper/monitor"
-	"github.com/virt-sandbox/virt-sandbox/sandbox/initrd"
+	"github.com/virt-sandbox/virt-sandbox/internal/console"
+	"github.com/virt-sandbox/virt-sandbox/internal/domain"
+	"github.com/virt-sandbox/virt-sandbox/internal/initrd"
+	"github.com/virt-sandbox/virt-sandbox/internal/monitor"
 )
 
 // virtual is a machine of qemu.

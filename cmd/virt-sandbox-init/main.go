@@ -11,7 +11,7 @@ import (
 	"fmt"
 	"os"
 
-	"github.com/virt-sandbox/virt-sandbox/guest"
+	"github.com/virt-sandbox/virt-sandbox/internal/guest"
 )
 
 func main() {

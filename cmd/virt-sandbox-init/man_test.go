@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/virt-sandbox/virt-sandbox/guest"
+	"github.com/virt-sandbox/virt-sandbox/internal/guest"
 )
 
 // TestManual looks for the words that the program takes in its page.

@@ -12,7 +12,7 @@ import (
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/generator"
-	"github.com/virt-sandbox/virt-sandbox/helper/programs"
+	"github.com/virt-sandbox/virt-sandbox/internal/programs"
 	"github.com/virt-sandbox/virt-sandbox/units"
 )
 

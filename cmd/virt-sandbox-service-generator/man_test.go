@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"github.com/virt-sandbox/virt-sandbox/man"
+	"github.com/virt-sandbox/virt-sandbox/internal/manpage"
 )
 
 // TestManual compares the page of the program with what it says itself, and both with what it takes.
@@ -16,15 +16,15 @@ func TestManual(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	page := man.Plain(text)
+	page := manpage.Plain(text)
 	flags, _ := options()
 	want := []string{"help"}
 	flags.VisitAll(func(f *pflag.Flag) { want = append(want, f.Name) })
 	slices.Sort(want)
-	if got := man.Names(`(?m)^  (?:-.,|   ) --([a-z-]+)`, usage); !slices.Equal(got, want) {
+	if got := manpage.Names(`(?m)^  (?:-.,|   ) --([a-z-]+)`, usage); !slices.Equal(got, want) {
 		t.Errorf("--help tells of %q, and the options are %q", got, want)
 	}
-	if got := man.Names(`(?m)^\.BR? .*--([a-z-]+)(?: .*)?$`, man.Section(page, ".SH OPTIONS")); !slices.Equal(got, want) {
+	if got := manpage.Names(`(?m)^\.BR? .*--([a-z-]+)(?: .*)?$`, manpage.Section(page, ".SH OPTIONS")); !slices.Equal(got, want) {
 		t.Errorf("the page tells of %q, and the options are %q", got, want)
 	}
 }

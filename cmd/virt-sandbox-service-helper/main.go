@@ -19,9 +19,9 @@ import (
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/helper"
-	"github.com/virt-sandbox/virt-sandbox/helper/content"
-	"github.com/virt-sandbox/virt-sandbox/helper/monitor"
-	"github.com/virt-sandbox/virt-sandbox/helper/programs"
+	"github.com/virt-sandbox/virt-sandbox/internal/content"
+	"github.com/virt-sandbox/virt-sandbox/internal/monitor"
+	"github.com/virt-sandbox/virt-sandbox/internal/programs"
 )
 
 const usage = `Usage: virt-sandbox-service-helper [-c URI] VERB NAME

@@ -7,8 +7,8 @@ import (
 	"fmt"
 	"os"
 
-	"github.com/virt-sandbox/virt-sandbox/helper/monitor"
-	"github.com/virt-sandbox/virt-sandbox/network"
+	"github.com/virt-sandbox/virt-sandbox/internal/monitor"
+	"github.com/virt-sandbox/virt-sandbox/internal/network"
 )
 
 func main() { os.Exit(monitor.Main(os.Args, keep)) }

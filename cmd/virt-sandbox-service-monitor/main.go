@@ -4,7 +4,7 @@ package main
 import (
 	"os"
 
-	"github.com/virt-sandbox/virt-sandbox/helper/monitor"
+	"github.com/virt-sandbox/virt-sandbox/internal/monitor"
 )
 
 func main() { os.Exit(monitor.Main(os.Args, func(*monitor.Files) {})) }

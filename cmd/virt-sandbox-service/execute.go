@@ -7,7 +7,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
-	"github.com/virt-sandbox/virt-sandbox/helper/enter"
+	"github.com/virt-sandbox/virt-sandbox/internal/enter"
 )
 
 func executeCommand(manager newManagerFunc) *cobra.Command {

@@ -15,7 +15,7 @@ import (
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/helper"
-	"github.com/virt-sandbox/virt-sandbox/helper/content"
+	"github.com/virt-sandbox/virt-sandbox/internal/content"
 )
 
 // Exit statuses: what a command inside returns passes through execute.

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/virt-sandbox/virt-sandbox/sandbox/initrd"
+	"github.com/virt-sandbox/virt-sandbox/internal/initrd"
 )
 
 // emulated is the machine of a sandbox as bare QEMU has it, but for its devices.

@@ -114,7 +114,7 @@ func TestSELinuxLabels(t *testing.T) {
 // The module goes when no content has its labels any more, and a sandbox is refused without it in words that help.
 func TestSELinuxModule(t *testing.T) {
 	needSELinux(t)
-	module := func(verb string) outcome { return runCommand(t, exec.Command("../../selinux/module", verb)) }
+	module := func(verb string) outcome { return runCommand(t, exec.Command("../../packaging/selinux/module", verb)) }
 	removed := false
 	t.Cleanup(func() {
 		if removed {

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-const hooks = "../../units/hooks"
+const hooks = "../../packaging/hooks"
 
 // The hooks that are shipped bring containers up to date in the run of the package manager itself.
 func TestUpgradeHooks(t *testing.T) {

@@ -10,7 +10,7 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/virt-sandbox/virt-sandbox/console"
+	"github.com/virt-sandbox/virt-sandbox/internal/console"
 )
 
 // TestFindCommand: PATH is that of the command, the directory its home if it is there, and what is missing has a shell's status.

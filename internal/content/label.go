@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
-	"github.com/virt-sandbox/virt-sandbox/helper/seclabel"
+	"github.com/virt-sandbox/virt-sandbox/internal/seclabel"
 )
 
 // SELinux tells whether the host's kernel runs it.

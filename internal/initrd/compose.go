@@ -8,7 +8,7 @@ import (
 
 	"github.com/cavaliergopher/cpio"
 
-	"github.com/virt-sandbox/virt-sandbox/guest"
+	"github.com/virt-sandbox/virt-sandbox/internal/guest"
 )
 
 // Compose writes the initrd of one machine: one of the cache, and the plan behind it in an archive of its own, as the kernel

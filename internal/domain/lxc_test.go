@@ -14,7 +14,7 @@ import (
 
 var update = flag.Bool("update", false, "write what the tests got as the new golden files")
 
-const domains = "../testdata/domains"
+const domains = "../../testdata/domains"
 
 // machine is a host with SELinux and 8 GiB of memory.
 func machine() Host {

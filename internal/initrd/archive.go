@@ -13,7 +13,7 @@ import (
 
 	"github.com/cavaliergopher/cpio"
 
-	"github.com/virt-sandbox/virt-sandbox/guest"
+	"github.com/virt-sandbox/virt-sandbox/internal/guest"
 )
 
 // Options are what an initrd is made of, beside the kernel.

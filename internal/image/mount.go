@@ -13,7 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
-	"github.com/virt-sandbox/virt-sandbox/guest"
+	"github.com/virt-sandbox/virt-sandbox/internal/guest"
 )
 
 // Mount is the file system of an image at a place of the host.

@@ -18,7 +18,7 @@ import (
 	"sync"
 	"syscall"
 
-	"github.com/virt-sandbox/virt-sandbox/helper/content"
+	"github.com/virt-sandbox/virt-sandbox/internal/content"
 )
 
 // DefaultDir is where dpkg keeps its database.

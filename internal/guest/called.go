@@ -17,7 +17,7 @@ import (
 	"github.com/creack/pty"
 	"golang.org/x/sys/unix"
 
-	"github.com/virt-sandbox/virt-sandbox/console"
+	"github.com/virt-sandbox/virt-sandbox/internal/console"
 )
 
 // ConsoleSocket is where the caller of a command waits for its sandbox, which speaks by package console.

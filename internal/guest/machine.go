@@ -9,7 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/virt-sandbox/virt-sandbox/console"
+	"github.com/virt-sandbox/virt-sandbox/internal/console"
 )
 
 // Machine is what virt-sandbox-init makes of the devices of a virtual machine, in which there is no other system.

@@ -1,5 +1,5 @@
-// Package man reads the pages of the manual beside it, for tests that compare them with the programs.
-package man
+// Package manpage reads the pages of the manual, for tests that compare them with the programs.
+package manpage
 
 import (
 	"regexp"

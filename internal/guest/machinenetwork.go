@@ -9,7 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/virt-sandbox/virt-sandbox/network"
+	"github.com/virt-sandbox/virt-sandbox/internal/network"
 )
 
 // MachineNetwork is what the interfaces of a virtual machine shall have. The kernel names them in their order, from eth0 on.
