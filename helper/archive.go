@@ -30,7 +30,7 @@ func (m *Manager) Export(ctx context.Context, o ExportOptions, out io.Writer) er
 	if err != nil {
 		return err
 	}
-	defer lock.release()
+	defer lock.Release()
 	text, err := m.Store.Read(o.Name)
 	if err != nil {
 		return err
@@ -117,7 +117,7 @@ func (m *Manager) Import(ctx context.Context, o ImportOptions, in io.Reader) (*c
 	if err != nil {
 		return nil, err
 	}
-	defer lock.release()
+	defer lock.Release()
 	s, err := m.importOf(from, o)
 	if err != nil {
 		return nil, err

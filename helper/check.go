@@ -40,7 +40,7 @@ func (m *Manager) checkOutside(ctx context.Context, name string) (*config.Sandbo
 	if err != nil {
 		return nil, nil, err
 	}
-	defer lock.release()
+	defer lock.Release()
 	s, err := m.Store.Load(name)
 	if errors.Is(err, config.ErrNotFound) {
 		findings, leftErr := m.leftovers(name, nil)

@@ -39,7 +39,7 @@ func (m *Manager) Clone(ctx context.Context, o CloneOptions) (*config.Sandbox, e
 	if err != nil {
 		return nil, err
 	}
-	defer locks.release()
+	defer locks.Release()
 	text, err := m.Store.Read(o.Source)
 	if err != nil {
 		return nil, err

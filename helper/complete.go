@@ -63,12 +63,12 @@ func (m *Manager) complete(ctx context.Context, s *config.Sandbox) (content.Stat
 	if err != nil {
 		return state, err
 	}
-	defer reservation.release()
+	defer reservation.Release()
 	ids, err := m.reserveIDs(ctx, s)
 	if err != nil {
 		return state, err
 	}
-	defer ids.release()
+	defer ids.Release()
 	if err := errors.Join(m.Host.CheckLabel(s.ProcessLabel()), m.checkFileLabel(s)); err != nil {
 		return state, fmt.Errorf("%s: %w", m.Store.Path(s.Name), err)
 	}

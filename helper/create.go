@@ -57,7 +57,7 @@ func (m *Manager) Create(ctx context.Context, options CreateOptions) (*config.Sa
 	if err != nil {
 		return nil, err
 	}
-	defer lock.release()
+	defer lock.Release()
 	if err := m.nameIsFree(s.Name); err != nil {
 		return nil, err
 	}

@@ -24,7 +24,7 @@ func (m *Manager) Delete(ctx context.Context, name, base string, keepJournal boo
 	if err != nil {
 		return "", err
 	}
-	defer lock.release()
+	defer lock.Release()
 	s, err := m.Store.Load(name)
 	if errors.Is(err, config.ErrNotFound) {
 		if err := m.deleteLeftovers(name, base, err); err != nil {

@@ -76,7 +76,7 @@ func (m *Manager) takeEdited(ctx context.Context, name, file, old string) error 
 	if err != nil {
 		return err
 	}
-	defer lock.release()
+	defer lock.Release()
 	now, err := m.Store.Read(name)
 	if err != nil {
 		return err

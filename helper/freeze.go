@@ -119,7 +119,7 @@ func (m *Manager) Thaw(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	lock.release()
+	lock.Release()
 	return nil
 }
 

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/lockfile"
 )
 
 // Ids for containers: above those that systemd gives its own, and that SSSD and FreeIPA give accounts of a domain; below the
@@ -26,21 +27,21 @@ func subordinateIDs() []string { return []string{"/etc/subuid", "/etc/subgid"} }
 
 // reserveIDs gives the sandbox a range of ids that no other has, if it wants one and has none, and keeps its range from
 // others until the config tells of it.
-func (m *Manager) reserveIDs(ctx context.Context, s *config.Sandbox) (*lock, error) {
+func (m *Manager) reserveIDs(ctx context.Context, s *config.Sandbox) (*lockfile.Lock, error) {
 	wanted := s.Hardening.IDMap
 	if !wanted.Auto && !wanted.Mapped() {
-		return &lock{}, nil
+		return new(lockfile.Lock), nil
 	}
-	allocation, err := m.lockByte(ctx, allocationByte, "id allocation")
+	allocation, err := m.locks().Allocate(ctx, "id allocation")
 	if err != nil {
 		return nil, err
 	}
-	defer allocation.release()
+	defer allocation.Release()
 	if !wanted.Auto {
 		if err := m.checkIDs(s); err != nil {
 			return nil, err
 		}
-		reservation, err := m.tryIDs(wanted)
+		reservation, err := reserveRange(allocation, wanted)
 		if err == nil && reservation == nil {
 			err = fmt.Errorf("--idmap %s: another create has some of these ids; choose others, or auto", wanted)
 		}
@@ -55,7 +56,7 @@ func (m *Manager) reserveIDs(ctx context.Context, s *config.Sandbox) (*lock, err
 		if slices.ContainsFunc(taken, candidate.Overlaps) {
 			continue
 		}
-		reservation, err := m.tryIDs(candidate)
+		reservation, err := reserveRange(allocation, candidate)
 		if err != nil {
 			return nil, err
 		}
@@ -67,10 +68,9 @@ func (m *Manager) reserveIDs(ctx context.Context, s *config.Sandbox) (*lock, err
 	return nil, errors.New("no range of user ids is free; delete containers, or give ranges back in /etc/subuid and /etc/subgid")
 }
 
-// tryIDs locks what stands for a range of ids; nil when another create has a part of it.
-func (m *Manager) tryIDs(ids config.IDMap) (*lock, error) {
-	first, last := ids.Base/config.IDMapCount, (ids.Base+ids.Count-1)/config.IDMapCount
-	return m.tryReservation(idBytes+int64(first), int64(last-first)+1)
+// reserveRange reserves a range of ids; it returns nil when another create has a part of it.
+func reserveRange(allocation *lockfile.Allocation, ids config.IDMap) (*lockfile.Lock, error) {
+	return allocation.IDs(ids.Base/config.IDMapCount, (ids.Base+ids.Count-1)/config.IDMapCount)
 }
 
 // checkIDs refuses ids that are another container's too, as in a config that was copied by hand.

@@ -47,11 +47,11 @@ func (m *Manager) noteNew(ctx context.Context, s *config.Sandbox) error {
 	if err != nil {
 		return err
 	}
-	lock, err := m.lockByte(ctx, imageByte, "images")
+	lock, err := m.locks().Images(ctx)
 	if err != nil {
 		return err
 	}
-	defer lock.release()
+	defer lock.Release()
 	return writeClaims(s.Name, []claim{own})
 }
 
@@ -243,17 +243,17 @@ func (m *Manager) holdContent(ctx context.Context, s *config.Sandbox) (release f
 	}
 	if runtimeOf(s.Name).phase() != "" {
 		// Its image is mounted, and stays so as long as it runs.
-		lock.release()
+		lock.Release()
 		return func() {}, nil
 	}
 	closed, err := m.openIfDown(ctx, s)
 	if err != nil {
-		lock.release()
+		lock.Release()
 		return nil, err
 	}
 	return func() {
 		closed()
-		lock.release()
+		lock.Release()
 	}, nil
 }
 

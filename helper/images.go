@@ -17,6 +17,7 @@ import (
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/image"
+	"github.com/virt-sandbox/virt-sandbox/internal/lockfile"
 )
 
 // imagesDir has the note of which images a sandbox uses, and the mount points of those that it mounts. The note is written
@@ -73,9 +74,9 @@ func realPath(dir string) (string, error) {
 }
 
 // labelForStart gives a sandbox of mode dynamic the level of this start, and its images that label.
-func (m *Manager) labelForStart(ctx context.Context, s *config.Sandbox) (*lock, error) {
+func (m *Manager) labelForStart(ctx context.Context, s *config.Sandbox) (*lockfile.Lock, error) {
 	if s.Security.Mode != config.SecurityDynamic {
-		return &lock{}, nil
+		return new(lockfile.Lock), nil
 	}
 	level, err := m.chooseLevel(ctx, s)
 	if err != nil {
@@ -86,7 +87,7 @@ func (m *Manager) labelForStart(ctx context.Context, s *config.Sandbox) (*lock, 
 		err = m.attachImages(ctx, s, claims)
 	}
 	if err != nil {
-		level.release()
+		level.Release()
 		return nil, err
 	}
 	return level, nil
@@ -154,11 +155,11 @@ func connectDisk(c claim, run image.Runner) error {
 
 // claimImages notes what a sandbox uses, after it has made sure that nobody else does.
 func (m *Manager) claimImages(ctx context.Context, name string, claims []claim) error {
-	lock, err := m.lockByte(ctx, imageByte, "images")
+	lock, err := m.locks().Images(ctx)
 	if err != nil {
 		return err
 	}
-	defer lock.release()
+	defer lock.Release()
 	old, err := readClaims(name)
 	if err != nil {
 		return err

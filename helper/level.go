@@ -12,6 +12,7 @@ import (
 	"libvirt.org/go/libvirtxml"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/lockfile"
 	"github.com/virt-sandbox/virt-sandbox/internal/mcs"
 )
 
@@ -24,25 +25,24 @@ type levelUse struct {
 // reserveLevel gives the sandbox a level that nobody has, and keeps it from other creates until the config tells of it. Of
 // a level that it has already, shared is asked about a user that it would not be kept apart from. One of mode dynamic gets
 // none before its start.
-func (m *Manager) reserveLevel(ctx context.Context, s *config.Sandbox, shared func(levelUse) error) (*lock, error) {
+func (m *Manager) reserveLevel(ctx context.Context, s *config.Sandbox, shared func(levelUse) error) (*lockfile.Lock, error) {
 	return m.reserveLevelBeside(ctx, s, m.domainLevels, shared)
 }
 
 // reserveLevelBeside is reserveLevel that is told what gives the levels of libvirt's domains.
 func (m *Manager) reserveLevelBeside(ctx context.Context, s *config.Sandbox, domains func(except string) ([]levelUse, error),
-	shared func(levelUse) error) (*lock, error) {
+	shared func(levelUse) error) (*lockfile.Lock, error) {
 	if s.Security.Mode == config.SecurityDynamic {
-		return &lock{}, nil
+		return new(lockfile.Lock), nil
 	}
-	allocation, err := m.lockByte(ctx, allocationByte, "level allocation")
+	allocation, err := m.locks().Allocate(ctx, "level allocation")
 	if err != nil {
 		return nil, err
 	}
-	defer allocation.release()
-	// Before the configs: a create that ends in between is seen twice, and not never.
-	uses, slot, err := levelsBeingMade(allocation.file)
-	if err != nil {
-		return nil, err
+	defer allocation.Release()
+	var uses []levelUse
+	for _, level := range allocation.Levels() {
+		uses = append(uses, levelUse{level, "a sandbox that is being created"})
 	}
 	configs, err := m.configLevels(s.Name)
 	if err != nil {
@@ -64,18 +64,18 @@ func (m *Manager) reserveLevelBeside(ctx context.Context, s *config.Sandbox, dom
 			return nil, err
 		}
 	}
-	return m.holdLevel(level, slot)
+	return allocation.Level(level)
 }
 
 // chooseLevel gives a sandbox of mode dynamic a level that nobody else has, as if it had always had that. Where SELinux is off
 // there is nothing to choose.
-func (m *Manager) chooseLevel(ctx context.Context, s *config.Sandbox) (*lock, error) {
+func (m *Manager) chooseLevel(ctx context.Context, s *config.Sandbox) (*lockfile.Lock, error) {
 	if s.Security.Mode != config.SecurityDynamic {
-		return &lock{}, nil
+		return new(lockfile.Lock), nil
 	}
 	s.Security.Mode = config.SecurityStatic
 	if !m.Host.SELinux() {
-		return &lock{}, nil
+		return new(lockfile.Lock), nil
 	}
 	clearLevel(s)
 	held, err := m.reserveLevel(ctx, s, nil)
@@ -83,7 +83,7 @@ func (m *Manager) chooseLevel(ctx context.Context, s *config.Sandbox) (*lock, er
 		return nil, err
 	}
 	if err := m.Host.CheckLabel(s.ProcessLabel()); err != nil {
-		held.release()
+		held.Release()
 		return nil, err
 	}
 	return held, nil

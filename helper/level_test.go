@@ -13,6 +13,7 @@ import (
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/content"
+	"github.com/virt-sandbox/virt-sandbox/internal/lockfile"
 	"github.com/virt-sandbox/virt-sandbox/internal/mcs"
 )
 
@@ -64,7 +65,7 @@ func refuse(use levelUse) error {
 }
 
 // allocate reserves a level for a new sandbox.
-func (m *Manager) allocate(name string, uses ...levelUse) (string, *lock, error) {
+func (m *Manager) allocate(name string, uses ...levelUse) (string, *lockfile.Lock, error) {
 	s := config.New(name)
 	held, err := m.reserveLevelBeside(context.Background(), s, func(string) ([]levelUse, error) { return uses, nil }, refuse)
 	return s.Security.Level, held, err
@@ -79,7 +80,7 @@ func TestParallelAllocations(t *testing.T) {
 	}
 	m := levelManager(t, granted)
 	var wait sync.WaitGroup
-	levels, held := make([]string, creates), make([]*lock, creates)
+	levels, held := make([]string, creates), make([]*lockfile.Lock, creates)
 	for i := range creates {
 		wait.Go(func() {
 			name := fmt.Sprintf("box%d", i)
@@ -90,7 +91,7 @@ func TestParallelAllocations(t *testing.T) {
 			}
 			if i%2 == 0 {
 				m.saveFor(t, name, levels[i])
-				held[i].release()
+				held[i].Release()
 			}
 		})
 	}
@@ -103,7 +104,7 @@ func TestParallelAllocations(t *testing.T) {
 		t.Errorf("%d creates got %d levels: %v", creates, len(unique), levels)
 	}
 	for i := 1; i < creates; i += 2 {
-		held[i].release()
+		held[i].Release()
 	}
 }
 
@@ -116,7 +117,7 @@ func TestRangeIsUsedUp(t *testing.T) {
 			t.Fatal(err)
 		}
 		m.saveFor(t, name, level)
-		held.release()
+		held.Release()
 	}
 	level, held, err := m.allocate("three")
 	if err != nil {
@@ -127,12 +128,12 @@ func TestRangeIsUsedUp(t *testing.T) {
 	if got, _, err := m.allocate("four"); err == nil || err.Error() != want || !errors.Is(err, mcs.ErrExhausted) {
 		t.Errorf("got %q, %v; want %s", got, err, want)
 	}
-	held.release()
+	held.Release()
 	if got, held, err := m.allocate("four"); err != nil || got != level {
 		t.Errorf("after a create failed: got %q, %v; want %s", got, err, level)
 	} else {
 		m.saveFor(t, "four", got)
-		held.release()
+		held.Release()
 	}
 	one, err := m.Store.Load("one")
 	if err != nil {
@@ -210,7 +211,7 @@ func TestChosenLevel(t *testing.T) {
 	m := levelManager(t, "s0:c0.c1023", "u:r:t:s0:c900,c901")
 	m.saveFor(t, "open", "s0")
 	m.saveFor(t, "pair", "s0:c1,c2")
-	chosen := func(name, level string) (*lock, error) {
+	chosen := func(name, level string) (*lockfile.Lock, error) {
 		s := config.New(name)
 		s.Security.Level = level
 		return m.reserveLevelBeside(context.Background(), s, func(string) ([]levelUse, error) {
@@ -222,7 +223,7 @@ func TestChosenLevel(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer held.release()
+		defer held.Release()
 	}
 	for _, c := range cases {
 		held, err := chosen("new", c.level)
@@ -231,7 +232,7 @@ func TestChosenLevel(t *testing.T) {
 				t.Errorf("%s: %v", c.level, err)
 				continue
 			}
-			held.release()
+			held.Release()
 			continue
 		}
 		if err == nil || err.Error() != c.refused {
@@ -241,7 +242,7 @@ func TestChosenLevel(t *testing.T) {
 	if held, err := chosen("pair", "s0:c1,c2"); err != nil {
 		t.Errorf("its own level: %v", err)
 	} else {
-		held.release()
+		held.Release()
 	}
 }
 
@@ -249,7 +250,7 @@ func TestChosenLevel(t *testing.T) {
 func TestEqualLevelsAtOnce(t *testing.T) {
 	m := levelManager(t, "s0:c0.c1023")
 	var wait sync.WaitGroup
-	won := make(chan *lock, 50)
+	won := make(chan *lockfile.Lock, 50)
 	for i := range cap(won) {
 		wait.Go(func() {
 			s := config.New(fmt.Sprintf("box%d", i))
@@ -264,7 +265,7 @@ func TestEqualLevelsAtOnce(t *testing.T) {
 		t.Errorf("%d creates got the same level", len(won))
 	}
 	for range len(won) {
-		(<-won).release()
+		(<-won).Release()
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/content"
 	"github.com/virt-sandbox/virt-sandbox/internal/image"
+	"github.com/virt-sandbox/virt-sandbox/internal/lockfile"
 )
 
 // making is how a new sandbox comes into being.
@@ -26,20 +27,20 @@ func (m *Manager) bring(ctx context.Context, s *config.Sandbox, how making) erro
 	if err := m.detachImages(s.Name); err != nil {
 		return err
 	}
-	reserve := func() (*lock, error) { return m.reserveLevel(ctx, s, how.options.refuseShared) }
+	reserve := func() (*lockfile.Lock, error) { return m.reserveLevel(ctx, s, how.options.refuseShared) }
 	if how.yields {
-		reserve = func() (*lock, error) { return m.reserveFreeLevel(ctx, s) }
+		reserve = func() (*lockfile.Lock, error) { return m.reserveFreeLevel(ctx, s) }
 	}
 	reservation, err := reserve()
 	if err != nil {
 		return err
 	}
-	defer reservation.release()
+	defer reservation.Release()
 	ids, err := m.reserveIDs(ctx, s)
 	if err != nil {
 		return err
 	}
-	defer ids.release()
+	defer ids.Release()
 	if err := m.checkLabels(s, how.options); err != nil {
 		return err
 	}
@@ -71,7 +72,7 @@ func (m *Manager) bring(ctx context.Context, s *config.Sandbox, how making) erro
 
 // reserveFreeLevel is reserveLevel for a sandbox whose level comes from elsewhere: where it is not kept apart from another's, a
 // free one takes its place.
-func (m *Manager) reserveFreeLevel(ctx context.Context, s *config.Sandbox) (*lock, error) {
+func (m *Manager) reserveFreeLevel(ctx context.Context, s *config.Sandbox) (*lockfile.Lock, error) {
 	errShared := errors.New("the level is another's too")
 	var other levelUse
 	reservation, err := m.reserveLevel(ctx, s, func(use levelUse) error {

@@ -87,7 +87,7 @@ func (m *Manager) Start(ctx context.Context, name string, status func(string)) (
 	if err != nil {
 		return nil, err
 	}
-	defer lock.release()
+	defer lock.Release()
 	started, err := m.asStarted(name)
 	if err != nil {
 		return nil, err
@@ -146,7 +146,7 @@ func (m *Manager) startFresh(ctx context.Context, connection *libvirt.Connect, s
 	if err != nil {
 		return nil, err
 	}
-	defer level.release()
+	defer level.Release()
 	m.warnOfLabels(s)
 	m.warnOfInotify(s)
 	interfaces, err := m.prepareNetwork(connection, s)
@@ -441,7 +441,7 @@ func (m *Manager) Prepare(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	defer lock.release()
+	defer lock.Release()
 	if runtimeOf(name).phase() == phaseReady {
 		return nil
 	}

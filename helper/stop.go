@@ -25,7 +25,7 @@ func (m *Manager) Stop(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	defer lock.release()
+	defer lock.Release()
 	s, err := m.asStarted(name)
 	if err != nil {
 		return err

@@ -20,6 +20,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/domain"
 	"github.com/virt-sandbox/virt-sandbox/internal/enter"
 	"github.com/virt-sandbox/virt-sandbox/internal/guest"
+	"github.com/virt-sandbox/virt-sandbox/internal/lockfile"
 	"github.com/virt-sandbox/virt-sandbox/internal/network"
 	"github.com/virt-sandbox/virt-sandbox/internal/programs"
 )
@@ -52,7 +53,7 @@ type ThrowawayRun struct {
 	console    *consoleText
 	stopRead   context.CancelFunc
 	stopKeep   func() // of the leases
-	locks      []*lock
+	locks      lockfile.Locks
 }
 
 // greetLimit is how long the first program of a container may take to look for its caller.
@@ -67,7 +68,7 @@ func (m *Manager) StartThrowaway(ctx context.Context, t Throwaway) (_ *Throwaway
 		return nil, fmt.Errorf("%s is the name of a container of virt-sandbox-service; choose another", s.Name)
 	}
 	m.sweepThrowaways()
-	own, err := m.tryReservation(nameByte(s.Name), 1)
+	own, err := m.locks().TryName(s.Name)
 	if err != nil {
 		return nil, err
 	}
@@ -384,9 +385,7 @@ func (r *ThrowawayRun) Stop() error {
 		errs = append(errs, r.manager.removeThrowaway(name, r.removeCgroups))
 		_, _ = r.libvirt.Close()
 	}
-	for _, l := range r.locks {
-		l.release()
-	}
+	r.locks.Release()
 	return errors.Join(errs...)
 }
 
@@ -451,7 +450,7 @@ func (m *Manager) sweepThrowaways() {
 		return
 	}
 	for _, e := range names {
-		own, err := m.tryReservation(nameByte(e.Name()), 1)
+		own, err := m.locks().TryName(e.Name())
 		if err != nil || own == nil {
 			continue
 		}
@@ -459,7 +458,7 @@ func (m *Manager) sweepThrowaways() {
 		if err := m.removeThrowaway(e.Name(), anywhere); err != nil {
 			m.Warn("cannot remove what %s left: %v", e.Name(), err)
 		}
-		own.release()
+		own.Release()
 	}
 }
 

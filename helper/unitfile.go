@@ -104,7 +104,7 @@ func (m *Manager) WriteUnitFile(ctx context.Context, name string) (string, error
 	if err != nil {
 		return "", err
 	}
-	defer lock.release()
+	defer lock.Release()
 	s, err := m.Store.Load(name)
 	if err != nil {
 		return "", err

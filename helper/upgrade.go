@@ -78,7 +78,7 @@ func (m *Manager) upgrade(ctx context.Context, name string, options UpgradeOptio
 	if err != nil {
 		return err
 	}
-	defer lock.release()
+	defer lock.Release()
 	s, err := m.migrate(ctx, name, options, result)
 	if err != nil {
 		return err
