@@ -238,10 +238,8 @@ func (m *Manager) domainXML(connection *libvirt.Connect, s *config.Sandbox, dir 
 			return "", nil, err
 		}
 	}
-	if host.SetupLabel = m.setupLabel(s); host.SetupLabel != "" || (m.Host.SELinux() && host.SecurityModel != "selinux") {
-		// Where libvirt is told to leave SELinux alone, or does not know it, the label is for virt-sandbox-init to take.
-		plan.Label = s.ProcessLabel()
-	}
+	host.SetupLabel = m.setupLabel(s)
+	plan.Label = payloadLabel(s, host, m.Host.SELinux())
 	for _, name := range domain.DroppedCapabilities(s, host) {
 		plan.Drop = append(plan.Drop, config.CapabilityNumber(name))
 	}

@@ -221,9 +221,8 @@ func (m *Manager) throwawayXML(r *ThrowawayRun, t Throwaway, dir runtimeDir) (st
 			return "", err
 		}
 	}
-	if host.SetupLabel = m.setupLabel(s); host.SetupLabel != "" {
-		plan.Label = s.ProcessLabel()
-	}
+	host.SetupLabel = m.setupLabel(s)
+	plan.Label = payloadLabel(s, host, m.Host.SELinux())
 	for _, name := range domain.DroppedCapabilities(s, host) {
 		plan.Drop = append(plan.Drop, config.CapabilityNumber(name))
 	}
