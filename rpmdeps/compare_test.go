@@ -13,7 +13,7 @@ import (
 
 	rpmdb "github.com/knqyf263/go-rpmdb/pkg"
 
-	"github.com/virt-sandbox/virt-sandbox/internal/content"
+	"github.com/virt-sandbox/virt-sandbox/internal/pkgdb"
 )
 
 // TestSameAsRPM compares every file of every package with what `rpm -ql --dump` says of the same database.
@@ -61,17 +61,17 @@ func compareWithRPM(t *testing.T, dir string) {
 func parseDump(t *testing.T, printed string) (lines []string) {
 	t.Helper()
 	format := regexp.MustCompile(`^(/.*) \d+ \d+ ([0-9a-f]*) (0\d+) (\S+) (\S+) ([01]) [01] \d+ (.*)$`)
-	pkg := new(content.Package)
+	pkg := new(pkgdb.Package)
 	for line := range strings.Lines(printed) {
 		line = strings.TrimSuffix(line, "\n")
 		if names, found := strings.CutPrefix(line, "package "); found {
 			var source string
-			pkg = new(content.Package)
+			pkg = new(pkgdb.Package)
 			if _, err := fmt.Sscan(names, &pkg.Name, &pkg.Version, &source); err != nil {
 				t.Fatal(err)
 			}
 			pkg.Source = sourceOf(source)
-			lines = append(lines, describe(pkg, content.File{}))
+			lines = append(lines, describe(pkg, pkgdb.File{}))
 			continue
 		}
 		if line == "(contains no files)" {
@@ -85,7 +85,7 @@ func parseDump(t *testing.T, printed string) (lines []string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		f := content.File{Path: fields[1], Mode: modeOf(mode), User: fields[4], Group: fields[5], Config: fields[6] == "1"}
+		f := pkgdb.File{Path: fields[1], Mode: modeOf(mode), User: fields[4], Group: fields[5], Config: fields[6] == "1"}
 		if strings.Trim(fields[2], "0") != "" && f.Mode.IsRegular() {
 			f.Digest = map[int]string{32: "md5", 64: "sha256"}[len(fields[2])] + ":" + fields[2]
 		}
@@ -154,7 +154,7 @@ func compareWithLibrary(t *testing.T, dir string) {
 func ourLines(t *testing.T, dir string) (lines []string) {
 	t.Helper()
 	for _, pkg := range allPackages(t, dir) {
-		lines = append(lines, describe(pkg, content.File{}))
+		lines = append(lines, describe(pkg, pkgdb.File{}))
 		for _, f := range pkg.Files {
 			lines = append(lines, describe(pkg, f))
 		}
@@ -162,12 +162,12 @@ func ourLines(t *testing.T, dir string) (lines []string) {
 	return lines
 }
 
-func describe(pkg *content.Package, f content.File) string {
+func describe(pkg *pkgdb.Package, f pkgdb.File) string {
 	return fmt.Sprintf("%s %s of %s: %+v", pkg.Name, pkg.Version, pkg.Source, f)
 }
 
 // allPackages gives every version of every package of a database.
-func allPackages(t *testing.T, dir string) (all []*content.Package) {
+func allPackages(t *testing.T, dir string) (all []*pkgdb.Package) {
 	t.Helper()
 	switch s := open(t, dir).store.(type) {
 	case *wholeStore:

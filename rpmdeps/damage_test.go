@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/virt-sandbox/virt-sandbox/internal/content"
+	"github.com/virt-sandbox/virt-sandbox/internal/pkgdb"
 )
 
 func TestDamagedDatabase(t *testing.T) {
@@ -125,7 +125,7 @@ func use(dir string) error {
 	_, owners := db.Owners(ctx, webUnit)
 	_, tally := db.Tally(ctx, "/etc")
 	_, pkg := db.Package(ctx, "httpd")
-	if errors.Is(pkg, content.ErrNoPackage) {
+	if errors.Is(pkg, pkgdb.ErrNoPackage) {
 		pkg = nil
 	}
 	return errors.Join(owners, tally, pkg)

@@ -7,7 +7,7 @@ import (
 	"io"
 	"os"
 
-	"github.com/virt-sandbox/virt-sandbox/internal/content"
+	"github.com/virt-sandbox/virt-sandbox/internal/pkgdb"
 )
 
 // What comes before the header in a .rpm file: the lead, and the signature, which has the form of a header (rpm's
@@ -19,7 +19,7 @@ const (
 )
 
 // ReadFile describes the package in a .rpm file.
-func ReadFile(file string) (*content.Package, error) {
+func ReadFile(file string) (*pkgdb.Package, error) {
 	f, err := os.Open(file)
 	if err != nil {
 		return nil, fmt.Errorf("read package: %w", err)
@@ -32,7 +32,7 @@ func ReadFile(file string) (*content.Package, error) {
 	return pkg, nil
 }
 
-func readPackage(r *bufio.Reader) (*content.Package, error) {
+func readPackage(r *bufio.Reader) (*pkgdb.Package, error) {
 	var lead [leadSize]byte
 	if _, err := io.ReadFull(r, lead[:]); err != nil {
 		return nil, fmt.Errorf("lead: %w", err)

@@ -11,7 +11,7 @@ import (
 
 	"github.com/cavaliergopher/rpm"
 
-	"github.com/virt-sandbox/virt-sandbox/internal/content"
+	"github.com/virt-sandbox/virt-sandbox/internal/pkgdb"
 )
 
 // Tags, types and flags of the RPM header (rpm's documents "RPM package tags", "RPM v4 package format" and "RPM file
@@ -54,7 +54,7 @@ func neededTags() []uint32 {
 
 // decodeBlob describes the package whose header is a value of the database: the header of its .rpm file without the
 // magic. The library reads whole files only, so the parts before the header are supplied empty.
-func decodeBlob(blob []byte) (pkg *content.Package, err error) {
+func decodeBlob(blob []byte) (pkg *pkgdb.Package, err error) {
 	index, data, err := trim(blob)
 	if err != nil {
 		return nil, err
@@ -83,7 +83,7 @@ func decodeBlob(blob []byte) (pkg *content.Package, err error) {
 	if header.Name() == "" {
 		return nil, errors.New("header names no package")
 	}
-	return &content.Package{
+	return &pkgdb.Package{
 		Name:    header.Name(),
 		Version: header.Version() + "-" + header.Release(),
 		Source:  sourceName(header.SourceRPM()),
@@ -154,12 +154,12 @@ func checkEntry(entry, data []byte) error {
 }
 
 // filesOf puts the files together from the columns in which the header has them.
-func filesOf(header *rpm.Header) ([]content.File, error) {
+func filesOf(header *rpm.Header) ([]pkgdb.File, error) {
 	names, dirs, dirOf := header.GetTag(tagBaseNames).StringSlice(), header.GetTag(tagDirNames).StringSlice(), header.GetTag(tagDirIndexes).Int64Slice()
 	if len(dirOf) != len(names) {
 		return nil, fmt.Errorf("header has %d files and %d directories of files", len(names), len(dirOf))
 	}
-	list := make([]content.File, len(names))
+	list := make([]pkgdb.File, len(names))
 	length := 0
 	for i, name := range names {
 		if dirOf[i] < 0 || dirOf[i] >= int64(len(dirs)) {

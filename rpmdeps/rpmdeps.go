@@ -11,7 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 
-	"github.com/virt-sandbox/virt-sandbox/internal/content"
+	"github.com/virt-sandbox/virt-sandbox/internal/pkgdb"
 )
 
 // ErrNoDatabase is returned by Open on a host that has no RPM database.
@@ -20,14 +20,18 @@ var ErrNoDatabase = errors.New("no RPM database")
 // store finds packages in one format of the database.
 type store interface {
 	// withBasename gives every package that has a file of one of the base names.
-	withBasename(ctx context.Context, names []string) ([]*content.Package, error)
+	withBasename(ctx context.Context, names []string) ([]*pkgdb.Package, error)
 	// below gives every package that may have a path at or below one of dirs.
-	below(ctx context.Context, dirs []string) ([]*content.Package, error)
-	withName(ctx context.Context, name string) ([]*content.Package, error)
+	below(ctx context.Context, dirs []string) ([]*pkgdb.Package, error)
+	withName(ctx context.Context, name string) ([]*pkgdb.Package, error)
 	Close() error
 }
 
-// DB is an open RPM database. It satisfies content.Packages.
+// NewSuffix is what rpm adds to the name of a new file that it puts beside a changed one
+// (rpm(8), %config(noreplace)).
+const NewSuffix = ".rpmnew"
+
+// DB is an open RPM database. It satisfies pkgdb.Database.
 type DB struct {
 	file  string
 	store store
@@ -66,12 +70,12 @@ func Open(dirs ...string) (*DB, error) {
 // Close releases the database.
 func (db *DB) Close() error { return db.store.Close() }
 
-// Owners implements content.Packages.
+// Owners implements pkgdb.Database.
 func (db *DB) Owners(ctx context.Context, paths ...string) (map[string][]string, error) {
 	asked := make(map[string][]string) // spelling → paths as asked
 	var bases []string
 	for _, p := range paths {
-		for _, spelling := range content.Spellings(p) {
+		for _, spelling := range pkgdb.Spellings(p) {
 			asked[spelling] = append(asked[spelling], p)
 		}
 		bases = append(bases, filepath.Base(p))
@@ -94,7 +98,7 @@ func (db *DB) Owners(ctx context.Context, paths ...string) (map[string][]string,
 	return owners, nil
 }
 
-// Tally implements content.Packages.
+// Tally implements pkgdb.Database.
 func (db *DB) Tally(ctx context.Context, dirs ...string) (map[string]map[string]int, error) {
 	packages, err := db.store.below(ctx, dirs)
 	if err != nil {
@@ -120,17 +124,17 @@ func (db *DB) Tally(ctx context.Context, dirs ...string) (map[string]map[string]
 	return tally, nil
 }
 
-// Package implements content.Packages. Of packages installed in several versions the newest entry is taken.
-func (db *DB) Package(ctx context.Context, name string) (*content.Package, error) {
+// Package implements pkgdb.Database. Of packages installed in several versions the newest entry is taken.
+func (db *DB) Package(ctx context.Context, name string) (*pkgdb.Package, error) {
 	packages, err := db.store.withName(ctx, name)
 	if err != nil {
 		return nil, fmt.Errorf("look up %s in the RPM database %s: %w", name, db.file, err)
 	}
 	if len(packages) == 0 {
-		return nil, fmt.Errorf("%s: %w", name, content.ErrNoPackage)
+		return nil, fmt.Errorf("%s: %w", name, pkgdb.ErrNoPackage)
 	}
 	return packages[len(packages)-1], nil
 }
 
-// NewSuffix implements content.Packages (rpm(8), %config(noreplace)).
-func (db *DB) NewSuffix() string { return ".rpmnew" }
+// NewSuffix implements pkgdb.Database.
+func (db *DB) NewSuffix() string { return NewSuffix }

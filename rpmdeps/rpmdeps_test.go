@@ -12,10 +12,10 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/virt-sandbox/virt-sandbox/internal/content"
+	"github.com/virt-sandbox/virt-sandbox/internal/pkgdb"
 )
 
-var _ content.Packages = (*DB)(nil)
+var _ pkgdb.Database = (*DB)(nil)
 
 const (
 	webUnit = "/usr/lib/systemd/system/httpd.service"
@@ -64,8 +64,8 @@ func TestPackage(t *testing.T) {
 		hash := sha256.Sum256([]byte(text))
 		return "sha256:" + hex.EncodeToString(hash[:])
 	}
-	tests := []content.Package{
-		{Name: "httpd", Version: "2.4.62-1", Source: "httpd", Files: []content.File{
+	tests := []pkgdb.Package{
+		{Name: "httpd", Version: "2.4.62-1", Source: "httpd", Files: []pkgdb.File{
 			{Path: "/etc/httpd/conf.d", Mode: fs.ModeDir | 0o755, User: "root", Group: "root"},
 			{Path: "/etc/httpd/httpd.conf", Mode: 0o644, User: "root", Group: "root", Config: true, Digest: sum("Listen\n")},
 			{Path: "/etc/httpd/logs", Mode: fs.ModeSymlink | 0o777, User: "root", Group: "root", LinkTarget: "../../var/log/httpd"},
@@ -75,12 +75,12 @@ func TestPackage(t *testing.T) {
 			{Path: "/var/www", Mode: fs.ModeDir | fs.ModeSetgid | 0o750, User: "apache", Group: "www"},
 			{Path: "/var/www/cache", Mode: 0o600, User: "root", Group: "root"},
 		}},
-		{Name: "mod_ssl", Version: "2.4.62-1", Source: "httpd", Files: []content.File{
+		{Name: "mod_ssl", Version: "2.4.62-1", Source: "httpd", Files: []pkgdb.File{
 			{Path: "/etc/httpd/conf.d", Mode: fs.ModeDir | 0o755, User: "root", Group: "root"},
 			{Path: "/etc/httpd/conf.d/ssl.conf", Mode: 0o640, User: "apache", Group: "apache", Config: true, Digest: sum("SSLEngine\n")},
 		}},
-		{Name: "httpd-meta", Version: "2.4.62-1", Source: "httpd", Files: []content.File{}},
-		{Name: "kernel", Version: "10-1", Source: "kernel", Files: []content.File{
+		{Name: "httpd-meta", Version: "2.4.62-1", Source: "httpd", Files: []pkgdb.File{}},
+		{Name: "kernel", Version: "10-1", Source: "kernel", Files: []pkgdb.File{
 			{Path: "/boot/vmlinuz-10", Mode: 0o644, User: "root", Group: "root", Digest: sum("10\n")},
 		}},
 	}
@@ -103,7 +103,7 @@ func TestPackage(t *testing.T) {
 func TestPackageNotInstalled(t *testing.T) {
 	eachFormat(t, func(t *testing.T, dir string) {
 		for _, name := range []string{"nginx", "http", "HTTPD", "%", ""} {
-			if pkg, err := open(t, dir).Package(context.Background(), name); !errors.Is(err, content.ErrNoPackage) {
+			if pkg, err := open(t, dir).Package(context.Background(), name); !errors.Is(err, pkgdb.ErrNoPackage) {
 				t.Errorf("%q: got %v, %v, want ErrNoPackage", name, pkg, err)
 			}
 		}

@@ -11,7 +11,7 @@ import (
 	// The driver of the library go-rpmdb too; two drivers of the name "sqlite" cannot live in one program.
 	_ "github.com/glebarez/go-sqlite"
 
-	"github.com/virt-sandbox/virt-sandbox/internal/content"
+	"github.com/virt-sandbox/virt-sandbox/internal/pkgdb"
 )
 
 // sqliteStore reads rpmdb.sqlite through its own indexes, so that one look-up does not read 2,000 headers.
@@ -46,7 +46,7 @@ func openSQLite(file string) (store, error) {
 
 func (s *sqliteStore) Close() error { return s.db.Close() }
 
-func (s *sqliteStore) withBasename(ctx context.Context, names []string) ([]*content.Package, error) {
+func (s *sqliteStore) withBasename(ctx context.Context, names []string) ([]*pkgdb.Package, error) {
 	r := newReader(s.db)
 	for _, name := range names {
 		if err := r.read(ctx, "SELECT hnum FROM Basenames WHERE key = ?", name); err != nil {
@@ -56,13 +56,13 @@ func (s *sqliteStore) withBasename(ctx context.Context, names []string) ([]*cont
 	return r.packages, nil
 }
 
-func (s *sqliteStore) withName(ctx context.Context, name string) ([]*content.Package, error) {
+func (s *sqliteStore) withName(ctx context.Context, name string) ([]*pkgdb.Package, error) {
 	r := newReader(s.db)
 	err := r.read(ctx, "SELECT hnum FROM Name WHERE key = ?", name)
 	return r.packages, err
 }
 
-func (s *sqliteStore) below(ctx context.Context, dirs []string) ([]*content.Package, error) {
+func (s *sqliteStore) below(ctx context.Context, dirs []string) ([]*pkgdb.Package, error) {
 	r := newReader(s.db)
 	for _, dir := range dirs {
 		// "0" follows "/" in ASCII: the range is all directories at or below dir.
@@ -82,7 +82,7 @@ func (s *sqliteStore) below(ctx context.Context, dirs []string) ([]*content.Pack
 type reader struct {
 	db       *sql.DB
 	seen     map[int64]bool
-	packages []*content.Package
+	packages []*pkgdb.Package
 }
 
 func newReader(db *sql.DB) *reader { return &reader{db: db, seen: make(map[int64]bool)} }

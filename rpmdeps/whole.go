@@ -8,12 +8,12 @@ import (
 	"path"
 	"slices"
 
-	"github.com/virt-sandbox/virt-sandbox/internal/content"
+	"github.com/virt-sandbox/virt-sandbox/internal/pkgdb"
 )
 
 // wholeStore holds a database of a format whose indexes are not worth reading: ndb (SUSE) or bdb (RHEL 8 and older).
 type wholeStore struct {
-	packages []*content.Package // in the order in which they were installed
+	packages []*pkgdb.Package // in the order in which they were installed
 }
 
 // openWhole makes the opener of a format out of the function that visits each of its headers.
@@ -24,7 +24,7 @@ func openWhole(headers func(f *os.File, visit func(number uint32, blob []byte) e
 			return nil, err
 		}
 		defer f.Close()
-		byNumber := make(map[uint32]*content.Package)
+		byNumber := make(map[uint32]*pkgdb.Package)
 		err = headers(f, func(number uint32, blob []byte) error {
 			pkg, err := decodeBlob(blob)
 			if err != nil {
@@ -46,25 +46,25 @@ func openWhole(headers func(f *os.File, visit func(number uint32, blob []byte) e
 
 func (s *wholeStore) Close() error { return nil }
 
-func (s *wholeStore) withBasename(_ context.Context, names []string) ([]*content.Package, error) {
-	return s.where(func(pkg *content.Package) bool {
-		return slices.ContainsFunc(pkg.Files, func(f content.File) bool {
+func (s *wholeStore) withBasename(_ context.Context, names []string) ([]*pkgdb.Package, error) {
+	return s.where(func(pkg *pkgdb.Package) bool {
+		return slices.ContainsFunc(pkg.Files, func(f pkgdb.File) bool {
 			_, found := slices.BinarySearch(names, path.Base(f.Path))
 			return found
 		})
 	}), nil
 }
 
-func (s *wholeStore) below(_ context.Context, dirs []string) ([]*content.Package, error) {
-	return s.where(func(pkg *content.Package) bool { return len(pkg.Below(dirs...)) > 0 }), nil
+func (s *wholeStore) below(_ context.Context, dirs []string) ([]*pkgdb.Package, error) {
+	return s.where(func(pkg *pkgdb.Package) bool { return len(pkg.Below(dirs...)) > 0 }), nil
 }
 
-func (s *wholeStore) withName(_ context.Context, name string) ([]*content.Package, error) {
-	return s.where(func(pkg *content.Package) bool { return pkg.Name == name }), nil
+func (s *wholeStore) withName(_ context.Context, name string) ([]*pkgdb.Package, error) {
+	return s.where(func(pkg *pkgdb.Package) bool { return pkg.Name == name }), nil
 }
 
-func (s *wholeStore) where(matches func(*content.Package) bool) []*content.Package {
-	var found []*content.Package
+func (s *wholeStore) where(matches func(*pkgdb.Package) bool) []*pkgdb.Package {
+	var found []*pkgdb.Package
 	for _, pkg := range s.packages {
 		if matches(pkg) {
 			found = append(found, pkg)

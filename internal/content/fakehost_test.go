@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/virt-sandbox/virt-sandbox/internal/pkgdb"
 )
 
 // TestMain gives the files of fake hosts the modes that they have on ordinary ones.
@@ -34,13 +36,13 @@ func serviceUID() int {
 }
 
 // newHost makes a host that has the files given, and accounts.
-func newHost(t *testing.T, tree map[string]string, packages ...*Package) fakeHost {
+func newHost(t *testing.T, tree map[string]string, packages ...*pkgdb.Package) fakeHost {
 	t.Helper()
 	root, err := filepath.EvalSymlinks(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := fakeHost{Host{Root: root, Packages: []Packages{fakePackages(packages)}}, t}
+	h := fakeHost{Host{Root: root, Packages: []pkgdb.Database{fakePackages(packages)}}, t}
 	h.add(map[string]string{
 		"/etc/passwd": fmt.Sprintf("root:x:0:0::/root:/bin/sh\nsvc:x:%d:%d::/:/bin/false\n+@nis::::::\n", serviceUID(), os.Getgid()),
 		"/etc/group":  fmt.Sprintf("root:x:0:\nmail:x:%d:\nsystemd-journal:x:%d:\n", os.Getgid(), os.Getgid()),
@@ -97,14 +99,14 @@ func (h fakeHost) unit(name string) *Unit {
 }
 
 // fakePackages is a package database. Each path is owned by the packages that list it.
-type fakePackages []*Package
+type fakePackages []*pkgdb.Package
 
 func (f fakePackages) Owners(_ context.Context, paths ...string) (map[string][]string, error) {
 	owners := make(map[string][]string)
 	for _, p := range paths {
 		for _, pkg := range f {
 			for _, file := range pkg.Files {
-				if contains(Spellings(p), file.Path) {
+				if contains(pkgdb.Spellings(p), file.Path) {
 					owners[p] = append(owners[p], pkg.Name)
 				}
 			}
@@ -126,22 +128,22 @@ func (f fakePackages) Tally(_ context.Context, dirs ...string) (map[string]map[s
 	return tally, nil
 }
 
-func (f fakePackages) Package(_ context.Context, name string) (*Package, error) {
+func (f fakePackages) Package(_ context.Context, name string) (*pkgdb.Package, error) {
 	for _, pkg := range f {
 		if pkg.Name == name {
 			return pkg, nil
 		}
 	}
-	return nil, fmt.Errorf("%s: %w", name, ErrNoPackage)
+	return nil, fmt.Errorf("%s: %w", name, pkgdb.ErrNoPackage)
 }
 
 func (f fakePackages) NewSuffix() string { return ".rpmnew" }
 
 // pkg is a package of a source package that owns paths; those that end in / are directories.
-func pkg(name, source string, paths ...string) *Package {
-	p := &Package{Name: name, Version: "1", Source: source}
+func pkg(name, source string, paths ...string) *pkgdb.Package {
+	p := &pkgdb.Package{Name: name, Version: "1", Source: source}
 	for _, file := range paths {
-		f := File{Path: path.Clean(file), Mode: 0o644}
+		f := pkgdb.File{Path: path.Clean(file), Mode: 0o644}
 		if strings.HasSuffix(file, "/") {
 			f.Mode = os.ModeDir | 0o755
 		}

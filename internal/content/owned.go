@@ -8,13 +8,14 @@ import (
 	"slices"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/pkgdb"
 )
 
 // ownedFile is a path of a package that lies at or below a private path.
 type ownedFile struct {
-	File
+	pkgdb.File
 	pkg       string
-	newSuffix string // as Packages.NewSuffix
+	newSuffix string // as pkgdb.Database.NewSuffix
 }
 
 // shipped says what the package has at the path, so that two versions can be compared; "" where it does not say.
@@ -52,7 +53,7 @@ func (h Host) ownedFiles(ctx context.Context, private []config.PrivatePath) (map
 		}
 		for _, name := range slices.Sorted(maps.Keys(owners)) {
 			pkg, err := db.Package(ctx, name)
-			if errors.Is(err, ErrNoPackage) {
+			if errors.Is(err, pkgdb.ErrNoPackage) {
 				continue
 			}
 			if err != nil {
@@ -73,7 +74,7 @@ func (h Host) ownedFiles(ctx context.Context, private []config.PrivatePath) (map
 
 func (h Host) isInstalled(ctx context.Context, name string) (bool, error) {
 	for _, db := range h.Packages {
-		if _, err := db.Package(ctx, name); !errors.Is(err, ErrNoPackage) {
+		if _, err := db.Package(ctx, name); !errors.Is(err, pkgdb.ErrNoPackage) {
 			return err == nil, err
 		}
 	}

@@ -1,112 +1,19 @@
-// Package content decides which of the host's files a sandbox has for itself and puts them in place. In: a
-// config.Sandbox, the host's unit files and what its package database says; out: the tree at Sandbox.Content, with a
-// manifest. The helper and the create verb call it; it knows neither libvirt nor D-Bus.
 package content
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"path"
-	"strings"
+
+	"github.com/virt-sandbox/virt-sandbox/internal/pkgdb"
 )
 
-// ErrNoPackage is returned by Packages.Package for a package that is not installed.
-var ErrNoPackage = errors.New("package is not installed")
-
-// Packages answers which package owns what, for one package format.
-type Packages interface {
-	// Owners gives, for each of paths that is owned at all, the names of its packages. The two spellings of a path on a
-	// host with merged /usr are one.
-	Owners(ctx context.Context, paths ...string) (map[string][]string, error)
-	// Tally counts, for each of dirs, the paths at and below it that each package owns.
-	Tally(ctx context.Context, dirs ...string) (map[string]map[string]int, error)
-	// Package describes an installed package. Errors: ErrNoPackage.
-	Package(ctx context.Context, name string) (*Package, error)
-	// NewSuffix is what the package manager adds to the name of a new file that it puts beside a changed one.
-	NewSuffix() string
-}
-
-// Package is an installed package.
-type Package struct {
-	Name, Version string
-	Source        string // name of the source package
-	Files         []File
-}
-
-// File is one path of a package.
-type File struct {
-	Path        string
-	Mode        fs.FileMode // with type bits
-	User, Group string
-	Config      bool   // an administrator's changes to it are kept on update
-	Digest      string // "algorithm:hexadecimal" of the content as shipped; empty where the package says none
-	LinkTarget  string // of a symbolic link
-	Obsolete    bool   // an earlier version had it; this one has it no more
-}
-
-// Below gives the files that lie at or below one of roots.
-func (p *Package) Below(roots ...string) []File {
-	var files []File
-	for _, f := range p.Files {
-		for _, root := range roots {
-			if f.Path == root || strings.HasPrefix(f.Path, root+"/") {
-				files = append(files, f)
-				break
-			}
-		}
-	}
-	return files
-}
-
-// Spellings gives the names that one file can have in a package database before and after the merge of /usr: what is
-// below /bin, /sbin and /lib* may be recorded below /usr, and /usr/sbin as /usr/bin.
-func Spellings(p string) []string {
-	p = path.Clean(p)
-	merged := p
-	if first, _, _ := strings.Cut(strings.TrimPrefix(p, "/"), "/"); mergedIntoUsr(first) && p != "/"+first {
-		merged = "/usr" + p
-	}
-	names := []string{p}
-	add := func(name string) {
-		for _, n := range names {
-			if n == name {
-				return
-			}
-		}
-		names = append(names, name)
-	}
-	add(merged)
-	rest, below := strings.CutPrefix(merged, "/usr/")
-	if first, base, _ := strings.Cut(rest, "/"); below && mergedIntoUsr(first) && base != "" {
-		add("/" + rest)
-		switch first {
-		case "bin":
-			add("/usr/sbin/" + base)
-			add("/sbin/" + base)
-		case "sbin":
-			add("/usr/bin/" + base)
-			add("/bin/" + base)
-		}
-	}
-	return names
-}
-
-func mergedIntoUsr(dir string) bool {
-	switch dir {
-	case "bin", "sbin", "lib", "lib32", "lib64", "libx32":
-		return true
-	}
-	return false
-}
-
-// CheckPackages tells whether packages are installed. Errors: ErrNoPackage.
+// CheckPackages checks that packages are installed. Errors: pkgdb.ErrNoPackage.
 func (h Host) CheckPackages(ctx context.Context, names []string) error {
 	for _, name := range names {
-		var failure error = fmt.Errorf("%s: %w", name, ErrNoPackage)
+		var failure error = fmt.Errorf("%s: %w", name, pkgdb.ErrNoPackage)
 		for _, db := range h.Packages {
-			if _, failure = db.Package(ctx, name); !errors.Is(failure, ErrNoPackage) {
+			if _, failure = db.Package(ctx, name); !errors.Is(failure, pkgdb.ErrNoPackage) {
 				break
 			}
 		}

@@ -14,6 +14,7 @@ import (
 	"syscall"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/pkgdb"
 )
 
 // ErrNoOwner is returned by Plan for a unit that no package owns while no package is named.
@@ -26,7 +27,7 @@ type candidate struct {
 
 // Plan decides which paths of the host the units have for themselves, and where each comes from: what the packages own,
 // what the units' directives name, what tmpfiles.d makes for them, what the unit's user owns. Below a private directory
-// nothing is listed again. Errors: ErrNoOwner, ErrNoPackage.
+// nothing is listed again. Errors: ErrNoOwner, pkgdb.ErrNoPackage.
 func (h Host) Plan(ctx context.Context, units []*Unit, extra []string) ([]config.PrivatePath, error) {
 	var all []candidate
 	packages, err := h.packagesOf(ctx, units, extra)
@@ -108,8 +109,8 @@ func closed(info fs.FileInfo) bool {
 
 // packageSet is the packages of one database that the units stand for.
 type packageSet struct {
-	db       Packages
-	packages []*Package
+	db       pkgdb.Database
+	packages []*pkgdb.Package
 }
 
 // packagesOf finds the owners of each unit, their base packages, and the packages that the administrator named. A unit can
@@ -118,7 +119,7 @@ func (h Host) packagesOf(ctx context.Context, units []*Unit, extra []string) ([]
 	sets := make([]packageSet, len(h.Packages))
 	add := func(i int, name string) error {
 		sets[i].db = h.Packages[i]
-		if slices.ContainsFunc(sets[i].packages, func(p *Package) bool { return p.Name == name }) {
+		if slices.ContainsFunc(sets[i].packages, func(p *pkgdb.Package) bool { return p.Name == name }) {
 			return nil
 		}
 		pkg, err := h.Packages[i].Package(ctx, name)
@@ -132,7 +133,7 @@ func (h Host) packagesOf(ctx context.Context, units []*Unit, extra []string) ([]
 		base, err := h.Packages[i].Package(ctx, pkg.Source)
 		if err == nil {
 			sets[i].packages = append(sets[i].packages, base)
-		} else if !errors.Is(err, ErrNoPackage) {
+		} else if !errors.Is(err, pkgdb.ErrNoPackage) {
 			return err
 		}
 		return nil
@@ -158,12 +159,12 @@ func (h Host) packagesOf(ctx context.Context, units []*Unit, extra []string) ([]
 		}
 	}
 	for _, name := range extra {
-		var failure error = fmt.Errorf("%s: %w", name, ErrNoPackage)
+		var failure error = fmt.Errorf("%s: %w", name, pkgdb.ErrNoPackage)
 		for i := range h.Packages {
 			if failure = add(i, name); failure == nil {
 				break
 			}
-			if !errors.Is(failure, ErrNoPackage) {
+			if !errors.Is(failure, pkgdb.ErrNoPackage) {
 				return nil, failure
 			}
 		}
@@ -226,7 +227,7 @@ func mostlyOurs(ctx context.Context, set packageSet, counts map[string]int, rela
 			if err != nil {
 				return false, err
 			}
-			related[name] = slices.ContainsFunc(set.packages, func(p *Package) bool {
+			related[name] = slices.ContainsFunc(set.packages, func(p *pkgdb.Package) bool {
 				return p.Source != "" && p.Source == stranger.Source
 			})
 		}
@@ -239,7 +240,7 @@ func mostlyOurs(ctx context.Context, set packageSet, counts map[string]int, rela
 }
 
 // isDir trusts the host before the package, since dpkg does not record types and an administrator may have moved things.
-func (h Host) isDir(f File) bool {
+func (h Host) isDir(f pkgdb.File) bool {
 	if info, err := os.Lstat(h.Root + f.Path); err == nil {
 		return info.IsDir()
 	}
@@ -309,7 +310,7 @@ func below(p string, roots ...string) bool {
 }
 
 // tmpfilesPaths gives what a package has systemd-tmpfiles make below /etc and /var (tmpfiles.d(5)).
-func (h Host) tmpfilesPaths(pkg *Package) []candidate {
+func (h Host) tmpfilesPaths(pkg *pkgdb.Package) []candidate {
 	var all []candidate
 	for _, f := range pkg.Below("/usr/lib/tmpfiles.d") {
 		file, err := os.Open(h.Root + f.Path)

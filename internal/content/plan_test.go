@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/pkgdb"
 )
 
 const (
@@ -20,71 +21,71 @@ const (
 func TestPlanOfPackages(t *testing.T) {
 	cases := []struct {
 		name     string
-		packages []*Package
+		packages []*pkgdb.Package
 		extra    []string
 		want     []string
 	}{
 		{"directories and files below /etc and /var",
-			[]*Package{pkg("d", "", unitFile, "/etc/d/", "/etc/d/d.conf", "/etc/d.conf", "/var/lib/d/", "/usr/share/d/", "/opt/d/")}, nil,
+			[]*pkgdb.Package{pkg("d", "", unitFile, "/etc/d/", "/etc/d/d.conf", "/etc/d.conf", "/var/lib/d/", "/usr/share/d/", "/opt/d/")}, nil,
 			[]string{"/etc/d.conf package:d", "/etc/d package:d", "/var/lib/d package:d"}},
 		{"only its own files of a directory of all",
-			[]*Package{
+			[]*pkgdb.Package{
 				pkg("d", "", unitFile, "/etc/", "/etc/default/", "/etc/default/d"),
 				pkg("others", "", "/etc/default/", "/etc/default/a", "/etc/default/b"),
 			}, nil,
 			[]string{"/etc/default/d package:d"}},
 		{"its directory though others put something in",
-			[]*Package{
+			[]*pkgdb.Package{
 				pkg("d", "", unitFile, "/etc/d/", "/etc/d/d.conf", "/etc/d/modules/"),
 				pkg("module", "", "/etc/d/modules/", "/etc/d/modules/m.conf"),
 			}, nil,
 			[]string{"/etc/d package:d"}},
 		{"a half is not most",
-			[]*Package{pkg("d", "", unitFile, "/etc/x/", "/etc/x/d.conf"), pkg("e", "", "/etc/x/", "/etc/x/e.conf")}, nil,
+			[]*pkgdb.Package{pkg("d", "", unitFile, "/etc/x/", "/etc/x/d.conf"), pkg("e", "", "/etc/x/", "/etc/x/e.conf")}, nil,
 			[]string{"/etc/x/d.conf package:d"}},
 		{"packages of one source count together",
-			[]*Package{
+			[]*pkgdb.Package{
 				pkg("d", "src", unitFile, "/etc/x/", "/etc/x/d.conf"),
 				pkg("d-modules", "src", "/etc/x/", "/etc/x/m1", "/etc/x/m2", "/etc/x/m3"),
 				pkg("stranger", "other", "/etc/x/", "/etc/x/s1"),
 			}, nil,
 			[]string{"/etc/x package:d"}},
 		{"the base package of a source",
-			[]*Package{
+			[]*pkgdb.Package{
 				pkg("d-server", "d", unitFile, "/var/lib/d/"), pkg("d", "", "/etc/d/", "/etc/d/d.conf"),
 				pkg("d-doc", "d", "/etc/d-doc/"),
 			}, nil,
 			[]string{"/etc/d package:d", "/var/lib/d package:d-server"}},
 		{"a source that has no package of its name",
-			[]*Package{pkg("d-server", "d", unitFile, "/var/lib/d/")}, nil,
+			[]*pkgdb.Package{pkg("d-server", "d", unitFile, "/var/lib/d/")}, nil,
 			[]string{"/var/lib/d package:d-server"}},
 		{"packages named with -P",
-			[]*Package{pkg("d", "", unitFile, "/etc/d/"), pkg("module", "module-src", "/etc/module/"), pkg("module-src", "", "/etc/base/")},
+			[]*pkgdb.Package{pkg("d", "", unitFile, "/etc/d/"), pkg("module", "module-src", "/etc/module/"), pkg("module-src", "", "/etc/base/")},
 			[]string{"module"},
 			[]string{"/etc/base package:module-src", "/etc/d package:d", "/etc/module package:module"}},
 		{"a package named twice",
-			[]*Package{pkg("d", "", unitFile, "/etc/d/")}, []string{"d"},
+			[]*pkgdb.Package{pkg("d", "", unitFile, "/etc/d/")}, []string{"d"},
 			[]string{"/etc/d package:d"}},
 		{"nobody owns the unit, but -P",
-			[]*Package{pkg("app", "", "/etc/app/")}, []string{"app"},
+			[]*pkgdb.Package{pkg("app", "", "/etc/app/")}, []string{"app"},
 			[]string{"/etc/app package:app"}},
 		{"the unit's file as /lib spells it",
-			[]*Package{pkg("d", "", "/lib/systemd/system/d.service", "/etc/d/")}, nil,
+			[]*pkgdb.Package{pkg("d", "", "/lib/systemd/system/d.service", "/etc/d/")}, nil,
 			[]string{"/etc/d package:d"}},
 		{"what is the host's business",
-			[]*Package{pkg("d", "", unitFile, "/etc/d/", "/etc/logrotate.d/d", "/etc/pam.d/d", "/etc/init.d/d", "/etc/rc.d/init.d/d",
+			[]*pkgdb.Package{pkg("d", "", unitFile, "/etc/d/", "/etc/logrotate.d/d", "/etc/pam.d/d", "/etc/init.d/d", "/etc/rc.d/init.d/d",
 				"/etc/systemd/system/d.service.d/x.conf", "/etc/systemd/d.conf", "/var/run/d/", "/var/lock/d/", "/var/log/journal/",
 				"/etc/machine-id", "/etc/hostname", "/etc/hosts", "/etc/fstab", "/etc/shadow", "/etc/gshadow", "/var/", "/etc/")}, nil,
 			[]string{"/etc/d package:d"}},
 		{"paths that no config can hold",
-			[]*Package{pkg("d", "", unitFile, "/etc/d/", "/etc/new\nline", "/etc/bell\a", "/etc/not-utf8\xff"),
-				{Name: "d2", Files: []File{{Path: "/etc/x/../shadow"}, {Path: "/etc//y"}, {Path: "/etc/z/."}}}}, []string{"d2"},
+			[]*pkgdb.Package{pkg("d", "", unitFile, "/etc/d/", "/etc/new\nline", "/etc/bell\a", "/etc/not-utf8\xff"),
+				{Name: "d2", Files: []pkgdb.File{{Path: "/etc/x/../shadow"}, {Path: "/etc//y"}, {Path: "/etc/z/."}}}}, []string{"d2"},
 			[]string{"/etc/d package:d"}},
 		{"blanks are no obstacle",
-			[]*Package{pkg("d", "", unitFile, "/etc/d d.conf")}, nil,
+			[]*pkgdb.Package{pkg("d", "", unitFile, "/etc/d d.conf")}, nil,
 			[]string{"/etc/d d.conf package:d"}},
 		{"names that begin alike are not below each other",
-			[]*Package{pkg("d", "", unitFile, "/etc/d/", "/etc/d/a", "/etc/d-x", "/etc/d.conf", "/etc/d0")}, nil,
+			[]*pkgdb.Package{pkg("d", "", unitFile, "/etc/d/", "/etc/d/a", "/etc/d-x", "/etc/d.conf", "/etc/d0")}, nil,
 			[]string{"/etc/d-x package:d", "/etc/d.conf package:d", "/etc/d package:d", "/etc/d0 package:d"}},
 	}
 	for _, c := range cases {
@@ -109,8 +110,8 @@ func TestPlanErrors(t *testing.T) {
 		t.Errorf("nobody owns it: got %v, want ErrNoOwner with the file and what to do", err)
 	}
 	_, err = h.Plan(context.Background(), []*Unit{h.unit("d")}, []string{"other", "absent"})
-	if !errors.Is(err, ErrNoPackage) || !strings.Contains(err.Error(), "absent") {
-		t.Errorf("-P of a package that is not there: got %v, want ErrNoPackage with its name", err)
+	if !errors.Is(err, pkgdb.ErrNoPackage) || !strings.Contains(err.Error(), "absent") {
+		t.Errorf("-P of a package that is not there: got %v, want pkgdb.ErrNoPackage with its name", err)
 	}
 }
 

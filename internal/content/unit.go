@@ -11,6 +11,7 @@ import (
 
 	"github.com/coreos/go-systemd/v22/unit"
 
+	"github.com/virt-sandbox/virt-sandbox/internal/pkgdb"
 	"github.com/virt-sandbox/virt-sandbox/units"
 )
 
@@ -19,8 +20,8 @@ var ErrNoUnit = errors.New("no such unit")
 
 // Host is where units, packages and files come from.
 type Host struct {
-	Root     string     // "" for the machine itself
-	Packages []Packages // in the order in which they are asked
+	Root     string           // "" for the machine itself
+	Packages []pkgdb.Database // in the order in which they are asked
 }
 
 // Unit is a unit of the host as a container will run it.

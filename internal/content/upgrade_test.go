@@ -14,15 +14,16 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/pkgdb"
 )
 
 // ship installs a version of a package: its files are on the host, and the database knows them.
 func (h *fakeHost) ship(tree map[string]string) {
 	h.t.Helper()
-	p := &Package{Name: "d", Version: "1", Source: "d"}
+	p := &pkgdb.Package{Name: "d", Version: "1", Source: "d"}
 	for file, text := range tree {
 		h.put(file, text)
-		f := File{Path: filepath.Clean(file), Mode: 0o644}
+		f := pkgdb.File{Path: filepath.Clean(file), Mode: 0o644}
 		target, isLink := strings.CutPrefix(text, "-> ")
 		switch {
 		case strings.HasSuffix(file, "/"):
@@ -37,7 +38,7 @@ func (h *fakeHost) ship(tree map[string]string) {
 		}
 		p.Files = append(p.Files, f)
 	}
-	h.Packages = []Packages{fakePackages{p}}
+	h.Packages = []pkgdb.Database{fakePackages{p}}
 }
 
 func sha(text string) string {
@@ -453,7 +454,7 @@ func TestPlanUpgrade(t *testing.T) {
 	if err := os.Lchown(h.Root+"/var/lib/data", serviceUID(), os.Getgid()); err != nil {
 		t.Fatal(err)
 	}
-	h.Packages = []Packages{fakePackages{pkg("d", "d", "/usr/lib/systemd/system/d.service", "/etc/d/")}}
+	h.Packages = []pkgdb.Database{fakePackages{pkg("d", "d", "/usr/lib/systemd/system/d.service", "/etc/d/")}}
 	s := box(t, "/etc/d")
 	s.Command, s.Units = nil, []string{"d.service"}
 	plan := func() []string {
@@ -473,7 +474,7 @@ func TestPlanUpgrade(t *testing.T) {
 	}
 	h.put("/usr/lib/systemd/system/d.service", "[Service]\nExecStart=/bin/true\nUser=svc\nStateDirectory=new\nEnvironmentFile=-/etc/mine/env\n")
 	h.add(map[string]string{"/etc/e/": "", "/etc/f": "1"})
-	h.Packages = []Packages{fakePackages{pkg("d", "d", "/usr/lib/systemd/system/d.service", "/etc/d/", "/etc/e/", "/etc/f")}}
+	h.Packages = []pkgdb.Database{fakePackages{pkg("d", "d", "/usr/lib/systemd/system/d.service", "/etc/d/", "/etc/e/", "/etc/f")}}
 	want := []string{"package:d /etc/e", "package:d /etc/f", "unit:d.service/StateDirectory /var/lib/new"}
 	if got := plan(); !slices.Equal(got, want) {
 		t.Errorf("with a new version: %q, want %q", got, want)

@@ -18,7 +18,7 @@ import (
 	"sync"
 	"syscall"
 
-	"github.com/virt-sandbox/virt-sandbox/internal/content"
+	"github.com/virt-sandbox/virt-sandbox/internal/pkgdb"
 )
 
 // DefaultDir is where dpkg keeps its database.
@@ -27,7 +27,11 @@ const DefaultDir = "/var/lib/dpkg"
 // ErrNoDatabase is returned by Open on a host that has no dpkg database.
 var ErrNoDatabase = errors.New("no dpkg database")
 
-// DB is the dpkg database. It satisfies content.Packages.
+// NewSuffix is what dpkg adds to the name of a new file that it puts beside a changed one
+// (dpkg(1), --force-confold).
+const NewSuffix = ".dpkg-dist"
+
+// DB is the dpkg database. It satisfies pkgdb.Database.
 type DB struct {
 	dir      string
 	root     string             // of the file system that the lists speak of
@@ -113,11 +117,11 @@ func (db *DB) readUpdates() error {
 	return nil
 }
 
-// Owners implements content.Packages.
+// Owners implements pkgdb.Database.
 func (db *DB) Owners(ctx context.Context, paths ...string) (map[string][]string, error) {
 	asked := make(map[string][]string) // spelling → paths as asked
 	for _, p := range paths {
-		for _, spelling := range content.Spellings(p) {
+		for _, spelling := range pkgdb.Spellings(p) {
 			asked[spelling] = append(asked[spelling], p)
 		}
 	}
@@ -138,7 +142,7 @@ func (db *DB) Owners(ctx context.Context, paths ...string) (map[string][]string,
 	return owners, nil
 }
 
-// Tally implements content.Packages.
+// Tally implements pkgdb.Database.
 func (db *DB) Tally(ctx context.Context, dirs ...string) (map[string]map[string]int, error) {
 	tally := make(map[string]map[string]int)
 	for _, dir := range dirs {
@@ -194,14 +198,14 @@ func (db *DB) readLists() ([]fileList, error) {
 	return lists, nil
 }
 
-// Package implements content.Packages. Of a package installed for several architectures the host's own is taken.
-func (db *DB) Package(_ context.Context, name string) (*content.Package, error) {
+// Package implements pkgdb.Database. Of a package installed for several architectures the host's own is taken.
+func (db *DB) Package(_ context.Context, name string) (*pkgdb.Package, error) {
 	key, found := db.key(name)
 	if !found {
-		return nil, fmt.Errorf("%s: %w", name, content.ErrNoPackage)
+		return nil, fmt.Errorf("%s: %w", name, pkgdb.ErrNoPackage)
 	}
 	r := db.packages[key]
-	pkg := &content.Package{Name: r.name, Version: r.version, Source: r.source}
+	pkg := &pkgdb.Package{Name: r.name, Version: r.version, Source: r.source}
 	digests, err := db.md5sums(key)
 	if err != nil {
 		return nil, fmt.Errorf("look up %s in the dpkg database: %w", name, err)
@@ -215,7 +219,7 @@ func (db *DB) Package(_ context.Context, name string) (*content.Package, error) 
 		if p == "/." || p == "" {
 			continue
 		}
-		file := content.File{Path: p}
+		file := pkgdb.File{Path: p}
 		if sum, ok := digests[p]; ok {
 			file.Digest = "md5:" + sum
 		}
@@ -229,8 +233,8 @@ func (db *DB) Package(_ context.Context, name string) (*content.Package, error) 
 	return pkg, nil
 }
 
-// NewSuffix implements content.Packages (dpkg(1), --force-confold).
-func (db *DB) NewSuffix() string { return ".dpkg-dist" }
+// NewSuffix implements pkgdb.Database.
+func (db *DB) NewSuffix() string { return NewSuffix }
 
 // key finds the package of a name: the one of dpkg's own architecture, or else the first.
 func (db *DB) key(name string) (found string, ok bool) {
@@ -253,7 +257,7 @@ func (db *DB) key(name string) (found string, ok bool) {
 }
 
 // stat fills in what dpkg leaves to the file system; a file that is not there any more keeps only its path.
-func (db *DB) stat(file *content.File) {
+func (db *DB) stat(file *pkgdb.File) {
 	p := filepath.Join(db.root, file.Path)
 	info, err := os.Lstat(p)
 	if err != nil {

@@ -12,10 +12,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/virt-sandbox/virt-sandbox/internal/content"
+	"github.com/virt-sandbox/virt-sandbox/internal/pkgdb"
 )
 
-var _ content.Packages = (*DB)(nil)
+var _ pkgdb.Database = (*DB)(nil)
 
 const (
 	webUnit = "/lib/systemd/system/web.service"
@@ -104,7 +104,7 @@ func TestPackage(t *testing.T) {
 		t.Errorf("got version %s of %s, want 1.0-2 of web-suite", got.Version, got.Source)
 	}
 	owner := ownerOf(t, filepath.Join(s.root, "usr/sbin/web"))
-	want := map[string]content.File{
+	want := map[string]pkgdb.File{
 		webUnit:             {Mode: 0o644},
 		"/etc/web":          {Mode: fs.ModeDir | 0o755},
 		"/etc/web/web.conf": {Mode: 0o640, Config: true, Digest: "md5:" + md5sum("Listen\n")},
@@ -130,7 +130,7 @@ func TestPackage(t *testing.T) {
 }
 
 // ownerOf asks stat(1) by whose name dpkg installed, who need not be root.
-func ownerOf(t *testing.T, name string) (f content.File) {
+func ownerOf(t *testing.T, name string) (f pkgdb.File) {
 	t.Helper()
 	var found bool
 	if f.User, f.Group, found = strings.Cut(strings.TrimSpace(run(t, "stat", "-c", "%U:%G", name)), ":"); !found {
@@ -156,7 +156,7 @@ func TestPackageKeepsDigestsAsShipped(t *testing.T) {
 				t.Errorf("changed file: got %+v, want the mode as it is and the digest as shipped", f)
 			}
 		case "/usr/share/web/x":
-			if want := (content.File{Path: f.Path, Digest: "md5:" + md5sum("x\n")}); f != want {
+			if want := (pkgdb.File{Path: f.Path, Digest: "md5:" + md5sum("x\n")}); f != want {
 				t.Errorf("deleted file: got %+v, want %+v", f, want)
 			}
 		}
@@ -180,7 +180,7 @@ func TestPackageOfSeveralArchitectures(t *testing.T) {
 func TestPackageNotInstalled(t *testing.T) {
 	db := host(t).open()
 	for _, name := range []string{"nginx", "we", "removed", "purged", "library:i386", ""} {
-		if pkg, err := db.Package(context.Background(), name); !errors.Is(err, content.ErrNoPackage) {
+		if pkg, err := db.Package(context.Background(), name); !errors.Is(err, pkgdb.ErrNoPackage) {
 			t.Errorf("%q: got %v, %v, want ErrNoPackage", name, pkg, err)
 		}
 	}

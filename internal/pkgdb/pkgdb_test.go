@@ -1,4 +1,4 @@
-package content
+package pkgdb
 
 import (
 	"slices"
@@ -33,7 +33,10 @@ func TestSpellings(t *testing.T) {
 }
 
 func TestBelow(t *testing.T) {
-	p := pkg("d", "", "/etc", "/etc/d", "/etcetera", "/var/d", "/usr/etc/d")
+	p := &Package{Name: "d"}
+	for _, file := range []string{"/etc", "/etc/d", "/etcetera", "/var/d", "/usr/etc/d"} {
+		p.Files = append(p.Files, File{Path: file})
+	}
 	var got []string
 	for _, f := range p.Below("/etc", "/var") {
 		got = append(got, f.Path)
