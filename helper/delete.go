@@ -11,6 +11,7 @@ import (
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/content"
+	"github.com/virt-sandbox/virt-sandbox/internal/places"
 )
 
 // Delete removes a container that is down with all that belongs to it, or what an interrupted create left. It can be
@@ -133,7 +134,7 @@ func (m *Manager) endUnfinished(ctx context.Context, s *config.Sandbox) error {
 		return err
 	}
 	running.Free()
-	if runtimeOf(s.Name).phase() == phaseReady {
+	if m.run(s.Name).Phase() == places.PhaseReady {
 		return fmt.Errorf("%s %w; stop it first", s.Name, ErrRunning)
 	}
 	m.Warn("ending what an interrupted start or stop left of %s", s.Name)

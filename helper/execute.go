@@ -22,7 +22,7 @@ func (m *Manager) Execute(ctx context.Context, name string, command enter.Comman
 	if _, err := m.controllerPID(s); err != nil {
 		return 0, err
 	}
-	target, err := targetOf(s)
+	target, err := m.targetOf(s)
 	if err != nil {
 		return 0, fmt.Errorf("enter %s: %w", name, err)
 	}

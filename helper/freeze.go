@@ -18,6 +18,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/enter"
 	"github.com/virt-sandbox/virt-sandbox/internal/guest"
+	"github.com/virt-sandbox/virt-sandbox/internal/places"
 	"github.com/virt-sandbox/virt-sandbox/internal/programs"
 )
 
@@ -51,7 +52,7 @@ func (m *Manager) hold(ctx context.Context, s *config.Sandbox, freeze bool) (rel
 		return free, nil
 	}
 	defer running.Free()
-	if p := runtimeOf(s.Name).phase(); p != phaseReady {
+	if p := m.run(s.Name).Phase(); p != places.PhaseReady {
 		return nil, fmt.Errorf("an interrupted start or stop left %s half way; run stop first", s.Name)
 	}
 	if !freeze {
@@ -72,13 +73,13 @@ func (m *Manager) freeze(ctx context.Context, name string, f freezer) (release f
 	if err != nil {
 		return nil, err
 	}
-	dir := runtimeOf(name)
+	dir := m.run(name)
 	release = func() error {
-		err := dir.thaw()
+		err := thaw(dir)
 		end()
 		return err
 	}
-	if err := dir.noteFrozen(f); err != nil {
+	if err := dir.Update(func(s *places.State) { s.Frozen = string(f) }); err != nil {
 		return nil, errors.Join(err, release())
 	}
 	if err := f.freeze(ctx); err != nil {
@@ -223,23 +224,16 @@ func (f freezer) thaw() error {
 	return err
 }
 
-// noteFrozen notes what is about to be halted.
-func (d runtimeDir) noteFrozen(f freezer) error {
-	if err := os.WriteFile(filepath.Join(string(d), "frozen"), []byte(f), 0o600); err != nil {
-		return fmt.Errorf("note that the container is halted: %w", err)
-	}
-	return nil
-}
-
-// thaw sets a container free that is noted as halted.
-func (d runtimeDir) thaw() error {
-	note := filepath.Join(string(d), "frozen")
-	group, err := os.ReadFile(note)
-	if errors.Is(err, fs.ErrNotExist) {
+// thaw thaws a container that is noted as frozen.
+// Preconditions: the caller holds the lock on the sandbox's name.
+func thaw(d places.RunDir) error {
+	group := d.State().Frozen
+	if group == "" {
 		return nil
 	}
+	err := freezer(group).thaw()
 	if err == nil {
-		err = errors.Join(freezer(group).thaw(), os.Remove(note))
+		err = d.Update(func(s *places.State) { s.Frozen = "" })
 	}
 	if err != nil {
 		return fmt.Errorf("let the container run on: %w", err)

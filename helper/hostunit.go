@@ -65,7 +65,7 @@ func (m *Manager) StopUnit(ctx context.Context, name string) error {
 		}
 		return err
 	})
-	if err != nil || runtimeOf(name).phase() == "" {
+	if err != nil || m.run(name).Phase() == "" {
 		return err
 	}
 	return m.Stop(ctx, name)

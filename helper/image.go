@@ -241,7 +241,7 @@ func (m *Manager) holdContent(ctx context.Context, s *config.Sandbox) (release f
 	if err != nil {
 		return nil, err
 	}
-	if runtimeOf(s.Name).phase() != "" {
+	if m.run(s.Name).Phase() != "" {
 		// Its image is mounted, and stays so as long as it runs.
 		lock.Release()
 		return func() {}, nil
@@ -259,7 +259,7 @@ func (m *Manager) holdContent(ctx context.Context, s *config.Sandbox) (release f
 
 // openIfDown is holdContent for who holds the lock of the sandbox's name already.
 func (m *Manager) openIfDown(ctx context.Context, s *config.Sandbox) (closed func(), err error) {
-	if s.Image == "" || runtimeOf(s.Name).phase() != "" {
+	if s.Image == "" || m.run(s.Name).Phase() != "" {
 		return func() {}, nil
 	}
 	if err := m.openContent(ctx, s); err != nil {

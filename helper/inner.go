@@ -43,8 +43,8 @@ func innerManager(ctx context.Context, target enter.Target) (*dbus.Conn, error) 
 }
 
 // innerManagerOf is innerManager for the running container of a sandbox.
-func innerManagerOf(ctx context.Context, s *config.Sandbox) (*dbus.Conn, error) {
-	target, err := targetOf(s)
+func (m *Manager) innerManagerOf(ctx context.Context, s *config.Sandbox) (*dbus.Conn, error) {
+	target, err := m.targetOf(s)
 	if err != nil {
 		return nil, err
 	}

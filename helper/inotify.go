@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/places"
 )
 
 // inotifyLimit has how many inotify instances (inotify(7)) all processes of root may have together, those of containers too
@@ -26,23 +27,8 @@ func (m *Manager) warnOfInotify(s *config.Sandbox) {
 	if err != nil {
 		return
 	}
-	if up := containersUp(); up*inotifyEach > limit {
+	if up := places.Root(m.Host.Root).Running(); up*inotifyEach > limit {
 		m.Warn("%d containers are up, each with about %d inotify instances, of which the host allows %d: %s may not come up; "+
 			"run sysctl -w fs.inotify.max_user_instances=8192 (make install has that done at boot)", up, inotifyEach, limit, s.Name)
 	}
-}
-
-// containersUp counts the runtime directories.
-func containersUp() int {
-	entries, err := os.ReadDir(RuntimeBase)
-	if err != nil {
-		return 0
-	}
-	n := 0
-	for _, e := range entries {
-		if config.CheckName(e.Name()) == nil {
-			n++
-		}
-	}
-	return n
 }

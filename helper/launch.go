@@ -9,13 +9,12 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"strconv"
-	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/virt-sandbox/virt-sandbox/internal/content"
+	"github.com/virt-sandbox/virt-sandbox/internal/places"
 	"github.com/virt-sandbox/virt-sandbox/internal/programs"
 )
 
@@ -26,13 +25,14 @@ func Launch(ctx context.Context, uri, name string, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	dir := launchDir(name, os.Getpid())
-	if err := inBase(func() error { return os.MkdirAll(dir, 0o700) }); err != nil {
+	host := places.Root("")
+	dir := host.Of(name).Launch(os.Getpid())
+	if err := places.InRunBase(func() error { return os.MkdirAll(dir, 0o700) }); err != nil {
 		return fmt.Errorf("start helper: %w", err)
 	}
 	defer func() {
 		os.RemoveAll(dir)
-		_ = os.Remove(RuntimeBase)
+		host.LeaveRunBase()
 	}()
 	address := &net.UnixAddr{Name: filepath.Join(dir, "notify"), Net: "unixgram"}
 	socket, err := net.ListenUnixgram("unixgram", address)
@@ -69,19 +69,13 @@ func Launch(ctx context.Context, uri, name string, stderr io.Writer) error {
 	}
 }
 
-// launchDir is where a launcher listens. No name of a sandbox has a plus sign.
-func launchDir(name string, pid int) string {
-	return filepath.Join(RuntimeBase, ".start-"+name+"+"+strconv.Itoa(pid))
-}
-
 // removeLaunches removes what launchers left that were killed.
-func removeLaunches(name string) error {
-	dirs, err := filepath.Glob(filepath.Join(RuntimeBase, ".start-"+name+"+*"))
+func removeLaunches(at places.Sandbox) error {
+	dirs, err := at.Launches()
 	if err != nil {
-		return err
+		return fmt.Errorf("look for interrupted starts: %w", err)
 	}
-	for _, dir := range dirs {
-		_, pid, _ := strings.Cut(filepath.Base(dir), "+")
+	for pid, dir := range dirs {
 		if _, err := os.Stat("/proc/" + pid); err == nil {
 			continue
 		}
@@ -89,7 +83,7 @@ func removeLaunches(name string) error {
 			return fmt.Errorf("remove what an interrupted start left: %w", err)
 		}
 	}
-	_ = os.Remove(RuntimeBase)
+	places.Root("").LeaveRunBase()
 	return nil
 }
 

@@ -26,7 +26,7 @@ func (m *Manager) leftovers(name string, s *config.Sandbox) ([]content.Finding, 
 	if err != nil {
 		return nil, err
 	}
-	if runtimeOf(name).phase() == "" {
+	if m.run(name).Phase() == "" {
 		for _, c := range claims {
 			if !image.IsTemporary(c.File) {
 				found(c.File, c.Use+" is attached though nothing runs; "+remedy)

@@ -183,7 +183,7 @@ func (m *Manager) domainLevels(except string) ([]levelUse, error) {
 	var uses []levelUse
 	// Of hundreds of our own, libvirt need not write and we not read the long description.
 	texts, err := m.domainTexts(func(d libvirt.Domain) bool {
-		use := startedLevel(d)
+		use := m.startedLevel(d)
 		if use != nil && use.by != "libvirt domain "+except {
 			uses = append(uses, *use)
 		}
@@ -203,13 +203,13 @@ func (m *Manager) domainLevels(except string) ([]levelUse, error) {
 }
 
 // startedLevel gives the level that a running sandbox was started with; nil for a domain that is none.
-func startedLevel(d libvirt.Domain) *levelUse {
+func (m *Manager) startedLevel(d libvirt.Domain) *levelUse {
 	name, nameErr := d.GetName()
 	uuid, uuidErr := d.GetUUIDString()
 	if nameErr != nil || uuidErr != nil || config.CheckName(name) != nil {
 		return nil
 	}
-	s, err := (config.Store{Dir: string(runtimeOf(name))}).Load(name)
+	s, err := m.run(name).Recorded()
 	if err != nil || s.UUID != uuid {
 		return nil
 	}

@@ -4,6 +4,7 @@ import (
 	"libvirt.org/go/libvirt"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/places"
 )
 
 // Status is one line of a list.
@@ -68,7 +69,7 @@ func (m *Manager) statusOf(connection *libvirt.Connect, name string) (Status, *c
 		status.State, status.Error = "unusable", err.Error()
 	case running != nil:
 		status.State, status.Level = "running", started.Security.Level
-		if phase := runtimeOf(name).phase(); phase != phaseReady && phase != "" {
+		if phase := m.run(name).Phase(); phase != places.PhaseReady && phase != "" {
 			status.State = string(phase)
 		}
 	case s.State == config.StateDeleting:

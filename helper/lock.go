@@ -16,7 +16,7 @@ func (m *Manager) lockName(ctx context.Context, name string) (*lockfile.Lock, er
 	if err != nil {
 		return nil, err
 	}
-	if err := runtimeOf(name).thaw(); err != nil {
+	if err := thaw(m.run(name)); err != nil {
 		l.Release()
 		return nil, err
 	}
@@ -30,7 +30,7 @@ func (m *Manager) lockNames(ctx context.Context, names ...string) (lockfile.Lock
 		return nil, err
 	}
 	for _, name := range names {
-		if err := runtimeOf(name).thaw(); err != nil {
+		if err := thaw(m.run(name)); err != nil {
 			l.Release()
 			return nil, err
 		}

@@ -97,7 +97,7 @@ func (m *Manager) Logs(ctx context.Context, name string, o LogOptions, stdout, s
 	if err != nil {
 		return 0, err
 	}
-	target, err := targetOf(s)
+	target, err := m.targetOf(s)
 	if err != nil {
 		return 0, fmt.Errorf("enter %s: %w", name, err)
 	}

@@ -245,7 +245,7 @@ func (m *Manager) setNetwork(ctx context.Context, r *Running, interfaces []netwo
 		return err
 	}
 	defer init.close()
-	dir, err := os.OpenRoot(string(runtimeOf(r.Sandbox.Name)))
+	dir, err := os.OpenRoot(m.run(r.Sandbox.Name).Path())
 	if err != nil {
 		return fmt.Errorf("open runtime directory: %w", err)
 	}

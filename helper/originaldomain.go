@@ -59,7 +59,7 @@ func (m *Manager) withOriginal(s *config.Sandbox, act func(*libvirt.Domain) erro
 	switch {
 	case err != nil:
 		return fmt.Errorf("look at domain %s: %s", s.Name, reason(err))
-	case !persistent && active && !original && runtimeOf(s.Name).phase() != "":
+	case !persistent && active && !original && m.run(s.Name).Phase() != "":
 		// It is ours.
 		return nil
 	case !original:

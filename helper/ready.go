@@ -7,12 +7,14 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/enter"
+	"github.com/virt-sandbox/virt-sandbox/internal/guest"
 )
 
 // awaitReady waits until the container reports that it has booted and its units are active, and collects what it says on
@@ -39,7 +41,7 @@ func (m *Manager) awaitReady(ctx context.Context, r *Running, socket *net.UnixCo
 	}()
 	booted := make(chan struct{})
 	go listenReady(ctx, socket, booted)
-	if err := runtimeOf(s.Name).noteHostReady(); err != nil {
+	if err := m.run(s.Name).MarkHostReady(filepath.Base(guest.HostReadyFile)); err != nil {
 		return err
 	}
 	status("Waiting for the units")
@@ -68,7 +70,7 @@ func (m *Manager) awaitReady(ctx context.Context, r *Running, socket *net.UnixCo
 	r.states, err = m.checkRunning(ctx, s)
 	var failure *UnitError
 	if errors.As(err, &failure) {
-		failure.Journal = journalOf(s, failure.Unit)
+		failure.Journal = m.journalOf(s, failure.Unit)
 	}
 	return err
 }
@@ -109,7 +111,7 @@ func (m *Manager) checkUnits(ctx context.Context, s *config.Sandbox) ([]string, 
 }
 
 func (m *Manager) checkRunning(ctx context.Context, s *config.Sandbox) ([]string, error) {
-	manager, err := innerManagerOf(ctx, s)
+	manager, err := m.innerManagerOf(ctx, s)
 	if err != nil {
 		return nil, err
 	}
@@ -124,7 +126,7 @@ func (m *Manager) pendingJobs(r *Running) string {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	manager, err := innerManagerOf(ctx, r.Sandbox)
+	manager, err := m.innerManagerOf(ctx, r.Sandbox)
 	if err != nil {
 		return ""
 	}
@@ -147,10 +149,10 @@ func (m *Manager) pendingJobs(r *Running) string {
 
 // journalOf reads the last lines that a unit logged, from inside: the container's journal is not to be parsed by a
 // program with the host's rights.
-func journalOf(s *config.Sandbox, unit string) string {
+func (m *Manager) journalOf(s *config.Sandbox, unit string) string {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	target, err := targetOf(s)
+	target, err := m.targetOf(s)
 	if err != nil {
 		return ""
 	}

@@ -33,7 +33,7 @@ func (m *Manager) Reload(ctx context.Context, name string, named ...string) erro
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.Limits.StartTimeout)
 	defer cancel()
-	manager, err := innerManagerOf(ctx, s)
+	manager, err := m.innerManagerOf(ctx, s)
 	if err != nil {
 		return err
 	}
@@ -49,7 +49,7 @@ func (m *Manager) Reload(ctx context.Context, name string, named ...string) erro
 			failures = append(failures, fmt.Errorf("reload %s inside: %s", unit, clean(err.Error())))
 		} else if result != "done" {
 			failure := &UnitError{Unit: unit, Reason: "was not reloaded (" + clean(result) + ")"}
-			failure.Journal = journalOf(s, unit)
+			failure.Journal = m.journalOf(s, unit)
 			failures = append(failures, failure)
 		}
 	}

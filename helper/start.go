@@ -22,6 +22,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/domain"
 	"github.com/virt-sandbox/virt-sandbox/internal/guest"
 	"github.com/virt-sandbox/virt-sandbox/internal/monitor"
+	"github.com/virt-sandbox/virt-sandbox/internal/places"
 	"github.com/virt-sandbox/virt-sandbox/internal/programs"
 )
 
@@ -153,21 +154,21 @@ func (m *Manager) startFresh(ctx context.Context, connection *libvirt.Connect, s
 	if err != nil {
 		return nil, err
 	}
-	dir := runtimeOf(s.Name)
-	if err := dir.make(); err != nil {
+	dir := m.run(s.Name)
+	if err := dir.Make(guest.Program); err != nil {
 		return nil, err
 	}
-	if err := dir.setPhase(phaseStarting); err != nil {
+	if err := dir.SetPhase(places.PhaseStarting); err != nil {
 		return nil, err
 	}
-	if err := errors.Join(dir.record(s), dir.own()); err != nil {
+	if err := errors.Join(dir.Record(s), dir.Own()); err != nil {
 		return nil, err
 	}
 	xml, plan, err := m.domainXML(connection, s, dir)
 	if err != nil {
 		return nil, err
 	}
-	socket, err := dir.listen(s)
+	socket, err := dir.ListenNotify(socketOwner(s))
 	if err != nil {
 		return nil, err
 	}
@@ -184,7 +185,7 @@ func (m *Manager) startFresh(ctx context.Context, connection *libvirt.Connect, s
 		return nil, err
 	}
 	defer created.Free()
-	running, err := watch(s, created, socket)
+	running, err := m.watch(s, created, socket)
 	if err != nil {
 		return nil, err
 	}
@@ -200,11 +201,11 @@ func (m *Manager) startFresh(ctx context.Context, connection *libvirt.Connect, s
 		}
 		return nil, err
 	}
-	return running, dir.setPhase(phaseReady)
+	return running, dir.SetPhase(places.PhaseReady)
 }
 
 // domainXML writes the container's plan and gives both.
-func (m *Manager) domainXML(connection *libvirt.Connect, s *config.Sandbox, dir runtimeDir) (string, *guest.Plan, error) {
+func (m *Manager) domainXML(connection *libvirt.Connect, s *config.Sandbox, dir places.RunDir) (string, *guest.Plan, error) {
 	layout, err := m.Host.Layout(s)
 	if err != nil {
 		return "", nil, err
@@ -222,7 +223,7 @@ func (m *Manager) domainXML(connection *libvirt.Connect, s *config.Sandbox, dir 
 	if err != nil {
 		return "", nil, err
 	}
-	host := domain.Host{Runtime: dir.guest(), Asked: asked, Lacks: lacks}
+	host := domain.Host{Runtime: dir.Guest(), Asked: asked, Lacks: lacks}
 	if host.Mounted, host.Devices, err = attached(s); err != nil {
 		return "", nil, err
 	}
@@ -251,7 +252,7 @@ func (m *Manager) domainXML(connection *libvirt.Connect, s *config.Sandbox, dir 
 		}
 	}
 	binds = append(binds, addMounts(s, plan, host.Mounted)...)
-	if err := plan.Write(filepath.Join(dir.guest(), filepath.Base(guest.PlanFile))); err != nil {
+	if err := plan.Write(filepath.Join(dir.Guest(), filepath.Base(guest.PlanFile))); err != nil {
 		return "", nil, err
 	}
 	if host.Init, err = programs.Find(guest.Program); err != nil {
@@ -260,7 +261,7 @@ func (m *Manager) domainXML(connection *libvirt.Connect, s *config.Sandbox, dir 
 	if host.SecurityModel == "apparmor" || s.Hardening.IDMap.Mapped() {
 		// libvirt's helper refuses to make a profile that names a file below /usr; and root of a user namespace need not
 		// be able to reach the program.
-		if err := dir.copyInit(host.Init); err != nil {
+		if err := dir.CopyInit(host.Init, guest.Program); err != nil {
 			return "", nil, err
 		}
 		host.Init = ""
@@ -315,7 +316,7 @@ func guestPlan(s *config.Sandbox) (*guest.Plan, error) {
 }
 
 // watch opens what tells of a running container and its console.
-func watch(s *config.Sandbox, running *libvirt.Domain, socket *net.UnixConn) (*Running, error) {
+func (m *Manager) watch(s *config.Sandbox, running *libvirt.Domain, socket *net.UnixConn) (*Running, error) {
 	controller, err := controllerOf(running)
 	if err != nil {
 		return nil, err
@@ -331,10 +332,10 @@ func watch(s *config.Sandbox, running *libvirt.Domain, socket *net.UnixConn) (*R
 		console.Close()
 		return nil, fmt.Errorf("hand over notify socket: %w", err)
 	}
-	runtime, err := os.Open(string(runtimeOf(s.Name)))
+	runtime, err := os.Open(m.run(s.Name).Path())
 	var lock *os.File
 	if err == nil {
-		lock, err = runtimeOf(s.Name).lockMonitor()
+		lock, err = m.run(s.Name).LockMonitor()
 	}
 	if err == nil && lock == nil {
 		err = fmt.Errorf("%s %w", s.Name, ErrAlreadyRunning)
@@ -380,11 +381,11 @@ func openConsole(running *libvirt.Domain) (*os.File, error) {
 
 // takeOver adopts a container that is up though nobody watches it; nil, nil for one that is not up.
 func (m *Manager) takeOver(ctx context.Context, s *config.Sandbox, old *libvirt.Domain) (*Running, error) {
-	dir := runtimeOf(s.Name)
-	if dir.phase() != phaseReady || !isUp(old) {
+	dir := m.run(s.Name)
+	if dir.Phase() != places.PhaseReady || !isUp(old) {
 		return nil, nil
 	}
-	watched, err := dir.isWatched()
+	watched, err := dir.HasMonitor()
 	if err != nil {
 		return nil, err
 	}
@@ -399,17 +400,17 @@ func (m *Manager) takeOver(ctx context.Context, s *config.Sandbox, old *libvirt.
 			states = []string{err.Error()}
 		}
 	}
-	socket, err := dir.listen(s)
+	socket, err := dir.ListenNotify(socketOwner(s))
 	if err != nil {
 		return nil, err
 	}
 	defer socket.Close()
-	running, err := watch(s, old, socket)
+	running, err := m.watch(s, old, socket)
 	if err != nil {
 		return nil, err
 	}
 	running.states = states
-	return running, errors.Join(running.openInit(), dir.own())
+	return running, errors.Join(running.openInit(), dir.Own())
 }
 
 // Summary is a line for systemctl status: the label, the network, and the states of the units when they were up.
@@ -440,7 +441,7 @@ func (m *Manager) Prepare(ctx context.Context, name string) error {
 		return err
 	}
 	defer lock.Release()
-	if runtimeOf(name).phase() == phaseReady {
+	if m.run(name).Phase() == places.PhaseReady {
 		return nil
 	}
 	s, err := m.Store.Load(name)

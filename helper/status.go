@@ -2,11 +2,8 @@ package helper
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/netip"
-	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -67,12 +64,13 @@ func (m *Manager) Details(ctx context.Context, name string) (*Details, error) {
 
 // lookInside tells of a container that is up. What it does not answer is left out: its status is asked when it is not well.
 func (m *Manager) lookInside(ctx context.Context, d *Details, s *config.Sandbox, running *libvirt.Domain) {
-	if info, err := os.Stat(filepath.Join(string(runtimeOf(s.Name)), "phase")); err == nil {
-		since := info.ModTime().UTC().Truncate(time.Second)
+	run := m.run(s.Name).State()
+	if !run.Since.IsZero() {
+		since := run.Since.Truncate(time.Second)
 		d.Since = &since
 	}
 	state, _, err := running.GetState()
-	d.Halted = runtimeOf(s.Name).frozen() || err == nil && state == libvirt.DOMAIN_PAUSED
+	d.Halted = run.Frozen != "" || err == nil && state == libvirt.DOMAIN_PAUSED
 	controller, err := controllerOf(running)
 	if err != nil {
 		return
@@ -100,14 +98,14 @@ func (m *Manager) lookInside(ctx context.Context, d *Details, s *config.Sandbox,
 	}
 	ctx, cancel := context.WithTimeout(ctx, insideLimit)
 	defer cancel()
-	if err := askInside(ctx, d, s); err != nil {
+	if err := m.askInside(ctx, d, s); err != nil {
 		m.Warn("%v", err)
 	}
 }
 
 // askInside asks the container's systemd for the states of its units.
-func askInside(ctx context.Context, d *Details, s *config.Sandbox) error {
-	manager, err := innerManagerOf(ctx, s)
+func (m *Manager) askInside(ctx context.Context, d *Details, s *config.Sandbox) error {
+	manager, err := m.innerManagerOf(ctx, s)
 	if err != nil {
 		return err
 	}
@@ -157,9 +155,3 @@ func (m *Manager) askUnit(ctx context.Context, d *Details, s *config.Sandbox) {
 
 // IsRunning tells whether the container is up.
 func (d *Details) IsRunning() bool { return d.State == "running" }
-
-// frozen tells whether the container is noted as halted.
-func (d runtimeDir) frozen() bool {
-	_, err := os.Stat(filepath.Join(string(d), "frozen"))
-	return !errors.Is(err, os.ErrNotExist)
-}

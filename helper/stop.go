@@ -14,6 +14,7 @@ import (
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/guest"
+	"github.com/virt-sandbox/virt-sandbox/internal/places"
 )
 
 // ErrNotRunning is returned by Stop for a container that is down.
@@ -30,9 +31,9 @@ func (m *Manager) Stop(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	before := runtimeOf(name).phase()
+	before := m.run(name).Phase()
 	// First of all, so that whoever comes after an interruption knows that the end was asked for.
-	if err := runtimeOf(name).noteStopping(); err != nil {
+	if err := m.run(name).SetStopping(); err != nil {
 		return err
 	}
 	if before == "" {
@@ -49,7 +50,7 @@ func (m *Manager) Stop(ctx context.Context, name string) error {
 	connection, err := m.connect()
 	if err != nil && !errors.Is(err, errNoAnswer) && before != "" {
 		// It goes on as it was.
-		return errors.Join(err, runtimeOf(name).setPhase(before))
+		return errors.Join(err, m.run(name).SetPhase(before))
 	}
 	tries := 0
 	if err == nil {
@@ -95,7 +96,7 @@ func (m *Manager) notRunning(name string) error {
 // worth an orderly end.
 func (m *Manager) endLeftover(ctx context.Context, connection *libvirt.Connect, s *config.Sandbox) error {
 	limit := s.Limits.StopTimeout
-	if p := runtimeOf(s.Name).phase(); p == phaseStarting || p == "" {
+	if p := m.run(s.Name).Phase(); p == places.PhaseStarting || p == "" {
 		limit = 0
 	}
 	return m.end(ctx, connection, s, limit)
@@ -118,7 +119,7 @@ func (m *Manager) end(ctx context.Context, connection *libvirt.Connect, s *confi
 }
 
 func (m *Manager) bringDown(ctx context.Context, running *libvirt.Domain, s *config.Sandbox, limit time.Duration) error {
-	if err := runtimeOf(s.Name).noteStopping(); err != nil {
+	if err := m.run(s.Name).SetStopping(); err != nil {
 		return err
 	}
 	controller, err := controllerOf(running)
@@ -255,7 +256,7 @@ func forget(ended *libvirt.Domain) error {
 // sweep removes what a container that is down has left at run time: its runtime directory, its cgroups, libvirt's mount
 // points.
 func (m *Manager) sweep(name string) error {
-	return errors.Join(removeRootTree(name), m.detachImages(name), runtimeOf(name).remove(), removeLaunches(name), removeCgroups(guest.CgroupPrefix+name), removeMountPoints(name))
+	return errors.Join(removeRootTree(name), m.detachImages(name), m.run(name).Remove(), removeLaunches(m.places(name)), removeCgroups(guest.CgroupPrefix+name), removeMountPoints(name))
 }
 
 // removeCgroups removes the groups that the container's first program made for itself; libvirt takes those along that lie

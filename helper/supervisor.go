@@ -9,6 +9,7 @@ import (
 	"github.com/coreos/go-systemd/v22/dbus"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/places"
 )
 
 // End carries out what systemd asks of a unit that ends, in ExecStop= and ExecStopPost=: it stops the container, or leaves
@@ -16,7 +17,7 @@ import (
 // unit whose process was killed is started again, which takes over a container that is up.
 func (m *Manager) End(ctx context.Context, name string, last bool) error {
 	inUnit := os.Getenv("SERVICE_RESULT") != ""
-	if inUnit && runtimeOf(name).isOthers() {
+	if inUnit && m.run(name).IsForeign() {
 		// Another unit of this container runs it; ours has only found that out.
 		return nil
 	}
@@ -75,7 +76,7 @@ func wasKilled() bool {
 // watcherLost tells whether the main process of the unit was killed (systemd.exec(5): MAINPID is set where it lives), while
 // the container is up and nobody has begun to stop it.
 func (m *Manager) watcherLost(name string) (bool, error) {
-	if !wasKilled() || os.Getenv("MAINPID") != "" || runtimeOf(name).phase() != phaseReady {
+	if !wasKilled() || os.Getenv("MAINPID") != "" || m.run(name).Phase() != places.PhaseReady {
 		return false, nil
 	}
 	s, err := m.asStarted(name)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
@@ -22,11 +21,9 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/guest"
 	"github.com/virt-sandbox/virt-sandbox/internal/lockfile"
 	"github.com/virt-sandbox/virt-sandbox/internal/network"
+	"github.com/virt-sandbox/virt-sandbox/internal/places"
 	"github.com/virt-sandbox/virt-sandbox/internal/programs"
 )
-
-// throwawayBase holds the runtime directories of throw-away containers; no sandbox has such a name.
-const throwawayBase = RuntimeBase + "/.throwaway"
 
 // Throwaway is a container for one command, which no config tells of: it is gone when the command has ended, or whoever
 // started it has.
@@ -99,15 +96,8 @@ func (m *Manager) StartThrowaway(ctx context.Context, t Throwaway) (_ *Throwaway
 		return nil, err
 	}
 	r.locks = append(r.locks, ids)
-	dir := throwawayDir(s.Name)
-	err = dir.make()
-	for range 10 {
-		if !errors.Is(err, fs.ErrNotExist) {
-			break
-		}
-		err = dir.make() // Another run took the directory above away, as the last that was in it.
-	}
-	if err != nil {
+	dir := m.places(s.Name).OneShot()
+	if err = dir.Make(guest.Program); err != nil {
 		return nil, err
 	}
 	// The directory tells of them, should this process be killed.
@@ -123,7 +113,7 @@ func (m *Manager) StartThrowaway(ctx context.Context, t Throwaway) (_ *Throwaway
 		return nil, err
 	}
 	t.Note("starting %s at %s: %s", s.Name, m.URI, describe(s))
-	listener, err := dir.listenConsole(s)
+	listener, err := dir.ListenConsole(socketOwner(s), filepath.Base(guest.ConsoleSocket))
 	if err != nil {
 		return nil, err
 	}
@@ -151,12 +141,12 @@ func (m *Manager) StartThrowaway(ctx context.Context, t Throwaway) (_ *Throwaway
 
 // setNetwork gives the interfaces what they shall have, before the container's first program shows its resolv.conf, and
 // keeps their leases as long as this process has the container.
-func (r *ThrowawayRun) setNetwork(ctx context.Context, dir runtimeDir, interfaces []network.Interface, note func(format string, args ...any)) error {
-	runtime, err := os.Open(string(dir))
+func (r *ThrowawayRun) setNetwork(ctx context.Context, dir places.RunDir, interfaces []network.Interface, note func(format string, args ...any)) error {
+	runtime, err := os.Open(dir.Path())
 	if err != nil {
 		return fmt.Errorf("open runtime directory: %w", err)
 	}
-	inside, err := os.OpenRoot(string(dir))
+	inside, err := os.OpenRoot(dir.Path())
 	if err == nil {
 		defer inside.Close()
 		err = startNetwork(ctx, r.sandbox, inside, r.init, interfaces, config.NetworkTimeout)
@@ -196,10 +186,8 @@ func describe(s *config.Sandbox) string {
 	return text
 }
 
-func throwawayDir(name string) runtimeDir { return runtimeDir(filepath.Join(throwawayBase, name)) }
-
 // throwawayXML writes the container's plan and gives its XML.
-func (m *Manager) throwawayXML(r *ThrowawayRun, t Throwaway, dir runtimeDir) (string, error) {
+func (m *Manager) throwawayXML(r *ThrowawayRun, t Throwaway, dir places.RunDir) (string, error) {
 	s := r.sandbox
 	plan, err := guestPlan(s)
 	if err != nil {
@@ -209,7 +197,7 @@ func (m *Manager) throwawayXML(r *ThrowawayRun, t Throwaway, dir runtimeDir) (st
 	for _, v := range s.Environment {
 		plan.Environment = append(plan.Environment, v.Name+"="+v.Value) // Over what is known of the user.
 	}
-	host := domain.Host{Runtime: dir.guest(), Base: t.Root, Shell: t.Shell}
+	host := domain.Host{Runtime: dir.Guest(), Base: t.Root, Shell: t.Shell}
 	if host.Lacks, err = missingCapabilities(); err != nil {
 		return "", err
 	}
@@ -241,12 +229,12 @@ func (m *Manager) throwawayXML(r *ThrowawayRun, t Throwaway, dir runtimeDir) (st
 		return "", err
 	}
 	if host.SecurityModel == "apparmor" || plan.Mapped {
-		if err := dir.copyInit(host.Init); err != nil {
+		if err := dir.CopyInit(host.Init, guest.Program); err != nil {
 			return "", err
 		}
 		host.Init = ""
 	}
-	if err := plan.Write(filepath.Join(dir.guest(), filepath.Base(guest.PlanFile))); err != nil {
+	if err := plan.Write(filepath.Join(dir.Guest(), filepath.Base(guest.PlanFile))); err != nil {
 		return "", err
 	}
 	return domain.LXC(s, resolver(s), host)
@@ -279,22 +267,6 @@ func resolver(s *config.Sandbox) []domain.Bind {
 		return nil
 	}
 	return []domain.Bind{{Source: target, Target: target, ReadOnly: true}}
-}
-
-// listenConsole makes the socket on which the container's first program looks for its caller.
-func (d runtimeDir) listenConsole(s *config.Sandbox) (listener *net.UnixListener, err error) {
-	file := filepath.Join(d.guest(), filepath.Base(guest.ConsoleSocket))
-	err = d.bear(s, file, func() (err error) {
-		listener, err = net.ListenUnix("unix", &net.UnixAddr{Name: file, Net: "unix"})
-		return err
-	})
-	if err != nil {
-		if listener != nil {
-			listener.Close()
-		}
-		return nil, fmt.Errorf("listen for the container: %w", err)
-	}
-	return listener, nil
 }
 
 // await waits until the first program of the container is there, and sets the bounds of the latter, past which it only gets
@@ -444,7 +416,7 @@ func (r *ThrowawayRun) end() error {
 
 // sweepThrowaways removes what runs left that were killed: their processes libvirt has ended.
 func (m *Manager) sweepThrowaways() {
-	names, err := os.ReadDir(throwawayBase)
+	names, err := os.ReadDir(places.Root(m.Host.Root).OneShotBase())
 	if err != nil {
 		return
 	}
@@ -466,14 +438,6 @@ func (m *Manager) removeThrowaway(name string, cgroups func() error) error {
 	if err := errors.Join(removeRootTree(name), m.detachImages(name), removeMountPoints(name), removeLog(name), cgroups()); err != nil {
 		return err
 	}
-	// Last: it is what tells of the rest.
-	if err := os.RemoveAll(string(throwawayDir(name))); err != nil {
-		return fmt.Errorf("remove runtime directory: %w", err)
-	}
-	for _, dir := range []string{throwawayBase, RuntimeBase} {
-		if err := os.Remove(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			break // Another is there.
-		}
-	}
-	return nil
+	// Last: it is what names the rest.
+	return m.places(name).OneShot().Remove()
 }

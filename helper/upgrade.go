@@ -9,6 +9,7 @@ import (
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/content"
+	"github.com/virt-sandbox/virt-sandbox/internal/places"
 )
 
 // UpgradeOptions are what an administrator asks of upgrade.
@@ -118,7 +119,7 @@ func (m *Manager) upgradeContent(ctx context.Context, s *config.Sandbox, options
 	if err != nil {
 		return err
 	}
-	result.Running = runtimeOf(s.Name).phase() == phaseReady
+	result.Running = m.run(s.Name).Phase() == places.PhaseReady
 	if !options.DryRun {
 		// What a start that was killed left unfinished.
 		if err := m.Host.Prepare(ctx, s, m.Progress); err != nil {

@@ -60,5 +60,5 @@ func (h Host) labelled(s *config.Sandbox, make func() error) error {
 	if h.Root != "" {
 		return make()
 	}
-	return seclabel.Born(seclabel.Labels{Files: s.FileLabel()}, make)
+	return seclabel.WithCreateLabel(seclabel.Labels{Files: s.FileLabel()}, make)
 }

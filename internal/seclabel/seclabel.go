@@ -1,5 +1,5 @@
-// Package seclabel has files and sockets born with an SELinux label, so that they are never there under another one. In: the
-// labels and what makes them; out: its error. Where SELinux is off it only calls.
+// Package seclabel creates files and sockets with an SELinux label, so that they are never there under another one. In:
+// the labels and a function that creates; out: its error. Where SELinux is off it only calls.
 package seclabel
 
 import (
@@ -16,10 +16,10 @@ type Labels struct {
 	Sockets string
 }
 
-// Born calls make, and all that it makes in this goroutine has the labels.
-func Born(labels Labels, make func() error) error {
+// WithCreateLabel calls create, and all that it makes in this goroutine has the labels.
+func WithCreateLabel(labels Labels, create func() error) error {
 	if labels == (Labels{}) || !selinux.GetEnabled() {
-		return make()
+		return create()
 	}
 	// A label is a property of the thread. One whose label could not be ended is not given back: nobody else may create
 	// anything on it.
@@ -27,7 +27,7 @@ func Born(labels Labels, make func() error) error {
 	if err := set(labels); err != nil {
 		return errors.Join(err, set(Labels{}))
 	}
-	err := make()
+	err := create()
 	if endErr := set(Labels{}); endErr != nil {
 		return errors.Join(err, endErr)
 	}

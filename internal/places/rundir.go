@@ -1,0 +1,181 @@
+package places
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/seclabel"
+)
+
+// RunDir is the directory of one running container. Its subdirectory Guest is what the container sees as /run/host.
+//
+// Beside the state it has the config as the container was started with it, a file that the monitor locks, and what the
+// monitor keeps of the network.
+type RunDir struct {
+	path, base string
+	root       Root
+}
+
+// Path is the directory itself.
+func (d RunDir) Path() string { return d.path }
+
+// Guest is what the container sees as /run/host.
+func (d RunDir) Guest() string { return filepath.Join(d.path, "guest") }
+
+// Notify is the socket that the container's systemd reports to.
+func (d RunDir) Notify() string { return filepath.Join(d.Guest(), "notify") }
+
+// Make makes the directory anew, with an empty file of the name given, which init is mounted over.
+func (d RunDir) Make(initName string) error {
+	if err := os.RemoveAll(d.path); err != nil {
+		return fmt.Errorf("remove runtime directory: %w", err)
+	}
+	// Root of a container with ids of its own passes through, to its subdirectory.
+	err := InRunBase(func() error {
+		if err := os.MkdirAll(d.path, 0o711); err != nil {
+			return err
+		}
+		return errors.Join(os.Chmod(d.root.RunBase(), 0o711), os.Chmod(d.base, 0o711), os.Chmod(d.path, 0o711))
+	})
+	if err != nil {
+		return fmt.Errorf("make runtime directory: %w", err)
+	}
+	// What is put into it has its label too.
+	shown := seclabel.Labels{Files: "system_u:object_r:container_ro_file_t:s0"}
+	if err := seclabel.WithCreateLabel(shown, func() error { return os.Mkdir(d.Guest(), 0o755) }); err != nil {
+		return fmt.Errorf("make runtime directory: %w", err)
+	}
+	if err := os.WriteFile(filepath.Join(d.Guest(), initName), nil, 0o755); err != nil {
+		return fmt.Errorf("make runtime directory: %w", err)
+	}
+	return nil
+}
+
+// CopyInit puts a program into Guest, in place of the empty file of the name given.
+func (d RunDir) CopyInit(program, initName string) error {
+	data, err := os.ReadFile(program)
+	if err != nil {
+		return fmt.Errorf("copy virt-sandbox-init: %w", err)
+	}
+	if err := os.WriteFile(filepath.Join(d.Guest(), initName), data, 0o755); err != nil {
+		return fmt.Errorf("copy virt-sandbox-init: %w", err)
+	}
+	return nil
+}
+
+// MarkHostReady makes the file of the name given in Guest, which tells init that the container's bounds are set and its
+// console is read.
+func (d RunDir) MarkHostReady(name string) error {
+	if err := os.WriteFile(filepath.Join(d.Guest(), name), nil, 0o644); err != nil {
+		return fmt.Errorf("tell the container that it may go on: %w", err)
+	}
+	return nil
+}
+
+// Remove removes the directory, and those above it where no other container has one.
+func (d RunDir) Remove() error {
+	if err := os.RemoveAll(d.path); err != nil {
+		return fmt.Errorf("remove runtime directory: %w", err)
+	}
+	if os.Remove(d.base) == nil && d.base != d.root.RunBase() {
+		d.root.LeaveRunBase()
+	}
+	return nil
+}
+
+// Record keeps the config as the container was started with it: a stop must not depend on what becomes of the file.
+func (d RunDir) Record(s *config.Sandbox) error {
+	if err := (config.Store{Dir: d.path}).Save(s); err != nil {
+		return fmt.Errorf("record config: %w", err)
+	}
+	return nil
+}
+
+// Recorded returns what Record kept. Errors: config.ErrNotFound.
+func (d RunDir) Recorded() (*config.Sandbox, error) {
+	return (config.Store{Dir: d.path}).Load(filepath.Base(d.path))
+}
+
+// SocketOwner is whom a socket for the container belongs to: root of its user namespace, and its labels.
+type SocketOwner struct {
+	UID    int
+	Labels seclabel.Labels
+}
+
+// ListenNotify makes the socket that the container's systemd reports to.
+func (d RunDir) ListenNotify(owner SocketOwner) (socket *net.UnixConn, err error) {
+	err = listenLabelled(owner, d.Notify(), func() (err error) {
+		socket, err = net.ListenUnixgram("unixgram", &net.UnixAddr{Name: d.Notify(), Net: "unixgram"})
+		return err
+	})
+	if err != nil {
+		if socket != nil {
+			socket.Close()
+		}
+		return nil, fmt.Errorf("listen for readiness: %w", err)
+	}
+	return socket, nil
+}
+
+// ListenConsole makes the socket of a name in Guest on which init looks for its caller.
+func (d RunDir) ListenConsole(owner SocketOwner, name string) (listener *net.UnixListener, err error) {
+	file := filepath.Join(d.Guest(), name)
+	err = listenLabelled(owner, file, func() (err error) {
+		listener, err = net.ListenUnix("unix", &net.UnixAddr{Name: file, Net: "unix"})
+		return err
+	})
+	if err != nil {
+		if listener != nil {
+			listener.Close()
+		}
+		return nil, fmt.Errorf("listen for the container: %w", err)
+	}
+	return listener, nil
+}
+
+// listenLabelled makes a socket for the container's root. It has the container's label, as if one of its own processes
+// listened: no policy lets a container write to sockets of the host.
+func listenLabelled(owner SocketOwner, file string, listen func() error) error {
+	if err := os.Remove(file); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := seclabel.WithCreateLabel(owner.Labels, listen); err != nil {
+		return err
+	}
+	return errors.Join(os.Chmod(file, 0o600), os.Chown(file, owner.UID, owner.UID))
+}
+
+// LockMonitor takes the lock that the monitor of a container holds as long as it lives; it returns nil when one lives.
+func (d RunDir) LockMonitor() (*os.File, error) {
+	file, err := os.OpenFile(filepath.Join(d.path, "monitor"), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("lock monitor: %w", err)
+	}
+	// A lock of the open file, which an executed program inherits with the descriptor.
+	err = unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		file.Close()
+		return nil, nil
+	}
+	if err != nil {
+		file.Close()
+		return nil, fmt.Errorf("lock monitor: %w", err)
+	}
+	return file, nil
+}
+
+// HasMonitor reports whether a monitor of the container lives.
+func (d RunDir) HasMonitor() (bool, error) {
+	lock, err := d.LockMonitor()
+	if lock != nil {
+		lock.Close()
+	}
+	return lock == nil && err == nil, err
+}

@@ -1,0 +1,118 @@
+package places
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/google/renameio/v2"
+
+	"github.com/virt-sandbox/virt-sandbox/internal/enter"
+)
+
+// Phase is how far a running container is; "" where none runs.
+type Phase string
+
+// The phases, in their order.
+const (
+	PhaseStarting Phase = "starting"
+	PhaseReady    Phase = "ready"
+	PhaseStopping Phase = "stopping"
+)
+
+// State is what is known of one run. Only who holds the lock on the sandbox's name changes it.
+type State struct {
+	Phase Phase     `json:"phase"`
+	Since time.Time `json:"since"` // when that phase began
+	// Owner is the run of a unit that the container belongs to (systemd.exec(5), INVOCATION_ID); empty where no unit
+	// runs it.
+	Owner string `json:"owner,omitempty"`
+	// Frozen is the cgroup that a verb has frozen, or is about to; empty for none.
+	Frozen string `json:"frozen,omitempty"`
+	// Admission is what the container may be entered with; nil before that is known.
+	Admission *enter.Admission `json:"admission,omitempty"`
+}
+
+const stateFile = "state.json"
+
+// State returns the state of the run; the zero value where none is.
+func (d RunDir) State() State {
+	data, err := os.ReadFile(filepath.Join(d.path, stateFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return d.stateOfSeveralFiles()
+	}
+	var s State
+	if err != nil || json.Unmarshal(data, &s) != nil {
+		return State{}
+	}
+	return s
+}
+
+// Phase returns how far the container is.
+func (d RunDir) Phase() Phase { return d.State().Phase }
+
+// Update changes the state in one step: a reader sees it as it was or as it is.
+// Preconditions: the caller holds the lock on the sandbox's name.
+func (d RunDir) Update(change func(*State)) error {
+	s := d.State()
+	before := s.Phase
+	change(&s)
+	if s.Phase != before {
+		s.Since = time.Now().UTC()
+	}
+	data, err := json.Marshal(s)
+	if err == nil {
+		err = renameio.WriteFile(filepath.Join(d.path, stateFile), data, 0o600, renameio.WithTempDir(d.path))
+	}
+	if err != nil {
+		return fmt.Errorf("record the state of the run: %w", err)
+	}
+	return nil
+}
+
+// SetPhase records how far the container is.
+func (d RunDir) SetPhase(p Phase) error { return d.Update(func(s *State) { s.Phase = p }) }
+
+// SetStopping sets the phase of a container that has one. Where nothing is left to stop, it records nothing.
+func (d RunDir) SetStopping() error {
+	if d.Phase() == "" {
+		return nil
+	}
+	return d.SetPhase(PhaseStopping)
+}
+
+// Own records that the container belongs to the run of a unit which this process is of.
+func (d RunDir) Own() error {
+	return d.Update(func(s *State) { s.Owner = os.Getenv("INVOCATION_ID") })
+}
+
+// IsForeign reports whether the container belongs to another run of a unit than this process does.
+func (d RunDir) IsForeign() bool {
+	owner := d.State().Owner
+	return owner != "" && owner != os.Getenv("INVOCATION_ID")
+}
+
+// stateOfSeveralFiles reads the state as versions before 1 of format state.json kept it, for containers that were started
+// by one of them and still run.
+func (d RunDir) stateOfSeveralFiles() State {
+	read := func(name string) string {
+		data, err := os.ReadFile(filepath.Join(d.path, name))
+		if err != nil {
+			return ""
+		}
+		return string(data)
+	}
+	s := State{Phase: Phase(read("phase")), Owner: read("owner"), Frozen: read("frozen")}
+	if info, err := os.Stat(filepath.Join(d.path, "phase")); err == nil {
+		s.Since = info.ModTime().UTC()
+	}
+	var a enter.Admission
+	if text := read("admission.json"); text != "" && json.Unmarshal([]byte(text), &a) == nil {
+		s.Admission = &a
+	}
+	return s
+}
