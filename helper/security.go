@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
-	"github.com/virt-sandbox/virt-sandbox/internal/domain"
 	"github.com/virt-sandbox/virt-sandbox/internal/mcs"
 )
 
@@ -138,13 +137,4 @@ func (m *Manager) setupLabel(s *config.Sandbox) string {
 		return ""
 	}
 	return label
-}
-
-// payloadLabel returns the context that virt-sandbox-init has to set for the payload; empty where libvirt has set it.
-// selinux reports whether the host's SELinux is on: its libvirt may be told to leave that alone, or not know it.
-func payloadLabel(s *config.Sandbox, host domain.Host, selinux bool) string {
-	if host.SetupLabel != "" || (selinux && host.SecurityModel != "selinux") {
-		return s.ProcessLabel()
-	}
-	return ""
 }

@@ -4,7 +4,6 @@ import (
 	"testing"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
-	"github.com/virt-sandbox/virt-sandbox/internal/domain"
 )
 
 func TestSetSecurity(t *testing.T) {
@@ -82,34 +81,6 @@ func TestRefuseShared(t *testing.T) {
 		c.options.Share = true
 		if err := c.options.refuseShared(use); err != nil {
 			t.Errorf("with --share-level: %v", err)
-		}
-	}
-}
-
-// TestPayloadLabel: where the host has SELinux and libvirt does not set a payload's context, virt-sandbox-init does, for
-// one-shots too.
-func TestPayloadLabel(t *testing.T) {
-	const label, setup = "system_u:system_r:container_t:s0:c1,c2", "system_u:system_r:virt_sandbox_setup_t:s0:c1,c2"
-	oneShot := config.New("sandbox-1")
-	oneShot.Command, oneShot.Security.Level = []string{"id"}, "s0:c1,c2"
-	units := config.New("web")
-	units.Units, units.Security.Level = []string{"httpd.service"}, "s0:c1,c2"
-	for _, c := range []struct {
-		model, setup string
-		selinux      bool
-		want         string
-	}{
-		{"selinux", "", true, ""},
-		{"selinux", setup, true, label},
-		{"", "", true, label},
-		{"apparmor", "", true, label},
-		{"apparmor", "", false, ""},
-		{"", "", false, ""},
-	} {
-		for _, s := range []*config.Sandbox{oneShot, units} {
-			if got := payloadLabel(s, domain.Host{SecurityModel: c.model, SetupLabel: c.setup}, c.selinux); got != c.want {
-				t.Errorf("%s, %+v: got %q", s.Name, c, got)
-			}
 		}
 	}
 }

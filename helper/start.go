@@ -6,10 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"os/user"
-	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -19,11 +16,9 @@ import (
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/content"
-	"github.com/virt-sandbox/virt-sandbox/internal/domain"
 	"github.com/virt-sandbox/virt-sandbox/internal/guest"
 	"github.com/virt-sandbox/virt-sandbox/internal/monitor"
 	"github.com/virt-sandbox/virt-sandbox/internal/places"
-	"github.com/virt-sandbox/virt-sandbox/internal/programs"
 )
 
 // Running is a container that is up, with what its monitor must hold.
@@ -164,7 +159,7 @@ func (m *Manager) startFresh(ctx context.Context, connection *libvirt.Connect, s
 	if err := errors.Join(dir.Record(s), dir.Own()); err != nil {
 		return nil, err
 	}
-	xml, plan, err := m.domainXML(connection, s, dir)
+	plan, err := m.planStart(connection, s, dir)
 	if err != nil {
 		return nil, err
 	}
@@ -177,7 +172,7 @@ func (m *Manager) startFresh(ctx context.Context, connection *libvirt.Connect, s
 		return nil, context.Cause(ctx)
 	}
 	status("Starting container")
-	created, err := connection.DomainCreateXML(xml, 0)
+	created, err := connection.DomainCreateXML(plan.Domain, 0)
 	if err != nil {
 		return nil, fmt.Errorf("start domain %s: %s", s.Name, reason(err))
 	}
@@ -189,7 +184,7 @@ func (m *Manager) startFresh(ctx context.Context, connection *libvirt.Connect, s
 	if err != nil {
 		return nil, err
 	}
-	if err = m.setBounds(running, plan); err == nil {
+	if err = m.setBounds(running, plan.Guest); err == nil {
 		err = m.setNetwork(ctx, running, interfaces, status)
 	}
 	if err == nil {
@@ -202,117 +197,6 @@ func (m *Manager) startFresh(ctx context.Context, connection *libvirt.Connect, s
 		return nil, err
 	}
 	return running, dir.SetPhase(places.PhaseReady)
-}
-
-// domainXML writes the container's plan and gives both.
-func (m *Manager) domainXML(connection *libvirt.Connect, s *config.Sandbox, dir places.RunDir) (string, *guest.Plan, error) {
-	layout, err := m.Host.Layout(s)
-	if err != nil {
-		return "", nil, err
-	}
-	for _, p := range layout.Missing {
-		if strings.HasPrefix(p, "/etc/") {
-			m.Warn("%s is not private in %s: the host has no such path to mount over", p, s.Name)
-		}
-	}
-	asked, err := m.askedCapabilities(s)
-	if err != nil {
-		return "", nil, err
-	}
-	lacks, err := missingCapabilities()
-	if err != nil {
-		return "", nil, err
-	}
-	host := domain.Host{Runtime: dir.Guest(), Asked: asked, Lacks: lacks}
-	if host.Mounted, host.Devices, err = attached(s); err != nil {
-		return "", nil, err
-	}
-	plan, err := guestPlan(s)
-	if err != nil {
-		return "", nil, err
-	}
-	if host.SecurityModel, err = securityModel(connection); err != nil {
-		return "", nil, err
-	}
-	if host.SecurityModel == "apparmor" {
-		if plan.Profile, err = payloadProfile(s); err != nil {
-			return "", nil, err
-		}
-	}
-	host.SetupLabel = m.setupLabel(s)
-	plan.Label = payloadLabel(s, host, m.Host.SELinux())
-	for _, name := range domain.DroppedCapabilities(s, host) {
-		plan.Drop = append(plan.Drop, config.CapabilityNumber(name))
-	}
-	var binds []domain.Bind
-	for _, b := range layout.Binds {
-		binds = append(binds, domain.Bind(b))
-		if !b.ReadOnly {
-			plan.Writable = append(plan.Writable, b.Target)
-		}
-	}
-	binds = append(binds, addMounts(s, plan, host.Mounted)...)
-	if err := plan.Write(filepath.Join(dir.Guest(), filepath.Base(guest.PlanFile))); err != nil {
-		return "", nil, err
-	}
-	if host.Init, err = programs.Find(guest.Program); err != nil {
-		return "", nil, err
-	}
-	if host.SecurityModel == "apparmor" || s.Hardening.IDMap.Mapped() {
-		// libvirt's helper refuses to make a profile that names a file below /usr; and root of a user namespace need not
-		// be able to reach the program.
-		if err := dir.CopyInit(host.Init, guest.Program); err != nil {
-			return "", nil, err
-		}
-		host.Init = ""
-	}
-	if host.Memory, err = hostMemory(connection); err != nil {
-		return "", nil, err
-	}
-	if s.Hardening.IDMap.Mapped() {
-		if host.Root, err = makeRootTree(s, "/", binds); err != nil {
-			return "", nil, err
-		}
-	}
-	xml, err := domain.LXC(s, binds, host)
-	return xml, plan, err
-}
-
-func guestPlan(s *config.Sandbox) (*guest.Plan, error) {
-	plan := &guest.Plan{
-		Name: s.Name, UUID: s.UUID, Limited: s.Limits.Memory > 0,
-		ReadOnly: s.Hardening.ReadOnlyKernel, Hide: s.Hardening.HideKernel, Mapped: s.Hardening.IDMap.Mapped(),
-	}
-	for _, v := range s.Environment {
-		plan.Environment = append(plan.Environment, v.Name+"="+v.Value)
-	}
-	if !s.Generic() {
-		plan.BootTarget = s.BootTarget
-		return plan, nil
-	}
-	plan.Command, plan.UID, plan.GID = s.Command, s.Identity.UID, s.Identity.GID
-	plan.Directory = "/"
-	if s.Identity.Home != "" {
-		plan.Environment = append(plan.Environment, "HOME="+s.Identity.Home)
-	}
-	if s.Identity.User != "" {
-		plan.Environment = append(plan.Environment, "USER="+s.Identity.User, "LOGNAME="+s.Identity.User)
-	}
-	account, err := user.LookupId(strconv.FormatUint(uint64(s.Identity.UID), 10))
-	if err != nil {
-		// An account that the host does not know has no other groups.
-		return plan, nil
-	}
-	groups, err := account.GroupIds()
-	if err != nil {
-		return nil, fmt.Errorf("read groups of %s: %w", account.Username, err)
-	}
-	for _, g := range groups {
-		if id, err := strconv.ParseUint(g, 10, 32); err == nil {
-			plan.Groups = append(plan.Groups, uint32(id))
-		}
-	}
-	return plan, nil
 }
 
 // watch opens what tells of a running container and its console.

@@ -2,12 +2,8 @@ package helper
 
 import (
 	"fmt"
-	"slices"
-	"strings"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
-	"github.com/virt-sandbox/virt-sandbox/internal/domain"
-	"github.com/virt-sandbox/virt-sandbox/internal/guest"
 	"github.com/virt-sandbox/virt-sandbox/internal/image"
 )
 
@@ -36,32 +32,4 @@ func attached(s *config.Sandbox) (mounted, devices map[string]string, err error)
 		}
 	}
 	return mounted, devices, nil
-}
-
-// addMounts tells the container's first program of mounts and disks, and gives those mounts that the root tree of a
-// container with ids of its own has.
-func addMounts(s *config.Sandbox, plan *guest.Plan, mounted map[string]string) []domain.Bind {
-	var binds []domain.Bind
-	for _, mount := range s.Mounts {
-		if mount.Kind == config.MountGuestBind {
-			// As writable as what it shows.
-			plan.Binds = append(plan.Binds, guest.Bind{Source: mount.Source, Target: mount.Target})
-			continue
-		}
-		plan.Writable = append(plan.Writable, mount.Target)
-		source := mount.Source
-		if mount.Kind == config.MountHostImage {
-			source = mounted[mount.Target]
-		}
-		if mount.Kind != config.MountRAM && s.Hardening.IDMap.Mapped() {
-			binds = append(binds, domain.Bind{Source: source, Target: mount.Target})
-		}
-	}
-	for i, d := range s.Disks {
-		plan.Disks = append(plan.Disks, guest.Disk{Tag: d.Tag, Device: "/dev/" + domain.DiskName(i)})
-	}
-	// One below another comes after it.
-	slices.SortStableFunc(binds, func(a, b domain.Bind) int { return strings.Compare(a.Target, b.Target) })
-	slices.SortStableFunc(plan.Binds, func(a, b guest.Bind) int { return strings.Compare(a.Target, b.Target) })
-	return binds
 }

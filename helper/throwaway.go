@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -16,13 +15,11 @@ import (
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/console"
-	"github.com/virt-sandbox/virt-sandbox/internal/domain"
 	"github.com/virt-sandbox/virt-sandbox/internal/enter"
 	"github.com/virt-sandbox/virt-sandbox/internal/guest"
 	"github.com/virt-sandbox/virt-sandbox/internal/lockfile"
 	"github.com/virt-sandbox/virt-sandbox/internal/network"
 	"github.com/virt-sandbox/virt-sandbox/internal/places"
-	"github.com/virt-sandbox/virt-sandbox/internal/programs"
 )
 
 // Throwaway is a container for one command, which no config tells of: it is gone when the command has ended, or whoever
@@ -32,7 +29,6 @@ type Throwaway struct {
 	Root    string          // directory that is the root, read-only; the host's own where it is empty
 	Shell   bool            // whether root has a shell on the domain's second console
 	Groups  []uint32        // of the command's user
-	Home    string          // where the command begins, if it is there
 	Note    func(format string, args ...any)
 }
 
@@ -108,7 +104,7 @@ func (m *Manager) StartThrowaway(ctx context.Context, t Throwaway) (_ *Throwaway
 	if err := m.attachImages(ctx, s, claims); err != nil {
 		return nil, err
 	}
-	xml, err := m.throwawayXML(r, t, dir)
+	plan, err := m.planThrowaway(r.libvirt, t, dir)
 	if err != nil {
 		return nil, err
 	}
@@ -121,7 +117,7 @@ func (m *Manager) StartThrowaway(ctx context.Context, t Throwaway) (_ *Throwaway
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
-	if r.domain, err = r.libvirt.DomainCreateXML(xml, libvirt.DOMAIN_START_AUTODESTROY); err != nil {
+	if r.domain, err = r.libvirt.DomainCreateXML(plan.Domain, libvirt.DOMAIN_START_AUTODESTROY); err != nil {
 		return nil, fmt.Errorf("start domain %s: %s", s.Name, reason(err))
 	}
 	if err := removeRootTree(s.Name); err != nil {
@@ -184,89 +180,6 @@ func describe(s *config.Sandbox) string {
 		text += ", user ids from " + strconv.FormatUint(uint64(s.Hardening.IDMap.Base), 10)
 	}
 	return text
-}
-
-// throwawayXML writes the container's plan and gives its XML.
-func (m *Manager) throwawayXML(r *ThrowawayRun, t Throwaway, dir places.RunDir) (string, error) {
-	s := r.sandbox
-	plan, err := guestPlan(s)
-	if err != nil {
-		return "", err
-	}
-	plan.Console, plan.Shell, plan.Directory, plan.Groups = true, t.Shell, t.Home, t.Groups
-	for _, v := range s.Environment {
-		plan.Environment = append(plan.Environment, v.Name+"="+v.Value) // Over what is known of the user.
-	}
-	host := domain.Host{Runtime: dir.Guest(), Base: t.Root, Shell: t.Shell}
-	if host.Lacks, err = missingCapabilities(); err != nil {
-		return "", err
-	}
-	if host.SecurityModel, err = securityModel(r.libvirt); err != nil {
-		return "", err
-	}
-	if host.SecurityModel == "apparmor" {
-		if plan.Profile, err = payloadProfile(s); err != nil {
-			return "", err
-		}
-	}
-	host.SetupLabel = m.setupLabel(s)
-	plan.Label = payloadLabel(s, host, m.Host.SELinux())
-	for _, name := range domain.DroppedCapabilities(s, host) {
-		plan.Drop = append(plan.Drop, config.CapabilityNumber(name))
-	}
-	if host.Mounted, host.Devices, err = attached(s); err != nil {
-		return "", err
-	}
-	binds := addMounts(s, plan, host.Mounted)
-	if host.Memory, err = hostMemory(r.libvirt); err != nil {
-		return "", err
-	}
-	if err := mapThrowaway(s, t, &host, binds); err != nil {
-		return "", err
-	}
-	plan.Mapped = s.Hardening.IDMap.Mapped()
-	if host.Init, err = programs.Find(guest.Program); err != nil {
-		return "", err
-	}
-	if host.SecurityModel == "apparmor" || plan.Mapped {
-		if err := dir.CopyInit(host.Init, guest.Program); err != nil {
-			return "", err
-		}
-		host.Init = ""
-	}
-	if err := plan.Write(filepath.Join(dir.Guest(), filepath.Base(guest.PlanFile))); err != nil {
-		return "", err
-	}
-	return domain.LXC(s, resolver(s), host)
-}
-
-// mapThrowaway puts the root of a user namespace together, where the container has ids of its own. On file systems that
-// cannot show files so, it has the host's: its command is no root in any case.
-func mapThrowaway(s *config.Sandbox, t Throwaway, host *domain.Host, binds []domain.Bind) (err error) {
-	if !s.Hardening.IDMap.Mapped() {
-		return nil
-	}
-	base := t.Root
-	if base == "" {
-		base = "/"
-	}
-	host.Root, err = makeRootTree(s, base, binds)
-	if errors.Is(err, errNoIDMap) {
-		t.Note("no user namespace: %v", err)
-		s.Hardening.IDMap, host.Root = config.IDMap{}, ""
-		return removeRootTree(s.Name)
-	}
-	return err
-}
-
-// resolver gives what the host's resolv.conf is a link to, where the container's own /run would hide it, for one that is in
-// the host's network.
-func resolver(s *config.Sandbox) []domain.Bind {
-	target, err := filepath.EvalSymlinks("/etc/resolv.conf")
-	if err != nil || s.Network != config.NetworkHost || s.Hardening.IDMap.Mapped() || !strings.HasPrefix(target, "/run/") {
-		return nil
-	}
-	return []domain.Bind{{Source: target, Target: target, ReadOnly: true}}
 }
 
 // await waits until the first program of the container is there, and sets the bounds of the latter, past which it only gets

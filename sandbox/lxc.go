@@ -153,7 +153,6 @@ func identify(name string, t *helper.Throwaway) error {
 		return fmt.Errorf("-S %s: %w", name, err)
 	}
 	t.Sandbox.Identity = config.Identity{UID: uint32(uid), GID: uint32(gid), User: account.Username, Home: account.HomeDir}
-	t.Home = account.HomeDir
 	t.Sandbox.Hardening.IDMap.Auto = uid != 0
 	groups, err := account.GroupIds()
 	if err != nil {

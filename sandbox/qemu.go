@@ -16,6 +16,7 @@ import (
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/helper"
+	"github.com/virt-sandbox/virt-sandbox/internal/boot"
 	"github.com/virt-sandbox/virt-sandbox/internal/domain"
 	"github.com/virt-sandbox/virt-sandbox/internal/guest"
 	"github.com/virt-sandbox/virt-sandbox/internal/image"
@@ -282,10 +283,8 @@ func (m *virtual) describe(s *config.Sandbox) (*domain.Machine, error) {
 	if err != nil {
 		return nil, err
 	}
-	plan, err := m.plan(s, l)
-	if err != nil {
-		return nil, err
-	}
+	plan := boot.Command(s, m.groups, &boot.OneShot{Shell: o.Shell})
+	plan.Machine = &l.inside
 	if err := initrd.Compose(m.state.file("initrd"), cached, plan); err != nil {
 		return nil, err
 	}
@@ -311,21 +310,6 @@ func (m *virtual) interfaces(s *config.Sandbox) (list []network.Interface, err e
 		list = append(list, helper.InterfaceSetup(n, i))
 	}
 	return list, nil
-}
-
-func (m *virtual) plan(s *config.Sandbox, l *layout) (*guest.Plan, error) {
-	plan, err := helper.CommandPlan(s)
-	if err != nil {
-		return nil, err
-	}
-	plan.Console, plan.Shell, plan.Groups, plan.Machine = true, m.options.Shell, m.groups, &l.inside
-	if s.Identity.Home != "" {
-		plan.Directory = s.Identity.Home
-	}
-	for _, v := range s.Environment {
-		plan.Environment = append(plan.Environment, v.Name+"="+v.Value) // Over what is known of the user.
-	}
-	return plan, nil
 }
 
 // firmware finds one that does no more than start a kernel; empty where QEMU has not got it.

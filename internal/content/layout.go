@@ -10,18 +10,13 @@ import (
 	"strings"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/domain"
 )
-
-// Bind is one path of the tree or of the host that takes the place of a path in the container.
-type Bind struct {
-	Source, Target string
-	ReadOnly       bool
-}
 
 // Layout is what a container sees over the host's read-only root.
 type Layout struct {
-	Binds   []Bind   // in the order in which they are mounted
-	Missing []string // private paths that the host has no place for, so that they cannot be mounted
+	Binds   []domain.Bind // in the order in which they are mounted
+	Missing []string      // private paths that the host has no place for, so that they cannot be mounted
 }
 
 // sharedTop are the directories of the root that hold software; every other one holds the host's data.
@@ -82,14 +77,14 @@ func (h Host) bind(l *Layout, s *config.Sandbox, p string) {
 		// It says the same on both sides, and a mount would follow it.
 		return
 	}
-	l.Binds = append(l.Binds, Bind{Source: filepath.Join(s.Content, p), Target: p})
+	l.Binds = append(l.Binds, domain.Bind{Source: filepath.Join(s.Content, p), Target: p})
 }
 
 // hide puts out of sight: directories of the root that hold the host's data, libvirt's and our own configuration, and
 // below /etc everything that not everybody may read, since that is where hosts keep their secrets.
 func (h Host) hide(l *Layout, s *config.Sandbox) error {
 	over := func(cover, p string) {
-		l.Binds = append(l.Binds, Bind{filepath.Join(s.Content, cover), p, true})
+		l.Binds = append(l.Binds, domain.Bind{Source: filepath.Join(s.Content, cover), Target: p, ReadOnly: true})
 	}
 	top, err := os.ReadDir(h.Root + "/")
 	if err != nil {

@@ -1,7 +1,6 @@
 package domain
 
 import (
-	"flag"
 	"reflect"
 	"slices"
 	"strings"
@@ -11,8 +10,6 @@ import (
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 )
-
-var update = flag.Bool("update", false, "write what the tests got as the new golden files")
 
 const domains = "../../testdata/domains"
 
@@ -129,7 +126,7 @@ func TestLXC(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			golden(t, c.golden, got)
+			compare(t, c.golden, got)
 		})
 	}
 }

@@ -1,0 +1,168 @@
+// Package boot is the plan of a start: what libvirt is told of a container, and what virt-sandbox-init does in it. In: a
+// sandbox and the facts of its host. Out: the domain's XML and the guest's plan. It asks the host nothing, so that equal
+// facts make equal plans. The drivers of a start call it, for a container that stays, a one-shot and a virtual machine.
+package boot
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/domain"
+	"github.com/virt-sandbox/virt-sandbox/internal/guest"
+)
+
+// Facts are what a plan needs to know of the host at the time of the start.
+type Facts struct {
+	SELinux       bool        // whether the host's is on
+	SecurityModel string      // of libvirt's capabilities: selinux, apparmor or ""
+	SetupLabel    string      // SELinux context for the set-up of the container; empty for that of its processes
+	Profile       string      // AppArmor profile that virt-sandbox-init has to set; empty for none
+	Asked         []string    // capabilities that the units name
+	Lacks         []string    // capabilities that the host does not have to give
+	Memory        config.Size // bytes of RAM
+
+	Mounted  map[string]string // directories where the file systems of images are mounted, by target
+	Devices  map[string]string // block devices of the disks that libvirt need not make one of, by tag
+	Binds    []domain.Bind     // private content and covers, in the order in which they are mounted
+	Resolver string            // file that /etc/resolv.conf is a link to; empty where it is none
+
+	Init     string // the file of virt-sandbox-init
+	Runtime  string // directory that the container sees as domain.GuestDir
+	RootTree string // directory where the root of a container with ids of its own is put together
+
+	Groups  []uint32 // ids of the groups of the command's user
+	OneShot *OneShot // nil for a container that stays
+}
+
+// OneShot is what only a sandbox for one command has.
+type OneShot struct {
+	Root  string // directory that is the root, read-only; empty for the host's own
+	Shell bool   // whether root has a shell on the second console
+}
+
+// Plan is a start with all its parts.
+type Plan struct {
+	Domain   string        // XML for libvirt
+	Guest    *guest.Plan   // for virt-sandbox-init
+	CopyInit bool          // whether Facts.Init is to be copied into Facts.Runtime
+	Tree     []domain.Bind // what to mount in Facts.RootTree, in this order, where the container has ids of its own
+}
+
+// Container returns the plan of a container. The only error is that of writing XML.
+func Container(s *config.Sandbox, f *Facts) (*Plan, error) {
+	host := domain.Host{
+		Init: f.Init, Runtime: f.Runtime, Memory: f.Memory, SecurityModel: f.SecurityModel, SetupLabel: f.SetupLabel,
+		Mounted: f.Mounted, Devices: f.Devices, Asked: f.Asked, Lacks: f.Lacks,
+	}
+	if f.OneShot != nil {
+		host.Base, host.Shell = f.OneShot.Root, f.OneShot.Shell
+	}
+	p := Plan{Guest: Command(s, f.Groups, f.OneShot)}
+	p.Guest.Profile, p.Guest.Label = f.Profile, payloadLabel(s, f)
+	for _, name := range domain.DroppedCapabilities(s, host) {
+		p.Guest.Drop = append(p.Guest.Drop, config.CapabilityNumber(name))
+	}
+	binds := append(slices.Clone(f.Binds), resolver(s, f)...)
+	for _, b := range binds {
+		if !b.ReadOnly {
+			p.Guest.Writable = append(p.Guest.Writable, b.Target)
+		}
+	}
+	mounts := addMounts(p.Guest, s, f.Mounted)
+	if f.SecurityModel == "apparmor" || p.Guest.Mapped {
+		// libvirt's helper refuses to make a profile that names a file below /usr; and root of a user namespace need not
+		// be able to reach the program.
+		p.CopyInit, host.Init = true, ""
+	}
+	if p.Guest.Mapped {
+		p.Tree, host.Root = append(slices.Clone(binds), mounts...), f.RootTree
+	}
+	var err error
+	p.Domain, err = domain.LXC(s, binds, host)
+	return &p, err
+}
+
+// Command returns what virt-sandbox-init is to do for the units or the command of a sandbox, on a machine of any kind.
+// groups are those of the command's user.
+func Command(s *config.Sandbox, groups []uint32, oneShot *OneShot) *guest.Plan {
+	plan := guest.Plan{
+		Name: s.Name, UUID: s.UUID, Limited: s.Limits.Memory > 0,
+		ReadOnly: s.Hardening.ReadOnlyKernel, Hide: s.Hardening.HideKernel, Mapped: s.Hardening.IDMap.Mapped(),
+		Environment: environment(s),
+	}
+	if !s.Generic() {
+		plan.BootTarget = s.BootTarget
+		return &plan
+	}
+	plan.Command, plan.UID, plan.GID, plan.Groups = s.Command, s.Identity.UID, s.Identity.GID, groups
+	plan.Directory = "/"
+	if s.Identity.Home != "" {
+		plan.Environment = append(plan.Environment, "HOME="+s.Identity.Home)
+	}
+	if s.Identity.User != "" {
+		plan.Environment = append(plan.Environment, "USER="+s.Identity.User, "LOGNAME="+s.Identity.User)
+	}
+	if oneShot == nil {
+		return &plan
+	}
+	plan.Console, plan.Shell = true, oneShot.Shell
+	if s.Identity.Home != "" {
+		plan.Directory = s.Identity.Home
+	}
+	plan.Environment = append(plan.Environment, environment(s)...) // Over what is known of the user.
+	return &plan
+}
+
+func environment(s *config.Sandbox) (list []string) {
+	for _, v := range s.Environment {
+		list = append(list, v.Name+"="+v.Value)
+	}
+	return list
+}
+
+// payloadLabel returns the SELinux context that virt-sandbox-init has to set for the payload; empty where libvirt has set
+// it. libvirt may be told to leave the host's SELinux alone, or not know it.
+func payloadLabel(s *config.Sandbox, f *Facts) string {
+	if f.SetupLabel != "" || (f.SELinux && f.SecurityModel != "selinux") {
+		return s.ProcessLabel()
+	}
+	return ""
+}
+
+// resolver returns what the host's resolv.conf is a link to, where the container's own /run would hide it, for a one-shot
+// in the host's network.
+func resolver(s *config.Sandbox, f *Facts) []domain.Bind {
+	wanted := f.OneShot != nil && s.Network == config.NetworkHost && !s.Hardening.IDMap.Mapped()
+	if !wanted || !strings.HasPrefix(f.Resolver, "/run/") {
+		return nil
+	}
+	return []domain.Bind{{Source: f.Resolver, Target: f.Resolver, ReadOnly: true}}
+}
+
+// addMounts puts mounts and disks into the guest's plan, and returns those mounts that a root tree has.
+func addMounts(plan *guest.Plan, s *config.Sandbox, mounted map[string]string) []domain.Bind {
+	var binds []domain.Bind
+	for _, mount := range s.Mounts {
+		if mount.Kind == config.MountGuestBind {
+			// As writable as what it shows.
+			plan.Binds = append(plan.Binds, guest.Bind{Source: mount.Source, Target: mount.Target})
+			continue
+		}
+		plan.Writable = append(plan.Writable, mount.Target)
+		source := mount.Source
+		if mount.Kind == config.MountHostImage {
+			source = mounted[mount.Target]
+		}
+		if mount.Kind != config.MountRAM {
+			binds = append(binds, domain.Bind{Source: source, Target: mount.Target})
+		}
+	}
+	for i, d := range s.Disks {
+		plan.Disks = append(plan.Disks, guest.Disk{Tag: d.Tag, Device: "/dev/" + domain.DiskName(i)})
+	}
+	// One below another comes after it.
+	slices.SortStableFunc(binds, func(a, b domain.Bind) int { return strings.Compare(a.Target, b.Target) })
+	slices.SortStableFunc(plan.Binds, func(a, b guest.Bind) int { return strings.Compare(a.Target, b.Target) })
+	return binds
+}

@@ -1,0 +1,242 @@
+package boot
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/domain"
+	"github.com/virt-sandbox/virt-sandbox/test/golden"
+)
+
+const (
+	configs = "../../testdata/configs/good"
+	plans   = "../../testdata/plans"
+	base    = "../../testdata/domains/apache.xml"
+)
+
+// plainHost has neither SELinux nor AppArmor.
+func plainHost(name string) Facts {
+	return Facts{
+		Memory: 8 << 30, Init: "/usr/libexec/virt-sandbox/virt-sandbox-init",
+		Runtime: "/run/virt-sandbox/" + name + "/guest", RootTree: "/run/virt-sandbox/.root-" + name,
+		Mounted: map[string]string{}, Devices: map[string]string{},
+	}
+}
+
+func seLinuxHost(name string) Facts {
+	f := plainHost(name)
+	f.SELinux, f.SecurityModel = true, "selinux"
+	return f
+}
+
+// TestPlansOfConfigs: what a start makes of every kind of config.
+func TestPlansOfConfigs(t *testing.T) {
+	files, err := filepath.Glob(configs + "/*.sandbox")
+	if err != nil || len(files) < 10 {
+		t.Fatalf("%d configs, %v", len(files), err)
+	}
+	for _, file := range files {
+		name := strings.TrimSuffix(filepath.Base(file), ".sandbox")
+		t.Run(name, func(t *testing.T) {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s, err := config.Parse(file, string(text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			f := seLinuxHost(s.Name)
+			f.Binds = []domain.Bind{
+				{Source: s.Content + "/var", Target: "/var"},
+				{Source: s.Content + "/etc/shadow", Target: "/etc/shadow"},
+				{Source: s.Content + "/.virt-sandbox/hidden-directory", Target: "/boot", ReadOnly: true},
+			}
+			for _, m := range s.Mounts {
+				if m.Format != "" {
+					f.Mounted[m.Target] = "/run/virt-sandbox/.images-" + s.Name + "/file-system-of" + m.Target
+				}
+			}
+			for _, d := range s.Disks {
+				if d.Format == config.FormatQCOW2 {
+					f.Devices[d.Tag] = "/dev/nbd0"
+				}
+			}
+			if s.Generic() {
+				f.Groups = []uint32{0, 34}
+			}
+			comparePlan(t, name, s, &f)
+		})
+	}
+}
+
+// TestPlansOfHosts: what hosts of other kinds make of a container that stays.
+func TestPlansOfHosts(t *testing.T) {
+	for _, c := range []struct {
+		golden string
+		change func(s *config.Sandbox, f *Facts)
+	}{
+		{"host-plain", func(_ *config.Sandbox, f *Facts) { f.SELinux, f.SecurityModel = false, "" }},
+		{"host-selinux-setup", func(_ *config.Sandbox, f *Facts) {
+			f.SetupLabel = "system_u:system_r:virt_sandbox_setup_t:s0:c1,c2"
+		}},
+		{"host-selinux-not-by-libvirt", func(_ *config.Sandbox, f *Facts) { f.SecurityModel = "" }},
+		{"host-apparmor", func(s *config.Sandbox, f *Facts) {
+			f.SELinux, f.SecurityModel, f.Profile, s.Security.AppArmor = false, "apparmor", "lxc-web", "lxc-web"
+		}},
+		{"host-lacks-capabilities", func(_ *config.Sandbox, f *Facts) {
+			f.Asked, f.Lacks = []string{"CAP_SYS_ADMIN", "CAP_IPC_LOCK"}, []string{"CAP_IPC_LOCK", "CAP_SYS_PTRACE"}
+		}},
+		{"host-idmap", func(s *config.Sandbox, _ *Facts) {
+			s.Hardening.IDMap = config.IDMap{Base: 2000224256, Count: 65536}
+			s.Mounts = everyMount()
+		}},
+	} {
+		t.Run(c.golden, func(t *testing.T) {
+			s := config.New("web")
+			s.UUID, s.Units, s.Security.Level = "01234567-89ab-4def-8123-456789abcdef", []string{"httpd.service"}, "s0:c1,c2"
+			f := seLinuxHost(s.Name)
+			f.Binds = []domain.Bind{{Source: s.Content + "/var", Target: "/var"}, {Source: s.Content + "/.virt-sandbox/hidden-file", Target: "/etc/krb5.keytab", ReadOnly: true}}
+			f.Mounted["/srv/data"] = "/run/virt-sandbox/.images-web/0"
+			c.change(s, &f)
+			comparePlan(t, c.golden, s, &f)
+		})
+	}
+}
+
+func everyMount() []config.Mount {
+	return []config.Mount{
+		{Kind: config.MountHostBind, Target: "/srv/data/dumps", Source: "/backup/web"},
+		{Kind: config.MountHostImage, Target: "/srv/data", Source: "/images/data.raw", Format: config.FormatRaw},
+		{Kind: config.MountGuestBind, Target: "/srv/www", Source: "/var/www"},
+		{Kind: config.MountRAM, Target: "/scratch", Size: 10 << 20},
+	}
+}
+
+// oneShot is a command of an ordinary user.
+func oneShot() *config.Sandbox {
+	s := config.New("sandbox-0123456789")
+	s.UUID, s.Command, s.Security.Level = "01234567-89ab-4def-8123-456789abcdef", []string{"make", "check"}, "s0:c1,c2"
+	s.Identity = config.Identity{UID: 1000, GID: 100, User: "joe", Home: "/home/joe"}
+	s.Environment = []config.Variable{{Name: "HOME", Value: "/tmp"}, {Name: "LANG", Value: "C.UTF-8"}}
+	return s
+}
+
+// TestPlansOfOneShots: what a command's sandbox is on hosts of all kinds.
+func TestPlansOfOneShots(t *testing.T) {
+	for _, c := range []struct {
+		golden string
+		change func(s *config.Sandbox, f *Facts)
+	}{
+		{"one-shot", func(*config.Sandbox, *Facts) {}},
+		{"one-shot-root", func(s *config.Sandbox, f *Facts) {
+			s.Identity, f.Groups = config.Identity{User: "root", Home: "/root"}, []uint32{0}
+			f.OneShot.Root, f.OneShot.Shell = "/srv/another system", true
+			s.Mounts, f.Mounted["/srv/data"] = everyMount(), "/run/virt-sandbox/.images-sandbox-0123456789/1"
+		}},
+		{"one-shot-network", func(s *config.Sandbox, _ *Facts) {
+			s.Interfaces = []config.Interface{{Source: "default", MAC: "52:54:00:12:34:56", DHCP: true}}
+		}},
+		{"one-shot-host-network", func(s *config.Sandbox, _ *Facts) { s.Network = config.NetworkHost }},
+		{"one-shot-idmap", func(s *config.Sandbox, f *Facts) {
+			s.Network, s.Hardening.IDMap = config.NetworkHost, config.IDMap{Base: 2000224256, Count: 65536}
+			s.Mounts, f.Mounted["/srv/data"] = everyMount(), "/run/virt-sandbox/.images-sandbox-0123456789/1"
+		}},
+		{"one-shot-apparmor", func(_ *config.Sandbox, f *Facts) { f.SELinux, f.SecurityModel = false, "apparmor" }},
+		{"one-shot-selinux-setup", func(_ *config.Sandbox, f *Facts) {
+			f.SetupLabel = "system_u:system_r:virt_sandbox_setup_t:s0:c1,c2"
+		}},
+		{"one-shot-selinux-not-by-libvirt", func(_ *config.Sandbox, f *Facts) { f.SecurityModel = "" }},
+	} {
+		t.Run(c.golden, func(t *testing.T) {
+			s := oneShot()
+			f := seLinuxHost(".one-shot/" + s.Name)
+			f.RootTree, f.Groups, f.Resolver = "/run/virt-sandbox/.root-"+s.Name, []uint32{100, 10}, "/run/systemd/resolve/stub-resolv.conf"
+			f.OneShot = &OneShot{}
+			c.change(s, &f)
+			comparePlan(t, c.golden, s, &f)
+		})
+	}
+}
+
+// comparePlan compares both parts of a plan with their golden files, and those of the root tree, which no file has.
+func comparePlan(t *testing.T, name string, s *config.Sandbox, f *Facts) {
+	t.Helper()
+	p, err := Container(s, f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := json.MarshalIndent(p.Guest, "", "\t") // As Encode writes it, but for the bytes of texts.
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden.File(t, filepath.Join(plans, name+".json"), string(text)+"\n")
+	golden.Domain(t, filepath.Join(plans, name+".xml"), base, p.Domain)
+	if again, err := Container(s, f); err != nil || again.Domain != p.Domain || !slices.Equal(again.Tree, p.Tree) {
+		t.Errorf("the same facts made another plan (%v)", err)
+	}
+}
+
+// TestWrittenPlan: the form in which a plan goes to virt-sandbox-init, which may be another release's.
+func TestWrittenPlan(t *testing.T) {
+	text, err := Command(oneShot(), []uint32{100, 10}, &OneShot{Shell: true}).Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden.File(t, filepath.Join(plans, "written.json"), string(text)+"\n")
+}
+
+// TestTree: what the root of a container with ids of its own is put together from, and that others have none.
+func TestTree(t *testing.T) {
+	s, f := oneShot(), seLinuxHost("web")
+	s.Mounts, f.Mounted["/srv/data"] = everyMount(), "/images/0"
+	f.Binds = []domain.Bind{{Source: "/c/var", Target: "/var"}, {Source: "/c/hidden", Target: "/boot", ReadOnly: true}}
+	p, err := Container(s, &f)
+	if err != nil || p.Tree != nil || p.CopyInit || p.Guest.Mapped {
+		t.Errorf("without ids of its own: tree %v, copy %v, mapped %v, %v", p.Tree, p.CopyInit, p.Guest.Mapped, err)
+	}
+	s.Hardening.IDMap = config.IDMap{Base: 1 << 20, Count: 65536}
+	p, err = Container(s, &f)
+	want := []domain.Bind{
+		{Source: "/c/var", Target: "/var"}, {Source: "/c/hidden", Target: "/boot", ReadOnly: true},
+		{Source: "/images/0", Target: "/srv/data"}, {Source: "/backup/web", Target: "/srv/data/dumps"},
+	}
+	if err != nil || !slices.Equal(p.Tree, want) || !p.CopyInit || !p.Guest.Mapped || strings.Contains(p.Domain, f.Init) {
+		t.Errorf("with ids of its own: tree %v, copy %v, mapped %v, %v", p.Tree, p.CopyInit, p.Guest.Mapped, err)
+	}
+	s.Hardening.IDMap, f.SecurityModel = config.IDMap{}, "apparmor"
+	if p, err = Container(s, &f); err != nil || !p.CopyInit {
+		t.Errorf("under AppArmor: %+v, %v", p, err)
+	}
+}
+
+// TestPayloadLabel: where the host has SELinux and libvirt does not set a payload's context, virt-sandbox-init does, for
+// one-shots too.
+func TestPayloadLabel(t *testing.T) {
+	const label, setup = "system_u:system_r:container_t:s0:c1,c2", "system_u:system_r:virt_sandbox_setup_t:s0:c1,c2"
+	for _, c := range []struct {
+		model, setup string
+		selinux      bool
+		want         string
+	}{
+		{"selinux", "", true, ""},
+		{"selinux", setup, true, label},
+		{"", "", true, label},
+		{"apparmor", "", true, label},
+		{"apparmor", "", false, ""},
+		{"", "", false, ""},
+	} {
+		for _, shot := range []*OneShot{nil, {}} {
+			f := Facts{SecurityModel: c.model, SetupLabel: c.setup, SELinux: c.selinux, OneShot: shot}
+			p, err := Container(oneShot(), &f)
+			if err != nil || p.Guest.Label != c.want {
+				t.Errorf("%+v, one-shot %v: %v, %v", c, shot != nil, p, err)
+			}
+		}
+	}
+}
