@@ -6,19 +6,13 @@ import (
 	"log"
 	"os"
 
-	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/helper"
-	"github.com/virt-sandbox/virt-sandbox/internal/content"
 	"github.com/virt-sandbox/virt-sandbox/internal/enter"
 )
 
 func ExampleManager() {
 	ctx := context.Background()
-	m := &helper.Manager{
-		Store: config.OpenStore(), URI: helper.DefaultURI,
-		Host: content.Host{Packages: helper.Packages()},
-		Warn: log.Printf, Console: os.Stderr,
-	}
+	m := helper.New(helper.Options{Warn: log.Printf, Console: os.Stderr})
 	s, err := m.Create(ctx, helper.CreateOptions{Name: "web1", Units: []string{"apache2"}, Copy: true})
 	if err != nil {
 		log.Fatal(err)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/content"
+	"github.com/virt-sandbox/virt-sandbox/internal/pkgdb"
 )
 
 // DefaultURI is where containers run.
@@ -23,23 +24,78 @@ const RuntimeBase = "/run/virt-sandbox"
 // ErrRunning is returned by Delete for a container that is up.
 var ErrRunning = errors.New("is running")
 
-// Manager carries out the verbs.
+// Options are what a Manager is built from. The zero value is that of this host, without a word to anybody.
+type Options struct {
+	// Root is the directory below which the host's files lie; empty for /. Tests give a temporary one.
+	Root string
+	// Store has the configs; the zero value is config.OpenStore's.
+	Store config.Store
+	// Packages are the package databases; nil for those of this machine.
+	Packages []pkgdb.Database
+	// URI is where containers run; empty for DefaultURI.
+	URI string
+	// ConnectTimeout is how long libvirt may take to answer; 0 means no limit.
+	ConnectTimeout time.Duration
+	// Warn takes one line that a person should read though nothing failed; nil for nobody.
+	Warn func(format string, args ...any)
+	// Console takes what containers say on their consoles while they start; nil for nobody.
+	Console io.Writer
+	// Progress shows how far long work is; nil for silence.
+	Progress io.Writer
+}
+
+// Manager carries out the verbs. Its methods may be called from several goroutines, unless they say otherwise: each
+// locks the name of its sandbox, also against other processes.
 type Manager struct {
 	Store config.Store
 	Host  content.Host
 	URI   string
-	// Patience is how long libvirt may take to answer; 0 for as long as it likes.
+
 	Patience time.Duration
-	// Warn takes one line that a person should read though nothing failed.
-	Warn func(format string, args ...any)
-	// Console takes what containers say on their consoles while they start.
-	Console io.Writer
-	// Progress shows how far long work is; nil for silence.
+	Warn     func(format string, args ...any)
+	Console  io.Writer
 	Progress *content.Progress
 
 	putOff *reloads  // set by Together
 	noted  sync.Once // what the host has in place of SELinux
 }
+
+// New returns a Manager for this host.
+func New(o Options) *Manager {
+	m := &Manager{
+		Store: o.Store, Host: content.Host{Root: o.Root, Packages: o.Packages}, URI: o.URI, Patience: o.ConnectTimeout,
+		Warn: o.Warn, Console: o.Console,
+	}
+	if m.Store == (config.Store{}) {
+		m.Store = config.OpenStore()
+	}
+	if o.Packages == nil {
+		m.Host.Packages = Packages()
+	}
+	if m.URI == "" {
+		m.URI = DefaultURI
+	}
+	if m.Warn == nil {
+		m.Warn = func(string, ...any) {}
+	}
+	if m.Console == nil {
+		m.Console = io.Discard
+	}
+	m.SetProgress(o.Progress)
+	return m
+}
+
+// SetProgress has long work show how far it is; nil has it say nothing.
+// Preconditions: no other method runs.
+func (m *Manager) SetProgress(out io.Writer) {
+	m.Progress = nil
+	if out != nil {
+		m.Progress = &content.Progress{Out: out}
+	}
+}
+
+// ConfigFile returns the path of a sandbox's config.
+func (m *Manager) ConfigFile(name string) string { return m.Store.Path(name) }
 
 // RequireRoot tells at once what would otherwise fail half way.
 func RequireRoot() error {

@@ -59,7 +59,7 @@ func (*lxc) start(ctx context.Context, o *Options) (machine, error) {
 	if console == nil {
 		console = io.Discard
 	}
-	m := &helper.Manager{Store: config.OpenStore(), URI: o.URI, Warn: o.note, Console: console}
+	m := helper.New(helper.Options{URI: o.URI, Warn: o.note, Console: console})
 	run, err := m.StartThrowaway(ctx, t)
 	if err != nil {
 		return nil, err

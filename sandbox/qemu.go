@@ -303,7 +303,7 @@ func (m *virtual) describe(s *config.Sandbox) (*domain.Machine, error) {
 // interfaces says what the machine's interfaces shall have, and makes sure of what they are on.
 func (m *virtual) interfaces(s *config.Sandbox) (list []network.Interface, err error) {
 	if m.options.URI != sessionURI {
-		manager := helper.Manager{Store: config.OpenStore(), URI: m.options.URI, Warn: m.options.note}
+		manager := helper.New(helper.Options{URI: m.options.URI, Warn: m.options.note})
 		return manager.PrepareInterfaces(m.libvirt, s)
 	}
 	for n, i := range s.Interfaces {

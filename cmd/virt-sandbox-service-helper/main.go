@@ -17,9 +17,7 @@ import (
 	"github.com/spf13/pflag"
 	"golang.org/x/sys/unix"
 
-	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/helper"
-	"github.com/virt-sandbox/virt-sandbox/internal/content"
 	"github.com/virt-sandbox/virt-sandbox/internal/monitor"
 	"github.com/virt-sandbox/virt-sandbox/internal/programs"
 )
@@ -84,21 +82,25 @@ func run() error {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGTERM, unix.SIGINT, unix.SIGHUP)
 	defer stop()
-	m := &helper.Manager{
-		Store: config.OpenStore(), URI: *uri, Console: os.Stdout,
-		Host: content.Host{Packages: helper.Packages()},
+	o := helper.Options{
+		URI: *uri, Console: os.Stdout,
 		Warn: func(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) },
 	}
+	if verb == "prepare" || verb == "run" {
+		o.Progress = extendTimeout{}
+	}
+	if verb == "stop" || verb == "clean" {
+		o.ConnectTimeout = 10 * time.Second
+	}
+	m := helper.New(o)
 	switch verb {
 	case "prepare":
-		m.Progress = &content.Progress{Out: extendTimeout{}}
 		return m.Prepare(ctx, name)
 	case "run":
 		return runContainer(ctx, m, name)
 	case "reload":
 		return m.Reload(ctx, name)
 	case "stop", "clean":
-		m.Patience = 10 * time.Second
 		return m.End(ctx, name, verb == "clean")
 	case "thaw":
 		if _, err := io.Copy(io.Discard, os.Stdin); err != nil {

@@ -104,7 +104,7 @@ func completeManyNames(_ *cobra.Command, args []string, typed string) ([]string,
 
 // completeUpgradable offers containers of the original too.
 func completeUpgradable(_ *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
-	names, err := (&helper.Manager{Store: config.OpenStore()}).UpgradableNames()
+	names, err := helper.New(helper.Options{}).UpgradableNames()
 	return others(names, args, typed, err)
 }
 

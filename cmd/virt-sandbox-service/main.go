@@ -15,7 +15,6 @@ import (
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/helper"
-	"github.com/virt-sandbox/virt-sandbox/internal/content"
 )
 
 // Exit statuses: what a command inside returns passes through execute.
@@ -149,15 +148,14 @@ func addStandardCommands(root *cobra.Command) {
 }
 
 func newManager(uri string) *helper.Manager {
-	m := &helper.Manager{
-		Store: config.OpenStore(), URI: uri, Console: os.Stderr,
-		Host: content.Host{Packages: helper.Packages()},
+	m := helper.New(helper.Options{
+		URI: uri, Console: os.Stderr,
 		Warn: func(format string, args ...any) {
 			fmt.Fprintf(os.Stderr, "virt-sandbox-service: "+format+"\n", args...)
 		},
-	}
+	})
 	if term.IsTerminal(int(os.Stderr.Fd())) {
-		m.Progress = &content.Progress{Out: os.Stderr}
+		m.SetProgress(os.Stderr)
 	}
 	return m
 }

@@ -63,7 +63,7 @@ func (m *many) each(ctx context.Context, manager *helper.Manager, names []string
 	}
 	names = unique(names)
 	// On a terminal the lines tell how far it is; of several copies at once no other progress could be shown.
-	manager.Progress = nil
+	manager.SetProgress(nil)
 	var lines sync.Mutex
 	failed := false
 	err := manager.Together(ctx, func() {
