@@ -170,7 +170,7 @@ func describe(pkg *pkgdb.Package, f pkgdb.File) string {
 func allPackages(t *testing.T, dir string) (all []*pkgdb.Package) {
 	t.Helper()
 	switch s := open(t, dir).store.(type) {
-	case *wholeStore:
+	case *memStore:
 		return s.packages
 	case *sqliteStore:
 		r := newReader(s.db)

@@ -41,6 +41,12 @@ const (
 	headerMax      = 8 + entrySize*headerMaxIndex + headerMaxData
 	entrySize      = 16
 
+	// What comes before the header in a .rpm file: the lead, and the signature, which has the form of a header (rpm's
+	// document "RPM v4 package format").
+	leadSize    = 96
+	leadMagic   = "\xed\xab\xee\xdb\x03\x00"
+	headerMagic = "\x8e\xad\xe8\x01\x00\x00\x00\x00"
+
 	panicked = "header that the library cannot read" // of the error when it did
 )
 
@@ -65,7 +71,7 @@ func decodeBlob(blob []byte) (pkg *pkgdb.Package, err error) {
 		}
 	}()
 	lead := make([]byte, leadSize)
-	copy(lead, []byte{0xed, 0xab, 0xee, 0xdb, 3, 0})
+	copy(lead, leadMagic)
 	emptySignature := append([]byte(headerMagic), make([]byte, 8)...)
 	sizes := binary.BigEndian.AppendUint32(nil, uint32(len(index)/entrySize))
 	sizes = binary.BigEndian.AppendUint32(sizes, uint32(len(data)))

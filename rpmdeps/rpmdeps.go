@@ -1,5 +1,5 @@
 // Package rpmdeps reads the RPM database of a host in pure Go, without running rpm and without writing. In: a database
-// directory or a .rpm file; out: owners of paths and the files of packages. The helper's content planning calls it.
+// directory; out: owners of paths and the files of packages, in the terms of pkgdb. Content planning calls it.
 package rpmdeps
 
 import (
@@ -48,8 +48,8 @@ func Open(dirs ...string) (*DB, error) {
 		open func(file string) (store, error)
 	}{
 		{"rpmdb.sqlite", openSQLite},
-		{"Packages.db", openWhole(ndbHeaders)},
-		{"Packages", openWhole(bdbHeaders)},
+		{"Packages.db", loadAll(ndbHeaders)},
+		{"Packages", loadAll(bdbHeaders)},
 	}
 	for _, dir := range dirs {
 		for _, format := range formats {

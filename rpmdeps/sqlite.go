@@ -8,8 +8,7 @@ import (
 	"os"
 	"path"
 
-	// The driver of the library go-rpmdb too; two drivers of the name "sqlite" cannot live in one program.
-	_ "github.com/glebarez/go-sqlite"
+	_ "modernc.org/sqlite" // the driver "sqlite" of database/sql
 
 	"github.com/virt-sandbox/virt-sandbox/internal/pkgdb"
 )

@@ -11,13 +11,13 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/pkgdb"
 )
 
-// wholeStore holds a database of a format whose indexes are not worth reading: ndb (SUSE) or bdb (RHEL 8 and older).
-type wholeStore struct {
+// memStore holds a database of a format whose indexes are not worth reading: ndb (SUSE) or bdb (RHEL 8 and older).
+type memStore struct {
 	packages []*pkgdb.Package // in the order in which they were installed
 }
 
-// openWhole makes the opener of a format out of the function that visits each of its headers.
-func openWhole(headers func(f *os.File, visit func(number uint32, blob []byte) error) error) func(string) (store, error) {
+// loadAll makes the opener of a format out of the function that visits each of its headers.
+func loadAll(headers func(f *os.File, visit func(number uint32, blob []byte) error) error) func(string) (store, error) {
 	return func(file string) (store, error) {
 		f, err := os.Open(file)
 		if err != nil {
@@ -36,7 +36,7 @@ func openWhole(headers func(f *os.File, visit func(number uint32, blob []byte) e
 		if err != nil {
 			return nil, err
 		}
-		s := &wholeStore{}
+		s := &memStore{}
 		for _, number := range slices.Sorted(maps.Keys(byNumber)) {
 			s.packages = append(s.packages, byNumber[number])
 		}
@@ -44,9 +44,9 @@ func openWhole(headers func(f *os.File, visit func(number uint32, blob []byte) e
 	}
 }
 
-func (s *wholeStore) Close() error { return nil }
+func (s *memStore) Close() error { return nil }
 
-func (s *wholeStore) withBasename(_ context.Context, names []string) ([]*pkgdb.Package, error) {
+func (s *memStore) withBasename(_ context.Context, names []string) ([]*pkgdb.Package, error) {
 	return s.where(func(pkg *pkgdb.Package) bool {
 		return slices.ContainsFunc(pkg.Files, func(f pkgdb.File) bool {
 			_, found := slices.BinarySearch(names, path.Base(f.Path))
@@ -55,15 +55,15 @@ func (s *wholeStore) withBasename(_ context.Context, names []string) ([]*pkgdb.P
 	}), nil
 }
 
-func (s *wholeStore) below(_ context.Context, dirs []string) ([]*pkgdb.Package, error) {
+func (s *memStore) below(_ context.Context, dirs []string) ([]*pkgdb.Package, error) {
 	return s.where(func(pkg *pkgdb.Package) bool { return len(pkg.Below(dirs...)) > 0 }), nil
 }
 
-func (s *wholeStore) withName(_ context.Context, name string) ([]*pkgdb.Package, error) {
+func (s *memStore) withName(_ context.Context, name string) ([]*pkgdb.Package, error) {
 	return s.where(func(pkg *pkgdb.Package) bool { return pkg.Name == name }), nil
 }
 
-func (s *wholeStore) where(matches func(*pkgdb.Package) bool) []*pkgdb.Package {
+func (s *memStore) where(matches func(*pkgdb.Package) bool) []*pkgdb.Package {
 	var found []*pkgdb.Package
 	for _, pkg := range s.packages {
 		if matches(pkg) {
