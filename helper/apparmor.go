@@ -7,10 +7,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/proc"
 )
 
 // Places of AppArmor's profiles: those that libvirt makes, and what containers with systemd need in them.
@@ -49,11 +49,11 @@ func checkAbstraction() error {
 
 // profileOf gives the AppArmor profile of a process; "" where it has none.
 func profileOf(pid int) string {
-	data, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/attr/apparmor/current")
+	profile, err := proc.Host.Attribute(pid, "apparmor/current")
 	if err != nil {
 		return ""
 	}
-	name, _, _ := strings.Cut(strings.TrimRight(string(data), "\x00\n"), " (")
+	name, _, _ := strings.Cut(profile, " (")
 	if name == config.AppArmorUnconfined {
 		return ""
 	}

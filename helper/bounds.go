@@ -6,13 +6,14 @@ import (
 
 	"github.com/virt-sandbox/virt-sandbox/internal/enter"
 	"github.com/virt-sandbox/virt-sandbox/internal/guest"
+	"github.com/virt-sandbox/virt-sandbox/internal/proc"
 )
 
 // setBounds gives the cgroups of a container whose first program waits their limits, label and owner, takes from it what is
 // others', and notes what it may be entered with.
 func (m *Manager) setBounds(r *Running, plan *guest.Plan) error {
-	init, err := initOf(r.controllerPID())
-	if errors.Is(err, errNoInit) {
+	init, err := initOf(proc.PIDOf(r.Controller))
+	if errors.Is(err, proc.ErrNoFirst) {
 		return nil // It has ended already, which awaitReady tells.
 	}
 	if err != nil {

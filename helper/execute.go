@@ -3,13 +3,11 @@ package helper
 import (
 	"context"
 	"fmt"
-	"os"
-	"strconv"
-	"strings"
 
 	"github.com/opencontainers/selinux/go-selinux"
 
 	"github.com/virt-sandbox/virt-sandbox/internal/enter"
+	"github.com/virt-sandbox/virt-sandbox/internal/proc"
 )
 
 // Execute runs a command in a running container as root there, under the container's label unless noLabel is set, and
@@ -42,9 +40,9 @@ func labelOf(pid int) string {
 	if !selinux.GetEnabled() {
 		return ""
 	}
-	data, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/attr/current")
+	label, err := proc.Host.Attribute(pid, "current")
 	if err != nil {
 		return ""
 	}
-	return strings.TrimRight(string(data), "\x00\n")
+	return label
 }

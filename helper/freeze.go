@@ -133,8 +133,8 @@ func findFreezer(running *libvirt.Domain, name string) (freezer, error) {
 	if err != nil {
 		return "", err
 	}
-	defer controller.close()
-	init, err := initOf(controller.pid)
+	defer controller.Close()
+	init, err := initOf(controller.PID())
 	if err != nil {
 		return "", err
 	}

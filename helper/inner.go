@@ -15,6 +15,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/enter"
 	"github.com/virt-sandbox/virt-sandbox/internal/monitor"
+	"github.com/virt-sandbox/virt-sandbox/internal/proc"
 )
 
 // innerManager connects to the systemd of a container over the container's system bus. Its private socket would not do:
@@ -58,7 +59,7 @@ func (m *Manager) innerManagerOf(ctx context.Context, s *config.Sandbox) (*dbus.
 // dialInside connects to a socket by its path in the container. Links in that path are resolved inside, and only a
 // process of the container may answer: root in there must not be able to turn our requests to the host's systemd.
 func dialInside(target enter.Target, path string) (net.Conn, error) {
-	root, err := unix.Open("/proc/"+strconv.Itoa(target.Process.PID)+"/root", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	root, err := unix.Open(proc.Host.Root(target.Process.PID), unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil, fmt.Errorf("open the container's root: %w", err)
 	}
@@ -100,11 +101,11 @@ func answeredInside(connection *net.UnixConn, initPID int) error {
 	if failure != nil {
 		return failure
 	}
-	inside, err := os.Readlink("/proc/" + strconv.Itoa(initPID) + "/ns/pid")
+	inside, err := os.Readlink(proc.Host.Namespace(initPID, "pid"))
 	if err != nil {
 		return err
 	}
-	answering, err := os.Readlink("/proc/" + strconv.Itoa(int(peer.Pid)) + "/ns/pid")
+	answering, err := os.Readlink(proc.Host.Namespace(int(peer.Pid), "pid"))
 	if err != nil || answering != inside {
 		return fmt.Errorf("process %d, which answers, is not of the container", peer.Pid)
 	}

@@ -9,12 +9,14 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/virt-sandbox/virt-sandbox/internal/content"
 	"github.com/virt-sandbox/virt-sandbox/internal/places"
+	"github.com/virt-sandbox/virt-sandbox/internal/proc"
 	"github.com/virt-sandbox/virt-sandbox/internal/programs"
 )
 
@@ -75,8 +77,8 @@ func removeLaunches(at places.Sandbox) error {
 	if err != nil {
 		return fmt.Errorf("look for interrupted starts: %w", err)
 	}
-	for pid, dir := range dirs {
-		if _, err := os.Stat("/proc/" + pid); err == nil {
+	for text, dir := range dirs {
+		if pid, err := strconv.Atoi(text); err == nil && proc.Host.Exists(pid) {
 			continue
 		}
 		if err := os.RemoveAll(dir); err != nil {

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 
 	"libvirt.org/go/libvirt"
@@ -14,6 +12,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/lockfile"
 	"github.com/virt-sandbox/virt-sandbox/internal/mcs"
+	"github.com/virt-sandbox/virt-sandbox/internal/proc"
 )
 
 // levelUse is a level that somebody has.
@@ -247,19 +246,20 @@ func (m *Manager) processLevels() []mcs.Level {
 	if !m.Host.SELinux() {
 		return nil
 	}
-	files, err := filepath.Glob(m.Host.Root + "/proc/[0-9]*/attr/current")
+	processes := proc.Dir(m.Host.Root + string(proc.Host))
+	pids, err := processes.PIDs()
 	if err != nil {
 		return nil
 	}
 	seen := make(map[mcs.Level]bool)
 	var levels []mcs.Level
-	for _, file := range files {
+	for _, pid := range pids {
 		// Of a process that has ended there is nothing to read.
-		context, err := os.ReadFile(file)
+		context, err := processes.Attribute(pid, "current")
 		if err != nil {
 			continue
 		}
-		level, err := mcs.OfContext(strings.TrimRight(string(context), "\x00\n"))
+		level, err := mcs.OfContext(context)
 		if err == nil && level.Count() > 0 && !seen[level] {
 			seen[level] = true
 			levels = append(levels, level)

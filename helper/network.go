@@ -18,6 +18,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/domain"
 	"github.com/virt-sandbox/virt-sandbox/internal/network"
+	"github.com/virt-sandbox/virt-sandbox/internal/proc"
 )
 
 // planNetwork checks for a new sandbox that the host has what the interfaces name, and chooses their MAC addresses.
@@ -233,18 +234,18 @@ func (m *Manager) setNetwork(ctx context.Context, r *Running, interfaces []netwo
 	if len(interfaces) == 0 {
 		return nil
 	}
-	pid, err := initOf(r.controllerPID())
-	if errors.Is(err, errNoInit) {
+	pid, err := initOf(proc.PIDOf(r.Controller))
+	if errors.Is(err, proc.ErrNoFirst) {
 		return nil // It has ended already, which awaitReady tells.
 	}
 	if err != nil {
 		return err
 	}
-	init, err := openProcess(pid)
+	init, err := proc.Open(pid)
 	if err != nil {
 		return err
 	}
-	defer init.close()
+	defer init.Close()
 	dir, err := os.OpenRoot(m.run(r.Sandbox.Name).Path())
 	if err != nil {
 		return fmt.Errorf("open runtime directory: %w", err)
@@ -256,15 +257,15 @@ func (m *Manager) setNetwork(ctx context.Context, r *Running, interfaces []netwo
 }
 
 // startNetwork gives the interfaces of a container what they shall have, within a limit; dir is its runtime directory.
-func startNetwork(ctx context.Context, s *config.Sandbox, dir *os.Root, init *process, interfaces []network.Interface, limit time.Duration) error {
+func startNetwork(ctx context.Context, s *config.Sandbox, dir *os.Root, init *proc.Process, interfaces []network.Interface, limit time.Duration) error {
 	limited, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	err := network.SwitchOn(init.fd, interfaces)
+	err := network.SwitchOn(init.File(), interfaces)
 	if err == nil {
 		err = AwaitForwarding(limited, s.Interfaces)
 	}
 	if err == nil {
-		err = network.NewState(dir, s.Name, interfaces).Start(limited, init.fd)
+		err = network.NewState(dir, s.Name, interfaces).Start(limited, init.File())
 	}
 	if err != nil && ctx.Err() != nil {
 		return context.Cause(ctx)
@@ -309,15 +310,15 @@ func (m *Manager) Addresses(ctx context.Context, name string) ([]netip.Prefix, e
 	if err != nil {
 		return nil, fmt.Errorf("addresses of %s: %w", name, err)
 	}
-	init, err := openProcess(pid)
+	init, err := proc.Open(pid)
 	if err != nil {
 		return nil, fmt.Errorf("addresses of %s: %w", name, err)
 	}
-	defer init.close()
+	defer init.Close()
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	addresses, err := network.Addresses(init.fd)
+	addresses, err := network.Addresses(init.File())
 	if err != nil {
 		return nil, fmt.Errorf("addresses of %s: %w", name, err)
 	}

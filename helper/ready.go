@@ -15,6 +15,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/enter"
 	"github.com/virt-sandbox/virt-sandbox/internal/guest"
+	"github.com/virt-sandbox/virt-sandbox/internal/proc"
 )
 
 // awaitReady waits until the container reports that it has booted and its units are active, and collects what it says on
@@ -31,9 +32,8 @@ func (m *Manager) awaitReady(ctx context.Context, r *Running, socket *net.UnixCo
 	}()
 	ended := make(chan struct{})
 	go func() {
-		p := &process{fd: r.Controller}
 		for ctx.Err() == nil {
-			if p.wait(100 * time.Millisecond) {
+			if proc.Wait(r.Controller, 100*time.Millisecond) {
 				close(ended)
 				return
 			}
@@ -92,16 +92,6 @@ func listenReady(ctx context.Context, socket *net.UnixConn, ready chan<- struct{
 			}
 		}
 	}
-}
-
-func (r *Running) controllerPID() int {
-	data, err := os.ReadFile(fmt.Sprintf("/proc/self/fdinfo/%d", r.Controller.Fd()))
-	if err != nil {
-		return -1
-	}
-	pid := -1
-	fmt.Sscan(statusField(data, "Pid"), &pid)
-	return pid
 }
 
 func (m *Manager) checkUnits(ctx context.Context, s *config.Sandbox) ([]string, error) {

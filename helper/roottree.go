@@ -16,6 +16,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/content"
 	"github.com/virt-sandbox/virt-sandbox/internal/domain"
+	"github.com/virt-sandbox/virt-sandbox/internal/proc"
 )
 
 // rootTree is where the root of a container with a user namespace is put together: the host's root and the container's
@@ -32,7 +33,7 @@ func inHostMounts(f func() error) error {
 		// Never unlocked: the thread ends with the goroutine.
 		runtime.LockOSThread()
 		done <- func() error {
-			namespace, err := unix.Open("/proc/1/ns/mnt", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+			namespace, err := unix.Open(proc.Host.Namespace(1, "mnt"), unix.O_RDONLY|unix.O_CLOEXEC, 0)
 			if errors.Is(err, unix.EACCES) {
 				// The first process is out of reach where this machine is a container itself, and runs no units.
 				return f()
@@ -173,7 +174,7 @@ func userNamespace(m config.IDMap) (*os.File, error) {
 	if err := holder.Start(); err != nil {
 		return nil, err
 	}
-	namespace, err := os.Open(fmt.Sprintf("/proc/%d/ns/user", holder.Process.Pid))
+	namespace, err := os.Open(proc.Host.Namespace(holder.Process.Pid, "user"))
 	input.Close()
 	_ = holder.Wait()
 	return namespace, err

@@ -19,6 +19,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/guest"
 	"github.com/virt-sandbox/virt-sandbox/internal/monitor"
 	"github.com/virt-sandbox/virt-sandbox/internal/places"
+	"github.com/virt-sandbox/virt-sandbox/internal/proc"
 )
 
 // Running is a container that is up, with what its monitor must hold.
@@ -51,11 +52,11 @@ func (r *Running) Monitor() string {
 func (r *Running) ShutdownSignal() unix.Signal { return shutdownSignal(r.Sandbox) }
 
 func (r *Running) openInit() error {
-	pid, err := initOf(r.controllerPID())
+	pid, err := initOf(proc.PIDOf(r.Controller))
 	if err == nil {
-		var init *process
-		if init, err = openProcess(pid); err == nil {
-			r.Init = init.fd
+		var init *proc.Process
+		if init, err = proc.Open(pid); err == nil {
+			r.Init = init.File()
 			return nil
 		}
 	}
@@ -207,12 +208,12 @@ func (m *Manager) watch(s *config.Sandbox, running *libvirt.Domain, socket *net.
 	}
 	console, err := openConsole(running)
 	if err != nil {
-		controller.close()
+		controller.Close()
 		return nil, err
 	}
 	notify, err := socket.File()
 	if err != nil {
-		controller.close()
+		controller.Close()
 		console.Close()
 		return nil, fmt.Errorf("hand over notify socket: %w", err)
 	}
@@ -225,22 +226,22 @@ func (m *Manager) watch(s *config.Sandbox, running *libvirt.Domain, socket *net.
 		err = fmt.Errorf("%s %w", s.Name, ErrAlreadyRunning)
 	}
 	if err != nil {
-		controller.close()
+		controller.Close()
 		console.Close()
 		notify.Close()
 		runtime.Close()
 		return nil, err
 	}
-	return &Running{Sandbox: s, Controller: controller.fd, Console: console, Notify: notify, Lock: lock, Runtime: runtime}, nil
+	return &Running{Sandbox: s, Controller: controller.File(), Console: console, Notify: notify, Lock: lock, Runtime: runtime}, nil
 }
 
 // controllerOf opens the libvirt_lxc process of a domain: the LXC driver uses its number as the domain's.
-func controllerOf(running *libvirt.Domain) (*process, error) {
+func controllerOf(running *libvirt.Domain) (*proc.Process, error) {
 	id, err := running.GetID()
 	if err != nil {
 		return nil, fmt.Errorf("find the container's process: %s", reason(err))
 	}
-	return openProcess(int(id))
+	return proc.Open(int(id))
 }
 
 // openConsole opens the terminal that libvirt joined to the container's console.
@@ -308,7 +309,7 @@ func (r *Running) Summary() string {
 	if s.Security.Level != "" {
 		where = "level " + s.Security.Level + ", " + where
 	}
-	if init, err := initOf(r.controllerPID()); err == nil {
+	if init, err := initOf(proc.PIDOf(r.Controller)); err == nil {
 		if label := labelOf(init); label != "" {
 			where = label
 		} else if profile := profileOf(init); profile != "" {

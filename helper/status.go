@@ -75,8 +75,8 @@ func (m *Manager) lookInside(ctx context.Context, d *Details, s *config.Sandbox,
 	if err != nil {
 		return
 	}
-	defer controller.close()
-	init, err := initOf(controller.pid)
+	defer controller.Close()
+	init, err := initOf(controller.PID())
 	if err != nil {
 		return
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/guest"
 	"github.com/virt-sandbox/virt-sandbox/internal/places"
+	"github.com/virt-sandbox/virt-sandbox/internal/proc"
 )
 
 // ErrNotRunning is returned by Stop for a container that is down.
@@ -45,7 +46,7 @@ func (m *Manager) Stop(ctx context.Context, name string) error {
 		if controller == nil {
 			return m.notRunning(name)
 		}
-		controller.close()
+		controller.Close()
 	}
 	connection, err := m.connect()
 	if err != nil && !errors.Is(err, errNoAnswer) && before != "" {
@@ -127,9 +128,9 @@ func (m *Manager) bringDown(ctx context.Context, running *libvirt.Domain, s *con
 		// It ended between the two questions, which libvirt must agree to.
 		return m.awaitGone(running, s)
 	}
-	defer controller.close()
+	defer controller.Close()
 	destroy := func() error {
-		if err := running.Destroy(); err != nil && !controller.wait(0) {
+		if err := running.Destroy(); err != nil && !controller.Wait(0) {
 			return fmt.Errorf("destroy domain %s: %s", s.Name, reason(err))
 		}
 		return nil
@@ -141,18 +142,18 @@ func (m *Manager) bringDown(ctx context.Context, running *libvirt.Domain, s *con
 }
 
 // shutDown asks the first process of a container for an orderly end, and destroys what does not end within the limit.
-func (m *Manager) shutDown(ctx context.Context, controller *process, s *config.Sandbox, limit time.Duration, destroy func() error) error {
+func (m *Manager) shutDown(ctx context.Context, controller *proc.Process, s *config.Sandbox, limit time.Duration, destroy func() error) error {
 	init := initProcess(controller)
 	if init != nil {
-		defer init.close()
+		defer init.Close()
 	}
 	var asked time.Time
 	for deadline := time.Now().Add(limit); init != nil; {
 		if asked.IsZero() || (!s.Generic() && time.Since(asked) > askAgain) {
-			_ = init.signal(shutdownSignal(s))
+			_ = init.Signal(shutdownSignal(s))
 			asked = time.Now()
 		}
-		if controller.wait(min(limit, 100*time.Millisecond)) {
+		if controller.Wait(min(limit, 100*time.Millisecond)) {
 			break
 		}
 		if ctx.Err() != nil {
@@ -165,16 +166,16 @@ func (m *Manager) shutDown(ctx context.Context, controller *process, s *config.S
 			break
 		}
 	}
-	if !controller.wait(0) {
+	if !controller.Wait(0) {
 		if err := destroy(); err != nil {
 			return err
 		}
 	}
 	// With its first process the kernel ends all others of the PID namespace.
-	if init != nil && !init.wait(10*time.Second) {
-		_ = init.signal(unix.SIGKILL)
-		if !init.wait(10 * time.Second) {
-			return fmt.Errorf("process %d of %s does not end", init.pid, s.Name)
+	if init != nil && !init.Wait(10*time.Second) {
+		_ = init.Signal(unix.SIGKILL)
+		if !init.Wait(10 * time.Second) {
+			return fmt.Errorf("process %d of %s does not end", init.PID(), s.Name)
 		}
 	}
 	return nil
@@ -185,12 +186,12 @@ func (m *Manager) shutDown(ctx context.Context, controller *process, s *config.S
 const askAgain = 2 * time.Second
 
 // initProcess opens the first process of a container; nil where it has none.
-func initProcess(controller *process) *process {
-	pid, err := initOf(controller.pid)
+func initProcess(controller *proc.Process) *proc.Process {
+	pid, err := initOf(controller.PID())
 	if err != nil {
 		return nil
 	}
-	init, err := openProcess(pid)
+	init, err := proc.Open(pid)
 	if err != nil {
 		return nil
 	}

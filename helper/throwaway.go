@@ -20,6 +20,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/lockfile"
 	"github.com/virt-sandbox/virt-sandbox/internal/network"
 	"github.com/virt-sandbox/virt-sandbox/internal/places"
+	"github.com/virt-sandbox/virt-sandbox/internal/proc"
 )
 
 // Throwaway is a container for one command, which no config tells of: it is gone when the command has ended, or whoever
@@ -40,8 +41,8 @@ type ThrowawayRun struct {
 	sandbox    *config.Sandbox
 	libvirt    *libvirt.Connect
 	domain     *libvirt.Domain
-	controller *process
-	init       *process
+	controller *proc.Process
+	init       *proc.Process
 	groups     map[string]string // cgroups that libvirt made, by hierarchy
 	console    *consoleText
 	stopRead   context.CancelFunc
@@ -156,7 +157,7 @@ func (r *ThrowawayRun) setNetwork(ctx context.Context, dir places.RunDir, interf
 	go func() {
 		defer close(done)
 		defer runtime.Close()
-		if err := network.Keep(keeping, runtime, r.init.fd, func(text string) { note("%s", text) }); err != nil {
+		if err := network.Keep(keeping, runtime, r.init.File(), func(text string) { note("%s", text) }); err != nil {
 			note("%v", err)
 		}
 	}()
@@ -196,7 +197,7 @@ func (r *ThrowawayRun) await(ctx context.Context, listener *net.UnixListener) er
 	}
 	go func() {
 		for ctx.Err() == nil {
-			if r.controller.wait(100 * time.Millisecond) {
+			if r.controller.Wait(100 * time.Millisecond) {
 				_ = listener.SetDeadline(time.Now())
 				return
 			}
@@ -232,7 +233,7 @@ func (r *ThrowawayRun) setBounds(connection *net.UnixConn) error {
 	if err := errors.Join(err, controlErr); err != nil {
 		return fmt.Errorf("find the container's first process: %w", err)
 	}
-	if r.init, err = openProcess(int(peer.Pid)); err != nil {
+	if r.init, err = proc.Open(int(peer.Pid)); err != nil {
 		return err
 	}
 	if r.groups, err = enter.Cgroups(int(peer.Pid)); err != nil {
@@ -293,27 +294,27 @@ const endLimit = 500 * time.Millisecond
 // controller has nothing left to do then: it is held, and ends without a word in end. By itself it would tell libvirt first,
 // which would find it among the container's processes and not look again for 200 ms.
 func (r *ThrowawayRun) Ending() {
-	_ = r.controller.signal(unix.SIGSTOP)
+	_ = r.controller.Signal(unix.SIGSTOP)
 	for name, dir := range r.groups {
 		if name != "" && isOfContainer(dir) {
 			// Groups of version 1 have those too that are just ending. Where this fails, it takes the 200 ms.
-			_ = os.WriteFile(filepath.Join(filepath.Dir(dir), "cgroup.procs"), []byte(strconv.Itoa(r.controller.pid)), 0)
+			_ = os.WriteFile(filepath.Join(filepath.Dir(dir), "cgroup.procs"), []byte(strconv.Itoa(r.controller.PID())), 0)
 		}
 	}
 }
 
 func (r *ThrowawayRun) end() error {
 	if r.init != nil {
-		defer r.init.close()
-		if !r.init.wait(endLimit) {
-			_ = r.init.signal(unix.SIGKILL)
+		defer r.init.Close()
+		if !r.init.Wait(endLimit) {
+			_ = r.init.Signal(unix.SIGKILL)
 		}
 		if r.controller != nil {
-			_ = r.controller.signal(unix.SIGKILL)
+			_ = r.controller.Signal(unix.SIGKILL)
 		}
 	}
 	if r.controller != nil {
-		defer r.controller.close()
+		defer r.controller.Close()
 		for begun := time.Now(); time.Since(begun) < endLimit; time.Sleep(time.Millisecond) {
 			active, err := r.domain.IsActive()
 			if isNoDomain(err) || (err == nil && !active) {

@@ -1,7 +1,6 @@
 package helper
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -16,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/proc"
 )
 
 // endUnanswered brings a container down without libvirt: systemd starts no libvirtd while a unit that is ordered after it
@@ -28,10 +28,10 @@ func (m *Manager) endUnanswered(ctx context.Context, s *config.Sandbox, limit ti
 	if controller == nil {
 		return m.notRunning(s.Name)
 	}
-	defer controller.close()
+	defer controller.Close()
 	m.Warn("libvirt does not answer; shutting %s down without it", s.Name)
-	groups := libvirtCgroup(controller.pid)
-	kill := func() error { return controller.signal(unix.SIGKILL) }
+	groups := libvirtCgroup(controller.PID())
+	kill := func() error { return controller.Signal(unix.SIGKILL) }
 	if err := m.shutDown(ctx, controller, s, limit, kill); err != nil {
 		return err
 	}
@@ -53,11 +53,11 @@ func (m *Manager) endUnanswered(ctx context.Context, s *config.Sandbox, limit ti
 // libvirtCgroup gives the name of the groups that libvirt has made for the container of a controller; "" where systemd
 // made them, which removes them too.
 func libvirtCgroup(controller int) string {
-	groups, err := os.ReadFile("/proc/" + strconv.Itoa(controller) + "/cgroup")
+	groups, err := proc.Host.Cgroup(controller)
 	if err != nil {
 		return ""
 	}
-	for word := range strings.FieldsFuncSeq(string(groups), func(r rune) bool { return r == '/' || r == '\n' }) {
+	for word := range strings.FieldsFuncSeq(groups, func(r rune) bool { return r == '/' || r == '\n' }) {
 		if isLibvirtsGroup(word) && strings.HasPrefix(word, "lxc-"+strconv.Itoa(controller)+"-") {
 			return word
 		}
@@ -67,7 +67,7 @@ func libvirtCgroup(controller int) string {
 
 // controllerByFile opens the libvirt_lxc process of a domain by the file in which libvirt keeps its number; nil where it
 // does not run.
-func controllerByFile(name string) (*process, error) {
+func controllerByFile(name string) (*proc.Process, error) {
 	text, err := os.ReadFile(filepath.Join(libvirtState, name+".pid"))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -79,26 +79,23 @@ func controllerByFile(name string) (*process, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find the container's process in %s.pid: %w", name, err)
 	}
-	controller, err := openProcess(pid)
+	controller, err := proc.Open(pid)
 	if err != nil {
 		return nil, nil
 	}
 	// The file of one that was killed stays, and its number may be another's.
-	arguments, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/cmdline")
-	if words := bytes.Split(arguments, []byte{0}); err != nil || !isController(words, name) {
-		controller.close()
+	if arguments, err := proc.Host.Arguments(pid); err != nil || controlled(arguments) != name {
+		controller.Close()
 		return nil, nil
 	}
 	return controller, nil
 }
 
-func isController(words [][]byte, name string) bool { return controlled(words) == name }
-
 // controlled gives the name of the domain that a process with these arguments controls; "" where it is no libvirt_lxc.
-func controlled(words [][]byte) string {
-	at := slices.IndexFunc(words, func(w []byte) bool { return string(w) == "--name" })
-	if filepath.Base(string(words[0])) != "libvirt_lxc" || at < 1 || at+1 >= len(words) {
+func controlled(words []string) string {
+	at := slices.IndexFunc(words, func(w string) bool { return w == "--name" })
+	if filepath.Base(words[0]) != "libvirt_lxc" || at < 1 || at+1 >= len(words) {
 		return ""
 	}
-	return string(words[at+1])
+	return words[at+1]
 }

@@ -9,12 +9,12 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
-	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/virt-sandbox/virt-sandbox/internal/guest"
+	"github.com/virt-sandbox/virt-sandbox/internal/proc"
 )
 
 // dropOthersImages unmounts in a container whose first program waits what it has inherited of the images of others: libvirt
@@ -26,7 +26,7 @@ func dropOthersImages(name string, init int) error {
 		return err
 	}
 	// From here: the container's own /proc shows no process of the host's.
-	table, err := os.Open("/proc/" + strconv.Itoa(init) + "/mountinfo")
+	table, err := proc.Host.Mounts(init)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil // It has ended already.
 	}
@@ -96,7 +96,7 @@ func inMountsOf(pid int, f func() error) error {
 		// Never unlocked: the thread ends with the goroutine.
 		runtime.LockOSThread()
 		done <- func() error {
-			namespace, err := os.Open("/proc/" + strconv.Itoa(pid) + "/ns/mnt")
+			namespace, err := os.Open(proc.Host.Namespace(pid, "mnt"))
 			if err != nil {
 				return fmt.Errorf("enter the container's mounts: %w", err)
 			}

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/virt-sandbox/virt-sandbox/internal/proc"
 )
 
 // joinThread moves this thread into those of the groups that are of version 1.
@@ -27,7 +29,7 @@ func joinThread(groups map[string]string) error {
 // Cgroups gives the directories of the cgroups of a process on this host, by the names that /proc/PID/cgroup has for their
 // hierarchies; "" is version 2.
 func Cgroups(pid int) (map[string]string, error) {
-	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/cgroup")
+	text, err := proc.Host.Cgroup(pid)
 	if err != nil {
 		return nil, err
 	}
@@ -36,7 +38,7 @@ func Cgroups(pid int) (map[string]string, error) {
 		return nil, err
 	}
 	groups := make(map[string]string)
-	for l := range strings.Lines(string(text)) {
+	for l := range strings.Lines(text) {
 		fields := strings.SplitN(strings.TrimSuffix(l, "\n"), ":", 3)
 		if len(fields) != 3 {
 			continue

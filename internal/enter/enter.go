@@ -13,13 +13,13 @@ import (
 	"os/exec"
 	"runtime"
 	"strconv"
-	"strings"
 	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/virt-sandbox/virt-sandbox/internal/guest"
+	"github.com/virt-sandbox/virt-sandbox/internal/proc"
 )
 
 // Target is the container to enter. Nothing of it is to come from what /proc tells of its processes once they are the
@@ -167,16 +167,11 @@ func exitStatus(process *exec.Cmd, err error) (int, error) {
 	return process.ProcessState.ExitCode(), nil
 }
 
-// BoundingSet gives the capabilities that a process can ever have, by the bits of their numbers.
+// BoundingSet returns the capabilities that a process can ever have, by the bits of their numbers.
 func BoundingSet(pid int) (uint64, error) {
-	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/status")
+	status, err := proc.Host.Status(pid)
 	if err != nil {
 		return 0, err
 	}
-	for l := range strings.Lines(string(text)) {
-		if value, found := strings.CutPrefix(l, "CapBnd:"); found {
-			return strconv.ParseUint(strings.TrimSpace(value), 16, 64)
-		}
-	}
-	return 0, errors.New("no CapBnd in its status")
+	return status.BoundingSet()
 }

@@ -3,9 +3,10 @@ package enter
 import (
 	"fmt"
 	"os"
-	"strconv"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/virt-sandbox/virt-sandbox/internal/proc"
 )
 
 // Namespaces by their names for nsenter(1).
@@ -22,7 +23,7 @@ func namespaceFile(pid int, name string) string {
 	if name == mountNamespace {
 		name = "mnt"
 	}
-	return "/proc/" + strconv.Itoa(pid) + "/ns/" + name
+	return proc.Host.Namespace(pid, name)
 }
 
 // opened is what a container is entered by.

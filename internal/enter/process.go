@@ -1,13 +1,13 @@
 package enter
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"os"
-	"strconv"
+	"io/fs"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/virt-sandbox/virt-sandbox/internal/proc"
 )
 
 // Process is a process by what cannot come to mean another one.
@@ -25,7 +25,7 @@ var ErrMoved = errors.New("the container's first process has left its user names
 
 // ProcessOf notes a process. Errors: ErrEnded.
 func ProcessOf(pid int) (Process, error) {
-	begun, err := begunAt(pid)
+	begun, err := startTime(pid)
 	if err != nil {
 		return Process{}, err
 	}
@@ -39,7 +39,7 @@ func ProcessOf(pid int) (Process, error) {
 
 // check tells whether the number still is the process's. What was opened by the number before is then the process's too.
 func (p Process) check() error {
-	begun, err := begunAt(p.PID)
+	begun, err := startTime(p.PID)
 	if err != nil {
 		return err
 	}
@@ -49,15 +49,11 @@ func (p Process) check() error {
 	return nil
 }
 
-// begunAt reads field 22 of /proc/PID/stat, behind a name that may have anything in it.
-func begunAt(pid int) (uint64, error) {
-	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
-	if err != nil {
+func startTime(pid int) (uint64, error) {
+	begun, err := proc.Host.StartTime(pid)
+	var unreadable *fs.PathError
+	if errors.As(err, &unreadable) {
 		return 0, fmt.Errorf("%w: %w", ErrEnded, err)
 	}
-	fields := bytes.Fields(text[bytes.LastIndexByte(text, ')')+1:])
-	if len(fields) < 20 {
-		return 0, fmt.Errorf("/proc/%d/stat has %d fields", pid, len(fields))
-	}
-	return strconv.ParseUint(string(fields[19]), 10, 64)
+	return begun, err
 }

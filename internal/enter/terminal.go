@@ -2,15 +2,16 @@ package enter
 
 import (
 	"os"
-	"strconv"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/virt-sandbox/virt-sandbox/internal/proc"
 )
 
 // openTerminal opens both ends of a new terminal of a container. Links in the way to it are resolved inside, and the end
 // that the command gets is found without a path (ioctl_tty(2), TIOCGPTPEER).
 func openTerminal(target Target) (inside, terminal *os.File, err error) {
-	root, err := unix.Open("/proc/"+strconv.Itoa(target.Process.PID)+"/root", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	root, err := unix.Open(proc.Host.Root(target.Process.PID), unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil, nil, err
 	}

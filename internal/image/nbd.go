@@ -1,19 +1,20 @@
 package image
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/proc"
 )
 
 const qemuNBD = "qemu-nbd"
@@ -51,12 +52,15 @@ func NBDOf(file string) (string, error) {
 		if err != nil {
 			continue // Disconnected meanwhile.
 		}
-		line, err := os.ReadFile("/proc/" + strings.TrimSpace(string(pid)) + "/cmdline")
+		number, err := strconv.Atoi(strings.TrimSpace(string(pid)))
 		if err != nil {
 			continue
 		}
-		args := bytes.Split(bytes.TrimRight(line, "\x00"), []byte{0})
-		if filepath.Base(string(args[0])) == qemuNBD && string(args[len(args)-1]) == file {
+		args, err := proc.Host.Arguments(number)
+		if err != nil {
+			continue
+		}
+		if filepath.Base(args[0]) == qemuNBD && args[len(args)-1] == file {
 			return "/dev/" + strings.Split(attribute, "/")[3], nil
 		}
 	}

@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/virt-sandbox/virt-sandbox/internal/proc"
 )
 
 // File names of the monitor, and of that for a container with leases, which it renews: twice the size, though most of it is
@@ -60,7 +62,7 @@ func Open(numbers []string) (*Files, error) {
 
 // Shutdown asks the container for an orderly end, after which Run returns. One that has ended is not asked.
 func (f *Files) Shutdown() {
-	_ = unix.PidfdSendSignal(int(f.Init.Fd()), f.shutdown, nil, 0)
+	_ = proc.Signal(f.Init, f.shutdown)
 }
 
 // StatusReboot is the exit status after a reboot from inside, as systemd-nspawn has it; the unit starts the container anew.
@@ -102,7 +104,7 @@ func Run(files *Files, out io.Writer) (int, error) {
 			last = exitStatus(buffer[:n], last)
 		}
 	}()
-	if err := awaitEnd(files.Controller); err != nil {
+	if err := proc.AwaitEnd(files.Controller); err != nil {
 		return 0, err
 	}
 	// Messages that are in the socket already are read; there is nobody left to send more.
@@ -120,16 +122,6 @@ func Run(files *Files, out io.Writer) (int, error) {
 
 // lastWords is how long the console of a container that has ended may still give something.
 const lastWords = 200 * time.Millisecond
-
-// awaitEnd waits for a process by its pidfd.
-func awaitEnd(controller *os.File) error {
-	for {
-		_, err := unix.Poll([]unix.PollFd{{Fd: int32(controller.Fd()), Events: unix.POLLIN}}, -1)
-		if !errors.Is(err, unix.EINTR) {
-			return err
-		}
-	}
-}
 
 // exitStatus reads from a message of the container how it ends: EXIT_STATUS= or STOPPING= of sd_notify(3), or our own
 // X_REBOOT=. last is what it said before.
