@@ -167,7 +167,6 @@ func (t *text) body(s *config.Sandbox, p Paths) {
 	t.set("NotifyAccess", "exec")
 	t.environment(p)
 	helper := command(p.Helper)
-	t.set("ExecStartPre", helper+" prepare "+s.Name)
 	t.set("ExecStart", helper+" run "+s.Name)
 	t.set("ExecReload", helper+" reload "+s.Name)
 	t.set("ExecStop", helper+" stop "+s.Name)
