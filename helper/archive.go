@@ -13,6 +13,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/alloc"
 	"github.com/virt-sandbox/virt-sandbox/internal/content"
 	"github.com/virt-sandbox/virt-sandbox/units"
 )
@@ -225,11 +226,11 @@ func (m *Manager) importOf(from *config.Sandbox, o ImportOptions) (*config.Sandb
 	if err := ownImage(&s, from, config.DefaultImageBase); err != nil {
 		return nil, err
 	}
-	level, err := levelOf(&s)
+	level, err := alloc.LevelOf(&s)
 	if o.Level != "" || o.Security != "" || err != nil || level.Count() == 0 && !o.Share {
 		return &s, giveSecurity(&s, CreateOptions{Level: o.Level, Security: o.Security, Share: o.Share, FileType: s.Security.FileType})
 	}
-	setLevel(&s, level)
+	alloc.SetLevel(&s, level)
 	return &s, nil
 }
 
@@ -263,7 +264,7 @@ func reachesBeyond(s *config.Sandbox) []string {
 	harmless.BootTarget, harmless.Autostart, harmless.Restart = s.BootTarget, s.Autostart, s.Restart
 	harmless.Content, harmless.Copy, harmless.Private, harmless.Environment = s.Content, s.Copy, s.Private, s.Environment
 	harmless.Security.Level, harmless.Security.Mode = s.Security.Level, s.Security.Mode
-	if s.Security.Label != "" && withLevel(s.Security.Label, "") == withLevel(harmless.ProcessLabel(), "") {
+	if s.Security.Label != "" && alloc.WithLevel(s.Security.Label, "") == alloc.WithLevel(harmless.ProcessLabel(), "") {
 		harmless.Security.Label = s.Security.Label
 	}
 	harmless.Image, harmless.ImageFormat, harmless.ImageFS, harmless.ImageSize = s.Image, s.ImageFormat, s.ImageFS, s.ImageSize

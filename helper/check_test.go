@@ -11,6 +11,7 @@ import (
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/content"
+	"github.com/virt-sandbox/virt-sandbox/internal/pkgdb"
 )
 
 // Each state of a sandbox that is not as it should be has a finding of its kind.
@@ -19,7 +20,8 @@ func TestCheck(t *testing.T) {
 		t.Skip("needs root, for locks")
 	}
 	const name = "unit-test-of-check"
-	m := levelManager(t, "c0.c1023")
+	root := t.TempDir()
+	m := New(Options{Root: root, Store: config.Store{Dir: root + "/configs"}, Packages: []pkgdb.Database{}, Warn: t.Errorf})
 	dir := t.TempDir()
 	healthy := func() *config.Sandbox {
 		s := config.New(name)

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/alloc"
 	"github.com/virt-sandbox/virt-sandbox/internal/content"
 	"github.com/virt-sandbox/virt-sandbox/internal/mcs"
 )
@@ -174,10 +175,10 @@ func renameUnits(s, source *config.Sandbox) {
 // giveSecurity gives a copy of another's description a label by options: without -s the other's, and without -l too a level
 // that is still to be allocated.
 func giveSecurity(s *config.Sandbox, o CreateOptions) error {
-	clearLevel(s)
+	alloc.ClearLevel(s)
 	// One that cannot be parsed is refused below.
 	if level, err := mcs.Parse(o.Level); err == nil && o.Security == "" {
-		setLevel(s, level)
+		alloc.SetLevel(s, level)
 	}
 	return optionError(setSecurity(s, o))
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/alloc"
 )
 
 // webSource is a sandbox that a clone is made of.
@@ -85,8 +86,8 @@ func TestCloneSecurity(t *testing.T) {
 	}
 	s := webSource()
 	s.Security.Label = label
-	clearLevel(s)
-	if _, err := levelOf(s); err == nil {
+	alloc.ClearLevel(s)
+	if _, err := alloc.LevelOf(s); err == nil {
 		t.Error("a label without a level has one")
 	}
 }

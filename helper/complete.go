@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/alloc"
 	"github.com/virt-sandbox/virt-sandbox/internal/content"
 )
 
@@ -32,7 +33,7 @@ func (m *Manager) complete(ctx context.Context, s *config.Sandbox) (content.Stat
 	if s.Security.Level == "" && s.Security.Label != "" && static {
 		s.Security.Level = strings.SplitN(s.Security.Label, ":", 4)[3]
 	}
-	if err := m.checkIDs(s); err != nil {
+	if err := m.alloc().CheckIDs(s); err != nil {
 		return state, err
 	}
 	if err := m.checkMACs(s); err != nil {
@@ -55,16 +56,16 @@ func (m *Manager) complete(ctx context.Context, s *config.Sandbox) (content.Stat
 			return state, err
 		}
 	}
-	reservation, err := m.reserveLevel(ctx, s, func(use levelUse) error {
+	reservation, err := m.alloc().ReserveLevel(ctx, s, func(use alloc.Use) error {
 		m.Warn("%s: level %s is not kept apart from %s, which %s has; change one of them unless that is meant",
-			m.Store.Path(s.Name), s.Security.Level, use.level, use.by)
+			m.Store.Path(s.Name), s.Security.Level, use.Level, use.By)
 		return nil
 	})
 	if err != nil {
 		return state, err
 	}
 	defer reservation.Release()
-	ids, err := m.reserveIDs(ctx, s)
+	ids, err := m.alloc().ReserveIDs(ctx, s)
 	if err != nil {
 		return state, err
 	}

@@ -78,7 +78,7 @@ func (m *Manager) labelForStart(ctx context.Context, s *config.Sandbox) (*lockfi
 	if s.Security.Mode != config.SecurityDynamic {
 		return new(lockfile.Lock), nil
 	}
-	level, err := m.chooseLevel(ctx, s)
+	level, err := m.alloc().ChooseLevel(ctx, s)
 	if err != nil {
 		return nil, err
 	}

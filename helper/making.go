@@ -27,16 +27,16 @@ func (m *Manager) bring(ctx context.Context, s *config.Sandbox, how making) erro
 	if err := m.detachImages(s.Name); err != nil {
 		return err
 	}
-	reserve := func() (*lockfile.Lock, error) { return m.reserveLevel(ctx, s, how.options.refuseShared) }
+	reserve := func() (*lockfile.Lock, error) { return m.alloc().ReserveLevel(ctx, s, how.options.refuseShared) }
 	if how.yields {
-		reserve = func() (*lockfile.Lock, error) { return m.reserveFreeLevel(ctx, s) }
+		reserve = func() (*lockfile.Lock, error) { return m.alloc().ReserveFreeLevel(ctx, s) }
 	}
 	reservation, err := reserve()
 	if err != nil {
 		return err
 	}
 	defer reservation.Release()
-	ids, err := m.reserveIDs(ctx, s)
+	ids, err := m.alloc().ReserveIDs(ctx, s)
 	if err != nil {
 		return err
 	}
@@ -68,27 +68,6 @@ func (m *Manager) bring(ctx context.Context, s *config.Sandbox, how making) erro
 		m.Warn("%s is made, but its unit is not loaded yet; run systemctl daemon-reload: %v", s.Name, err)
 	}
 	return nil
-}
-
-// reserveFreeLevel is reserveLevel for a sandbox whose level comes from elsewhere: where it is not kept apart from another's, a
-// free one takes its place.
-func (m *Manager) reserveFreeLevel(ctx context.Context, s *config.Sandbox) (*lockfile.Lock, error) {
-	errShared := errors.New("the level is another's too")
-	var other levelUse
-	reservation, err := m.reserveLevel(ctx, s, func(use levelUse) error {
-		other = use
-		return errShared
-	})
-	if !errors.Is(err, errShared) {
-		return reservation, err
-	}
-	was := s.Security.Level
-	clearLevel(s)
-	if reservation, err = m.reserveLevel(ctx, s, nil); err != nil {
-		return nil, err
-	}
-	m.Warn("level %s is not kept apart from %s, which %s has; %s gets %s in its place", was, other.level, other.by, s.Name, s.Security.Level)
-	return reservation, nil
 }
 
 func (m *Manager) fillAndSave(ctx context.Context, s *config.Sandbox, how making) error {

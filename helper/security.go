@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/alloc"
 	"github.com/virt-sandbox/virt-sandbox/internal/mcs"
 )
 
@@ -39,7 +40,7 @@ func setSecurity(s *config.Sandbox, o CreateOptions) error {
 		s.Security.Mode = config.SecurityStatic // Of a clone, whose source may have another.
 		s.Security.Level = level.String()
 	}
-	if level, err := levelOf(s); err == nil && level.Count() == 0 && !o.Share {
+	if level, err := alloc.LevelOf(s); err == nil && level.Count() == 0 && !o.Share {
 		return fmt.Errorf("%s: every sandbox can reach a level without categories; add some, as in s0:c1,c2, or allow that with --share-level",
 			o.levelOption())
 	}
@@ -71,12 +72,12 @@ func (o CreateOptions) levelOption() string {
 }
 
 // refuseShared refuses a level that is not kept apart from another's, unless that is asked for.
-func (o CreateOptions) refuseShared(use levelUse) error {
+func (o CreateOptions) refuseShared(use alloc.Use) error {
 	if o.Share {
 		return nil
 	}
 	return fmt.Errorf("%s is not kept apart from %s, which %s has; choose another level, or allow that with --share-level",
-		o.levelOption(), use.level, use.by)
+		o.levelOption(), use.Level, use.By)
 }
 
 // checkModeOfConfig is checkMode for a config.

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/alloc"
 )
 
 func TestSetSecurity(t *testing.T) {
@@ -63,9 +64,9 @@ func TestSetSecurity(t *testing.T) {
 }
 
 func TestRefuseShared(t *testing.T) {
-	use := levelUse{by: "sandbox web1"}
+	use := alloc.Use{By: "sandbox web1"}
 	var err error
-	if use.level, err = levelOf(&config.Sandbox{Security: config.Security{Level: "s0:c1"}}); err != nil {
+	if use.Level, err = alloc.LevelOf(&config.Sandbox{Security: config.Security{Level: "s0:c1"}}); err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range []struct {

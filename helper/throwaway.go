@@ -79,7 +79,7 @@ func (m *Manager) StartThrowaway(ctx context.Context, t Throwaway) (_ *Throwaway
 	if r.libvirt, err = m.connect(); err != nil {
 		return nil, err
 	}
-	level, err := m.chooseLevel(ctx, s)
+	level, err := m.alloc().ChooseLevel(ctx, s)
 	if err != nil {
 		return nil, err
 	}
@@ -88,7 +88,7 @@ func (m *Manager) StartThrowaway(ctx context.Context, t Throwaway) (_ *Throwaway
 	if err != nil {
 		return nil, err
 	}
-	ids, err := m.reserveIDs(ctx, s)
+	ids, err := m.alloc().ReserveIDs(ctx, s)
 	if err != nil {
 		return nil, err
 	}

@@ -1,4 +1,4 @@
-package helper
+package alloc
 
 import (
 	"bufio"
@@ -25,20 +25,20 @@ const (
 // subordinateIDs are the files that give ranges of ids to users (subuid(5)).
 func subordinateIDs() []string { return []string{"/etc/subuid", "/etc/subgid"} }
 
-// reserveIDs gives the sandbox a range of ids that no other has, if it wants one and has none, and keeps its range from
+// ReserveIDs gives the sandbox a range of ids that no other has, if it wants one and has none, and keeps its range from
 // others until the config tells of it.
-func (m *Manager) reserveIDs(ctx context.Context, s *config.Sandbox) (*lockfile.Lock, error) {
+func (b *Book) ReserveIDs(ctx context.Context, s *config.Sandbox) (*lockfile.Lock, error) {
 	wanted := s.Hardening.IDMap
 	if !wanted.Auto && !wanted.Mapped() {
 		return new(lockfile.Lock), nil
 	}
-	allocation, err := m.locks().Allocate(ctx, "id allocation")
+	allocation, err := b.Locks.Allocate(ctx, "id allocation")
 	if err != nil {
 		return nil, err
 	}
 	defer allocation.Release()
 	if !wanted.Auto {
-		if err := m.checkIDs(s); err != nil {
+		if err := b.CheckIDs(s); err != nil {
 			return nil, err
 		}
 		reservation, err := reserveRange(allocation, wanted)
@@ -47,7 +47,7 @@ func (m *Manager) reserveIDs(ctx context.Context, s *config.Sandbox) (*lockfile.
 		}
 		return reservation, err
 	}
-	taken, err := m.takenIDs(s.Name)
+	taken, err := b.takenIDs(s.Name)
 	if err != nil {
 		return nil, err
 	}
@@ -73,25 +73,25 @@ func reserveRange(allocation *lockfile.Allocation, ids config.IDMap) (*lockfile.
 	return allocation.IDs(ids.Base/config.IDMapCount, (ids.Base+ids.Count-1)/config.IDMapCount)
 }
 
-// checkIDs refuses ids that are another container's too, as in a config that was copied by hand.
-func (m *Manager) checkIDs(s *config.Sandbox) error {
+// CheckIDs refuses ids that are another container's too, as in a config that was copied by hand.
+func (b *Book) CheckIDs(s *config.Sandbox) error {
 	if !s.Hardening.IDMap.Mapped() {
 		return nil
 	}
-	taken, err := m.takenIDs(s.Name)
+	taken, err := b.takenIDs(s.Name)
 	if err != nil {
 		return err
 	}
 	if slices.ContainsFunc(taken, s.Hardening.IDMap.Overlaps) {
 		return fmt.Errorf("%s: the ids of idmap=%s are another's too, in a config or in %s; write idmap=auto",
-			m.Store.Path(s.Name), s.Hardening.IDMap, strings.Join(subordinateIDs(), " or "))
+			b.Configs.Path(s.Name), s.Hardening.IDMap, strings.Join(subordinateIDs(), " or "))
 	}
 	return nil
 }
 
 // takenIDs gives the ranges of other sandboxes and of users.
-func (m *Manager) takenIDs(except string) ([]config.IDMap, error) {
-	names, err := m.Store.Names()
+func (b *Book) takenIDs(except string) ([]config.IDMap, error) {
+	names, err := b.Configs.Names()
 	if err != nil {
 		return nil, err
 	}
@@ -100,9 +100,9 @@ func (m *Manager) takenIDs(except string) ([]config.IDMap, error) {
 		if name == except {
 			continue
 		}
-		other, err := m.Store.Load(name)
+		other, err := b.Configs.Load(name)
 		if err != nil {
-			m.Warn("cannot tell which ids %s has: %v", name, err)
+			b.Warn("cannot tell which ids %s has: %v", name, err)
 			continue
 		}
 		if other.Hardening.IDMap.Mapped() {
@@ -110,7 +110,7 @@ func (m *Manager) takenIDs(except string) ([]config.IDMap, error) {
 		}
 	}
 	for _, file := range subordinateIDs() {
-		ranges, err := readSubordinateIDs(file)
+		ranges, err := readSubordinateIDs(b.Root + file)
 		if err != nil {
 			return nil, err
 		}

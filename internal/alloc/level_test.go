@@ -1,4 +1,4 @@
-package helper
+package alloc
 
 import (
 	"context"
@@ -12,14 +12,18 @@ import (
 	"testing"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
-	"github.com/virt-sandbox/virt-sandbox/internal/content"
 	"github.com/virt-sandbox/virt-sandbox/internal/lockfile"
 	"github.com/virt-sandbox/virt-sandbox/internal/mcs"
 )
 
-// levelManager is a manager on a host of its own, whose policy grants the categories given and which runs processes of the
-// contexts given.
-func levelManager(t *testing.T, granted string, processes ...string) *Manager {
+// plainHost has any label, with or without SELinux.
+type plainHost struct{ selinux bool }
+
+func (h plainHost) SELinux() bool           { return h.selinux }
+func (h plainHost) CheckLabel(string) error { return nil }
+
+// book is of a host of its own, whose policy grants the categories given and which runs processes of the contexts given.
+func book(t *testing.T, granted string, processes ...string) *Book {
 	t.Helper()
 	root := t.TempDir()
 	files := map[string]string{
@@ -27,7 +31,6 @@ func levelManager(t *testing.T, granted string, processes ...string) *Manager {
 		"/etc/selinux/targeted/seusers": "__default__:user_u:s0-" + granted + "\n",
 	}
 	for i, context := range processes {
-		files["/sys/fs/selinux/enforce"] = "1"
 		files[fmt.Sprintf("/proc/%d/attr/current", i+1)] = context + "\x00"
 	}
 	for name, text := range files {
@@ -38,36 +41,39 @@ func levelManager(t *testing.T, granted string, processes ...string) *Manager {
 			t.Fatal(err)
 		}
 	}
-	return &Manager{
-		Store: config.Store{Dir: root + "/configs"}, Host: content.Host{Root: root},
-		Warn: func(format string, args ...any) {
-			if !strings.HasPrefix(format, "waiting for") {
-				t.Errorf(format, args...)
-			}
-		},
+	warn := func(format string, args ...any) {
+		if !strings.HasPrefix(format, "waiting for") {
+			t.Errorf(format, args...)
+		}
+	}
+	return &Book{
+		Root: root, Locks: lockfile.New(root, warn), Configs: config.Store{Dir: root + "/configs"}, Domains: noDomains, Warn: warn,
+		Host: plainHost{selinux: len(processes) > 0},
 	}
 }
 
 // save writes the config that a create ends with.
-func (m *Manager) saveFor(t *testing.T, name, level string) {
+func (b *Book) saveFor(t *testing.T, name, level string) {
 	t.Helper()
 	s := config.New(name)
 	s.Units, s.Security.Level = []string{"httpd.service"}, level
-	if err := m.Store.Save(s); err != nil {
+	if err := b.Configs.(config.Store).Save(s); err != nil {
 		t.Error(err)
 	}
 }
 
-func noDomains(string) ([]levelUse, error) { return nil, nil }
+func noDomains(string) ([]Use, error) { return nil, nil }
 
-func refuse(use levelUse) error {
-	return fmt.Errorf("%s has %s", use.by, use.level)
+func refuse(use Use) error {
+	return fmt.Errorf("%s has %s", use.By, use.Level)
 }
 
 // allocate reserves a level for a new sandbox.
-func (m *Manager) allocate(name string, uses ...levelUse) (string, *lockfile.Lock, error) {
+func (b *Book) allocate(name string, uses ...Use) (string, *lockfile.Lock, error) {
 	s := config.New(name)
-	held, err := m.reserveLevelBeside(context.Background(), s, func(string) ([]levelUse, error) { return uses, nil }, refuse)
+	withDomains := *b
+	withDomains.Domains = func(string) ([]Use, error) { return uses, nil }
+	held, err := withDomains.ReserveLevel(context.Background(), s, refuse)
 	return s.Security.Level, held, err
 }
 
@@ -78,19 +84,19 @@ func TestParallelAllocations(t *testing.T) {
 	if testing.Short() {
 		creates, granted = 50, "s0:c0.c10" // 55 pairs
 	}
-	m := levelManager(t, granted)
+	b := book(t, granted)
 	var wait sync.WaitGroup
 	levels, held := make([]string, creates), make([]*lockfile.Lock, creates)
 	for i := range creates {
 		wait.Go(func() {
 			name := fmt.Sprintf("box%d", i)
 			var err error
-			if levels[i], held[i], err = m.allocate(name); err != nil {
+			if levels[i], held[i], err = b.allocate(name); err != nil {
 				t.Errorf("%s: %v", name, err)
 				return
 			}
 			if i%2 == 0 {
-				m.saveFor(t, name, levels[i])
+				b.saveFor(t, name, levels[i])
 				held[i].Release()
 			}
 		})
@@ -110,39 +116,39 @@ func TestParallelAllocations(t *testing.T) {
 
 // TestRangeIsUsedUp: the last pair goes, then create says why there is none; delete and the end of a create give one back.
 func TestRangeIsUsedUp(t *testing.T) {
-	m := levelManager(t, "s0:c7.c9")
+	b := book(t, "s0:c7.c9")
 	for _, name := range []string{"one", "two"} {
-		level, held, err := m.allocate(name)
+		level, held, err := b.allocate(name)
 		if err != nil {
 			t.Fatal(err)
 		}
-		m.saveFor(t, name, level)
+		b.saveFor(t, name, level)
 		held.Release()
 	}
-	level, held, err := m.allocate("three")
+	level, held, err := b.allocate("three")
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := "no free pair of MCS categories is left in c7.c9 (__default__ in /etc/selinux/targeted/seusers); " +
 		"delete a sandbox, widen that range, or give a level with -l LEVEL --share-level"
-	if got, _, err := m.allocate("four"); err == nil || err.Error() != want || !errors.Is(err, mcs.ErrExhausted) {
+	if got, _, err := b.allocate("four"); err == nil || err.Error() != want || !errors.Is(err, mcs.ErrExhausted) {
 		t.Errorf("got %q, %v; want %s", got, err, want)
 	}
 	held.Release()
-	if got, held, err := m.allocate("four"); err != nil || got != level {
+	if got, held, err := b.allocate("four"); err != nil || got != level {
 		t.Errorf("after a create failed: got %q, %v; want %s", got, err, level)
 	} else {
-		m.saveFor(t, "four", got)
+		b.saveFor(t, "four", got)
 		held.Release()
 	}
-	one, err := m.Store.Load("one")
+	one, err := b.Configs.Load("one")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := m.Store.Remove("one"); err != nil {
+	if err := b.Configs.(config.Store).Remove("one"); err != nil {
 		t.Fatal(err)
 	}
-	if got, _, err := m.allocate("five"); err != nil || got != one.Security.Level {
+	if got, _, err := b.allocate("five"); err != nil || got != one.Security.Level {
 		t.Errorf("after a deletion: got %q, %v; want %s", got, err, one.Security.Level)
 	}
 }
@@ -170,22 +176,22 @@ func TestWhatTakesALevel(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			m := levelManager(t, "s0:c0.c2", c.processes...)
+			b := book(t, "s0:c0.c2", c.processes...)
 			for i, level := range c.configs {
-				m.saveFor(t, fmt.Sprintf("box%d", i), level)
+				b.saveFor(t, fmt.Sprintf("box%d", i), level)
 			}
-			if err := os.WriteFile(m.Host.Root+"/etc/selinux/targeted/setrans.conf", []byte(c.named), 0o644); err != nil {
+			if err := os.WriteFile(b.Root+"/etc/selinux/targeted/setrans.conf", []byte(c.named), 0o644); err != nil {
 				t.Fatal(err)
 			}
-			var uses []levelUse
+			var uses []Use
 			for _, text := range c.domains {
 				level, err := mcs.Parse(text)
 				if err != nil {
 					t.Fatal(err)
 				}
-				uses = append(uses, levelUse{level, "libvirt domain d"})
+				uses = append(uses, Use{level, "libvirt domain d"})
 			}
-			if got, _, err := m.allocate("new", uses...); err != nil || got != "s0:c0,c2" {
+			if got, _, err := b.allocate("new", uses...); err != nil || got != "s0:c0,c2" {
 				t.Errorf("got %q, %v; want s0:c0,c2", got, err)
 			}
 		})
@@ -208,15 +214,16 @@ func TestChosenLevel(t *testing.T) {
 		{"s0:c31,c41", ""},
 		{"s0:c900.c1000", ""},
 	}
-	m := levelManager(t, "s0:c0.c1023", "u:r:t:s0:c900,c901")
-	m.saveFor(t, "open", "s0")
-	m.saveFor(t, "pair", "s0:c1,c2")
+	b := book(t, "s0:c0.c1023", "u:r:t:s0:c900,c901")
+	b.saveFor(t, "open", "s0")
+	b.saveFor(t, "pair", "s0:c1,c2")
+	b.Domains = func(string) ([]Use, error) {
+		return []Use{{mcs.Level{}.With(mcs.Run{First: 30, Last: 30}), "libvirt domain guest"}}, nil
+	}
 	chosen := func(name, level string) (*lockfile.Lock, error) {
 		s := config.New(name)
 		s.Security.Level = level
-		return m.reserveLevelBeside(context.Background(), s, func(string) ([]levelUse, error) {
-			return []levelUse{{mcs.Level{}.With(mcs.Run{First: 30, Last: 30}), "libvirt domain guest"}}, nil
-		}, refuse)
+		return b.ReserveLevel(context.Background(), s, refuse)
 	}
 	for _, level := range []string{"s0:c40,c41", "s0:c0,c1023"} {
 		held, err := chosen("being-made", level)
@@ -248,14 +255,14 @@ func TestChosenLevel(t *testing.T) {
 
 // TestEqualLevelsAtOnce: of many creates with one level, one gets it.
 func TestEqualLevelsAtOnce(t *testing.T) {
-	m := levelManager(t, "s0:c0.c1023")
+	b := book(t, "s0:c0.c1023")
 	var wait sync.WaitGroup
 	won := make(chan *lockfile.Lock, 50)
 	for i := range cap(won) {
 		wait.Go(func() {
 			s := config.New(fmt.Sprintf("box%d", i))
 			s.Security.Level = "s0:c1,c2"
-			if held, err := m.reserveLevelBeside(context.Background(), s, noDomains, refuse); err == nil {
+			if held, err := b.ReserveLevel(context.Background(), s, refuse); err == nil {
 				won <- held
 			}
 		})
@@ -281,18 +288,18 @@ func TestLevelsOfDomain(t *testing.T) {
 	}
 	for _, c := range cases {
 		xml := "<domain type='lxc'><name>guest</name>" + c.labels + "</domain>"
-		uses, err := levelsOfDomain(xml, "other")
+		uses, err := LevelsOfDomain(xml, "other")
 		var got []string
 		for _, use := range uses {
-			got = append(got, use.level.String())
-			if use.by != "libvirt domain guest" {
-				t.Errorf("%s: it is said to be of %s", c.name, use.by)
+			got = append(got, use.Level.String())
+			if use.By != "libvirt domain guest" {
+				t.Errorf("%s: it is said to be of %s", c.name, use.By)
 			}
 		}
 		if err != nil || strings.Join(got, " ") != c.want {
 			t.Errorf("%s: got %v, %v; want %s", c.name, got, err, c.want)
 		}
-		if uses, err := levelsOfDomain(xml, "guest"); err != nil || uses != nil {
+		if uses, err := LevelsOfDomain(xml, "guest"); err != nil || uses != nil {
 			t.Errorf("%s, left out: got %v, %v", c.name, uses, err)
 		}
 	}

@@ -1,4 +1,4 @@
-package helper
+package alloc
 
 import (
 	"os"
@@ -32,19 +32,5 @@ func TestReadSubordinateIDs(t *testing.T) {
 	}
 	if got, err := readSubordinateIDs(filepath.Join(t.TempDir(), "absent")); got != nil || err != nil {
 		t.Errorf("without the file: %+v, %v", got, err)
-	}
-}
-
-func TestIsOfContainer(t *testing.T) {
-	for dir, want := range map[string]bool{
-		"/sys/fs/cgroup/machine.slice/machine-lxc\\x2d12\\x2dweb.scope/libvirt": true,
-		"/sys/fs/cgroup/machine/lxc-12-web.libvirt-lxc":                         true,
-		"/sys/fs/cgroup/machine.slice":                                          false,
-		"/sys/fs/cgroup/system.slice/libvirtd.service":                          false,
-		"/sys/fs/cgroup": false,
-	} {
-		if got := isOfContainer(dir); got != want {
-			t.Errorf("%s: got %t, want %t", dir, got, want)
-		}
 	}
 }
