@@ -7,8 +7,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/coreos/go-systemd/v22/dbus"
-
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/content"
 	"github.com/virt-sandbox/virt-sandbox/internal/places"
@@ -102,20 +100,7 @@ func (m *Manager) remove(ctx context.Context, s *config.Sandbox) error {
 	if err := errors.Join(m.removeKept(name), m.Store.Remove(name)); err != nil {
 		return err
 	}
-	return m.forgetUnit(ctx, s.HostUnit())
-}
-
-// forgetUnit makes the host's systemd drop a unit that is no more.
-func (m *Manager) forgetUnit(ctx context.Context, unit string) error {
-	if !SystemdRuns() {
-		return nil
-	}
-	if systemd, err := dbus.NewSystemConnectionContext(ctx); err == nil {
-		// A failed unit would stay loaded; for any other there is nothing to reset.
-		_ = systemd.ResetFailedUnitContext(ctx, unit)
-		systemd.Close()
-	}
-	return m.ReloadHost(ctx)
+	return m.systemd.Forget(ctx, s.HostUnit())
 }
 
 // endUnfinished refuses a container that is up, and ends one that an interrupted start or stop left half way.

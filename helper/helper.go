@@ -12,6 +12,7 @@ import (
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/content"
+	"github.com/virt-sandbox/virt-sandbox/internal/hostsystemd"
 	"github.com/virt-sandbox/virt-sandbox/internal/pkgdb"
 )
 
@@ -56,8 +57,8 @@ type Manager struct {
 	Console  io.Writer
 	Progress *content.Progress
 
-	putOff *reloads  // set by Together
-	noted  sync.Once // what the host has in place of SELinux
+	systemd hostSystemd
+	noted   sync.Once // what the host has in place of SELinux
 }
 
 // New returns a Manager for this host.
@@ -81,6 +82,7 @@ func New(o Options) *Manager {
 	if m.Console == nil {
 		m.Console = io.Discard
 	}
+	m.systemd = hostsystemd.New(m.reloadOnce)
 	m.SetProgress(o.Progress)
 	return m
 }

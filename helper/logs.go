@@ -171,7 +171,7 @@ func runJournalctl(ctx context.Context, command *exec.Cmd, stdout, stderr io.Wri
 
 // consoleOf shows what a command said: in the host's journal, or in a file where systemd does not run.
 func (m *Manager) consoleOf(ctx context.Context, s *config.Sandbox, o LogOptions, args []string, stdout, stderr io.Writer) (int, error) {
-	if SystemdRuns() {
+	if m.systemd.Booted() {
 		args = append(args, "--unit="+s.HostUnit())
 		return runJournalctl(ctx, exec.CommandContext(ctx, "journalctl", args...), stdout, stderr)
 	}

@@ -11,16 +11,14 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/coreos/go-systemd/v22/dbus"
-	godbus "github.com/godbus/dbus/v5"
-
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/hostsystemd"
 	"github.com/virt-sandbox/virt-sandbox/internal/image"
 )
 
 // nbdRunner has qemu-nbd run beside a sandbox's unit and not in it, which would end it with the processes of its helper.
 func (m *Manager) nbdRunner(ctx context.Context, s *config.Sandbox) image.Runner {
-	if SystemdRuns() {
+	if m.systemd.Booted() {
 		return func(args []string) error { return m.runAsService(ctx, s, args) }
 	}
 	return func(args []string) error {
@@ -38,39 +36,13 @@ func (m *Manager) nbdRunner(ctx context.Context, s *config.Sandbox) image.Runner
 // runAsService runs a program that puts itself into the background as a service of its own, which the host's shutdown ends
 // after the container's.
 func (m *Manager) runAsService(ctx context.Context, s *config.Sandbox, args []string) error {
-	program, err := exec.LookPath(args[0])
-	if err != nil {
-		return err
-	}
-	systemd, err := dbus.NewSystemConnectionContext(ctx)
-	if err != nil {
-		return fmt.Errorf("connect to systemd: %w", err)
-	}
-	defer systemd.Close()
 	file := args[len(args)-1]
-	unit := nbdUnit(s.Name, file)
-	_ = systemd.ResetFailedUnitContext(ctx, unit)
-	done := make(chan string, 1)
-	_, err = systemd.StartTransientUnitContext(ctx, unit, "replace", []dbus.Property{
-		dbus.PropDescription("Block device of " + file + " for virt-sandbox container " + s.Name),
-		dbus.PropExecStart(append([]string{program}, args[1:]...), true),
-		dbus.PropType("forking"),
-		{Name: "Before", Value: godbus.MakeVariant([]string{s.HostUnit()})},
-	}, done)
-	if err != nil {
-		return fmt.Errorf("start %s: %w", unit, err)
-	}
-	select {
-	case result := <-done:
-		if result == "done" {
-			return nil
-		}
-		words := lastJournal(ctx, systemd, unit)
-		_ = systemd.ResetFailedUnitContext(ctx, unit)
-		return fmt.Errorf("%s: %s", unit, words)
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return m.systemd.RunForking(ctx, hostsystemd.Service{
+		Unit:        nbdUnit(s.Name, file),
+		Description: "Block device of " + file + " for virt-sandbox container " + s.Name,
+		Args:        args,
+		Before:      s.HostUnit(),
+	})
 }
 
 // nbdUnit names the service of a file's block device: two files of one name in different directories have two.

@@ -4,10 +4,8 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
-	"strings"
 	"time"
 
-	"github.com/coreos/go-systemd/v22/dbus"
 	"libvirt.org/go/libvirt"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
@@ -56,7 +54,7 @@ func (m *Manager) Details(ctx context.Context, name string) (*Details, error) {
 		defer running.Free()
 		m.lookInside(ctx, d, started, running)
 	}
-	if started != nil && SystemdRuns() {
+	if started != nil && m.systemd.Booted() {
 		m.askUnit(ctx, d, started)
 	}
 	return d, nil
@@ -129,29 +127,25 @@ func (m *Manager) askInside(ctx context.Context, d *Details, s *config.Sandbox) 
 
 // askUnit asks the host's systemd for what it has of a sandbox that is down, or failed.
 func (m *Manager) askUnit(ctx context.Context, d *Details, s *config.Sandbox) {
-	systemd, err := dbus.NewSystemConnectionContext(ctx)
+	unit, err := m.systemd.Status(ctx, m.hostUnit(s))
 	if err != nil {
-		m.Warn("connect to systemd: %v", err)
+		m.Warn("%v", err)
+	}
+	if err != nil || unit == nil {
 		return
 	}
-	defer systemd.Close()
-	properties, err := systemd.GetAllPropertiesContext(ctx, s.HostUnit())
-	if err != nil || properties["SourcePath"] != m.Store.Path(s.Name) {
-		return
-	}
-	if micro, _ := properties["InactiveEnterTimestamp"].(uint64); d.Since == nil && micro > 0 {
-		since := time.UnixMicro(int64(micro)).UTC().Truncate(time.Second)
+	if d.Since == nil && !unit.InactiveSince.IsZero() {
+		since := unit.InactiveSince.Truncate(time.Second)
 		d.Since = &since
 	}
-	if properties["ActiveState"] != "failed" {
+	if !unit.Failed {
 		return
 	}
-	d.LastError = fmt.Sprintf("%s failed (%v)", s.HostUnit(), properties["Result"])
-	journal := strings.Split(strings.TrimSpace(lastJournal(ctx, systemd, s.HostUnit())), "\n")
-	if last := journal[len(journal)-1]; last != "" {
-		d.LastError += ": " + last
+	d.LastError = fmt.Sprintf("%s failed (%s)", s.HostUnit(), unit.Result)
+	if unit.LastLine != "" {
+		d.LastError += ": " + unit.LastLine
 	}
 }
 
-// IsRunning tells whether the container is up.
+// IsRunning reports whether the container is up.
 func (d *Details) IsRunning() bool { return d.State == "running" }

@@ -66,8 +66,8 @@ func (m *many) each(ctx context.Context, manager *helper.Manager, names []string
 	manager.SetProgress(nil)
 	var lines sync.Mutex
 	failed := false
-	err := manager.Together(ctx, func() {
-		helper.Each(ctx, names, m.jobs, func(ctx context.Context, name string) error {
+	err := manager.BatchReloads(ctx, func() {
+		helper.ForEach(ctx, names, m.jobs, func(ctx context.Context, name string) error {
 			return act(ctx, name, &named{name: name, mu: &lines, out: os.Stderr})
 		}, func(name string, err error) {
 			if err == nil {

@@ -9,12 +9,12 @@ import (
 	"time"
 )
 
-func TestEachBoundsWorkers(t *testing.T) {
+func TestForEachBoundsWorkers(t *testing.T) {
 	const jobs = 3
 	names := []string{"a", "b", "c", "d", "e", "f", "g", "h"}
 	var running, most atomic.Int64
 	var told []string
-	Each(t.Context(), names, jobs, func(_ context.Context, name string) error {
+	ForEach(t.Context(), names, jobs, func(_ context.Context, name string) error {
 		most.Store(max(most.Load(), running.Add(1)))
 		time.Sleep(5 * time.Millisecond)
 		running.Add(-1)
@@ -36,11 +36,11 @@ func TestEachBoundsWorkers(t *testing.T) {
 	}
 }
 
-func TestEachEndsWithContext(t *testing.T) {
+func TestForEachEndsWithContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	begun := 0
 	failed := 0
-	Each(ctx, []string{"a", "b", "c"}, 1, func(context.Context, string) error {
+	ForEach(ctx, []string{"a", "b", "c"}, 1, func(context.Context, string) error {
 		begun++
 		cancel()
 		return nil

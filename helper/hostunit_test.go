@@ -1,0 +1,53 @@
+package helper
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/hostsystemd"
+)
+
+// fakeSystemd is a host's systemd that notes what it is asked to do.
+type fakeSystemd struct {
+	hostSystemd
+	calls  []string
+	active bool
+}
+
+func (f *fakeSystemd) Start(_ context.Context, unit hostsystemd.Unit) (bool, error) {
+	f.calls = append(f.calls, "start "+unit.Name+" of "+unit.Source)
+	return f.active, nil
+}
+
+func TestStartUnit(t *testing.T) {
+	var warnings []string
+	systemd := &fakeSystemd{}
+	m := New(Options{
+		Store: config.Store{Dir: t.TempDir()},
+		Warn:  func(format string, args ...any) { warnings = append(warnings, fmt.Sprintf(format, args...)) },
+	})
+	m.systemd = systemd
+	s := config.New("web")
+	s.Units = []string{"web.service"}
+	if err := m.Store.Save(s); err != nil {
+		t.Fatal(err)
+	}
+	for _, systemd.active = range []bool{false, true} {
+		if err := m.StartUnit(t.Context(), "web"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := "start " + s.HostUnit() + " of " + m.Store.Path("web")
+	if got := strings.Join(systemd.calls, "; "); got != want+"; "+want {
+		t.Errorf("systemd was asked to %q", got)
+	}
+	if got := strings.Join(warnings, "; "); got != "web is already running" {
+		t.Errorf("warnings %q", got)
+	}
+	if err := m.StartUnit(t.Context(), "absent"); err == nil {
+		t.Error("a sandbox without a config was started")
+	}
+}
