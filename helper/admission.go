@@ -27,7 +27,7 @@ func (m *Manager) noteAdmission(s *config.Sandbox, init int, plan *guest.Plan) e
 		a.Label = s.ProcessLabel()
 	}
 	if a.Profile == "" {
-		a.Profile = profileOf(init)
+		a.Profile = m.apparmor().ProfileOf(init)
 	}
 	if err := m.run(s.Name).Update(func(state *places.State) { state.Admission = &a }); err != nil {
 		return fmt.Errorf("note the container's first process: %w", err)

@@ -82,7 +82,7 @@ func (m *Manager) bootFacts(connection *libvirt.Connect, s *config.Sandbox, dir 
 		return nil, err
 	}
 	if facts.SecurityModel == "apparmor" {
-		if facts.Profile, err = payloadProfile(s); err != nil {
+		if facts.Profile, err = m.apparmor().PayloadProfile(s); err != nil {
 			return nil, err
 		}
 	}

@@ -78,7 +78,7 @@ func (m *Manager) remove(ctx context.Context, s *config.Sandbox) error {
 	if err := m.sweep(name); err != nil {
 		return err
 	}
-	if err := errors.Join(removeLog(name), removeProfile(s.UUID)); err != nil {
+	if err := errors.Join(removeLog(name), m.apparmor().Remove(s.UUID)); err != nil {
 		return err
 	}
 	if s.Content != "" {

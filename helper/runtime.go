@@ -2,6 +2,7 @@ package helper
 
 import (
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/apparmor"
 	"github.com/virt-sandbox/virt-sandbox/internal/places"
 	"github.com/virt-sandbox/virt-sandbox/internal/seclabel"
 )
@@ -11,6 +12,9 @@ func (m *Manager) places(name string) places.Sandbox { return places.Root(m.Host
 
 // run returns the runtime directory of a container that stays.
 func (m *Manager) run(name string) places.RunDir { return m.places(name).Run() }
+
+// apparmor returns the profiles of this host.
+func (m *Manager) apparmor() apparmor.Root { return apparmor.Root(m.Host.Root) }
 
 // asStarted returns the config that a running container was started with, and that of the store for one that is down.
 func (m *Manager) asStarted(name string) (*config.Sandbox, error) {

@@ -15,6 +15,7 @@ import (
 	"libvirt.org/go/libvirtxml"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/apparmor"
 	"github.com/virt-sandbox/virt-sandbox/internal/content"
 	"github.com/virt-sandbox/virt-sandbox/internal/guest"
 	"github.com/virt-sandbox/virt-sandbox/internal/monitor"
@@ -312,7 +313,7 @@ func (r *Running) Summary() string {
 	if init, err := initOf(proc.PIDOf(r.Controller)); err == nil {
 		if label := labelOf(init); label != "" {
 			where = label
-		} else if profile := profileOf(init); profile != "" {
+		} else if profile := apparmor.Root("").ProfileOf(init); profile != "" {
 			where = "AppArmor profile " + profile
 		}
 	}

@@ -80,7 +80,7 @@ func (m *Manager) lookInside(ctx context.Context, d *Details, s *config.Sandbox,
 	}
 	d.Label = labelOf(init)
 	if d.Label == "" {
-		d.Label = profileOf(init)
+		d.Label = m.apparmor().ProfileOf(init)
 	}
 	if len(s.Interfaces) > 0 {
 		if addresses, err := m.Addresses(ctx, s.Name); err != nil {
