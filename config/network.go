@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/virt-sandbox/virt-sandbox/internal/ascii"
 )
 
 // DefaultNetwork is the libvirt network of an interface that names none.
@@ -199,7 +201,7 @@ func (i *Interface) addDNS(value string) error {
 // addParameter adds one of the filter; libvirt has their names in capitals, and several values of one are a list.
 func (i *Interface) addParameter(name, value string) error {
 	name = strings.ToUpper(name)
-	if !consistsOf(name, "_") || !consistsOf(value, "_.:") {
+	if !ascii.Consists(name, "_") || !ascii.Consists(value, "_.:") {
 		return fmt.Errorf(msgFilterParameter, filterPrefix+name+"="+value)
 	}
 	if slices.Contains(i.Parameters, Variable{name, value}) {

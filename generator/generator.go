@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/printable"
 	"github.com/virt-sandbox/virt-sandbox/units"
 )
 
@@ -225,5 +226,5 @@ func (g Generator) located(name string, err error) error {
 	if errors.As(err, &syntax) {
 		line, reason = max(syntax.Line, 1), syntax.Message
 	}
-	return errors.New(units.OneLine(fmt.Sprintf("%s:%d: %s", file, line, reason)))
+	return errors.New(printable.Line(fmt.Sprintf("%s:%d: %s", file, line, reason)))
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/alloc"
 	"github.com/virt-sandbox/virt-sandbox/internal/content"
-	"github.com/virt-sandbox/virt-sandbox/units"
+	"github.com/virt-sandbox/virt-sandbox/internal/printable"
 )
 
 // ExportOptions are what an administrator asks of export.
@@ -280,7 +280,7 @@ func reachesBeyond(s *config.Sandbox) []string {
 	}
 	lines := s.LinesNotIn(harmless)
 	for i, line := range lines {
-		lines[i] = units.OneLine(line)
+		lines[i] = printable.Line(line)
 	}
 	return lines
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/content"
 	"github.com/virt-sandbox/virt-sandbox/internal/image"
+	"github.com/virt-sandbox/virt-sandbox/internal/printable"
 	"github.com/virt-sandbox/virt-sandbox/units"
 )
 
@@ -73,11 +74,11 @@ func reasonOf(err error) string {
 	var syntax *config.SyntaxError
 	switch {
 	case !errors.As(err, &syntax):
-		return units.OneLine(err.Error())
+		return printable.Line(err.Error())
 	case syntax.Line > 0:
-		return units.OneLine(fmt.Sprintf("line %d: %s", syntax.Line, syntax.Message))
+		return printable.Line(fmt.Sprintf("line %d: %s", syntax.Line, syntax.Message))
 	}
-	return units.OneLine(syntax.Message)
+	return printable.Line(syntax.Message)
 }
 
 // checkUnitFiles compares the files of units on the host with what the config names. One that was never started need have none:
@@ -157,7 +158,7 @@ func (m *Manager) checkInside(ctx context.Context, s *config.Sandbox, fix bool) 
 	}
 	defer release()
 	if found, err := m.hasContent(s); err != nil {
-		return []content.Finding{{Path: s.Content, Problem: content.ProblemContent, Detail: units.OneLine(err.Error())}}, nil
+		return []content.Finding{{Path: s.Content, Problem: content.ProblemContent, Detail: printable.Line(err.Error())}}, nil
 	} else if !found {
 		return nil, nil
 	}

@@ -231,7 +231,7 @@ func TestSkipToLast(t *testing.T) {
 
 func TestPrintableLines(t *testing.T) {
 	var out strings.Builder
-	p := printable{out: &out}
+	p := printableLines{out: &out}
 	for _, part := range []string{"a\x1b[2", "Jb\nhalf of \xc3", "\xa9\nend"} {
 		if _, err := p.Write([]byte(part)); err != nil {
 			t.Fatal(err)

@@ -14,7 +14,7 @@ import (
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/enter"
-	"github.com/virt-sandbox/virt-sandbox/internal/monitor"
+	"github.com/virt-sandbox/virt-sandbox/internal/printable"
 	"github.com/virt-sandbox/virt-sandbox/internal/proc"
 )
 
@@ -51,7 +51,7 @@ func (m *Manager) innerManagerOf(ctx context.Context, s *config.Sandbox) (*dbus.
 	}
 	manager, err := innerManager(ctx, target)
 	if err != nil {
-		return nil, fmt.Errorf("ask the container's systemd: %s", clean(err.Error()))
+		return nil, fmt.Errorf("ask the container's systemd: %s", printable.Text(err.Error()))
 	}
 	return manager, nil
 }
@@ -169,10 +169,10 @@ func readUnit(ctx context.Context, manager *dbus.Conn, unit string) (unitState, 
 		if ctx.Err() != nil {
 			return unitState{}, ctx.Err()
 		}
-		return unitState{}, fmt.Errorf("ask the container's systemd for %s: %s", unit, clean(err.Error()))
+		return unitState{}, fmt.Errorf("ask the container's systemd for %s: %s", unit, printable.Text(err.Error()))
 	}
 	// The container may answer what it likes; a terminal shows it.
-	text := func(name string) string { s, _ := properties[name].(string); return clean(s) }
+	text := func(name string) string { s, _ := properties[name].(string); return printable.Text(s) }
 	s := unitState{
 		load: text("LoadState"), active: text("ActiveState"), sub: text("SubState"),
 		result: text("Result"), kind: text("Type"),
@@ -218,6 +218,3 @@ func (s unitState) verdict() (up bool, reason string) {
 	}
 	return false, ""
 }
-
-// clean makes text from inside harmless for a terminal and a journal.
-func clean(text string) string { return string(monitor.Printable([]byte(text))) }

@@ -19,6 +19,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/content"
 	"github.com/virt-sandbox/virt-sandbox/internal/enter"
+	"github.com/virt-sandbox/virt-sandbox/internal/printable"
 )
 
 // LogOptions choose what is shown of a journal, as those of journalctl(1) do.
@@ -81,7 +82,7 @@ func (m *Manager) Logs(ctx context.Context, name string, o LogOptions, stdout, s
 	if err != nil {
 		return 0, err
 	}
-	out, warnings := &printable{out: stdout}, &printable{out: stderr}
+	out, warnings := &printableLines{out: stdout}, &printableLines{out: stderr}
 	defer out.flush()
 	defer warnings.flush()
 	if s.Generic() {
@@ -234,8 +235,8 @@ func skipToLast(file *os.File, lines int) error {
 	return err
 }
 
-// printable passes lines on when they are whole, made harmless for a terminal.
-type printable struct {
+// printableLines passes lines on when they are whole, made harmless for a terminal.
+type printableLines struct {
 	out  io.Writer
 	line []byte
 }
@@ -243,14 +244,14 @@ type printable struct {
 // maxLine bounds what is kept of a line without an end.
 const maxLine = 1 << 20
 
-func (p *printable) Write(text []byte) (int, error) {
+func (p *printableLines) Write(text []byte) (int, error) {
 	p.line = append(p.line, text...)
 	end := bytes.LastIndexByte(p.line, '\n') + 1
 	if len(p.line) > maxLine {
 		end = len(p.line)
 	}
 	if end > 0 {
-		if _, err := io.WriteString(p.out, clean(string(p.line[:end]))); err != nil {
+		if _, err := io.WriteString(p.out, printable.Text(string(p.line[:end]))); err != nil {
 			return 0, err
 		}
 		p.line = append(p.line[:0], p.line[end:]...)
@@ -258,7 +259,7 @@ func (p *printable) Write(text []byte) (int, error) {
 	return len(text), nil
 }
 
-func (p *printable) flush() {
-	_, _ = io.WriteString(p.out, clean(string(p.line)))
+func (p *printableLines) flush() {
+	_, _ = io.WriteString(p.out, printable.Text(string(p.line)))
 	p.line = nil
 }

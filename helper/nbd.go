@@ -12,6 +12,7 @@ import (
 	"syscall"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/ascii"
 	"github.com/virt-sandbox/virt-sandbox/internal/hostsystemd"
 	"github.com/virt-sandbox/virt-sandbox/internal/image"
 )
@@ -53,10 +54,5 @@ func nbdUnit(name, file string) string {
 
 // unitWord makes a part of a unit's name of a file's.
 func unitWord(text string) string {
-	return strings.Map(func(r rune) rune {
-		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '.' || r == '_' {
-			return r
-		}
-		return '_'
-	}, text[:min(len(text), 80)])
+	return ascii.Map(text[:min(len(text), 80)], "._", func(rune) rune { return '_' })
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/enter"
 	"github.com/virt-sandbox/virt-sandbox/internal/guest"
+	"github.com/virt-sandbox/virt-sandbox/internal/printable"
 	"github.com/virt-sandbox/virt-sandbox/internal/proc"
 )
 
@@ -134,7 +135,7 @@ func (m *Manager) pendingJobs(r *Running) string {
 	if len(names) == 0 {
 		return ""
 	}
-	return "; inside it still waits for " + clean(strings.Join(names, ", "))
+	return "; inside it still waits for " + printable.Text(strings.Join(names, ", "))
 }
 
 // journalOf reads the last lines that a unit logged, from inside: the container's journal is not to be parsed by a
@@ -169,7 +170,7 @@ func inJournal(ctx context.Context, s *config.Sandbox, target enter.Target, args
 	if err != nil {
 		return err.Error()
 	}
-	return clean(strings.TrimRight(out.String(), "\n"))
+	return printable.Text(strings.TrimRight(out.String(), "\n"))
 }
 
 // limitedBuffer keeps the first bytes of what is written and forgets the rest.
@@ -204,7 +205,7 @@ func (m *Manager) readConsole(ctx context.Context, console *os.File) *consoleTex
 			c.mu.Lock()
 			c.text.Write(buffer[:n])
 			c.mu.Unlock()
-			_, _ = m.Console.Write([]byte(clean(string(buffer[:n]))))
+			_, _ = m.Console.Write([]byte(printable.Text(string(buffer[:n]))))
 			if err != nil {
 				return
 			}
@@ -216,7 +217,7 @@ func (m *Manager) readConsole(ctx context.Context, console *os.File) *consoleTex
 func (c *consoleText) quoted() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	text := strings.TrimSpace(clean(c.text.String()))
+	text := strings.TrimSpace(printable.Text(c.text.String()))
 	if text == "" {
 		return ""
 	}

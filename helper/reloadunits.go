@@ -10,6 +10,7 @@ import (
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/content"
+	"github.com/virt-sandbox/virt-sandbox/internal/printable"
 )
 
 // Reload makes units of a running container read their configuration anew: those that are named, or else the container's own
@@ -46,9 +47,9 @@ func (m *Manager) Reload(ctx context.Context, name string, named ...string) erro
 	for _, unit := range units {
 		result, err := reloadUnit(ctx, manager, unit)
 		if err != nil {
-			failures = append(failures, fmt.Errorf("reload %s inside: %s", unit, clean(err.Error())))
+			failures = append(failures, fmt.Errorf("reload %s inside: %s", unit, printable.Text(err.Error())))
 		} else if result != "done" {
-			failure := &UnitError{Unit: unit, Reason: "was not reloaded (" + clean(result) + ")"}
+			failure := &UnitError{Unit: unit, Reason: "was not reloaded (" + printable.Text(result) + ")"}
 			failure.Journal = m.journalOf(s, unit)
 			failures = append(failures, failure)
 		}

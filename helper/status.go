@@ -9,6 +9,7 @@ import (
 	"libvirt.org/go/libvirt"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/printable"
 )
 
 // Details are what status tells of one sandbox. What is not known is null.
@@ -117,10 +118,10 @@ func (m *Manager) askInside(ctx context.Context, d *Details, s *config.Sandbox) 
 	}
 	failed, err := manager.ListUnitsFilteredContext(ctx, []string{"failed"})
 	if err != nil {
-		return fmt.Errorf("ask the container's systemd for failed units: %s", clean(err.Error()))
+		return fmt.Errorf("ask the container's systemd for failed units: %s", printable.Text(err.Error()))
 	}
 	for _, unit := range failed {
-		d.Failed = append(d.Failed, clean(unit.Name))
+		d.Failed = append(d.Failed, printable.Text(unit.Name))
 	}
 	return nil
 }

@@ -18,7 +18,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/console"
 	"github.com/virt-sandbox/virt-sandbox/internal/domain"
 	"github.com/virt-sandbox/virt-sandbox/internal/initrd"
-	"github.com/virt-sandbox/virt-sandbox/internal/monitor"
+	"github.com/virt-sandbox/virt-sandbox/internal/printable"
 )
 
 // virtual is a machine of qemu.
@@ -223,7 +223,7 @@ func (l *machineLog) quoted() string {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	text := strings.TrimSpace(string(monitor.Printable(l.text)))
+	text := strings.TrimSpace(printable.Text(string(l.text)))
 	if text == "" {
 		return ""
 	}

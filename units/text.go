@@ -3,6 +3,9 @@ package units
 import (
 	"bytes"
 	"strings"
+
+	"github.com/virt-sandbox/virt-sandbox/internal/ascii"
+	"github.com/virt-sandbox/virt-sandbox/internal/printable"
 )
 
 // text builds a unit file (systemd.syntax(7)).
@@ -47,10 +50,7 @@ func specifiers(value string) string { return strings.ReplaceAll(value, "%", "%%
 
 // quote makes a value one word (systemd.syntax(7)).
 func quote(value string) string {
-	plain := func(r rune) bool {
-		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("/._-+:,@=%", r)
-	}
-	if value != "" && !strings.ContainsFunc(value, func(r rune) bool { return !plain(r) }) {
+	if ascii.Consists(value, "/._-+:,@=%") {
 		return value
 	}
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(value) + `"`
@@ -67,15 +67,5 @@ func sentence(value string) string {
 	if len(value) > maxSentence {
 		value = strings.ToValidUTF8(value[:maxSentence], "") + "…"
 	}
-	return specifiers(strings.TrimRight(OneLine(value), ` \`))
-}
-
-// OneLine makes any text one line that a terminal shows as it is: control characters become question marks.
-func OneLine(value string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 {
-			return '?'
-		}
-		return r
-	}, value)
+	return specifiers(strings.TrimRight(printable.Line(value), ` \`))
 }

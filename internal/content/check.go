@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/printable"
 )
 
 // Problem is a kind of finding.
@@ -49,25 +50,17 @@ type Finding struct {
 // String is the finding as one line, whatever root in the container named the file.
 func (f Finding) String() string {
 	if f.Problem == ProblemDepth {
-		return fmt.Sprintf("%s: %s: lies below %d directories, and is not looked into", printable(f.Path), f.Problem, maxDepth)
+		return fmt.Sprintf("%s: %s: lies below %d directories, and is not looked into", printable.Quoted(f.Path), f.Problem, maxDepth)
 	}
 	if f.Problem != ProblemLabel {
-		return fmt.Sprintf("%s: %s: %s", printable(f.Path), f.Problem, f.Detail)
+		return fmt.Sprintf("%s: %s: %s", printable.Quoted(f.Path), f.Problem, f.Detail)
 	}
-	text := fmt.Sprintf("%s: %s %s, wanted %s", printable(f.Path), f.Problem, cmp.Or(printable(f.Actual), "none"), f.Wanted)
+	text := fmt.Sprintf("%s: %s %s, wanted %s", printable.Quoted(f.Path), f.Problem, cmp.Or(printable.Quoted(f.Actual), "none"), f.Wanted)
 	switch {
 	case f.Fixed:
 		text += ", fixed"
 	case f.Error != "":
 		text += ", cannot be fixed: " + f.Error
-	}
-	return text
-}
-
-// printable quotes what could play tricks on a terminal or a reader of lines.
-func printable(text string) string {
-	if quoted := strconv.Quote(text); quoted != `"`+text+`"` {
-		return quoted
 	}
 	return text
 }
@@ -196,7 +189,7 @@ const labelAttribute = "security.selinux"
 func checkLabel(fd int, at *location, wanted string) (*Finding, error) {
 	actual, err := readLabel(fd)
 	if err != nil {
-		return nil, &os.PathError{Op: "read label of", Path: printable(at.String()), Err: err}
+		return nil, &os.PathError{Op: "read label of", Path: printable.Quoted(at.String()), Err: err}
 	}
 	if withoutUser(actual) == withoutUser(wanted) {
 		return nil, nil

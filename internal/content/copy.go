@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/virt-sandbox/virt-sandbox/internal/printable"
 )
 
 // copier puts host paths at the same place in the tree. It opens every directory on its way and works relative to it,
@@ -41,7 +43,7 @@ func (c *copier) place(ctx context.Context, hostPath, origin string) error {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("copy %s: %w", printable(hostPath), withoutPath(err))
+		return fmt.Errorf("copy %s: %w", printable.Quoted(hostPath), withoutPath(err))
 	}
 	defer source.Close()
 	defer target.Close()
@@ -153,7 +155,7 @@ func (c *copier) entry(ctx context.Context, source, target *os.File, dir, name s
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("copy %s: %w", printable(hostPath), withoutPath(err))
+		return fmt.Errorf("copy %s: %w", printable.Quoted(hostPath), withoutPath(err))
 	}
 	c.record(hostPath, v, owner)
 	return nil
@@ -186,7 +188,7 @@ func (c *copier) record(hostPath string, v *version, owner *ownedFile) {
 
 func (c *copier) directory(ctx context.Context, source, target *os.File, hostPath string, v *version, owner *ownedFile) error {
 	name := path.Base(hostPath)
-	fail := func(err error) error { return fmt.Errorf("copy %s: %w", printable(hostPath), withoutPath(err)) }
+	fail := func(err error) error { return fmt.Errorf("copy %s: %w", printable.Quoted(hostPath), withoutPath(err)) }
 	from, err := openBeneath(source, name)
 	if err != nil {
 		return fail(err)
@@ -217,7 +219,7 @@ func (c *copier) directory(ctx context.Context, source, target *os.File, hostPat
 func (c *copier) children(ctx context.Context, from, to *os.File, dir string) error {
 	names, err := from.Readdirnames(-1)
 	if err != nil {
-		return fmt.Errorf("copy %s: %w", printable(dir), withoutPath(err))
+		return fmt.Errorf("copy %s: %w", printable.Quoted(dir), withoutPath(err))
 	}
 	for _, name := range names {
 		if err := c.entry(ctx, from, to, dir, name); err != nil {
@@ -302,7 +304,7 @@ func (c *copier) link(first string, target int, name string, v *version, owner *
 		return err
 	}
 	if fd < 0 {
-		return fmt.Errorf("its other name %s is gone", printable("/"+first))
+		return fmt.Errorf("its other name %s is gone", printable.Quoted("/"+first))
 	}
 	defer unix.Close(fd)
 	if err := unix.Linkat(unix.AT_FDCWD, ownLink(fd), target, name, unix.AT_SYMLINK_FOLLOW); err != nil || c.again {

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/printable"
 )
 
 // CheckManifest tells what was put into the content and is gone, or is of another type by now, in the order of paths. What
@@ -46,7 +47,7 @@ func (h Host) CheckManifest(ctx context.Context, s *config.Sandbox) ([]Finding, 
 		}
 		actual, err := t.typeAt(e.Path)
 		if err != nil {
-			return nil, fmt.Errorf("check content of %s: %s: %w", s.Name, printable(e.Path), withoutPath(err))
+			return nil, fmt.Errorf("check content of %s: %s: %w", s.Name, printable.Quoted(e.Path), withoutPath(err))
 		}
 		finding := Finding{Path: s.Content + e.Path, Actual: actual, Wanted: e.Type}
 		switch {

@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/printable"
 )
 
 // Names in the archive of a sandbox, a tar of pax(1): NAME.sandbox comes first, then what lies in the content below
@@ -76,7 +77,7 @@ type exporter struct {
 func (e *exporter) children(dir *os.Root, p string) error {
 	names, err := readNames(dir)
 	if err != nil {
-		return fmt.Errorf("export %s: %w", printable(p), withoutPath(err))
+		return fmt.Errorf("export %s: %w", printable.Quoted(p), withoutPath(err))
 	}
 	slices.Sort(names)
 	for _, name := range names {
@@ -118,7 +119,7 @@ func (e *exporter) entry(dir *os.Root, p, name string) error {
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("export %s: %w", printable(p), withoutPath(err))
+		return fmt.Errorf("export %s: %w", printable.Quoted(p), withoutPath(err))
 	}
 	return nil
 }
@@ -132,7 +133,7 @@ func (e *exporter) header(p string, info fs.FileInfo) *tar.Header {
 }
 
 func (e *exporter) directory(parent *os.Root, p, name string, header *tar.Header) error {
-	fail := func(err error) error { return fmt.Errorf("export %s: %w", printable(p), withoutPath(err)) }
+	fail := func(err error) error { return fmt.Errorf("export %s: %w", printable.Quoted(p), withoutPath(err)) }
 	dir, err := parent.OpenRoot(name)
 	if err != nil {
 		return fail(err)

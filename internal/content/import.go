@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/printable"
 )
 
 // maxManifest bounds the manifest of an archive: of one for a million files there is room.
@@ -100,7 +101,7 @@ func (i *importer) all() error {
 			return i.finish()
 		}
 		if err := i.member(header); err != nil {
-			return fmt.Errorf("read archive: %s: %w", printable(header.Name), withoutPath(err))
+			return fmt.Errorf("read archive: %s: %w", printable.Quoted(header.Name), withoutPath(err))
 		}
 	}
 }
@@ -156,7 +157,7 @@ func (i *importer) check(p string, header *tar.Header) error {
 		return errors.New("only directories, files, links and named pipes are taken, no devices")
 	}
 	if parent := path.Dir(p); i.made[parent] != tar.TypeDir {
-		return fmt.Errorf("there is no directory %s before it", printable(parent))
+		return fmt.Errorf("there is no directory %s before it", printable.Quoted(parent))
 	}
 	if _, twice := i.made[p]; twice {
 		return errors.New("it is there twice")
@@ -202,7 +203,7 @@ func xattrsOf(header *tar.Header) map[string][]byte {
 func setXattrs(f *os.File, xattrs map[string][]byte) error {
 	for name, value := range xattrs {
 		if err := unix.Fsetxattr(int(f.Fd()), name, value, 0); err != nil && !errors.Is(err, unix.ENOTSUP) {
-			return fmt.Errorf("set extended attribute %s: %w", printable(name), err)
+			return fmt.Errorf("set extended attribute %s: %w", printable.Quoted(name), err)
 		}
 	}
 	return nil
@@ -247,7 +248,7 @@ func (i *importer) inDir(name string, do func(*os.File) error) error {
 func (i *importer) link(name string, header *tar.Header) error {
 	target, err := pathOf(header.Linkname)
 	if err != nil || i.made[target] != tar.TypeReg && i.made[target] != tar.TypeLink {
-		return fmt.Errorf("there is no file %s before it", printable(header.Linkname))
+		return fmt.Errorf("there is no file %s before it", printable.Quoted(header.Linkname))
 	}
 	return i.tree.Link(strings.TrimPrefix(target, "/"), name)
 }
@@ -303,7 +304,7 @@ func (i *importer) finish() error {
 			f.Close()
 		}
 		if err != nil {
-			return fmt.Errorf("import %s: %w", printable(d.path), withoutPath(err))
+			return fmt.Errorf("import %s: %w", printable.Quoted(d.path), withoutPath(err))
 		}
 	}
 	return nil

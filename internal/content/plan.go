@@ -14,6 +14,7 @@ import (
 	"syscall"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/ascii"
 	"github.com/virt-sandbox/virt-sandbox/internal/pkgdb"
 )
 
@@ -382,7 +383,7 @@ func escapeOrigin(origin string) string {
 	var b strings.Builder
 	for i := range len(origin) {
 		c := origin[i]
-		if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte(`@+_.:~/\-`, c) >= 0 {
+		if ascii.IsAlphanumeric(c) || strings.IndexByte(`@+_.:~/\-`, c) >= 0 {
 			b.WriteByte(c)
 		} else {
 			fmt.Fprintf(&b, `\x%02x`, c)

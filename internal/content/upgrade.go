@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/printable"
 )
 
 // Action is what an upgrade does about a path.
@@ -54,9 +55,9 @@ type Change struct {
 // String is the change as one line.
 func (c Change) String() string {
 	if c.Beside != "" {
-		return fmt.Sprintf("%s %s (the package's is %s)", c.Action, printable(c.Path), printable(c.Beside))
+		return fmt.Sprintf("%s %s (the package's is %s)", c.Action, printable.Quoted(c.Path), printable.Quoted(c.Beside))
 	}
-	return fmt.Sprintf("%s %s", c.Action, printable(c.Path))
+	return fmt.Sprintf("%s %s", c.Action, printable.Quoted(c.Path))
 }
 
 // UpgradeOptions say what an upgrade may do.
@@ -121,7 +122,7 @@ func (h Host) upgrade(ctx context.Context, s *config.Sandbox, options UpgradeOpt
 			return nil, context.Cause(ctx)
 		}
 		if err := u.path(owned[p]); err != nil {
-			return nil, fmt.Errorf("%s: %w", printable(p), err)
+			return nil, fmt.Errorf("%s: %w", printable.Quoted(p), err)
 		}
 	}
 	installed := make(map[string]bool)
@@ -139,7 +140,7 @@ func (h Host) upgrade(ctx context.Context, s *config.Sandbox, options UpgradeOpt
 			continue
 		}
 		if err := u.dropped(e); err != nil {
-			return nil, fmt.Errorf("%s: %w", printable(e.Path), err)
+			return nil, fmt.Errorf("%s: %w", printable.Quoted(e.Path), err)
 		}
 	}
 	if options.DryRun || len(u.entries) == 0 {

@@ -11,6 +11,8 @@ import (
 	"sync"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/virt-sandbox/virt-sandbox/internal/printable"
 )
 
 // walker visits all that lies in a tree which root in a container may change meanwhile. Each file is opened by its name in
@@ -74,7 +76,7 @@ func (w *walker) directory(fd int, at *location) {
 	defer unix.Close(fd)
 	readable, err := unix.Openat(fd, ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
-		w.cancel(&os.PathError{Op: "open", Path: printable(at.String()), Err: err})
+		w.cancel(&os.PathError{Op: "open", Path: printable.Quoted(at.String()), Err: err})
 		return
 	}
 	f := os.NewFile(uintptr(readable), at.name)
@@ -100,7 +102,7 @@ func (w *walker) entry(parent int, at *location) {
 	fd, err := openIn(parent, at.name)
 	if fd < 0 {
 		if err != nil {
-			w.cancel(&os.PathError{Op: "open", Path: printable(at.String()), Err: err})
+			w.cancel(&os.PathError{Op: "open", Path: printable.Quoted(at.String()), Err: err})
 		}
 		return
 	}

@@ -6,7 +6,7 @@ import (
 	"os/exec"
 	"strings"
 
-	"github.com/virt-sandbox/virt-sandbox/internal/monitor"
+	"github.com/virt-sandbox/virt-sandbox/internal/printable"
 )
 
 // lastJournal returns what a unit logged in its last run, harmless for a terminal, or why that cannot be read.
@@ -20,7 +20,7 @@ func (c *Client) lastJournal(ctx context.Context, systemd bus, unit string) stri
 	if err != nil {
 		return err.Error()
 	}
-	return string(monitor.Printable([]byte(strings.TrimSpace(string(out)))))
+	return printable.Text(strings.TrimSpace(string(out)))
 }
 
 // readJournal returns the last lines that a run of a unit logged (journalctl(1)).

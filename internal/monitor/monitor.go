@@ -17,6 +17,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/virt-sandbox/virt-sandbox/internal/printable"
 	"github.com/virt-sandbox/virt-sandbox/internal/proc"
 )
 
@@ -80,7 +81,7 @@ func Run(files *Files, out io.Writer) (int, error) {
 		buffer := make([]byte, 4096)
 		for {
 			n, err := files.Console.Read(buffer)
-			_, _ = out.Write(Printable(buffer[:n]))
+			_, _ = out.Write(printable.Bytes(buffer[:n]))
 			if err != nil {
 				return
 			}
@@ -143,20 +144,6 @@ func exitStatus(message []byte, last int) int {
 		}
 	}
 	return last
-}
-
-// Printable keeps a container from sending escape sequences to whoever reads what it says: control characters but line
-// feeds and tabs become question marks, carriage returns go.
-func Printable(text []byte) []byte {
-	return bytes.Map(func(r rune) rune {
-		switch {
-		case r == '\r':
-			return -1
-		case r < ' ' && r != '\n' && r != '\t', r == 0x7f, r >= 0x80 && r < 0xa0:
-			return '?'
-		}
-		return r
-	}, text)
 }
 
 // Become replaces this process by the monitor program.

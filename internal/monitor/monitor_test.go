@@ -14,30 +14,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func TestPrintable(t *testing.T) {
-	cases := []struct{ name, text, want string }{
-		{"empty", "", ""},
-		{"text", "Started Apache.\n", "Started Apache.\n"},
-		{"tab", "a\tb", "a\tb"},
-		{"terminal's end of line", "a\r\nb\r\n", "a\nb\n"},
-		{"not ASCII", "grüß dich ✓", "grüß dich ✓"},
-		{"escape sequence", "\x1b]0;title\a\x1b[2J", "?]0;title??[2J"},
-		{"backspace over what was said", "ok\b\bno", "ok??no"},
-		{"null and delete", "a\x00b\x7f", "a?b?"},
-		{"C1 control", "\u009b31mred\u0085", "?31mred?"},
-		{"C1 control that is not UTF-8", "\x9b31m", "\ufffd31m"},
-		{"half a character", "a\xc3", "a\ufffd"},
-		{"first after the controls", "\u00a0", "\u00a0"},
-	}
-	for _, c := range cases {
-		t.Run(c.name, func(t *testing.T) {
-			if got := string(Printable([]byte(c.text))); got != c.want {
-				t.Errorf("%q: got %q, want %q", c.text, got, c.want)
-			}
-		})
-	}
-}
-
 // TestExitStatus reads messages one after the other; 7 is the status of an earlier one.
 func TestExitStatus(t *testing.T) {
 	cases := []struct {

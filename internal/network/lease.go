@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/insomniacslk/dhcp/dhcpv4"
+
+	"github.com/virt-sandbox/virt-sandbox/internal/ascii"
 )
 
 // Lease is what a DHCP server has let an interface have (RFC 2131).
@@ -146,7 +148,7 @@ func isDomain(name string) bool {
 			return false
 		}
 		for _, c := range []byte(label) {
-			if (c|0x20 < 'a' || c|0x20 > 'z') && (c < '0' || c > '9') && c != '-' && c != '_' {
+			if !ascii.IsAlphanumeric(c) && c != '-' && c != '_' {
 				return false
 			}
 		}
