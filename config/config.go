@@ -121,17 +121,6 @@ const (
 	NetworkHost    NetworkMode = "host"
 )
 
-// MountKind is the TYPE of a -m TYPE:… option.
-type MountKind string
-
-// The kinds of mounts.
-const (
-	MountGuestBind MountKind = "guest-bind" // a directory or file of the container itself
-	MountHostBind  MountKind = "host-bind"  // a host directory or file, writable
-	MountHostImage MountKind = "host-image" // the file system in a file of the host
-	MountRAM       MountKind = "ram"        // a tmpfs of Size bytes
-)
-
 // Mount is one -m option of the administrator.
 type Mount struct {
 	Kind   MountKind

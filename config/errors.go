@@ -115,6 +115,6 @@ const (
 	msgMissing         = "[%s] %s is missing"
 	msgUnitsAndCommand = "unit and [command] exclude each other; remove one"
 	msgNothingToRun    = "nothing to run: give [sandbox] unit or [command] argument"
-	msgMountKind       = "mount type %q is not host-bind, host-image, guest-bind or ram"
+	msgMountKind       = "mount type %q is not %s"
 	msgSecurityOption  = "security option %q is not dynamic[,label=…], static,label=…, inherit, or apparmor,profile=…"
 )

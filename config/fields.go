@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -20,6 +21,11 @@ const environmentSection = "environment"
 
 // fields lists every key in the order in which it is written.
 func fields() []field {
+	return slices.Concat(sandboxFields(), mountFields(), contentFields())
+}
+
+// sandboxFields are the keys of what a sandbox is and is confined by.
+func sandboxFields() []field {
 	return []field{
 		{"sandbox", "format", false,
 			func(_ *Sandbox, v string) error {
@@ -140,12 +146,20 @@ func fields() []field {
 				}
 				return values
 			}},
+	}
+}
 
-		mount(MountGuestBind),
-		mount(MountHostBind),
-		mount(MountHostImage),
-		mount(MountRAM),
+// mountFields are the keys of mounts, one for each kind.
+func mountFields() (list []field) {
+	for _, kind := range slices.Sorted(slices.Values(MountKinds())) {
+		list = append(list, mount(kind))
+	}
+	return list
+}
 
+// contentFields are the keys of disks and of private paths.
+func contentFields() []field {
+	return []field{
 		{"disks", "disk", true,
 			func(s *Sandbox, v string) error {
 				d, err := ParseDisk(v)

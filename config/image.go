@@ -145,9 +145,11 @@ func (s *Sandbox) CheckStorage() error {
 		targets[m.Target] = true
 	}
 	for _, over := range s.Mounts {
+		if !over.Kind.ShowsInside() {
+			continue // Those of the container's own places are made after all others.
+		}
 		for _, m := range s.Mounts {
-			// Guest-binds are made after all others.
-			if over.Kind == MountGuestBind && m.Kind != MountGuestBind && pathWithin(m.Target, over.Target) {
+			if !m.Kind.ShowsInside() && pathWithin(m.Target, over.Target) {
 				return fmt.Errorf(msgMountHidden, m.Target, over.Target)
 			}
 		}
@@ -202,7 +204,7 @@ func (s *Sandbox) ImageFiles() []ImageFile {
 		files = append(files, ImageFile{s.Image, s.ImageFormat, "the image"})
 	}
 	for _, m := range s.Mounts {
-		if m.Kind == MountHostImage {
+		if m.Kind.ShowsImage() {
 			files = append(files, ImageFile{m.Source, m.Format, "the mount at " + m.Target})
 		}
 	}

@@ -105,41 +105,20 @@ func CheckUser(name string) error { return match(isUser, name, msgUser) }
 // ParseMount reads the TYPE:DST=SRC of a -m option.
 func ParseMount(option string) (Mount, error) {
 	kind, rest, _ := strings.Cut(option, ":")
-	switch MountKind(kind) {
-	case MountGuestBind, MountHostBind, MountHostImage, MountRAM:
-		return parseMountValue(MountKind(kind), rest)
+	if MountKind(kind).describe().kind == "" {
+		return Mount{}, fmt.Errorf(msgMountKind, kind, mountKindList())
 	}
-	return Mount{}, fmt.Errorf(msgMountKind, kind)
+	return parseMountValue(MountKind(kind), rest)
 }
 
 func parseMountValue(kind MountKind, value string) (Mount, error) {
-	target, source, found := strings.Cut(value, "=")
-	mount := Mount{Kind: kind, Target: target}
-	switch kind {
-	case MountRAM:
-		size, err := ParseSize(source)
-		if !found || err != nil || size == 0 || CheckPath(target) != nil {
-			return Mount{}, fmt.Errorf(msgRAM, value)
-		}
-		mount.Size = size
-	case MountHostImage:
-		var err error
-		if mount.Source, mount.Format, err = parseImage(source); !found || CheckPath(target) != nil || err != nil {
-			return Mount{}, fmt.Errorf(msgHostImage, value)
-		}
-	case MountGuestBind:
-		if !found || CheckPath(target) != nil || CheckPath(source) != nil || source == "/" {
-			return Mount{}, fmt.Errorf(msgGuestBind, value)
-		}
-		if pathWithin(target, source) || pathWithin(source, target) {
-			return Mount{}, fmt.Errorf(msgGuestBindLoop, value)
-		}
-		mount.Source = source
-	default:
-		if !found || CheckPath(target) != nil || CheckPath(source) != nil {
-			return Mount{}, fmt.Errorf(msgMount, value)
-		}
-		mount.Source = source
+	target, text, found := strings.Cut(value, "=")
+	mount, described := Mount{Kind: kind, Target: target}, kind.describe()
+	if !found || CheckPath(target) != nil || !described.read(&mount, text) {
+		return Mount{}, fmt.Errorf(described.form, value)
+	}
+	if kind.ShowsInside() && (pathWithin(target, mount.Source) || pathWithin(mount.Source, target)) {
+		return Mount{}, fmt.Errorf(msgGuestBindLoop, value)
 	}
 	switch target {
 	case "/", "/usr", "/dev", "/proc", "/sys", "/run", "/run/host", "/var", "/etc", "/etc/systemd/system":
@@ -148,15 +127,7 @@ func parseMountValue(kind MountKind, value string) (Mount, error) {
 	return mount, nil
 }
 
-func (m Mount) value() string {
-	switch m.Kind {
-	case MountRAM:
-		return m.Target + "=" + m.Size.String()
-	case MountHostImage:
-		return m.Target + "=" + imageValue(m.Source, m.Format)
-	}
-	return m.Target + "=" + m.Source
-}
+func (m Mount) value() string { return m.Target + "=" + m.Kind.describe().text(m) }
 
 // ParseSecurity reads a -s option: dynamic[,label=U:R:T:L], static,label=U:R:T:L, inherit or apparmor,profile=NAME.
 func ParseSecurity(option string) (Security, error) {

@@ -274,7 +274,7 @@ func reachesBeyond(s *config.Sandbox) []string {
 		harmless.Limits = s.Limits
 	}
 	for _, mount := range s.Mounts {
-		if mount.Kind == config.MountRAM {
+		if mount.Kind.ShowsMemory() {
 			harmless.Mounts = append(harmless.Mounts, mount)
 		}
 	}

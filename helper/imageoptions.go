@@ -78,18 +78,14 @@ func checkSources(s *config.Sandbox) error {
 
 // checkMountSource tells in time that the host lacks what a mount is to show.
 func checkMountSource(m config.Mount) error {
-	switch m.Kind {
-	case config.MountHostBind:
-		_, err := os.Stat(m.Source)
-		return err
-	case config.MountHostImage:
-		info, err := os.Stat(m.Source)
-		if err == nil && !info.Mode().IsRegular() {
-			err = fmt.Errorf("%s is not a regular file", m.Source)
-		}
-		return err
+	if !m.Kind.HasHostSource() {
+		return nil
 	}
-	return nil
+	info, err := os.Stat(m.Source)
+	if err == nil && m.Kind.ShowsImage() && !info.Mode().IsRegular() {
+		err = fmt.Errorf("%s is not a regular file", m.Source)
+	}
+	return err
 }
 
 func checkDiskFile(d config.Disk) error {

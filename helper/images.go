@@ -104,7 +104,7 @@ func (m *Manager) allClaims(s *config.Sandbox) ([]claim, error) {
 		claims = append(claims, own)
 	}
 	for i, mount := range s.Mounts {
-		if mount.Kind == config.MountHostImage {
+		if mount.Kind.ShowsImage() {
 			claims = append(claims, claim{
 				File: mount.Source, Format: mount.Format, Target: hostImageDir(s.Name, i), Context: m.imageContext(s), Use: "the mount at " + mount.Target,
 			})

@@ -12,7 +12,7 @@ import (
 func attached(s *config.Sandbox) (mounted, devices map[string]string, err error) {
 	mounted, devices = make(map[string]string), make(map[string]string)
 	for i, mount := range s.Mounts {
-		if mount.Kind == config.MountHostImage {
+		if mount.Kind.ShowsImage() {
 			mounted[mount.Target] = hostImageDir(s.Name, i)
 		}
 	}

@@ -25,7 +25,7 @@ func include(i Include, mounts []config.Mount) error {
 			into = m
 		}
 	}
-	if into.Kind != config.MountHostBind {
+	if !into.Kind.ShowsHostFiles() {
 		return fmt.Errorf("include %s: it lies in no mount of -m host-bind, and a copy can be put into nothing else", i.Target)
 	}
 	// What is in there may have been put there by a sandbox: no link may lead elsewhere.

@@ -100,7 +100,7 @@ func throwaway(o *Options) (helper.Throwaway, error) {
 // checkMountPoint refuses a place that is not there: nothing can be made on a root that is read-only. That of a guest-bind
 // can lie in another mount.
 func checkMountPoint(root string, m config.Mount) error {
-	if m.Kind == config.MountGuestBind {
+	if m.Kind.ShowsInside() {
 		return nil
 	}
 	switch top, _, _ := strings.Cut(m.Target[1:], "/"); top {

@@ -80,7 +80,7 @@ func (o *Options) mounts() ([]config.Mount, error) {
 		all = append(all, m)
 	}
 	for _, m := range all {
-		if m.Kind != config.MountHostBind && m.Kind != config.MountHostImage {
+		if !m.Kind.HasHostSource() {
 			continue
 		}
 		if _, err := os.Stat(m.Source); err != nil {

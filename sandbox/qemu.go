@@ -136,24 +136,24 @@ func layOut(o *Options, s *config.Sandbox) (*layout, error) {
 	}
 	l.inside.Overlay = !hasPlaces(root, "/proc", "/sys", "/dev", "/run", "/tmp")
 	for i, m := range inOrder(s.Mounts) {
-		switch m.Kind {
-		case config.MountRAM:
+		switch {
+		case m.Kind.ShowsMemory():
 			l.inside.Mounts = append(l.inside.Mounts, guest.MachineMount{Kind: guest.MountRAM, Target: m.Target, Size: uint64(m.Size)})
-		case config.MountHostBind:
+		case m.Kind.ShowsHostFiles():
 			if info, err := os.Stat(m.Source); err != nil || !info.IsDir() {
 				return nil, fmt.Errorf("mount at %s: a virtual machine can have directories of the host, and %s is none", m.Target, m.Source)
 			}
 			tag := fmt.Sprintf("mount%d", i)
-			l.shares = append(l.shares, domain.Share{Tag: tag, Dir: m.Source})
+			l.shares = append(l.shares, domain.Share{Tag: tag, Dir: m.Source, ReadOnly: !m.Kind.IsWritable()})
 			l.inside.Mounts = append(l.inside.Mounts, guest.MachineMount{Kind: guest.MountShare, Source: tag, Target: m.Target})
 			if err := l.account(m.Source, 0o777, "mount at "+m.Target); err != nil {
 				return nil, err
 			}
-		case config.MountHostImage:
+		case m.Kind.ShowsImage():
 			serial := fmt.Sprintf("image%d", i)
-			l.addDisk(domain.Disk{Serial: serial, File: m.Source, Format: string(m.Format)})
+			l.addDisk(domain.Disk{Serial: serial, File: m.Source, Format: string(m.Format), ReadOnly: !m.Kind.IsWritable()})
 			l.inside.Mounts = append(l.inside.Mounts, guest.MachineMount{Kind: guest.MountImage, Source: serial, Target: m.Target})
-		case config.MountGuestBind:
+		case m.Kind.ShowsInside():
 			l.inside.Mounts = append(l.inside.Mounts, guest.MachineMount{Kind: guest.MountBind, Source: m.Source, Target: m.Target})
 		}
 		if !madeInside(m.Target) && !hasPlaces(root, m.Target) {
@@ -178,7 +178,7 @@ func layOut(o *Options, s *config.Sandbox) (*layout, error) {
 func inOrder(mounts []config.Mount) []config.Mount {
 	mounts = slices.Clone(mounts)
 	isBind := func(m config.Mount) int {
-		if m.Kind == config.MountGuestBind {
+		if m.Kind.ShowsInside() {
 			return 1
 		}
 		return 0

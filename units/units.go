@@ -246,7 +246,7 @@ func sources(s *config.Sandbox) (mounts, devices []string) {
 		}
 	}
 	for _, m := range s.Mounts {
-		if m.Kind == config.MountHostBind {
+		if m.Kind.ShowsHostFiles() {
 			mount(m.Source)
 		}
 	}

@@ -26,24 +26,23 @@ func completeOptions(command *cobra.Command) {
 		"path":            completeDirectories,
 		"homedir":         completeDirectories,
 		"network":         offer(string(config.NetworkPrivate), string(config.NetworkHost), "dhcp", "dhcp,source=", "source=", "bridge="),
-		"mount": offer(string(config.MountHostBind)+":", string(config.MountHostImage)+":",
-			string(config.MountGuestBind)+":", string(config.MountRAM)+":"),
-		"imagesize":    cobra.NoFileCompletions,
-		"image":        cobra.NoFileCompletions,
-		"image-format": offer(string(config.FormatRaw), string(config.FormatQCOW2)),
-		"image-fs":     offer(string(config.Ext4), string(config.XFS)),
-		"disk":         cobra.NoFileCompletions,
-		"capabilities": offer(string(config.CapabilitiesAuto), string(config.CapabilitiesAll)),
-		"idmap":        offer("auto"),
-		"jobs":         cobra.NoFileCompletions,
-		"uid":          cobra.NoFileCompletions,
-		"gid":          cobra.NoFileCompletions,
-		"username":     cobra.NoFileCompletions,
-		"lines":        offer("all"),
-		"since":        offer("today", "yesterday"),
-		"until":        offer("today", "yesterday"),
-		"priority":     offer("emerg", "alert", "crit", "err", "warning", "notice", "info", "debug"),
-		"output":       offer(helper.LogForms()...),
+		"mount":           offer(mountKinds()...),
+		"imagesize":       cobra.NoFileCompletions,
+		"image":           cobra.NoFileCompletions,
+		"image-format":    offer(string(config.FormatRaw), string(config.FormatQCOW2)),
+		"image-fs":        offer(string(config.Ext4), string(config.XFS)),
+		"disk":            cobra.NoFileCompletions,
+		"capabilities":    offer(string(config.CapabilitiesAuto), string(config.CapabilitiesAll)),
+		"idmap":           offer("auto"),
+		"jobs":            cobra.NoFileCompletions,
+		"uid":             cobra.NoFileCompletions,
+		"gid":             cobra.NoFileCompletions,
+		"username":        cobra.NoFileCompletions,
+		"lines":           offer("all"),
+		"since":           offer("today", "yesterday"),
+		"until":           offer("today", "yesterday"),
+		"priority":        offer("emerg", "alert", "crit", "err", "warning", "notice", "info", "debug"),
+		"output":          offer(helper.LogForms()...),
 	}
 	for _, c := range append([]*cobra.Command{command}, command.Commands()...) {
 		for name, completion := range completions {
@@ -61,6 +60,14 @@ func completeOptions(command *cobra.Command) {
 			}
 		}
 	}
+}
+
+// mountKinds begins the value of -m with each kind of mount.
+func mountKinds() (words []string) {
+	for _, kind := range config.MountKinds() {
+		words = append(words, string(kind)+":")
+	}
+	return words
 }
 
 // offer gives those of the words that begin as the one that is typed; after a sign that something has to follow there is no

@@ -144,18 +144,15 @@ func resolver(s *config.Sandbox, f *Facts) []domain.Bind {
 func addMounts(plan *guest.Plan, s *config.Sandbox, mounted map[string]string) []domain.Bind {
 	var binds []domain.Bind
 	for _, mount := range s.Mounts {
-		if mount.Kind == config.MountGuestBind {
+		if mount.Kind.ShowsInside() {
 			// As writable as what it shows.
 			plan.Binds = append(plan.Binds, guest.Bind{Source: mount.Source, Target: mount.Target})
-			continue
 		}
-		plan.Writable = append(plan.Writable, mount.Target)
-		source := mount.Source
-		if mount.Kind == config.MountHostImage {
-			source = mounted[mount.Target]
+		if mount.Kind.IsWritable() {
+			plan.Writable = append(plan.Writable, mount.Target)
 		}
-		if mount.Kind != config.MountRAM {
-			binds = append(binds, domain.Bind{Source: source, Target: mount.Target})
+		if mount.Kind.HasHostSource() {
+			binds = append(binds, domain.BindOf(mount, mounted))
 		}
 	}
 	for i, d := range s.Disks {

@@ -150,7 +150,7 @@ func (h Host) CheckSources(s *config.Sandbox) ([]Finding, error) {
 	}
 	var findings []Finding
 	for _, m := range s.Mounts {
-		if m.Kind != config.MountHostBind {
+		if !m.Kind.ShowsHostFiles() {
 			continue
 		}
 		fd, err := unix.Open(m.Source, unix.O_PATH|unix.O_CLOEXEC, 0)

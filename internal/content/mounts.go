@@ -19,7 +19,7 @@ func (h Host) CheckMounts(s *config.Sandbox) error {
 		if _, err := os.Stat(h.Root + m.Target); err != nil && !h.inTree(s, m.Target) {
 			return fmt.Errorf("mount point %s does not exist on the host, whose root containers share read-only; make it, or choose one below /srv, /var or /home", m.Target)
 		}
-		if m.Kind != config.MountGuestBind {
+		if !m.Kind.ShowsInside() {
 			continue
 		}
 		if _, err := os.Stat(h.Root + m.Source); err != nil && !h.inTree(s, m.Source) {
@@ -48,7 +48,7 @@ func (h Host) inTree(s *config.Sandbox, p string) bool {
 func (b *builder) mountPoints() error {
 	for _, m := range b.sandbox.Mounts {
 		name := strings.TrimPrefix(m.Source, "/")
-		if m.Kind != config.MountGuestBind || exists(b.tree, name) || !b.host.inTree(b.sandbox, m.Source) {
+		if !m.Kind.ShowsInside() || exists(b.tree, name) || !b.host.inTree(b.sandbox, m.Source) {
 			continue
 		}
 		if err := b.tree.MkdirAll(name, 0o755); err != nil {
@@ -91,10 +91,10 @@ func (b *builder) mountPoint(m config.Mount, name string) error {
 
 // showsFile tells whether a mount shows a file and no directory, so that a file must be its place.
 func (b *builder) showsFile(m config.Mount) bool {
-	if m.Kind != config.MountHostBind && m.Kind != config.MountGuestBind {
+	if !m.Kind.ShowsHostFiles() && !m.Kind.ShowsInside() {
 		return false
 	}
-	if m.Kind == config.MountGuestBind {
+	if m.Kind.ShowsInside() {
 		if info, err := b.tree.Stat(strings.TrimPrefix(m.Source, "/")); err == nil {
 			return !info.IsDir()
 		}

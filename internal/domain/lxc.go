@@ -143,7 +143,7 @@ func filesystems(s *config.Sandbox, binds []Bind, host Host) []libvirtxml.Domain
 	}
 	if host.Root != "" {
 		for _, m := range s.Mounts {
-			if m.Kind == config.MountRAM {
+			if m.Kind.ShowsMemory() {
 				list = append(list, ram(m.Target, m.Size))
 			}
 		}
@@ -156,13 +156,11 @@ func filesystems(s *config.Sandbox, binds []Bind, host Host) []libvirtxml.Domain
 	mounts := slices.Clone(s.Mounts)
 	slices.SortStableFunc(mounts, func(a, b config.Mount) int { return strings.Compare(a.Target, b.Target) })
 	for _, m := range mounts {
-		switch m.Kind {
-		case config.MountRAM:
+		switch {
+		case m.Kind.ShowsMemory():
 			list = append(list, ram(m.Target, m.Size))
-		case config.MountHostBind:
-			list = append(list, mount(Bind{Source: m.Source, Target: m.Target}))
-		case config.MountHostImage:
-			list = append(list, mount(Bind{Source: host.Mounted[m.Target], Target: m.Target}))
+		case m.Kind.HasHostSource():
+			list = append(list, mount(BindOf(m, host.Mounted)))
 		}
 	}
 	list = append(list, mount(Bind{host.Runtime, GuestDir, true}))
@@ -170,6 +168,15 @@ func filesystems(s *config.Sandbox, binds []Bind, host Host) []libvirtxml.Domain
 		list = append(list, mount(Bind{host.Init, GuestInit, true}))
 	}
 	return list
+}
+
+// BindOf returns a mount of the host's as libvirt or a root tree makes it. mounted has the directories of images by target.
+func BindOf(m config.Mount, mounted map[string]string) Bind {
+	b := Bind{Source: m.Source, Target: m.Target, ReadOnly: !m.Kind.IsWritable()}
+	if m.Kind.ShowsImage() {
+		b.Source = mounted[m.Target]
+	}
+	return b
 }
 
 func mount(b Bind) libvirtxml.DomainFilesystem {
