@@ -11,9 +11,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/moby/sys/mountinfo"
 	"golang.org/x/sys/unix"
 
-	"github.com/virt-sandbox/virt-sandbox/internal/guest"
 	"github.com/virt-sandbox/virt-sandbox/internal/proc"
 )
 
@@ -36,7 +36,7 @@ func dropOthersImages(name string, init int) error {
 	defer table.Close()
 	return inMountsOf(init, func() error {
 		for _, target := range targets {
-			if err := dropAll(func() ([]mountEntry, error) { return readEntries(table) }, target); err != nil {
+			if err := dropAll(func() ([]*mountinfo.Info, error) { return readMounts(table) }, target); err != nil {
 				return fmt.Errorf("unmount %s in %s: %w", target, name, err)
 			}
 		}
@@ -48,13 +48,13 @@ func dropOthersImages(name string, init int) error {
 const mostDrops = 100
 
 // dropAll unmounts all that is mounted at a place. entries reads the table of mounts.
-func dropAll(entries func() ([]mountEntry, error), target string) error {
+func dropAll(entries func() ([]*mountinfo.Info, error), target string) error {
 	for range mostDrops {
 		now, err := entries()
 		if err != nil {
 			return err
 		}
-		if !slices.ContainsFunc(now, func(e mountEntry) bool { return e.point == target }) {
+		if !slices.ContainsFunc(now, func(e *mountinfo.Info) bool { return e.Mountpoint == target }) {
 			return nil
 		}
 		if err := dropCovered(now, target); err != nil {
@@ -110,36 +110,21 @@ func inMountsOf(pid int, f func() error) error {
 	return <-done
 }
 
-// mountEntry is what counts here of a line of mountinfo (proc_pid_mountinfo(5)).
-type mountEntry struct {
-	id, parent string
-	point      string
-}
-
-func readEntries(table *os.File) ([]mountEntry, error) {
+// readMounts reads a table of mounts from its begin.
+func readMounts(table *os.File) ([]*mountinfo.Info, error) {
 	if _, err := table.Seek(0, io.SeekStart); err != nil {
 		return nil, fmt.Errorf("read the container's mounts: %w", err)
 	}
-	text, err := io.ReadAll(table)
+	mounts, err := mountinfo.GetMountsFromReader(table, nil)
 	if err != nil {
 		return nil, fmt.Errorf("read the container's mounts: %w", err)
 	}
-	return parseEntries(string(text)), nil
-}
-
-func parseEntries(text string) []mountEntry {
-	var entries []mountEntry
-	for l := range strings.Lines(text) {
-		if fields := strings.Split(l, " "); len(fields) > 4 {
-			entries = append(entries, mountEntry{fields[0], fields[1], guest.Unescape(fields[4])})
-		}
-	}
-	return entries
+	return mounts, nil
 }
 
 // dropCovered unmounts what is mounted at a place below others that cover it. These are taken off for that moment. What is
 // gone already is no error: when another container stops, its images are unmounted in all.
-func dropCovered(entries []mountEntry, target string) (err error) {
+func dropCovered(entries []*mountinfo.Info, target string) (err error) {
 	for _, cover := range coversOf(entries, target) {
 		var tree int
 		if tree, err = unix.OpenTree(unix.AT_FDCWD, cover, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_RECURSIVE); err != nil {
@@ -168,29 +153,29 @@ func unlessGone(err error) error {
 
 // coversOf lists, in the order in which they are to be taken off, the mount points on the way to a mounted place at which
 // something is mounted that the place does not lie in.
-func coversOf(entries []mountEntry, target string) []string {
-	i := slices.IndexFunc(entries, func(e mountEntry) bool { return e.point == target })
+func coversOf(entries []*mountinfo.Info, target string) []string {
+	i := slices.IndexFunc(entries, func(e *mountinfo.Info) bool { return e.Mountpoint == target })
 	if i < 0 {
 		return nil
 	}
-	byID := make(map[string]mountEntry)
+	byID := make(map[int]*mountinfo.Info)
 	for _, e := range entries {
-		byID[e.id] = e
+		byID[e.ID] = e
 	}
-	holds := make(map[string]bool) // mounts that the place lies in, by number
-	for e, found := entries[i], true; found && !holds[e.id]; e, found = byID[e.parent] {
-		holds[e.id] = true
+	holds := make(map[int]bool) // mounts that the place lies in, by number
+	for e, found := entries[i], true; found && !holds[e.ID]; e, found = byID[e.Parent] {
+		holds[e.ID] = true
 	}
 	// One that is mounted in a cover goes with that, but one on top of it has to go first.
-	isCover := func(e mountEntry) bool {
-		for !holds[e.id] && !holds[e.parent] {
-			parent, found := byID[e.parent]
-			if !found || parent.point != e.point {
+	isCover := func(e *mountinfo.Info) bool {
+		for !holds[e.ID] && !holds[e.Parent] {
+			parent, found := byID[e.Parent]
+			if !found || parent.Mountpoint != e.Mountpoint {
 				return false
 			}
 			e = parent
 		}
-		return !holds[e.id]
+		return !holds[e.ID]
 	}
 	var covers []string
 	for end := 1; end < len(target); end++ {
@@ -198,8 +183,8 @@ func coversOf(entries []mountEntry, target string) []string {
 			continue
 		}
 		for _, e := range entries {
-			if e.point == target[:end] && isCover(e) {
-				covers = append(covers, e.point)
+			if e.Mountpoint == target[:end] && isCover(e) {
+				covers = append(covers, e.Mountpoint)
 			}
 		}
 	}

@@ -3,7 +3,10 @@ package helper
 import (
 	"os"
 	"slices"
+	"strings"
 	"testing"
+
+	"github.com/moby/sys/mountinfo"
 )
 
 // A mount that another container's end took away after the table was read is gone, and no error.
@@ -13,9 +16,9 @@ func TestDropAllOfWhatIsGone(t *testing.T) {
 	}
 	there := t.TempDir()
 	for _, c := range []struct{ name, target string }{{"mount", there}, {"mount point", there + "/gone"}} {
-		stale := []mountEntry{{"1", "0", "/"}, {"2", "1", c.target}}
+		stale := []*mountinfo.Info{{ID: 1, Mountpoint: "/"}, {ID: 2, Parent: 1, Mountpoint: c.target}}
 		reads := 0
-		err := dropAll(func() ([]mountEntry, error) {
+		err := dropAll(func() ([]*mountinfo.Info, error) {
 			reads++
 			if reads == 1 {
 				return stale, nil
@@ -26,7 +29,9 @@ func TestDropAllOfWhatIsGone(t *testing.T) {
 			t.Errorf("%s: %v after %d readings", c.name, err, reads)
 		}
 	}
-	if err := dropAll(func() ([]mountEntry, error) { return []mountEntry{{"2", "1", there}}, nil }, there); err == nil {
+	if err := dropAll(func() ([]*mountinfo.Info, error) {
+		return []*mountinfo.Info{{ID: 2, Parent: 1, Mountpoint: there}}, nil
+	}, there); err == nil {
 		t.Error("a table that always has it ends without an error")
 	}
 }
@@ -65,7 +70,11 @@ func TestCoversOf(t *testing.T) {
 `, []string{"/var", "/var"}},
 	}
 	for _, c := range cases {
-		if got := coversOf(parseEntries(c.table), image); !slices.Equal(got, c.want) {
+		entries, err := mountinfo.GetMountsFromReader(strings.NewReader(c.table), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := coversOf(entries, image); !slices.Equal(got, c.want) {
 			t.Errorf("%s: got %q, want %q", c.name, got, c.want)
 		}
 	}

@@ -6,10 +6,10 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/moby/sys/mountinfo"
 	"golang.org/x/sys/unix"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
-	"github.com/virt-sandbox/virt-sandbox/internal/guest"
 )
 
 // CheckMounts tells whether every mount of the administrator has a place, and every guest-bind something to show: below what
@@ -106,17 +106,13 @@ func (b *builder) showsFile(m config.Mount) bool {
 // SharedMounts gives the mount points, as this thread has them, below the directories that containers share, from the top down: a copy of
 // the root's mount is without them.
 func SharedMounts() ([]string, error) {
-	text, err := os.ReadFile("/proc/thread-self/mountinfo")
+	mounts, err := mountinfo.GetMounts(nil)
 	if err != nil {
 		return nil, fmt.Errorf("read mounts: %w", err)
 	}
 	var points []string
-	for l := range strings.Lines(string(text)) {
-		fields := strings.Split(l, " ")
-		if len(fields) < 5 {
-			continue
-		}
-		point := guest.Unescape(fields[4])
+	for _, m := range mounts {
+		point := m.Mountpoint
 		if top, _, _ := strings.Cut(strings.TrimPrefix(point, "/"), "/"); slices.Contains(sharedTop(), top) && !slices.Contains(points, point) {
 			points = append(points, point)
 		}

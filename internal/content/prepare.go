@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/moby/sys/mountinfo"
 	"golang.org/x/sys/unix"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
@@ -194,10 +195,6 @@ func Inspect(dir string) (State, error) {
 // Remove deletes the content at dir and the journal link of its machine ID. A tree that something is mounted in is
 // refused, since what is mounted there would be deleted as well.
 func (h Host) Remove(dir string) error {
-	mounts, err := os.ReadFile("/proc/self/mountinfo")
-	if err != nil {
-		return fmt.Errorf("read mounts: %w", err)
-	}
 	actual, err := filepath.EvalSymlinks(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -205,8 +202,12 @@ func (h Host) Remove(dir string) error {
 	if err != nil {
 		return fmt.Errorf("remove content: %w", err)
 	}
-	if point := mountedIn(string(mounts), actual); point != "" {
-		return fmt.Errorf("remove content: something is mounted at %s; unmount it first", point)
+	mounts, err := mountinfo.GetMounts(mountinfo.PrefixFilter(actual))
+	if err != nil {
+		return fmt.Errorf("read mounts: %w", err)
+	}
+	if len(mounts) > 0 {
+		return fmt.Errorf("remove content: something is mounted at %s; unmount it first", mounts[0].Mountpoint)
 	}
 	if id := machineIDOf(dir); id != "" {
 		if err := h.UnlinkJournal(id, dir); err != nil {
@@ -257,16 +258,4 @@ func machineIDOf(dir string) string {
 		return ""
 	}
 	return id
-}
-
-// mountedIn gives the first mount point of a mountinfo (proc_pid_mountinfo(5)) that is dir or lies in it, "" for none.
-func mountedIn(mountinfo, dir string) string {
-	// The kernel's escapes.
-	dir = strings.NewReplacer(" ", `\040`, "\t", `\011`, "\n", `\012`, `\`, `\134`).Replace(dir)
-	for l := range strings.Lines(mountinfo) {
-		if fields := strings.Split(l, " "); len(fields) > 4 && (fields[4] == dir || below(fields[4], dir)) {
-			return fields[4]
-		}
-	}
-	return ""
 }

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/moby/sys/mountinfo"
 	"golang.org/x/sys/unix"
 
 	"github.com/virt-sandbox/virt-sandbox/internal/proc"
@@ -52,7 +53,7 @@ func Cgroups(pid int) (map[string]string, error) {
 
 // cgroupMounts gives the mount point of each hierarchy, by the name that /proc/PID/cgroup has for it.
 func cgroupMounts() (map[string]string, error) {
-	text, err := os.ReadFile("/proc/self/mountinfo")
+	mounts, err := mountinfo.GetMounts(mountinfo.FSTypeFilter("cgroup", "cgroup2"))
 	if err != nil {
 		return nil, fmt.Errorf("read mounts: %w", err)
 	}
@@ -61,21 +62,15 @@ func cgroupMounts() (map[string]string, error) {
 		return nil, err
 	}
 	points := make(map[string]string)
-	for l := range strings.Lines(string(text)) {
-		left, right, _ := strings.Cut(l, " - ")
-		fields, rest := strings.Fields(left), strings.Fields(right)
-		if len(fields) < 5 || len(rest) < 3 {
+	for _, m := range mounts {
+		if m.FSType == "cgroup2" {
+			points[""] = m.Mountpoint
 			continue
 		}
-		switch rest[0] {
-		case "cgroup2":
-			points[""] = fields[4]
-		case "cgroup":
-			options := strings.Split(rest[2], ",")
-			for _, name := range controllers {
-				if slices.Contains(options, strings.Split(name, ",")[0]) {
-					points[name] = fields[4]
-				}
+		options := strings.Split(m.VFSOptions, ",")
+		for _, name := range controllers {
+			if slices.Contains(options, strings.Split(name, ",")[0]) {
+				points[name] = m.Mountpoint
 			}
 		}
 	}

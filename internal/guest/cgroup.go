@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/moby/sys/mountinfo"
 	"golang.org/x/sys/unix"
 )
 
@@ -128,11 +129,11 @@ func unshareCgroups() error {
 // given selects the hierarchies that libvirt mounted for the container, and version 2. Of the others, libvirt made no
 // group for it, and they are not shown. On a host of version 1 the container's systemd tracks its units' processes in the
 // tree of version 2: in a cgroup namespace version 1 does not tell it when a group has become empty.
-func given(hierarchies []hierarchy, mounts []mountPoint) []hierarchy {
+func given(hierarchies []hierarchy, mounts []*mountinfo.Info) []hierarchy {
 	var list []hierarchy
 	for _, h := range hierarchies {
 		first := strings.Split(string(h), ",")[0]
-		if h == "" || slices.ContainsFunc(mounts, func(m mountPoint) bool { return m.kind == "cgroup" && m.hasOption(first) }) {
+		if h == "" || slices.ContainsFunc(mounts, func(m *mountinfo.Info) bool { return m.FSType == "cgroup" && hasOption(m.VFSOptions, first) }) {
 			list = append(list, h)
 		}
 	}
@@ -181,7 +182,7 @@ func unmountBelow(dir string) error {
 		return err
 	}
 	for i := len(mounts) - 1; i >= 0; i-- {
-		if p := mounts[i].point; p == dir || strings.HasPrefix(p, dir+"/") {
+		if p := mounts[i].Mountpoint; p == dir || strings.HasPrefix(p, dir+"/") {
 			if err := unix.Unmount(p, unix.MNT_DETACH); err != nil {
 				return fmt.Errorf("unmount %s: %w", p, err)
 			}

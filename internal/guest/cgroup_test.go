@@ -3,6 +3,8 @@ package guest
 import (
 	"reflect"
 	"testing"
+
+	"github.com/moby/sys/mountinfo"
 )
 
 func TestReadHierarchies(t *testing.T) {
@@ -30,14 +32,16 @@ func TestReadHierarchies(t *testing.T) {
 
 // TestGiven: of version 1 only the hierarchies that libvirt mounted are the container's; version 2 always is.
 func TestGiven(t *testing.T) {
-	mounts := parseMounts("30 1 0:1 / /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct\n" +
-		"31 1 0:2 / /sys/fs/cgroup/systemd rw - cgroup cgroup rw,xattr,name=systemd\n" +
-		"32 1 0:3 / /memory rw - tmpfs tmpfs rw,memory\n")
+	mounts := []*mountinfo.Info{
+		{Mountpoint: "/sys/fs/cgroup/cpu,cpuacct", FSType: "cgroup", VFSOptions: "rw,cpu,cpuacct"},
+		{Mountpoint: "/sys/fs/cgroup/systemd", FSType: "cgroup", VFSOptions: "rw,xattr,name=systemd"},
+		{Mountpoint: "/memory", FSType: "tmpfs", VFSOptions: "rw,memory"},
+	}
 	all := []hierarchy{"cpu,cpuacct", "cpuset", "memory", "name=systemd", "name=other", ""}
 	if got, want := given(all, mounts), []hierarchy{"cpu,cpuacct", "name=systemd", ""}; !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
-	mounts = parseMounts("33 1 0:4 / /sys/fs/cgroup rw - cgroup2 cgroup rw,nsdelegate\n")
+	mounts = []*mountinfo.Info{{Mountpoint: "/sys/fs/cgroup", FSType: "cgroup2", VFSOptions: "rw,nsdelegate"}}
 	if got, want := given(all, mounts), []hierarchy{""}; !reflect.DeepEqual(got, want) {
 		t.Errorf("version 2: got %+v, want %+v", got, want)
 	}

@@ -123,8 +123,8 @@ func tidy() {
 		return
 	}
 	for _, m := range slices.Backward(mounts) {
-		if m.point != "/" {
-			_ = unix.Unmount(m.point, 0)
+		if m.Mountpoint != "/" {
+			_ = unix.Unmount(m.Mountpoint, 0)
 		}
 	}
 	unix.Sync()

@@ -7,68 +7,23 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 
+	"github.com/moby/sys/mountinfo"
 	"golang.org/x/sys/unix"
 )
 
-// mountPoint is a line of /proc/self/mountinfo (proc_pid_mountinfo(5)).
-type mountPoint struct {
-	point, kind string
-	options     string // of the file system
-	readOnly    bool
-}
-
-func (m mountPoint) hasOption(name string) bool {
-	return slices.Contains(strings.Split(m.options, ","), name)
-}
-
-func readMounts() ([]mountPoint, error) {
-	text, err := os.ReadFile("/proc/self/mountinfo")
+// readMounts returns the mounts that this thread sees: of several at a place, the last lies on top.
+func readMounts() ([]*mountinfo.Info, error) {
+	mounts, err := mountinfo.GetMounts(nil)
 	if err != nil {
 		return nil, fmt.Errorf("read mounts: %w", err)
 	}
-	return parseMounts(string(text)), nil
+	return mounts, nil
 }
 
-func parseMounts(text string) []mountPoint {
-	var mounts []mountPoint
-	for l := range strings.Lines(text) {
-		left, right, found := strings.Cut(l, " - ")
-		// Not strings.Fields: the kernel escapes no other blanks than those of ASCII.
-		fields := strings.Split(left, " ")
-		if !found || len(fields) < 6 {
-			continue
-		}
-		// After the type comes the source, in which blanks are escaped too.
-		kind, rest, _ := strings.Cut(strings.TrimSuffix(right, "\n"), " ")
-		_, options, _ := strings.Cut(rest, " ")
-		mounts = append(mounts, mountPoint{
-			point:    Unescape(fields[4]),
-			kind:     kind,
-			options:  options,
-			readOnly: slices.Contains(strings.Split(fields[5], ","), "ro"),
-		})
-	}
-	return mounts
-}
-
-// Unescape undoes the octal escapes of mountinfo.
-func Unescape(text string) string {
-	var b strings.Builder
-	for i := 0; i < len(text); i++ {
-		if text[i] == '\\' && i+3 < len(text) {
-			if n, err := strconv.ParseUint(text[i+1:i+4], 8, 8); err == nil {
-				b.WriteByte(byte(n))
-				i += 3
-				continue
-			}
-		}
-		b.WriteByte(text[i])
-	}
-	return b.String()
-}
+// hasOption reports whether a list of mount options, divided by commas, has one.
+func hasOption(options, name string) bool { return slices.Contains(strings.Split(options, ","), name) }
 
 // protect makes read-only what came along writable with the host's root: file systems mounted below it, which the
 // read-only flag of the root does not reach.
@@ -78,13 +33,13 @@ func protect(writable []string) error {
 		return err
 	}
 	for _, m := range mounts {
-		if m.readOnly || isOwn(m.point, writable) {
+		if hasOption(m.Options, "ro") || isOwn(m.Mountpoint, writable) {
 			continue
 		}
-		err := makeReadOnly(m.point)
+		err := makeReadOnly(m.Mountpoint)
 		// What another mount covers cannot be reached, neither by us nor by anybody inside.
 		if err != nil && !errors.Is(err, unix.ENOENT) && !errors.Is(err, unix.EINVAL) {
-			return fmt.Errorf("make %s read-only: %w", m.point, err)
+			return fmt.Errorf("make %s read-only: %w", m.Mountpoint, err)
 		}
 	}
 	return nil
@@ -115,7 +70,7 @@ func uncoverMeminfo() error {
 		return err
 	}
 	for _, m := range mounts {
-		if m.point != file || !strings.HasPrefix(m.kind, "fuse") {
+		if m.Mountpoint != file || !strings.HasPrefix(m.FSType, "fuse") {
 			continue
 		}
 		if err := unix.Unmount(file, unix.MNT_DETACH); err != nil {

@@ -6,14 +6,12 @@ import (
 	"io/fs"
 	"os"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
+	"github.com/moby/sys/mountinfo"
 	"golang.org/x/sys/unix"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
-	"github.com/virt-sandbox/virt-sandbox/internal/guest"
 )
 
 // Mount is the file system of an image at a place of the host.
@@ -147,44 +145,31 @@ func (m Mount) isOn(device uint64) (bool, error) {
 	return slices.ContainsFunc(loops, func(l loop) bool { return l.number == device }), err
 }
 
-// mountedAt gives the device of what is mounted at a place, as this thread sees it; 0 for nothing.
+// mountedAt returns the device of what is mounted at a place, as this thread sees it; 0 for nothing.
 func mountedAt(target string) (uint64, error) {
-	device := uint64(0)
+	mounts, err := mountsWhere(func(m *mountinfo.Info) bool { return m.Mountpoint == target })
+	if err != nil || len(mounts) == 0 {
+		return 0, err
+	}
 	// Of several the last is on top.
-	err := eachMount(func(number uint64, point string) {
-		if point == target {
-			device = number
-		}
-	})
-	return device, err
+	return deviceOf(mounts[len(mounts)-1]), nil
 }
 
 // mountedFrom lists the places where the file system of a device is mounted.
 func mountedFrom(device uint64) (points []string, err error) {
-	err = eachMount(func(number uint64, point string) {
-		if number == device {
-			points = append(points, point)
-		}
-	})
+	mounts, err := mountsWhere(func(m *mountinfo.Info) bool { return deviceOf(m) == device })
+	for _, m := range mounts {
+		points = append(points, m.Mountpoint)
+	}
 	return points, err
 }
 
-func eachMount(visit func(device uint64, point string)) error {
-	text, err := os.ReadFile("/proc/thread-self/mountinfo")
+func mountsWhere(wanted func(*mountinfo.Info) bool) ([]*mountinfo.Info, error) {
+	mounts, err := mountinfo.GetMounts(func(m *mountinfo.Info) (skip, stop bool) { return !wanted(m), false })
 	if err != nil {
-		return fmt.Errorf("read mounts: %w", err)
+		return nil, fmt.Errorf("read mounts: %w", err)
 	}
-	for l := range strings.Lines(string(text)) {
-		fields := strings.Split(l, " ")
-		if len(fields) < 5 {
-			continue
-		}
-		major, minor, _ := strings.Cut(fields[2], ":")
-		a, errA := strconv.ParseUint(major, 10, 32)
-		b, errB := strconv.ParseUint(minor, 10, 32)
-		if errA == nil && errB == nil {
-			visit(unix.Mkdev(uint32(a), uint32(b)), guest.Unescape(fields[4]))
-		}
-	}
-	return nil
+	return mounts, nil
 }
+
+func deviceOf(m *mountinfo.Info) uint64 { return unix.Mkdev(uint32(m.Major), uint32(m.Minor)) }
