@@ -121,13 +121,13 @@ func TestNoDirectoryOfConfigs(t *testing.T) {
 	}
 }
 
-// TestShortFilesWithoutAConfig: a short file whose config is gone, or has come to name another unit, tells so and can
+// TestStubsWithoutAConfig: a stub whose config is gone, or has come to name another unit, tells so and can
 // still stop what was started with it.
-func TestShortFilesWithoutAConfig(t *testing.T) {
+func TestStubsWithoutAConfig(t *testing.T) {
 	store := configsIn(t, map[string]string{"good.sandbox": good, "good-2.sandbox": strings.Replace(good, "name=good", "name=good-2", 1)})
 	dir := t.TempDir()
 	put := func(unit, name string) {
-		text := units.Short(&config.Sandbox{Name: name, Units: []string{"x.service"}}, units.Paths{Config: store.Path(name)})
+		text := units.Stub(&config.Sandbox{Name: name, Units: []string{"x.service"}}, units.Paths{Config: store.Path(name)})
 		if err := os.WriteFile(filepath.Join(dir, unit), text, 0o644); err != nil {
 			t.Fatal(err)
 		}
@@ -156,7 +156,7 @@ func TestShortFilesWithoutAConfig(t *testing.T) {
 	}
 }
 
-// TestUnitFiles has units of the administrator's in the place of a short file.
+// TestUnitFiles has units of the administrator's in the place of a stub.
 func TestUnitFiles(t *testing.T) {
 	const broken = "[sandbox]\nformat=1\nname=good\nunit=httpd.service\ncolour=blue\n"
 	store := configsIn(t, map[string]string{"good.sandbox": good})
@@ -164,20 +164,20 @@ func TestUnitFiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	short := string(units.Short(s, units.Paths{Config: store.Path("good")}))
+	stub := string(units.Stub(s, units.Paths{Config: store.Path("good")}))
 	for _, c := range []struct {
 		name, file, config string
 		want               string // the one file that is generated
 	}{
 		{"none", "", good, "httpd@good.service"},
-		{"short", short, good, "httpd@good.service.d/50-virt-sandbox.conf"},
-		{"short with more in it", short + "Also=other.service\n", good, "httpd@good.service.d/50-virt-sandbox.conf"},
-		{"whole", short + "[Service]\nExecStart=/bin/true\n", good, ""},
+		{"stub", stub, good, "httpd@good.service.d/50-virt-sandbox.conf"},
+		{"stub with more in it", stub + "Also=other.service\n", good, "httpd@good.service.d/50-virt-sandbox.conf"},
+		{"full", stub + "[Service]\nExecStart=/bin/true\n", good, ""},
 		{"of another config", "[Unit]\nSourcePath=/etc/other\n", good, ""},
 		{"broken config", "", broken, "late/httpd@good.service"},
-		{"broken config, short", short, broken, "late/httpd@good.service.d/50-virt-sandbox.conf"},
-		{"broken config, whole", "[Service]\nExecStart=/bin/true\n", broken, ""},
-		{"empty config, short", short, "", "late/httpd@good.service.d/50-virt-sandbox.conf"},
+		{"broken config, stub", stub, broken, "late/httpd@good.service.d/50-virt-sandbox.conf"},
+		{"broken config, full", "[Service]\nExecStart=/bin/true\n", broken, ""},
+		{"empty config, stub", stub, "", "late/httpd@good.service.d/50-virt-sandbox.conf"},
 		{"empty config, none", "", "", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -25,17 +25,17 @@ func FuzzUnits(f *testing.F) {
 		paths := units.Paths{Config: "/etc/libvirt-sandbox/services/x.sandbox", Helper: helper}
 		s, err := config.Parse("x.sandbox", text)
 		if err != nil {
-			check(t, units.Failing("x", err.Error(), paths), nil)
+			check(t, units.ErrorUnit("x", err.Error(), paths), nil)
 			if name := config.GuessHostUnit("x.sandbox", text); name != "" && (name != filepath.Base(name) || len(name) > 235) {
 				t.Errorf("unit name %q", name)
 			}
 			return
 		}
-		check(t, units.Whole(s, paths), s.Service)
-		check(t, units.Completing(s, paths), s.Service)
-		check(t, units.Short(s, paths), nil)
-		if !units.IsShort(units.Short(s, paths), paths.Config) || units.IsShort(units.Whole(s, paths), paths.Config) {
-			t.Errorf("short is not told from whole")
+		check(t, units.Full(s, paths), s.Service)
+		check(t, units.DropIn(s, paths), s.Service)
+		check(t, units.Stub(s, paths), nil)
+		if !units.IsStub(units.Stub(s, paths), paths.Config) || units.IsStub(units.Full(s, paths), paths.Config) {
+			t.Errorf("a stub is not told from a full unit")
 		}
 	})
 }

@@ -1,5 +1,5 @@
 // Package generator turns configs into units (systemd.generator(7)). In: the directory of configs, and that of the
-// administrator's units, to know which have a short file of create's; out: files for the generator directories and a list
+// administrator's units, to know which have a stub of create's; out: files for the generator directories and a list
 // of problems. It reads and writes files and does nothing else, since it runs before a bus, a network or libvirt is there.
 package generator
 
@@ -102,7 +102,7 @@ func (g Generator) one(name string, present map[string][]string, sink Sink) []er
 		s, err = config.Parse(g.Store.Path(name), text)
 	}
 	if err != nil {
-		return append([]error{g.located(name, err)}, g.failing(name, text, err, present, sink)...)
+		return append([]error{g.located(name, err)}, g.errorUnit(name, text, err, present, sink)...)
 	}
 	paths := g.paths(name)
 	unit := s.HostUnit()
@@ -111,12 +111,12 @@ func (g Generator) one(name string, present map[string][]string, sink Sink) []er
 	}
 	switch file := g.unitFile(unit, name, present); {
 	case file == nil:
-		err = sink.Put(File{Path: unit, Text: units.Whole(s, paths)})
+		err = sink.Put(File{Path: unit, Text: units.Full(s, paths)})
 		if err == nil && s.Autostart && s.State == config.StateUsable {
 			err = sink.Put(File{Path: units.Target + ".wants/" + unit, Link: "../" + unit})
 		}
-	case units.IsShort(file, paths.Config):
-		err = sink.Put(File{Path: unit + ".d/" + units.DropIn, Text: units.Completing(s, paths)})
+	case units.IsStub(file, paths.Config):
+		err = sink.Put(File{Path: unit + ".d/" + units.DropInFile, Text: units.DropIn(s, paths)})
 	}
 	if err != nil {
 		return []error{g.located(name, err)}
@@ -124,21 +124,21 @@ func (g Generator) one(name string, present map[string][]string, sink Sink) []er
 	return nil
 }
 
-// renamed finds short files of a container whose config has come to name another first unit, and makes them tell: they
+// renamed finds stubs of a container whose config has come to name another first unit, and makes them tell: they
 // start nothing any more, and what enables them does not enable the new one.
 func (g Generator) renamed(s *config.Sandbox, unit string, present map[string][]string, sink Sink) error {
 	paths := g.paths(s.Name)
 	others := slices.DeleteFunc(slices.Clone(present[s.Name]), func(other string) bool { return other == unit })
-	for _, other := range units.FindShort(g.UnitDir, others, s.Name, paths.Config) {
+	for _, other := range units.FindStubs(g.UnitDir, others, s.Name, paths.Config) {
 		reason := "its unit is " + unit + " now; run virt-sandbox-service enable " + s.Name + " to have that one enabled"
-		if err := sink.Put(File{Path: other + ".d/" + units.DropIn, Text: units.Failing(s.Name, reason, paths), Late: true}); err != nil {
+		if err := sink.Put(File{Path: other + ".d/" + units.DropInFile, Text: units.ErrorUnit(s.Name, reason, paths), Late: true}); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// orphans finds short files of containers whose config is gone, and makes them tell.
+// orphans finds stubs of containers whose config is gone, and makes them tell.
 func (g Generator) orphans(names []string, present map[string][]string, sink Sink) []error {
 	var problems []error
 	without := maps.Clone(present)
@@ -150,10 +150,10 @@ func (g Generator) orphans(names []string, present map[string][]string, sink Sin
 			continue
 		}
 		paths := g.paths(name)
-		for _, unit := range units.FindShort(g.UnitDir, present[name], name, paths.Config) {
+		for _, unit := range units.FindStubs(g.UnitDir, present[name], name, paths.Config) {
 			err := fmt.Errorf("the config of %s is gone; put it back, or run virt-sandbox-service delete %s", unit, name)
 			problems = append(problems, g.located(name, err))
-			f := File{Path: unit + ".d/" + units.DropIn, Text: units.Failing(name, err.Error(), paths), Late: true}
+			f := File{Path: unit + ".d/" + units.DropInFile, Text: units.ErrorUnit(name, err.Error(), paths), Late: true}
 			if err := sink.Put(f); err != nil {
 				problems = append(problems, g.located(name, err))
 			}
@@ -162,24 +162,24 @@ func (g Generator) orphans(names []string, present map[string][]string, sink Sin
 	return problems
 }
 
-// failing leaves a unit that tells what is wrong with a config, where its name can be known.
-func (g Generator) failing(name, text string, reason error, present map[string][]string, sink Sink) []error {
+// errorUnit leaves a unit that tells what is wrong with a config, where its name can be known.
+func (g Generator) errorUnit(name, text string, reason error, present map[string][]string, sink Sink) []error {
 	if config.CheckName(name) != nil {
 		return nil
 	}
 	unit := config.GuessHostUnit(g.Store.Path(name), text)
 	if unit == "" {
-		unit = g.shortUnit(name, present)
+		unit = g.stubUnit(name, present)
 	}
 	if unit == "" {
 		return nil
 	}
 	paths := g.paths(name)
-	f := File{Path: unit, Text: units.Failing(name, reason.Error(), paths), Late: true}
+	f := File{Path: unit, Text: units.ErrorUnit(name, reason.Error(), paths), Late: true}
 	switch file := g.unitFile(unit, name, present); {
 	case file == nil:
-	case units.IsShort(file, paths.Config):
-		f.Path = unit + ".d/" + units.DropIn
+	case units.IsStub(file, paths.Config):
+		f.Path = unit + ".d/" + units.DropInFile
 	default:
 		return nil
 	}
@@ -189,9 +189,9 @@ func (g Generator) failing(name, text string, reason error, present map[string][
 	return nil
 }
 
-// shortUnit finds the short file that create made for a config which no longer tells its unit.
-func (g Generator) shortUnit(name string, present map[string][]string) string {
-	found := units.FindShort(g.UnitDir, present[name], name, g.Store.Path(name))
+// stubUnit finds the stub that create made for a config which no longer tells its unit.
+func (g Generator) stubUnit(name string, present map[string][]string) string {
+	found := units.FindStubs(g.UnitDir, present[name], name, g.Store.Path(name))
 	if len(found) == 0 {
 		return ""
 	}

@@ -66,7 +66,7 @@ func generate(t *testing.T, store config.Store, unitDir string) (files map[strin
 	return files, problems
 }
 
-// TestGolden: each good config gives the whole unit, and with a short file what completes that.
+// TestGolden: each good config gives the full unit, and with a stub the drop-in that completes it.
 func TestGolden(t *testing.T) {
 	examples, err := filepath.Glob(goodConfigs + "/*" + config.Suffix)
 	if err != nil || len(examples) == 0 {
@@ -85,13 +85,13 @@ func TestGolden(t *testing.T) {
 				t.Fatal(err)
 			}
 			unit := s.HostUnit()
-			whole, problems := generate(t, store, t.TempDir())
+			full, problems := generate(t, store, t.TempDir())
 			if len(problems) > 0 {
 				t.Fatal(problems)
 			}
-			short := units.Short(s, units.Paths{Config: store.Path(s.Name)})
+			stub := units.Stub(s, units.Paths{Config: store.Path(s.Name)})
 			unitDir := t.TempDir()
-			if err := os.WriteFile(filepath.Join(unitDir, unit), short, 0o644); err != nil {
+			if err := os.WriteFile(filepath.Join(unitDir, unit), stub, 0o644); err != nil {
 				t.Fatal(err)
 			}
 			completed, problems := generate(t, store, unitDir)
@@ -102,14 +102,14 @@ func TestGolden(t *testing.T) {
 			if s.Autostart {
 				link = "-> ../" + unit
 			}
-			if got := whole["multi-user.target.wants/"+unit]; got != link {
+			if got := full["multi-user.target.wants/"+unit]; got != link {
 				t.Errorf("link of the target %q, want %q", got, link)
 			}
 			if len(completed) != 1 {
-				t.Errorf("with a short file: %v", completed)
+				t.Errorf("with a stub: %v", completed)
 			}
-			compare(t, unit, whole[unit])
-			compare(t, unit+".short", strings.ReplaceAll(string(short), store.Dir, config.DefaultDir))
+			compare(t, unit, full[unit])
+			compare(t, unit+".stub", strings.ReplaceAll(string(stub), store.Dir, config.DefaultDir))
 			compare(t, unit+".drop-in", completed[unit+".d/50-virt-sandbox.conf"])
 		})
 	}
@@ -153,17 +153,17 @@ func TestVerify(t *testing.T) {
 	}
 	for _, file := range files {
 		unit := filepath.Base(file)
-		if strings.HasSuffix(unit, ".short") || strings.HasSuffix(unit, ".drop-in") {
+		if strings.HasSuffix(unit, ".stub") || strings.HasSuffix(unit, ".drop-in") {
 			continue
 		}
 		dir := root + "/etc/systemd/system/"
 		shell(t, "rm -rf "+dir+"*; cp "+file+" "+dir)
 		verify(t, root, unit)
-		shell(t, "cp "+file+".short "+dir+unit+" && mkdir "+dir+unit+".d && cp "+file+".drop-in "+dir+unit+".d/50-virt-sandbox.conf")
+		shell(t, "cp "+file+".stub "+dir+unit+" && mkdir "+dir+unit+".d && cp "+file+".drop-in "+dir+unit+".d/50-virt-sandbox.conf")
 		verify(t, root, unit)
 	}
-	failing := units.Failing("web", `web.sandbox:7: unknown key "a%n$b\`, units.Paths{Config: "/etc/libvirt-sandbox/services/web.sandbox", Helper: helper})
-	if err := os.WriteFile(root+"/etc/systemd/system/httpd@web.service", failing, 0o644); err != nil {
+	errorUnit := units.ErrorUnit("web", `web.sandbox:7: unknown key "a%n$b\`, units.Paths{Config: "/etc/libvirt-sandbox/services/web.sandbox", Helper: helper})
+	if err := os.WriteFile(root+"/etc/systemd/system/httpd@web.service", errorUnit, 0o644); err != nil {
 		t.Fatal(err)
 	}
 	verify(t, root, "httpd@web.service")

@@ -82,7 +82,7 @@ func reasonOf(err error) string {
 }
 
 // checkUnitFiles compares the files of units on the host with what the config names. One that was never started need have none:
-// the generator makes a whole unit for it.
+// the generator makes a full unit for it.
 func (m *Manager) checkUnitFiles(s *config.Sandbox) ([]content.Finding, error) {
 	var findings []content.Finding
 	found := func(path, detail string) {
@@ -107,7 +107,7 @@ func (m *Manager) checkUnitFiles(s *config.Sandbox) ([]content.Finding, error) {
 	for _, e := range entries {
 		listing = append(listing, e.Name())
 	}
-	for _, unit := range units.FindShort(units.Dir, listing, s.Name, m.Store.Path(s.Name)) {
+	for _, unit := range units.FindStubs(units.Dir, listing, s.Name, m.Store.Path(s.Name)) {
 		if unit != s.HostUnit() {
 			found(filepath.Join(units.Dir, unit), fmt.Sprintf("the unit is %s by the config; %s", s.HostUnit(), remedy))
 		}

@@ -15,7 +15,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/units"
 )
 
-// UnitFile is where the short unit file of a sandbox lies.
+// UnitFile is where the stub unit file of a sandbox lies.
 func UnitFile(s *config.Sandbox) string { return filepath.Join(units.Dir, s.HostUnit()) }
 
 // checkUnitFile refuses a unit of the administrator's that has the name which a sandbox's would have.
@@ -26,7 +26,7 @@ func (m *Manager) checkUnitFile(s *config.Sandbox) error {
 		return nil
 	case err != nil:
 		return fmt.Errorf("look for a unit of the name: %w", err)
-	case !units.IsShort(text, m.Store.Path(s.Name)):
+	case !units.IsStub(text, m.Store.Path(s.Name)):
 		return fmt.Errorf("%s exists and is not of virt-sandbox; choose another name or move it away", UnitFile(s))
 	}
 	return nil
@@ -45,15 +45,15 @@ func (m *Manager) putUnitFile(s *config.Sandbox) error {
 	if err := os.MkdirAll(units.Dir, 0o755); err != nil {
 		return fmt.Errorf("write unit file: %w", err)
 	}
-	text := units.Short(s, units.Paths{Config: m.Store.Path(s.Name)})
+	text := units.Stub(s, units.Paths{Config: m.Store.Path(s.Name)})
 	if err := renameio.WriteFile(UnitFile(s), text, 0o644, renameio.WithTempDir(units.Dir), renameio.IgnoreUmask()); err != nil {
 		return fmt.Errorf("write unit file: %w", err)
 	}
 	return nil
 }
 
-// removeUnitFiles removes the short files of a sandbox with all that enables or adds to them, and what a killed write of one
-// left. A whole unit that has the name stays: it is the administrator's.
+// removeUnitFiles removes the stubs of a sandbox with all that enables or adds to them, and what a killed write of one
+// left. A full unit that has the name stays: it is the administrator's.
 func (m *Manager) removeUnitFiles(name string) error {
 	entries, err := os.ReadDir(units.Dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -69,7 +69,7 @@ func (m *Manager) removeUnitFiles(name string) error {
 		}
 		listing = append(listing, e.Name())
 	}
-	for _, unit := range units.FindShort(units.Dir, listing, name, m.Store.Path(name)) {
+	for _, unit := range units.FindStubs(units.Dir, listing, name, m.Store.Path(name)) {
 		if err := removeUnit(units.Dir, unit); err != nil {
 			return fmt.Errorf("remove unit file: %w", err)
 		}
@@ -77,7 +77,7 @@ func (m *Manager) removeUnitFiles(name string) error {
 	return nil
 }
 
-// isUnfinished tells of a file that putUnitFile gives its name when it is whole.
+// isUnfinished tells of a file that putUnitFile gives its name when it is complete.
 func isUnfinished(e fs.DirEntry, name string) bool {
 	unit, digits, found := strings.Cut(e.Name(), "@"+name+".service")
 	return found && strings.HasPrefix(unit, ".") && digits != "" && strings.Trim(digits, "0123456789") == "" && e.Type().IsRegular()
@@ -97,7 +97,7 @@ func (m *Manager) removeDropIns(s *config.Sandbox) error {
 	return nil
 }
 
-// WriteUnitFile gives a sandbox the short unit file that create would have made, for a config that came another way or has
+// WriteUnitFile gives a sandbox the stub unit file that create would have made, for a config that came another way or has
 // come to name another first unit. It returns the unit's name.
 func (m *Manager) WriteUnitFile(ctx context.Context, name string) (string, error) {
 	lock, err := m.lockName(ctx, name)
@@ -113,7 +113,7 @@ func (m *Manager) WriteUnitFile(ctx context.Context, name string) (string, error
 		return "", fmt.Errorf("%s is being deleted; run delete again to finish that", name)
 	}
 	if text, err := os.ReadFile(UnitFile(s)); err == nil && units.IsOf(text, m.Store.Path(name)) {
-		// It may have been edited, or be a whole unit that systemctl edit --full made.
+		// It may have been edited, or be a full unit that systemctl edit --full made.
 		return s.HostUnit(), nil
 	}
 	if err := m.checkUnitFile(s); err != nil {

@@ -1,4 +1,4 @@
-// Package units is the text of the units that run containers on the host: the short file that create writes and systemctl
+// Package units is the text of the units that run containers on the host: the stub that create writes and systemctl
 // can enable, and what the generator adds to it. In: a config and where things lie; out: text. It reads units to tell ours
 // from others, and writes nothing. The generator and the service tool call it.
 package units
@@ -16,12 +16,12 @@ import (
 
 // Places of units and of what adds to them.
 const (
-	// Dir is where the administrator's units lie, and create's short files among them.
+	// Dir is where the administrator's units lie, and create's stubs among them.
 	Dir = "/etc/systemd/system"
 	// ControlDir is where systemctl set-property keeps what it is told.
 	ControlDir = "/etc/systemd/system.control"
-	// DropIn is the file below UNIT.d that completes a short file.
-	DropIn = "50-virt-sandbox.conf"
+	// DropInFile is the file below UNIT.d that completes a stub.
+	DropInFile = "50-virt-sandbox.conf"
 	// Target is what an enabled container starts with.
 	Target = "multi-user.target"
 )
@@ -38,8 +38,8 @@ type Paths struct {
 	Helper    string // virt-sandbox-service-helper
 }
 
-// Short gives the file that makes systemctl enable work: systemd enables no unit that only a generator made.
-func Short(s *config.Sandbox, p Paths) []byte {
+// Stub returns the file that makes systemctl enable work: systemd enables no unit that only a generator made.
+func Stub(s *config.Sandbox, p Paths) []byte {
 	var t text
 	t.comment("Made by virt-sandbox-service create. The generator of virt-sandbox adds what it does, from the config below.")
 	t.head(description(s), p)
@@ -48,46 +48,46 @@ func Short(s *config.Sandbox, p Paths) []byte {
 	return t.Bytes()
 }
 
-// IsShort tells whether a unit file is one that Short wrote for the config: it says where it comes from and not what to
-// do. A whole unit, such as systemctl edit --full makes, is the administrator's.
-func IsShort(file []byte, configFile string) bool {
-	return shortSource(file) == specifiers(configFile)
+// IsStub reports whether a unit file is one that Stub wrote for the config: it says where it comes from and not what to
+// do. A full unit, such as systemctl edit --full makes, is the administrator's.
+func IsStub(file []byte, configFile string) bool {
+	return stubSource(file) == specifiers(configFile)
 }
 
-// IsAnyShort tells whether a unit file is one that Short wrote for some config.
-func IsAnyShort(file []byte) bool {
-	return strings.HasSuffix(shortSource(file), config.Suffix)
+// IsAnyStub reports whether a unit file is one that Stub wrote for some config.
+func IsAnyStub(file []byte) bool {
+	return strings.HasSuffix(stubSource(file), config.Suffix)
 }
 
-// IsOf tells whether a unit file, short or whole, is one for the config.
+// IsOf reports whether a unit file, stub or full, is one for the config.
 func IsOf(file []byte, configFile string) bool {
 	source, _ := sourceOf(file)
 	return source == specifiers(configFile)
 }
 
-// shortSource gives SourcePath= of a unit file that does not say what to do; "" for any other.
-func shortSource(file []byte) string {
-	source, whole := sourceOf(file)
-	if whole {
+// stubSource returns SourcePath= of a unit file that does not say what to do; "" for any other.
+func stubSource(file []byte) string {
+	source, full := sourceOf(file)
+	if full {
 		return ""
 	}
 	return source
 }
 
-// sourceOf gives SourcePath= of a unit file, and whether it says what to do.
-func sourceOf(file []byte) (source string, whole bool) {
+// sourceOf returns SourcePath= of a unit file, and whether it says what to do.
+func sourceOf(file []byte) (source string, full bool) {
 	for l := range strings.Lines(string(file)) {
 		l = strings.TrimSpace(l)
-		whole = whole || strings.HasPrefix(l, "ExecStart=")
+		full = full || strings.HasPrefix(l, "ExecStart=")
 		if value, found := strings.CutPrefix(l, "SourcePath="); found {
 			source = value
 		}
 	}
-	return source, whole
+	return source, full
 }
 
-// Whole gives the unit of a container without a short file.
-func Whole(s *config.Sandbox, p Paths) []byte {
+// Full returns the unit of a container without a stub.
+func Full(s *config.Sandbox, p Paths) []byte {
 	var t text
 	t.generated()
 	t.head(description(s), p)
@@ -95,8 +95,8 @@ func Whole(s *config.Sandbox, p Paths) []byte {
 	return t.Bytes()
 }
 
-// Completing gives the drop-in that makes a short file whole.
-func Completing(s *config.Sandbox, p Paths) []byte {
+// DropIn returns the drop-in that completes a stub.
+func DropIn(s *config.Sandbox, p Paths) []byte {
 	var t text
 	t.generated()
 	t.section("Unit")
@@ -105,10 +105,10 @@ func Completing(s *config.Sandbox, p Paths) []byte {
 	return t.Bytes()
 }
 
-// Failing gives a unit for a config that cannot be used: its start fails with the reason, which also stands in the
-// description. A container that was started before can still be stopped. name is the sandbox's. As a drop-in it makes a
-// short file whole.
-func Failing(name, reason string, p Paths) []byte {
+// ErrorUnit returns a unit for a config that cannot be used: its start fails with the reason, which also stands in the
+// description. A container that was started before can still be stopped. name is the sandbox's. As a drop-in it
+// completes a stub.
+func ErrorUnit(name, reason string, p Paths) []byte {
 	var t text
 	t.generated()
 	t.head("virt-sandbox container "+name+": unusable: "+reason, p)

@@ -96,11 +96,11 @@ func hasUnitSuffix(name string) bool {
 	return contains([]string{".service", ".socket", ".target", ".timer", ".path", ".mount"}, filepath.Ext(name))
 }
 
-// runsContainer tells of the short unit file of a container: foo@NAME.service of the host runs the container NAME, in which
+// runsContainer tells of the stub unit file of a container: foo@NAME.service of the host runs the container NAME, in which
 // an instance of foo@.service has the same name.
 func (h Host) runsContainer(file string) bool {
 	text, err := os.ReadFile(h.Root + file)
-	return err == nil && units.IsAnyShort(text)
+	return err == nil && units.IsAnyStub(text)
 }
 
 // resolve follows an alias to the unit file; both are "" for a unit that is absent or masked.

@@ -23,7 +23,7 @@ func TestUnitNames(t *testing.T) {
 		"/etc/systemd/system/httpd-alias.service":          "-> /usr/lib/systemd/system/httpd.service",
 		"/etc/systemd/system/httpd-masked.service":         "-> /dev/null",
 		"/etc/systemd/system/httpd-gone.service":           "-> absent.service",
-		"/etc/systemd/system/httpd@box.service":            string(units.Short(box, units.Paths{Config: "/etc/libvirt-sandbox/services/box.sandbox"})),
+		"/etc/systemd/system/httpd@box.service":            string(units.Stub(box, units.Paths{Config: "/etc/libvirt-sandbox/services/box.sandbox"})),
 		"/lib/systemd/system/other.service":                service,
 	})
 	want := []string{"httpd-alias.service", "httpd-local.target", "httpd.service", "httpd.socket", "httpd@.service"}

@@ -137,7 +137,7 @@ func TestSystemdConfigByHand(t *testing.T) {
 		}
 	}
 	if o := runCommand(t, exec.Command("systemctl", "enable", unit)); o.status == 0 {
-		t.Error("systemctl enables a unit that only a generator made; the short file has become needless")
+		t.Error("systemctl enables a unit that only a generator made; the stub has become needless")
 	}
 	must(t, "enable", "t-hand")
 	if got := strings.TrimSpace(systemctl(t, "is-enabled", unit)); got != "enabled" {
