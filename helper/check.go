@@ -6,14 +6,13 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/content"
 	"github.com/virt-sandbox/virt-sandbox/internal/image"
 	"github.com/virt-sandbox/virt-sandbox/internal/printable"
-	"github.com/virt-sandbox/virt-sandbox/units"
+	"github.com/virt-sandbox/virt-sandbox/internal/unitstub"
 )
 
 // Check tells what of a sandbox, which may be up, is not as it should be: its config, the unit file, images, content and
@@ -89,28 +88,23 @@ func (m *Manager) checkUnitFiles(s *config.Sandbox) ([]content.Finding, error) {
 		findings = append(findings, content.Finding{Path: path, Problem: content.ProblemUnit, Detail: detail})
 	}
 	remedy := fmt.Sprintf("virt-sandbox-service enable or disable %s sets that right", s.Name)
-	switch text, err := os.ReadFile(UnitFile(s)); {
-	case errors.Is(err, fs.ErrNotExist):
-		if !s.Created.IsZero() {
-			found(UnitFile(s), "the unit file is missing; "+remedy)
-		}
-	case err != nil:
-		return nil, fmt.Errorf("check unit file of %s: %w", s.Name, err)
-	case !units.IsOf(text, m.Store.Path(s.Name)):
-		found(UnitFile(s), fmt.Sprintf("is not a unit of %s; move it away", m.Store.Path(s.Name)))
+	stubs := m.stubs()
+	state, err := stubs.Inspect(s)
+	if err != nil {
+		return nil, err
 	}
-	entries, err := os.ReadDir(units.Dir)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("check unit files of %s: %w", s.Name, err)
+	switch {
+	case state == unitstub.Missing && !s.Created.IsZero():
+		found(stubs.Path(s), "the unit file is missing; "+remedy)
+	case state == unitstub.Foreign:
+		found(stubs.Path(s), fmt.Sprintf("is not a unit of %s; move it away", m.Store.Path(s.Name)))
 	}
-	var listing []string
-	for _, e := range entries {
-		listing = append(listing, e.Name())
+	strays, err := stubs.Strays(s)
+	if err != nil {
+		return nil, err
 	}
-	for _, unit := range units.FindStubs(units.Dir, listing, s.Name, m.Store.Path(s.Name)) {
-		if unit != s.HostUnit() {
-			found(filepath.Join(units.Dir, unit), fmt.Sprintf("the unit is %s by the config; %s", s.HostUnit(), remedy))
-		}
+	for _, path := range strays {
+		found(path, fmt.Sprintf("the unit is %s by the config; %s", s.HostUnit(), remedy))
 	}
 	return findings, nil
 }

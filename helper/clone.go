@@ -209,5 +209,5 @@ func (m *Manager) canBe(ctx context.Context, s *config.Sandbox) error {
 	if err := m.planNetwork(s); err != nil {
 		return err
 	}
-	return m.checkUnitFile(s)
+	return m.stubs().Check(s)
 }

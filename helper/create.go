@@ -67,7 +67,7 @@ func (m *Manager) Create(ctx context.Context, options CreateOptions) (*config.Sa
 	if err := m.planContent(ctx, s); err != nil {
 		return nil, err
 	}
-	if err := m.checkUnitFile(s); err != nil {
+	if err := m.stubs().Check(s); err != nil {
 		return nil, err
 	}
 	fill := func() error { return m.Host.Prepare(ctx, s, m.Progress) }

@@ -91,10 +91,10 @@ func (m *Manager) remove(ctx context.Context, s *config.Sandbox) error {
 			}
 		}
 	}
-	if err := m.removeUnitFiles(name); err != nil {
+	if err := m.stubs().Remove(name); err != nil {
 		return err
 	}
-	if err := m.removeDropIns(s); err != nil {
+	if err := m.stubs().RemoveDropIns(s); err != nil {
 		return err
 	}
 	if err := errors.Join(m.removeKept(name), m.Store.Remove(name)); err != nil {
@@ -137,7 +137,7 @@ func (m *Manager) deleteLeftovers(name, base string, notFound error) error {
 	if err := m.noDomain(name); err != nil {
 		return err
 	}
-	if err := errors.Join(m.removeUnitFiles(name), m.Store.Remove(name)); err != nil {
+	if err := errors.Join(m.stubs().Remove(name), m.Store.Remove(name)); err != nil {
 		return err
 	}
 	claims, err := m.detachClaims(name)

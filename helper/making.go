@@ -52,7 +52,7 @@ func (m *Manager) bring(ctx context.Context, s *config.Sandbox, how making) erro
 		return err
 	}
 	if err := m.fillAndSave(ctx, s, how); err != nil {
-		cleanErr := errors.Join(m.Store.Remove(s.Name), m.removeUnitFiles(s.Name), m.detachImages(s.Name), m.Host.Remove(s.Content),
+		cleanErr := errors.Join(m.Store.Remove(s.Name), m.stubs().Remove(s.Name), m.detachImages(s.Name), m.Host.Remove(s.Content),
 			image.RemoveUnsettled(s.Image), removeMade(filepath.Dir(s.Content), made))
 		if cleanErr != nil {
 			return fmt.Errorf("%w (and cleaning up failed: %w)", err, cleanErr)
@@ -94,7 +94,7 @@ func (m *Manager) fillAndSave(ctx context.Context, s *config.Sandbox, how making
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	if err := m.writeUnitFile(s); err != nil {
+	if err := m.stubs().Write(s); err != nil {
 		return err
 	}
 	if err := m.Store.SaveLike(s, how.like); err != nil {

@@ -126,7 +126,7 @@ func (m *Manager) planOriginal(ctx context.Context, s *config.Sandbox, named []s
 	if slices.ContainsFunc(old, func(u originalUnit) bool { return u.name == s.HostUnit() }) {
 		return nil
 	}
-	return m.checkUnitFile(s)
+	return m.stubs().Check(s)
 }
 
 // lookAtContent tells whether the content of a container of the original is there; a generic one need not have any.

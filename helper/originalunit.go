@@ -96,26 +96,22 @@ func (m *Manager) replaceUnit(s *config.Sandbox, u originalUnit) error {
 		return err
 	}
 	if u.name != s.HostUnit() {
-		if err := m.checkUnitFile(s); err != nil {
+		if err := m.stubs().Check(s); err != nil {
 			return err
 		}
 	}
-	if err := m.putUnitFile(s); err != nil {
+	if err := m.stubs().Replace(s); err != nil {
 		return err
 	}
 	if u.enabled {
-		wants := filepath.Join(units.Dir, units.Target+".wants")
-		if err := os.MkdirAll(wants, 0o755); err != nil {
-			return fmt.Errorf("enable %s: %w", s.HostUnit(), err)
-		}
-		if err := os.Symlink(UnitFile(s), filepath.Join(wants, s.HostUnit())); err != nil && !errors.Is(err, fs.ErrExist) {
-			return fmt.Errorf("enable %s: %w", s.HostUnit(), err)
+		if err := m.stubs().Enable(s); err != nil {
+			return err
 		}
 	}
 	if u.name == s.HostUnit() {
 		return nil
 	}
-	if err := errors.Join(removeLinks(units.Dir, u.name), putAway(u.file())); err != nil {
+	if err := errors.Join(m.stubs().Disable(u.name), putAway(u.file())); err != nil {
 		return fmt.Errorf("remove the original's unit: %w", err)
 	}
 	return nil
