@@ -23,7 +23,13 @@ STATIC := virt-sandbox-init virt-sandbox-service-monitor virt-sandbox-service-mo
 # These link libvirt.
 LINKED := virt-sandbox virt-sandbox-service virt-sandbox-service-helper
 
-SOURCES := $(shell find . -name '*.go' -not -name '*_test.go') go.mod go.sum
+SOURCES := $(shell find . -path ./tools -prune -o -name '*.go' -not -name '*_test.go' -print) go.mod go.sum
+SCRIPTS := $(shell git ls-files 2>/dev/null | grep -v '^testdata/\|/testdata/' | xargs grep -lE '^\#!.*\<(ba)?sh$$')
+
+# The tools are a module of their own, so that go.mod has only what ships.
+TOOL := $(GO) tool -modfile=tools/go.mod
+# Lines of the library that are longer are being wrapped; then this goes.
+LINT := -linelength=false
 
 # The integration tests that a host with systemd runs, and those that the slow virtual machine does: what SELinux, cgroup
 # version 2, systemd-machined or a kernel with nbd have a part in.
@@ -38,7 +44,7 @@ N      ?= 100
 STRESS ?= 10m
 SCALE  := cd test/scale && exec ../../bin/scale.test -test.v -test.timeout 20m
 
-.PHONY: all build check test test-native test-emulated test-machine test-scale bench bench-scale bench-stress test-host test-vm test-apparmor vm-shell demo install install-selinux uninstall-selinux install-apparmor uninstall-apparmor clean
+.PHONY: all build check lint govulncheck test test-native test-emulated test-machine test-scale bench bench-scale bench-stress test-host test-vm test-apparmor vm-shell demo install install-selinux uninstall-selinux install-apparmor uninstall-apparmor clean
 
 all: build
 
@@ -53,10 +59,25 @@ $(addprefix bin/,$(LINKED)): bin/%: $(SOURCES)
 
 # What is quick and needs no libvirtd: every commit passes it.
 check: build
+	$(MAKE) lint
+	$(GO) test -short $$($(GO) list ./... | grep -v /test/)
+
+# Every check of the text of programs: gofmt, go vet, ours (tools/lint), staticcheck, misspell, and shellcheck for scripts.
+lint: bin/lint
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "run gofmt -w on these"; exit 1; }
 	$(GO) vet ./...
-	$(GO) tool staticcheck ./...
-	$(GO) test -short $$($(GO) list ./... | grep -v /test/)
+	$(GO) vet -vettool=$(abspath bin/lint) $(LINT) ./...
+	$(TOOL) staticcheck ./...
+	@git ls-files | grep -v '^testdata/\|/testdata/\|^LICENSE$$' | xargs $(TOOL) misspell -error
+	@command -v shellcheck >/dev/null || test/rig/install-packages lint
+	shellcheck $(SCRIPTS)
+
+bin/lint: $(wildcard tools/lint/*.go) tools/go.mod tools/go.sum
+	cd tools && $(GO) build -o ../bin/lint ./lint
+
+# Known holes in what is linked. It asks the Go project's database of them, so it needs a network and is no part of check.
+govulncheck:
+	$(TOOL) govulncheck ./...
 
 # Everything, on the machine's real rpm, dpkg, systemd and libvirt, and on hosts of its own. Needs root. The emulated hosts keep
 # one processor busy, while the tests here wait a lot; what is made of the first must not be made beside the second, which

@@ -74,8 +74,8 @@ func (m *Manager) writeArchive(ctx context.Context, s *config.Sandbox, text stri
 	if err != nil {
 		return err
 	}
-	for _, close := range []func() error{archive.Close, buffered.Flush, end, finish} {
-		if err := close(); err != nil {
+	for _, finishPart := range []func() error{archive.Close, buffered.Flush, end, finish} {
+		if err := finishPart(); err != nil {
 			return fmt.Errorf("write archive: %w", err)
 		}
 	}

@@ -20,13 +20,13 @@ type digester struct {
 // newHash gives what computes digests of the algorithm of another one; nil where that is empty or of an unknown algorithm.
 func newHash(like string) *digester {
 	algorithm := algorithmOf(like)
-	make, found := map[string]func() hash.Hash{
+	newOf, found := map[string]func() hash.Hash{
 		"md5": md5.New, "sha1": sha1.New, "sha256": sha256.New, "sha384": sha512.New384, "sha512": sha512.New,
 	}[algorithm]
 	if !found {
 		return nil
 	}
-	return &digester{make(), algorithm}
+	return &digester{newOf(), algorithm}
 }
 
 func algorithmOf(digest string) string {

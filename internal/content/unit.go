@@ -57,10 +57,7 @@ func (h Host) FindUnit(name, instance string) (*Unit, error) {
 		}
 		u := &Unit{Name: name, isHosts: isHosts}
 		for _, dir := range unitDirs() {
-			file, canonical, err := h.resolve(filepath.Join(dir, candidate))
-			if err != nil {
-				return nil, err
-			}
+			file, canonical := h.resolve(filepath.Join(dir, candidate))
 			if file == "" {
 				continue
 			}
@@ -104,7 +101,7 @@ func (h Host) runsContainer(file string) bool {
 }
 
 // resolve follows an alias to the unit file; both are "" for a unit that is absent or masked.
-func (h Host) resolve(file string) (target, canonical string, err error) {
+func (h Host) resolve(file string) (target, canonical string) {
 	for range 8 {
 		link, err := os.Readlink(h.Root + file)
 		if err != nil {
@@ -117,9 +114,9 @@ func (h Host) resolve(file string) (target, canonical string, err error) {
 	}
 	info, err := os.Stat(h.Root + file)
 	if err != nil || !info.Mode().IsRegular() {
-		return "", "", nil
+		return "", ""
 	}
-	return file, filepath.Base(file), nil
+	return file, filepath.Base(file)
 }
 
 // templateOf gives foo@.service for foo@bar.service and "" for a unit that is no instance.

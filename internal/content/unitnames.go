@@ -19,8 +19,8 @@ func (h Host) UnitNames(prefix string) []string {
 			if !strings.HasPrefix(name, prefix) || !hasUnitSuffix(name) {
 				continue
 			}
-			file, _, err := h.resolve(filepath.Join(dir, name))
-			if err != nil || file == "" || h.runsContainer(file) {
+			file, _ := h.resolve(filepath.Join(dir, name))
+			if file == "" || h.runsContainer(file) {
 				continue
 			}
 			names = append(names, name)

@@ -61,7 +61,7 @@ func TestStopOverRestart(t *testing.T) {
 // TestStartOverRestart: what a start that fails has begun is ended though libvirtd was restarted meanwhile.
 func TestStartOverRestart(t *testing.T) {
 	const name = "t-begun"
-	makeBridge(t, "t-br", "10.221.0.1/24")
+	makeBridge(t)
 	before := snapshot(t)
 	create(t, name, "-u", "apache2", "-N", "dhcp,bridge=t-br")
 	edit(t, name, "start-timeout=5m0s", "start-timeout=12s")

@@ -40,17 +40,17 @@ func TestMountsAndLimits(t *testing.T) {
 }
 
 // edit changes a config as a person would.
-func edit(t *testing.T, name, old, new string) {
+func edit(t *testing.T, name, from, to string) {
 	t.Helper()
 	file := configDir + "/" + name + ".sandbox"
 	data, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(string(data), old) {
-		t.Fatalf("%s has no %q", file, old)
+	if !strings.Contains(string(data), from) {
+		t.Fatalf("%s has no %q", file, from)
 	}
-	if err := os.WriteFile(file, []byte(strings.Replace(string(data), old, new, 1)), 0o644); err != nil {
+	if err := os.WriteFile(file, []byte(strings.Replace(string(data), from, to, 1)), 0o644); err != nil {
 		t.Fatal(err)
 	}
 }

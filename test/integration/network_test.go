@@ -99,8 +99,8 @@ func TestNetworkDHCP(t *testing.T) {
 // A lease is renewed in time. When the server is gone it ends, and with the server it comes back; so it does after the
 // monitor was killed.
 func TestNetworkLease(t *testing.T) {
-	makeBridge(t, "t-br", "10.221.0.1/24")
-	end := serveDHCP(t, "t-br", 12)
+	makeBridge(t)
+	end := serveDHCP(t, 12)
 	createCommand(t, "t-lease", []string{"-N", "dhcp,bridge=t-br"}, "sleep", "infinity")
 	must(t, "start", "t-lease")
 	has := func() bool {
@@ -126,7 +126,7 @@ func TestNetworkLease(t *testing.T) {
 	within(t, 5*time.Second, "so do its route and server", func() bool {
 		return !strings.Contains(inside(t, "t-lease", "ip route show default; cat /etc/resolv.conf"), "10.221.0.1")
 	})
-	serveDHCP(t, "t-br", 20)
+	serveDHCP(t, 20)
 	within(t, 75*time.Second, "a new lease", has)
 	if got := inside(t, "t-lease", "cat /etc/resolv.conf"); !strings.Contains(got, "nameserver 10.221.0.1\nsearch lease.test\n") {
 		t.Errorf("resolv.conf: %q", got)
@@ -136,7 +136,7 @@ func TestNetworkLease(t *testing.T) {
 // Fixed addresses of both kinds are there when the first service starts, on a libvirt network and on a bridge.
 func TestNetworkStatic(t *testing.T) {
 	makeNetwork(t, "on")
-	makeBridge(t, "t-br", "10.221.0.1/24")
+	makeBridge(t)
 	before := snapshot(t)
 	create(t, "t-static", "-C", "-u", "apache2",
 		"-N", "source=t-net,mac=52:54:00:22:10:01,address=192.168.221.200/24,address=fd00:221::200/64,route=0.0.0.0/0%192.168.221.1,route=::/0%fd00:221::1",
@@ -178,7 +178,7 @@ func TestNetworkStatic(t *testing.T) {
 // What the host lacks for a network is said at create or at the start, in one line, and nothing stays.
 func TestNetworkRefusals(t *testing.T) {
 	makeNetwork(t, "off")
-	makeBridge(t, "t-br", "10.221.0.1/24")
+	makeBridge(t)
 	create(t, "t-mac", "-u", "apache2", "-N", "source=t-net,mac=52:54:00:22:10:02")
 	before := snapshot(t)
 	for option, want := range map[string]string{
@@ -221,7 +221,7 @@ func TestNetworkRefusals(t *testing.T) {
 // A start that is killed while it waits for a DHCP server leaves nothing that a stop and a delete do not remove, and can be
 // tried again.
 func TestNetworkKilled(t *testing.T) {
-	makeBridge(t, "t-br", "10.221.0.1/24")
+	makeBridge(t)
 	before := snapshot(t)
 	createCommand(t, "t-killed", []string{"-N", "dhcp,bridge=t-br,mac=52:54:00:22:10:03"}, "sleep", "infinity")
 	start := exec.Command(program, "start", "t-killed")
@@ -235,7 +235,7 @@ func TestNetworkKilled(t *testing.T) {
 	time.Sleep(500 * time.Millisecond)
 	shell(t, "pkill -9 -f '[v]irt-sandbox-service-helper .*run t-killed'")
 	_ = start.Wait()
-	end := serveDHCP(t, "t-br", 20)
+	end := serveDHCP(t, 20)
 	defer end()
 	must(t, "start", "t-killed")
 	if got := inside(t, "t-killed", "ip -4 -o addr show dev eth0"); !strings.Contains(got, "inet 10.221.0.") {
@@ -274,19 +274,22 @@ func defineFilter(t *testing.T, name, rules string) {
 	t.Cleanup(func() { shell(t, "virsh -q -c lxc:/// nwfilter-undefine "+name) })
 }
 
-// makeBridge makes one of the host's own, with a MAC address that does not change with those of its ports.
-func makeBridge(t *testing.T, name, address string) {
+// makeBridge makes t-br, a bridge of the host's own at 10.221.0.1/24, with a MAC address that does not change with those of
+// its ports.
+func makeBridge(t *testing.T) {
 	t.Helper()
-	shell(t, "ip link add "+name+" address 52:54:00:22:1b:01 type bridge && ip addr add "+address+" dev "+name+" && ip link set "+name+" up")
-	t.Cleanup(func() { shell(t, "ip link del "+name+" 2>/dev/null || true") })
+	shell(t, "ip link add t-br address 52:54:00:22:1b:01 type bridge")
+	t.Cleanup(func() { shell(t, "ip link del t-br 2>/dev/null || true") })
+	shell(t, "ip addr add 10.221.0.1/24 dev t-br && ip link set t-br up")
 }
 
-// serveDHCP runs another server than libvirt's on a bridge, with leases as short as one likes.
-func serveDHCP(t *testing.T, bridge string, seconds int) (end func()) {
+// serveDHCP runs another server than libvirt's on makeBridge's bridge, with leases as short as one likes.
+func serveDHCP(t *testing.T, seconds int) (end func()) {
 	t.Helper()
 	dir := t.TempDir()
-	text := fmt.Sprintf("start 10.221.0.50\nend 10.221.0.60\ninterface %s\nlease_file %s/leases\npidfile %s/pid\nmin_lease 5\n"+
-		"option subnet 255.255.255.0\noption router 10.221.0.1\noption dns 10.221.0.1\noption domain lease.test\noption lease %d\n", bridge, dir, dir, seconds)
+	text := fmt.Sprintf("start 10.221.0.50\nend 10.221.0.60\ninterface t-br\nlease_file %[1]s/leases\n"+
+		"pidfile %[1]s/pid\nmin_lease 5\noption subnet 255.255.255.0\noption router 10.221.0.1\n"+
+		"option dns 10.221.0.1\noption domain lease.test\noption lease %[2]d\n", dir, seconds)
 	if err := os.WriteFile(dir+"/conf", []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -25,8 +25,8 @@ func TestMachineNetwork(t *testing.T) {
 
 func networksOf(t *testing.T, sandboxed func(args ...string) *exec.Cmd) {
 	makeNetwork(t, "on")
-	makeBridge(t, "t-br", "10.221.0.1/24")
-	serveDHCP(t, "t-br", 10)
+	makeBridge(t)
+	serveDHCP(t, 10)
 	before := snapshot(t)
 	cases := []struct {
 		name    string
@@ -69,8 +69,8 @@ func networksOf(t *testing.T, sandboxed func(args ...string) *exec.Cmd) {
 
 // One that is killed takes its interfaces along, at whatever moment that is.
 func TestOneshotNetworkKilled(t *testing.T) {
-	makeBridge(t, "t-br", "10.221.0.1/24")
-	serveDHCP(t, "t-br", 10)
+	makeBridge(t)
+	serveDHCP(t, 10)
 	before := snapshot(t)
 	for _, after := range []time.Duration{20, 40, 60, 80, 100, 150, 4000} {
 		command := once("-n", "t-killed", "-N", "dhcp,bridge=t-br", "-N", "bridge=t-br,address=10.221.0.9", "--", "sleep", "1000")
@@ -104,7 +104,7 @@ func serve(t *testing.T, host string) string {
 // What the host lacks for a network is said in one line that has the option, and nothing stays.
 func TestOneshotNetworkRefusals(t *testing.T) {
 	makeNetwork(t, "off")
-	makeBridge(t, "t-br", "10.221.0.1/24")
+	makeBridge(t)
 	before := snapshot(t)
 	for network, want := range map[string]string{
 		"dhcp,source=no-such":                   "-N dhcp,source=no-such: libvirt has no network no-such",

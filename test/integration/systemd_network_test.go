@@ -11,8 +11,8 @@ import (
 // A unit of systemd has a container with a lease: its status has the address, and the lease outlives whoever watches the
 // container, and libvirtd. Without a server the status says so.
 func TestSystemdNetwork(t *testing.T) {
-	makeBridge(t, "t-br", "10.221.0.1/24")
-	end := serveDHCP(t, "t-br", 20)
+	makeBridge(t)
+	end := serveDHCP(t, 20)
 	before := snapshot(t)
 	create(t, "t-super", "-C", "-u", "apache2", "-N", "dhcp,bridge=t-br")
 	systemctl(t, "start", supervised)

@@ -109,7 +109,7 @@ func TestSystemdStopWithoutLibvirtd(t *testing.T) {
 
 // A start that fails while libvirtd has gone, and does not come back, leaves nothing running all the same.
 func TestSystemdStartLosesLibvirtd(t *testing.T) {
-	makeBridge(t, "t-br", "10.221.0.1/24")
+	makeBridge(t)
 	before := snapshot(t)
 	create(t, "t-super", "-u", "apache2", "-N", "dhcp,bridge=t-br")
 	edit(t, "t-super", "start-timeout=5m0s", "start-timeout=8s")

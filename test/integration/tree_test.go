@@ -136,7 +136,7 @@ func digest(t *testing.T, file string) []byte {
 		}
 		at = max(at, data-data%int64(len(block)))
 		n, err := f.ReadAt(block, at)
-		if err != nil && err != io.EOF {
+		if err != nil && !errors.Is(err, io.EOF) {
 			t.Fatal(err)
 		}
 		if !bytes.Equal(block[:n], zeros[:n]) {
