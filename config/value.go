@@ -3,7 +3,6 @@ package config
 import (
 	"fmt"
 	"math"
-	"net/url"
 	"path"
 	"slices"
 	"strconv"
@@ -284,14 +283,4 @@ func hasControl(text string, except ...rune) bool {
 	return strings.ContainsFunc(text, func(r rune) bool {
 		return (r < ' ' || r == 0x7f || r == 0xfffd) && !slices.Contains(except, r)
 	})
-}
-
-// CheckURI tells whether uri is one that containers can be run at: the local LXC driver.
-func CheckURI(uri string) error {
-	u, err := url.Parse(uri)
-	if err != nil || u.Scheme != "lxc" || u.Host != "" || u.User != nil || u.Opaque != "" ||
-		(u.Path != "/" && u.Path != "" && u.Path != "/system") {
-		return fmt.Errorf("connection URI %q is not supported; containers run at lxc:///", uri)
-	}
-	return nil
 }

@@ -217,22 +217,6 @@ func TestFileLabel(t *testing.T) {
 	}
 }
 
-func TestCheckURI(t *testing.T) {
-	cases := []struct {
-		uri string
-		ok  bool
-	}{
-		{"lxc:///", true}, {"lxc:///system", true}, {"lxc://", true}, {"lxc:/", true},
-		{"", false}, {"lxc", false}, {"lxc:elsewhere", false}, {"lxc://host/", false}, {"lxc://user@/", false},
-		{"lxc+ssh://host/", false}, {"lxc+ssh:///", false}, {"qemu:///system", false}, {"lxc:///session", false}, {"lxc://%zz/", false},
-	}
-	for _, c := range cases {
-		if err := CheckURI(c.uri); (err == nil) != c.ok {
-			t.Errorf("%q: got %v, want ok=%t", c.uri, err, c.ok)
-		}
-	}
-}
-
 // complains tells whether an error says part; "" stands for no error.
 func complains(err error, part string) bool {
 	if part == "" {

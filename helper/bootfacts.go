@@ -8,17 +8,16 @@ import (
 	"strconv"
 	"strings"
 
-	"libvirt.org/go/libvirt"
-
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/boot"
 	"github.com/virt-sandbox/virt-sandbox/internal/guest"
 	"github.com/virt-sandbox/virt-sandbox/internal/places"
 	"github.com/virt-sandbox/virt-sandbox/internal/programs"
+	"github.com/virt-sandbox/virt-sandbox/internal/virt"
 )
 
 // planStart plans the start of a container that stays, and puts what it needs into its places on the host.
-func (m *Manager) planStart(connection *libvirt.Connect, s *config.Sandbox, dir places.RunDir) (*boot.Plan, error) {
+func (m *Manager) planStart(connection *virt.Connection, s *config.Sandbox, dir places.RunDir) (*boot.Plan, error) {
 	layout, err := m.Host.Layout(s)
 	if err != nil {
 		return nil, err
@@ -43,7 +42,7 @@ func (m *Manager) planStart(connection *libvirt.Connect, s *config.Sandbox, dir 
 
 // planThrowaway plans the start of a one-shot, and puts what it needs into its places on the host. Where the file systems
 // cannot show files to a user namespace, the one-shot has the host's ids: its command is no root in any case.
-func (m *Manager) planThrowaway(connection *libvirt.Connect, t Throwaway, dir places.RunDir) (*boot.Plan, error) {
+func (m *Manager) planThrowaway(connection *virt.Connection, t Throwaway, dir places.RunDir) (*boot.Plan, error) {
 	s := t.Sandbox
 	facts, err := m.bootFacts(connection, s, dir)
 	if err != nil {
@@ -66,7 +65,7 @@ func (m *Manager) planThrowaway(connection *libvirt.Connect, t Throwaway, dir pl
 }
 
 // bootFacts asks the host for what every start depends on.
-func (m *Manager) bootFacts(connection *libvirt.Connect, s *config.Sandbox, dir places.RunDir) (*boot.Facts, error) {
+func (m *Manager) bootFacts(connection *virt.Connection, s *config.Sandbox, dir places.RunDir) (*boot.Facts, error) {
 	facts := boot.Facts{SELinux: m.Host.SELinux(), SetupLabel: m.setupLabel(s), Runtime: dir.Guest(), RootTree: rootTree(s.Name)}
 	var err error
 	if facts.Asked, err = m.askedCapabilities(s); err != nil {
@@ -78,7 +77,7 @@ func (m *Manager) bootFacts(connection *libvirt.Connect, s *config.Sandbox, dir 
 	if facts.Mounted, facts.Devices, err = attached(s); err != nil {
 		return nil, err
 	}
-	if facts.SecurityModel, err = securityModel(connection); err != nil {
+	if facts.SecurityModel, err = connection.SecurityModel(); err != nil {
 		return nil, err
 	}
 	if facts.SecurityModel == "apparmor" {
@@ -89,7 +88,7 @@ func (m *Manager) bootFacts(connection *libvirt.Connect, s *config.Sandbox, dir 
 	if facts.Init, err = programs.Find(guest.Program); err != nil {
 		return nil, err
 	}
-	facts.Memory, err = hostMemory(connection)
+	facts.Memory, err = connection.HostMemory()
 	return &facts, err
 }
 

@@ -156,7 +156,7 @@ func placeContent(s *config.Sandbox, dir string) error {
 // nameIsFree tells whether neither a config nor a libvirt domain has the name; a libvirt that does not answer is found
 // out here, before anything is made.
 func (m *Manager) nameIsFree(name string) error {
-	connection, err := m.connect()
+	connection, err := m.libvirt.Connect()
 	if err != nil {
 		return err
 	}
@@ -164,7 +164,7 @@ func (m *Manager) nameIsFree(name string) error {
 	if _, err := os.Lstat(m.Store.Path(name)); err == nil {
 		return fmt.Errorf("%s exists already (%s); choose another name or delete it first", name, m.Store.Path(name))
 	}
-	domain, err := lookup(connection, name)
+	domain, err := connection.Domain(name)
 	if err != nil {
 		return err
 	}

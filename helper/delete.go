@@ -78,7 +78,7 @@ func (m *Manager) remove(ctx context.Context, s *config.Sandbox) error {
 	if err := m.sweep(name); err != nil {
 		return err
 	}
-	if err := errors.Join(removeLog(name), m.apparmor().Remove(s.UUID)); err != nil {
+	if err := errors.Join(m.stateFiles().RemoveLog(name), m.apparmor().Remove(s.UUID)); err != nil {
 		return err
 	}
 	if s.Content != "" {
@@ -105,7 +105,7 @@ func (m *Manager) remove(ctx context.Context, s *config.Sandbox) error {
 
 // endUnfinished refuses a container that is up, and ends one that an interrupted start or stop left half way.
 func (m *Manager) endUnfinished(ctx context.Context, s *config.Sandbox) error {
-	connection, err := m.connect()
+	connection, err := m.libvirt.Connect()
 	if err != nil {
 		return err
 	}
@@ -114,7 +114,7 @@ func (m *Manager) endUnfinished(ctx context.Context, s *config.Sandbox) error {
 	if err != nil {
 		return err
 	}
-	running, err := ownDomain(connection, started)
+	running, err := connection.OwnDomain(started)
 	if err != nil || running == nil {
 		return err
 	}
@@ -165,7 +165,7 @@ func (m *Manager) deleteLeftovers(name, base string, notFound error) error {
 		if owner, _, err := m.ownerOf(&config.Sandbox{Name: name, Content: dir}); err != nil || owner != name {
 			return errors.Join(notFound, err)
 		}
-		return errors.Join(m.sweep(name), removeLog(name), m.Host.Remove(dir))
+		return errors.Join(m.sweep(name), m.stateFiles().RemoveLog(name), m.Host.Remove(dir))
 	case content.Absent:
 		// An empty directory of that name is what a create leaves that is killed at once.
 		if os.Remove(dir) == nil {
@@ -177,12 +177,12 @@ func (m *Manager) deleteLeftovers(name, base string, notFound error) error {
 
 // noDomain refuses a name whose config is gone while libvirt runs a container of it.
 func (m *Manager) noDomain(name string) error {
-	connection, err := m.connect()
+	connection, err := m.libvirt.Connect()
 	if err != nil {
 		return err
 	}
 	defer connection.Close()
-	running, err := lookup(connection, name)
+	running, err := connection.Domain(name)
 	if err != nil || running == nil {
 		return err
 	}

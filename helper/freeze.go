@@ -13,13 +13,13 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
-	"libvirt.org/go/libvirt"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/enter"
 	"github.com/virt-sandbox/virt-sandbox/internal/guest"
 	"github.com/virt-sandbox/virt-sandbox/internal/places"
 	"github.com/virt-sandbox/virt-sandbox/internal/programs"
+	"github.com/virt-sandbox/virt-sandbox/internal/virt"
 )
 
 const (
@@ -39,12 +39,12 @@ func (m *Manager) hold(ctx context.Context, s *config.Sandbox, freeze bool) (rel
 	if err != nil {
 		return nil, err
 	}
-	connection, err := m.connect()
+	connection, err := m.libvirt.Connect()
 	if err != nil {
 		return nil, err
 	}
 	defer connection.Close()
-	running, err := ownDomain(connection, started)
+	running, err := connection.OwnDomain(started)
 	if err != nil {
 		return nil, err
 	}
@@ -58,7 +58,7 @@ func (m *Manager) hold(ctx context.Context, s *config.Sandbox, freeze bool) (rel
 	if !freeze {
 		return nil, fmt.Errorf("%s %w; stop it first, or have it halted for as long as the copy takes with --freeze", s.Name, ErrRunning)
 	}
-	if state, _, err := running.GetState(); err == nil && state == libvirt.DOMAIN_PAUSED {
+	if running.IsPaused() {
 		return free, nil
 	}
 	freezer, err := findFreezer(running, s.Name)
@@ -128,7 +128,7 @@ func (m *Manager) Thaw(ctx context.Context, name string) error {
 type freezer string
 
 // findFreezer finds the group that all processes of a container are in.
-func findFreezer(running *libvirt.Domain, name string) (freezer, error) {
+func findFreezer(running *virt.Domain, name string) (freezer, error) {
 	controller, err := controllerOf(running)
 	if err != nil {
 		return "", err

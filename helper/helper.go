@@ -14,6 +14,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/content"
 	"github.com/virt-sandbox/virt-sandbox/internal/hostsystemd"
 	"github.com/virt-sandbox/virt-sandbox/internal/pkgdb"
+	"github.com/virt-sandbox/virt-sandbox/internal/virt"
 )
 
 // DefaultURI is where containers run.
@@ -52,11 +53,11 @@ type Manager struct {
 	Host  content.Host
 	URI   string
 
-	Patience time.Duration
 	Warn     func(format string, args ...any)
 	Console  io.Writer
 	Progress *content.Progress
 
+	libvirt *virt.Client
 	systemd hostSystemd
 	noted   sync.Once // what the host has in place of SELinux
 }
@@ -64,7 +65,7 @@ type Manager struct {
 // New returns a Manager for this host.
 func New(o Options) *Manager {
 	m := &Manager{
-		Store: o.Store, Host: content.Host{Root: o.Root, Packages: o.Packages}, URI: o.URI, Patience: o.ConnectTimeout,
+		Store: o.Store, Host: content.Host{Root: o.Root, Packages: o.Packages}, URI: o.URI,
 		Warn: o.Warn, Console: o.Console,
 	}
 	if m.Store == (config.Store{}) {
@@ -82,6 +83,7 @@ func New(o Options) *Manager {
 	if m.Console == nil {
 		m.Console = io.Discard
 	}
+	m.libvirt = virt.New(virt.Options{URI: m.URI, ConnectTimeout: o.ConnectTimeout})
 	m.systemd = hostsystemd.New(m.reloadOnce)
 	m.SetProgress(o.Progress)
 	return m

@@ -1,8 +1,6 @@
 package helper
 
 import (
-	"libvirt.org/go/libvirt"
-
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/alloc"
 )
@@ -16,10 +14,15 @@ func (m *Manager) alloc() *alloc.Book {
 
 // domainLevels lists the levels of libvirt's domains but one, of running and of defined ones.
 func (m *Manager) domainLevels(except string) ([]alloc.Use, error) {
+	connection, err := m.libvirt.Connect()
+	if err != nil {
+		return nil, err
+	}
+	defer connection.Close()
 	var uses []alloc.Use
 	// Of hundreds of our own, libvirt need not write and we not read the long description.
-	texts, err := m.domainTexts(func(d libvirt.Domain) bool {
-		use := m.startedLevel(d)
+	texts, err := connection.DomainTexts(func(name, uuid string) bool {
+		use := m.startedLevel(name, uuid)
 		if use != nil && use.By != "libvirt domain "+except {
 			uses = append(uses, *use)
 		}
@@ -38,11 +41,9 @@ func (m *Manager) domainLevels(except string) ([]alloc.Use, error) {
 	return uses, nil
 }
 
-// startedLevel gives the level that a running sandbox was started with; nil for a domain that is none.
-func (m *Manager) startedLevel(d libvirt.Domain) *alloc.Use {
-	name, nameErr := d.GetName()
-	uuid, uuidErr := d.GetUUIDString()
-	if nameErr != nil || uuidErr != nil || config.CheckName(name) != nil {
+// startedLevel returns the level that a running sandbox was started with; nil for a domain that is none.
+func (m *Manager) startedLevel(name, uuid string) *alloc.Use {
+	if config.CheckName(name) != nil {
 		return nil
 	}
 	s, err := m.run(name).Recorded()

@@ -1,10 +1,9 @@
 package helper
 
 import (
-	"libvirt.org/go/libvirt"
-
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/places"
+	"github.com/virt-sandbox/virt-sandbox/internal/virt"
 )
 
 // Status is one line of a list.
@@ -25,7 +24,7 @@ func (m *Manager) List() ([]Status, error) {
 	if err != nil || len(names) == 0 {
 		return nil, err
 	}
-	connection, err := m.connect()
+	connection, err := m.libvirt.Connect()
 	if err != nil {
 		return nil, err
 	}
@@ -46,7 +45,7 @@ func (m *Manager) List() ([]Status, error) {
 
 // statusOf looks at one sandbox: its status, its config as it was started or as it is, and its domain where it is up. Without a
 // usable config there is only the first.
-func (m *Manager) statusOf(connection *libvirt.Connect, name string) (Status, *config.Sandbox, *libvirt.Domain, error) {
+func (m *Manager) statusOf(connection *virt.Connection, name string) (Status, *config.Sandbox, *virt.Domain, error) {
 	s, err := m.Store.Load(name)
 	if err != nil {
 		return Status{Name: name, State: "unusable", Error: err.Error()}, nil, nil, nil
@@ -59,8 +58,8 @@ func (m *Manager) statusOf(connection *libvirt.Connect, name string) (Status, *c
 	if err != nil {
 		return status, nil, nil, err
 	}
-	running, err := ownDomain(connection, started)
-	if running != nil && !isUp(running) {
+	running, err := connection.OwnDomain(started)
+	if running != nil && !running.IsUp() {
 		running.Free()
 		running = nil
 	}

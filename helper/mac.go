@@ -8,10 +8,10 @@ import (
 	"strconv"
 	"strings"
 
-	"libvirt.org/go/libvirt"
 	"libvirt.org/go/libvirtxml"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/virt"
 )
 
 // macPrefix begins the MAC addresses that libvirt and we choose.
@@ -98,7 +98,7 @@ func chooseMAC(uuid string, n int, taken map[string]string) string {
 
 // takenMACs tells who has which addresses: other sandboxes, and the domains of libvirt's that are none.
 func (m *Manager) takenMACs(s *config.Sandbox) (map[string]string, error) {
-	connection, err := m.connect()
+	connection, err := m.libvirt.Connect()
 	if err != nil {
 		return nil, err
 	}
@@ -107,7 +107,7 @@ func (m *Manager) takenMACs(s *config.Sandbox) (map[string]string, error) {
 }
 
 // takenAt is takenMACs with the domains of a connection.
-func (m *Manager) takenAt(connection *libvirt.Connect, s *config.Sandbox) (map[string]string, error) {
+func (m *Manager) takenAt(connection *virt.Connection, s *config.Sandbox) (map[string]string, error) {
 	taken := make(map[string]string)
 	names, err := m.Store.Names()
 	if err != nil {
@@ -127,8 +127,8 @@ func (m *Manager) takenAt(connection *libvirt.Connect, s *config.Sandbox) (map[s
 	return taken, addDomainMACs(connection, s, taken)
 }
 
-func addDomainMACs(connection *libvirt.Connect, s *config.Sandbox, taken map[string]string) error {
-	texts, err := textsOf(connection, nil)
+func addDomainMACs(connection *virt.Connection, s *config.Sandbox, taken map[string]string) error {
+	texts, err := connection.DomainTexts(nil)
 	if err != nil {
 		return err
 	}

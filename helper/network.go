@@ -12,13 +12,13 @@ import (
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
-	"libvirt.org/go/libvirt"
 	"libvirt.org/go/libvirtxml"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/domain"
 	"github.com/virt-sandbox/virt-sandbox/internal/network"
 	"github.com/virt-sandbox/virt-sandbox/internal/proc"
+	"github.com/virt-sandbox/virt-sandbox/internal/virt"
 )
 
 // planNetwork checks for a new sandbox that the host has what the interfaces name, and chooses their MAC addresses.
@@ -38,7 +38,7 @@ func (m *Manager) planNetwork(s *config.Sandbox) error {
 	if err := m.chooseMACs(s); err != nil {
 		return err
 	}
-	connection, err := m.connect()
+	connection, err := m.libvirt.Connect()
 	if err != nil {
 		return err
 	}
@@ -56,13 +56,11 @@ func (m *Manager) planNetwork(s *config.Sandbox) error {
 }
 
 // checkInterface tells what the host lacks for an interface; inactive is what has to be done before a start.
-func (m *Manager) checkInterface(connection *libvirt.Connect, i config.Interface) (inactive string, err error) {
+func (m *Manager) checkInterface(connection *virt.Connection, i config.Interface) (inactive string, err error) {
 	if i.Filter != "" {
-		filter, err := connection.LookupNWFilterByName(i.Filter)
-		if err != nil {
-			return "", fmt.Errorf("libvirt has no network filter %s (%s); virsh -c %s nwfilter-list shows them", i.Filter, reason(err), m.URI)
+		if err := connection.CheckFilter(i.Filter); err != nil {
+			return "", err
 		}
-		filter.Free()
 	}
 	if i.Bridge != "" {
 		link, err := netlink.LinkByName(i.Bridge)
@@ -74,14 +72,9 @@ func (m *Manager) checkInterface(connection *libvirt.Connect, i config.Interface
 		}
 		return "", nil
 	}
-	net, err := connection.LookupNetworkByName(i.Source)
+	active, err := connection.IsNetworkActive(i.Source)
 	if err != nil {
-		return "", fmt.Errorf("libvirt has no network %s (%s); virsh -c %s net-list --all shows them", i.Source, reason(err), m.URI)
-	}
-	defer net.Free()
-	active, err := net.IsActive()
-	if err != nil {
-		return "", fmt.Errorf("look up network %s: %s", i.Source, reason(err))
+		return "", err
 	}
 	if !active {
 		return fmt.Sprintf("libvirt's network %s is active: run virsh -c %s net-start %s, and net-autostart %s", i.Source, m.URI, i.Source, i.Source), nil
@@ -90,7 +83,7 @@ func (m *Manager) checkInterface(connection *libvirt.Connect, i config.Interface
 }
 
 // prepareNetwork checks the same at a start, removes what an interrupted one left, and says what the interfaces shall have.
-func (m *Manager) prepareNetwork(connection *libvirt.Connect, s *config.Sandbox) ([]network.Interface, error) {
+func (m *Manager) prepareNetwork(connection *virt.Connection, s *config.Sandbox) ([]network.Interface, error) {
 	var list []network.Interface
 	for n, i := range s.Interfaces {
 		setup, err := m.prepareInterface(connection, n, i)
@@ -103,7 +96,7 @@ func (m *Manager) prepareNetwork(connection *libvirt.Connect, s *config.Sandbox)
 }
 
 // PrepareInterfaces does the same for a sandbox of -N options, whose interfaces it gives MAC addresses; at any connection.
-func (m *Manager) PrepareInterfaces(connection *libvirt.Connect, s *config.Sandbox) ([]network.Interface, error) {
+func (m *Manager) PrepareInterfaces(connection *virt.Connection, s *config.Sandbox) ([]network.Interface, error) {
 	if len(s.Interfaces) == 0 {
 		return nil, nil
 	}
@@ -129,7 +122,7 @@ func (m *Manager) PrepareInterfaces(connection *libvirt.Connect, s *config.Sandb
 	return list, nil
 }
 
-func (m *Manager) prepareInterface(connection *libvirt.Connect, n int, i config.Interface) (network.Interface, error) {
+func (m *Manager) prepareInterface(connection *virt.Connection, n int, i config.Interface) (network.Interface, error) {
 	setup := InterfaceSetup(n, i)
 	inactive, err := m.checkInterface(connection, i)
 	if err == nil && inactive != "" {
@@ -197,15 +190,10 @@ func removeDevice(name string) error {
 }
 
 // nameServers gives those that libvirt runs on a network, which a fixed address of the same kind reaches.
-func nameServers(connection *libvirt.Connect, i config.Interface) (servers []netip.Addr, err error) {
-	net, err := connection.LookupNetworkByName(i.Source)
+func nameServers(connection *virt.Connection, i config.Interface) (servers []netip.Addr, err error) {
+	text, err := connection.NetworkXML(i.Source)
 	if err != nil {
-		return nil, fmt.Errorf("look up network %s: %s", i.Source, reason(err))
-	}
-	defer net.Free()
-	text, err := net.GetXMLDesc(0)
-	if err != nil {
-		return nil, fmt.Errorf("look up network %s: %s", i.Source, reason(err))
+		return nil, err
 	}
 	var described libvirtxml.Network
 	if err := described.Unmarshal(text); err != nil {

@@ -11,12 +11,12 @@ func (m *Manager) noteConfinement(s *config.Sandbox) error {
 	if m.Host.SELinux() {
 		return nil
 	}
-	connection, err := m.connect()
+	connection, err := m.libvirt.Connect()
 	if err != nil {
 		return err
 	}
 	defer connection.Close()
-	model, err := securityModel(connection)
+	model, err := connection.SecurityModel()
 	if err != nil {
 		return err
 	}

@@ -1,30 +1,31 @@
 package helper
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 
-	"libvirt.org/go/libvirt"
 	"libvirt.org/go/libvirtxml"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/virt"
 )
 
 // originalIsDown refuses a container of the original that runs, and one whose name another domain has.
 func (m *Manager) originalIsDown(s *config.Sandbox) error {
-	return m.withOriginal(s, func(*libvirt.Domain) error { return nil })
+	return m.withOriginal(s, func(*virt.Domain) error { return nil })
 }
 
 // undefineOriginal removes the domain that the original defined for a container; ours exist only while they run. It tells
 // whether there was one.
 func (m *Manager) undefineOriginal(s *config.Sandbox, dryRun bool) (found bool, err error) {
-	err = m.withOriginal(s, func(domain *libvirt.Domain) error {
+	err = m.withOriginal(s, func(domain *virt.Domain) error {
 		found = true
 		if dryRun {
 			return nil
 		}
-		if err := domain.Undefine(); err != nil && !isNoDomain(err) {
-			return fmt.Errorf("undefine domain %s: %s", s.Name, reason(err))
+		if err := domain.Undefine(); err != nil && !errors.Is(err, virt.ErrNoDomain) {
+			return err
 		}
 		return nil
 	})
@@ -32,24 +33,24 @@ func (m *Manager) undefineOriginal(s *config.Sandbox, dryRun bool) (found bool, 
 }
 
 // withOriginal calls act with the domain that the original defined for a container, if there is one and it is down.
-func (m *Manager) withOriginal(s *config.Sandbox, act func(*libvirt.Domain) error) error {
-	connection, err := m.connect()
+func (m *Manager) withOriginal(s *config.Sandbox, act func(*virt.Domain) error) error {
+	connection, err := m.libvirt.Connect()
 	if err != nil {
 		return err
 	}
 	defer connection.Close()
-	domain, err := lookup(connection, s.Name)
+	domain, err := connection.Domain(s.Name)
 	if domain == nil || err != nil {
 		return err
 	}
 	defer domain.Free()
 	persistent, err := domain.IsPersistent()
 	if err != nil {
-		return fmt.Errorf("look at domain %s: %s", s.Name, reason(err))
+		return fmt.Errorf("look at domain %s: %w", s.Name, err)
 	}
-	text, err := domain.GetXMLDesc(0)
+	text, err := domain.XML()
 	if err != nil {
-		return fmt.Errorf("look at domain %s: %s", s.Name, reason(err))
+		return fmt.Errorf("look at domain %s: %w", s.Name, err)
 	}
 	original, err := m.isOriginal(s, text)
 	if err != nil {
@@ -58,7 +59,7 @@ func (m *Manager) withOriginal(s *config.Sandbox, act func(*libvirt.Domain) erro
 	active, err := domain.IsActive()
 	switch {
 	case err != nil:
-		return fmt.Errorf("look at domain %s: %s", s.Name, reason(err))
+		return fmt.Errorf("look at domain %s: %w", s.Name, err)
 	case !persistent && active && !original && m.run(s.Name).Phase() != "":
 		// It is ours.
 		return nil

@@ -11,8 +11,6 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
-	"libvirt.org/go/libvirt"
-	"libvirt.org/go/libvirtxml"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/apparmor"
@@ -21,6 +19,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/monitor"
 	"github.com/virt-sandbox/virt-sandbox/internal/places"
 	"github.com/virt-sandbox/virt-sandbox/internal/proc"
+	"github.com/virt-sandbox/virt-sandbox/internal/virt"
 )
 
 // Running is a container that is up, with what its monitor must hold.
@@ -90,12 +89,12 @@ func (m *Manager) Start(ctx context.Context, name string, status func(string)) (
 	if err != nil {
 		return nil, err
 	}
-	connection, err := m.connect()
+	connection, err := m.libvirt.Connect()
 	if err != nil {
 		return nil, err
 	}
 	defer connection.Close()
-	old, err := ownDomain(connection, started)
+	old, err := connection.OwnDomain(started)
 	if err != nil {
 		return nil, err
 	}
@@ -123,11 +122,11 @@ func (m *Manager) Start(ctx context.Context, name string, status func(string)) (
 }
 
 // endFailedStart leaves nothing running of a start that failed, whatever becomes of libvirtd.
-func (m *Manager) endFailedStart(ctx context.Context, connection *libvirt.Connect, s *config.Sandbox) error {
-	err := m.overRestarts(ctx, connection, func(connection *libvirt.Connect) error {
+func (m *Manager) endFailedStart(ctx context.Context, connection *virt.Connection, s *config.Sandbox) error {
+	err := m.libvirt.WithReconnect(ctx, connection, func(connection *virt.Connection) error {
 		return m.end(ctx, connection, s, failedStartLimit)
 	})
-	if errors.Is(err, errNoAnswer) {
+	if errors.Is(err, virt.ErrNoAnswer) {
 		if err = m.endUnanswered(ctx, s, failedStartLimit); errors.Is(err, ErrNotRunning) {
 			return nil
 		}
@@ -135,7 +134,7 @@ func (m *Manager) endFailedStart(ctx context.Context, connection *libvirt.Connec
 	return err
 }
 
-func (m *Manager) startFresh(ctx context.Context, connection *libvirt.Connect, s *config.Sandbox, status func(string)) (*Running, error) {
+func (m *Manager) startFresh(ctx context.Context, connection *virt.Connection, s *config.Sandbox, status func(string)) (*Running, error) {
 	status("Preparing content")
 	if err := m.prepare(ctx, s); err != nil {
 		return nil, err
@@ -174,9 +173,9 @@ func (m *Manager) startFresh(ctx context.Context, connection *libvirt.Connect, s
 		return nil, context.Cause(ctx)
 	}
 	status("Starting container")
-	created, err := connection.DomainCreateXML(plan.Domain, 0)
+	created, err := connection.Create(s.Name, plan.Domain, 0)
 	if err != nil {
-		return nil, fmt.Errorf("start domain %s: %s", s.Name, reason(err))
+		return nil, err
 	}
 	if err := removeRootTree(s.Name); err != nil {
 		return nil, err
@@ -202,7 +201,7 @@ func (m *Manager) startFresh(ctx context.Context, connection *libvirt.Connect, s
 }
 
 // watch opens what tells of a running container and its console.
-func (m *Manager) watch(s *config.Sandbox, running *libvirt.Domain, socket *net.UnixConn) (*Running, error) {
+func (m *Manager) watch(s *config.Sandbox, running *virt.Domain, socket *net.UnixConn) (*Running, error) {
 	controller, err := controllerOf(running)
 	if err != nil {
 		return nil, err
@@ -236,39 +235,10 @@ func (m *Manager) watch(s *config.Sandbox, running *libvirt.Domain, socket *net.
 	return &Running{Sandbox: s, Controller: controller.File(), Console: console, Notify: notify, Lock: lock, Runtime: runtime}, nil
 }
 
-// controllerOf opens the libvirt_lxc process of a domain: the LXC driver uses its number as the domain's.
-func controllerOf(running *libvirt.Domain) (*proc.Process, error) {
-	id, err := running.GetID()
-	if err != nil {
-		return nil, fmt.Errorf("find the container's process: %s", reason(err))
-	}
-	return proc.Open(int(id))
-}
-
-// openConsole opens the terminal that libvirt joined to the container's console.
-func openConsole(running *libvirt.Domain) (*os.File, error) {
-	text, err := running.GetXMLDesc(0)
-	if err != nil {
-		return nil, fmt.Errorf("find console: %s", reason(err))
-	}
-	var d libvirtxml.Domain
-	if err := d.Unmarshal(text); err != nil {
-		return nil, fmt.Errorf("find console: %w", err)
-	}
-	if d.Devices == nil || len(d.Devices.Consoles) == 0 || d.Devices.Consoles[0].TTY == "" {
-		return nil, errors.New("find console: libvirt names none")
-	}
-	console, err := os.OpenFile(d.Devices.Consoles[0].TTY, os.O_RDWR|unix.O_NOCTTY|unix.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, fmt.Errorf("open console: %w", err)
-	}
-	return console, nil
-}
-
 // takeOver adopts a container that is up though nobody watches it; nil, nil for one that is not up.
-func (m *Manager) takeOver(ctx context.Context, s *config.Sandbox, old *libvirt.Domain) (*Running, error) {
+func (m *Manager) takeOver(ctx context.Context, s *config.Sandbox, old *virt.Domain) (*Running, error) {
 	dir := m.run(s.Name)
-	if dir.Phase() != places.PhaseReady || !isUp(old) {
+	if dir.Phase() != places.PhaseReady || !old.IsUp() {
 		return nil, nil
 	}
 	watched, err := dir.HasMonitor()

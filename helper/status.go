@@ -6,10 +6,9 @@ import (
 	"net/netip"
 	"time"
 
-	"libvirt.org/go/libvirt"
-
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/printable"
+	"github.com/virt-sandbox/virt-sandbox/internal/virt"
 )
 
 // Details are what status tells of one sandbox. What is not known is null.
@@ -41,7 +40,7 @@ func (m *Manager) Details(ctx context.Context, name string) (*Details, error) {
 	if _, err := m.Store.Read(name); err != nil {
 		return nil, err
 	}
-	connection, err := m.connect()
+	connection, err := m.libvirt.Connect()
 	if err != nil {
 		return nil, err
 	}
@@ -62,14 +61,13 @@ func (m *Manager) Details(ctx context.Context, name string) (*Details, error) {
 }
 
 // lookInside tells of a container that is up. What it does not answer is left out: its status is asked when it is not well.
-func (m *Manager) lookInside(ctx context.Context, d *Details, s *config.Sandbox, running *libvirt.Domain) {
+func (m *Manager) lookInside(ctx context.Context, d *Details, s *config.Sandbox, running *virt.Domain) {
 	run := m.run(s.Name).State()
 	if !run.Since.IsZero() {
 		since := run.Since.Truncate(time.Second)
 		d.Since = &since
 	}
-	state, _, err := running.GetState()
-	d.Halted = run.Frozen != "" || err == nil && state == libvirt.DOMAIN_PAUSED
+	d.Halted = run.Frozen != "" || running.IsPaused()
 	controller, err := controllerOf(running)
 	if err != nil {
 		return

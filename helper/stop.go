@@ -10,12 +10,12 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
-	"libvirt.org/go/libvirt"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/guest"
 	"github.com/virt-sandbox/virt-sandbox/internal/places"
 	"github.com/virt-sandbox/virt-sandbox/internal/proc"
+	"github.com/virt-sandbox/virt-sandbox/internal/virt"
 )
 
 // ErrNotRunning is returned by Stop for a container that is down.
@@ -39,7 +39,7 @@ func (m *Manager) Stop(ctx context.Context, name string) error {
 	}
 	if before == "" {
 		// libvirt, which may have gone by itself, need not come back only to say so.
-		controller, err := controllerByFile(name)
+		controller, err := m.stateFiles().Controller(name)
 		if err != nil {
 			return err
 		}
@@ -48,20 +48,20 @@ func (m *Manager) Stop(ctx context.Context, name string) error {
 		}
 		controller.Close()
 	}
-	connection, err := m.connect()
-	if err != nil && !errors.Is(err, errNoAnswer) && before != "" {
+	connection, err := m.libvirt.Connect()
+	if err != nil && !errors.Is(err, virt.ErrNoAnswer) && before != "" {
 		// It goes on as it was.
 		return errors.Join(err, m.run(name).SetPhase(before))
 	}
 	tries := 0
 	if err == nil {
 		defer connection.Close()
-		err = m.overRestarts(ctx, connection, func(connection *libvirt.Connect) error {
+		err = m.libvirt.WithReconnect(ctx, connection, func(connection *virt.Connection) error {
 			tries++
 			return m.stopOver(ctx, connection, s)
 		})
 	}
-	if errors.Is(err, errNoAnswer) {
+	if errors.Is(err, virt.ErrNoAnswer) {
 		tries++
 		err = m.endUnanswered(ctx, s, s.Limits.StopTimeout)
 	}
@@ -73,8 +73,8 @@ func (m *Manager) Stop(ctx context.Context, name string) error {
 }
 
 // stopOver is Stop with a connection to libvirt.
-func (m *Manager) stopOver(ctx context.Context, connection *libvirt.Connect, s *config.Sandbox) error {
-	running, err := ownDomain(connection, s)
+func (m *Manager) stopOver(ctx context.Context, connection *virt.Connection, s *config.Sandbox) error {
+	running, err := connection.OwnDomain(s)
 	if err != nil {
 		return err
 	}
@@ -95,7 +95,7 @@ func (m *Manager) notRunning(name string) error {
 
 // endLeftover brings down what an interrupted verb left: at once when it has never been up and there is nothing in it
 // worth an orderly end.
-func (m *Manager) endLeftover(ctx context.Context, connection *libvirt.Connect, s *config.Sandbox) error {
+func (m *Manager) endLeftover(ctx context.Context, connection *virt.Connection, s *config.Sandbox) error {
 	limit := s.Limits.StopTimeout
 	if p := m.run(s.Name).Phase(); p == places.PhaseStarting || p == "" {
 		limit = 0
@@ -104,8 +104,8 @@ func (m *Manager) endLeftover(ctx context.Context, connection *libvirt.Connect, 
 }
 
 // end brings a container down, if it is up, and removes what it had at run time.
-func (m *Manager) end(ctx context.Context, connection *libvirt.Connect, s *config.Sandbox, limit time.Duration) error {
-	running, err := ownDomain(connection, s)
+func (m *Manager) end(ctx context.Context, connection *virt.Connection, s *config.Sandbox, limit time.Duration) error {
+	running, err := connection.OwnDomain(s)
 	if err != nil {
 		return err
 	}
@@ -119,7 +119,7 @@ func (m *Manager) end(ctx context.Context, connection *libvirt.Connect, s *confi
 	return m.sweep(s.Name)
 }
 
-func (m *Manager) bringDown(ctx context.Context, running *libvirt.Domain, s *config.Sandbox, limit time.Duration) error {
+func (m *Manager) bringDown(ctx context.Context, running *virt.Domain, s *config.Sandbox, limit time.Duration) error {
 	if err := m.run(s.Name).SetStopping(); err != nil {
 		return err
 	}
@@ -131,7 +131,7 @@ func (m *Manager) bringDown(ctx context.Context, running *libvirt.Domain, s *con
 	defer controller.Close()
 	destroy := func() error {
 		if err := running.Destroy(); err != nil && !controller.Wait(0) {
-			return fmt.Errorf("destroy domain %s: %s", s.Name, reason(err))
+			return err
 		}
 		return nil
 	}
@@ -208,18 +208,18 @@ func shutdownSignal(s *config.Sandbox) unix.Signal {
 
 // awaitGone waits until libvirt has noticed too, so that a start right after this finds the name free. One that has ended
 // while libvirtd was down is kept by the next libvirtd, and its name refused to others as that of one being started.
-func (m *Manager) awaitGone(running *libvirt.Domain, s *config.Sandbox) error {
+func (m *Manager) awaitGone(running *virt.Domain, s *config.Sandbox) error {
 	told := false
 	for begun, pause := time.Now(), 2*time.Millisecond; time.Since(begun) < 10*time.Second; pause = min(2*pause, 50*time.Millisecond) {
 		active, err := running.IsActive()
 		if err == nil && !active {
-			err = forget(running)
+			err = running.Forget()
 		}
-		if isNoDomain(err) || (err == nil && !active) {
+		if errors.Is(err, virt.ErrNoDomain) || (err == nil && !active) {
 			return nil
 		}
 		if err != nil {
-			return fmt.Errorf("have libvirt know that %s has ended: %s", s.Name, reason(err))
+			return fmt.Errorf("have libvirt know that %s has ended: %w", s.Name, err)
 		}
 		if !told && time.Since(begun) > time.Second {
 			// A controller that died while libvirt was still connecting to it is not missed until libvirt is told.
@@ -231,33 +231,10 @@ func (m *Manager) awaitGone(running *libvirt.Domain, s *config.Sandbox) error {
 	return fmt.Errorf("domain %s ended, but libvirt still lists it as running", s.Name)
 }
 
-// forget has libvirt drop a domain that does not run and is not defined: only of one that is defined it can be told so.
-func forget(ended *libvirt.Domain) error {
-	defined, err := ended.IsPersistent()
-	if err != nil || defined {
-		return err
-	}
-	xml, err := ended.GetXMLDesc(0)
-	if err != nil {
-		return err
-	}
-	connection, err := ended.DomainGetConnect()
-	if err != nil {
-		return err
-	}
-	defer connection.Close()
-	again, err := connection.DomainDefineXML(xml)
-	if err != nil {
-		return err
-	}
-	defer again.Free()
-	return again.Undefine()
-}
-
 // sweep removes what a container that is down has left at run time: its runtime directory, its cgroups, libvirt's mount
 // points.
 func (m *Manager) sweep(name string) error {
-	return errors.Join(removeRootTree(name), m.detachImages(name), m.run(name).Remove(), removeLaunches(m.places(name)), removeCgroups(guest.CgroupPrefix+name), removeMountPoints(name))
+	return errors.Join(removeRootTree(name), m.detachImages(name), m.run(name).Remove(), removeLaunches(m.places(name)), removeCgroups(guest.CgroupPrefix+name), m.stateFiles().RemoveMountPoints(name))
 }
 
 // removeCgroups removes the groups that the container's first program made for itself; libvirt takes those along that lie

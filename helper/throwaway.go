@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
-	"libvirt.org/go/libvirt"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/console"
@@ -21,6 +20,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/network"
 	"github.com/virt-sandbox/virt-sandbox/internal/places"
 	"github.com/virt-sandbox/virt-sandbox/internal/proc"
+	"github.com/virt-sandbox/virt-sandbox/internal/virt"
 )
 
 // Throwaway is a container for one command, which no config tells of: it is gone when the command has ended, or whoever
@@ -39,8 +39,8 @@ type ThrowawayRun struct {
 
 	manager    *Manager
 	sandbox    *config.Sandbox
-	libvirt    *libvirt.Connect
-	domain     *libvirt.Domain
+	libvirt    *virt.Connection
+	domain     *virt.Domain
 	controller *proc.Process
 	init       *proc.Process
 	groups     map[string]string // cgroups that libvirt made, by hierarchy
@@ -76,7 +76,7 @@ func (m *Manager) StartThrowaway(ctx context.Context, t Throwaway) (_ *Throwaway
 			err = errors.Join(err, r.Stop())
 		}
 	}()
-	if r.libvirt, err = m.connect(); err != nil {
+	if r.libvirt, err = m.libvirt.Connect(); err != nil {
 		return nil, err
 	}
 	level, err := m.alloc().ChooseLevel(ctx, s)
@@ -118,8 +118,8 @@ func (m *Manager) StartThrowaway(ctx context.Context, t Throwaway) (_ *Throwaway
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
-	if r.domain, err = r.libvirt.DomainCreateXML(plan.Domain, libvirt.DOMAIN_START_AUTODESTROY); err != nil {
-		return nil, fmt.Errorf("start domain %s: %s", s.Name, reason(err))
+	if r.domain, err = r.libvirt.Create(s.Name, plan.Domain, virt.AutoDestroy); err != nil {
+		return nil, err
 	}
 	if err := removeRootTree(s.Name); err != nil {
 		return nil, err
@@ -268,7 +268,7 @@ func (r *ThrowawayRun) Stop() error {
 			errs = append(errs, removeDevice(i.HostDevice()))
 		}
 		errs = append(errs, r.manager.removeThrowaway(name, r.removeCgroups))
-		_, _ = r.libvirt.Close()
+		r.libvirt.Close()
 	}
 	r.locks.Release()
 	return errors.Join(errs...)
@@ -317,13 +317,13 @@ func (r *ThrowawayRun) end() error {
 		defer r.controller.Close()
 		for begun := time.Now(); time.Since(begun) < endLimit; time.Sleep(time.Millisecond) {
 			active, err := r.domain.IsActive()
-			if isNoDomain(err) || (err == nil && !active) {
+			if errors.Is(err, virt.ErrNoDomain) || (err == nil && !active) {
 				return nil
 			}
 		}
 	}
-	if err := r.domain.Destroy(); err != nil && !isNoDomain(err) {
-		return fmt.Errorf("destroy domain %s: %s", r.sandbox.Name, reason(err))
+	if err := r.domain.Destroy(); err != nil && !errors.Is(err, virt.ErrNoDomain) {
+		return err
 	}
 	return r.manager.awaitGone(r.domain, r.sandbox)
 }
@@ -349,7 +349,7 @@ func (m *Manager) sweepThrowaways() {
 
 // removeThrowaway removes what a throw-away container that is down has left.
 func (m *Manager) removeThrowaway(name string, cgroups func() error) error {
-	if err := errors.Join(removeRootTree(name), m.detachImages(name), removeMountPoints(name), removeLog(name), cgroups()); err != nil {
+	if err := errors.Join(removeRootTree(name), m.detachImages(name), m.stateFiles().RemoveMountPoints(name), m.stateFiles().RemoveLog(name), cgroups()); err != nil {
 		return err
 	}
 	// Last: it is what names the rest.

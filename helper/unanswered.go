@@ -2,12 +2,6 @@ package helper
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -21,7 +15,7 @@ import (
 // endUnanswered brings a container down without libvirt: systemd starts no libvirtd while a unit that is ordered after it
 // stops, so the stop of a container would wait for what waits for it. Errors: ErrNotRunning.
 func (m *Manager) endUnanswered(ctx context.Context, s *config.Sandbox, limit time.Duration) error {
-	controller, err := controllerByFile(s.Name)
+	controller, err := m.stateFiles().Controller(s.Name)
 	if err != nil {
 		return err
 	}
@@ -35,11 +29,8 @@ func (m *Manager) endUnanswered(ctx context.Context, s *config.Sandbox, limit ti
 	if err := m.shutDown(ctx, controller, s, limit, kill); err != nil {
 		return err
 	}
-	// From these a libvirtd that comes later takes it for one that is being started, and refuses the next start.
-	for _, suffix := range []string{".xml", ".pid"} {
-		if err := os.Remove(filepath.Join(libvirtState, s.Name+suffix)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("remove what libvirt keeps of the run: %w", err)
-		}
+	if err := m.stateFiles().RemoveState(s.Name); err != nil {
+		return err
 	}
 	if groups != "" {
 		if err := removeCgroups(groups); err != nil {
@@ -63,39 +54,4 @@ func libvirtCgroup(controller int) string {
 		}
 	}
 	return ""
-}
-
-// controllerByFile opens the libvirt_lxc process of a domain by the file in which libvirt keeps its number; nil where it
-// does not run.
-func controllerByFile(name string) (*proc.Process, error) {
-	text, err := os.ReadFile(filepath.Join(libvirtState, name+".pid"))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("find the container's process: %w", err)
-	}
-	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
-	if err != nil {
-		return nil, fmt.Errorf("find the container's process in %s.pid: %w", name, err)
-	}
-	controller, err := proc.Open(pid)
-	if err != nil {
-		return nil, nil
-	}
-	// The file of one that was killed stays, and its number may be another's.
-	if arguments, err := proc.Host.Arguments(pid); err != nil || controlled(arguments) != name {
-		controller.Close()
-		return nil, nil
-	}
-	return controller, nil
-}
-
-// controlled gives the name of the domain that a process with these arguments controls; "" where it is no libvirt_lxc.
-func controlled(words []string) string {
-	at := slices.IndexFunc(words, func(w string) bool { return w == "--name" })
-	if filepath.Base(words[0]) != "libvirt_lxc" || at < 1 || at+1 >= len(words) {
-		return ""
-	}
-	return words[at+1]
 }

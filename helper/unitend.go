@@ -81,12 +81,12 @@ func (m *Manager) monitorLost(name string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	connection, err := m.connect()
+	connection, err := m.libvirt.Connect()
 	if err != nil {
 		return false, err
 	}
 	defer connection.Close()
-	running, err := ownDomain(connection, s)
+	running, err := connection.OwnDomain(s)
 	if err != nil || running == nil {
 		return false, err
 	}

@@ -11,14 +11,13 @@ import (
 	"sync"
 	"time"
 
-	"libvirt.org/go/libvirt"
-
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/helper"
 	"github.com/virt-sandbox/virt-sandbox/internal/console"
 	"github.com/virt-sandbox/virt-sandbox/internal/domain"
 	"github.com/virt-sandbox/virt-sandbox/internal/initrd"
 	"github.com/virt-sandbox/virt-sandbox/internal/printable"
+	"github.com/virt-sandbox/virt-sandbox/internal/virt"
 )
 
 // virtual is a machine of qemu.
@@ -27,8 +26,8 @@ type virtual struct {
 	state      *stateDir
 	groups     []uint32
 	cache      *initrd.Cache
-	libvirt    *libvirt.Connect
-	domain     *libvirt.Domain
+	libvirt    *virt.Connection
+	domain     *virt.Domain
 	connection *net.UnixConn
 	log        *machineLog
 }
@@ -41,8 +40,8 @@ const (
 
 func (m *virtual) start(ctx context.Context, s *config.Sandbox) (err error) {
 	o := m.options
-	if m.libvirt, err = libvirt.NewConnect(o.URI); err != nil {
-		return fmt.Errorf("connect to libvirt at %s: %s; is libvirtd (or virtqemud) running, and its QEMU driver installed?", o.URI, helper.Reason(err))
+	if m.libvirt, err = virt.NewQEMU(virt.Options{URI: o.URI}).Connect(); err != nil {
+		return err
 	}
 	d, err := m.describe(s)
 	if err != nil {
@@ -50,7 +49,7 @@ func (m *virtual) start(ctx context.Context, s *config.Sandbox) (err error) {
 	}
 	if s.Security.Mode != config.SecurityDynamic || s.Security.Label != "" || s.Security.AppArmor != "" {
 		// Else libvirt chooses by itself.
-		if d.SecurityModel, err = helper.SecurityModel(m.libvirt); err != nil {
+		if d.SecurityModel, err = m.libvirt.SecurityModel(); err != nil {
 			return err
 		}
 	}
@@ -108,12 +107,12 @@ func (m *virtual) boot(ctx context.Context, d *domain.Machine, limit time.Durati
 		return err
 	}
 	// It waits until somebody hears its first words.
-	m.domain, err = m.libvirt.DomainCreateXML(xml, libvirt.DOMAIN_START_AUTODESTROY|libvirt.DOMAIN_START_PAUSED)
+	m.domain, err = m.libvirt.Create(d.Name, xml, virt.AutoDestroy|virt.Paused)
 	if err != nil {
-		if isTaken(err) {
+		if errors.Is(err, virt.ErrTaken) {
 			m.state.unmark()
 		}
-		return fmt.Errorf("start domain %s: %s", d.Name, helper.Reason(err))
+		return err
 	}
 	log, err := net.DialUnix("unix", nil, &net.UnixAddr{Name: d.Log, Net: "unix"})
 	if err != nil {
@@ -124,7 +123,7 @@ func (m *virtual) boot(ctx context.Context, d *domain.Machine, limit time.Durati
 		return fmt.Errorf("connect to the machine: %w", err)
 	}
 	if err := m.domain.Resume(); err != nil {
-		return fmt.Errorf("start domain %s: %s", d.Name, helper.Reason(err))
+		return err
 	}
 	stop := context.AfterFunc(ctx, func() { _ = m.connection.SetDeadline(time.Now()) })
 	defer stop()
@@ -141,12 +140,6 @@ func (m *virtual) boot(ctx context.Context, d *domain.Machine, limit time.Durati
 	return helper.AwaitForwarding(ctx, d.Interfaces)
 }
 
-// isTaken tells that there is another domain of the name.
-func isTaken(err error) bool {
-	var failure libvirt.Error
-	return errors.As(err, &failure) && (failure.Code == libvirt.ERR_OPERATION_FAILED || failure.Code == libvirt.ERR_DOM_EXIST)
-}
-
 // Ending implements machine: nothing of it is in the way of a machine that switches itself off.
 func (m *virtual) Ending() {}
 
@@ -154,7 +147,7 @@ func (m *virtual) Ending() {}
 func (m *virtual) Stop() error {
 	m.shutDown()
 	if m.libvirt != nil {
-		_, _ = m.libvirt.Close()
+		m.libvirt.Close()
 	}
 	return m.state.remove()
 }
@@ -163,9 +156,9 @@ func (m *virtual) Stop() error {
 func (m *virtual) shutDown() {
 	if m.domain != nil {
 		// An error is that it has gone already.
-		_ = m.domain.DestroyFlags(libvirt.DOMAIN_DESTROY_GRACEFUL)
+		_ = m.domain.DestroyGracefully()
 		_ = m.domain.Destroy()
-		_ = m.domain.Free()
+		m.domain.Free()
 		m.domain = nil
 	}
 	if m.connection != nil {

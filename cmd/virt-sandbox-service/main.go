@@ -13,8 +13,8 @@ import (
 	"golang.org/x/sys/unix"
 	"golang.org/x/term"
 
-	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/helper"
+	"github.com/virt-sandbox/virt-sandbox/internal/virt"
 )
 
 // Exit statuses: what a command inside returns passes through execute.
@@ -96,7 +96,7 @@ Root is needed.`,
 	command.SetUsageFunc(usage)
 	command.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	manager := func() (*helper.Manager, error) {
-		if err := config.CheckURI(uri); err != nil {
+		if err := virt.CheckURI(uri); err != nil {
 			return nil, usageError{err}
 		}
 		if err := helper.RequireRoot(); err != nil {

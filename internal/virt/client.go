@@ -1,0 +1,107 @@
+// Package virt is the way to libvirt. In: a connection URI, and the XML of domains; out: connections that survive a restart
+// of libvirtd, domains with what the rest asks of them, and the files that libvirt's LXC driver keeps of a domain. Whoever
+// needs libvirt calls it; no other package imports the binding libvirt.org/go/libvirt.
+//
+// What libvirt says of a failure comes without the numbers around it, and is wrapped for errors.Is: ErrNoDomain, ErrTaken.
+package virt
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"time"
+
+	"libvirt.org/go/libvirt"
+)
+
+// ErrNoAnswer is returned where libvirt did not answer within the connect timeout, or did not come back in time.
+var ErrNoAnswer = errors.New("it does not answer")
+
+// Options are what a Client is built from.
+type Options struct {
+	// URI is what to connect to, such as lxc:///.
+	URI string
+	// ConnectTimeout is how long libvirt may take to answer; 0 means no limit. An attempt that takes longer goes on in the
+	// background: set a limit only in a process that does not live long.
+	ConnectTimeout time.Duration
+}
+
+// Client opens connections to libvirt. Its methods may be called from several goroutines.
+type Client struct {
+	uri     string
+	timeout time.Duration
+	check   func(uri string) error
+	hint    string // what to look at when libvirt cannot be reached
+	dial    func(uri string) (*libvirt.Connect, error)
+
+	pause    time.Duration // between two attempts to reach the next libvirtd
+	patience time.Duration // how long the next libvirtd may take to come
+}
+
+// New returns a Client for libvirt's LXC driver.
+func New(o Options) *Client {
+	c := newClient(o)
+	c.check, c.hint = CheckURI, "is libvirtd (or virtlxcd) running?"
+	return c
+}
+
+// NewQEMU returns a Client for libvirt's QEMU driver.
+func NewQEMU(o Options) *Client {
+	c := newClient(o)
+	c.hint = "is libvirtd (or virtqemud) running, and its QEMU driver installed?"
+	return c
+}
+
+func newClient(o Options) *Client {
+	return &Client{
+		uri: o.URI, timeout: o.ConnectTimeout, dial: libvirt.NewConnect, check: func(string) error { return nil },
+		pause: 200 * time.Millisecond, patience: 20 * time.Second,
+	}
+}
+
+// CheckURI reports whether uri is one that containers can be run at: the local LXC driver.
+func CheckURI(uri string) error {
+	u, err := url.Parse(uri)
+	if err != nil || u.Scheme != "lxc" || u.Host != "" || u.User != nil || u.Opaque != "" ||
+		(u.Path != "/" && u.Path != "" && u.Path != "/system") {
+		return fmt.Errorf("connection URI %q is not supported; containers run at lxc:///", uri)
+	}
+	return nil
+}
+
+// Connect opens a connection to libvirt; the caller closes it. Errors: ErrNoAnswer.
+func (c *Client) Connect() (*Connection, error) {
+	if err := c.check(c.uri); err != nil {
+		return nil, err
+	}
+	connection, err := withTimeout(c.timeout, func() (*libvirt.Connect, error) { return c.dial(c.uri) })
+	if errors.Is(err, ErrNoAnswer) {
+		return nil, fmt.Errorf("connect to libvirt at %s: %w", c.uri, err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("connect to libvirt at %s: %w; %s", c.uri, plain(err), c.hint)
+	}
+	return &Connection{connect: connection, uri: c.uri}, nil
+}
+
+// withTimeout waits for what may never return; it then goes on in the background. Errors: ErrNoAnswer, those of open.
+func withTimeout(limit time.Duration, open func() (*libvirt.Connect, error)) (*libvirt.Connect, error) {
+	if limit == 0 {
+		return open()
+	}
+	type result struct {
+		connection *libvirt.Connect
+		err        error
+	}
+	opened := make(chan result, 1)
+	go func() {
+		connection, err := open()
+		opened <- result{connection, err}
+	}()
+	select {
+	case r := <-opened:
+		return r.connection, r.err
+	case <-time.After(limit):
+		return nil, ErrNoAnswer
+	}
+}
