@@ -18,6 +18,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/image"
 	"github.com/virt-sandbox/virt-sandbox/internal/lockfile"
+	"github.com/virt-sandbox/virt-sandbox/internal/namespace"
 )
 
 // imagesDir has the note of which images a sandbox uses, and the mount points of those that it mounts. The note is written
@@ -134,7 +135,7 @@ func (m *Manager) attachImages(ctx context.Context, s *config.Sandbox, claims []
 		var err error
 		switch {
 		case c.Target != "":
-			err = inHostMounts(func() error { return c.mount().Attach(run) })
+			err = namespace.InHostMounts(func() error { return c.mount().Attach(run) })
 		case c.Format == config.FormatQCOW2:
 			err = connectDisk(c, run)
 		}
@@ -214,7 +215,7 @@ func checkClaim(name string, c claim, ours []claim) error {
 		}
 	}
 	var user string
-	err = inHostMounts(func() (err error) {
+	err = namespace.InHostMounts(func() (err error) {
 		user, err = image.InUse(c.File, c.Target)
 		return err
 	})
@@ -332,7 +333,7 @@ func (m *Manager) detach(name string, c claim) error {
 
 func (m *Manager) unmount(name string, c claim) error {
 	busy := false
-	err := inHostMounts(func() (err error) {
+	err := namespace.InHostMounts(func() (err error) {
 		busy, err = c.mount().Detach()
 		return err
 	})

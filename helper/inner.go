@@ -14,6 +14,7 @@ import (
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/enter"
+	"github.com/virt-sandbox/virt-sandbox/internal/namespace"
 	"github.com/virt-sandbox/virt-sandbox/internal/printable"
 	"github.com/virt-sandbox/virt-sandbox/internal/proc"
 )
@@ -71,7 +72,7 @@ func dialInside(target enter.Target, path string) (net.Conn, error) {
 	}
 	defer unix.Close(socket)
 	var connection *net.UnixConn
-	err = asRootOf(target.Root, func() (err error) {
+	err = namespace.AsContainerRoot(target.Root, func() (err error) {
 		connection, err = net.DialUnix("unix", nil, &net.UnixAddr{Name: "/proc/self/fd/" + strconv.Itoa(socket), Net: "unix"})
 		return err
 	})

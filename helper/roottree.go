@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"syscall"
 
@@ -16,6 +15,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/content"
 	"github.com/virt-sandbox/virt-sandbox/internal/domain"
+	"github.com/virt-sandbox/virt-sandbox/internal/namespace"
 	"github.com/virt-sandbox/virt-sandbox/internal/proc"
 )
 
@@ -26,37 +26,12 @@ import (
 // host's goes as soon as the container is up.
 func rootTree(name string) string { return filepath.Join(RuntimeBase, ".root-"+name) }
 
-// inHostMounts calls f in the mount namespace of the host, which libvirt has too: that of a unit passes no mounts on to it.
-func inHostMounts(f func() error) error {
-	done := make(chan error, 1)
-	go func() {
-		// Never unlocked: the thread ends with the goroutine.
-		runtime.LockOSThread()
-		done <- func() error {
-			namespace, err := unix.Open(proc.Host.Namespace(1, "mnt"), unix.O_RDONLY|unix.O_CLOEXEC, 0)
-			if errors.Is(err, unix.EACCES) {
-				// The first process is out of reach where this machine is a container itself, and runs no units.
-				return f()
-			}
-			if err != nil {
-				return fmt.Errorf("enter the host's mount namespace: %w", err)
-			}
-			defer unix.Close(namespace)
-			if err := errors.Join(unix.Unshare(unix.CLONE_FS), unix.Setns(namespace, unix.CLONE_NEWNS)); err != nil {
-				return fmt.Errorf("enter the host's mount namespace: %w", err)
-			}
-			return f()
-		}()
-	}()
-	return <-done
-}
-
 // makeRootTree puts the root of a container together, on a directory of the host, "/" with what is mounted below.
 func makeRootTree(s *config.Sandbox, base string, binds []domain.Bind) (dir string, err error) {
 	if err := removeRootTree(s.Name); err != nil {
 		return "", err
 	}
-	err = inHostMounts(func() error {
+	err = namespace.InHostMounts(func() error {
 		dir, err = buildRootTree(s, base, binds)
 		return err
 	})
@@ -77,12 +52,12 @@ func buildRootTree(s *config.Sandbox, base string, binds []domain.Bind) (dir str
 	if err := os.Mkdir(dir, 0o711); err != nil {
 		return "", fmt.Errorf("make root of %s: %w", s.Name, err)
 	}
-	namespace, err := userNamespace(s.Hardening.IDMap)
+	users, err := userNamespace(s.Hardening.IDMap)
 	if err != nil {
 		return "", fmt.Errorf("make user namespace of %s: %w", s.Name, err)
 	}
-	defer namespace.Close()
-	if err := attach(namespace, base, unix.AT_FDCWD, dir, true); err != nil {
+	defer users.Close()
+	if err := attach(users, base, unix.AT_FDCWD, dir, true); err != nil {
 		return "", err
 	}
 	var shared []string
@@ -101,7 +76,7 @@ func buildRootTree(s *config.Sandbox, base string, binds []domain.Bind) (dir str
 	}
 	defer unix.Close(root)
 	for _, b := range append(all, binds...) {
-		if err := attachInside(namespace, b, root); err != nil {
+		if err := attachInside(users, b, root); err != nil {
 			return "", err
 		}
 	}
@@ -109,28 +84,28 @@ func buildRootTree(s *config.Sandbox, base string, binds []domain.Bind) (dir str
 }
 
 // attachInside mounts at a path of the tree; links on the way lead to places in the tree.
-func attachInside(namespace *os.File, b domain.Bind, root int) error {
+func attachInside(users *os.File, b domain.Bind, root int) error {
 	how := unix.OpenHow{Flags: unix.O_PATH | unix.O_CLOEXEC, Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS}
 	target, err := unix.Openat2(root, b.Target, &how)
 	if err != nil {
 		return fmt.Errorf("find mount point %s: %w", b.Target, err)
 	}
 	defer unix.Close(target)
-	return attach(namespace, b.Source, target, "", b.ReadOnly)
+	return attach(users, b.Source, target, "", b.ReadOnly)
 }
 
 // errNoIDMap is returned by makeRootTree where a user namespace cannot show the host's files.
 var errNoIDMap = errors.New("the kernel cannot map the ids of the file system")
 
 // attach mounts source at a place by an idmapped mount, which nobody sees before it has all its attributes.
-func attach(namespace *os.File, source string, at int, target string, readOnly bool) error {
+func attach(users *os.File, source string, at int, target string, readOnly bool) error {
 	tree, err := unix.OpenTree(unix.AT_FDCWD, source, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC)
 	if err != nil {
 		return fmt.Errorf("copy mount of %s: %w", source, err)
 	}
 	defer unix.Close(tree)
 	// Private: a copy of the host's root would pass on to that what is mounted in it.
-	attributes := unix.MountAttr{Attr_set: unix.MOUNT_ATTR_IDMAP, Propagation: unix.MS_PRIVATE, Userns_fd: uint64(namespace.Fd())}
+	attributes := unix.MountAttr{Attr_set: unix.MOUNT_ATTR_IDMAP, Propagation: unix.MS_PRIVATE, Userns_fd: uint64(users.Fd())}
 	if readOnly {
 		attributes.Attr_set |= unix.MOUNT_ATTR_RDONLY
 	}
@@ -185,7 +160,7 @@ func removeRootTree(name string) error {
 	if _, err := os.Lstat(rootTree(name)); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	return inHostMounts(func() error { return detachRootTree(name) })
+	return namespace.InHostMounts(func() error { return detachRootTree(name) })
 }
 
 func detachRootTree(name string) error {

@@ -7,13 +7,13 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 
 	"github.com/moby/sys/mountinfo"
 	"golang.org/x/sys/unix"
 
+	"github.com/virt-sandbox/virt-sandbox/internal/namespace"
 	"github.com/virt-sandbox/virt-sandbox/internal/proc"
 )
 
@@ -34,7 +34,7 @@ func dropOthersImages(name string, init int) error {
 		return fmt.Errorf("read the container's mounts: %w", err)
 	}
 	defer table.Close()
-	return inMountsOf(init, func() error {
+	return namespace.InMountsOf(init, func() error {
 		for _, target := range targets {
 			if err := dropAll(func() ([]*mountinfo.Info, error) { return readMounts(table) }, target); err != nil {
 				return fmt.Errorf("unmount %s in %s: %w", target, name, err)
@@ -87,27 +87,6 @@ func othersTargets(name string) ([]string, error) {
 		}
 	}
 	return targets, nil
-}
-
-// inMountsOf calls f in the mount namespace of a process.
-func inMountsOf(pid int, f func() error) error {
-	done := make(chan error, 1)
-	go func() {
-		// Never unlocked: the thread ends with the goroutine.
-		runtime.LockOSThread()
-		done <- func() error {
-			namespace, err := os.Open(proc.Host.Namespace(pid, "mnt"))
-			if err != nil {
-				return fmt.Errorf("enter the container's mounts: %w", err)
-			}
-			defer namespace.Close()
-			if err := errors.Join(unix.Unshare(unix.CLONE_FS), unix.Setns(int(namespace.Fd()), unix.CLONE_NEWNS)); err != nil {
-				return fmt.Errorf("enter the container's mounts: %w", err)
-			}
-			return f()
-		}()
-	}()
-	return <-done
 }
 
 // readMounts reads a table of mounts from its begin.

@@ -7,12 +7,14 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"github.com/virt-sandbox/virt-sandbox/internal/namespace"
 )
 
 // Start sets up the network of a container, whose interfaces are on: what is fixed, and a first lease for each interface that
 // wants one, within the context's time. The process is one in the container.
 func (s *State) Start(ctx context.Context, process *os.File) error {
-	if err := In(process, func() error {
+	if err := namespace.InNetworkOf(process, func() error {
 		for _, i := range s.Interfaces {
 			if err := configure(ctx, i); err != nil {
 				return err
@@ -26,7 +28,7 @@ func (s *State) Start(ctx context.Context, process *os.File) error {
 	failures := make([]error, len(s.Interfaces))
 	for n, i := range s.Interfaces {
 		if i.DHCP {
-			group.Go(func() { failures[n] = In(process, func() error { return s.first(ctx, i.Name) }) })
+			group.Go(func() { failures[n] = namespace.InNetworkOf(process, func() error { return s.first(ctx, i.Name) }) })
 		}
 	}
 	group.Wait()
@@ -71,7 +73,7 @@ func Keep(ctx context.Context, directory, process *os.File, log func(string)) er
 		}
 		lease := state.Leases[i.Name]
 		group.Go(func() {
-			err := In(process, func() error {
+			err := namespace.InNetworkOf(process, func() error {
 				k := keeper{host: kernel{port{i.Name, state.Hostname}, state}, name: i.Name, now: sinceBoot, log: log}
 				return k.keep(ctx, lease)
 			})

@@ -13,6 +13,8 @@ import (
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
+
+	"github.com/virt-sandbox/virt-sandbox/internal/namespace"
 )
 
 // newNetwork gives a process in a network of its own, with an interface eth0 whose other end is there too.
@@ -50,7 +52,7 @@ func newNetwork(t *testing.T) *os.File {
 
 func within(t *testing.T, process *os.File, f func() error) {
 	t.Helper()
-	if err := In(process, f); err != nil {
+	if err := namespace.InNetworkOf(process, f); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -145,7 +147,7 @@ func TestApply(t *testing.T) {
 		}
 		old = c.lease
 	}
-	if err := In(process, func() error { return port{name: "eth7"}.apply(nil, lease("10.0.0.9/24")) }); !isGone(err) {
+	if err := namespace.InNetworkOf(process, func() error { return port{name: "eth7"}.apply(nil, lease("10.0.0.9/24")) }); !isGone(err) {
 		t.Errorf("an interface that is not there: %v", err)
 	}
 }

@@ -11,11 +11,12 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"runtime"
 	"time"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
+
+	"github.com/virt-sandbox/virt-sandbox/internal/namespace"
 )
 
 // Interface is what one interface shall have.
@@ -39,24 +40,9 @@ type Route struct {
 	Gateway     netip.Addr
 }
 
-// In runs f on a thread in the network namespace of a process, which is given as a pidfd (pidfd_open(2)).
-func In(process *os.File, f func() error) error {
-	done := make(chan error, 1)
-	go func() {
-		// Never unlocked: the thread has left the host's namespace for good and ends with the goroutine.
-		runtime.LockOSThread()
-		if err := unix.Setns(int(process.Fd()), unix.CLONE_NEWNET); err != nil {
-			done <- fmt.Errorf("enter the container's network: %w", err)
-			return
-		}
-		done <- f()
-	}()
-	return <-done
-}
-
 // Addresses gives those of all interfaces that others can reach: not of loopback, and not of a link only.
 func Addresses(process *os.File) (addresses []netip.Prefix, err error) {
-	err = In(process, func() error {
+	err = namespace.InNetworkOf(process, func() error {
 		list, err := netlink.AddrList(nil, netlink.FAMILY_ALL)
 		if err != nil {
 			return fmt.Errorf("list the container's addresses: %w", err)
@@ -77,7 +63,7 @@ const dadLimit = 5 * time.Second
 
 // SwitchOn switches the interfaces of a process's network on, which then have a carrier.
 func SwitchOn(process *os.File, interfaces []Interface) error {
-	return In(process, func() error {
+	return namespace.InNetworkOf(process, func() error {
 		for _, i := range interfaces {
 			link, err := netlink.LinkByName(i.Name)
 			if err == nil {
