@@ -18,6 +18,10 @@ BASHDIR    := $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 ZSHDIR     := $(DESTDIR)$(PREFIX)/share/zsh/site-functions
 FISHDIR    := $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
 
+# What --version says: the file VERSION of a release's sources, else what git says of these.
+VERSION := $(or $(shell cat VERSION 2>/dev/null || git describe --tags --always --dirty 2>/dev/null),unknown)
+LDFLAGS := -s -w -X github.com/virt-sandbox/virt-sandbox/internal/version.stamped=$(VERSION)
+
 # Static programs: they run inside containers, beside each, and at boot.
 STATIC := virt-sandbox-init virt-sandbox-service-monitor virt-sandbox-service-monitor-dhcp virt-sandbox-service-generator
 # These link libvirt.
@@ -51,11 +55,11 @@ all: build
 build: $(addprefix bin/,$(STATIC) $(LINKED))
 
 $(addprefix bin/,$(STATIC)): bin/%: $(SOURCES)
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o $@ ./cmd/$*
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $@ ./cmd/$*
 
 $(addprefix bin/,$(LINKED)): bin/%: $(SOURCES)
 	@pkg-config --exists libvirt || test/rig/install-packages build
-	$(GO) build -trimpath -ldflags '-s -w' -o $@ ./cmd/$*
+	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $@ ./cmd/$*
 
 # What is quick and needs no libvirtd: every commit passes it.
 check: build

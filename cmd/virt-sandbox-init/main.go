@@ -4,7 +4,7 @@
 
 // Command virt-sandbox-init is the first program of a container. It is mounted in and reads what to do from where the
 // helper put it. Later it tells the host's side of a shutdown: virt-sandbox-init stopping|rebooting. For execute, it
-// does the last part of entering: virt-sandbox-init enter ….
+// does the last part of entering: virt-sandbox-init enter …. It has --version, as all programs.
 package main
 
 import (
@@ -12,6 +12,7 @@ import (
 	"os"
 
 	"github.com/virt-sandbox/virt-sandbox/internal/guest"
+	"github.com/virt-sandbox/virt-sandbox/internal/version"
 )
 
 func main() {
@@ -23,6 +24,10 @@ func main() {
 			fmt.Fprintf(os.Stderr, "virt-sandbox-init: %v\n", err)
 			os.Exit(1)
 		}
+		return
+	}
+	if version.IsAsked(os.Args) {
+		fmt.Print(version.Line("virt-sandbox-init"))
 		return
 	}
 	if len(os.Args) > 2 && os.Args[1] == guest.EnterWord {

@@ -13,13 +13,14 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/generator"
 	"github.com/virt-sandbox/virt-sandbox/internal/programs"
+	"github.com/virt-sandbox/virt-sandbox/internal/version"
 	"github.com/virt-sandbox/virt-sandbox/units"
 )
 
 const (
 	program = "virt-sandbox-service-generator"
 	usage   = `Usage: virt-sandbox-service-generator NORMAL-DIR EARLY-DIR LATE-DIR
-       virt-sandbox-service-generator --dry-run
+       virt-sandbox-service-generator --dry-run|--version
 
 systemd runs this program at boot and at each daemon-reload to make the units of
 the containers whose configs lie in /etc/libvirt-sandbox/services. A config that
@@ -28,6 +29,8 @@ fail the run.
 
       --dry-run
           Print what would be written, and exit with 1 if a config cannot be used.
+      --version
+          Show the version.
   -h, --help
           Show how the program is used.
 `
@@ -45,12 +48,16 @@ func main() {
 }
 
 func run() (int, error) {
-	flags, dryRun := options()
+	flags, dryRun, showVersion := options()
 	if err := flags.Parse(os.Args[1:]); err != nil {
 		if errors.Is(err, pflag.ErrHelp) {
 			return 0, nil
 		}
 		return 2, err
+	}
+	if *showVersion {
+		fmt.Print(version.Line(program))
+		return 0, nil
 	}
 	if (*dryRun && flags.NArg() != 0) || (!*dryRun && flags.NArg() != 3) {
 		flags.Usage()
@@ -79,10 +86,10 @@ func run() (int, error) {
 	return 0, nil
 }
 
-func options() (flags *pflag.FlagSet, dryRun *bool) {
+func options() (flags *pflag.FlagSet, dryRun, showVersion *bool) {
 	flags = pflag.NewFlagSet(program, pflag.ContinueOnError)
 	flags.Usage = func() { fmt.Fprint(os.Stderr, usage) }
-	return flags, flags.Bool("dry-run", false, "")
+	return flags, flags.Bool("dry-run", false, ""), flags.Bool("version", false, "")
 }
 
 func show(g generator.Generator) (int, error) {

@@ -20,6 +20,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/helper"
 	"github.com/virt-sandbox/virt-sandbox/internal/monitor"
 	"github.com/virt-sandbox/virt-sandbox/internal/programs"
+	"github.com/virt-sandbox/virt-sandbox/internal/version"
 )
 
 const usage = `Usage: virt-sandbox-service-helper [-c URI] VERB NAME
@@ -42,6 +43,7 @@ use virt-sandbox-service(1).
 
   -c, --connect URI
                  libvirt connection URI; lxc:/// by default
+      --version  show the version
   -h, --help     show how the program is used
 `
 
@@ -65,12 +67,16 @@ func main() {
 }
 
 func run() error {
-	flags, uri := options()
+	flags, uri, showVersion := options()
 	if err := flags.Parse(os.Args[1:]); err != nil {
 		if errors.Is(err, pflag.ErrHelp) {
 			os.Exit(0)
 		}
 		os.Exit(2)
+	}
+	if *showVersion {
+		fmt.Print(version.Line("virt-sandbox-service-helper"))
+		return nil
 	}
 	if flags.NArg() != 2 {
 		flags.Usage()
@@ -122,10 +128,10 @@ func run() error {
 	return nil
 }
 
-func options() (flags *pflag.FlagSet, uri *string) {
+func options() (flags *pflag.FlagSet, uri *string, showVersion *bool) {
 	flags = pflag.NewFlagSet("virt-sandbox-service-helper", pflag.ContinueOnError)
 	flags.Usage = func() { fmt.Fprint(os.Stderr, usage) }
-	return flags, flags.StringP("connect", "c", helper.DefaultURI, "")
+	return flags, flags.StringP("connect", "c", helper.DefaultURI, ""), flags.Bool("version", false, "")
 }
 
 // extendTimeout passes the progress of long work on to systemd, which would take silence for a hang (sd_notify(3)).

@@ -18,7 +18,7 @@ func TestManual(t *testing.T) {
 		t.Fatal(err)
 	}
 	page := manpage.Plain(text)
-	flags, _ := options()
+	flags, _, _ := options()
 	want := []string{"help"}
 	flags.VisitAll(func(f *pflag.Flag) { want = append(want, f.Name) })
 	slices.Sort(want)

@@ -9,9 +9,16 @@ import (
 
 	"github.com/virt-sandbox/virt-sandbox/internal/monitor"
 	"github.com/virt-sandbox/virt-sandbox/internal/network"
+	"github.com/virt-sandbox/virt-sandbox/internal/version"
 )
 
-func main() { os.Exit(monitor.Main(os.Args, keep)) }
+func main() {
+	if version.IsAsked(os.Args) {
+		_, _ = os.Stdout.WriteString(version.Line("virt-sandbox-service-monitor-dhcp"))
+		return
+	}
+	os.Exit(monitor.Main(os.Args, keep))
+}
 
 func keep(files *monitor.Files) {
 	say := func(text string) { fmt.Fprintln(os.Stderr, text) }

@@ -5,6 +5,13 @@ import (
 	"os"
 
 	"github.com/virt-sandbox/virt-sandbox/internal/monitor"
+	"github.com/virt-sandbox/virt-sandbox/internal/version"
 )
 
-func main() { os.Exit(monitor.Main(os.Args, func(*monitor.Files) {})) }
+func main() {
+	if version.IsAsked(os.Args) {
+		_, _ = os.Stdout.WriteString(version.Line("virt-sandbox-service-monitor"))
+		return
+	}
+	os.Exit(monitor.Main(os.Args, func(*monitor.Files) {}))
+}

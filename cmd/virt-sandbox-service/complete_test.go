@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -157,7 +158,9 @@ func TestVersion(t *testing.T) {
 	var out bytes.Buffer
 	command.SetOut(&out)
 	command.SetArgs([]string{"--version"})
-	if err := command.Execute(); err != nil || out.String() != "virt-sandbox-service version "+version()+"\n" || version() == "" {
+	// The build of a test has no stamp, so this is what package version finds out by itself; its own tests have one.
+	want := regexp.MustCompile(`^virt-sandbox-service version (\(devel\)|v[0-9].*|unknown)\n$`)
+	if err := command.Execute(); err != nil || !want.MatchString(out.String()) {
 		t.Errorf("%q, %v", out.String(), err)
 	}
 }

@@ -7,13 +7,13 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"runtime/debug"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 	"golang.org/x/term"
 
 	"github.com/virt-sandbox/virt-sandbox/helper"
+	"github.com/virt-sandbox/virt-sandbox/internal/version"
 	"github.com/virt-sandbox/virt-sandbox/internal/virt"
 )
 
@@ -92,7 +92,7 @@ Root is needed.`,
 	flags.StringVarP(&uri, "connect", "c", uri, "libvirt connection `URI`; only lxc:/// is supported")
 	flags.BoolP("help", "h", false, "show how a verb is used")
 	command.Flags().Bool("version", false, "show the version")
-	command.Version = version()
+	command.Version = version.String()
 	command.SetUsageFunc(usage)
 	command.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	manager := func() (*helper.Manager, error) {
@@ -169,12 +169,4 @@ func oneName(_ *cobra.Command, args []string) error {
 		return usageError{fmt.Errorf("takes the NAME of one sandbox, not %d arguments", len(args))}
 	}
 	return nil
-}
-
-// version is that of the module, or what the version control system says of the sources (runtime/debug.BuildInfo).
-func version() string {
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
-		return info.Main.Version
-	}
-	return "unknown"
 }

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/version"
 	"github.com/virt-sandbox/virt-sandbox/sandbox"
 )
 
@@ -62,6 +63,7 @@ terminal are as without. Options end at COMMAND.`,
   virt-sandbox -S nobody -- sort <input >output
   virt-sandbox --read-write /srv/build -N host --timeout 10m make -C /srv/build`,
 		SilenceUsage: true, SilenceErrors: true,
+		Version: version.String(),
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 && f.completion == "" {
 				return errors.New("there is no command to run; see virt-sandbox --help")
@@ -108,6 +110,7 @@ terminal are as without. Options end at COMMAND.`,
 	list.StringVar(&f.Kernel.Modules, "kmodpath", "", "`DIR` of the kernel modules of a virtual machine")
 	list.BoolVarP(&f.debug, "debug", "d", false, "say what is done, and show the sandbox's own console")
 	list.BoolVarP(&f.verbose, "verbose", "v", false, "say what is done")
+	list.Bool("version", false, "show the version")
 	list.StringVar(&f.completion, "completion", "", "print a script for `SHELL`: bash, zsh or fish")
 	_ = list.MarkHidden("completion")
 	return command
