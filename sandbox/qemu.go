@@ -283,8 +283,7 @@ func (m *virtual) describe(s *config.Sandbox) (*domain.Machine, error) {
 	if err != nil {
 		return nil, err
 	}
-	plan := boot.Command(s, m.groups, &boot.OneShot{Shell: o.Shell})
-	plan.Machine = &l.inside
+	plan := boot.Command(s, m.groups, &boot.OneShot{Shell: o.Shell, Machine: &l.inside})
 	if err := initrd.Compose(m.state.file("initrd"), cached, plan); err != nil {
 		return nil, err
 	}

@@ -124,6 +124,21 @@ func TestLayOut(t *testing.T) {
 	}
 }
 
+// TestEveryKindOfMount: a virtual machine leaves none out.
+func TestEveryKindOfMount(t *testing.T) {
+	for _, kind := range config.MountKinds() {
+		s := config.New("t")
+		s.Mounts = []config.Mount{{Kind: kind, Target: "/srv", Source: t.TempDir(), Format: config.FormatRaw, Size: 4096}}
+		l, err := layOut(&Options{}, s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(l.inside.Mounts) != 1 || l.inside.Mounts[0].Target != "/srv" {
+			t.Errorf("%s: mounts %+v", kind, l.inside.Mounts)
+		}
+	}
+}
+
 // TestStateDir: one machine of a name at a time; what a killed one left is no one's.
 func TestStateDir(t *testing.T) {
 	base := filepath.Join(t.TempDir(), "run")

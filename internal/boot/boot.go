@@ -39,6 +39,8 @@ type Facts struct {
 type OneShot struct {
 	Root  string // directory that is the root, read-only; empty for the host's own
 	Shell bool   // whether root has a shell on the second console
+
+	Machine *guest.Machine // what a virtual machine is made of inside; nil in a container
 }
 
 // Plan is a start with all its parts.
@@ -83,8 +85,8 @@ func Container(s *config.Sandbox, f *Facts) (*Plan, error) {
 	return &p, err
 }
 
-// Command returns what virt-sandbox-init is to do for the units or the command of a sandbox, on a machine of any kind.
-// groups are those of the command's user.
+// Command returns the part of a plan that depends on the units or the command alone, and is all of a virtual machine's.
+// groups are those of the command's user; oneShot is nil for a container that stays.
 func Command(s *config.Sandbox, groups []uint32, oneShot *OneShot) *guest.Plan {
 	plan := guest.Plan{
 		Name: s.Name, UUID: s.UUID, Limited: s.Limits.Memory > 0,
@@ -106,7 +108,7 @@ func Command(s *config.Sandbox, groups []uint32, oneShot *OneShot) *guest.Plan {
 	if oneShot == nil {
 		return &plan
 	}
-	plan.Console, plan.Shell = true, oneShot.Shell
+	plan.Console, plan.Shell, plan.Machine = true, oneShot.Shell, oneShot.Machine
 	if s.Identity.Home != "" {
 		plan.Directory = s.Identity.Home
 	}

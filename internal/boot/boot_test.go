@@ -10,6 +10,7 @@ import (
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/domain"
+	"github.com/virt-sandbox/virt-sandbox/internal/guest"
 	"github.com/virt-sandbox/virt-sandbox/test/golden"
 )
 
@@ -171,15 +172,21 @@ func comparePlan(t *testing.T, name string, s *config.Sandbox, f *Facts) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text, err := json.MarshalIndent(p.Guest, "", "\t") // As Encode writes it, but for the bytes of texts.
-	if err != nil {
-		t.Fatal(err)
-	}
-	golden.File(t, filepath.Join(plans, name+".json"), string(text)+"\n")
+	compareGuest(t, name, p.Guest)
 	golden.Domain(t, filepath.Join(plans, name+".xml"), base, p.Domain)
 	if again, err := Container(s, f); err != nil || again.Domain != p.Domain || !slices.Equal(again.Tree, p.Tree) {
 		t.Errorf("the same facts made another plan (%v)", err)
 	}
+}
+
+// compareGuest compares a plan as Encode writes it, but for the bytes of texts, which nobody could read.
+func compareGuest(t *testing.T, name string, plan *guest.Plan) {
+	t.Helper()
+	text, err := json.MarshalIndent(plan, "", "\t")
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden.File(t, filepath.Join(plans, name+".json"), string(text)+"\n")
 }
 
 // TestWrittenPlan: the form in which a plan goes to virt-sandbox-init, which may be another release's.
@@ -189,6 +196,48 @@ func TestWrittenPlan(t *testing.T) {
 		t.Fatal(err)
 	}
 	golden.File(t, filepath.Join(plans, "written.json"), string(text)+"\n")
+}
+
+// TestPlanOfMachine: what virt-sandbox-init is to do in a virtual machine.
+func TestPlanOfMachine(t *testing.T) {
+	machine := guest.Machine{
+		Port: domain.PortName, RootTag: domain.RootTag, Overlay: true,
+		Mounts: []guest.MachineMount{{Kind: guest.MountShare, Source: "mount0", Target: "/srv"}},
+		Disks:  []guest.MachineDisk{{Serial: "disk0", Tag: "data"}},
+	}
+	compareGuest(t, "one-shot-machine", Command(oneShot(), []uint32{100, 10}, &OneShot{Machine: &machine}))
+}
+
+// TestEveryKindOfMount: none is left out, in a container with the host's ids or with ids of its own.
+func TestEveryKindOfMount(t *testing.T) {
+	for _, kind := range config.MountKinds() {
+		for _, ids := range []config.IDMap{{}, {Base: 1 << 20, Count: 65536}} {
+			s := oneShot()
+			s.Hardening.IDMap = ids
+			s.Mounts = []config.Mount{{Kind: kind, Target: "/srv/here", Source: "/srv/there", Size: 4096}}
+			f := plainHost("web")
+			f.Mounted["/srv/here"] = "/images/0"
+			p, err := Container(s, &f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			inDomain := strings.Contains(p.Domain, `<target dir="/srv/here">`)
+			inTree := slices.ContainsFunc(p.Tree, func(b domain.Bind) bool { return b.Target == "/srv/here" })
+			inGuest := slices.Contains(p.Guest.Binds, guest.Bind{Source: "/srv/there", Target: "/srv/here"})
+			made := 0
+			for _, m := range []bool{inDomain, inTree, inGuest} {
+				if m {
+					made++
+				}
+			}
+			if made != 1 {
+				t.Errorf("%s, ids %v: made by libvirt %v, in the root tree %v, inside %v", kind, ids, inDomain, inTree, inGuest)
+			}
+			if slices.Contains(p.Guest.Writable, "/srv/here") != kind.IsWritable() {
+				t.Errorf("%s stays writable: %q", kind, p.Guest.Writable)
+			}
+		}
+	}
 }
 
 // TestTree: what the root of a container with ids of its own is put together from, and that others have none.
