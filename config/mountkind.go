@@ -39,9 +39,9 @@ const (
 func mountKinds() []mountKind {
 	return []mountKind{
 		{MountHostBind, showsHostFiles, true, msgMount, readSource, Mount.source},
-		{MountHostImage, showsImage, true, msgHostImage, readImage, func(m Mount) string { return imageValue(m.Source, m.Format) }},
+		{MountHostImage, showsImage, true, msgHostImage, readImage, Mount.image},
 		{MountGuestBind, showsInside, false, msgGuestBind, readInside, Mount.source},
-		{MountRAM, showsMemory, true, msgRAM, readMemory, func(m Mount) string { return m.Size.String() }},
+		{MountRAM, showsMemory, true, msgRAM, readMemory, Mount.size},
 	}
 }
 
@@ -82,6 +82,10 @@ func (k MountKind) HasHostSource() bool { return k.ShowsHostFiles() || k.ShowsIm
 func (k MountKind) IsWritable() bool { return k.describe().writable }
 
 func (m Mount) source() string { return m.Source }
+
+func (m Mount) image() string { return imageValue(m.Source, m.Format) }
+
+func (m Mount) size() string { return m.Size.String() }
 
 func readSource(m *Mount, text string) bool {
 	m.Source = text

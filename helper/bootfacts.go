@@ -40,8 +40,8 @@ func (m *Manager) planStart(connection *virt.Connection, s *config.Sandbox, dir 
 	return furnished(s, dir, facts)
 }
 
-// planThrowaway plans the start of a one-shot, and puts what it needs into its places on the host. Where the file systems
-// cannot show files to a user namespace, the one-shot has the host's ids: its command is no root in any case.
+// planThrowaway plans the start of a one-shot, and puts what it needs into its places on the host. Where the file
+// systems cannot show files to a user namespace, the one-shot has the host's ids: its command is no root in any case.
 func (m *Manager) planThrowaway(connection *virt.Connection, t Throwaway, dir places.RunDir) (*boot.Plan, error) {
 	s := t.Sandbox
 	facts, err := m.bootFacts(connection, s, dir)
@@ -66,7 +66,9 @@ func (m *Manager) planThrowaway(connection *virt.Connection, t Throwaway, dir pl
 
 // bootFacts asks the host for what every start depends on.
 func (m *Manager) bootFacts(connection *virt.Connection, s *config.Sandbox, dir places.RunDir) (*boot.Facts, error) {
-	facts := boot.Facts{SELinux: m.Host.SELinux(), SetupLabel: m.setupLabel(s), Runtime: dir.Guest(), RootTree: rootTree(s.Name)}
+	facts := boot.Facts{
+		SELinux: m.Host.SELinux(), SetupLabel: m.setupLabel(s), Runtime: dir.Guest(), RootTree: rootTree(s.Name),
+	}
 	var err error
 	if facts.Asked, err = m.askedCapabilities(s); err != nil {
 		return nil, err

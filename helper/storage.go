@@ -7,8 +7,8 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/image"
 )
 
-// attached gives where the host-image mounts of a sandbox are mounted, by target, and the block devices of those disks that
-// have one before libvirt starts it, by tag.
+// attached returns where the host-image mounts of a sandbox are mounted, by target, and the block devices of those
+// disks that have one before libvirt starts it, by tag.
 func attached(s *config.Sandbox) (mounted, devices map[string]string, err error) {
 	mounted, devices = make(map[string]string), make(map[string]string)
 	for i, mount := range s.Mounts {

@@ -1,6 +1,7 @@
-// Package boot is the plan of a start: what libvirt is told of a container, and what virt-sandbox-init does in it. In: a
-// sandbox and the facts of its host. Out: the domain's XML and the guest's plan. It asks the host nothing, so that equal
-// facts make equal plans. The drivers of a start call it, for a container that stays, a one-shot and a virtual machine.
+// Package boot is the plan of a start: what libvirt is told of a container, and what virt-sandbox-init does in it.
+// In: a sandbox and the facts of its host. Out: the domain's XML and the guest's plan. It asks the host nothing, so
+// that equal facts make equal plans. The drivers of a start call it: for a container that stays, a one-shot and a
+// virtual machine.
 package boot
 
 import (
@@ -123,8 +124,8 @@ func environment(s *config.Sandbox) (list []string) {
 	return list
 }
 
-// payloadLabel returns the SELinux context that virt-sandbox-init has to set for the payload; empty where libvirt has set
-// it. libvirt may be told to leave the host's SELinux alone, or not know it.
+// payloadLabel returns the SELinux context that virt-sandbox-init has to set for the payload; empty where libvirt has
+// set it. libvirt may be told to leave the host's SELinux alone, or not know it.
 func payloadLabel(s *config.Sandbox, f *Facts) string {
 	if f.SetupLabel != "" || (f.SELinux && f.SecurityModel != "selinux") {
 		return s.ProcessLabel()
@@ -132,8 +133,8 @@ func payloadLabel(s *config.Sandbox, f *Facts) string {
 	return ""
 }
 
-// resolver returns what the host's resolv.conf is a link to, where the container's own /run would hide it, for a one-shot
-// in the host's network.
+// resolver returns what the host's resolv.conf is a link to, for a one-shot in the host's network. The container's own
+// /run would hide it.
 func resolver(s *config.Sandbox, f *Facts) []domain.Bind {
 	wanted := f.OneShot != nil && s.Network == config.NetworkHost && !s.Hardening.IDMap.Mapped()
 	if !wanted || !strings.HasPrefix(f.Resolver, "/run/") {

@@ -102,7 +102,10 @@ func TestPlansOfHosts(t *testing.T) {
 			s := config.New("web")
 			s.UUID, s.Units, s.Security.Level = "01234567-89ab-4def-8123-456789abcdef", []string{"httpd.service"}, "s0:c1,c2"
 			f := seLinuxHost(s.Name)
-			f.Binds = []domain.Bind{{Source: s.Content + "/var", Target: "/var"}, {Source: s.Content + "/.virt-sandbox/hidden-file", Target: "/etc/krb5.keytab", ReadOnly: true}}
+			f.Binds = []domain.Bind{
+				{Source: s.Content + "/var", Target: "/var"},
+				{Source: s.Content + "/.virt-sandbox/hidden-file", Target: "/etc/krb5.keytab", ReadOnly: true},
+			}
 			f.Mounted["/srv/data"] = "/run/virt-sandbox/.images-web/0"
 			c.change(s, &f)
 			comparePlan(t, c.golden, s, &f)
@@ -157,7 +160,8 @@ func TestPlansOfOneShots(t *testing.T) {
 		t.Run(c.golden, func(t *testing.T) {
 			s := oneShot()
 			f := seLinuxHost(".one-shot/" + s.Name)
-			f.RootTree, f.Groups, f.Resolver = "/run/virt-sandbox/.root-"+s.Name, []uint32{100, 10}, "/run/systemd/resolve/stub-resolv.conf"
+			f.RootTree, f.Groups = "/run/virt-sandbox/.root-"+s.Name, []uint32{100, 10}
+			f.Resolver = "/run/systemd/resolve/stub-resolv.conf"
 			f.OneShot = &OneShot{}
 			c.change(s, &f)
 			comparePlan(t, c.golden, s, &f)
@@ -264,8 +268,8 @@ func TestTree(t *testing.T) {
 	}
 }
 
-// TestPayloadLabel: where the host has SELinux and libvirt does not set a payload's context, virt-sandbox-init does, for
-// one-shots too.
+// TestPayloadLabel: where the host has SELinux and libvirt does not set a payload's context, virt-sandbox-init does,
+// for one-shots too.
 func TestPayloadLabel(t *testing.T) {
 	const label, setup = "system_u:system_r:container_t:s0:c1,c2", "system_u:system_r:virt_sandbox_setup_t:s0:c1,c2"
 	for _, c := range []struct {

@@ -1,5 +1,5 @@
-// Package golden compares what tests get with files of testdata. In: a file's place and a text. Out: the test fails where
-// they differ; with -update the file is written anew. For tests only.
+// Package golden compares what tests get with files of testdata. In: a file's place and a text. Out: the test fails
+// where they differ; with -update the file is written anew. For tests only.
 package golden
 
 import (
@@ -32,8 +32,8 @@ func File(t *testing.T, file, got string) {
 	}
 }
 
-// Domain compares a domain's XML with a golden file. The capabilities that a container has by default are written out in
-// base alone, another golden file, so that a change of them touches one file.
+// Domain compares a domain's XML with a golden file. The capabilities that a container has by default are written out
+// in base alone, another golden file, so that a change of them touches one file.
 func Domain(t *testing.T, file, base, got string) {
 	t.Helper()
 	got += "\n"

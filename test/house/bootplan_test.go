@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// TestOneBootPlan: what libvirt and virt-sandbox-init are told of a container is put together in one package. Two drivers
-// of a start that do so apart drift apart.
+// TestOneBootPlan: what libvirt and virt-sandbox-init are told of a container is put together in one package. Two
+// drivers of a start that do so apart drift apart.
 func TestOneBootPlan(t *testing.T) {
 	err := filepath.WalkDir("../..", func(file string, e fs.DirEntry, err error) error {
 		switch {
@@ -33,8 +33,11 @@ func TestOneBootPlan(t *testing.T) {
 			}
 			if of, ok := literal.Type.(*ast.SelectorExpr); ok {
 				from, _ := of.X.(*ast.Ident)
-				if from != nil && (from.Name == "domain" && of.Sel.Name == "Host" || from.Name == "guest" && of.Sel.Name == "Plan") {
-					t.Errorf("%s makes a %s.%s; let internal/boot do so", file, from.Name, of.Sel.Name)
+				if from == nil {
+					return true
+				}
+				if name := from.Name + "." + of.Sel.Name; name == "domain.Host" || name == "guest.Plan" {
+					t.Errorf("%s makes a %s; let internal/boot do so", file, name)
 				}
 			}
 			return true
