@@ -12,8 +12,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/virt-sandbox/virt-sandbox/config"
-	"github.com/virt-sandbox/virt-sandbox/internal/enter"
 	"github.com/virt-sandbox/virt-sandbox/internal/guest"
 	"github.com/virt-sandbox/virt-sandbox/internal/printable"
 	"github.com/virt-sandbox/virt-sandbox/internal/proc"
@@ -68,7 +66,7 @@ func (m *Manager) awaitReady(ctx context.Context, r *Running, socket *net.UnixCo
 		return nil
 	}
 	var err error
-	r.states, err = m.checkRunning(ctx, s)
+	r.states, err = m.awaitUnits(ctx, s)
 	var failure *UnitError
 	if errors.As(err, &failure) {
 		failure.Journal = m.journalOf(s, failure.Unit)
@@ -95,21 +93,6 @@ func listenReady(ctx context.Context, socket *net.UnixConn, ready chan<- struct{
 	}
 }
 
-func (m *Manager) checkUnits(ctx context.Context, s *config.Sandbox) ([]string, error) {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	return m.checkRunning(ctx, s)
-}
-
-func (m *Manager) checkRunning(ctx context.Context, s *config.Sandbox) ([]string, error) {
-	manager, err := m.innerManagerOf(ctx, s)
-	if err != nil {
-		return nil, err
-	}
-	defer manager.Close()
-	return waitUnits(ctx, manager, s.Units)
-}
-
 // pendingJobs says what a boot that takes too long is waiting for.
 func (m *Manager) pendingJobs(r *Running) string {
 	if r.Sandbox.Generic() {
@@ -117,73 +100,16 @@ func (m *Manager) pendingJobs(r *Running) string {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	manager, err := m.innerManagerOf(ctx, r.Sandbox)
+	systemd, err := m.innerSystemdOf(ctx, r.Sandbox)
 	if err != nil {
 		return ""
 	}
-	defer manager.Close()
-	jobs, err := manager.ListJobsContext(ctx)
-	if err != nil {
+	defer systemd.Close()
+	names, err := systemd.RunningJobs(ctx)
+	if err != nil || len(names) == 0 {
 		return ""
 	}
-	var names []string
-	for _, j := range jobs {
-		if j.Status == "running" {
-			names = append(names, j.Unit)
-		}
-	}
-	if len(names) == 0 {
-		return ""
-	}
-	return "; inside it still waits for " + printable.Text(strings.Join(names, ", "))
-}
-
-// journalOf reads the last lines that a unit logged, from inside: the container's journal is not to be parsed by a
-// program with the host's rights.
-func (m *Manager) journalOf(s *config.Sandbox, unit string) string {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	target, err := m.targetOf(s)
-	if err != nil {
-		return ""
-	}
-	// A unit that goes on failing writes while this reads, and then journalctl may find nothing.
-	for range 20 {
-		text := inJournal(ctx, s, target, "--sync") +
-			inJournal(ctx, s, target, "--no-pager", "--quiet", "--output=short", "--lines=10", "--unit="+unit)
-		if text != "" || ctx.Err() != nil {
-			return text
-		}
-		time.Sleep(100 * time.Millisecond)
-	}
-	return ""
-}
-
-func inJournal(ctx context.Context, s *config.Sandbox, target enter.Target, args ...string) string {
-	var out bytes.Buffer
-	_, err := enter.Run(ctx, target, enter.Command{
-		Args:        append([]string{"journalctl"}, args...),
-		Environment: enter.Environment(s.Name),
-		Stdout:      &limitedBuffer{Buffer: &out, left: 16 << 10},
-		Stderr:      &limitedBuffer{Buffer: &out, left: 1 << 10},
-	})
-	if err != nil {
-		return err.Error()
-	}
-	return printable.Text(strings.TrimRight(out.String(), "\n"))
-}
-
-// limitedBuffer keeps the first bytes of what is written and forgets the rest.
-type limitedBuffer struct {
-	*bytes.Buffer
-	left int
-}
-
-func (b *limitedBuffer) Write(p []byte) (int, error) {
-	kept := p[:min(len(p), b.left)]
-	b.left -= len(kept)
-	b.Buffer.Write(kept)
-	return len(p), nil
+	return "; inside it still waits for " + strings.Join(names, ", ")
 }
 
 // consoleText collects what a container says on its console, up to a bound.

@@ -6,11 +6,8 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/coreos/go-systemd/v22/dbus"
-
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/content"
-	"github.com/virt-sandbox/virt-sandbox/internal/printable"
 )
 
 // Reload makes units of a running container read their configuration anew: those that are named, or else the container's own
@@ -34,47 +31,45 @@ func (m *Manager) Reload(ctx context.Context, name string, named ...string) erro
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.Limits.StartTimeout)
 	defer cancel()
-	manager, err := m.innerManagerOf(ctx, s)
+	systemd, err := m.innerSystemdOf(ctx, s)
 	if err != nil {
 		return err
 	}
-	defer manager.Close()
-	units, err := reloadable(ctx, manager, s, named)
+	defer systemd.Close()
+	units, err := reloadable(ctx, systemd, s, named)
 	if err != nil {
 		return err
 	}
 	var failures []error
 	for _, unit := range units {
-		result, err := reloadUnit(ctx, manager, unit)
-		if err != nil {
-			failures = append(failures, fmt.Errorf("reload %s inside: %s", unit, printable.Text(err.Error())))
-		} else if result != "done" {
-			failure := &UnitError{Unit: unit, Reason: "was not reloaded (" + printable.Text(result) + ")"}
+		err := systemd.Reload(ctx, unit)
+		var failure *UnitError
+		if errors.As(err, &failure) {
 			failure.Journal = m.journalOf(s, unit)
-			failures = append(failures, failure)
 		}
+		failures = append(failures, err)
 	}
 	return errors.Join(failures...)
 }
 
-// reloadable gives the units that are to be reloaded. One that is named and cannot be is refused, before any other is.
-func reloadable(ctx context.Context, manager *dbus.Conn, s *config.Sandbox, named []string) ([]string, error) {
+// reloadable returns the units that are to be reloaded. One that is named and cannot be is refused, before any other is.
+func reloadable(ctx context.Context, systemd innerSystemd, s *config.Sandbox, named []string) ([]string, error) {
 	asked := named
 	if len(named) == 0 {
 		asked = s.Units
 	}
 	var units []string
 	for _, unit := range asked {
-		state, err := readUnit(ctx, manager, unit)
+		state, err := systemd.Unit(ctx, unit)
 		if err != nil {
 			return nil, err
 		}
 		switch {
-		case len(named) > 0 && state.load != "loaded":
-			return nil, fmt.Errorf("%s inside is %s", unit, state.load)
-		case len(named) > 0 && state.active != "active":
-			return nil, fmt.Errorf("%s inside is %s, and only what is active can be reloaded", unit, state.active)
-		case state.canReload:
+		case len(named) > 0 && state.Load != "loaded":
+			return nil, fmt.Errorf("%s inside is %s", unit, state.Load)
+		case len(named) > 0 && state.Active != "active":
+			return nil, fmt.Errorf("%s inside is %s, and only what is active can be reloaded", unit, state.Active)
+		case state.CanReload:
 			units = append(units, unit)
 		case len(named) > 0:
 			return nil, fmt.Errorf("%s inside has no ExecReload=; restart it", unit)
@@ -84,17 +79,4 @@ func reloadable(ctx context.Context, manager *dbus.Conn, s *config.Sandbox, name
 		return nil, fmt.Errorf("%s of %s cannot be reloaded; restart it", strings.Join(s.Units, ", "), s.Name)
 	}
 	return units, nil
-}
-
-func reloadUnit(ctx context.Context, manager *dbus.Conn, unit string) (result string, err error) {
-	done := make(chan string, 1)
-	if _, err := manager.ReloadUnitContext(ctx, unit, "replace", done); err != nil {
-		return "", err
-	}
-	select {
-	case result := <-done:
-		return result, nil
-	case <-ctx.Done():
-		return "", context.Cause(ctx)
-	}
 }

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
-	"github.com/virt-sandbox/virt-sandbox/internal/printable"
 	"github.com/virt-sandbox/virt-sandbox/internal/virt"
 )
 
@@ -102,25 +101,23 @@ func (m *Manager) lookInside(ctx context.Context, d *Details, s *config.Sandbox,
 
 // askInside asks the container's systemd for the states of its units.
 func (m *Manager) askInside(ctx context.Context, d *Details, s *config.Sandbox) error {
-	manager, err := m.innerManagerOf(ctx, s)
+	systemd, err := m.innerSystemdOf(ctx, s)
 	if err != nil {
 		return err
 	}
-	defer manager.Close()
+	defer systemd.Close()
 	for _, unit := range s.Units {
-		state, err := readUnit(ctx, manager, unit)
+		state, err := systemd.Unit(ctx, unit)
 		if err != nil {
 			return err
 		}
-		d.InnerUnits = append(d.InnerUnits, InnerUnit{unit, state.active, state.sub, state.result})
+		d.InnerUnits = append(d.InnerUnits, InnerUnit{unit, state.Active, state.Sub, state.Result})
 	}
-	failed, err := manager.ListUnitsFilteredContext(ctx, []string{"failed"})
+	failed, err := systemd.Failed(ctx)
 	if err != nil {
-		return fmt.Errorf("ask the container's systemd for failed units: %s", printable.Text(err.Error()))
+		return err
 	}
-	for _, unit := range failed {
-		d.Failed = append(d.Failed, printable.Text(unit.Name))
-	}
+	d.Failed = append(d.Failed, failed...)
 	return nil
 }
 

@@ -1,0 +1,60 @@
+package helper
+
+import (
+	"bytes"
+	"context"
+	"strings"
+	"time"
+
+	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/enter"
+	"github.com/virt-sandbox/virt-sandbox/internal/printable"
+)
+
+// journalOf reads the last lines that a unit logged, from inside: the container's journal is not to be parsed by a
+// program with the host's rights.
+func (m *Manager) journalOf(s *config.Sandbox, unit string) string {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	target, err := m.targetOf(s)
+	if err != nil {
+		return ""
+	}
+	// A unit that goes on failing writes while this reads, and then journalctl may find nothing.
+	for range 20 {
+		text := inJournal(ctx, s, target, "--sync") +
+			inJournal(ctx, s, target, "--no-pager", "--quiet", "--output=short", "--lines=10", "--unit="+unit)
+		if text != "" || ctx.Err() != nil {
+			return text
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	return ""
+}
+
+func inJournal(ctx context.Context, s *config.Sandbox, target enter.Target, args ...string) string {
+	var out bytes.Buffer
+	_, err := enter.Run(ctx, target, enter.Command{
+		Args:        append([]string{"journalctl"}, args...),
+		Environment: enter.Environment(s.Name),
+		Stdout:      &limitedBuffer{Buffer: &out, left: 16 << 10},
+		Stderr:      &limitedBuffer{Buffer: &out, left: 1 << 10},
+	})
+	if err != nil {
+		return err.Error()
+	}
+	return printable.Text(strings.TrimRight(out.String(), "\n"))
+}
+
+// limitedBuffer keeps the first bytes of what is written and forgets the rest.
+type limitedBuffer struct {
+	*bytes.Buffer
+	left int
+}
+
+func (b *limitedBuffer) Write(p []byte) (int, error) {
+	kept := p[:min(len(p), b.left)]
+	b.left -= len(kept)
+	b.Buffer.Write(kept)
+	return len(p), nil
+}
