@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/virt-sandbox/virt-sandbox/internal/ascii"
+	"github.com/virt-sandbox/virt-sandbox/internal/unitname"
 )
 
 func isDigit(text string) bool { return text != "" && ascii.IsDigit(text[0]) }
@@ -12,19 +13,11 @@ func isName(text string) bool {
 	return len(text) <= maxName && ascii.Begins(text, "") && ascii.Consists(text, "_.-") && !strings.Contains(text, "..")
 }
 
+// isUnit reports whether text is the name of a unit that a container can run, as narrow as configs have it: it neither is
+// hidden in a directory, nor has a second "@".
 func isUnit(text string) bool {
-	const extra = `:_.\-`
-	dot := strings.LastIndexByte(text, '.')
-	if dot < 0 || len(text) > maxUnitName || text[0] == '.' {
-		return false
-	}
-	switch text[dot+1:] {
-	case "service", "socket", "target", "timer", "path", "mount":
-	default:
-		return false
-	}
-	prefix, instance, _ := strings.Cut(text[:dot], "@")
-	return ascii.Consists(prefix, extra) && (instance == "" || ascii.Consists(instance, extra))
+	unit, err := unitname.Parse(text)
+	return err == nil && unit.Type().Runs() && text[0] != '.' && !strings.Contains(unit.Instance(), "@")
 }
 
 func isPackage(text string) bool { return ascii.Begins(text, "") && ascii.Consists(text, "+_.:~-") }

@@ -4,14 +4,13 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+
+	"github.com/virt-sandbox/virt-sandbox/internal/unitname"
 )
 
-// maxUnitName is the longest name that systemd takes for a unit (systemd.unit(5)); maxHostUnit is shorter by what names of
-// its directory of drop-ins and of temporary files have beside it.
-const (
-	maxUnitName = 255
-	maxHostUnit = maxUnitName - 20
-)
+// maxHostUnit is the longest name of the unit of a container. It leaves room for what names of its directory of drop-ins and
+// of temporary files have beside it.
+const maxHostUnit = unitname.MaxLength - 20
 
 // HostUnit gives the name of the unit that runs the container on the host: the first of its units as a template with the
 // container as instance; virt-sandbox@NAME.service for a generic container.
@@ -25,13 +24,13 @@ func (s *Sandbox) HostUnit() string {
 // hostUnit is HostUnit for the first unit of a container; "" for one that has none.
 func hostUnit(first, name string) string {
 	if first == "" {
-		return "virt-sandbox@" + name + ".service"
+		return unitname.Instance("virt-sandbox", name).String()
 	}
-	prefix, _, isInstance := strings.Cut(first, "@")
-	if !isInstance {
-		prefix = strings.TrimSuffix(prefix, filepath.Ext(prefix))
+	prefix := first
+	if unit, err := unitname.Parse(first); err == nil {
+		prefix = unit.Prefix()
 	}
-	return prefix + "@" + name + ".service"
+	return unitname.Instance(prefix, name).String()
 }
 
 // GuessHostUnit gives the name of the host's unit that a config which cannot be parsed would have had: "" where its text

@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/virt-sandbox/virt-sandbox/internal/mcs"
+	"github.com/virt-sandbox/virt-sandbox/internal/unitname"
 )
 
 // Size is a number of bytes.
@@ -84,7 +85,7 @@ func CheckUnit(unit string) error {
 	if !isUnit(unit) {
 		return fmt.Errorf(msgUnit, unit)
 	}
-	if strings.Contains(unit, "@.") {
+	if name, err := unitname.Parse(unit); err == nil && name.IsTemplate() {
 		return fmt.Errorf(msgUnitTemplate, unit)
 	}
 	return nil

@@ -14,6 +14,7 @@ import (
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/printable"
+	"github.com/virt-sandbox/virt-sandbox/internal/unitname"
 	"github.com/virt-sandbox/virt-sandbox/units"
 )
 
@@ -86,9 +87,9 @@ func presentUnits(dir string) map[string][]string {
 	files, _ := d.Readdirnames(-1)
 	present := make(map[string][]string)
 	for _, file := range files {
-		_, rest, _ := strings.Cut(file, "@")
-		if instance, found := strings.CutSuffix(rest, ".service"); found && instance != "" {
-			present[instance] = append(present[instance], file)
+		unit, err := unitname.Parse(file)
+		if err == nil && unit.IsInstance() && unit.Type() == unitname.Service {
+			present[unit.Instance()] = append(present[unit.Instance()], file)
 		}
 	}
 	return present

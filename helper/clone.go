@@ -6,12 +6,12 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/alloc"
 	"github.com/virt-sandbox/virt-sandbox/internal/content"
 	"github.com/virt-sandbox/virt-sandbox/internal/mcs"
+	"github.com/virt-sandbox/virt-sandbox/internal/unitname"
 )
 
 // CloneOptions are what an administrator asks of clone.
@@ -160,10 +160,9 @@ func sharedBy(s, source *config.Sandbox) (warnings []string) {
 // renameUnits makes the instances of templates that were named after the source those of the new sandbox.
 func renameUnits(s, source *config.Sandbox) {
 	s.Units, s.Private = slices.Clone(s.Units), slices.Clone(s.Private)
-	for i, unit := range s.Units {
-		prefix, instance, isInstance := strings.Cut(unit, "@")
-		if kind := filepath.Ext(instance); isInstance && instance == source.Name+kind {
-			s.Units[i] = prefix + "@" + s.Name + kind
+	for i, name := range s.Units {
+		if unit, err := unitname.Parse(name); err == nil && unit.Instance() == source.Name {
+			s.Units[i] = unit.Instantiate(s.Name).String()
 		}
 	}
 	units := content.RenamedUnits(source, s)

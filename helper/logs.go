@@ -20,6 +20,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/content"
 	"github.com/virt-sandbox/virt-sandbox/internal/enter"
 	"github.com/virt-sandbox/virt-sandbox/internal/printable"
+	"github.com/virt-sandbox/virt-sandbox/internal/unitname"
 )
 
 // LogOptions choose what is shown of a journal, as those of journalctl(1) do.
@@ -50,7 +51,7 @@ func (o LogOptions) arguments() ([]string, error) {
 		args = append(args, "--lines="+strconv.Itoa(o.Lines))
 	}
 	if o.Unit != "" {
-		unit := content.UnitName(o.Unit)
+		unit := unitname.Complete(o.Unit)
 		if err := config.CheckUnit(unit); err != nil {
 			return nil, &OptionError{fmt.Errorf("-u: %w", err)}
 		}

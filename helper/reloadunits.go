@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
-	"github.com/virt-sandbox/virt-sandbox/internal/content"
+	"github.com/virt-sandbox/virt-sandbox/internal/unitname"
 )
 
 // Reload makes units of a running container read their configuration anew: those that are named, or else the container's own
@@ -21,7 +21,7 @@ func (m *Manager) Reload(ctx context.Context, name string, named ...string) erro
 		return fmt.Errorf("%s runs a command, which cannot be reloaded; restart it", name)
 	}
 	for i, unit := range named {
-		named[i] = content.UnitName(unit)
+		named[i] = unitname.Complete(unit)
 		if err := config.CheckUnit(named[i]); err != nil {
 			return fmt.Errorf("-u: %w", err)
 		}

@@ -3,7 +3,8 @@ package units
 import (
 	"os"
 	"path/filepath"
-	"strings"
+
+	"github.com/virt-sandbox/virt-sandbox/internal/unitname"
 )
 
 // FindStubs returns the names of the stubs that create made for a sandbox, whatever its first unit was. listing is
@@ -11,7 +12,8 @@ import (
 func FindStubs(dir string, listing []string, name, configFile string) []string {
 	var found []string
 	for _, unit := range listing {
-		if !strings.HasSuffix(unit, "@"+name+".service") {
+		parts, err := unitname.Parse(unit)
+		if err != nil || parts.Instance() != name || parts.Type() != unitname.Service {
 			continue
 		}
 		if text, err := os.ReadFile(filepath.Join(dir, unit)); err == nil && IsStub(text, configFile) {

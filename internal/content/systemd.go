@@ -8,6 +8,7 @@ import (
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/guest"
+	"github.com/virt-sandbox/virt-sandbox/internal/unitname"
 )
 
 const systemDir = "etc/systemd/system"
@@ -222,7 +223,7 @@ func (b *builder) hostKeys() error {
 			return err
 		}
 		for _, name := range b.sandbox.Units {
-			if strings.HasSuffix(name, ".service") {
+			if unit, err := unitname.Parse(name); err == nil && unit.Type() == unitname.Service {
 				if err := b.dropIn(name, "10-virt-sandbox-host-keys.conf", hostKeysDropIn); err != nil {
 					return err
 				}

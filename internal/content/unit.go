@@ -12,6 +12,7 @@ import (
 	"github.com/coreos/go-systemd/v22/unit"
 
 	"github.com/virt-sandbox/virt-sandbox/internal/pkgdb"
+	"github.com/virt-sandbox/virt-sandbox/internal/unitname"
 	"github.com/virt-sandbox/virt-sandbox/units"
 )
 
@@ -43,18 +44,20 @@ func unitDirs() []string {
 // instance of that name. A unit that is masked on the host is found all the same, since masking it there is how one
 // keeps it from running outside. Errors: ErrNoUnit.
 func (h Host) FindUnit(name, instance string) (*Unit, error) {
-	name = UnitName(name)
-	if before, suffix, found := strings.Cut(name, "@."); found {
-		name = before + "@" + instance + "." + suffix
-	}
+	name = unitname.Complete(name)
 	if strings.ContainsAny(name, "/\x00\n") {
 		return nil, fmt.Errorf("%w as %q: a unit name has no slashes", ErrNoUnit, name)
 	}
+	wanted, err := unitname.Parse(name)
+	if err != nil {
+		return nil, noUnit(name)
+	}
+	if wanted.IsTemplate() {
+		wanted = wanted.Instantiate(instance)
+		name = wanted.String()
+	}
 	isHosts := false
-	for _, candidate := range []string{name, templateOf(name)} {
-		if candidate == "" {
-			continue
-		}
+	for _, candidate := range withTemplate(name) {
 		u := &Unit{Name: name, isHosts: isHosts}
 		for _, dir := range unitDirs() {
 			file, canonical := h.resolve(filepath.Join(dir, candidate))
@@ -66,7 +69,7 @@ func (h Host) FindUnit(name, instance string) (*Unit, error) {
 				continue
 			}
 			if len(u.Files) == 0 {
-				u.Name = instantiate(canonical, name)
+				u.Name = instantiate(canonical, wanted)
 			}
 			if !contains(u.Files, file) {
 				u.Files = append(u.Files, file)
@@ -77,20 +80,11 @@ func (h Host) FindUnit(name, instance string) (*Unit, error) {
 		}
 		isHosts = u.isHosts
 	}
-	return nil, fmt.Errorf("%w as %s in %s; is its package installed?", ErrNoUnit, name, strings.Join(unitDirs()[:3], ", "))
+	return nil, noUnit(name)
 }
 
-// UnitName completes a name as an administrator writes it: without suffix it is a service.
-func UnitName(name string) string {
-	if hasUnitSuffix(name) {
-		return name
-	}
-	return name + ".service"
-}
-
-// hasUnitSuffix tells whether name ends in a type of unit; a dot alone may be part of a name or an instance.
-func hasUnitSuffix(name string) bool {
-	return contains([]string{".service", ".socket", ".target", ".timer", ".path", ".mount"}, filepath.Ext(name))
+func noUnit(name string) error {
+	return fmt.Errorf("%w as %s in %s; is its package installed?", ErrNoUnit, name, strings.Join(unitDirs()[:3], ", "))
 }
 
 // runsContainer tells of the stub unit file of a container: foo@NAME.service of the host runs the container NAME, in which
@@ -119,35 +113,31 @@ func (h Host) resolve(file string) (target, canonical string) {
 	return file, filepath.Base(file)
 }
 
-// templateOf gives foo@.service for foo@bar.service and "" for a unit that is no instance.
-func templateOf(name string) string {
-	before, rest, found := strings.Cut(name, "@")
-	if !found {
-		return ""
+// withTemplate returns a unit's name and, for an instance, that of its template: files of both say what it is.
+func withTemplate(name string) []string {
+	if unit, err := unitname.Parse(name); err == nil {
+		if template, ok := unit.Template(); ok {
+			return []string{name, template.String()}
+		}
 	}
-	return before + "@" + filepath.Ext(rest)
+	return []string{name}
 }
 
-// instantiate puts the instance of name into a canonical template name.
-func instantiate(canonical, name string) string {
-	before, suffix, isTemplate := strings.Cut(canonical, "@.")
-	if !isTemplate {
-		return canonical
+// instantiate puts the instance that was asked for into the name of a file which an alias led to.
+func instantiate(file string, wanted unitname.Name) string {
+	unit, err := unitname.Parse(file)
+	if err != nil || !unit.IsTemplate() {
+		return file
 	}
-	return before + "@" + instanceOf(name) + "." + suffix
-}
-
-func instanceOf(name string) string {
-	_, rest, _ := strings.Cut(name, "@")
-	return strings.TrimSuffix(rest, filepath.Ext(rest))
+	return unit.Instantiate(wanted.Instance()).String()
 }
 
 // read reads the unit's file and its drop-ins in the order of systemd.unit(5): by name wherever they lie, and of those of
 // one name only the first.
 func (h Host) read(u *Unit) error {
 	seen := make(map[string]bool)
-	for _, name := range []string{u.Name, templateOf(u.Name)} {
-		if name == "" || (name == u.Name && u.isHosts) {
+	for _, name := range withTemplate(u.Name) {
+		if name == u.Name && u.isHosts {
 			continue
 		}
 		for _, dir := range unitDirs() {
@@ -233,13 +223,13 @@ func (u *Unit) expand(text string) string {
 	if !strings.Contains(text, "%") {
 		return text
 	}
-	prefix := strings.TrimSuffix(u.Name, filepath.Ext(u.Name))
-	instance := ""
-	if before, rest, found := strings.Cut(prefix, "@"); found {
-		prefix, instance = before, rest
+	name, err := unitname.Parse(u.Name)
+	if err != nil {
+		return text // An alias leads to what is no unit, which nothing can run.
 	}
+	prefix, instance := name.Prefix(), name.Instance()
 	return strings.NewReplacer(
-		"%%", "%", "%n", u.Name, "%N", strings.TrimSuffix(u.Name, filepath.Ext(u.Name)),
+		"%%", "%", "%n", u.Name, "%N", name.Stem(),
 		"%p", prefix, "%i", instance, "%I", instance, "%P", prefix,
 		"%S", "/var/lib", "%C", "/var/cache", "%L", "/var/log", "%t", "/run", "%E", "/etc",
 	).Replace(text)

@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/virt-sandbox/virt-sandbox/internal/unitname"
 )
 
 // UnitNames lists the units and templates that FindUnit would find, by the names of their files: those that begin with a
@@ -16,7 +18,8 @@ func (h Host) UnitNames(prefix string) []string {
 		entries, _ := os.ReadDir(h.Root + dir)
 		for _, e := range entries {
 			name := e.Name()
-			if !strings.HasPrefix(name, prefix) || !hasUnitSuffix(name) {
+			unit, err := unitname.Parse(name)
+			if err != nil || !unit.Type().Runs() || !strings.HasPrefix(name, prefix) {
 				continue
 			}
 			file, _ := h.resolve(filepath.Join(dir, name))

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/unitname"
 	"github.com/virt-sandbox/virt-sandbox/units"
 )
 
@@ -39,8 +40,10 @@ func (f Files) Remove(name string) error {
 
 // isUnfinished reports whether a file is one that Replace was writing when it was killed.
 func isUnfinished(e fs.DirEntry, name string) bool {
-	unit, digits, found := strings.Cut(e.Name(), "@"+name+".service")
-	return found && strings.HasPrefix(unit, ".") && digits != "" && strings.Trim(digits, "0123456789") == "" &&
+	file, isHidden := strings.CutPrefix(e.Name(), ".")
+	full := strings.TrimRight(file, "0123456789")
+	unit, err := unitname.Parse(full)
+	return isHidden && full != file && err == nil && unit.Instance() == name && unit.Type() == unitname.Service &&
 		e.Type().IsRegular()
 }
 
