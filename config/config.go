@@ -72,7 +72,7 @@ type Identity struct {
 // SecurityMode says where the sandbox's SELinux context comes from.
 type SecurityMode string
 
-// The modes of the predecessor's -s option.
+// The modes of the legacy tool's -s option.
 const (
 	SecurityStatic  SecurityMode = "static"
 	SecurityDynamic SecurityMode = "dynamic"

@@ -29,7 +29,7 @@ const (
 	msgNotKeyValue     = "%q is neither [section], KEY=VALUE nor a # comment"
 	msgNoSection       = "%q stands before the first [section]"
 	msgUnknownSection  = "unknown section [%s]; known are %s"
-	msgOriginal        = "it is a config of the original libvirt-sandbox; run virt-sandbox-service upgrade %s"
+	msgLegacy          = "it is a config of the original libvirt-sandbox; run virt-sandbox-service upgrade %s"
 	msgUnknownKey      = "unknown key %q in [%s]; known are %s"
 	msgTwice           = "%q in [%s] is given twice; it takes one value"
 	msgQuotes          = "%s is not a well quoted value; close the quotes and escape with \\"

@@ -43,7 +43,7 @@ type Disk struct {
 	Format ImageFormat
 }
 
-// ParseDisk reads TAG=PATH[,format=raw|qcow2]. The predecessor's form begins with the one type that it knew, file:.
+// ParseDisk reads TAG=PATH[,format=raw|qcow2]. The legacy form begins with the one type that it knew, file:.
 func ParseDisk(option string) (Disk, error) {
 	tag, source, found := strings.Cut(strings.TrimPrefix(option, "file:"), "=")
 	if !found {
@@ -118,7 +118,7 @@ func checkImageFS(text string) error {
 	return nil
 }
 
-// ParseImageSize reads the argument of -i: a bare number is of MB of 10^6 bytes, as the predecessor's was; with a suffix it
+// ParseImageSize reads the argument of -i: a bare number is of MB of 10^6 bytes, as in legacy configs; with a suffix it
 // is what ParseSize reads.
 func ParseImageSize(text string) (Size, error) {
 	const megabyte = 1000000

@@ -29,6 +29,12 @@ type reader struct {
 	seen    []bool // by field
 }
 
+// LegacySection is the first section of a config of the original libvirt-sandbox, which package legacy reads.
+const LegacySection = "api"
+
+// LegacyError says what is to be done about a legacy config.
+func LegacyError(name string) error { return fmt.Errorf(msgLegacy, name) }
+
 // Parse reads the text of a config. file is what errors call it; the name in it must agree with the text's.
 // Errors are of type *SyntaxError.
 func Parse(file, text string) (*Sandbox, error) {
@@ -39,8 +45,8 @@ func Parse(file, text string) (*Sandbox, error) {
 		message := ""
 		switch l.kind {
 		case lineHeader:
-			if message = r.section(l.section); message != "" && l.section == originalSection {
-				message = OriginalError(strings.TrimSuffix(filepath.Base(file), Suffix)).Error()
+			if message = r.section(l.section); message != "" && l.section == LegacySection {
+				message = LegacyError(strings.TrimSuffix(filepath.Base(file), Suffix)).Error()
 			}
 		case lineEntry:
 			message = r.apply(l.entry)

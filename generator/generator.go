@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/legacy"
 	"github.com/virt-sandbox/virt-sandbox/internal/printable"
 	"github.com/virt-sandbox/virt-sandbox/internal/unitname"
 	"github.com/virt-sandbox/virt-sandbox/units"
@@ -55,23 +56,24 @@ func (g Generator) Run(sink Sink) []error {
 		}
 	}
 	present := presentUnits(g.UnitDir)
-	problems := g.originals(entries, names)
+	problems := g.legacyConfigs(entries, names)
 	for _, name := range names {
 		problems = append(problems, g.one(name, present, sink)...)
 	}
 	return append(problems, g.orphans(names, present, sink)...)
 }
 
-// originals finds configs of the original libvirt-sandbox in directories of their own, of which nobody would tell otherwise.
-func (g Generator) originals(entries []os.DirEntry, names []string) []error {
+// legacyConfigs finds legacy configs in directories of their own, which nothing else would report.
+func (g Generator) legacyConfigs(entries []os.DirEntry, names []string) []error {
 	var problems []error
 	for _, e := range entries {
 		name := e.Name()
 		if !e.IsDir() || config.CheckName(name) != nil || slices.Contains(names, name) {
 			continue
 		}
-		if _, err := os.Lstat(g.Store.OriginalPath(name)); err == nil {
-			problems = append(problems, fmt.Errorf("%s:1: %w", g.Store.OriginalPath(name), config.OriginalError(name)))
+		file := legacy.Configs{Store: g.Store}.Path(name)
+		if _, err := os.Lstat(file); err == nil {
+			problems = append(problems, fmt.Errorf("%s:1: %w", file, config.LegacyError(name)))
 		}
 	}
 	return problems

@@ -97,7 +97,7 @@ func (m *Manager) remove(ctx context.Context, s *config.Sandbox) error {
 	if err := m.stubs().RemoveDropIns(s); err != nil {
 		return err
 	}
-	if err := errors.Join(m.removeKept(name), m.Store.Remove(name)); err != nil {
+	if err := errors.Join(m.remains(name).RemoveBackups(), m.Store.Remove(name)); err != nil {
 		return err
 	}
 	return m.systemd.Forget(ctx, s.HostUnit())

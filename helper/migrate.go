@@ -4,10 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -16,41 +12,39 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/content"
 	"github.com/virt-sandbox/virt-sandbox/internal/legacy"
-	"github.com/virt-sandbox/virt-sandbox/units"
+	"github.com/virt-sandbox/virt-sandbox/internal/legacy/takeover"
+	"github.com/virt-sandbox/virt-sandbox/internal/virt"
 )
 
-// keptSuffix is what the files of the original are kept with when ours take their places.
-const keptSuffix = ".orig"
+// legacyConfigs are the legacy configs beside ours.
+func (m *Manager) legacyConfigs() legacy.Configs { return legacy.Configs{Store: m.Store} }
 
-// migrate turns a config of the original libvirt-sandbox into ours, if the sandbox has one, and its content into ours. What
-// else the original left is finishMigration's. All that can be refused is refused before anything is changed.
-func (m *Manager) migrate(ctx context.Context, name string, options UpgradeOptions, result *Upgraded) (*config.Sandbox, error) {
-	file, text, err := m.Store.ReadOriginal(name)
+// remains are the places where this host may have legacy files of a sandbox.
+func (m *Manager) remains(name string) takeover.Remains {
+	return takeover.Remains{Name: name, Configs: m.legacyConfigs(), Stubs: m.stubs()}
+}
+
+// migrate turns a legacy config into ours, if the sandbox has one, and its content into ours; nil for none. What else is
+// legacy is finishMigration's. All that can be refused is refused before anything is changed.
+func (m *Manager) migrate(
+	ctx context.Context, name string, options UpgradeOptions, result *Upgraded,
+) (*config.Sandbox, error) {
+	file, imported, err := m.legacyConfigs().Load(name)
 	if errors.Is(err, config.ErrNotFound) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	old, err := legacy.Parse(file, text)
-	if err != nil {
-		return nil, err
-	}
-	if old.Name != name {
-		return nil, fmt.Errorf("%s: it is of %q; rename one of them", file, old.Name)
-	}
-	imported, err := old.Sandbox()
-	if err != nil {
-		return nil, err
-	}
 	s := imported.Sandbox
-	if err := m.originalIsDown(s); err != nil {
+	if err := m.withLegacyDomain(name, func(*virt.Domain) error { return nil }); err != nil {
 		return nil, err
 	}
-	if err := m.planOriginal(ctx, s, options.Units); err != nil {
+	if err := m.planMigration(ctx, s, options.Units); err != nil {
 		return nil, err
 	}
-	result.Steps = append(result.Steps, fmt.Sprintf("config %s (the original's is %s)", m.Store.Path(name), file+keptSuffix))
+	step := fmt.Sprintf("config %s (the original's is %s)", m.Store.Path(name), file+takeover.BackupSuffix)
+	result.Steps = append(result.Steps, step)
 	result.Notes = imported.Notes
 	if options.DryRun {
 		return s, nil
@@ -60,7 +54,7 @@ func (m *Manager) migrate(ctx context.Context, name string, options UpgradeOptio
 		return nil, err
 	}
 	defer closed()
-	if err := m.Host.Adopt(s, imported.Tree); err != nil {
+	if err := takeover.AdoptContent(m.Host, s, imported.Tree); err != nil {
 		return nil, explainFull(s, err)
 	}
 	if !s.Generic() {
@@ -68,7 +62,7 @@ func (m *Manager) migrate(ctx context.Context, name string, options UpgradeOptio
 			return nil, err
 		}
 	}
-	if err := keep(file); err != nil {
+	if err := takeover.LinkBackup(file); err != nil {
 		return nil, err
 	}
 	s.Created = time.Now().UTC().Truncate(time.Second)
@@ -81,149 +75,78 @@ func (m *Manager) migrate(ctx context.Context, name string, options UpgradeOptio
 	return s, m.Store.Save(s)
 }
 
-// planOriginal finds the units of a config of the original and what is private to them beside what it lists.
-func (m *Manager) planOriginal(ctx context.Context, s *config.Sandbox, named []string) error {
-	if err := lookAtContent(s); err != nil {
-		return fmt.Errorf("look at the content of %s: %w", s.Name, err)
+// planMigration finds the units of a sandbox that was legacy, and what is private to them beside what its config lists.
+func (m *Manager) planMigration(ctx context.Context, s *config.Sandbox, named []string) error {
+	if err := takeover.CheckContent(s); err != nil {
+		return err
 	}
 	if s.UUID == "" {
 		id := uuid.New()
 		s.UUID, s.MachineID = id.String(), strings.ReplaceAll(id.String(), "-", "")
 	}
-	old, err := originalUnits(s.Name)
+	remains := m.remains(s.Name)
+	old, err := remains.Units()
 	if err != nil {
 		return err
 	}
 	if !s.Generic() {
 		s.Units = named
-		for _, u := range old {
-			if len(s.Units) == 0 {
-				s.Units = slices.Clone(u.inner)
-			}
+		if len(s.Units) == 0 {
+			s.Units = takeover.InnerUnits(old)
 		}
 		if len(s.Units) == 0 {
-			return fmt.Errorf("cannot tell which units %s runs, since the original's unit file is gone; name them with -u, as %s/etc/systemd/system/multi-user.target.wants has them",
-				s.Name, s.Content)
+			return fmt.Errorf("cannot tell which units %s runs, since the original's unit file is gone; name them with -u, "+
+				"as %s/etc/systemd/system/multi-user.target.wants has them", s.Name, s.Content)
 		}
 	}
 	listed := s.Private
 	err = m.planContent(ctx, s)
 	if errors.Is(err, content.ErrNoOwner) {
-		m.Warn("no package owns the units of %s; package= in its config names those whose files are to follow their updates", s.Name)
+		m.Warn("no package owns the units of %s; package= in its config names those whose files are to follow their updates",
+			s.Name)
 		err = nil
 	}
 	if err != nil {
 		return err
 	}
-	for _, p := range listed {
-		if !slices.ContainsFunc(s.Private, func(other config.PrivatePath) bool { return isWithin(p.Path, other.Path) }) {
-			s.Private = append(s.Private, p)
-		}
-	}
+	takeover.KeepPrivate(s, listed)
 	if err := m.planNetwork(s); err != nil {
 		return err
 	}
-	if slices.ContainsFunc(old, func(u originalUnit) bool { return u.name == s.HostUnit() }) {
-		return nil
-	}
-	return m.stubs().Check(s)
+	return remains.CheckUnit(s, old)
 }
 
-// lookAtContent tells whether the content of a container of the original is there; a generic one need not have any.
-func lookAtContent(s *config.Sandbox) error {
-	if s.Image != "" {
-		info, err := os.Stat(s.Image)
-		if err == nil && !info.Mode().IsRegular() {
-			err = fmt.Errorf("image %s is not a regular file", s.Image)
-		}
-		return err
-	}
-	if s.Generic() {
-		return nil
-	}
-	_, err := os.Stat(s.Content)
-	return err
-}
-
-// keep gives a file a second name, unless an upgrade that was killed has done so.
-func keep(file string) error {
-	err := os.Link(file, file+keptSuffix)
-	if errors.Is(err, fs.ErrExist) {
-		own, ownErr := os.Stat(file)
-		kept, keptErr := os.Stat(file + keptSuffix)
-		if err = errors.Join(ownErr, keptErr); err == nil && !os.SameFile(own, kept) {
-			err = fmt.Errorf("%s is there already; move it away", file+keptSuffix)
-		}
-	}
-	if err != nil {
-		return fmt.Errorf("keep the original's file: %w", err)
-	}
-	return nil
-}
-
-// putAway leaves a file only the name that keep gives it.
-func putAway(file string) error {
-	if err := keep(file); err != nil {
-		return err
-	}
-	return os.Remove(file)
-}
-
-// removeKept removes the files of the original that an upgrade kept, and the directories that are empty without them.
-func (m *Manager) removeKept(name string) error {
-	later := m.Store.OriginalPath(name) + keptSuffix
-	files := []string{m.Store.Path(name) + keptSuffix, later, filepath.Join(units.Dir, name+"_sandbox.service"+keptSuffix)}
-	instances, err := filepath.Glob(units.Dir + "/*@" + name + ".service" + keptSuffix)
-	if err != nil {
-		return err
-	}
-	for _, file := range instances {
-		if text, err := os.ReadFile(file); err == nil && startsOriginal(string(text), name) {
-			files = append(files, file)
-		}
-	}
-	for _, file := range files {
-		if err := os.Remove(file); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("remove what was kept of the original: %w", err)
-		}
-	}
-	for dir := filepath.Dir(later); dir != m.Store.Dir; dir = filepath.Dir(dir) {
-		_ = os.Remove(dir) // The administrator may have files of their own there.
-	}
-	return nil
-}
-
-// finishMigration removes what the original left beside a config that is ours now, or will be after a dry run: its own
-// config, its unit and its domain.
+// finishMigration removes what is legacy beside a config that is ours now, or will be after a dry run: the config in a
+// directory of its own, the unit and the domain.
 func (m *Manager) finishMigration(ctx context.Context, s *config.Sandbox, dryRun bool, result *Upgraded) error {
+	remains := m.remains(s.Name)
 	if !dryRun {
-		if err := content.Adopted(s); err != nil {
+		if err := takeover.FinishContent(s); err != nil {
+			return err
+		}
+		if err := remains.MoveConfig(); err != nil {
 			return err
 		}
 	}
-	file := m.Store.OriginalPath(s.Name)
-	if _, err := os.Lstat(file); err == nil && !dryRun {
-		if err := putAway(file); err != nil {
-			return err
-		}
-	}
-	old, err := originalUnits(s.Name)
+	old, err := remains.Units()
 	if err != nil {
 		return err
 	}
 	for _, u := range old {
-		result.Steps = append(result.Steps, fmt.Sprintf("unit %s (the original's is %s)", UnitFile(s), u.file()+keptSuffix))
-		if u.hasDropIns() && u.name != s.HostUnit() {
-			result.Notes = append(result.Notes, fmt.Sprintf("%s.d: what it adds to the original's unit; [unit] and [service] of %s take such lines", u.file(), m.Store.Path(s.Name)))
+		step := fmt.Sprintf("unit %s (the original's is %s)", UnitFile(s), u.Path+takeover.BackupSuffix)
+		result.Steps = append(result.Steps, step)
+		if u.HasDropIns() && u.Name() != s.HostUnit() {
+			note := "%s.d: what it adds to the original's unit; [unit] and [service] of %s take such lines"
+			result.Notes = append(result.Notes, fmt.Sprintf(note, u.Path, m.Store.Path(s.Name)))
 		}
 		if dryRun {
 			continue
 		}
-		if err := m.replaceUnit(s, u); err != nil {
+		if err := remains.ReplaceUnit(s, u); err != nil {
 			return err
 		}
 	}
-	undefined, err := m.undefineOriginal(s, dryRun)
+	undefined, err := m.undefineLegacy(s.Name, dryRun)
 	if err != nil {
 		return err
 	}
@@ -236,12 +159,46 @@ func (m *Manager) finishMigration(ctx context.Context, s *config.Sandbox, dryRun
 	return m.ReloadHost(ctx)
 }
 
-// wasOriginal tells whether a config of the original was kept.
-func (m *Manager) wasOriginal(name string) bool {
-	for _, file := range []string{m.Store.Path(name), m.Store.OriginalPath(name)} {
-		if _, err := os.Lstat(file + keptSuffix); err == nil {
-			return true
+// undefineLegacy removes the legacy domain of a sandbox; ours exist only while they run. It reports whether there was one.
+func (m *Manager) undefineLegacy(name string, dryRun bool) (found bool, err error) {
+	err = m.withLegacyDomain(name, func(domain *virt.Domain) error {
+		found = true
+		if dryRun {
+			return nil
 		}
+		if err := domain.Undefine(); err != nil && !errors.Is(err, virt.ErrNoDomain) {
+			return err
+		}
+		return nil
+	})
+	return found, err
+}
+
+// withLegacyDomain calls act with the legacy domain of a sandbox, if there is one. It refuses one that runs, and a domain
+// of somebody else that has the name.
+func (m *Manager) withLegacyDomain(name string, act func(*virt.Domain) error) error {
+	connection, err := m.libvirt.Connect()
+	if err != nil {
+		return err
 	}
-	return false
+	defer connection.Close()
+	domain, err := connection.Domain(name)
+	if domain == nil || err != nil {
+		return err
+	}
+	defer domain.Free()
+	verdict, err := m.remains(name).Judge(domain, m.run(name).Phase() != "")
+	if err != nil {
+		return fmt.Errorf("look at domain %s: %w", name, err)
+	}
+	switch verdict {
+	case takeover.Foreign:
+		return fmt.Errorf("libvirt has another domain of the name %s; rename one of them", name)
+	case takeover.Running:
+		return fmt.Errorf("%s %w as the original's; stop it first, with its unit or virsh -c %s destroy %s",
+			name, ErrRunning, m.URI, name)
+	case takeover.Defined:
+		return act(domain)
+	}
+	return nil
 }

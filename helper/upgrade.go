@@ -15,13 +15,13 @@ import (
 // UpgradeOptions are what an administrator asks of upgrade.
 type UpgradeOptions struct {
 	content.UpgradeOptions
-	Units []string // of a config of the original that does not tell them
+	Units []string // of a legacy config that does not tell them
 }
 
 // Upgraded is what an upgrade did to a sandbox, or would do.
 type Upgraded struct {
 	Name    string           `json:"name"`
-	Steps   []string         `json:"steps,omitempty"` // of turning a config of the original into ours
+	Steps   []string         `json:"steps,omitempty"` // of turning a legacy config into ours
 	Notes   []string         `json:"notes,omitempty"` // what of that config is not carried over
 	Changes []content.Change `json:"changes"`
 	Running bool             `json:"running"` // what runs has to be reloaded or restarted
@@ -63,7 +63,7 @@ func (u *Upgraded) Summary() string {
 	return text
 }
 
-// Upgrade brings a sandbox up to date: a config of the original libvirt-sandbox becomes ours, its domain goes, what new
+// Upgrade brings a sandbox up to date: a legacy config becomes ours, its domain goes, what new
 // versions of the packages need becomes private, and the content follows the packages where nobody changed it. It can be
 // killed at any point and run again. Errors: config.ErrNotFound.
 func (m *Manager) Upgrade(ctx context.Context, name string, options UpgradeOptions) (*Upgraded, error) {
@@ -93,7 +93,7 @@ func (m *Manager) upgrade(ctx context.Context, name string, options UpgradeOptio
 	if s.State == config.StateDeleting {
 		return fmt.Errorf("%s is being deleted; run delete again to finish that", name)
 	}
-	if migrated || m.wasOriginal(name) {
+	if migrated || m.remains(name).HasBackup() {
 		if err := m.finishMigration(ctx, s, options.DryRun, result); err != nil {
 			return err
 		}
@@ -173,11 +173,11 @@ func (m *Manager) UpgradableNames() ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	originals, err := m.Store.OriginalNames()
+	old, err := m.legacyConfigs().Names()
 	if err != nil {
 		return nil, err
 	}
-	return slices.DeleteFunc(append(names, originals...), func(name string) bool {
+	return slices.DeleteFunc(append(names, old...), func(name string) bool {
 		s, err := m.Store.Load(name)
 		return err == nil && s.State == config.StateDeleting
 	}), nil

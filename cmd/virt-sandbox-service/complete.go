@@ -109,7 +109,7 @@ func completeManyNames(_ *cobra.Command, args []string, typed string) ([]string,
 	return others(names, args, typed, err)
 }
 
-// completeUpgradable offers containers of the original too.
+// completeUpgradable offers legacy sandboxes too.
 func completeUpgradable(_ *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
 	names, err := helper.New(helper.Options{}).UpgradableNames()
 	return others(names, args, typed, err)

@@ -40,7 +40,7 @@ func TestComplete(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	// A name that is none must not reach a shell, and one of the original can only be upgraded.
+	// A name that is none must not reach a shell, and a legacy one can only be upgraded.
 	for _, file := range []string{"$(reboot).sandbox", "README", "old/config/sandbox.cfg"} {
 		file = filepath.Join(store.Dir, file)
 		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {

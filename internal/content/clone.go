@@ -38,7 +38,7 @@ func (h Host) Clone(ctx context.Context, from, to *config.Sandbox, progress *Pro
 	}
 	defer target.Close()
 	defer progress.end()
-	return h.labelled(to, func() error {
+	return h.WithLabel(to, func() error {
 		c := copier{
 			host: source, tree: target, whole: true, fresh: true, again: true, progress: progress,
 			skip: isOfOne, links: make(map[inode]string),
@@ -66,7 +66,7 @@ func isRecord(p string) bool {
 	case identityName, manifestName, creatingName, addingName, ConsoleLog:
 		return true
 	}
-	return below(p, "/"+ownDir) && strings.HasSuffix(p, ".new")
+	return below(p, "/"+OwnDir) && strings.HasSuffix(p, ".new")
 }
 
 // rename turns what names one sandbox in a copy of its content into the name of another, and writes the manifest.

@@ -20,7 +20,7 @@ type Identity struct {
 	Level     string `json:"level,omitempty"` // that the content was labelled with
 }
 
-const identityName = ownDir + "/identity"
+const identityName = OwnDir + "/identity"
 
 // ReadIdentity reads whose the content at dir is; nil where it does not say.
 func ReadIdentity(dir string) (*Identity, error) {

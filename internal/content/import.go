@@ -43,7 +43,7 @@ func (h Host) Import(ctx context.Context, from, to *config.Sandbox, in *tar.Read
 	if from.MachineID != to.MachineID {
 		i.leave = isOfOne
 	}
-	err = h.labelled(to, func() error {
+	err = h.WithLabel(to, func() error {
 		if err := i.all(); err != nil {
 			return err
 		}
@@ -169,7 +169,7 @@ func (i *importer) check(p string, header *tar.Header) error {
 	if slices.Contains(ownFiles(), p) && kind != tar.TypeReg {
 		return errors.New("it is not a file")
 	}
-	if below(p, "/"+ownDir) && kind != tar.TypeReg && kind != tar.TypeDir {
+	if below(p, "/"+OwnDir) && kind != tar.TypeReg && kind != tar.TypeDir {
 		return errors.New("in the part that no container sees there are only files and directories")
 	}
 	return nil
@@ -211,7 +211,7 @@ func setXattrs(f *os.File, xattrs map[string][]byte) error {
 
 func (i *importer) directory(p string, header *tar.Header, a attributes) error {
 	err := i.tree.Mkdir(strings.TrimPrefix(p, "/"), 0o700)
-	if errors.Is(err, fs.ErrExist) && p == "/"+ownDir {
+	if errors.Is(err, fs.ErrExist) && p == "/"+OwnDir {
 		// It has the mark that the content is being created.
 		return nil
 	}

@@ -54,9 +54,9 @@ func checkContext(context string, valid func(string) bool) error {
 	return fmt.Errorf("the loaded policy does not allow %s: its role may not have that type, or its user not that role or level", context)
 }
 
-// labelled has all that create makes born with the SELinux label of the sandbox's content, so that no tree that a container
-// could have changed is walked. create must do its work in this goroutine.
-func (h Host) labelled(s *config.Sandbox, create func() error) error {
+// WithLabel calls create, and all that it makes has the SELinux label of the sandbox's content from the beginning, so that no
+// tree that a container could have changed is walked. create must do its work in this goroutine.
+func (h Host) WithLabel(s *config.Sandbox, create func() error) error {
 	if h.Root != "" {
 		return create()
 	}

@@ -36,14 +36,15 @@ func (e *Entry) setAttributes(mode, uid, gid uint32) {
 
 // Names in the part of the tree that no container sees.
 const (
-	ownDir       = ".virt-sandbox"
-	manifestName = ownDir + "/manifest"
-	creatingName = ownDir + "/creating"
-	addingName   = ownDir + "/adding"
-	hiddenFile   = ownDir + "/hidden-file"
-	hiddenDir    = ownDir + "/hidden-directory"
+	// OwnDir is that part.
+	OwnDir       = ".virt-sandbox"
+	manifestName = OwnDir + "/manifest"
+	creatingName = OwnDir + "/creating"
+	addingName   = OwnDir + "/adding"
+	hiddenFile   = OwnDir + "/hidden-file"
+	hiddenDir    = OwnDir + "/hidden-directory"
 	// ConsoleLog takes the console where no journal does.
-	ConsoleLog = ownDir + "/console.log"
+	ConsoleLog = OwnDir + "/console.log"
 )
 
 // ReadManifest reads what Prepare recorded at dir. Errors: fs.ErrNotExist where the content was never completed.
@@ -71,6 +72,20 @@ func readEntries(manifest io.Reader) ([]Entry, error) {
 		entries = append(entries, e)
 	}
 	return entries, nil
+}
+
+// HasManifest reports whether a content was completed once.
+func HasManifest(tree *os.Root) bool {
+	_, err := tree.Lstat(manifestName)
+	return err == nil
+}
+
+// StartManifest makes a directory a content of ours in which nothing comes from the host, if it is none yet.
+func StartManifest(tree *os.Root) error {
+	if err := tree.Mkdir(OwnDir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return writeManifest(tree, nil)
 }
 
 // writeManifest adds entries to those of an earlier run and makes the manifest appear in one step. Of two for one path the

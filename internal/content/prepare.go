@@ -33,7 +33,7 @@ func (h Host) Prepare(ctx context.Context, s *config.Sandbox, progress *Progress
 	if err := os.MkdirAll(filepath.Dir(s.Content), 0o755); err != nil {
 		return fmt.Errorf("make content directory: %w", err)
 	}
-	if err := h.labelled(s, func() error { return h.fill(ctx, s, progress) }); err != nil {
+	if err := h.WithLabel(s, func() error { return h.fill(ctx, s, progress) }); err != nil {
 		return err
 	}
 	return h.linkJournal(s)
@@ -41,7 +41,7 @@ func (h Host) Prepare(ctx context.Context, s *config.Sandbox, progress *Progress
 
 // fill is Prepare below the content directory.
 func (h Host) fill(ctx context.Context, s *config.Sandbox, progress *Progress) error {
-	if err := os.MkdirAll(filepath.Join(s.Content, ownDir), 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Join(s.Content, OwnDir), 0o700); err != nil {
 		return fmt.Errorf("make content directory: %w", err)
 	}
 	tree, err := os.OpenRoot(s.Content)
@@ -134,8 +134,8 @@ func (h Host) MarkCreating(s *config.Sandbox) error {
 	if err := os.MkdirAll(filepath.Dir(s.Content), 0o755); err != nil {
 		return fmt.Errorf("make content directory: %w", err)
 	}
-	return h.labelled(s, func() error {
-		if err := os.MkdirAll(filepath.Join(s.Content, ownDir), 0o700); err != nil {
+	return h.WithLabel(s, func() error {
+		if err := os.MkdirAll(filepath.Join(s.Content, OwnDir), 0o700); err != nil {
 			return fmt.Errorf("make content directory: %w", err)
 		}
 		if err := os.WriteFile(filepath.Join(s.Content, creatingName), nil, 0o600); err != nil {
@@ -181,10 +181,10 @@ func Inspect(dir string) (State, error) {
 	if _, err := os.Lstat(filepath.Join(dir, creatingName)); err == nil {
 		return Creating, nil
 	}
-	if info, err := os.Lstat(filepath.Join(dir, ownDir)); err != nil || !info.IsDir() {
+	if info, err := os.Lstat(filepath.Join(dir, OwnDir)); err != nil || !info.IsDir() {
 		return Foreign, nil
 	}
-	own, err := os.ReadDir(filepath.Join(dir, ownDir))
+	own, err := os.ReadDir(filepath.Join(dir, OwnDir))
 	if err == nil && len(own) == 0 && len(entries) == 1 {
 		// Killed between making the directory and marking it.
 		return Creating, nil
@@ -223,7 +223,7 @@ func (h Host) Remove(dir string) error {
 		return fmt.Errorf("remove content: %w", err)
 	}
 	for _, e := range entries {
-		if e.Name() == ownDir {
+		if e.Name() == OwnDir {
 			continue
 		}
 		if err := removeAll(filepath.Join(dir, e.Name())); err != nil {

@@ -104,7 +104,7 @@ func TestManifest(t *testing.T) {
 			origin = " from package:d"
 		}
 		switch {
-		case p == "/" || p == "/"+ownDir || below(p, "/"+ownDir):
+		case p == "/" || p == "/"+OwnDir || below(p, "/"+OwnDir):
 		case what[0] == 'd':
 			want[p] = "directory" + origin
 		case what[0] == 'L':

@@ -16,7 +16,7 @@ import (
 // what adapts units to a container, of which there may be new versions, and the accounts that are known inside.
 func (h Host) Renew(s *config.Sandbox, dryRun bool) ([]Change, error) {
 	var changes []Change
-	err := h.labelled(s, func() (err error) {
+	err := h.WithLabel(s, func() (err error) {
 		changes, err = h.renew(s, dryRun)
 		return err
 	})

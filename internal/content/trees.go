@@ -15,7 +15,7 @@ import (
 var errBlocked = errors.New("it is behind a link or a mount")
 
 // upgradeName is where a file is made whole before it appears in its place. No container sees it.
-const upgradeName = ownDir + "/upgrade"
+const upgradeName = OwnDir + "/upgrade"
 
 // trees are the host's root and a content, as open directories: no path is followed through a link on either side.
 type trees struct {

@@ -81,7 +81,7 @@ func (h Host) Upgrade(ctx context.Context, s *config.Sandbox, options UpgradeOpt
 		return nil, fmt.Errorf("%s: %w; start it first", s.Name, ErrIncomplete)
 	}
 	var changes []Change
-	err := h.labelled(s, func() (err error) {
+	err := h.WithLabel(s, func() (err error) {
 		changes, err = h.upgrade(ctx, s, options)
 		return err
 	})

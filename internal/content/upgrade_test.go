@@ -348,7 +348,7 @@ func TestUpgradeIsNotLedOut(t *testing.T) {
 					t.Error(line)
 				}
 			}
-			for _, dir := range []string{outside, s.Content + "/etc/e", s.Content + "/" + ownDir} {
+			for _, dir := range []string{outside, s.Content + "/etc/e", s.Content + "/" + OwnDir} {
 				for _, name := range []string{"a", "b"} {
 					if _, err := os.Lstat(filepath.Join(dir, name)); err == nil {
 						t.Errorf("%s was written to %s", name, dir)
@@ -403,7 +403,7 @@ func TestUpgradeRefusesUnfinishedContent(t *testing.T) {
 func TestUpgradeInTheLastMoment(t *testing.T) {
 	h := newHost(t, map[string]string{"/etc/d/file": "2"})
 	s := box(t, "/etc/d")
-	if err := os.MkdirAll(s.Content+"/"+ownDir, 0o700); err != nil {
+	if err := os.MkdirAll(s.Content+"/"+OwnDir, 0o700); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.MkdirAll(s.Content+"/etc/d", 0o755); err != nil {

@@ -1,9 +1,10 @@
-// Package legacy reads the configs of the original libvirt-sandbox (until 2018), which are GLib key files, and turns them into
-// ours. In: the text; out: what it says, and a config.Sandbox with a list of what that cannot hold. The upgrade calls it; it
-// reads and writes no files.
+// Package legacy finds and reads the configs of the original libvirt-sandbox (until 2018), which are GLib key files, and
+// turns them into ours. In: a store, or the text; out: what it says, and a config.Sandbox with a list of what that cannot
+// hold. It writes nothing; package takeover below it turns the rest of a legacy sandbox into ours. The upgrade calls it,
+// and the generator for the places of configs. All of the original is called legacy here, but for the messages.
 package legacy
 
-// Class is the kind of a sandbox of the original.
+// Class is the kind of a legacy sandbox.
 type Class string
 
 // The classes.
@@ -13,7 +14,7 @@ const (
 	ClassInteractive Class = "GVirSandboxConfigInteractive"
 )
 
-// Config is what a config of the original says.
+// Config is what a legacy config says.
 type Config struct {
 	File  string // for messages
 	Class Class

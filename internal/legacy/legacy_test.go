@@ -35,8 +35,8 @@ func TestExamples(t *testing.T) {
 		name := filepath.Base(file)
 		t.Run(name, func(t *testing.T) {
 			text := read(t, file)
-			if !config.IsOriginal(text) {
-				t.Error("it is not taken for one of the original")
+			if !IsConfig(text) {
+				t.Error("it is not taken for a legacy one")
 			}
 			c, err := Parse(name, text)
 			if err != nil {
@@ -205,7 +205,7 @@ func TestNotes(t *testing.T) {
 	}
 }
 
-// TestMounts of the original and what they become.
+// TestMounts: legacy mounts and what they become.
 func TestMounts(t *testing.T) {
 	mounts := func(all ...string) string {
 		text := ""
@@ -254,7 +254,7 @@ func TestMounts(t *testing.T) {
 	}
 }
 
-// TestLabels of the original and what they become.
+// TestLabels: legacy labels and what they become.
 func TestLabels(t *testing.T) {
 	inImage := image(contentOfX, "/srv/x.raw", "raw")
 	for _, test := range []struct {

@@ -14,7 +14,7 @@ func alwaysOwn(target string) bool {
 	case "/var", "/home", "/root", "/srv", "/etc/systemd/system", "/etc/machine-id", "/etc/fstab", "/etc/hostname", "/etc/hosts":
 		return true
 	}
-	// The original hid the host's enabled units by these; ours has a boot target of its own.
+	// The legacy tool hid the host's enabled units by these; ours has a boot target of its own.
 	return strings.HasPrefix(target, "/usr/lib/systemd/system/") && strings.HasSuffix(target, ".target.wants")
 }
 
@@ -96,7 +96,7 @@ func isOwnTop(p string) bool {
 	return slices.ContainsFunc([]string{"/var", "/home", "/root", "/srv"}, func(own string) bool { return strings.HasPrefix(p+"/", own+"/") })
 }
 
-// disk keeps a disk; of the types of the original only files worked.
+// disk keeps a disk; of the legacy types only files worked.
 func (v *converter) disk(d Disk) {
 	if d.Type != "file" {
 		v.fail(d.Line, "type=%s of disk %s is not file", d.Type, d.Tag)
@@ -126,7 +126,7 @@ func (v *converter) private(line int, target string) {
 	v.result.Sandbox.Private = append(v.result.Sandbox.Private, config.PrivatePath{Path: target, Origin: "admin"})
 }
 
-// ram keeps sizes; of what every container has, ours are the least: systemd refuses to reload with the original's /run.
+// ram keeps sizes; of what every container has, ours are the least: systemd refuses to reload with the legacy /run.
 func (v *converter) ram(m Mount) {
 	s := v.result.Sandbox
 	size := config.Size(m.Usage)

@@ -10,13 +10,13 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/config"
 )
 
-// How far the original counted.
+// How far the legacy tool counted.
 const (
 	maxCounted  = 1024
 	maxNetworks = 100
 )
 
-// Parse reads a config of the original. file is what errors call it. What it does not know is kept for the notes of Sandbox.
+// Parse reads a legacy config. file is what errors call it. What it does not know is kept for the notes of Sandbox.
 // Errors are of type *config.SyntaxError.
 func Parse(file, text string) (*Config, error) {
 	k, err := parseKeyFile(file, text)
@@ -122,7 +122,7 @@ func (r *reader) config() *Config {
 		Label:         r.text("security", "label", ""),
 		Dynamic:       r.boolean("security", "dynamic", true),
 	}
-	r.get("api", "version") // The original did not read it either.
+	r.get("api", "version") // The legacy tool did not read it either.
 	for _, n := range r.counted("mount", maxCounted) {
 		c.Mounts = append(c.Mounts, r.mount(n))
 	}
@@ -211,7 +211,7 @@ func (r *reader) network(n string) Network {
 		DHCP: r.boolean(n, "dhcp", true), Source: r.text(n, "source", ""), MAC: r.text(n, "mac", ""),
 		Filter: r.text(n+".filterref", "filter", ""), Line: r.groups[n].line,
 	}
-	// The original wrote these numbers and did not read them.
+	// The legacy tool wrote these numbers and did not read them.
 	r.get(n, "addresses")
 	r.get(n, "routes")
 	for _, a := range r.listed(n+".address", maxNetworks) {

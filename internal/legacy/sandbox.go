@@ -12,17 +12,17 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/config"
 )
 
-// Import is a config of the original as one of ours.
+// Import is a legacy config as one of ours.
 type Import struct {
-	// Sandbox has neither units, which the original kept elsewhere, nor a level unless its label had one for good.
+	// Sandbox has neither units, which the legacy tool kept elsewhere, nor a level unless its label had one for good.
 	Sandbox *config.Sandbox
-	// Notes are what the original's says and ours does not, a line each that begins with file and line.
+	// Notes are what the legacy config says and ours does not, a line each that begins with file and line.
 	Notes []string
 	// Tree is the path at which the command of a generic container saw its whole content; empty for none.
 	Tree string
 }
 
-// Sandbox turns a config of the original into ours. What would make another container of it, or none, is an error of type
+// Sandbox turns a legacy config into ours. What would make another container of it, or none, is an error of type
 // *config.SyntaxError.
 func (c *Config) Sandbox() (*Import, error) {
 	v := converter{Config: c, result: &Import{Sandbox: config.New(c.Name)}}
@@ -129,7 +129,7 @@ func (v *converter) core() {
 	}
 }
 
-// security keeps the level of a label, and the whole of one that is not the default. The policy has the original's type of
+// security keeps the level of a label, and the whole of one that is not the default. The policy has the legacy type of
 // processes as an alias. Only files in an image can have a label that is chosen at each start.
 func (v *converter) security() {
 	security := &v.result.Sandbox.Security

@@ -28,7 +28,7 @@ func Sweep(program, prefix string) error {
 		stopped, _ := exec.Command(program, "stop", name).CombinedOutput()
 		out, err := exec.Command(program, "delete", name).CombinedOutput()
 		if err != nil {
-			// It can be one of the original libvirt-sandbox, whose content a test has made by hand.
+			// It can be a legacy one, whose content a test has made by hand.
 			err = errors.Join(os.RemoveAll("/etc/libvirt-sandbox/services/"+name+".sandbox"), os.RemoveAll("/etc/libvirt-sandbox/services/"+name),
 				os.RemoveAll("/var/lib/libvirt/filesystems/"+name))
 		}

@@ -1,17 +1,47 @@
-package content
+package takeover
 
 import (
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/content"
 )
 
-// TestAdoptGeneric moves what a command of the original saw as a whole to where it sees it again, whatever of it was done.
+// Files of a content of ours.
+const (
+	manifestName = content.OwnDir + "/manifest"
+	identityName = content.OwnDir + "/identity"
+)
+
+// box returns a sandbox whose content is in a temporary directory, and not made.
+func box(t *testing.T) *config.Sandbox {
+	t.Helper()
+	s := config.New("box")
+	s.Command, s.Content = []string{"true"}, t.TempDir()+"/box"
+	return s
+}
+
+// reads returns the text of a file of the content; "none" for none.
+func reads(t *testing.T, s *config.Sandbox, p string) string {
+	t.Helper()
+	text, err := os.ReadFile(s.Content + p)
+	switch {
+	case os.IsNotExist(err):
+		return "none"
+	case err != nil:
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// TestAdoptGeneric moves what the command of a legacy sandbox saw as a whole to where it sees it again, whatever of it was done.
 func TestAdoptGeneric(t *testing.T) {
 	for _, state := range []string{"new", "made", "moved", "told", "done"} {
 		t.Run(state, func(t *testing.T) {
-			h := newHost(t, nil)
+			h := content.Host{Root: t.TempDir()}
 			s := box(t)
 			// Root inside has made it look like ours.
 			for _, p := range []string{"/input", "/" + manifestName, "/" + identityName, "/var/lib/trees/x"} {
@@ -42,11 +72,11 @@ func TestAdoptGeneric(t *testing.T) {
 				}
 			}
 			for range 2 {
-				if err := h.Adopt(s, "/var/lib/trees"); err != nil {
+				if err := AdoptContent(h, s, "/var/lib/trees"); err != nil {
 					t.Fatal(err)
 				}
 			}
-			if err := Adopted(s); err != nil {
+			if err := FinishContent(s); err != nil {
 				t.Fatal(err)
 			}
 			for p, want := range map[string]string{"/var/lib/trees/input": "hostile", "/var/lib/trees/var/lib/trees/x": "hostile", "/" + manifestName: "", "/" + identityName: "none"} {
@@ -67,7 +97,7 @@ func TestAdoptGenericImage(t *testing.T) {
 	const tree = "/var/lib/trees"
 	for _, state := range []string{"new", "half down", "told", "half up", "done"} {
 		t.Run(state, func(t *testing.T) {
-			h := newHost(t, nil)
+			h := content.Host{Root: t.TempDir()}
 			s := box(t)
 			s.Image = "/image.raw"
 			_, done := moving(s)
@@ -100,11 +130,11 @@ func TestAdoptGenericImage(t *testing.T) {
 				}
 			}
 			for range 2 {
-				if err := h.Adopt(s, tree); err != nil {
+				if err := AdoptContent(h, s, tree); err != nil {
 					t.Fatal(err)
 				}
 			}
-			if err := Adopted(s); err != nil {
+			if err := FinishContent(s); err != nil {
 				t.Fatal(err)
 			}
 			for p, want := range map[string]string{
@@ -121,7 +151,7 @@ func TestAdoptGenericImage(t *testing.T) {
 
 // A link in place of the directory that all moves to leads nowhere out of the content.
 func TestAdoptGenericImageHostile(t *testing.T) {
-	h := newHost(t, nil)
+	h := content.Host{Root: t.TempDir()}
 	s := box(t)
 	s.Image = "/image.raw"
 	outside := t.TempDir()
@@ -131,7 +161,7 @@ func TestAdoptGenericImageHostile(t *testing.T) {
 	if err := os.Symlink(outside, s.Content+"/"+inImageDir); err != nil {
 		t.Fatal(err)
 	}
-	if err := h.Adopt(s, "/var/lib/trees"); err == nil {
+	if err := AdoptContent(h, s, "/var/lib/trees"); err == nil {
 		t.Error("a link is taken for a directory")
 	}
 	if entries, err := os.ReadDir(outside); err != nil || len(entries) != 0 {
@@ -139,11 +169,11 @@ func TestAdoptGenericImageHostile(t *testing.T) {
 	}
 }
 
-// TestAdoptSystemd leaves all as it is, but for the target that the original made.
+// TestAdoptSystemd leaves all as it is, but for the boot target, which is kept.
 func TestAdoptSystemd(t *testing.T) {
-	h := newHost(t, nil)
+	h := content.Host{Root: t.TempDir()}
 	s := box(t)
-	target := "/" + systemDir + "/multi-user.target"
+	target := "/etc/systemd/system/multi-user.target"
 	if err := os.MkdirAll(filepath.Dir(s.Content+target), 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -151,18 +181,18 @@ func TestAdoptSystemd(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 {
-		if err := h.Adopt(s, ""); err != nil {
+		if err := AdoptContent(h, s, ""); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if got := reads(t, s, target+".orig"); !strings.Contains(got, "Description=x") || reads(t, s, target) != "none" {
 		t.Errorf("the target was not put aside: %q", got)
 	}
-	if state, err := Inspect(s.Content); state != Ours || err != nil {
+	if state, err := content.Inspect(s.Content); state != content.Ours || err != nil {
 		t.Errorf("it is %v, %v", state, err)
 	}
 	s.Content += "-gone"
-	if err := h.Adopt(s, ""); err == nil {
+	if err := AdoptContent(h, s, ""); err == nil {
 		t.Error("content that is not there is taken over")
 	}
 }

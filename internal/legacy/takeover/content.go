@@ -1,7 +1,6 @@
-package content
+package takeover
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -12,16 +11,17 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/content"
 )
 
-// Adopt makes content of ours of what the original libvirt-sandbox filled. With an empty manifest all that is there is the
-// administrator's, until an upgrade finds that it is as a package has it. tree is the path at which the command of a generic
-// container saw its whole content, which moves to where it sees it again; empty for others. It can be killed at any point
-// and run again.
-func (h Host) Adopt(s *config.Sandbox, tree string) error {
-	err := h.moveTree(s, tree)
+// AdoptContent makes content of ours of what the original libvirt-sandbox filled. With an empty manifest all that is
+// there is the administrator's, until an upgrade finds that it is as a package has it. tree is the path at which the
+// command of a generic container saw its whole content, which moves to where it sees it again; empty for others. It can
+// be killed at any point and run again; FinishContent ends it.
+func AdoptContent(h content.Host, s *config.Sandbox, tree string) error {
+	err := moveTree(h, s, tree)
 	if err == nil {
-		err = h.labelled(s, func() error { return adopt(s) })
+		err = h.WithLabel(s, func() error { return adopt(s) })
 	}
 	if err != nil {
 		return fmt.Errorf("take over content of %s: %w", s.Name, err)
@@ -29,21 +29,21 @@ func (h Host) Adopt(s *config.Sandbox, tree string) error {
 	return nil
 }
 
-// moving gives where the content of a generic container is put together, and the file that tells that this has been done. Root
-// in the container could reach neither; what lies in its tree proves nothing.
+// moving returns where the content of a generic container is put together, and the file that marks that as done. Root in
+// the container could reach neither; what lies in its tree proves nothing.
 func moving(s *config.Sandbox) (made, done string) {
 	base := filepath.Join(filepath.Dir(s.Content), "."+s.Name)
 	return base + ".upgrade", base + ".upgraded"
 }
 
 // moveTree makes the content of a generic container a part of the content that takes its place.
-func (h Host) moveTree(s *config.Sandbox, tree string) error {
+func moveTree(h content.Host, s *config.Sandbox, tree string) error {
 	if tree == "" {
 		return nil
 	}
 	made, done := moving(s)
 	if s.Image != "" {
-		return h.labelled(s, func() error { return moveInImage(s, tree, done) })
+		return h.WithLabel(s, func() error { return moveInImage(s, tree, done) })
 	}
 	_, madeErr := os.Lstat(made)
 	if _, err := os.Lstat(done); err == nil && errors.Is(madeErr, fs.ErrNotExist) {
@@ -55,7 +55,7 @@ func (h Host) moveTree(s *config.Sandbox, tree string) error {
 			return err
 		}
 	}
-	return h.labelled(s, func() error {
+	return h.WithLabel(s, func() error {
 		base, err := os.OpenRoot(filepath.Dir(s.Content))
 		if err != nil {
 			return err
@@ -64,7 +64,7 @@ func (h Host) moveTree(s *config.Sandbox, tree string) error {
 		if err := makeWay(base, filepath.Base(made)+filepath.Dir(tree)); err != nil {
 			return err
 		}
-		if err := os.Mkdir(filepath.Join(made, ownDir), 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		if err := os.Mkdir(filepath.Join(made, content.OwnDir), 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 			return err
 		}
 		if _, err := os.Lstat(place); errors.Is(err, fs.ErrNotExist) {
@@ -80,7 +80,7 @@ func (h Host) moveTree(s *config.Sandbox, tree string) error {
 }
 
 // inImageDir is where the content of an image moves to before it has its place.
-const inImageDir = ownDir + ".upgrade"
+const inImageDir = content.OwnDir + ".upgrade"
 
 // moveInImage is moveTree for the content of an image, whose top stays where it is mounted: all of it moves down, and when
 // that has been done, the new top moves up.
@@ -156,8 +156,8 @@ func makeWay(base *os.Root, below string) error {
 	return nil
 }
 
-// Adopted ends what Adopt began, when the config tells of it.
-func Adopted(s *config.Sandbox) error {
+// FinishContent ends what AdoptContent began. Preconditions: the config that goes with the content is saved.
+func FinishContent(s *config.Sandbox) error {
 	_, done := moving(s)
 	if err := os.Remove(done); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("finish content of %s: %w", s.Name, err)
@@ -165,51 +165,24 @@ func Adopted(s *config.Sandbox) error {
 	return nil
 }
 
-// adopt is Adopt below the content directory.
+// adopt is AdoptContent below the content directory.
 func adopt(s *config.Sandbox) error {
 	tree, err := os.OpenRoot(s.Content)
 	if err != nil {
 		return err
 	}
 	defer tree.Close()
-	if _, err := tree.Lstat(manifestName); err == nil {
+	if content.HasManifest(tree) {
 		return nil
 	}
-	if err := tree.Mkdir(ownDir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
-	}
 	// The original's has nothing but a description. Prepare makes one that boots what a container needs.
-	const target, kept = systemDir + "/" + config.DefaultBootTarget, systemDir + "/" + config.DefaultBootTarget + ".orig"
-	if info, err := tree.Lstat(target); err == nil && info.Mode().IsRegular() && !exists(tree, kept) {
-		if err := tree.Rename(target, kept); err != nil {
-			return err
+	const target = "etc/systemd/system/" + config.DefaultBootTarget
+	if info, err := tree.Lstat(target); err == nil && info.Mode().IsRegular() {
+		if _, err := tree.Lstat(target + BackupSuffix); err != nil {
+			if err := tree.Rename(target, target+BackupSuffix); err != nil {
+				return err
+			}
 		}
 	}
-	return writeManifest(tree, nil)
-}
-
-// IsCopy tells whether content has anything in the files of packages, or was made bare.
-func (h Host) IsCopy(ctx context.Context, s *config.Sandbox) (bool, error) {
-	owned, err := h.ownedFiles(ctx, s.Private)
-	if err != nil {
-		return false, err
-	}
-	trees, err := openTrees(h.Root, s.Content)
-	if err != nil {
-		return false, err
-	}
-	defer trees.close()
-	for p, f := range owned {
-		at, err := trees.find(p)
-		if err != nil {
-			continue
-		}
-		var stat unix.Stat_t
-		err = unix.Fstatat(at.dir, at.name, &stat, unix.AT_SYMLINK_NOFOLLOW)
-		at.close()
-		if err == nil && f.Digest != "" && kindOfMode(stat.Mode) == kindFile && stat.Size > 0 {
-			return true, nil
-		}
-	}
-	return false, nil
+	return content.StartManifest(tree)
 }

@@ -1,0 +1,46 @@
+package takeover
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/virt-sandbox/virt-sandbox/config"
+)
+
+// TestCheckContent: only a command may do without content.
+func TestCheckContent(t *testing.T) {
+	dir := t.TempDir()
+	put(t, dir+"/image.raw", "")
+	for _, test := range []struct {
+		name, image, content string
+		command              []string
+		refused              bool
+	}{
+		{"a directory", "", dir, nil, false},
+		{"no directory", "", dir + "/none", nil, true},
+		{"a command without", "", dir + "/none", []string{"true"}, false},
+		{"an image", dir + "/image.raw", "", nil, false},
+		{"no image", dir + "/none", "", []string{"true"}, true},
+		{"an image that is a directory", dir, "", nil, true},
+	} {
+		s := config.New("web1")
+		s.Image, s.Content, s.Command = test.image, test.content, test.command
+		if err := CheckContent(s); (err != nil) != test.refused {
+			t.Errorf("%s: %v", test.name, err)
+		}
+	}
+}
+
+// TestKeepPrivate adds what no planned path holds.
+func TestKeepPrivate(t *testing.T) {
+	s := config.New("web1")
+	s.Private = []config.PrivatePath{{Path: "/etc/httpd"}}
+	KeepPrivate(s, []config.PrivatePath{{Path: "/etc/httpd/conf"}, {Path: "/etc/httpd"}, {Path: "/etc/httpd2"}, {Path: "/opt/x"}})
+	var got []string
+	for _, p := range s.Private {
+		got = append(got, p.Path)
+	}
+	if want := []string{"/etc/httpd", "/etc/httpd2", "/opt/x"}; !slices.Equal(got, want) {
+		t.Errorf("private are %q, want %q", got, want)
+	}
+}
