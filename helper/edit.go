@@ -2,60 +2,26 @@ package helper
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/content"
+	"github.com/virt-sandbox/virt-sandbox/internal/editing"
 )
 
 // EditError is a text that was not written. It stays in a file.
-type EditError struct {
-	File string // the text as it was edited
-	Err  error
-}
+type EditError = editing.Error
 
-func (e *EditError) Error() string {
-	return fmt.Sprintf("%v; the config is as it was, and your text is in %s", e.Err, e.File)
-}
-
-// Unwrap gives what was wrong.
-func (e *EditError) Unwrap() error { return e.Err }
-
-// Edit lets a person change the config of a sandbox: edit is called with a file that has its text. What cannot be used is told to
-// again, which says whether to edit it once more. The config is written in one step, and the host's systemd told.
-// Errors: config.ErrNotFound, *EditError.
+// Edit lets a person change the config of a sandbox: edit is called with a file that has its text. What cannot be used is
+// told to again, which reports whether to edit it once more. The config is written in one step, and the host's systemd
+// told. Errors: config.ErrNotFound, *EditError.
 func (m *Manager) Edit(ctx context.Context, name string, edit func(file string) error, again func(error) bool) error {
 	text, err := m.Store.Read(name)
 	if err != nil {
 		return err
 	}
-	dir, err := os.MkdirTemp("", "virt-sandbox-edit-")
-	if err != nil {
-		return fmt.Errorf("edit config: %w", err)
-	}
-	// Named as the config is, for editors go by that and messages name it.
-	file := filepath.Join(dir, name+config.Suffix)
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-		return errors.Join(fmt.Errorf("edit config: %w", err), os.RemoveAll(dir))
-	}
-	for {
-		err := edit(file)
-		if err == nil {
-			err = m.takeEdited(ctx, name, file, text)
-		}
-		if err == nil {
-			return os.RemoveAll(dir)
-		}
-		if !again(err) {
-			if now, readErr := config.ReadText(file); readErr == nil && now == text {
-				return errors.Join(err, os.RemoveAll(dir))
-			}
-			return &EditError{file, err}
-		}
-	}
+	take := func(file string) error { return m.takeEdited(ctx, name, file, text) }
+	return editing.Session{Name: name, Text: text, Edit: edit, Take: take, Again: again}.Run()
 }
 
 // takeEdited writes the text of a file in place of the old one.
@@ -89,7 +55,7 @@ func (m *Manager) takeEdited(ctx context.Context, name, file, old string) error 
 		// It could not be used; what its content says remains.
 		was = nil
 	}
-	if err := m.keepsIdentity(edited, was); err != nil {
+	if err := keepsIdentity(edited, was); err != nil {
 		return err
 	}
 	if err := m.Store.Write(name, text); err != nil {
@@ -104,8 +70,9 @@ func (m *Manager) takeEdited(ctx context.Context, name, file, old string) error 
 	return m.ReloadHost(ctx)
 }
 
-// keepsIdentity refuses a config that would make another sandbox of one.
-func (m *Manager) keepsIdentity(edited, was *config.Sandbox) error {
+// keepsIdentity refuses a config that would make another sandbox of one. was is nil where the old config could not be
+// used; then the content says whose it is, if anything does.
+func keepsIdentity(edited, was *config.Sandbox) error {
 	if was == nil {
 		id, err := content.ReadIdentity(edited.Content)
 		if err != nil || id == nil || id.Name != edited.Name {
@@ -113,13 +80,5 @@ func (m *Manager) keepsIdentity(edited, was *config.Sandbox) error {
 		}
 		was = &config.Sandbox{Name: id.Name, UUID: id.UUID, MachineID: id.MachineID, State: edited.State}
 	}
-	for _, key := range []struct{ name, was, is string }{
-		{"name", was.Name, edited.Name}, {"uuid", was.UUID, edited.UUID}, {"machine-id", was.MachineID, edited.MachineID},
-		{"state", string(was.State), string(edited.State)},
-	} {
-		if key.was != "" && key.was != key.is || key.name == "state" && key.was != key.is {
-			return fmt.Errorf("%s= cannot be changed, from %q to %q; clone makes another sandbox of this one", key.name, key.was, key.is)
-		}
-	}
-	return nil
+	return editing.CheckIdentity(edited, was)
 }
