@@ -5,8 +5,8 @@ import (
 	"fmt"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
-	"github.com/virt-sandbox/virt-sandbox/internal/content"
 	"github.com/virt-sandbox/virt-sandbox/internal/enter"
+	"github.com/virt-sandbox/virt-sandbox/internal/unitfile"
 )
 
 // askedCapabilities gives the capabilities that the units name as the host has them now: what root inside makes of them
@@ -14,8 +14,8 @@ import (
 func (m *Manager) askedCapabilities(s *config.Sandbox) ([]string, error) {
 	var names []string
 	for _, name := range s.Units {
-		unit, err := m.Host.FindUnit(name, s.Name)
-		if errors.Is(err, content.ErrNoUnit) {
+		unit, err := unitfile.Root(m.Host.Root).Find(name, s.Name)
+		if errors.Is(err, unitfile.ErrNoUnit) {
 			continue // The container may have one of its own, which names nothing.
 		}
 		if err != nil {

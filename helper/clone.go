@@ -11,6 +11,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/alloc"
 	"github.com/virt-sandbox/virt-sandbox/internal/content"
 	"github.com/virt-sandbox/virt-sandbox/internal/mcs"
+	"github.com/virt-sandbox/virt-sandbox/internal/unitfile"
 	"github.com/virt-sandbox/virt-sandbox/internal/unitname"
 )
 
@@ -192,7 +193,7 @@ func (m *Manager) canBe(ctx context.Context, s *config.Sandbox) error {
 		return err
 	}
 	for _, unit := range s.Units {
-		if _, err := m.Host.FindUnit(unit, s.Name); err != nil {
+		if _, err := unitfile.Root(m.Host.Root).Find(unit, s.Name); err != nil {
 			return fmt.Errorf("%s needs %s: %w", s.Name, unit, err)
 		}
 	}

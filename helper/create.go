@@ -15,6 +15,7 @@ import (
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/content"
+	"github.com/virt-sandbox/virt-sandbox/internal/unitfile"
 )
 
 // CreateOptions are what an administrator asks of create.
@@ -177,9 +178,9 @@ func (m *Manager) nameIsFree(name string) error {
 
 // planContent finds the units and what is private to them.
 func (m *Manager) planContent(ctx context.Context, s *config.Sandbox) error {
-	var units []*content.Unit
+	var units []*unitfile.Unit
 	for i, name := range s.Units {
-		unit, err := m.Host.FindUnit(name, s.Name)
+		unit, err := unitfile.Root(m.Host.Root).Find(name, s.Name)
 		if err != nil {
 			return fmt.Errorf("-u: %w", err)
 		}

@@ -8,7 +8,7 @@ import (
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/helper"
-	"github.com/virt-sandbox/virt-sandbox/internal/content"
+	"github.com/virt-sandbox/virt-sandbox/internal/unitfile"
 )
 
 // completeOptions has the shell offer values of a command's options, by the options' names: one of the same name takes the
@@ -145,7 +145,7 @@ func completeDirectories(*cobra.Command, []string, string) ([]string, cobra.Shel
 
 // completeUnits offers the units of the host.
 func completeUnits(_ *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
-	return content.Host{}.UnitNames(typed), cobra.ShellCompDirectiveNoFileComp
+	return unitfile.Root("").Names(typed), cobra.ShellCompDirectiveNoFileComp
 }
 
 // completeInnerUnits offers the units of the sandbox that is named, and before one is those of the host.

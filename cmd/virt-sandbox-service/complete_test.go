@@ -13,7 +13,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
-	"github.com/virt-sandbox/virt-sandbox/internal/content"
+	"github.com/virt-sandbox/virt-sandbox/internal/unitfile"
 )
 
 // complete has the program complete the last of some words, as the shells' scripts do.
@@ -113,7 +113,7 @@ func TestComplete(t *testing.T) {
 
 // TestCompleteUnits compares what is offered for -u with the machine's units.
 func TestCompleteUnits(t *testing.T) {
-	want := content.Host{}.UnitNames("systemd-")
+	want := unitfile.Root("").Names("systemd-")
 	got, directive := complete(t, "create", "-u", "systemd-")
 	if !slices.Equal(got, want) || directive != ":4" {
 		t.Errorf("%q, %s, want %q", got, directive, want)

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
@@ -108,7 +109,7 @@ func (n NewNames) unit(name string) string {
 		return renamed
 	}
 	stem, kind := strings.TrimSuffix(name, path.Ext(name)), path.Ext(name)
-	if renamed, found := n[stem]; found && contains(unitDirKinds(), kind) {
+	if renamed, found := n[stem]; found && slices.Contains(unitDirKinds(), kind) {
 		return renamed + kind
 	}
 	return name
@@ -158,7 +159,7 @@ func (n NewNames) apply(tree *os.Root, dir string) error {
 		return err
 	}
 	for _, name := range names {
-		if info, err := top.Lstat(name); err == nil && info.IsDir() && contains(unitDirKinds(), path.Ext(name)) {
+		if info, err := top.Lstat(name); err == nil && info.IsDir() && slices.Contains(unitDirKinds(), path.Ext(name)) {
 			inner, err := top.OpenRoot(name)
 			if err != nil {
 				return err

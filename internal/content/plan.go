@@ -16,6 +16,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/ascii"
 	"github.com/virt-sandbox/virt-sandbox/internal/pkgdb"
+	"github.com/virt-sandbox/virt-sandbox/internal/unitfile"
 )
 
 // ErrNoOwner is returned by Plan for a unit that no package owns while no package is named.
@@ -29,7 +30,7 @@ type candidate struct {
 // Plan decides which paths of the host the units have for themselves, and where each comes from: what the packages own,
 // what the units' directives name, what tmpfiles.d makes for them, what the unit's user owns. Below a private directory
 // nothing is listed again. Errors: ErrNoOwner, pkgdb.ErrNoPackage.
-func (h Host) Plan(ctx context.Context, units []*Unit, extra []string) ([]config.PrivatePath, error) {
+func (h Host) Plan(ctx context.Context, units []*unitfile.Unit, extra []string) ([]config.PrivatePath, error) {
 	var all []candidate
 	packages, err := h.packagesOf(ctx, units, extra)
 	if err != nil {
@@ -116,7 +117,7 @@ type packageSet struct {
 
 // packagesOf finds the owners of each unit, their base packages, and the packages that the administrator named. A unit can
 // be owned in several databases: by a deb, and by an RPM that takes it over.
-func (h Host) packagesOf(ctx context.Context, units []*Unit, extra []string) ([]packageSet, error) {
+func (h Host) packagesOf(ctx context.Context, units []*unitfile.Unit, extra []string) ([]packageSet, error) {
 	sets := make([]packageSet, len(h.Packages))
 	add := func(i int, name string) error {
 		sets[i].db = h.Packages[i]
@@ -260,7 +261,7 @@ func notContent(p string) bool {
 }
 
 // directivePaths gives what the unit itself says that it needs (systemd.exec(5), systemd.service(5)).
-func directivePaths(u *Unit) []candidate {
+func directivePaths(u *unitfile.Unit) []candidate {
 	var all []candidate
 	add := func(directive, p string) {
 		p = path.Clean(p)
@@ -335,7 +336,7 @@ func (h Host) tmpfilesPaths(pkg *pkgdb.Package) []candidate {
 
 // userPaths gives the state that belongs to the unit's own user though no package and no directive says so: databases
 // whose directory a maintainer script made.
-func (h Host) userPaths(u *Unit) []candidate {
+func (h Host) userPaths(u *unitfile.Unit) []candidate {
 	names := u.Words("User")
 	if len(names) == 0 || u.Bool("DynamicUser") {
 		return nil

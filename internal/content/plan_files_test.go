@@ -3,6 +3,8 @@ package content
 import (
 	"os"
 	"testing"
+
+	"github.com/virt-sandbox/virt-sandbox/internal/hosttest"
 )
 
 // TestPlanOfTmpfiles: what a package has made at boot is private.
@@ -30,7 +32,7 @@ d /var/lib/d/below
 `,
 		"/usr/lib/tmpfiles.d/odd name.conf": "d /var/lib/odd\n",
 		"/usr/lib/tmpfiles.d/others.conf":   "d /var/lib/others\n",
-	}, pkg("d", "", unitFile, "/usr/lib/tmpfiles.d/d.conf", "/usr/lib/tmpfiles.d/odd name.conf", "/usr/lib/tmpfiles.d/absent.conf"))
+	}, hosttest.Package("d", "", unitFile, "/usr/lib/tmpfiles.d/d.conf", "/usr/lib/tmpfiles.d/odd name.conf", "/usr/lib/tmpfiles.d/absent.conf"))
 	const origin = " tmpfiles:/usr/lib/tmpfiles.d/d.conf"
 	checkPlan(t, h, nil, []string{
 		"/etc/d.conf" + origin, "/var/cache/d" + origin, "/var/lib/d-volume" + origin, "/var/lib/d" + origin,
@@ -57,13 +59,13 @@ func TestPlanOfUsers(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			h := newHost(t, tree, pkg("d", "", unitFile))
+			h := newHost(t, tree, hosttest.Package("d", "", unitFile))
 			h.add(map[string]string{unitFile: "[Service]\n" + c.lines + "\n"})
 			if os.Getuid() == 0 {
 				h.add(map[string]string{"/var/lib/of-root/": ""})
 			}
 			for p := range tree {
-				if err := os.Chown(h.Root+p, serviceUID(), -1); err != nil {
+				if err := os.Chown(h.Root+p, hosttest.ServiceUID(), -1); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -87,7 +89,7 @@ func TestPlanOfLinkedSecrets(t *testing.T) {
 		"/etc/d/loop":            "-> loop",
 		"/etc/pki/private/d.key": "secret", "/etc/pki/private/other.key": "secret",
 		"/etc/pki/ca.pem": "public", "/etc/pki/closed file": "secret", "/etc/shadow": "secret", "/var/lib/closed": "secret",
-	}, pkg("d", "", unitFile, "/etc/d/", "/etc/d/chain/"))
+	}, hosttest.Package("d", "", unitFile, "/etc/d/", "/etc/d/chain/"))
 	h.close("/etc/pki/private", "/etc/pki/closed file", "/etc/shadow", "/var/lib/closed")
 	checkPlan(t, h, nil, []string{"/etc/d package:d", "/etc/pki/closed file link:/etc/d", "/etc/pki/private/d.key link:/etc/d"})
 }
@@ -100,11 +102,11 @@ func TestPlanOfLinksOfTheService(t *testing.T) {
 		"/var/lib/d/packaged":   "-> ../../../etc/pki/packaged.key",
 		"/etc/pki/own.key":      "secret",
 		"/etc/pki/packaged.key": "secret",
-	}, pkg("d", "", unitFile, "/var/lib/d/"))
+	}, hosttest.Package("d", "", unitFile, "/var/lib/d/"))
 	h.close("/etc/pki/own.key", "/etc/pki/packaged.key")
 	want := []string{"/etc/pki/packaged.key link:/var/lib/d", "/var/lib/d package:d"}
 	if os.Getuid() == 0 {
-		if err := os.Lchown(h.Root+"/var/lib/d/own", serviceUID(), -1); err != nil {
+		if err := os.Lchown(h.Root+"/var/lib/d/own", hosttest.ServiceUID(), -1); err != nil {
 			t.Fatal(err)
 		}
 	} else {

@@ -9,7 +9,9 @@ import (
 	"testing"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/hosttest"
 	"github.com/virt-sandbox/virt-sandbox/internal/pkgdb"
+	"github.com/virt-sandbox/virt-sandbox/internal/unitfile"
 )
 
 const (
@@ -26,66 +28,66 @@ func TestPlanOfPackages(t *testing.T) {
 		want     []string
 	}{
 		{"directories and files below /etc and /var",
-			[]*pkgdb.Package{pkg("d", "", unitFile, "/etc/d/", "/etc/d/d.conf", "/etc/d.conf", "/var/lib/d/", "/usr/share/d/", "/opt/d/")}, nil,
+			[]*pkgdb.Package{hosttest.Package("d", "", unitFile, "/etc/d/", "/etc/d/d.conf", "/etc/d.conf", "/var/lib/d/", "/usr/share/d/", "/opt/d/")}, nil,
 			[]string{"/etc/d.conf package:d", "/etc/d package:d", "/var/lib/d package:d"}},
 		{"only its own files of a directory of all",
 			[]*pkgdb.Package{
-				pkg("d", "", unitFile, "/etc/", "/etc/default/", "/etc/default/d"),
-				pkg("others", "", "/etc/default/", "/etc/default/a", "/etc/default/b"),
+				hosttest.Package("d", "", unitFile, "/etc/", "/etc/default/", "/etc/default/d"),
+				hosttest.Package("others", "", "/etc/default/", "/etc/default/a", "/etc/default/b"),
 			}, nil,
 			[]string{"/etc/default/d package:d"}},
 		{"its directory though others put something in",
 			[]*pkgdb.Package{
-				pkg("d", "", unitFile, "/etc/d/", "/etc/d/d.conf", "/etc/d/modules/"),
-				pkg("module", "", "/etc/d/modules/", "/etc/d/modules/m.conf"),
+				hosttest.Package("d", "", unitFile, "/etc/d/", "/etc/d/d.conf", "/etc/d/modules/"),
+				hosttest.Package("module", "", "/etc/d/modules/", "/etc/d/modules/m.conf"),
 			}, nil,
 			[]string{"/etc/d package:d"}},
 		{"a half is not most",
-			[]*pkgdb.Package{pkg("d", "", unitFile, "/etc/x/", "/etc/x/d.conf"), pkg("e", "", "/etc/x/", "/etc/x/e.conf")}, nil,
+			[]*pkgdb.Package{hosttest.Package("d", "", unitFile, "/etc/x/", "/etc/x/d.conf"), hosttest.Package("e", "", "/etc/x/", "/etc/x/e.conf")}, nil,
 			[]string{"/etc/x/d.conf package:d"}},
 		{"packages of one source count together",
 			[]*pkgdb.Package{
-				pkg("d", "src", unitFile, "/etc/x/", "/etc/x/d.conf"),
-				pkg("d-modules", "src", "/etc/x/", "/etc/x/m1", "/etc/x/m2", "/etc/x/m3"),
-				pkg("stranger", "other", "/etc/x/", "/etc/x/s1"),
+				hosttest.Package("d", "src", unitFile, "/etc/x/", "/etc/x/d.conf"),
+				hosttest.Package("d-modules", "src", "/etc/x/", "/etc/x/m1", "/etc/x/m2", "/etc/x/m3"),
+				hosttest.Package("stranger", "other", "/etc/x/", "/etc/x/s1"),
 			}, nil,
 			[]string{"/etc/x package:d"}},
 		{"the base package of a source",
 			[]*pkgdb.Package{
-				pkg("d-server", "d", unitFile, "/var/lib/d/"), pkg("d", "", "/etc/d/", "/etc/d/d.conf"),
-				pkg("d-doc", "d", "/etc/d-doc/"),
+				hosttest.Package("d-server", "d", unitFile, "/var/lib/d/"), hosttest.Package("d", "", "/etc/d/", "/etc/d/d.conf"),
+				hosttest.Package("d-doc", "d", "/etc/d-doc/"),
 			}, nil,
 			[]string{"/etc/d package:d", "/var/lib/d package:d-server"}},
 		{"a source that has no package of its name",
-			[]*pkgdb.Package{pkg("d-server", "d", unitFile, "/var/lib/d/")}, nil,
+			[]*pkgdb.Package{hosttest.Package("d-server", "d", unitFile, "/var/lib/d/")}, nil,
 			[]string{"/var/lib/d package:d-server"}},
 		{"packages named with -P",
-			[]*pkgdb.Package{pkg("d", "", unitFile, "/etc/d/"), pkg("module", "module-src", "/etc/module/"), pkg("module-src", "", "/etc/base/")},
+			[]*pkgdb.Package{hosttest.Package("d", "", unitFile, "/etc/d/"), hosttest.Package("module", "module-src", "/etc/module/"), hosttest.Package("module-src", "", "/etc/base/")},
 			[]string{"module"},
 			[]string{"/etc/base package:module-src", "/etc/d package:d", "/etc/module package:module"}},
 		{"a package named twice",
-			[]*pkgdb.Package{pkg("d", "", unitFile, "/etc/d/")}, []string{"d"},
+			[]*pkgdb.Package{hosttest.Package("d", "", unitFile, "/etc/d/")}, []string{"d"},
 			[]string{"/etc/d package:d"}},
 		{"nobody owns the unit, but -P",
-			[]*pkgdb.Package{pkg("app", "", "/etc/app/")}, []string{"app"},
+			[]*pkgdb.Package{hosttest.Package("app", "", "/etc/app/")}, []string{"app"},
 			[]string{"/etc/app package:app"}},
 		{"the unit's file as /lib spells it",
-			[]*pkgdb.Package{pkg("d", "", "/lib/systemd/system/d.service", "/etc/d/")}, nil,
+			[]*pkgdb.Package{hosttest.Package("d", "", "/lib/systemd/system/d.service", "/etc/d/")}, nil,
 			[]string{"/etc/d package:d"}},
 		{"what is the host's business",
-			[]*pkgdb.Package{pkg("d", "", unitFile, "/etc/d/", "/etc/logrotate.d/d", "/etc/pam.d/d", "/etc/init.d/d", "/etc/rc.d/init.d/d",
+			[]*pkgdb.Package{hosttest.Package("d", "", unitFile, "/etc/d/", "/etc/logrotate.d/d", "/etc/pam.d/d", "/etc/init.d/d", "/etc/rc.d/init.d/d",
 				"/etc/systemd/system/d.service.d/x.conf", "/etc/systemd/d.conf", "/var/run/d/", "/var/lock/d/", "/var/log/journal/",
 				"/etc/machine-id", "/etc/hostname", "/etc/hosts", "/etc/fstab", "/etc/shadow", "/etc/gshadow", "/var/", "/etc/")}, nil,
 			[]string{"/etc/d package:d"}},
 		{"paths that no config can hold",
-			[]*pkgdb.Package{pkg("d", "", unitFile, "/etc/d/", "/etc/new\nline", "/etc/bell\a", "/etc/not-utf8\xff"),
+			[]*pkgdb.Package{hosttest.Package("d", "", unitFile, "/etc/d/", "/etc/new\nline", "/etc/bell\a", "/etc/not-utf8\xff"),
 				{Name: "d2", Files: []pkgdb.File{{Path: "/etc/x/../shadow"}, {Path: "/etc//y"}, {Path: "/etc/z/."}}}}, []string{"d2"},
 			[]string{"/etc/d package:d"}},
 		{"blanks are no obstacle",
-			[]*pkgdb.Package{pkg("d", "", unitFile, "/etc/d d.conf")}, nil,
+			[]*pkgdb.Package{hosttest.Package("d", "", unitFile, "/etc/d d.conf")}, nil,
 			[]string{"/etc/d d.conf package:d"}},
 		{"names that begin alike are not below each other",
-			[]*pkgdb.Package{pkg("d", "", unitFile, "/etc/d/", "/etc/d/a", "/etc/d-x", "/etc/d.conf", "/etc/d0")}, nil,
+			[]*pkgdb.Package{hosttest.Package("d", "", unitFile, "/etc/d/", "/etc/d/a", "/etc/d-x", "/etc/d.conf", "/etc/d0")}, nil,
 			[]string{"/etc/d-x package:d", "/etc/d.conf package:d", "/etc/d package:d", "/etc/d0 package:d"}},
 	}
 	for _, c := range cases {
@@ -97,19 +99,19 @@ func TestPlanOfPackages(t *testing.T) {
 }
 
 func TestPlanTrustsTheHostAboutTypes(t *testing.T) {
-	d := pkg("d", "", unitFile, "/etc/shared", "/etc/shared/d", "/etc/link/")
-	other := pkg("other", "", "/etc/shared", "/etc/shared/a", "/etc/shared/b")
+	d := hosttest.Package("d", "", unitFile, "/etc/shared", "/etc/shared/d", "/etc/link/")
+	other := hosttest.Package("other", "", "/etc/shared", "/etc/shared/a", "/etc/shared/b")
 	h := newHost(t, map[string]string{unitFile: bareUnit, "/etc/shared/d": "", "/etc/link": "-> shared"}, d, other)
 	checkPlan(t, h, nil, []string{"/etc/link package:d", "/etc/shared/d package:d"})
 }
 
 func TestPlanErrors(t *testing.T) {
-	h := newHost(t, map[string]string{unitFile: bareUnit}, pkg("other", "", "/etc/other"))
-	_, err := h.Plan(context.Background(), []*Unit{h.unit("d")}, nil)
+	h := newHost(t, map[string]string{unitFile: bareUnit}, hosttest.Package("other", "", "/etc/other"))
+	_, err := h.Plan(context.Background(), []*unitfile.Unit{h.unit("d")}, nil)
 	if !errors.Is(err, ErrNoOwner) || !strings.Contains(err.Error(), "d.service ("+unitFile+")") || !strings.Contains(err.Error(), "-P") {
 		t.Errorf("nobody owns it: got %v, want ErrNoOwner with the file and what to do", err)
 	}
-	_, err = h.Plan(context.Background(), []*Unit{h.unit("d")}, []string{"other", "absent"})
+	_, err = h.Plan(context.Background(), []*unitfile.Unit{h.unit("d")}, []string{"other", "absent"})
 	if !errors.Is(err, pkgdb.ErrNoPackage) || !strings.Contains(err.Error(), "absent") {
 		t.Errorf("-P of a package that is not there: got %v, want pkgdb.ErrNoPackage with its name", err)
 	}
@@ -117,11 +119,11 @@ func TestPlanErrors(t *testing.T) {
 
 // TestPlanAsksEveryDatabase: a host can have two package formats.
 func TestPlanAsksEveryDatabase(t *testing.T) {
-	h := newHost(t, map[string]string{unitFile: bareUnit}, pkg("rpm", "", "/etc/rpm/"))
-	h.Packages = append(h.Packages, fakePackages{pkg("deb", "", unitFile, "/etc/deb/")})
+	h := newHost(t, map[string]string{unitFile: bareUnit}, hosttest.Package("rpm", "", "/etc/rpm/"))
+	h.Packages = append(h.Packages, hosttest.Packages{hosttest.Package("deb", "", unitFile, "/etc/deb/")})
 	checkPlan(t, h, []string{"rpm"}, []string{"/etc/deb package:deb", "/etc/rpm package:rpm"})
 
-	h.Packages = append(h.Packages, fakePackages{pkg("other", "", unitFile, "/etc/other/"), pkg("rpm", "", "/etc/namesake/")})
+	h.Packages = append(h.Packages, hosttest.Packages{hosttest.Package("other", "", unitFile, "/etc/other/"), hosttest.Package("rpm", "", "/etc/namesake/")})
 	checkPlan(t, h, []string{"rpm"}, []string{"/etc/deb package:deb", "/etc/other package:other", "/etc/rpm package:rpm"})
 }
 
@@ -162,7 +164,7 @@ func TestPlanOfDirectives(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			h := newHost(t, map[string]string{unitFile: "[Service]\n" + c.lines + "\n"}, pkg("d", "", unitFile))
+			h := newHost(t, map[string]string{unitFile: "[Service]\n" + c.lines + "\n"}, hosttest.Package("d", "", unitFile))
 			for range 10 { // the order must not be a map's
 				checkPlan(t, h, nil, c.want)
 			}
@@ -173,7 +175,7 @@ func TestPlanOfDirectives(t *testing.T) {
 // checkPlan plans for d.service. Whatever is planned must be something that a config can hold.
 func checkPlan(t *testing.T, h fakeHost, extra, want []string) {
 	t.Helper()
-	private, err := h.Plan(context.Background(), []*Unit{h.unit("d")}, extra)
+	private, err := h.Plan(context.Background(), []*unitfile.Unit{h.unit("d")}, extra)
 	if err != nil {
 		t.Fatal(err)
 	}

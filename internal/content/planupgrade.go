@@ -7,19 +7,20 @@ import (
 	"strings"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/unitfile"
 )
 
 // PlanUpgrade gives the paths that new versions of a sandbox's packages have come to need for themselves. What an
 // administrator of the host changed since the sandbox was made is left out: its secrets and its data are not for containers
 // that are there already. Errors: ErrNoOwner, ErrNoUnit.
 func (h Host) PlanUpgrade(ctx context.Context, s *config.Sandbox) ([]config.PrivatePath, error) {
-	var shipped []*Unit
+	var shipped []*unitfile.Unit
 	for _, name := range s.Units {
-		u, err := h.FindUnit(name, s.Name)
+		u, err := unitfile.Root(h.Root).Find(name, s.Name)
 		if err != nil {
 			return nil, err
 		}
-		if u, err = h.asShipped(u); err != nil {
+		if u, err = unitfile.Root(h.Root).AsShipped(u); err != nil {
 			return nil, err
 		}
 		if u != nil {

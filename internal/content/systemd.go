@@ -4,10 +4,12 @@ import (
 	"fmt"
 	"os"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/guest"
+	"github.com/virt-sandbox/virt-sandbox/internal/unitfile"
 	"github.com/virt-sandbox/virt-sandbox/internal/unitname"
 )
 
@@ -95,7 +97,7 @@ func lackingCapabilities() []string {
 
 // adaptingDropIn keeps a unit from needing what a container lacks, and makes it tell when it is up; "" for one that is
 // right as it is.
-func adaptingDropIn(u *Unit) string {
+func adaptingDropIn(u *unitfile.Unit) string {
 	var unit, service string
 	for _, word := range u.Words("ConditionVirtualization") {
 		if strings.HasPrefix(word, "!") || word == "no" || word == "false" {
@@ -104,14 +106,14 @@ func adaptingDropIn(u *Unit) string {
 	}
 	var lacking []string
 	for _, name := range u.Words("AmbientCapabilities") {
-		if contains(lackingCapabilities(), strings.ToUpper(name)) {
+		if slices.Contains(lackingCapabilities(), strings.ToUpper(name)) {
 			lacking = append(lacking, strings.ToUpper(name))
 		}
 	}
 	if len(lacking) > 0 {
 		service = "# No process of a container can have these.\nAmbientCapabilities=~" + strings.Join(lacking, " ") + "\n"
 	}
-	if u.isSimple() {
+	if u.IsSimple() {
 		service += "# Started means executed: a start reports what cannot be executed.\nType=exec\n"
 	}
 	text := ""
@@ -148,7 +150,7 @@ func (b *builder) systemd() error {
 		return err
 	}
 	for _, name := range unwantedUnits() {
-		if contains(b.sandbox.Units, name) {
+		if slices.Contains(b.sandbox.Units, name) {
 			continue
 		}
 		if err := b.link(wants+"/"+name, "/dev/null"); err != nil {
@@ -159,7 +161,7 @@ func (b *builder) systemd() error {
 		return err
 	}
 	for _, name := range b.sandbox.Units {
-		u, err := b.host.FindUnit(name, b.sandbox.Name)
+		u, err := unitfile.Root(b.host.Root).Find(name, b.sandbox.Name)
 		if err != nil {
 			return err
 		}
@@ -173,7 +175,7 @@ func (b *builder) systemd() error {
 	return b.hostKeys()
 }
 
-func (b *builder) enable(u *Unit) error {
+func (b *builder) enable(u *unitfile.Unit) error {
 	target := u.Files[0]
 	if strings.HasPrefix(target, "/etc/") {
 		if err := b.copySmall(target, path.Join(systemDir, path.Base(target))); err != nil {

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/hosttest"
 	"github.com/virt-sandbox/virt-sandbox/internal/pkgdb"
 )
 
@@ -38,7 +39,7 @@ func (h *fakeHost) ship(tree map[string]string) {
 		}
 		p.Files = append(p.Files, f)
 	}
-	h.Packages = []pkgdb.Database{fakePackages{p}}
+	h.Packages = []pkgdb.Database{hosttest.Packages{p}}
 }
 
 func sha(text string) string {
@@ -293,7 +294,7 @@ func TestUpgradeFollowsModes(t *testing.T) {
 	h.ship(tree)
 	chmod(h.Root, 0o640, "/etc/d/a", "/etc/d/b", "/etc/d/c")
 	chmod(h.Root, 0o750, "/etc/d/sub")
-	db := h.Packages[0].(fakePackages)
+	db := h.Packages[0].(hosttest.Packages)
 	for i := range db[0].Files {
 		switch f := &db[0].Files[i]; f.Path {
 		case "/etc/d/a", "/etc/d/b", "/etc/d/c":
@@ -451,10 +452,10 @@ func TestPlanUpgrade(t *testing.T) {
 	if err := os.Mkdir(h.Root+"/var/lib/data", 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Lchown(h.Root+"/var/lib/data", serviceUID(), os.Getgid()); err != nil {
+	if err := os.Lchown(h.Root+"/var/lib/data", hosttest.ServiceUID(), os.Getgid()); err != nil {
 		t.Fatal(err)
 	}
-	h.Packages = []pkgdb.Database{fakePackages{pkg("d", "d", "/usr/lib/systemd/system/d.service", "/etc/d/")}}
+	h.Packages = []pkgdb.Database{hosttest.Packages{hosttest.Package("d", "d", "/usr/lib/systemd/system/d.service", "/etc/d/")}}
 	s := box(t, "/etc/d")
 	s.Command, s.Units = nil, []string{"d.service"}
 	plan := func() []string {
@@ -474,7 +475,7 @@ func TestPlanUpgrade(t *testing.T) {
 	}
 	h.put("/usr/lib/systemd/system/d.service", "[Service]\nExecStart=/bin/true\nUser=svc\nStateDirectory=new\nEnvironmentFile=-/etc/mine/env\n")
 	h.add(map[string]string{"/etc/e/": "", "/etc/f": "1"})
-	h.Packages = []pkgdb.Database{fakePackages{pkg("d", "d", "/usr/lib/systemd/system/d.service", "/etc/d/", "/etc/e/", "/etc/f")}}
+	h.Packages = []pkgdb.Database{hosttest.Packages{hosttest.Package("d", "d", "/usr/lib/systemd/system/d.service", "/etc/d/", "/etc/e/", "/etc/f")}}
 	want := []string{"package:d /etc/e", "package:d /etc/f", "unit:d.service/StateDirectory /var/lib/new"}
 	if got := plan(); !slices.Equal(got, want) {
 		t.Errorf("with a new version: %q, want %q", got, want)

@@ -1,4 +1,4 @@
-package content
+package unitfile
 
 import (
 	"os"
@@ -9,21 +9,21 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/unitname"
 )
 
-// UnitNames lists the units and templates that FindUnit would find, by the names of their files: those that begin with a
+// Names lists the units and templates that Find would find, by the names of their files: those that begin with a
 // prefix.
-func (h Host) UnitNames(prefix string) []string {
+func (r Root) Names(prefix string) []string {
 	var names []string
 	for _, dir := range unitDirs() {
 		// One that cannot be read has none to offer.
-		entries, _ := os.ReadDir(h.Root + dir)
+		entries, _ := os.ReadDir(string(r) + dir)
 		for _, e := range entries {
 			name := e.Name()
 			unit, err := unitname.Parse(name)
 			if err != nil || !unit.Type().Runs() || !strings.HasPrefix(name, prefix) {
 				continue
 			}
-			file, _ := h.resolve(filepath.Join(dir, name))
-			if file == "" || h.runsContainer(file) {
+			file, _ := r.resolve(filepath.Join(dir, name))
+			if file == "" || r.runsContainer(file) {
 				continue
 			}
 			names = append(names, name)

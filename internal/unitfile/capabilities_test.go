@@ -1,8 +1,10 @@
-package content
+package unitfile
 
 import (
 	"slices"
 	"testing"
+
+	"github.com/virt-sandbox/virt-sandbox/internal/hosttest"
 )
 
 func TestCapabilities(t *testing.T) {
@@ -31,8 +33,8 @@ func TestCapabilities(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			host := newHost(t, map[string]string{"/usr/lib/systemd/system/d.service": "[Service]\n" + c.lines + "\n"})
-			unit, err := host.FindUnit("d", "box")
+			host := Root(hosttest.Root(t, map[string]string{"/usr/lib/systemd/system/d.service": "[Service]\n" + c.lines + "\n"}))
+			unit, err := host.Find("d", "box")
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -1,15 +1,17 @@
-package content
+package unitfile
 
 import (
 	"errors"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/virt-sandbox/virt-sandbox/internal/hosttest"
 )
 
-func TestFindUnit(t *testing.T) {
+func TestFind(t *testing.T) {
 	const service = "[Service]\nExecStart=/usr/sbin/d\n"
-	host := newHost(t, map[string]string{
+	host := Root(hosttest.Root(t, map[string]string{
 		"/usr/lib/systemd/system/httpd.service":             service,
 		"/usr/lib/systemd/system/httpd.socket":              "[Socket]\nListenStream=80\n",
 		"/usr/lib/systemd/system/org.example.d.service":     service,
@@ -34,7 +36,7 @@ func TestFindUnit(t *testing.T) {
 		`/usr/lib/systemd/system/dev-disk\x2done.mount`:     "[Mount]\nWhere=/x\n",
 		"/run/systemd/system/transient.service":             service,
 		"/usr/lib/systemd/system/multi-user.target.wants/a": service,
-	})
+	}))
 	const lib = "/usr/lib/systemd/system/"
 	cases := []struct {
 		name, typed, unit string
@@ -77,7 +79,7 @@ func TestFindUnit(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			u, err := host.FindUnit(c.typed, "box")
+			u, err := host.Find(c.typed, "box")
 			if c.files == nil {
 				if !errors.Is(err, ErrNoUnit) {
 					t.Errorf("%q: got %+v, %v; want ErrNoUnit", c.typed, u, err)
@@ -97,7 +99,7 @@ func TestFindUnit(t *testing.T) {
 // TestDropIns: by name wherever they lie; of two of a name only the one counts that is nearer to the administrator or to
 // the instance.
 func TestDropIns(t *testing.T) {
-	host := newHost(t, map[string]string{
+	host := Root(hosttest.Root(t, map[string]string{
 		"/usr/lib/systemd/system/d@.service":                         "[Service]\nReadWritePaths=/var/unit\n",
 		"/usr/lib/systemd/system/d@.service.d/50-b.conf":             "[Service]\nReadWritePaths=/var/vendor\n",
 		"/usr/lib/systemd/system/d@.service.d/90-c.conf":             "[Service]\nReadWritePaths=/var/last\n",
@@ -115,7 +117,7 @@ func TestDropIns(t *testing.T) {
 		"/usr/lib/systemd/system/reset.service":                      "[Service]\nReadWritePaths=/var/unit\n",
 		"/usr/lib/systemd/system/reset.service.d/10-vendor.conf":     "[Service]\nReadWritePaths=/var/vendor\n",
 		"/etc/systemd/system/reset.service.d/90-administrators.conf": "[Service]\nReadWritePaths=\nReadWritePaths=/var/admin\n",
-	})
+	}))
 	cases := []struct {
 		unit string
 		want []string
@@ -126,15 +128,15 @@ func TestDropIns(t *testing.T) {
 		{"reset", []string{"/var/admin"}},
 	}
 	for _, c := range cases {
-		if got := host.unit(c.unit).Words("ReadWritePaths"); !slices.Equal(got, c.want) {
+		if got := findUnit(t, host, c.unit).Words("ReadWritePaths"); !slices.Equal(got, c.want) {
 			t.Errorf("%s: got %q, want %q", c.unit, got, c.want)
 		}
 	}
 }
 
-func TestFindUnitThatCannotBeRead(t *testing.T) {
-	host := newHost(t, map[string]string{"/usr/lib/systemd/system/broken.service": "[Service]\nno assignment\n"})
-	if u, err := host.FindUnit("broken", "box"); err == nil || !strings.Contains(err.Error(), "broken.service") {
+func TestFindThatCannotBeRead(t *testing.T) {
+	host := Root(hosttest.Root(t, map[string]string{"/usr/lib/systemd/system/broken.service": "[Service]\nno assignment\n"}))
+	if u, err := host.Find("broken", "box"); err == nil || !strings.Contains(err.Error(), "broken.service") {
 		t.Errorf("got %+v, %v; want an error that names the file", u, err)
 	}
 }
@@ -160,8 +162,8 @@ func TestWords(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			host := newHost(t, map[string]string{"/usr/lib/systemd/system/d@.service": "[Service]\n" + c.lines + "\n"})
-			if got := host.unit("d@a.b.service").Words("Key"); !slices.Equal(got, c.want) {
+			host := Root(hosttest.Root(t, map[string]string{"/usr/lib/systemd/system/d@.service": "[Service]\n" + c.lines + "\n"}))
+			if got := findUnit(t, host, "d@a.b.service").Words("Key"); !slices.Equal(got, c.want) {
 				t.Errorf("got %q, want %q", got, c.want)
 			}
 		})
@@ -173,16 +175,16 @@ func TestBool(t *testing.T) {
 		"": false, "Key=yes": true, "Key=1": true, "Key=on": true, "Key=True": true, "Key=no": false, "Key=maybe": false,
 		"Key=yes\nKey=no": false, "Key=no\nKey=yes": true, "Key=yes\nKey=": false,
 	} {
-		host := newHost(t, map[string]string{"/usr/lib/systemd/system/d.service": "[Service]\n" + lines + "\n"})
-		if got := host.unit("d").Bool("Key"); got != want {
+		host := Root(hosttest.Root(t, map[string]string{"/usr/lib/systemd/system/d.service": "[Service]\n" + lines + "\n"}))
+		if got := findUnit(t, host, "d").Bool("Key"); got != want {
 			t.Errorf("%q: got %t, want %t", lines, got, want)
 		}
 	}
 }
 
-// TestFindUnitBesideTheHostsOwn: foo@box.service of the host runs the container box, and is no unit to run in one.
-func TestFindUnitBesideTheHostsOwn(t *testing.T) {
-	host := newHost(t, map[string]string{
+// TestFindBesideTheHostsOwn: foo@box.service of the host runs the container box, and is no unit to run in one.
+func TestFindBesideTheHostsOwn(t *testing.T) {
+	host := Root(hosttest.Root(t, map[string]string{
 		"/usr/lib/systemd/system/pg@.service":             "[Service]\nExecStart=/usr/sbin/pg\n",
 		"/etc/systemd/system/pg@box.service":              "[Unit]\nSourcePath=/etc/libvirt-sandbox/services/box.sandbox\n[Install]\nWantedBy=multi-user.target\n",
 		"/etc/systemd/system/pg@box.service.d/host.conf":  "[Service]\nTimeoutStartSec=9\n",
@@ -190,13 +192,13 @@ func TestFindUnitBesideTheHostsOwn(t *testing.T) {
 		"/etc/systemd/system/pg@own.service":              "[Service]\nExecStart=/usr/sbin/own\n",
 		"/etc/systemd/system/pg@own.service.d/inner.conf": "[Service]\nNice=6\n",
 		"/etc/systemd/system/alone@box.service":           "[Unit]\nSourcePath=/etc/libvirt-sandbox/services/box.sandbox\n",
-	})
+	}))
 	for typed, want := range map[string]string{
 		"pg@.service": "/usr/lib/systemd/system/pg@.service + /etc/systemd/system/pg@.service.d/every.conf",
 		"pg@box":      "/usr/lib/systemd/system/pg@.service + /etc/systemd/system/pg@.service.d/every.conf",
 		"pg@own":      "/etc/systemd/system/pg@own.service + /etc/systemd/system/pg@.service.d/every.conf /etc/systemd/system/pg@own.service.d/inner.conf",
 	} {
-		u, err := host.FindUnit(typed, "box")
+		u, err := host.Find(typed, "box")
 		if err != nil {
 			t.Errorf("%s: %v", typed, err)
 			continue
@@ -205,7 +207,16 @@ func TestFindUnitBesideTheHostsOwn(t *testing.T) {
 			t.Errorf("%s: got %s, want %s", typed, got, want)
 		}
 	}
-	if u, err := host.FindUnit("alone@box", "box"); err == nil {
+	if u, err := host.Find("alone@box", "box"); err == nil {
 		t.Errorf("a unit that runs a container was found as %+v", u)
 	}
+}
+
+func findUnit(t *testing.T, host Root, name string) *Unit {
+	t.Helper()
+	u, err := host.Find(name, "box")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
 }

@@ -1,4 +1,7 @@
-package content
+// Package unitfile finds unit files of a host and reads them as its systemd does (systemd.unit(5)). In: a root directory and
+// a name as an administrator writes it; out: the unit with its drop-ins and what they say. Content planning and the verbs
+// call it; it runs nothing and talks to no systemd.
+package unitfile
 
 import (
 	"errors"
@@ -11,19 +14,15 @@ import (
 
 	"github.com/coreos/go-systemd/v22/unit"
 
-	"github.com/virt-sandbox/virt-sandbox/internal/pkgdb"
 	"github.com/virt-sandbox/virt-sandbox/internal/unitname"
 	"github.com/virt-sandbox/virt-sandbox/units"
 )
 
-// ErrNoUnit is returned by FindUnit for a unit that the host does not have.
+// ErrNoUnit is returned by Find for a unit that the host does not have.
 var ErrNoUnit = errors.New("no such unit")
 
-// Host is where units, packages and files come from.
-type Host struct {
-	Root     string           // "" for the machine itself
-	Packages []pkgdb.Database // in the order in which they are asked
-}
+// Root is the directory below which the unit files lie; "" for the machine itself.
+type Root string
 
 // Unit is a unit of the host as a container will run it.
 type Unit struct {
@@ -37,13 +36,15 @@ type Unit struct {
 
 // unitDirs is the system unit path of systemd.unit(5), without what only lives at run time.
 func unitDirs() []string {
-	return []string{"/etc/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"}
+	return []string{
+		"/etc/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system",
+	}
 }
 
-// FindUnit resolves a name as an administrator writes it: without suffix it is a service, and a template becomes the
+// Find resolves a name as an administrator writes it: without suffix it is a service, and a template becomes the
 // instance of that name. A unit that is masked on the host is found all the same, since masking it there is how one
 // keeps it from running outside. Errors: ErrNoUnit.
-func (h Host) FindUnit(name, instance string) (*Unit, error) {
+func (r Root) Find(name, instance string) (*Unit, error) {
 	name = unitname.Complete(name)
 	if strings.ContainsAny(name, "/\x00\n") {
 		return nil, fmt.Errorf("%w as %q: a unit name has no slashes", ErrNoUnit, name)
@@ -60,23 +61,23 @@ func (h Host) FindUnit(name, instance string) (*Unit, error) {
 	for _, candidate := range withTemplate(name) {
 		u := &Unit{Name: name, isHosts: isHosts}
 		for _, dir := range unitDirs() {
-			file, canonical := h.resolve(filepath.Join(dir, candidate))
+			file, canonical := r.resolve(filepath.Join(dir, candidate))
 			if file == "" {
 				continue
 			}
-			if h.runsContainer(file) {
+			if r.runsContainer(file) {
 				u.isHosts = true
 				continue
 			}
 			if len(u.Files) == 0 {
 				u.Name = instantiate(canonical, wanted)
 			}
-			if !contains(u.Files, file) {
+			if !slices.Contains(u.Files, file) {
 				u.Files = append(u.Files, file)
 			}
 		}
 		if len(u.Files) > 0 {
-			return u, h.read(u)
+			return u, r.read(u)
 		}
 		isHosts = u.isHosts
 	}
@@ -89,15 +90,15 @@ func noUnit(name string) error {
 
 // runsContainer tells of the stub unit file of a container: foo@NAME.service of the host runs the container NAME, in which
 // an instance of foo@.service has the same name.
-func (h Host) runsContainer(file string) bool {
-	text, err := os.ReadFile(h.Root + file)
+func (r Root) runsContainer(file string) bool {
+	text, err := os.ReadFile(string(r) + file)
 	return err == nil && units.IsAnyStub(text)
 }
 
 // resolve follows an alias to the unit file; both are "" for a unit that is absent or masked.
-func (h Host) resolve(file string) (target, canonical string) {
+func (r Root) resolve(file string) (target, canonical string) {
 	for range 8 {
-		link, err := os.Readlink(h.Root + file)
+		link, err := os.Readlink(string(r) + file)
 		if err != nil {
 			break
 		}
@@ -106,7 +107,7 @@ func (h Host) resolve(file string) (target, canonical string) {
 		}
 		file = filepath.Clean(link)
 	}
-	info, err := os.Stat(h.Root + file)
+	info, err := os.Stat(string(r) + file)
 	if err != nil || !info.Mode().IsRegular() {
 		return "", ""
 	}
@@ -134,7 +135,7 @@ func instantiate(file string, wanted unitname.Name) string {
 
 // read reads the unit's file and its drop-ins in the order of systemd.unit(5): by name wherever they lie, and of those of
 // one name only the first.
-func (h Host) read(u *Unit) error {
+func (r Root) read(u *Unit) error {
 	seen := make(map[string]bool)
 	for _, name := range withTemplate(u.Name) {
 		if name == u.Name && u.isHosts {
@@ -142,7 +143,7 @@ func (h Host) read(u *Unit) error {
 		}
 		for _, dir := range unitDirs() {
 			dropIns := path.Join(dir, name+".d")
-			entries, _ := os.ReadDir(h.Root + dropIns)
+			entries, _ := os.ReadDir(string(r) + dropIns)
 			for _, e := range entries {
 				if path.Ext(e.Name()) == ".conf" && !e.IsDir() && !seen[e.Name()] {
 					seen[e.Name()] = true
@@ -152,13 +153,13 @@ func (h Host) read(u *Unit) error {
 		}
 	}
 	slices.SortFunc(u.DropIns, func(a, b string) int { return strings.Compare(path.Base(a), path.Base(b)) })
-	return h.readOptions(u)
+	return r.readOptions(u)
 }
 
 // readOptions reads what the unit's files say.
-func (h Host) readOptions(u *Unit) error {
+func (r Root) readOptions(u *Unit) error {
 	for _, file := range append([]string{u.Files[0]}, u.DropIns...) {
-		f, err := os.Open(h.Root + file)
+		f, err := os.Open(string(r) + file)
 		if err != nil {
 			return fmt.Errorf("read unit: %w", err)
 		}
@@ -172,9 +173,11 @@ func (h Host) readOptions(u *Unit) error {
 	return nil
 }
 
-// asShipped gives a unit without what an administrator of the host made of it; nil for one that is an administrator's whole.
-func (h Host) asShipped(u *Unit) (*Unit, error) {
-	local := func(file string) bool { return below(file, "/etc", "/usr/local") }
+// AsShipped gives a unit without what an administrator of the host made of it; nil for one that is an administrator's whole.
+func (r Root) AsShipped(u *Unit) (*Unit, error) {
+	local := func(file string) bool {
+		return strings.HasPrefix(file, "/etc/") || strings.HasPrefix(file, "/usr/local/")
+	}
 	shipped := &Unit{
 		Name: u.Name, isHosts: u.isHosts,
 		Files:   slices.DeleteFunc(slices.Clone(u.Files), local),
@@ -183,7 +186,7 @@ func (h Host) asShipped(u *Unit) (*Unit, error) {
 	if len(shipped.Files) == 0 {
 		return nil, nil
 	}
-	return shipped, h.readOptions(shipped)
+	return shipped, r.readOptions(shipped)
 }
 
 // Words gives the words of a directive in all its occurrences, specifiers expanded; an empty assignment resets it
@@ -207,18 +210,18 @@ func (u *Unit) Words(directive string) []string {
 // Bool tells whether the last value of a directive is true (systemd.syntax(7)).
 func (u *Unit) Bool(directive string) bool {
 	words := u.Words(directive)
-	return len(words) > 0 && contains([]string{"1", "yes", "true", "on"}, strings.ToLower(words[len(words)-1]))
+	return len(words) > 0 && slices.Contains([]string{"1", "yes", "true", "on"}, strings.ToLower(words[len(words)-1]))
 }
 
-// isSimple tells whether systemd takes the unit for started before it is executed (systemd.service(5), Type=).
-func (u *Unit) isSimple() bool {
+// IsSimple tells whether systemd takes the unit for started before it is executed (systemd.service(5), Type=).
+func (u *Unit) IsSimple() bool {
 	if kind := u.Words("Type"); len(kind) > 0 {
 		return kind[len(kind)-1] == "simple"
 	}
 	return len(u.Words("ExecStart")) > 0 && len(u.Words("BusName")) == 0
 }
 
-// expand replaces the specifiers of systemd.unit(5) that can be part of a path.
+// expand replaces the specifiers of systemd.unit(5) that can be part of a patr.
 func (u *Unit) expand(text string) string {
 	if !strings.Contains(text, "%") {
 		return text
@@ -233,13 +236,4 @@ func (u *Unit) expand(text string) string {
 		"%p", prefix, "%i", instance, "%I", instance, "%P", prefix,
 		"%S", "/var/lib", "%C", "/var/cache", "%L", "/var/log", "%t", "/run", "%E", "/etc",
 	).Replace(text)
-}
-
-func contains(list []string, item string) bool {
-	for _, l := range list {
-		if l == item {
-			return true
-		}
-	}
-	return false
 }

@@ -1,4 +1,4 @@
-package content
+package unitfile
 
 import (
 	"slices"
@@ -7,8 +7,9 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/config"
 )
 
-// Capabilities gives those that a unit names for itself (systemd.exec(5)), and what it needs for a priority above the
-// ordinary or for mounts that it cannot be without: others are only to protect it, and systemd starts it without. A line that takes some away, as one that begins with ~ does, names none.
+// Capabilities returns those that a unit names for itself (systemd.exec(5)), and what it needs for a priority above the
+// ordinary or for mounts that it cannot be without: others are only to protect it, and systemd starts it without. A line
+// that takes some away, as one that begins with ~ does, names none.
 func (u *Unit) Capabilities() []string {
 	var names []string
 	for _, directive := range []string{"CapabilityBoundingSet", "AmbientCapabilities"} {
@@ -31,7 +32,10 @@ func (u *Unit) Capabilities() []string {
 		names = append(names, "CAP_SYS_NICE")
 	}
 	dynamic := u.Words("DynamicUser")
-	mounts := []string{"BindPaths", "BindReadOnlyPaths", "ExtensionDirectories", "ExtensionImages", "LogNamespace", "MountImages", "RootDirectory", "RootImage"}
+	mounts := []string{
+		"BindPaths", "BindReadOnlyPaths", "ExtensionDirectories", "ExtensionImages", "LogNamespace", "MountImages",
+		"RootDirectory", "RootImage",
+	}
 	if len(dynamic) > 0 && slices.Contains([]string{"yes", "true", "on", "1"}, dynamic[len(dynamic)-1]) ||
 		slices.ContainsFunc(mounts, func(directive string) bool { return len(u.Words(directive)) > 0 }) {
 		names = append(names, "CAP_SYS_ADMIN")
