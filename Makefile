@@ -37,7 +37,7 @@ LINT := -linelength=false
 
 # The integration tests that a host with systemd runs, and those that the slow virtual machine does: what SELinux, cgroup
 # version 2, systemd-machined or a kernel with nbd have a part in.
-HOST_TESTS := ^TestSystemd|TestDistributionServices/apache2|TestMounts|TestGeneric|TestShort|TestExecute|TestConnect|TestLogrotate|^TestOriginal(Systemd|Generic)$$|TestUpgrade$$
+HOST_TESTS := ^TestSystemd|TestDistributionServices/apache2|TestMounts|TestGeneric|TestShort|TestExecute|TestConnect|TestLogrotate|^TestLegacy(Systemd|Generic)$$|TestUpgrade$$
 VM_TESTS   := ^TestSystemd(Logs|Resident|Cycle)$$|^TestDistributionServices$$|^TestSELinux(Check|Clone|Administrator|Labels|Upgrade)$$|^TestProcessLimit$$|^TestMountsAndLimits$$|^TestImage(QCOW2|Dynamic)$$
 RUN_TESTS  := cd test/integration && exec ../../bin/integration.test -test.v -test.timeout 40m
 DENIALS    := "$(RUN_TESTS) -test.run '^TestSELinuxDenials$$'"

@@ -149,10 +149,10 @@ func addDomainMACs(connection *virt.Connection, s *config.Sandbox, taken map[str
 	return nil
 }
 
-// dropMACsOf takes from a copy of a config the addresses that are the original's.
-func dropMACsOf(s, original *config.Sandbox) {
+// dropMACsOf takes from a copy of a config the addresses that are those of its source.
+func dropMACsOf(s, source *config.Sandbox) {
 	for n := range s.Interfaces {
-		if hasMAC(original, s.Interfaces[n].MAC) {
+		if hasMAC(source, s.Interfaces[n].MAC) {
 			s.Interfaces[n].MAC = ""
 		}
 	}

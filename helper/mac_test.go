@@ -70,11 +70,11 @@ func managerOf(t *testing.T, other, option string) (*Manager, *config.Sandbox) {
 	return m, s
 }
 
-// TestDropMACsOf: a copy keeps only what the original has not.
+// TestDropMACsOf: a copy keeps only what its source has not.
 func TestDropMACsOf(t *testing.T) {
-	original := &config.Sandbox{Interfaces: []config.Interface{{MAC: "52:54:00:00:00:01"}, {MAC: ""}}}
+	source := &config.Sandbox{Interfaces: []config.Interface{{MAC: "52:54:00:00:00:01"}, {MAC: ""}}}
 	s := &config.Sandbox{Interfaces: []config.Interface{{MAC: "52:54:00:00:00:02"}, {MAC: "52:54:00:00:00:01"}, {MAC: ""}}}
-	dropMACsOf(s, original)
+	dropMACsOf(s, source)
 	for n, want := range []string{"52:54:00:00:00:02", "", ""} {
 		if s.Interfaces[n].MAC != want {
 			t.Errorf("interface %d has %q, want %q", n, s.Interfaces[n].MAC, want)

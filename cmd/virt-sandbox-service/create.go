@@ -135,7 +135,7 @@ func createCommand(manager newManagerFunc) *cobra.Command {
 	flags.StringVarP(&options.Base, "path", "p", "", "`DIR` whose subdirectory NAME holds the content; "+config.DefaultContentBase+" by default")
 	flags.StringArrayVarP(&options.Networks, "network", "N", nil, "`NETWORK` as above; may be repeated")
 	flags.StringArrayVarP(&options.Mounts, "mount", "m", nil, "`MOUNT` as above; may be repeated")
-	flags.StringVarP(&options.Image.Size, "imagesize", "i", "", "`SIZE` of an image that holds the content, which bounds what the sandbox can store. A bare number is of MB of 1000000 bytes, as the predecessor's was; with K, M, G or T it is as sizes in the config, of 1024s")
+	flags.StringVarP(&options.Image.Size, "imagesize", "i", "", "`SIZE` of an image that holds the content, which bounds what the sandbox can store. A bare number is of MB of 1000000 bytes, as it was with the original libvirt-sandbox; with K, M, G or T it is as sizes in the config, of 1024s")
 	flags.StringVar(&options.Image.Size, "image", "", "as --imagesize")
 	_ = flags.MarkHidden("image")
 	flags.StringVar(&options.Image.Format, "image-format", "", "`FORMAT` of the image: raw, the default, or qcow2")

@@ -10,15 +10,15 @@ import (
 	"time"
 )
 
-const originals = "../../testdata/legacy"
+const legacyConfigs = "../../testdata/legacy"
 
-// originalShop puts a container on the host as the original libvirt-sandbox left it: the config of testdata, content, a unit
+// legacyShop puts a container on the host as the legacy tool left it: the config of testdata, content, a unit
 // that is enabled, and a domain.
-func originalShop(t *testing.T, config, unit string) {
+func legacyShop(t *testing.T, config, unit string) {
 	t.Helper()
 	const tree = contentDir + "/t-shop"
-	originalContent(t, tree, "t-shop", "0f1e2d3c4b5a69788796a5b4c3d2e1f0")
-	shell(t, `mkdir -p `+filepath.Dir(config)+` /srv/stock /srv/scratch && cp `+originals+`/t-shop.sandbox `+config+`
+	legacyContent(t, tree, "t-shop", "0f1e2d3c4b5a69788796a5b4c3d2e1f0")
+	shell(t, `mkdir -p `+filepath.Dir(config)+` /srv/stock /srv/scratch && cp `+legacyConfigs+`/t-shop.sandbox `+config+`
 cat >/etc/systemd/system/`+unit+` <<'X'
 [Unit]
 Description=Secure Sandbox Container t-shop
@@ -39,8 +39,8 @@ mkdir -p /etc/systemd/system/multi-user.target.wants && ln -sf /etc/systemd/syst
 	define(t, "t-shop", configDir+"/t-shop/config")
 }
 
-// originalContent fills a directory as the original did for Apache.
-func originalContent(t *testing.T, tree, name, machineID string) {
+// legacyContent fills a directory as the legacy tool did for Apache.
+func legacyContent(t *testing.T, tree, name, machineID string) {
 	t.Helper()
 	shell(t, `mkdir -p `+tree+` && cd `+tree+` && mkdir -p etc/systemd/system/multi-user.target.wants etc/systemd/system/apache2.service.d home root usr/lib/systemd/system/multi-user.target.wants var/lib var/log/journal/`+machineID+` var/spool var/cache var/tmp
 cp -a /etc/apache2 etc/ && cp -a /var/www var/ && cp -a /var/log/apache2 var/log/ && cp -a /var/lib/apache2 var/lib/
@@ -52,7 +52,7 @@ printf '[Service]\nPrivateTmp=false\nPrivateNetwork=false\n' >etc/systemd/system
 printf '[Unit]\nDescription=Sandbox multi-user target\n' >etc/systemd/system/multi-user.target`)
 }
 
-// define makes a persistent domain, as the original did.
+// define makes a persistent domain, as the legacy tool did.
 func define(t *testing.T, name, source string) {
 	t.Helper()
 	xml := filepath.Join(t.TempDir(), "domain.xml")
@@ -65,16 +65,16 @@ func define(t *testing.T, name, source string) {
 	shell(t, "virsh -q -c lxc:/// define "+xml)
 }
 
-// forgetOriginal removes what an upgrade keeps of the original, and what a failed one leaves.
-func forgetOriginal(t *testing.T, name string) {
+// forgetLegacy removes what an upgrade keeps of legacy files, and what a failed one leaves.
+func forgetLegacy(t *testing.T, name string) {
 	t.Helper()
 	run(t, "stop", name)
 	run(t, "delete", name)
 	shell(t, "virsh -q -c lxc:/// destroy "+name+" 2>/dev/null; rm -rf "+configDir+"/"+name+" "+configDir+"/"+name+".sandbox* "+contentDir+"/"+name+" "+contentDir+"/."+name+".upgrade /etc/systemd/system/*"+name+"*.service* /etc/systemd/system/*.wants/*"+name+"*; virsh -q -c lxc:/// undefine "+name+" 2>/dev/null; true")
 }
 
-// A container of the original with systemd, its config in either place, becomes ours and starts.
-func TestOriginalSystemd(t *testing.T) {
+// A legacy container with systemd, its config in either place, becomes ours and starts.
+func TestLegacySystemd(t *testing.T) {
 	for _, place := range []struct{ name, config, unit string }{
 		{"up to 0.2", configDir + "/t-shop.sandbox", "apache2@t-shop.service"},
 		{"from 0.5", configDir + "/t-shop/config/sandbox.cfg", "t-shop_sandbox.service"},
@@ -82,11 +82,11 @@ func TestOriginalSystemd(t *testing.T) {
 		t.Run(place.name, func(t *testing.T) {
 			before := snapshot(t)
 			t.Cleanup(func() {
-				forgetOriginal(t, "t-shop")
+				forgetLegacy(t, "t-shop")
 				shell(t, "rm -rf /srv/stock /srv/scratch; rmdir /etc/systemd/system/multi-user.target.wants 2>/dev/null; true")
 				sameAs(t, before, "after delete")
 			})
-			originalShop(t, place.config, place.unit)
+			legacyShop(t, place.config, place.unit)
 			for _, verb := range []string{"start", "stop", "delete"} {
 				if o := run(t, verb, "t-shop"); place.name == "up to 0.2" && (o.status != 1 || !strings.Contains(o.stderr, "run virt-sandbox-service upgrade t-shop")) {
 					t.Errorf("%s: %+v", verb, o)
@@ -98,7 +98,7 @@ func TestOriginalSystemd(t *testing.T) {
 					t.Errorf("the generator says %+v", o)
 				}
 			}
-			originalRuns(t)
+			legacyRuns(t)
 			untouched := shell(t, "cd "+contentDir+"/t-shop && find . | sort; ls -R "+configDir+" /etc/systemd/system")
 			dry := must(t, "upgrade", "--dry-run", "t-shop")
 			if after := shell(t, "cd "+contentDir+"/t-shop && find . | sort; ls -R "+configDir+" /etc/systemd/system"); after != untouched {
@@ -120,8 +120,8 @@ func TestOriginalSystemd(t *testing.T) {
 					t.Errorf("the config lacks %q:\n%s", want, written)
 				}
 			}
-			if kept := shell(t, "cat "+place.config+".orig"); kept != shell(t, "cat "+originals+"/t-shop.sandbox") {
-				t.Error("the original's config was not kept")
+			if kept := shell(t, "cat "+place.config+".orig"); kept != shell(t, "cat "+legacyConfigs+"/t-shop.sandbox") {
+				t.Error("the legacy config was not kept")
 			}
 			if link, err := os.Readlink("/etc/systemd/system/multi-user.target.wants/apache2@t-shop.service"); err != nil || link != "/etc/systemd/system/apache2@t-shop.service" {
 				t.Errorf("what was enabled is not any more: %q, %v", link, err)
@@ -155,8 +155,8 @@ func TestOriginalSystemd(t *testing.T) {
 	}
 }
 
-// originalRuns: a container that runs as the original's is left alone.
-func originalRuns(t *testing.T) {
+// legacyRuns: a legacy container that runs is left alone.
+func legacyRuns(t *testing.T) {
 	t.Helper()
 	shell(t, "mkdir -p "+configDir+"/t-shop/config && virsh -q -c lxc:/// start t-shop")
 	if o := run(t, "upgrade", "t-shop"); o.status != 1 || !strings.Contains(o.stderr, "t-shop is running as the original's; stop it first") {
@@ -165,14 +165,14 @@ func originalRuns(t *testing.T) {
 	shell(t, "virsh -q -c lxc:/// destroy t-shop; rmdir "+configDir+"/t-shop/config "+configDir+"/t-shop 2>/dev/null; true")
 }
 
-// A container of the original with a command sees its content at the same path.
-func TestOriginalGeneric(t *testing.T) {
+// A legacy container with a command sees its content at the same path.
+func TestLegacyGeneric(t *testing.T) {
 	before := snapshot(t)
 	t.Cleanup(func() {
-		forgetOriginal(t, "t-oldjob")
+		forgetLegacy(t, "t-oldjob")
 		sameAs(t, before, "after delete")
 	})
-	shell(t, "mkdir -p "+contentDir+"/t-oldjob/var "+configDir+"/t-oldjob/config && echo from the old tree >"+contentDir+"/t-oldjob/input && cp "+originals+"/t-oldjob.sandbox "+configDir+"/t-oldjob/config/sandbox.cfg")
+	shell(t, "mkdir -p "+contentDir+"/t-oldjob/var "+configDir+"/t-oldjob/config && echo from the old tree >"+contentDir+"/t-oldjob/input && cp "+legacyConfigs+"/t-oldjob.sandbox "+configDir+"/t-oldjob/config/sandbox.cfg")
 	if o := run(t, "upgrade", "--all"); !strings.Contains(o.stdout, "t-oldjob: converted\n") {
 		t.Errorf("upgrade --all: %+v", o)
 	}
@@ -187,26 +187,26 @@ func TestOriginalGeneric(t *testing.T) {
 	})
 }
 
-// A container of the original whose content is in an image, with a network and a disk of its own, becomes ours and starts.
-func TestOriginalImage(t *testing.T) {
+// A legacy container whose content is in an image, with a network and a disk of its own, becomes ours and starts.
+func TestLegacyImage(t *testing.T) {
 	makeNetwork(t, "off")
 	defineFilter(t, "t-filter", "<rule action='accept' direction='inout'><all/></rule>")
 	before := snapshot(t)
 	const tree, file, ledger = contentDir + "/t-vault", imageDir + "/t-vault.raw", imageDir + "/t-ledger.raw"
 	t.Cleanup(func() {
-		forgetOriginal(t, "t-vault")
+		forgetLegacy(t, "t-vault")
 		shell(t, "rm -f "+file+" "+ledger)
 		sameAs(t, before, "after delete")
 	})
 	shell(t, `mkdir -p `+imageDir+` `+configDir+`/t-vault/config && truncate -s 100M `+file+` && truncate -s 1M `+ledger+` && echo what is owed | dd conv=notrunc status=none of=`+ledger+`
-sed -e 's/dovecot/apache2/; s/=192\.168\.122\./=192.168.221./; s/source=default/source=t-net/; s/clean-traffic/t-filter/; s,=/srv/ledger.qcow2,=`+ledger+`,; s/=qcow2/=raw/' `+originals+`/t-vault.sandbox >`+configDir+`/t-vault/config/sandbox.cfg
+sed -e 's/dovecot/apache2/; s/=192\.168\.122\./=192.168.221./; s/source=default/source=t-net/; s/clean-traffic/t-filter/; s,=/srv/ledger.qcow2,=`+ledger+`,; s/=qcow2/=raw/' `+legacyConfigs+`/t-vault.sandbox >`+configDir+`/t-vault/config/sandbox.cfg
 cat >>`+configDir+`/t-vault/config/sandbox.cfg <<'X'
 [mount.9]
 type=GVirSandboxConfigMountGuestBind
 target=/srv/page
 source=`+tree+`/var/www/html
 X`)
-	inOriginalImage(t, file, func(mnt string) { originalContent(t, mnt, "t-vault", "11111111222233334444555555555555") })
+	inLegacyImage(t, file, func(mnt string) { legacyContent(t, mnt, "t-vault", "11111111222233334444555555555555") })
 	down := attached(t)
 	digest := shell(t, "sha256sum "+file)
 	dry := must(t, "upgrade", "--dry-run", "-u", "apache2", "t-vault")
@@ -254,8 +254,8 @@ X`)
 	}
 }
 
-// inOriginalImage makes a file system in a file, as the original did, and has it filled.
-func inOriginalImage(t *testing.T, file string, fill func(mnt string)) {
+// inLegacyImage makes a file system in a file, as the legacy tool did, and has it filled.
+func inLegacyImage(t *testing.T, file string, fill func(mnt string)) {
 	t.Helper()
 	makeExt4(t, file)
 	whileMounted(t, file, fill)
@@ -270,18 +270,18 @@ func whileMounted(t *testing.T, file string, act func(mnt string)) {
 }
 
 // The content of a command in an image moves within the image, and the upgrade that does it can be killed at any moment.
-func TestOriginalGenericImage(t *testing.T) {
+func TestLegacyGenericImage(t *testing.T) {
 	before := snapshot(t)
 	const tree, file = contentDir + "/t-oldjob", imageDir + "/t-oldjob.raw"
 	t.Cleanup(func() {
-		forgetOriginal(t, "t-oldjob")
+		forgetLegacy(t, "t-oldjob")
 		shell(t, "rm -f "+file)
 		sameAs(t, before, "after delete")
 	})
 	for n := range otherKillings {
-		shell(t, "mkdir -p "+imageDir+" "+tree+" "+configDir+" && truncate -s 20M "+file+" && sed 's/MountHostBind/MountGuestBind/' "+originals+"/t-oldjob.sandbox >"+configDir+"/t-oldjob.sandbox && "+
+		shell(t, "mkdir -p "+imageDir+" "+tree+" "+configDir+" && truncate -s 20M "+file+" && sed 's/MountHostBind/MountGuestBind/' "+legacyConfigs+"/t-oldjob.sandbox >"+configDir+"/t-oldjob.sandbox && "+
 			"printf '[mount.1]\ntype=GVirSandboxConfigMountHostImage\ntarget="+tree+"\nsource="+file+"\nformat=raw\n' >>"+configDir+"/t-oldjob.sandbox")
-		inOriginalImage(t, file, func(mnt string) {
+		inLegacyImage(t, file, func(mnt string) {
 			shell(t, "cd "+mnt+" && mkdir -p var/lib && echo from the old tree >input && echo x >var/lib/own && for i in $(seq 200); do mkdir $i; done")
 		})
 		down := attached(t)
@@ -303,7 +303,7 @@ func TestOriginalGenericImage(t *testing.T) {
 				t.Errorf("killed after %v, and upgraded, the image has %q, want %q at the end and nothing of the tree before", moment, got, want)
 			}
 		})
-		forgetOriginal(t, "t-oldjob")
+		forgetLegacy(t, "t-oldjob")
 		if t.Failed() {
 			return
 		}
@@ -311,9 +311,9 @@ func TestOriginalGenericImage(t *testing.T) {
 }
 
 // What cannot be carried over is refused before anything is changed.
-func TestOriginalRefusals(t *testing.T) {
-	t.Cleanup(func() { forgetOriginal(t, "t-vault"); forgetOriginal(t, "t-shop") })
-	shell(t, "cp "+originals+"/t-vault.sandbox "+configDir+"/")
+func TestLegacyRefusals(t *testing.T) {
+	t.Cleanup(func() { forgetLegacy(t, "t-vault"); forgetLegacy(t, "t-shop") })
+	shell(t, "cp "+legacyConfigs+"/t-vault.sandbox "+configDir+"/")
 	if o := run(t, "upgrade", "-u", "apache2", "t-vault"); o.status != 1 || !strings.Contains(o.stderr, "look at the content of t-vault: stat "+imageDir+"/t-vault.raw") {
 		t.Errorf("without its image: %+v", o)
 	}
@@ -330,7 +330,7 @@ func TestOriginalRefusals(t *testing.T) {
 	if o := run(t, "upgrade", "-u", "apache2", "t-vault"); o.status != 1 || !strings.Contains(o.stderr, "no ext4, XFS or Btrfs file system") {
 		t.Errorf("without a file system in the image: %+v", o)
 	}
-	shell(t, "cp "+originals+"/t-shop.sandbox "+configDir+"/")
+	shell(t, "cp "+legacyConfigs+"/t-shop.sandbox "+configDir+"/")
 	if o := run(t, "upgrade", "t-shop"); o.status != 1 || !strings.Contains(o.stderr, "look at the content of t-shop") {
 		t.Errorf("without content: %+v", o)
 	}
@@ -347,11 +347,11 @@ func TestOriginalRefusals(t *testing.T) {
 	}
 }
 
-// The upgrade of a container of the original can be killed at any moment.
-func TestOriginalKilled(t *testing.T) {
+// The upgrade of a legacy container can be killed at any moment.
+func TestLegacyKilled(t *testing.T) {
 	for range killings {
 		shell(t, "rm -rf /srv/stock /srv/scratch")
-		originalShop(t, configDir+"/t-shop/config/sandbox.cfg", "t-shop_sandbox.service")
+		legacyShop(t, configDir+"/t-shop/config/sandbox.cfg", "t-shop_sandbox.service")
 		moment := killWithin(t, 250*time.Millisecond, nil, "upgrade", "t-shop")
 		if got := shell(t, "cat "+contentDir+"/t-shop/var/www/html/index.html; tail -n 1 "+contentDir+"/t-shop/etc/apache2/apache2.conf"); got != "<h1>The old shop</h1>\n# by the shopkeeper\n" {
 			t.Errorf("killed after %v: the content is %q", moment, got)
@@ -366,7 +366,7 @@ func TestOriginalKilled(t *testing.T) {
 		if slices.Sort(list); !slices.Equal(list, want) {
 			t.Errorf("killed after %v: there are %q, want %q", moment, list, want)
 		}
-		forgetOriginal(t, "t-shop")
+		forgetLegacy(t, "t-shop")
 		if t.Failed() {
 			return
 		}
