@@ -76,7 +76,7 @@ func (m *Manager) bootFacts(connection *virt.Connection, s *config.Sandbox, dir 
 	if facts.Lacks, err = missingCapabilities(); err != nil {
 		return nil, err
 	}
-	if facts.Mounted, facts.Devices, err = attached(s); err != nil {
+	if facts.Mounted, facts.Devices, err = m.attached(s); err != nil {
 		return nil, err
 	}
 	if facts.SecurityModel, err = connection.SecurityModel(); err != nil {

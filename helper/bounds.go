@@ -27,7 +27,7 @@ func (m *Manager) setBounds(r *Running, plan *guest.Plan) error {
 	}
 	if !r.Sandbox.Hardening.IDMap.Mapped() {
 		// One with ids of its own has a root that was put together without them.
-		if err := dropOthersImages(r.Sandbox.Name, init); err != nil {
+		if err := m.dropOthersImages(r.Sandbox.Name, init); err != nil {
 			return err
 		}
 	}

@@ -140,16 +140,17 @@ func (m *Manager) deleteLeftovers(name, base string, notFound error) error {
 	if err := errors.Join(m.stubs().Remove(name), m.Store.Remove(name)); err != nil {
 		return err
 	}
-	claims, err := m.detachClaims(name)
+	book := m.claims()
+	claims, err := book.DetachOnly(name)
 	if err != nil {
 		return err
 	}
-	hadImage, err := removeUnfinished(name, claims)
+	hadImage, err := book.RemoveUnfinished(name, claims)
 	if err != nil {
 		return err
 	}
 	// Last: only the note tells of an image that lies elsewhere.
-	if err := forgetClaims(name); err != nil {
+	if err := book.Forget(name); err != nil {
 		return err
 	}
 	if hadImage {

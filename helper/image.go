@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/content"
@@ -47,21 +46,12 @@ func (m *Manager) noteNew(ctx context.Context, s *config.Sandbox) error {
 	if err != nil {
 		return err
 	}
-	lock, err := m.locks().Images(ctx)
-	if err != nil {
-		return err
-	}
-	defer lock.Release()
-	return writeClaims(s.Name, []claim{own})
+	return m.claims().Note(ctx, s.Name, own)
 }
 
 // mountNew mounts the image that makeImage made, so that its content can be made.
 func (m *Manager) mountNew(ctx context.Context, s *config.Sandbox) error {
-	own, err := m.contentClaim(s, image.Temporary(s.Image))
-	if err != nil {
-		return err
-	}
-	if err := m.attachImages(ctx, s, []claim{own}); err != nil {
+	if err := m.attachContent(ctx, s, image.Temporary(s.Image)); err != nil {
 		return err
 	}
 	return adoptFileSystem(s)
@@ -90,7 +80,7 @@ func (m *Manager) finishImage(s *config.Sandbox) error {
 	if s.Image == "" {
 		return nil
 	}
-	if err := m.detachImages(s.Name); err != nil {
+	if err := m.claims().Detach(s.Name); err != nil {
 		return err
 	}
 	return image.Settle(s.Image)
@@ -142,18 +132,14 @@ func (m *Manager) attachAll(ctx context.Context, s *config.Sandbox) error {
 	if err := m.readyImage(ctx, s); err != nil {
 		return err
 	}
-	claims, err := m.allClaims(s)
-	if err != nil {
-		return err
-	}
-	if err := m.attachImages(ctx, s, claims); err != nil || s.Image == "" {
+	if err := m.attachClaims(ctx, s); err != nil || s.Image == "" {
 		return err
 	}
 	return adoptFileSystem(s)
 }
 
 // openContent makes the content of a sandbox that is down accessible, for who holds its name's lock; it stays so until
-// detachImages. Without an image, or where the file is missing, there is nothing to do.
+// Detach. Without an image, or where the file is missing, there is nothing to do.
 func (m *Manager) openContent(ctx context.Context, s *config.Sandbox) error {
 	if s.Image == "" {
 		return nil
@@ -166,11 +152,7 @@ func (m *Manager) openContent(ctx context.Context, s *config.Sandbox) error {
 	if _, err := os.Stat(s.Image); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	own, err := m.contentClaim(s, s.Image)
-	if err != nil {
-		return err
-	}
-	return m.attachImages(ctx, s, []claim{own})
+	return m.attachContent(ctx, s, s.Image)
 }
 
 // syncContent tells whether all of the content reached the disk of the host, which may be full while the image is not.
@@ -189,44 +171,9 @@ func explainFull(s *config.Sandbox, err error) error {
 	return image.ExplainFull(s.Image, s.ImageSize, err)
 }
 
-// removeUnfinished removes the images that were being made for a sandbox without a config, and tells whether there were
-// any. claims are those that it had noted.
-func removeUnfinished(name string, claims []claim) (found bool, err error) {
-	for _, file := range unfinishedImages(name, claims) {
-		if err := image.Remove(file); err != nil {
-			return found, err
-		}
-		found = true
-	}
-	return found, nil
-}
-
-// unfinishedImages lists the images that a create, clone or import has left which was killed: where create makes them, and
-// wherever it noted that they are.
-func unfinishedImages(name string, claims []claim) []string {
-	files := []string{
-		image.Temporary(defaultImage(name, config.FormatRaw)),
-		image.Temporary(defaultImage(name, config.FormatQCOW2)),
-	}
-	for _, c := range claims {
-		if image.IsTemporary(c.File) && !slices.Contains(files, c.File) {
-			files = append(files, c.File)
-		}
-	}
-	return slices.DeleteFunc(files, func(file string) bool {
-		_, err := os.Lstat(file)
-		return err != nil
-	})
-}
-
-// defaultImage is where create makes the image of a sandbox.
-func defaultImage(name string, format config.ImageFormat) string {
-	return filepath.Join(config.DefaultImageBase, name+"."+string(format))
-}
-
 // closeContent ends openContent. That fails only where something on the host holds on to it, which the next verb meets again.
 func (m *Manager) closeContent(name string) {
-	if err := m.detachImages(name); err != nil {
+	if err := m.claims().Detach(name); err != nil {
 		m.Warn("%v", err)
 	}
 }

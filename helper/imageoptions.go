@@ -6,6 +6,7 @@ import (
 	"os"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/places"
 )
 
 // ImageOptions are what an administrator asks of create about images and disks.
@@ -57,7 +58,7 @@ func setImage(s *config.Sandbox, o ImageOptions) (err error) {
 			return fmt.Errorf("--image-fs: %w", err)
 		}
 	}
-	s.Image = defaultImage(s.Name, s.ImageFormat)
+	s.Image = places.Root("").Of(s.Name).Image(s.ImageFormat)
 	return nil
 }
 

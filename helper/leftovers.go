@@ -10,8 +10,10 @@ import (
 	"strings"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/claims"
 	"github.com/virt-sandbox/virt-sandbox/internal/content"
 	"github.com/virt-sandbox/virt-sandbox/internal/image"
+	"github.com/virt-sandbox/virt-sandbox/internal/places"
 )
 
 // leftovers lists what verbs that were interrupted have left of a sandbox, for who holds its name's lock. s is nil for one
@@ -22,20 +24,21 @@ func (m *Manager) leftovers(name string, s *config.Sandbox) ([]content.Finding, 
 		findings = append(findings, content.Finding{Path: path, Problem: content.ProblemLeftover, Detail: detail})
 	}
 	remedy := remedyOf(name, s)
-	claims, err := readClaims(name)
+	book := m.claims()
+	noted, err := book.Read(name)
 	if err != nil {
 		return nil, err
 	}
 	if m.run(name).Phase() == "" {
-		for _, c := range claims {
+		for _, c := range noted {
 			if !image.IsTemporary(c.File) {
 				found(c.File, c.Use+" is attached though nothing runs; "+remedy)
 			}
 		}
 	}
-	unfinished := unfinishedImages(name, claims)
+	unfinished := book.Unfinished(name, noted)
 	if s != nil && s.Image != "" {
-		unfinished = unfinishedImages(name, append(claims, claim{File: image.Temporary(s.Image)}))
+		unfinished = book.Unfinished(name, append(noted, claims.Claim{File: image.Temporary(s.Image)}))
 	}
 	for _, file := range unfinished {
 		found(file, "an image under the name that it has until it is complete; "+remedy)
@@ -85,7 +88,7 @@ func (m *Manager) CheckNames() ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	candidates, err := leftoverNames()
+	candidates, err := m.leftoverNames()
 	if err != nil {
 		return nil, err
 	}
@@ -103,17 +106,13 @@ func (m *Manager) CheckNames() ([]string, error) {
 }
 
 // leftoverNames lists the names that something on the host may be a leftover of.
-func leftoverNames() ([]string, error) {
-	var names []string
-	notes, err := filepath.Glob(imagesDir("*"))
+func (m *Manager) leftoverNames() ([]string, error) {
+	names, err := places.Root(m.Host.Root).ImagesNames()
 	if err != nil {
-		return nil, err
-	}
-	for _, dir := range notes {
-		names = append(names, strings.TrimPrefix(filepath.Base(dir), imagesPrefix))
+		return nil, fmt.Errorf("look for leftovers: %w", err)
 	}
 	for _, format := range []config.ImageFormat{config.FormatRaw, config.FormatQCOW2} {
-		pattern := image.Temporary(defaultImage("*", format))
+		pattern := image.Temporary(m.places("*").Image(format))
 		before, after, _ := strings.Cut(filepath.Base(pattern), "*")
 		files, err := filepath.Glob(pattern)
 		if err != nil {

@@ -50,8 +50,8 @@ func controllerOf(running controlled) (*proc.Process, error) {
 	return proc.Open(pid)
 }
 
-// initOf finds the first process of the container that a libvirt_lxc controller runs. Errors: proc.ErrNoFirst while there
-// is no container yet, or no more.
+// initOf finds the first process of the container that a libvirt_lxc controller runs. Errors: proc.ErrNoFirst while
+// there is no container yet, or no more.
 func initOf(controller int) (int, error) { return virt.NewStateFiles("").FirstProcess(controller) }
 
 // openConsole opens the terminal that libvirt joined to the container's console.

@@ -17,8 +17,8 @@ import (
 // macPrefix begins the MAC addresses that libvirt and we choose.
 const macPrefix = "\x52\x54\x00"
 
-// chooseMACs gives each interface that has no MAC one: it follows from the sandbox's identity, so that the address which a
-// server lets it have stays the same, and is nobody else's.
+// chooseMACs gives each interface that has no MAC one: it follows from the sandbox's identity, so that the address
+// which a server lets it have stays the same, and is nobody else's.
 func (m *Manager) chooseMACs(s *config.Sandbox) error {
 	if s.HasMACs() {
 		return nil
@@ -48,8 +48,8 @@ func forgetMACs(s *config.Sandbox) {
 	}
 }
 
-// checkMACs refuses a MAC that another sandbox has too, as in a config that was copied by hand. A start does this, so it
-// parses only configs that have the text.
+// checkMACs refuses a MAC that another sandbox has too, as in a config that was copied by hand. A start does this, so
+// it parses only configs that have the text.
 func (m *Manager) checkMACs(s *config.Sandbox) error {
 	if len(s.Interfaces) == 0 {
 		return nil

@@ -24,7 +24,7 @@ type making struct {
 // killed, the content is marked as that of a sandbox which is being created.
 func (m *Manager) bring(ctx context.Context, s *config.Sandbox, how making) error {
 	// What one that was killed has mounted.
-	if err := m.detachImages(s.Name); err != nil {
+	if err := m.claims().Detach(s.Name); err != nil {
 		return err
 	}
 	reserve := func() (*lockfile.Lock, error) { return m.alloc().ReserveLevel(ctx, s, how.options.refuseShared) }
@@ -52,7 +52,7 @@ func (m *Manager) bring(ctx context.Context, s *config.Sandbox, how making) erro
 		return err
 	}
 	if err := m.fillAndSave(ctx, s, how); err != nil {
-		cleanErr := errors.Join(m.Store.Remove(s.Name), m.stubs().Remove(s.Name), m.detachImages(s.Name), m.Host.Remove(s.Content),
+		cleanErr := errors.Join(m.Store.Remove(s.Name), m.stubs().Remove(s.Name), m.claims().Detach(s.Name), m.Host.Remove(s.Content),
 			image.RemoveUnsettled(s.Image), removeMade(filepath.Dir(s.Content), made))
 		if cleanErr != nil {
 			return fmt.Errorf("%w (and cleaning up failed: %w)", err, cleanErr)

@@ -82,7 +82,8 @@ func (m *Manager) checkInterface(connection *virt.Connection, i config.Interface
 	return "", nil
 }
 
-// prepareNetwork checks the same at a start, removes what an interrupted one left, and says what the interfaces shall have.
+// prepareNetwork checks the same at a start, removes what an interrupted one left, and says what the interfaces shall
+// have.
 func (m *Manager) prepareNetwork(connection *virt.Connection, s *config.Sandbox) ([]network.Interface, error) {
 	var list []network.Interface
 	for n, i := range s.Interfaces {
@@ -95,7 +96,8 @@ func (m *Manager) prepareNetwork(connection *virt.Connection, s *config.Sandbox)
 	return list, nil
 }
 
-// PrepareInterfaces does the same for a sandbox of -N options, whose interfaces it gives MAC addresses; at any connection.
+// PrepareInterfaces does the same for a sandbox of -N options, whose interfaces it gives MAC addresses; at any
+// connection.
 func (m *Manager) PrepareInterfaces(connection *virt.Connection, s *config.Sandbox) ([]network.Interface, error) {
 	if len(s.Interfaces) == 0 {
 		return nil, nil
@@ -172,8 +174,8 @@ func (m *Manager) removeDevices(s *config.Sandbox) {
 	}
 }
 
-// removeDevice removes the host's end of an interface that libvirt left, as it does when a start failed. No container that runs has it:
-// nobody else has the MAC address.
+// removeDevice removes the host's end of an interface that libvirt left, as it does when a start failed. No container
+// that runs has it: nobody else has the MAC address.
 func removeDevice(name string) error {
 	link, err := netlink.LinkByName(name)
 	var absent netlink.LinkNotFoundError
@@ -283,8 +285,8 @@ func (r *Running) network() string {
 	return strings.Join(words, ", ")
 }
 
-// Addresses gives those of a running container that others can reach, as the kernel has them for its network; of one that
-// has the host's network none are its own. Errors: ErrNotRunning.
+// Addresses gives those of a running container that others can reach, as the kernel has them for its network; of one
+// that has the host's network none are its own. Errors: ErrNotRunning.
 func (m *Manager) Addresses(ctx context.Context, name string) ([]netip.Prefix, error) {
 	s, err := m.asStarted(name)
 	if err != nil {

@@ -305,7 +305,7 @@ func (m *Manager) Prepare(ctx context.Context, name string) error {
 		return err
 	}
 	if err := m.prepare(ctx, s); err != nil {
-		return errors.Join(err, m.detachImages(name))
+		return errors.Join(err, m.claims().Detach(name))
 	}
 	return nil
 }

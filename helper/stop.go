@@ -234,7 +234,7 @@ func (m *Manager) awaitGone(running *virt.Domain, s *config.Sandbox) error {
 // sweep removes what a container that is down has left at run time: its runtime directory, its cgroups, libvirt's mount
 // points.
 func (m *Manager) sweep(name string) error {
-	return errors.Join(removeRootTree(name), m.detachImages(name), m.run(name).Remove(), removeLaunches(m.places(name)), removeCgroups(guest.CgroupPrefix+name), m.stateFiles().RemoveMountPoints(name))
+	return errors.Join(removeRootTree(name), m.claims().Detach(name), m.run(name).Remove(), removeLaunches(m.places(name)), removeCgroups(guest.CgroupPrefix+name), m.stateFiles().RemoveMountPoints(name))
 }
 
 // removeCgroups removes the groups that the container's first program made for itself; libvirt takes those along that lie

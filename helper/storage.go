@@ -9,11 +9,12 @@ import (
 
 // attached returns where the host-image mounts of a sandbox are mounted, by target, and the block devices of those
 // disks that have one before libvirt starts it, by tag.
-func attached(s *config.Sandbox) (mounted, devices map[string]string, err error) {
+func (m *Manager) attached(s *config.Sandbox) (mounted, devices map[string]string, err error) {
+	book := m.claims()
 	mounted, devices = make(map[string]string), make(map[string]string)
 	for i, mount := range s.Mounts {
 		if mount.Kind.ShowsImage() {
-			mounted[mount.Target] = hostImageDir(s.Name, i)
+			mounted[mount.Target] = book.MountPoint(s.Name, i)
 		}
 	}
 	for _, d := range s.Disks {

@@ -98,11 +98,7 @@ func (m *Manager) StartThrowaway(ctx context.Context, t Throwaway) (_ *Throwaway
 		return nil, err
 	}
 	// The directory tells of them, should this process be killed.
-	claims, err := m.allClaims(s)
-	if err != nil {
-		return nil, err
-	}
-	if err := m.attachImages(ctx, s, claims); err != nil {
+	if err := m.attachClaims(ctx, s); err != nil {
 		return nil, err
 	}
 	plan, err := m.planThrowaway(r.libvirt, t, dir)
@@ -349,7 +345,7 @@ func (m *Manager) sweepThrowaways() {
 
 // removeThrowaway removes what a throw-away container that is down has left.
 func (m *Manager) removeThrowaway(name string, cgroups func() error) error {
-	if err := errors.Join(removeRootTree(name), m.detachImages(name), m.stateFiles().RemoveMountPoints(name), m.stateFiles().RemoveLog(name), cgroups()); err != nil {
+	if err := errors.Join(removeRootTree(name), m.claims().Detach(name), m.stateFiles().RemoveMountPoints(name), m.stateFiles().RemoveLog(name), cgroups()); err != nil {
 		return err
 	}
 	// Last: it is what names the rest.

@@ -6,9 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/moby/sys/mountinfo"
 	"golang.org/x/sys/unix"
@@ -20,8 +18,8 @@ import (
 // dropOthersImages unmounts in a container whose first program waits what it has inherited of the images of others: libvirt
 // gives it a copy of all mounts of the host, those below what the container has of its own out of sight but still there. It
 // would keep the file systems of others from ending with them.
-func dropOthersImages(name string, init int) error {
-	targets, err := othersTargets(name)
+func (m *Manager) dropOthersImages(name string, init int) error {
+	targets, err := m.claims().OthersTargets(name)
 	if err != nil || len(targets) == 0 {
 		return err
 	}
@@ -62,31 +60,6 @@ func dropAll(entries func() ([]*mountinfo.Info, error), target string) error {
 		}
 	}
 	return fmt.Errorf("something is mounted there after %d attempts", mostDrops)
-}
-
-// othersTargets lists where images of other sandboxes are mounted on the host.
-func othersTargets(name string) ([]string, error) {
-	dirs, err := filepath.Glob(imagesDir("*"))
-	if err != nil {
-		return nil, err
-	}
-	var targets []string
-	for _, dir := range dirs {
-		other := strings.TrimPrefix(filepath.Base(dir), imagesPrefix)
-		if other == name {
-			continue
-		}
-		claims, err := readClaims(other)
-		if err != nil {
-			return nil, err
-		}
-		for _, c := range claims {
-			if c.Target != "" {
-				targets = append(targets, c.Target)
-			}
-		}
-	}
-	return targets, nil
 }
 
 // readMounts reads a table of mounts from its begin.

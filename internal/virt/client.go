@@ -1,8 +1,9 @@
-// Package virt is the way to libvirt. In: a connection URI, and the XML of domains; out: connections that survive a restart
-// of libvirtd, domains with what the rest asks of them, and the files that libvirt's LXC driver keeps of a domain. Whoever
-// needs libvirt calls it; no other package imports the binding libvirt.org/go/libvirt.
+// Package virt is the way to libvirt. In: a connection URI, and the XML of domains; out: connections that survive a
+// restart of libvirtd, domains with what the rest asks of them, and the files that libvirt's LXC driver keeps of a
+// domain. Whoever needs libvirt calls it; no other package imports the binding libvirt.org/go/libvirt.
 //
-// What libvirt says of a failure comes without the numbers around it, and is wrapped for errors.Is: ErrNoDomain, ErrTaken.
+// What libvirt says of a failure comes without the numbers around it, and is wrapped for errors.Is: ErrNoDomain,
+// ErrTaken.
 package virt
 
 import (

@@ -37,7 +37,8 @@ const (
 	Paused = CreateFlags(libvirt.DOMAIN_START_PAUSED)
 )
 
-// Create starts a domain of a name and a description, which exists only while it runs. The caller frees it. Errors: ErrTaken.
+// Create starts a domain of a name and a description, which exists only while it runs. The caller frees it. Errors:
+// ErrTaken.
 func (c *Connection) Create(name, xml string, flags CreateFlags) (*Domain, error) {
 	domain, err := c.connect.DomainCreateXML(xml, libvirt.DomainCreateFlags(flags))
 	if err != nil {
@@ -58,8 +59,8 @@ func (c *Connection) Domain(name string) (*Domain, error) {
 	return &Domain{domain: domain, name: name}, nil
 }
 
-// OwnDomain looks up the domain of a sandbox, which the caller frees; nil for none. It refuses a domain that has only the
-// name in common with the sandbox.
+// OwnDomain looks up the domain of a sandbox, which the caller frees; nil for none. It refuses a domain that has only
+// the name in common with the sandbox.
 func (c *Connection) OwnDomain(s *config.Sandbox) (*Domain, error) {
 	domain, err := c.Domain(s.Name)
 	if domain == nil || err != nil {
@@ -78,8 +79,8 @@ func (c *Connection) OwnDomain(s *config.Sandbox) (*Domain, error) {
 	return domain, nil
 }
 
-// DomainTexts returns the XML of libvirt's domains, of running and of defined ones. Those that isKnown reports by their name
-// and UUID are left out; it may be nil.
+// DomainTexts returns the XML of libvirt's domains, of running and of defined ones. Those that isKnown reports by
+// their name and UUID are left out; it may be nil.
 func (c *Connection) DomainTexts(isKnown func(name, uuid string) bool) ([]string, error) {
 	domains, err := c.connect.ListAllDomains(0)
 	if err != nil {

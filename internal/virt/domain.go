@@ -8,8 +8,8 @@ import (
 	"libvirt.org/go/libvirtxml"
 )
 
-// Domain is a domain of libvirt's. It is to be freed, before or after its connection is closed. The errors of methods that
-// say no more are libvirt's own words, for a caller who says what was being done.
+// Domain is a domain of libvirt's. It is to be freed, before or after its connection is closed. The errors of methods
+// that say no more are libvirt's own words, for a caller who says what was being done.
 type Domain struct {
 	domain *libvirt.Domain
 	name   string
@@ -109,7 +109,8 @@ func (d *Domain) Undefine() error {
 	return nil
 }
 
-// Forget has libvirt drop a domain that does not run and is not defined. It leaves one that is defined. Errors: ErrNoDomain.
+// Forget has libvirt drop a domain that does not run and is not defined. It leaves one that is defined. Errors:
+// ErrNoDomain.
 func (d *Domain) Forget() error {
 	// Only of a domain that is defined libvirt can be told to drop it.
 	defined, err := d.domain.IsPersistent()

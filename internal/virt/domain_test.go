@@ -25,7 +25,8 @@ func connected(t *testing.T) *Connection {
 const uuid = "0c7f6a0a-0000-4000-8000-000000000001"
 
 func description(name string) string {
-	return fmt.Sprintf(`<domain type="test"><name>%s</name><uuid>%s</uuid><memory>1024</memory><os><type>hvm</type></os></domain>`, name, uuid)
+	return fmt.Sprintf(`<domain type="test"><name>%s</name><uuid>%s</uuid><memory>1024</memory>
+		<os><type>hvm</type></os></domain>`, name, uuid)
 }
 
 // made creates a domain in the test driver, which ends with the test.
@@ -72,7 +73,8 @@ func TestDomainLife(t *testing.T) {
 	_, activeErr := d.IsActive()
 	_, persistentErr := d.IsPersistent()
 	for what, err := range map[string]error{
-		"destroy": d.Destroy(), "XML": xmlErr, "active": activeErr, "persistent": persistentErr, "forget": d.Forget(), "undefine": d.Undefine(),
+		"destroy": d.Destroy(), "XML": xmlErr, "active": activeErr, "persistent": persistentErr, "forget": d.Forget(),
+		"undefine": d.Undefine(),
 	} {
 		if !errors.Is(err, ErrNoDomain) || errors.Is(err, ErrTaken) {
 			t.Errorf("%s of what has ended: %v", what, err)
@@ -136,7 +138,8 @@ func TestOwnDomain(t *testing.T) {
 		d.Free()
 	}
 	s.UUID = "0c7f6a0a-0000-4000-8000-000000000002"
-	if d, err := c.OwnDomain(s); d != nil || err == nil || !strings.Contains(err.Error(), "another domain of the name web (UUID "+uuid+")") {
+	if d, err := c.OwnDomain(s); d != nil || err == nil ||
+		!strings.Contains(err.Error(), "another domain of the name web (UUID "+uuid+")") {
 		t.Errorf("one of another UUID: %v, %v", d, err)
 	}
 }
@@ -150,7 +153,8 @@ func TestDomainTexts(t *testing.T) {
 		return name == "web" && id == uuid
 	})
 	slices.Sort(asked)
-	if err != nil || len(texts) != 1 || !strings.Contains(texts[0], "<name>test</name>") || !slices.Equal(asked, []string{"test", "web"}) {
+	if err != nil || len(texts) != 1 || !strings.Contains(texts[0], "<name>test</name>") ||
+		!slices.Equal(asked, []string{"test", "web"}) {
 		t.Errorf("got %q, %v; asked about %v", texts, err, asked)
 	}
 	if texts, err = c.DomainTexts(nil); err != nil || len(texts) != 2 {

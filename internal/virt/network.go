@@ -6,7 +6,8 @@ import "fmt"
 func (c *Connection) CheckFilter(name string) error {
 	filter, err := c.connect.LookupNWFilterByName(name)
 	if err != nil {
-		return fmt.Errorf("libvirt has no network filter %s (%w); virsh -c %s nwfilter-list shows them", name, plain(err), c.uri)
+		return fmt.Errorf("libvirt has no network filter %s (%w); virsh -c %s nwfilter-list shows them", name, plain(err),
+			c.uri)
 	}
 	_ = filter.Free()
 	return nil
@@ -16,7 +17,8 @@ func (c *Connection) CheckFilter(name string) error {
 func (c *Connection) IsNetworkActive(name string) (bool, error) {
 	network, err := c.connect.LookupNetworkByName(name)
 	if err != nil {
-		return false, fmt.Errorf("libvirt has no network %s (%w); virsh -c %s net-list --all shows them", name, plain(err), c.uri)
+		return false, fmt.Errorf("libvirt has no network %s (%w); virsh -c %s net-list --all shows them", name, plain(err),
+			c.uri)
 	}
 	defer network.Free()
 	active, err := network.IsActive()

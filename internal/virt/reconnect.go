@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// WithReconnect calls do with a connection. When libvirtd is restarted meanwhile, it calls do again with a connection to
-// the next one; do must therefore look anew at what it finds. Errors: those of do; ErrNoAnswer, when libvirtd does not come
-// back. The first connection stays the caller's, the others are closed.
+// WithReconnect calls do with a connection. When libvirtd is restarted meanwhile, it calls do again with a connection
+// to the next one; do must therefore look anew at what it finds. Errors: those of do; ErrNoAnswer, when libvirtd does
+// not come back. The first connection stays the caller's, the others are closed.
 func (c *Client) WithReconnect(ctx context.Context, connection *Connection, do func(*Connection) error) error {
 	err := do(connection)
 	for err != nil && connection.isLost() {

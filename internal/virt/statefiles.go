@@ -19,8 +19,8 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/proc"
 )
 
-// StateFiles are the files that libvirt's LXC driver keeps of each domain, some of which it leaves when it has ended. They
-// tell of a container without libvirtd.
+// StateFiles are the files that libvirt's LXC driver keeps of each domain, some of which it leaves when it has ended.
+// They tell of a container without libvirtd.
 type StateFiles struct {
 	root places.Root
 	proc proc.Dir
@@ -31,8 +31,8 @@ func NewStateFiles(root string) StateFiles {
 	return StateFiles{root: places.Root(root), proc: proc.Dir(root + string(proc.Host))}
 }
 
-// Controller opens the libvirt_lxc process of a domain by the file in which libvirt keeps its number; nil where it does not
-// run.
+// Controller opens the libvirt_lxc process of a domain by the file in which libvirt keeps its number; nil where it
+// does not run.
 func (f StateFiles) Controller(name string) (*proc.Process, error) {
 	text, err := os.ReadFile(f.root.Of(name).LibvirtState(".pid"))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -67,8 +67,8 @@ func controlledDomain(arguments []string) string {
 	return arguments[at+1]
 }
 
-// FirstProcess returns the number of the first process of the container that a libvirt_lxc controller runs: its child that
-// is number 1 in its own PID namespace. Errors: proc.ErrNoFirst while there is no container yet, or no more.
+// FirstProcess returns the number of the first process of the container that a libvirt_lxc controller runs: its child
+// that is number 1 in its own PID namespace. Errors: proc.ErrNoFirst while there is no container yet, or no more.
 func (f StateFiles) FirstProcess(controller int) (int, error) {
 	// Looking at all processes for each container would cost hundreds of them the square of their number.
 	if pid := f.notedFirst(controller); pid > 0 && f.proc.IsFirst(pid, controller) {
@@ -81,8 +81,8 @@ func (f StateFiles) FirstProcess(controller int) (int, error) {
 	return pid, err
 }
 
-// notedFirst returns the first process that libvirt notes in the state of a domain, once its controller has told it; 0 where
-// it has not.
+// notedFirst returns the first process that libvirt notes in the state of a domain, once its controller has told it; 0
+// where it has not.
 func (f StateFiles) notedFirst(controller int) int {
 	arguments, err := f.proc.Arguments(controller)
 	if err != nil {
@@ -123,8 +123,8 @@ func parseInit(state io.Reader) int {
 	}
 }
 
-// RemoveState removes what libvirt keeps of the run of a domain that ended without it. A libvirtd that comes later would
-// take it for one that is being started, and refuse the next start.
+// RemoveState removes what libvirt keeps of the run of a domain that ended without it. A libvirtd that comes later
+// would take it for one that is being started, and refuse the next start.
 func (f StateFiles) RemoveState(name string) error {
 	for _, suffix := range []string{".xml", ".pid"} {
 		if err := os.Remove(f.root.Of(name).LibvirtState(suffix)); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -134,8 +134,8 @@ func (f StateFiles) RemoveState(name string) error {
 	return nil
 }
 
-// RemoveMountPoints removes the directories that libvirt's controller mounted things on, and its socket. What is still in
-// use stays.
+// RemoveMountPoints removes the directories that libvirt's controller mounted things on, and its socket. What is still
+// in use stays.
 func (f StateFiles) RemoveMountPoints(name string) error {
 	at := f.root.Of(name)
 	for _, suffix := range []string{".dev", ".devpts", ".fuse"} {

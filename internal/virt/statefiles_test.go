@@ -94,7 +94,8 @@ func TestFirstProcess(t *testing.T) {
 		want  int
 	}{
 		{"noted", map[string]string{"run/libvirt/lxc/web.xml": noted, "proc/31/status": first}, 31},
-		{"not noted yet", map[string]string{"run/libvirt/lxc/web.xml": `<domstatus><domain/></domstatus>`, "proc/31/status": first}, 31},
+		{"not noted yet", map[string]string{"run/libvirt/lxc/web.xml": `<domstatus><domain/></domstatus>`,
+			"proc/31/status": first}, 31},
 		{"without a state", map[string]string{"proc/31/status": first}, 31},
 		{"a note of an earlier run", map[string]string{
 			"run/libvirt/lxc/web.xml": strings.Replace(noted, "31", "32", 1), "proc/31/status": first, "proc/32/status": second,
@@ -122,8 +123,9 @@ func TestNotedFirstOfBadName(t *testing.T) {
 
 func TestRemove(t *testing.T) {
 	f := stateFiles(t, map[string]string{
-		"run/libvirt/lxc/web.xml": "x", "run/libvirt/lxc/web.pid": "1", "run/libvirt/lxc/web.sock": "", "var/log/libvirt/lxc/web.log": "x",
-		"run/libvirt/lxc/web2.xml": "x", "run/libvirt/lxc/web.dev/used": "x",
+		"run/libvirt/lxc/web.xml": "x", "run/libvirt/lxc/web.pid": "1", "run/libvirt/lxc/web.sock": "",
+		"var/log/libvirt/lxc/web.log": "x",
+		"run/libvirt/lxc/web2.xml":    "x", "run/libvirt/lxc/web.dev/used": "x",
 	})
 	at := f.root.Of("web")
 	for _, dir := range []string{".devpts", ".fuse"} {
@@ -136,7 +138,8 @@ func TestRemove(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	for _, gone := range []string{at.LibvirtState(".xml"), at.LibvirtState(".pid"), at.LibvirtState(".sock"), at.LibvirtState(".devpts"),
+	for _, gone := range []string{at.LibvirtState(".xml"), at.LibvirtState(".pid"), at.LibvirtState(".sock"),
+		at.LibvirtState(".devpts"),
 		at.LibvirtState(".fuse"), at.LibvirtLog()} {
 		if _, err := os.Lstat(gone); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("%s is left: %v", gone, err)

@@ -1,4 +1,4 @@
-package helper
+package claims
 
 import (
 	"bytes"
@@ -17,10 +17,17 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/image"
 )
 
-// nbdRunner has qemu-nbd run beside a sandbox's unit and not in it, which would end it with the processes of its helper.
-func (m *Manager) nbdRunner(ctx context.Context, s *config.Sandbox) image.Runner {
-	if m.systemd.Booted() {
-		return func(args []string) error { return m.runAsService(ctx, s, args) }
+// Systemd is the host's systemd, where it runs.
+type Systemd interface {
+	Booted() bool
+	RunForking(ctx context.Context, service hostsystemd.Service) error
+}
+
+// Runner has qemu-nbd run beside a sandbox's unit and not in it, which would end it with the processes of its helper.
+// As a service of its own the host's shutdown ends it after the container's.
+func Runner(ctx context.Context, systemd Systemd, s *config.Sandbox) image.Runner {
+	if systemd.Booted() {
+		return func(args []string) error { return systemd.RunForking(ctx, nbdService(s, args)) }
 	}
 	return func(args []string) error {
 		command := exec.CommandContext(ctx, args[0], args[1:]...)
@@ -34,16 +41,15 @@ func (m *Manager) nbdRunner(ctx context.Context, s *config.Sandbox) image.Runner
 	}
 }
 
-// runAsService runs a program that puts itself into the background as a service of its own, which the host's shutdown ends
-// after the container's.
-func (m *Manager) runAsService(ctx context.Context, s *config.Sandbox, args []string) error {
+// nbdService is the service for a program that serves the file which is its last argument.
+func nbdService(s *config.Sandbox, args []string) hostsystemd.Service {
 	file := args[len(args)-1]
-	return m.systemd.RunForking(ctx, hostsystemd.Service{
+	return hostsystemd.Service{
 		Unit:        nbdUnit(s.Name, file),
 		Description: "Block device of " + file + " for virt-sandbox container " + s.Name,
 		Args:        args,
 		Before:      s.HostUnit(),
-	})
+	}
 }
 
 // nbdUnit names the service of a file's block device: two files of one name in different directories have two.
