@@ -28,10 +28,6 @@ func isUser(text string) bool {
 	return ascii.Begins(text, "_") && ascii.Consists(strings.TrimSuffix(text, "$"), "_.-")
 }
 
-func isSELinuxName(text string) bool {
-	return ascii.Begins(text, "_") && !isDigit(text) && ascii.Consists(text, "_.-")
-}
-
 func isProfile(text string) bool { return ascii.Begins(text, "_/") && ascii.Consists(text, "_./:@+-") }
 
 func isMachineID(text string) bool {

@@ -4,7 +4,6 @@
 package config
 
 import (
-	"strings"
 	"time"
 )
 
@@ -79,16 +78,6 @@ const (
 	SecurityInherit SecurityMode = "inherit"
 )
 
-// Security is what confines the sandbox with SELinux, or AppArmor; what is SELinux's is kept on hosts without for the day
-// it comes back.
-type Security struct {
-	Mode     SecurityMode
-	Label    string // process context user:role:type:level; empty: DefaultLabel's with Level
-	Level    string // MCS level, s0 or s0:cA[,cB|.cB]…
-	FileType string // SELinux type of the content
-	AppArmor string // profile where the host has AppArmor; empty: one that libvirt makes for the container
-}
-
 // AppArmorUnconfined is the profile of what AppArmor leaves alone.
 const AppArmorUnconfined = "unconfined"
 
@@ -159,28 +148,6 @@ func New(name string) *Sandbox {
 			StartTimeout: 5 * time.Minute, StopTimeout: 2 * time.Minute,
 		},
 	}
-}
-
-// ProcessLabel returns the SELinux context of the container's processes.
-func (s *Sandbox) ProcessLabel() string {
-	if s.Security.Label != "" {
-		return s.Security.Label
-	}
-	level := s.Security.Level
-	if level == "" {
-		level = "s0"
-	}
-	return "system_u:system_r:container_t:" + level
-}
-
-// FileLabel returns the SELinux context of the container's content: that of the processes with the type of files. It is
-// empty where the level is not known before the start.
-func (s *Sandbox) FileLabel() string {
-	if s.Security.Mode != SecurityStatic {
-		return ""
-	}
-	level := strings.SplitN(s.ProcessLabel(), ":", 4)[3]
-	return "system_u:object_r:" + s.Security.FileType + ":" + level
 }
 
 // Generic tells whether the sandbox runs a command instead of systemd units.

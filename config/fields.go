@@ -78,7 +78,9 @@ func sandboxFields() []field {
 		text("identity", "home", func(s *Sandbox) *string { return &s.Identity.Home }, CheckPath),
 
 		text("security", "mode", func(s *Sandbox) *string { return (*string)(&s.Security.Mode) }, checkMode),
-		text("security", "label", func(s *Sandbox) *string { return &s.Security.Label }, CheckLabel),
+		{"security", "label", false,
+			func(s *Sandbox, v string) (err error) { s.Security.Label, err = ParseLabel(v); return err },
+			func(s *Sandbox) []string { return optional(s.Security.ChosenLabel()) }},
 		text("security", "level", func(s *Sandbox) *string { return &s.Security.Level }, checkLevel),
 		text("security", "file-type", func(s *Sandbox) *string { return &s.Security.FileType }, CheckFileType),
 		text("security", "apparmor", func(s *Sandbox) *string { return &s.Security.AppArmor }, checkProfile),

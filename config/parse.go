@@ -141,6 +141,9 @@ func (s *Sandbox) complete(fileName string, hasFormat bool) string {
 	if err := CheckInterfaces(s.Network, s.Interfaces); err != nil {
 		return err.Error()
 	}
+	if s.Security.HasLabel() {
+		s.Security.SetLabel(s.Security.Label)
+	}
 	if s.Content == "" {
 		s.Content = DefaultContentBase + "/" + s.Name
 	}

@@ -15,6 +15,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/virt-sandbox/virt-sandbox/internal/secontext"
 )
 
 var update = flag.Bool("update", false, "write what the tests got as the new golden files")
@@ -112,7 +114,7 @@ func TestParseReadsEveryKey(t *testing.T) {
 		Content: "/srv/sandboxes/apache-all-keys", Copy: true,
 		Image: "/srv/images/apache.img", ImageFormat: FormatQCOW2, ImageFS: XFS, ImageSize: 2 << 30,
 		Security: Security{
-			Mode: SecurityStatic, Label: "system_u:system_r:container_t:s0:c10,c20", Level: "s0:c10,c20",
+			Mode: SecurityStatic, Label: secontext.Context{User: "system_u", Role: "system_r", Type: "container_t"}, Level: "s0:c10,c20",
 			FileType: "httpd_sys_rw_content_t", AppArmor: "/usr/bin/lxc-start",
 		},
 		Hardening: Hardening{

@@ -11,7 +11,6 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/virt-sandbox/virt-sandbox/internal/mcs"
 	"github.com/virt-sandbox/virt-sandbox/internal/unitname"
 )
 
@@ -128,63 +127,6 @@ func parseMountValue(kind MountKind, value string) (Mount, error) {
 }
 
 func (m Mount) value() string { return m.Target + "=" + m.Kind.describe().text(m) }
-
-// ParseSecurity reads a -s option: dynamic[,label=U:R:T:L], static,label=U:R:T:L, inherit or apparmor,profile=NAME.
-func ParseSecurity(option string) (Security, error) {
-	if profile, found := strings.CutPrefix(option, "apparmor,profile="); found {
-		return Security{Mode: SecurityStatic, AppArmor: profile}, checkProfile(profile)
-	}
-	mode, label, labelled := strings.Cut(option, ",label=")
-	security := Security{Mode: SecurityMode(mode)}
-	if checkMode(mode) != nil || (labelled && mode == string(SecurityInherit)) || (!labelled && mode == string(SecurityStatic)) {
-		return Security{}, fmt.Errorf(msgSecurityOption, option)
-	}
-	if !labelled {
-		return security, nil
-	}
-	if err := CheckLabel(label); err != nil {
-		return Security{}, err
-	}
-	security.Label = label
-	if security.Mode == SecurityStatic {
-		security.Level = strings.SplitN(label, ":", 4)[3]
-	}
-	return security, nil
-}
-
-// CheckLabel tells whether label is a full SELinux context with a usable MCS level.
-func CheckLabel(label string) error {
-	parts := strings.SplitN(label, ":", 4)
-	if len(parts) != 4 {
-		return fmt.Errorf(msgLabel, label)
-	}
-	for _, part := range parts[:3] {
-		if !isSELinuxName(part) {
-			return fmt.Errorf(msgLabel, label)
-		}
-	}
-	return checkLevel(parts[3])
-}
-
-// CheckFileType tells whether name can be the name of an SELinux type.
-func CheckFileType(name string) error { return match(isSELinuxName, name, msgSELinuxType) }
-
-func checkLevel(level string) error {
-	if _, err := mcs.Parse(level); err != nil {
-		return fmt.Errorf(msgLevel, level, err)
-	}
-	return nil
-}
-
-func checkProfile(name string) error { return match(isProfile, name, msgProfile) }
-
-func checkMode(mode string) error {
-	switch SecurityMode(mode) {
-	case SecurityStatic, SecurityDynamic, SecurityInherit:
-		return nil
-	}
-	return fmt.Errorf(msgSecurityMode, mode)
-}
 
 func checkRestart(text string) error {
 	policies := []string{"no", "on-success", "on-failure", "on-abnormal", "on-watchdog", "on-abort", "always"}

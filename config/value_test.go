@@ -5,6 +5,8 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/virt-sandbox/virt-sandbox/internal/secontext"
 )
 
 func TestCheckName(t *testing.T) {
@@ -150,14 +152,15 @@ func TestParseMount(t *testing.T) {
 
 func TestParseSecurity(t *testing.T) {
 	const label = "system_u:system_r:container_t:s0:c1,c2"
+	base := secontext.Context{User: "u", Role: "r", Type: "t", Level: "s0"}
 	cases := []struct {
 		option string
 		want   Security
 		err    string
 	}{
-		{"static,label=" + label, Security{Mode: SecurityStatic, Label: label, Level: "s0:c1,c2"}, ""},
+		{"static,label=" + label, Security{Mode: SecurityStatic, Label: secontext.Context{User: "system_u", Role: "system_r", Type: "container_t"}, Level: "s0:c1,c2"}, ""},
 		{"dynamic", Security{Mode: SecurityDynamic}, ""},
-		{"dynamic,label=u:r:t:s0", Security{Mode: SecurityDynamic, Label: "u:r:t:s0"}, ""},
+		{"dynamic,label=u:r:t:s0", Security{Mode: SecurityDynamic, Label: base}, ""},
 		{"inherit", Security{Mode: SecurityInherit}, ""},
 		{"apparmor,profile=lxc-web", Security{Mode: SecurityStatic, AppArmor: "lxc-web"}, ""},
 		{"apparmor,profile=unconfined", Security{Mode: SecurityStatic, AppArmor: AppArmorUnconfined}, ""},
@@ -184,13 +187,17 @@ func TestParseSecurity(t *testing.T) {
 }
 
 func TestProcessLabel(t *testing.T) {
+	chosen := secontext.Context{User: "u", Role: "r", Type: "t"}
 	cases := []struct {
 		security Security
 		want     string
 	}{
 		{Security{}, "system_u:system_r:container_t:s0"},
 		{Security{Level: "s0:c1,c2"}, "system_u:system_r:container_t:s0:c1,c2"},
-		{Security{Level: "s0:c1,c2", Label: "u:r:t:s0:c3"}, "u:r:t:s0:c3"},
+		{Security{Level: "s0:c3", Label: chosen}, "u:r:t:s0:c3"},
+		{Security{Label: chosen}, "u:r:t:s0"},
+		{Security{Mode: SecurityDynamic, Label: chosen.WithLevel("s0:c7")}, "u:r:t:s0:c7"},
+		{Security{Mode: SecurityDynamic}, "system_u:system_r:container_t:s0"},
 	}
 	for _, c := range cases {
 		if got := (&Sandbox{Security: c.security}).ProcessLabel(); got != c.want {
@@ -205,9 +212,9 @@ func TestFileLabel(t *testing.T) {
 		want     string
 	}{
 		{Security{Mode: SecurityStatic, FileType: "container_file_t", Level: "s0:c1,c2"}, "system_u:object_r:container_file_t:s0:c1,c2"},
-		{Security{Mode: SecurityStatic, FileType: "httpd_t", Level: "s0:c1", Label: "u:r:t:s0:c3.c5,c9"}, "system_u:object_r:httpd_t:s0:c3.c5,c9"},
+		{Security{Mode: SecurityStatic, FileType: "httpd_t", Level: "s0:c3.c5,c9", Label: secontext.Context{User: "u", Role: "r", Type: "t"}}, "system_u:object_r:httpd_t:s0:c3.c5,c9"},
 		{Security{Mode: SecurityStatic, FileType: "x"}, "system_u:object_r:x:s0"},
-		{Security{Mode: SecurityDynamic, FileType: "x", Label: "u:r:t:s0"}, ""},
+		{Security{Mode: SecurityDynamic, FileType: "x", Label: secontext.Context{User: "u", Role: "r", Type: "t", Level: "s0"}}, ""},
 		{Security{Mode: SecurityInherit, FileType: "x"}, ""},
 	}
 	for _, c := range cases {

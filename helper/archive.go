@@ -230,7 +230,7 @@ func (m *Manager) importOf(from *config.Sandbox, o ImportOptions) (*config.Sandb
 	if o.Level != "" || o.Security != "" || err != nil || level.Count() == 0 && !o.Share {
 		return &s, giveSecurity(&s, CreateOptions{Level: o.Level, Security: o.Security, Share: o.Share, FileType: s.Security.FileType})
 	}
-	alloc.SetLevel(&s, level)
+	s.Security.Level = level.String()
 	return &s, nil
 }
 
@@ -264,7 +264,7 @@ func reachesBeyond(s *config.Sandbox) []string {
 	harmless.BootTarget, harmless.Autostart, harmless.Restart = s.BootTarget, s.Autostart, s.Restart
 	harmless.Content, harmless.Copy, harmless.Private, harmless.Environment = s.Content, s.Copy, s.Private, s.Environment
 	harmless.Security.Level, harmless.Security.Mode = s.Security.Level, s.Security.Mode
-	if s.Security.Label != "" && alloc.WithLevel(s.Security.Label, "") == alloc.WithLevel(harmless.ProcessLabel(), "") {
+	if s.Security.IsDefaultLabel() {
 		harmless.Security.Label = s.Security.Label
 	}
 	harmless.Image, harmless.ImageFormat, harmless.ImageFS, harmless.ImageSize = s.Image, s.ImageFormat, s.ImageFS, s.ImageSize

@@ -6,12 +6,12 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"strings"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/content"
 	"github.com/virt-sandbox/virt-sandbox/internal/image"
 	"github.com/virt-sandbox/virt-sandbox/internal/printable"
+	"github.com/virt-sandbox/virt-sandbox/internal/secontext"
 	"github.com/virt-sandbox/virt-sandbox/internal/unitstub"
 )
 
@@ -194,7 +194,11 @@ func (m *Manager) warnOfLabels(s *config.Sandbox) {
 		m.Warn("%v", err)
 	}
 	for _, f := range sources {
-		part := strings.SplitN(f.Wanted, ":", 4)
-		m.Warn("%v: %s cannot write there; chcon -R -t %s -l %s gives it the label", f, s.Name, part[2], part[3])
+		wanted, err := secontext.Parse(f.Wanted)
+		if err != nil {
+			m.Warn("%v: %s cannot write there", f, s.Name)
+			continue
+		}
+		m.Warn("%v: %s cannot write there; chcon -R -t %s -l %s gives it the label", f, s.Name, wanted.Type, wanted.Level)
 	}
 }

@@ -8,7 +8,6 @@ import (
 	"slices"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
-	"github.com/virt-sandbox/virt-sandbox/internal/alloc"
 	"github.com/virt-sandbox/virt-sandbox/internal/content"
 	"github.com/virt-sandbox/virt-sandbox/internal/mcs"
 	"github.com/virt-sandbox/virt-sandbox/internal/unitfile"
@@ -175,10 +174,10 @@ func renameUnits(s, source *config.Sandbox) {
 // giveSecurity gives a copy of another's description a label by options: without -s the other's, and without -l too a level
 // that is still to be allocated.
 func giveSecurity(s *config.Sandbox, o CreateOptions) error {
-	alloc.ClearLevel(s)
+	s.Security.Level = ""
 	// One that cannot be parsed is refused below.
 	if level, err := mcs.Parse(o.Level); err == nil && o.Security == "" {
-		alloc.SetLevel(s, level)
+		s.Security.Level = level.String()
 	}
 	return optionError(setSecurity(s, o))
 }

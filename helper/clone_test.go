@@ -11,6 +11,7 @@ import (
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/alloc"
+	"github.com/virt-sandbox/virt-sandbox/internal/secontext"
 )
 
 // webSource is a sandbox that a clone is made of.
@@ -62,7 +63,7 @@ func TestCloneSecurity(t *testing.T) {
 	}{
 		{"", CloneOptions{}, "", "", ""},
 		{"", CloneOptions{Level: "s0:c4,c3"}, "", "s0:c3,c4", ""},
-		{label, CloneOptions{}, "system_u:system_r:web_t:", "", ""},
+		{label, CloneOptions{}, "system_u:system_r:web_t:s0", "", ""},
 		{label, CloneOptions{Level: "s0:c4,c3"}, "system_u:system_r:web_t:s0:c3,c4", "s0:c3,c4", ""},
 		{label, CloneOptions{Security: "static,label=u:r:t:s0:c5"}, "u:r:t:s0:c5", "s0:c5", ""},
 		{label, CloneOptions{Level: "s0"}, "", "", "--share-level"},
@@ -71,7 +72,9 @@ func TestCloneSecurity(t *testing.T) {
 		{"", CloneOptions{Security: "inherit"}, "", "", "static"},
 	} {
 		source := webSource()
-		source.Security.Label = c.source
+		if c.source != "" {
+			source.Security.SetLabel(contextOf(t, c.source))
+		}
 		c.o.Source, c.o.Name = "web1", "web2"
 		s, err := cloneOf(source, c.o)
 		if c.wantedInReason != "" {
@@ -80,16 +83,25 @@ func TestCloneSecurity(t *testing.T) {
 			}
 			continue
 		}
-		if err != nil || s.Security.Label != c.label || s.Security.Label == "" && s.Security.Level != c.level {
-			t.Errorf("%q %+v: got %q %q (%v)", c.source, c.o, s.Security.Label, s.Security.Level, err)
+		if err != nil || s.Security.ChosenLabel() != c.label || s.Security.Level != c.level {
+			t.Errorf("%q %+v: got %q %q (%v)", c.source, c.o, s.Security.ChosenLabel(), s.Security.Level, err)
 		}
 	}
 	s := webSource()
-	s.Security.Label = label
-	alloc.ClearLevel(s)
+	s.Security.SetLabel(contextOf(t, label))
+	s.Security.Level = ""
 	if _, err := alloc.LevelOf(s); err == nil {
 		t.Error("a label without a level has one")
 	}
+}
+
+func contextOf(t *testing.T, text string) secontext.Context {
+	t.Helper()
+	c, err := secontext.Parse(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
 }
 
 // TestReachesBeyond: every key that is not known to be harmless counts.
@@ -99,7 +111,7 @@ func TestReachesBeyond(t *testing.T) {
 	harmless.Environment = []config.Variable{{Name: "A", Value: "b"}}
 	harmless.Hardening.Capabilities.Drop = []string{"CAP_NET_RAW"}
 	harmless.Limits.Memory, harmless.Limits.PIDs, harmless.Autostart = 1<<30, 77, true
-	harmless.Security.Label = "system_u:system_r:container_t:s0:c1,c2"
+	harmless.Security.SetLabel(contextOf(t, "system_u:system_r:container_t:s0:c1,c2"))
 	if got := reachesBeyond(harmless); len(got) > 0 {
 		t.Errorf("harmless lines: %q", got)
 	}
@@ -121,7 +133,7 @@ func TestReachesBeyond(t *testing.T) {
 		},
 		"interface=bridge=br0": func(s *config.Sandbox) { s.Interfaces = []config.Interface{{Bridge: "br0"}} },
 		"label=system_u:system_r:initrc_t:s0:c1": func(s *config.Sandbox) {
-			s.Security.Label = "system_u:system_r:initrc_t:s0:c1"
+			s.Security.SetLabel(contextOf(t, "system_u:system_r:initrc_t:s0:c1"))
 		},
 		"capabilities=auto +CAP_SYS_ADMIN": func(s *config.Sandbox) {
 			s.Hardening.Capabilities = config.Capabilities{Base: config.CapabilitiesAuto, Add: []string{"CAP_SYS_ADMIN"}}

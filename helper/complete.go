@@ -30,9 +30,6 @@ func (m *Manager) complete(ctx context.Context, s *config.Sandbox) (content.Stat
 		}
 	}
 	static := s.Security.Mode == config.SecurityStatic
-	if s.Security.Level == "" && s.Security.Label != "" && static {
-		s.Security.Level = strings.SplitN(s.Security.Label, ":", 4)[3]
-	}
 	if err := m.alloc().CheckIDs(s); err != nil {
 		return state, err
 	}
@@ -107,7 +104,7 @@ func (m *Manager) takeIdentity(s *config.Sandbox) (content.State, error) {
 	if s.MachineID == "" {
 		s.MachineID = id.MachineID
 	}
-	if s.Security.Level == "" && s.Security.Label == "" && s.Security.Mode == config.SecurityStatic {
+	if s.Security.Level == "" && s.Security.Mode == config.SecurityStatic {
 		s.Security.Level = id.Level
 	}
 	return state, nil
@@ -198,7 +195,7 @@ func (m *Manager) tellFromTwin(s *config.Sandbox) error {
 		}
 		m.Warn("%s is a copy of the config of %s; it gets a uuid and machine-id of its own", s.Name, name)
 		s.UUID, s.MachineID, s.Created = "", "", time.Time{}
-		if s.Security.Level == other.Security.Level && s.Security.Label == "" {
+		if s.Security.Level == other.Security.Level && !s.Security.HasLabel() {
 			m.Warn("%s gets an MCS level of its own in place of %s, which %s has", s.Name, s.Security.Level, name)
 			s.Security.Level = ""
 		}

@@ -3,7 +3,6 @@ package helper
 import (
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/alloc"
@@ -128,12 +127,11 @@ const (
 
 // setupLabel gives the context for setting a sandbox up; empty where that has the one of its processes.
 func (m *Manager) setupLabel(s *config.Sandbox) string {
-	part := strings.SplitN(s.ProcessLabel(), ":", 4)
-	if !m.Host.SELinux() || s.FileLabel() == "" || part[2] != containerType {
+	context := s.ProcessContext()
+	if !m.Host.SELinux() || s.FileLabel() == "" || context.Type != containerType {
 		return ""
 	}
-	part[2] = setupType
-	label := strings.Join(part, ":")
+	label := context.WithType(setupType).String()
 	if m.Host.CheckLabel(label) != nil {
 		return ""
 	}

@@ -26,7 +26,7 @@ func (*lxc) check(o *Options) error {
 		return errors.New("--kernver, --kernpath and --kmodpath choose the kernel of a virtual machine; a container at lxc:/// has the host's")
 	case os.Geteuid() != 0:
 		return errors.New("root is needed at lxc:///; run it with sudo")
-	case o.Security.Label != "" && !selinux.GetEnabled():
+	case o.Security.HasLabel() && !selinux.GetEnabled():
 		return errors.New("-s: SELinux is off on this host, and a label would confine nothing; leave it out")
 	}
 	if o.Root != "" {
@@ -125,10 +125,11 @@ func security(s config.Security) (config.Security, error) {
 			if err != nil {
 				return s, fmt.Errorf("-s inherit: read the caller's SELinux context: %w", err)
 			}
-			if err := config.CheckLabel(label); err != nil {
+			context, err := config.ParseLabel(label)
+			if err != nil {
 				return s, fmt.Errorf("-s inherit: %w", err)
 			}
-			s.Label = label
+			s.SetLabel(context)
 		}
 	}
 	if s.FileType == "" {

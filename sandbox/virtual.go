@@ -47,7 +47,7 @@ func (m *virtual) start(ctx context.Context, s *config.Sandbox) (err error) {
 	if err != nil {
 		return err
 	}
-	if s.Security.Mode != config.SecurityDynamic || s.Security.Label != "" || s.Security.AppArmor != "" {
+	if s.Security.Mode != config.SecurityDynamic || s.Security.HasLabel() || s.Security.AppArmor != "" {
 		// Else libvirt chooses by itself.
 		if d.SecurityModel, err = m.libvirt.SecurityModel(); err != nil {
 			return err

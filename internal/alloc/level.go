@@ -50,7 +50,7 @@ func (b *Book) ReserveLevel(ctx context.Context, s *config.Sandbox, shared func(
 		if level, err = b.allocateLevel(uses); err != nil {
 			return nil, err
 		}
-		SetLevel(s, level)
+		s.Security.Level = level.String()
 	} else if use := findConflict(level, uses); use != nil {
 		if err := shared(*use); err != nil {
 			return nil, err
@@ -72,7 +72,7 @@ func (b *Book) ReserveFreeLevel(ctx context.Context, s *config.Sandbox) (*lockfi
 		return reservation, err
 	}
 	was := s.Security.Level
-	ClearLevel(s)
+	s.Security.Level = ""
 	if reservation, err = b.ReserveLevel(ctx, s, nil); err != nil {
 		return nil, err
 	}
@@ -91,7 +91,7 @@ func (b *Book) ChooseLevel(ctx context.Context, s *config.Sandbox) (*lockfile.Lo
 	if !b.Host.SELinux() {
 		return new(lockfile.Lock), nil
 	}
-	ClearLevel(s)
+	s.Security.Level = ""
 	held, err := b.ReserveLevel(ctx, s, nil)
 	if err != nil {
 		return nil, err
@@ -103,37 +103,12 @@ func (b *Book) ChooseLevel(ctx context.Context, s *config.Sandbox) (*lockfile.Lo
 	return held, nil
 }
 
-// levelOf gives the level of a sandbox; an error where it has none yet.
+// LevelOf returns the level of a sandbox; an error where it has none yet.
 func LevelOf(s *config.Sandbox) (mcs.Level, error) {
 	if s.Security.Mode == config.SecurityDynamic {
 		return mcs.Level{}, errors.New("a level is chosen at each start")
 	}
-	if s.Security.Label != "" {
-		return mcs.OfContext(s.Security.Label)
-	}
 	return mcs.Parse(s.Security.Level)
-}
-
-// SetLevel gives a sandbox a level, also in the place for one in its label.
-func SetLevel(s *config.Sandbox, level mcs.Level) {
-	s.Security.Level = level.String()
-	if s.Security.Label != "" {
-		s.Security.Label = WithLevel(s.Security.Label, s.Security.Level)
-	}
-}
-
-// ClearLevel leaves a sandbox without a level, also in its label, until one is allocated.
-func ClearLevel(s *config.Sandbox) {
-	s.Security.Level = ""
-	if s.Security.Label != "" && s.Security.Mode == config.SecurityStatic {
-		s.Security.Label = WithLevel(s.Security.Label, "")
-	}
-}
-
-// WithLevel gives a context another level.
-func WithLevel(context, level string) string {
-	part := strings.SplitN(context, ":", 4)
-	return strings.Join(append(part[:3], level), ":")
 }
 
 // findConflict returns a use that is not kept apart from a level; nil for none. A level without categories is open to all

@@ -17,6 +17,7 @@ import (
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/printable"
+	"github.com/virt-sandbox/virt-sandbox/internal/secontext"
 )
 
 // Problem is a kind of finding.
@@ -191,15 +192,10 @@ func checkLabel(fd int, at *location, wanted string) (*Finding, error) {
 	if err != nil {
 		return nil, &os.PathError{Op: "read label of", Path: printable.Quoted(at.String()), Err: err}
 	}
-	if withoutUser(actual) == withoutUser(wanted) {
+	if secontext.SameButUser(actual, wanted) {
 		return nil, nil
 	}
 	return &Finding{Path: at.String(), Problem: ProblemLabel, Actual: actual, Wanted: wanted}, nil
-}
-
-func withoutUser(label string) string {
-	_, rest, _ := strings.Cut(label, ":")
-	return rest
 }
 
 // fix sets the label of the file that was checked, whatever has its name by now.

@@ -4,13 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 
 	"github.com/opencontainers/selinux/go-selinux"
 	"golang.org/x/sys/unix"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/seclabel"
+	"github.com/virt-sandbox/virt-sandbox/internal/secontext"
 )
 
 // SELinux tells whether the host's kernel runs it.
@@ -38,18 +38,24 @@ func checkContext(context string, valid func(string) bool) error {
 	if valid(context) {
 		return nil
 	}
-	part := strings.SplitN(context, ":", 4)
-	switch user, level := part[0], part[3]; {
-	case !valid("system_u:object_r:" + part[2] + ":s0"):
+	c, err := secontext.Parse(context)
+	if err != nil {
+		return err
+	}
+	file := secontext.Context{User: "system_u", Role: "object_r", Type: c.Type, Level: "s0"}
+	ofUser := file
+	ofUser.User = c.User
+	switch {
+	case !valid(file.String()):
 		hint := ""
-		if part[2] == "container_t" || part[2] == "container_file_t" {
+		if c.Type == "container_t" || c.Type == "container_file_t" {
 			hint = "; install container-selinux, or run make install-selinux"
 		}
-		return fmt.Errorf("the loaded policy does not know type %s%s", part[2], hint)
-	case !valid(user + ":object_r:" + part[2] + ":s0"):
-		return fmt.Errorf("the loaded policy does not know user %s", user)
-	case !valid("system_u:object_r:" + part[2] + ":" + level):
-		return fmt.Errorf("the loaded policy does not know level %s", level)
+		return fmt.Errorf("the loaded policy does not know type %s%s", c.Type, hint)
+	case !valid(ofUser.String()):
+		return fmt.Errorf("the loaded policy does not know user %s", c.User)
+	case !valid(file.WithLevel(c.Level).String()):
+		return fmt.Errorf("the loaded policy does not know level %s", c.Level)
 	}
 	return fmt.Errorf("the loaded policy does not allow %s: its role may not have that type, or its user not that role or level", context)
 }

@@ -9,6 +9,7 @@ import (
 	"libvirt.org/go/libvirtxml"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/secontext"
 )
 
 const domains = "../../testdata/domains"
@@ -92,7 +93,7 @@ func TestLXC(t *testing.T) {
 			h.SetupLabel = "system_u:system_r:virt_sandbox_setup_t:s0:c10,c20"
 		}},
 		{golden: "selinux-label", change: func(s *config.Sandbox, _ *Host) {
-			s.Security.Label = "system_u:system_r:httpd_container_t:s0:c1"
+			s.Security.SetLabel(secontext.Context{User: "system_u", Role: "system_r", Type: "httpd_container_t", Level: "s0:c1"})
 		}},
 		{golden: "selinux-inherit", change: func(s *config.Sandbox, _ *Host) { s.Security.Mode = config.SecurityInherit }},
 		{golden: "no-selinux", change: func(_ *config.Sandbox, h *Host) { h.SecurityModel = "" }},
@@ -184,7 +185,7 @@ func TestHostileTextStaysText(t *testing.T) {
 		`/srv/<!-- `, `/srv/ü `, `/srv/${HOME}`,
 	} {
 		s := apache()
-		s.Security.Label = path
+		s.Security.SetLabel(secontext.Context{User: "u", Role: "r", Type: path, Level: "s0"})
 		text, err := LXC(s, []Bind{{Source: path, Target: path}}, machine())
 		if err != nil {
 			t.Errorf("%s: %v", path, err)
@@ -196,7 +197,7 @@ func TestHostileTextStaysText(t *testing.T) {
 			continue
 		}
 		fs := d.Devices.Filesystems[4]
-		if fs.Source.Mount.Dir != path || fs.Target.Dir != path || d.SecLabel[0].Label != path {
+		if fs.Source.Mount.Dir != path || fs.Target.Dir != path || d.SecLabel[0].Label != "u:r:"+path+":s0" {
 			t.Errorf("%s became %s, %s and %s", path, fs.Source.Mount.Dir, fs.Target.Dir, d.SecLabel[0].Label)
 		}
 	}

@@ -215,9 +215,9 @@ func (m *Machine) securityLabels() []libvirtxml.DomainSecLabel {
 	var list []libvirtxml.DomainSecLabel
 	switch m.SecurityModel {
 	case "selinux":
-		label := libvirtxml.DomainSecLabel{Type: "static", Model: "selinux", Relabel: "yes", Label: m.Security.Label}
+		label := libvirtxml.DomainSecLabel{Type: "static", Model: "selinux", Relabel: "yes", Label: m.Security.ChosenLabel()}
 		if m.Security.Mode == config.SecurityDynamic {
-			label = libvirtxml.DomainSecLabel{Type: "dynamic", Model: "selinux", Relabel: "yes", BaseLabel: m.Security.Label}
+			label = libvirtxml.DomainSecLabel{Type: "dynamic", Model: "selinux", Relabel: "yes", BaseLabel: m.Security.ChosenLabel()}
 		}
 		list = append(list, label)
 	case "apparmor":

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/secontext"
 	"github.com/virt-sandbox/virt-sandbox/test/golden"
 )
 
@@ -42,7 +43,8 @@ func TestQEMU(t *testing.T) {
 				Parameters: []config.Variable{{Name: "IP", Value: "192.168.122.5"}}}}
 		}},
 		{"qemu-label", func(m *Machine) {
-			m.Security = config.Security{Mode: config.SecurityStatic, Label: "system_u:system_r:svirt_tcg_t:s0:c1,c2"}
+			m.Security = config.Security{Mode: config.SecurityStatic}
+			m.Security.SetLabel(secontext.Context{User: "system_u", Role: "system_r", Type: "svirt_tcg_t", Level: "s0:c1,c2"})
 		}},
 		{"qemu-apparmor", func(m *Machine) { m.SecurityModel = "apparmor" }},
 		{"qemu-apparmor-profile", func(m *Machine) { m.SecurityModel, m.Security.AppArmor = "apparmor", "sandbox" }},
@@ -92,14 +94,15 @@ func TestHostileMachineText(t *testing.T) {
 	m.Shares = append(m.Shares, Share{Tag: "mount0", Dir: text})
 	m.Disks = []Disk{{Serial: "disk0", File: text, Format: "raw"}}
 	m.Interfaces = []config.Interface{{Source: text, Filter: text}}
-	m.Arguments, m.Security.Label = text, text
+	m.Arguments = text
+	m.Security.SetLabel(secontext.Context{User: "u", Role: "r", Type: text, Level: "s0"})
 	got, err := QEMU(m)
 	if err != nil {
 		t.Fatal(err)
 	}
 	d := unmarshal(t, got)
 	if len(d.Devices.Disks) != 1 || d.Devices.Disks[0].Source.File.File != text || d.Devices.Filesystems[1].Source.Mount.Dir != text ||
-		d.Devices.Interfaces[0].Source.Network.Network != text || d.OS.Cmdline != text || d.SecLabel[0].BaseLabel != text {
+		d.Devices.Interfaces[0].Source.Network.Network != text || d.OS.Cmdline != text || d.SecLabel[0].BaseLabel != "u:r:"+text+":s0" {
 		t.Errorf("it became\n%s", got)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/secontext"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -264,10 +265,10 @@ func TestLabels(t *testing.T) {
 		{"", "true", "", config.Security{Mode: config.SecurityStatic}},
 		{"system_u:system_r:svirt_lxc_net_t:s0:c1,c2", "false", "", config.Security{Mode: config.SecurityStatic, Level: "s0:c1,c2"}},
 		{"system_u:system_r:container_t:s0:c1,c2", "false", inImage, config.Security{Mode: config.SecurityStatic, Level: "s0:c1,c2"}},
-		{"staff_u:system_r:mine_t:s0:c1", "false", "", config.Security{Mode: config.SecurityStatic, Label: "staff_u:system_r:mine_t:s0:c1", Level: "s0:c1"}},
+		{"staff_u:system_r:mine_t:s0:c1", "false", "", config.Security{Mode: config.SecurityStatic, Label: secontext.Context{User: "staff_u", Role: "system_r", Type: "mine_t"}, Level: "s0:c1"}},
 		{"system_u:system_r:svirt_lxc_net_t:s0", "true", "", config.Security{Mode: config.SecurityStatic}},
 		{"system_u:system_r:svirt_lxc_net_t:s0", "true", inImage, config.Security{Mode: config.SecurityDynamic}},
-		{"staff_u:system_r:mine_t:s0", "true", inImage, config.Security{Mode: config.SecurityDynamic, Label: "staff_u:system_r:mine_t:s0"}},
+		{"staff_u:system_r:mine_t:s0", "true", inImage, config.Security{Mode: config.SecurityDynamic, Label: secontext.Context{User: "staff_u", Role: "system_r", Type: "mine_t", Level: "s0"}}},
 		{"libvirt-lxc", "false", "", config.Security{Mode: config.SecurityStatic, AppArmor: "libvirt-lxc"}},
 	} {
 		c, err := Parse("x", minimal+"[security]\nlabel="+test.label+"\ndynamic="+test.dynamic+"\n"+test.content)

@@ -146,21 +146,23 @@ func (v *converter) security() {
 		v.note(line, "the level of a dynamic label was chosen anew at each start; it gets one of its own for good")
 		return
 	}
-	if err := config.CheckLabel(v.Label); err != nil {
+	label, err := config.ParseLabel(v.Label)
+	if err != nil {
 		v.check(line, err)
 		return
 	}
-	part := strings.SplitN(v.Label, ":", 4)
-	if part[0] != "system_u" || part[1] != "system_r" || (part[2] != "svirt_lxc_net_t" && part[2] != "container_t") {
-		security.Label = v.Label
-	}
 	if v.Dynamic {
 		security.Mode = config.SecurityDynamic
+	}
+	if label.User != "system_u" || label.Role != "system_r" || (label.Type != "svirt_lxc_net_t" && label.Type != "container_t") {
+		security.SetLabel(label)
+	}
+	if v.Dynamic {
 		return
 	}
-	security.Level = part[3]
-	if !strings.Contains(part[3], ":") {
-		v.note(line, "level "+part[3]+" is kept, which keeps it apart from no other container; for one of its own set level= and "+
+	security.Level = label.Level
+	if !strings.Contains(label.Level, ":") {
+		v.note(line, "level "+label.Level+" is kept, which keeps it apart from no other container; for one of its own set level= and "+
 			"run check --fix")
 	}
 }

@@ -1,6 +1,6 @@
 // Package mcs knows MCS levels: their text form, which of them reach each other, what the host's policy says of them, and
 // which pairs of categories are still free. In: level texts and the files of a policy; out: parsed levels and new ones.
-// config validates with it, the helper allocates with it; it calls nobody.
+// config validates with it, internal/alloc allocates with it.
 package mcs
 
 import (
@@ -9,6 +9,8 @@ import (
 	"math/bits"
 	"strconv"
 	"strings"
+
+	"github.com/virt-sandbox/virt-sandbox/internal/secontext"
 )
 
 // Categories is the number of categories of a targeted or default policy: c0 to c1023.
@@ -71,11 +73,11 @@ var errNoLevel = errors.New("not the context of a single level")
 // OfContext gives the level of an SELinux context, user:role:type:level. A range such as s0-s0:c0.c1023 is that of a part
 // of the host, not of something that its level keeps apart.
 func OfContext(context string) (Level, error) {
-	parts := strings.SplitN(context, ":", 4)
-	if len(parts) < 4 {
+	c, err := secontext.Parse(context)
+	if err != nil {
 		return Level{}, errNoLevel
 	}
-	low, high, isRange := strings.Cut(parts[3], "-")
+	low, high, isRange := strings.Cut(c.Level, "-")
 	level, err := Parse(low)
 	if err != nil {
 		return Level{}, err
