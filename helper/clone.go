@@ -10,6 +10,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/content"
 	"github.com/virt-sandbox/virt-sandbox/internal/mcs"
+	"github.com/virt-sandbox/virt-sandbox/internal/privatepaths"
 	"github.com/virt-sandbox/virt-sandbox/internal/unitfile"
 	"github.com/virt-sandbox/virt-sandbox/internal/unitname"
 )
@@ -196,7 +197,7 @@ func (m *Manager) canBe(ctx context.Context, s *config.Sandbox) error {
 			return fmt.Errorf("%s needs %s: %w", s.Name, unit, err)
 		}
 	}
-	if err := m.Host.CheckPackages(ctx, s.Packages); err != nil {
+	if err := privatepaths.Planner(m.Host).CheckPackages(ctx, s.Packages); err != nil {
 		return fmt.Errorf("%s needs it: %w", s.Name, err)
 	}
 	if err := checkSources(s); err != nil {

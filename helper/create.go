@@ -15,6 +15,7 @@ import (
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/content"
+	"github.com/virt-sandbox/virt-sandbox/internal/privatepaths"
 	"github.com/virt-sandbox/virt-sandbox/internal/unitfile"
 )
 
@@ -191,7 +192,7 @@ func (m *Manager) planContent(ctx context.Context, s *config.Sandbox) error {
 		units = append(units, unit)
 	}
 	s.Units = slices.Compact(s.Units)
-	private, err := m.Host.Plan(ctx, units, s.Packages)
+	private, err := privatepaths.Planner(m.Host).Plan(ctx, units, s.Packages)
 	if err != nil {
 		return err
 	}

@@ -10,9 +10,9 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
-	"github.com/virt-sandbox/virt-sandbox/internal/content"
 	"github.com/virt-sandbox/virt-sandbox/internal/legacy"
 	"github.com/virt-sandbox/virt-sandbox/internal/legacy/takeover"
+	"github.com/virt-sandbox/virt-sandbox/internal/privatepaths"
 	"github.com/virt-sandbox/virt-sandbox/internal/virt"
 )
 
@@ -101,7 +101,7 @@ func (m *Manager) planMigration(ctx context.Context, s *config.Sandbox, named []
 	}
 	listed := s.Private
 	err = m.planContent(ctx, s)
-	if errors.Is(err, content.ErrNoOwner) {
+	if errors.Is(err, privatepaths.ErrNoOwner) {
 		m.Warn("no package owns the units of %s; package= in its config names those whose files are to follow their updates",
 			s.Name)
 		err = nil

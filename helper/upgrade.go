@@ -10,6 +10,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/content"
 	"github.com/virt-sandbox/virt-sandbox/internal/places"
+	"github.com/virt-sandbox/virt-sandbox/internal/privatepaths"
 )
 
 // UpgradeOptions are what an administrator asks of upgrade.
@@ -155,8 +156,8 @@ func (m *Manager) upgradeContent(ctx context.Context, s *config.Sandbox, options
 
 // newlyPrivate gives the paths that new versions of the packages need, and that are not private yet.
 func (m *Manager) newlyPrivate(ctx context.Context, s *config.Sandbox) ([]config.PrivatePath, error) {
-	added, err := m.Host.PlanUpgrade(ctx, s)
-	if errors.Is(err, content.ErrNoOwner) {
+	added, err := privatepaths.Planner(m.Host).PlanUpgrade(ctx, s)
+	if errors.Is(err, privatepaths.ErrNoOwner) {
 		// It was made with packages that the config does not name.
 		m.Warn("cannot tell what new versions make private to %s: %v", s.Name, err)
 		return nil, nil

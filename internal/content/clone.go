@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/privatepaths"
 )
 
 // Clone copies the content of one sandbox to the place of another's, which is marked as being created. Nothing may change
@@ -58,7 +59,7 @@ func isOfOne(p string) bool {
 	case "/etc/hostname", "/etc/machine-id", "/var/lib/dbus/machine-id", "/var/lib/systemd/random-seed", "/var/lib/systemd/credential.secret":
 		return true
 	}
-	return below(p, "/var/log/journal") || isIdentity(p) || isRecord(p)
+	return privatepaths.Below(p, "/var/log/journal") || privatepaths.IsHostIdentity(p) || isRecord(p)
 }
 
 // isRecord tells of what the part of the tree that no container sees has about one content at one time.
@@ -67,7 +68,7 @@ func isRecord(p string) bool {
 	case identityName, manifestName, creatingName, addingName, ConsoleLog:
 		return true
 	}
-	return below(p, "/"+OwnDir) && strings.HasSuffix(p, ".new")
+	return privatepaths.Below(p, "/"+OwnDir) && strings.HasSuffix(p, ".new")
 }
 
 // rename turns what names one sandbox in a copy of its content into the name of another, and writes the manifest.
@@ -81,7 +82,7 @@ func rename(tree *os.Root, from, to *config.Sandbox, entries []Entry) error {
 	}
 	var renamed []Entry
 	for _, e := range entries {
-		if from.MachineID == to.MachineID || !below(e.Path, "/var/log/journal") {
+		if from.MachineID == to.MachineID || !privatepaths.Below(e.Path, "/var/log/journal") {
 			e.Path, e.Origin = units.path(e.Path), units.Origin(e.Origin)
 			renamed = append(renamed, e)
 		}
@@ -134,8 +135,8 @@ func (n NewNames) path(p string) string {
 // Origin gives an origin of a private path that names a unit with that one's new name.
 func (n NewNames) Origin(origin string) string {
 	for old, renamed := range n {
-		if rest, found := strings.CutPrefix(origin, "unit:"+escapeOrigin(old)+"/"); found {
-			return "unit:" + escapeOrigin(renamed) + "/" + rest
+		if rest, found := strings.CutPrefix(origin, "unit:"+privatepaths.EscapeOrigin(old)+"/"); found {
+			return "unit:" + privatepaths.EscapeOrigin(renamed) + "/" + rest
 		}
 	}
 	return origin

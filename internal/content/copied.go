@@ -6,11 +6,12 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/privatepaths"
 )
 
 // IsCopy reports whether content has anything in the files of packages, or was made bare.
 func (h Host) IsCopy(ctx context.Context, s *config.Sandbox) (bool, error) {
-	owned, err := h.ownedFiles(ctx, s.Private)
+	owned, err := privatepaths.Planner(h).Owned(ctx, s.Private)
 	if err != nil {
 		return false, err
 	}

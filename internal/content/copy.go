@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/virt-sandbox/virt-sandbox/internal/printable"
+	"github.com/virt-sandbox/virt-sandbox/internal/privatepaths"
 )
 
 // copier puts host paths at the same place in the tree. It opens every directory on its way and works relative to it,
@@ -24,8 +25,9 @@ type copier struct {
 	fresh      bool     // nothing of the tree is the administrator's yet
 	again      bool     // what is copied is a tree already: named pipes are of it, and digests are not asked for
 	skip       func(hostPath string) bool
-	owned      func() (map[string]*ownedFile, error) // what packages own of what is copied; nil where that is not asked for
-	progress   *Progress
+	// owned returns what packages own of what is copied; nil where that is not asked for.
+	owned    func() (map[string]*privatepaths.OwnedFile, error)
+	progress *Progress
 
 	buffer  []byte           // that all files pass through
 	links   map[inode]string // first place in the tree of a file with several names
@@ -136,7 +138,7 @@ func (c *copier) entry(ctx context.Context, source, target *os.File, dir, name s
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	var owner *ownedFile
+	var owner *privatepaths.OwnedFile
 	if err == nil {
 		owner, err = c.owner(hostPath)
 	}
@@ -162,7 +164,7 @@ func (c *copier) entry(ctx context.Context, source, target *os.File, dir, name s
 }
 
 // owner gives what a package says of a path; nil where none owns it.
-func (c *copier) owner(hostPath string) (*ownedFile, error) {
+func (c *copier) owner(hostPath string) (*privatepaths.OwnedFile, error) {
 	if c.owned == nil {
 		return nil, nil
 	}
@@ -170,7 +172,7 @@ func (c *copier) owner(hostPath string) (*ownedFile, error) {
 	return owned[hostPath], err
 }
 
-func (c *copier) record(hostPath string, v *version, owner *ownedFile) {
+func (c *copier) record(hostPath string, v *version, owner *privatepaths.OwnedFile) {
 	if c.again || v.kind == kindOther {
 		return
 	}
@@ -180,13 +182,15 @@ func (c *copier) record(hostPath string, v *version, owner *ownedFile) {
 		e.Size = v.size()
 	}
 	if owner != nil {
-		e.Package, e.Shipped = owner.pkg, owner.shipped()
+		e.Package, e.Shipped = owner.Package, owner.Shipped()
 		e.Edited = v.kind == kindSymlink && v.target != e.Shipped || v.native != "" && v.native != e.Shipped
 	}
 	c.entries = append(c.entries, e)
 }
 
-func (c *copier) directory(ctx context.Context, source, target *os.File, hostPath string, v *version, owner *ownedFile) error {
+func (c *copier) directory(ctx context.Context, source, target *os.File, hostPath string, v *version,
+	owner *privatepaths.OwnedFile,
+) error {
 	name := path.Base(hostPath)
 	fail := func(err error) error { return fmt.Errorf("copy %s: %w", printable.Quoted(hostPath), withoutPath(err)) }
 	from, err := openBeneath(source, name)
@@ -257,7 +261,9 @@ func symlink(source, target int, name string, v *version) error {
 
 // file copies a regular file and completes the version by its digests. One that an interrupted run completed has the times of
 // its source and is not copied again.
-func (c *copier) file(ctx context.Context, source, target int, hostPath string, v *version, owner *ownedFile) error {
+func (c *copier) file(ctx context.Context, source, target int, hostPath string, v *version,
+	owner *privatepaths.OwnedFile,
+) error {
 	name := path.Base(hostPath)
 	id := inode{v.stat.Dev, v.stat.Ino}
 	if v.stat.Nlink > 1 && c.whole {
@@ -294,7 +300,7 @@ func openTarget(dir int, name string) (fd int, fresh bool, err error) {
 }
 
 // link makes another name of a file that was copied already.
-func (c *copier) link(first string, target int, name string, v *version, owner *ownedFile) error {
+func (c *copier) link(first string, target int, name string, v *version, owner *privatepaths.OwnedFile) error {
 	// What an interrupted run left there may be less than a whole file.
 	if err := unix.Unlinkat(target, name, 0); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -310,11 +316,11 @@ func (c *copier) link(first string, target int, name string, v *version, owner *
 	if err := unix.Linkat(unix.AT_FDCWD, ownLink(fd), target, name, unix.AT_SYMLINK_FOLLOW); err != nil || c.again {
 		return err
 	}
-	return v.read(target, name, owner.digest())
+	return v.read(target, name, owner.KnownDigest())
 }
 
 // fill gives a file its data, and the version the digests of that.
-func (c *copier) fill(ctx context.Context, from, to int, fresh bool, v *version, owner *ownedFile) error {
+func (c *copier) fill(ctx context.Context, from, to int, fresh bool, v *version, owner *privatepaths.OwnedFile) error {
 	if !c.whole {
 		v.digest = newHash("sha256:").String()
 		return nil
@@ -322,7 +328,7 @@ func (c *copier) fill(ctx context.Context, from, to int, fresh bool, v *version,
 	if c.buffer == nil {
 		c.buffer = make([]byte, bufferSize)
 	}
-	sums := newSums(owner.digest())
+	sums := newSums(owner.KnownDigest())
 	if c.again {
 		sums = nil
 	}

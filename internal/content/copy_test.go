@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/virt-sandbox/virt-sandbox/internal/privatepaths"
 )
 
 // copyOf places paths of a host into a new tree and gives the tree.
@@ -30,7 +32,7 @@ func copyTo(t *testing.T, ctx context.Context, dir string, h fakeHost, whole boo
 		t.Fatal(err)
 	}
 	defer tree.Close()
-	c := copier{host: host, tree: tree, whole: whole, fresh: true, skip: isIdentity, links: make(map[inode]string)}
+	c := copier{host: host, tree: tree, whole: whole, fresh: true, skip: privatepaths.IsHostIdentity, links: make(map[inode]string)}
 	for _, p := range paths {
 		if err := c.place(ctx, p, "admin"); err != nil {
 			return err

@@ -13,6 +13,7 @@ import (
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/printable"
+	"github.com/virt-sandbox/virt-sandbox/internal/privatepaths"
 )
 
 // CheckManifest tells what was put into the content and is gone, or is of another type by now, in the order of paths. What
@@ -38,7 +39,7 @@ func (h Host) CheckManifest(ctx context.Context, s *config.Sandbox) ([]Finding, 
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
-		if config.CheckPath(e.Path) != nil || (e.Package == "" && below(e.Path, "/var", "/home", "/root", "/srv")) {
+		if config.CheckPath(e.Path) != nil || (e.Package == "" && privatepaths.Below(e.Path, "/var", "/home", "/root", "/srv")) {
 			continue
 		}
 		if missing[filepath.Dir(e.Path)] {

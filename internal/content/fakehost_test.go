@@ -42,3 +42,8 @@ func (h fakeHost) unit(name string) *unitfile.Unit {
 	}
 	return u
 }
+
+const (
+	unitFile = "/usr/lib/systemd/system/d.service"
+	bareUnit = "[Service]\nExecStart=/usr/sbin/d\n"
+)

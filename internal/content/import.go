@@ -20,6 +20,7 @@ import (
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/printable"
+	"github.com/virt-sandbox/virt-sandbox/internal/privatepaths"
 )
 
 // maxManifest bounds the manifest of an archive: of one for a million files there is room.
@@ -166,10 +167,10 @@ func (i *importer) check(p string, header *tar.Header) error {
 	if isTop && kind != tar.TypeDir {
 		return errors.New("it is not a directory")
 	}
-	if slices.Contains(ownFiles(), p) && kind != tar.TypeReg {
+	if slices.Contains(privatepaths.OwnFiles(), p) && kind != tar.TypeReg {
 		return errors.New("it is not a file")
 	}
-	if below(p, "/"+OwnDir) && kind != tar.TypeReg && kind != tar.TypeDir {
+	if privatepaths.Below(p, "/"+OwnDir) && kind != tar.TypeReg && kind != tar.TypeDir {
 		return errors.New("in the part that no container sees there are only files and directories")
 	}
 	return nil
@@ -338,7 +339,7 @@ func (e Entry) check() error {
 		return fmt.Errorf("%q: unknown type %q", e.Path, e.Type)
 	case e.Digest != "" && (!found || err != nil || len(bytes) != 32):
 		return fmt.Errorf("%q: %q is not a digest", e.Path, e.Digest)
-	case escapeOrigin(e.Origin) != e.Origin:
+	case privatepaths.EscapeOrigin(e.Origin) != e.Origin:
 		return fmt.Errorf("%q: %q is not an origin", e.Path, e.Origin)
 	}
 	return nil

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/account"
 )
 
 // linkJournal shows the container's journal to the host's journalctl: in the persistent place where the host has one,
@@ -118,7 +119,7 @@ func (h Host) keepJournal(s *config.Sandbox, dir string) error {
 	}
 	defer kept.Close()
 	group := -1
-	if gid, found := h.groupID("systemd-journal"); found {
+	if gid, found := account.GroupID(h.Root, "systemd-journal"); found {
 		group = gid
 	}
 	for _, e := range entries {

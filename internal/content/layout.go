@@ -11,6 +11,7 @@ import (
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/domain"
+	"github.com/virt-sandbox/virt-sandbox/internal/privatepaths"
 )
 
 // Layout is what a container sees over the host's read-only root.
@@ -30,11 +31,6 @@ func mountedTop() []string {
 	return []string{"dev", "proc", "sys", "run", "tmp", "var", "home", "root", "srv", ".oldroot"}
 }
 
-// ownFiles are those that every container has for itself, whatever it runs.
-func ownFiles() []string {
-	return []string{"/etc/hostname", "/etc/machine-id", "/etc/fstab", "/etc/hosts", "/etc/shadow", "/etc/gshadow"}
-}
-
 // Layout works out the mounts of a sandbox whose content is prepared, as the host is now.
 func (h Host) Layout(s *config.Sandbox) (*Layout, error) {
 	var l Layout
@@ -44,13 +40,13 @@ func (h Host) Layout(s *config.Sandbox) (*Layout, error) {
 	if !s.Generic() {
 		h.bind(&l, s, "/etc/systemd/system")
 	}
-	for _, file := range ownFiles() {
+	for _, file := range privatepaths.OwnFiles() {
 		if info, err := os.Lstat(h.Root + file); err == nil && info.Mode().IsRegular() {
 			h.bind(&l, s, file)
 		}
 	}
 	for _, p := range s.Private {
-		if !below(p.Path, "/var", "/home", "/root", "/srv") {
+		if !privatepaths.Below(p.Path, "/var", "/home", "/root", "/srv") {
 			h.bind(&l, s, p.Path)
 		}
 	}
@@ -105,7 +101,7 @@ func (h Host) hide(l *Layout, s *config.Sandbox) error {
 			h.bind(l, s, p)
 		case e.IsDir():
 			over(hiddenDir, p)
-		case e.Type().IsRegular() && closed(info):
+		case e.Type().IsRegular() && privatepaths.IsClosed(info):
 			over(hiddenFile, p)
 		}
 	}
@@ -125,7 +121,7 @@ func (h Host) hide(l *Layout, s *config.Sandbox) error {
 		if err != nil || (!e.IsDir() && !e.Type().IsRegular()) {
 			return nil
 		}
-		secret := closed(info) || (path.Dir(p) == "/etc" && strings.HasPrefix(e.Name(), "libvirt"))
+		secret := privatepaths.IsClosed(info) || (path.Dir(p) == "/etc" && strings.HasPrefix(e.Name(), "libvirt"))
 		switch {
 		case secret && e.IsDir() && hasBelow(s.Private, p):
 			// The tree has this directory with only what is private in it.
@@ -142,5 +138,5 @@ func (h Host) hide(l *Layout, s *config.Sandbox) error {
 }
 
 func hasBelow(private []config.PrivatePath, dir string) bool {
-	return slices.ContainsFunc(private, func(p config.PrivatePath) bool { return below(p.Path, dir) })
+	return slices.ContainsFunc(private, func(p config.PrivatePath) bool { return privatepaths.Below(p.Path, dir) })
 }

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/privatepaths"
 )
 
 // CheckMounts tells whether every mount of the administrator has a place, and every guest-bind something to show: below what
@@ -37,7 +38,7 @@ func (h Host) inTree(s *config.Sandbox, p string) bool {
 		return err == nil
 	}
 	for _, private := range s.Private {
-		if below(p, private.Path) {
+		if privatepaths.Below(p, private.Path) {
 			return true
 		}
 	}

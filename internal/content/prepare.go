@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/privatepaths"
 )
 
 // Prepare brings the tree of a sandbox into being, or completes one that an interrupted run left, or adds what the config
@@ -71,9 +72,11 @@ func (h Host) fill(ctx context.Context, s *config.Sandbox, progress *Progress) e
 		return fmt.Errorf("make content of %s: %w", s.Name, err)
 	}
 	c := copier{
-		host: host, tree: to, whole: s.Copy, progress: progress, skip: isIdentity,
+		host: host, tree: to, whole: s.Copy, progress: progress, skip: privatepaths.IsHostIdentity,
 		links: make(map[inode]string), fresh: !complete,
-		owned: sync.OnceValues(func() (map[string]*ownedFile, error) { return h.ownedFiles(ctx, s.Private) }),
+		owned: sync.OnceValues(func() (map[string]*privatepaths.OwnedFile, error) {
+			return privatepaths.Planner(h).Owned(ctx, s.Private)
+		}),
 	}
 	defer progress.end()
 	if err := c.private(ctx, tree, s.Private); err != nil {
@@ -120,12 +123,6 @@ func (c *copier) private(ctx context.Context, tree *os.Root, paths []config.Priv
 		}
 	}
 	return nil
-}
-
-// isIdentity tells of files that make a host this host; a copy of them would let the container pose as it.
-func isIdentity(hostPath string) bool {
-	match, _ := filepath.Match("/etc/ssh/ssh_host_*", hostPath)
-	return match
 }
 
 // MarkCreating claims the content directory for a create that has no config yet, so that what it leaves when it is killed

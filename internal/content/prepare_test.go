@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/privatepaths"
 )
 
 const machineID = "0123456789abcdef0123456789abcdef"
@@ -100,11 +101,11 @@ func TestManifest(t *testing.T) {
 	want := make(map[string]string)
 	for p, what := range contentOf(t, s) {
 		origin := " from sandbox"
-		if p == "/etc/d" || below(p, "/etc/d") {
+		if p == "/etc/d" || privatepaths.Below(p, "/etc/d") {
 			origin = " from package:d"
 		}
 		switch {
-		case p == "/" || p == "/"+OwnDir || below(p, "/"+OwnDir):
+		case p == "/" || p == "/"+OwnDir || privatepaths.Below(p, "/"+OwnDir):
 		case what[0] == 'd':
 			want[p] = "directory" + origin
 		case what[0] == 'L':

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/account"
 )
 
 // builder makes what every container gets, whatever it runs.
@@ -203,7 +204,7 @@ func (b *builder) dir(d dirSpec) error {
 	}
 	defer f.Close()
 	if d.group != "" {
-		if gid, found := b.host.groupID(d.group); found {
+		if gid, found := account.GroupID(b.host.Root, d.group); found {
 			if err := f.Chown(-1, gid); err != nil {
 				return err
 			}

@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/virt-sandbox/virt-sandbox/internal/privatepaths"
 )
 
 // snapshot describes everything at and below dir, by path: all that a copy must keep. Times are those of what timed
@@ -36,7 +38,7 @@ func snapshot(t *testing.T, dir string, timed ...string) map[string]string {
 		s := info.Sys().(*syscall.Stat_t)
 		found[p] = fmt.Sprintf("%v %d:%d%s", info.Mode(), s.Uid, s.Gid, xattrs(t, file, info))
 		for _, at := range timed {
-			if p == at || below(p, at) {
+			if p == at || privatepaths.Below(p, at) {
 				found[p] += fmt.Sprintf(" %d.%09d", s.Mtim.Sec, s.Mtim.Nsec)
 			}
 		}
@@ -98,7 +100,7 @@ func part(all map[string]string, roots ...string) map[string]string {
 	found := make(map[string]string)
 	for p, what := range all {
 		for _, root := range roots {
-			if p == root || below(p, root) {
+			if p == root || privatepaths.Below(p, root) {
 				found[p] = what
 			}
 		}

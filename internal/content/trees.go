@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/virt-sandbox/virt-sandbox/internal/privatepaths"
 )
 
 // errBlocked is a path of the content that is behind a link, a mount or something that is no directory.
@@ -126,7 +128,7 @@ func (t *trees) lookOnHost(p string) (*version, error) {
 }
 
 // kindOf is what a package has at a path. dpkg does not say; then it is what the host has.
-func (t *trees) kindOf(f *ownedFile) kind {
+func (t *trees) kindOf(f *privatepaths.OwnedFile) kind {
 	switch {
 	case f.Mode.IsDir():
 		return kindDirectory
@@ -140,7 +142,7 @@ func (t *trees) kindOf(f *ownedFile) kind {
 
 // source opens the package's version of a path: the host's, or what the package manager put beside that since it had been
 // changed. With edited the host's is taken as it is where there is no other, as create does. nil for none.
-func (t *trees) source(f *ownedFile, edited bool) (*version, error) {
+func (t *trees) source(f *privatepaths.OwnedFile, edited bool) (*version, error) {
 	kind := t.kindOf(f)
 	own, err := t.lookOnHost(f.Path)
 	if err != nil {
@@ -157,7 +159,7 @@ func (t *trees) source(f *ownedFile, edited bool) (*version, error) {
 		if own != nil && own.is(f) {
 			return own, nil
 		}
-		beside, err := t.lookOnHost(f.Path + f.newSuffix)
+		beside, err := t.lookOnHost(f.Path + f.NewSuffix)
 		if err == nil {
 			err = beside.digestOf(f)
 		}
@@ -169,7 +171,7 @@ func (t *trees) source(f *ownedFile, edited bool) (*version, error) {
 		}
 	}
 	if own != nil && edited && own.kind == kind {
-		own.edited = f.shipped() != ""
+		own.edited = f.Shipped() != ""
 		return own, nil
 	}
 	if own != nil {
@@ -179,7 +181,7 @@ func (t *trees) source(f *ownedFile, edited bool) (*version, error) {
 }
 
 // digestOf reads a file of the host.
-func (v *version) digestOf(f *ownedFile) error {
+func (v *version) digestOf(f *privatepaths.OwnedFile) error {
 	if v == nil || v.kind != kindFile {
 		return nil
 	}
@@ -192,7 +194,7 @@ func (v *version) digestOf(f *ownedFile) error {
 
 // attributesOf gives mode and owner that a path has on the host, unless its package says another mode: then somebody has
 // changed it there.
-func (t *trees) attributesOf(f *ownedFile) *unix.Stat_t {
+func (t *trees) attributesOf(f *privatepaths.OwnedFile) *unix.Stat_t {
 	at, err := t.onHost(f.Path)
 	if err != nil {
 		return nil

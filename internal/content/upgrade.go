@@ -14,6 +14,7 @@ import (
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/printable"
+	"github.com/virt-sandbox/virt-sandbox/internal/privatepaths"
 )
 
 // Action is what an upgrade does about a path.
@@ -96,7 +97,7 @@ func (h Host) upgrade(ctx context.Context, s *config.Sandbox, options UpgradeOpt
 	if err != nil {
 		return nil, err
 	}
-	owned, err := h.ownedFiles(ctx, s.Private)
+	owned, err := privatepaths.Planner(h).Owned(ctx, s.Private)
 	if err != nil {
 		return nil, err
 	}
@@ -131,7 +132,7 @@ func (h Host) upgrade(ctx context.Context, s *config.Sandbox, options UpgradeOpt
 			continue
 		}
 		if _, asked := installed[e.Package]; !asked {
-			if installed[e.Package], err = h.isInstalled(ctx, e.Package); err != nil {
+			if installed[e.Package], err = privatepaths.Planner(h).IsInstalled(ctx, e.Package); err != nil {
 				return nil, err
 			}
 		}
@@ -179,7 +180,7 @@ func (u *upgrade) note(e Entry) {
 }
 
 // path brings one path of a package up to date.
-func (u *upgrade) path(f *ownedFile) error {
+func (u *upgrade) path(f *privatepaths.OwnedFile) error {
 	kind := u.trees.kindOf(f)
 	if kind == kindOther || (kind == kindFile && f.Digest == "") {
 		// The package does not say what it ships here, as of a %ghost file.
@@ -215,7 +216,7 @@ func (u *upgrade) path(f *ownedFile) error {
 		entry = u.entryOf(f, mine, entry)
 		entry.Edited = false
 		return u.attributesOf(f, at, mine, entry)
-	case known && entry.Shipped == f.shipped():
+	case known && entry.Shipped == f.Shipped():
 		u.change(f.Path, ActionKept)
 		return nil
 	}
@@ -225,11 +226,11 @@ func (u *upgrade) path(f *ownedFile) error {
 
 // absent handles a path that the container lacks: a new one is added; one that was there has been removed on purpose, or its
 // directory was.
-func (u *upgrade) absent(f *ownedFile, entry Entry, known bool) error {
+func (u *upgrade) absent(f *privatepaths.OwnedFile, entry Entry, known bool) error {
 	if known || u.parentRemoved(f.Path) {
-		if known && entry.Shipped != f.shipped() {
+		if known && entry.Shipped != f.Shipped() {
 			u.change(f.Path, ActionKept)
-			entry.Shipped = f.shipped()
+			entry.Shipped = f.Shipped()
 			u.note(entry)
 		}
 		return nil
@@ -290,7 +291,7 @@ func (u *upgrade) parentRemoved(p string) bool {
 }
 
 // replace puts the package's new version in the place of a file that is unchanged in the container, and beside any other.
-func (u *upgrade) replace(f *ownedFile, at *place, mine *version, entry Entry, unchanged bool) error {
+func (u *upgrade) replace(f *privatepaths.OwnedFile, at *place, mine *version, entry Entry, unchanged bool) error {
 	source, err := u.trees.source(f, false)
 	if err != nil {
 		return err
@@ -337,12 +338,12 @@ func (u *upgrade) keptAttributes(mine *version, entry Entry) *unix.Stat_t {
 
 // beside puts the package's version next to a file that was changed in the container, under a name that is free or its own
 // from an earlier upgrade.
-func (u *upgrade) beside(f *ownedFile, source *version, at *place, entry Entry) error {
+func (u *upgrade) beside(f *privatepaths.OwnedFile, source *version, at *place, entry Entry) error {
 	const most = 100
 	for n := 1; n <= most; n++ {
-		suffix := f.newSuffix
+		suffix := f.NewSuffix
 		if n > 1 {
-			suffix = fmt.Sprintf("%s.%d", f.newSuffix, n)
+			suffix = fmt.Sprintf("%s.%d", f.NewSuffix, n)
 		}
 		p := f.Path + suffix
 		beside := at.sibling(at.name + suffix)
@@ -377,8 +378,8 @@ func (u *upgrade) beside(f *ownedFile, source *version, at *place, entry Entry) 
 		put := Entry{Path: p, Type: there.typeName(), Digest: there.digest, Target: there.target, Size: there.size(), Origin: originOf(u.sandbox, f.Path)}
 		u.note(put)
 		// What is changed stays changed, and this version has been told of.
-		entry.Path, entry.Type, entry.Origin = f.Path, f.typeName(entry), put.Origin
-		entry.Package, entry.Shipped, entry.Edited = f.pkg, f.shipped(), true
+		entry.Path, entry.Type, entry.Origin = f.Path, entryType(f, entry), put.Origin
+		entry.Package, entry.Shipped, entry.Edited = f.Package, f.Shipped(), true
 		u.note(entry)
 		return nil
 	}
@@ -387,17 +388,17 @@ func (u *upgrade) beside(f *ownedFile, source *version, at *place, entry Entry) 
 }
 
 // attributes has a directory follow the host's mode and owner.
-func (u *upgrade) attributes(f *ownedFile, at *place, mine *version, entry Entry) error {
+func (u *upgrade) attributes(f *privatepaths.OwnedFile, at *place, mine *version, entry Entry) error {
 	if entry.Path == "" {
 		// It was there before: no mode of it is known to be the package's.
 		entry = Entry{Path: f.Path, Type: "directory", Origin: originOf(u.sandbox, f.Path)}
 	}
-	entry.Package = f.pkg
+	entry.Package = f.Package
 	return u.attributesOf(f, at, mine, entry)
 }
 
 // attributesOf has a path follow the host's mode and owner where nobody changed them, on either side, and notes it.
-func (u *upgrade) attributesOf(f *ownedFile, at *place, mine *version, entry Entry) error {
+func (u *upgrade) attributesOf(f *privatepaths.OwnedFile, at *place, mine *version, entry Entry) error {
 	switch wanted := u.trees.attributesOf(f); {
 	case wanted == nil || mine.kind == kindSymlink:
 	case sameAttributes(wanted, &mine.stat):
@@ -419,13 +420,13 @@ func (u *upgrade) attributesOf(f *ownedFile, at *place, mine *version, entry Ent
 }
 
 // entryOf gives the entry of a path that is as the package has it.
-func (u *upgrade) entryOf(f *ownedFile, v *version, entry Entry) Entry {
+func (u *upgrade) entryOf(f *privatepaths.OwnedFile, v *version, entry Entry) Entry {
 	if entry.Origin == "" {
 		entry.Origin = originOf(u.sandbox, f.Path)
 	}
 	entry.Path, entry.Type = f.Path, v.typeName()
 	entry.Digest, entry.Target, entry.Size = v.digest, v.target, v.size()
-	entry.Package, entry.Shipped = f.pkg, f.shipped()
+	entry.Package, entry.Shipped = f.Package, f.Shipped()
 	return entry
 }
 

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/virt-sandbox/virt-sandbox/internal/privatepaths"
 )
 
 // kind is what lies at a path.
@@ -51,7 +53,7 @@ func (v *version) close() {
 }
 
 // is tells whether it is what the package ships.
-func (v *version) is(f *ownedFile) bool {
+func (v *version) is(f *privatepaths.OwnedFile) bool {
 	switch v.kind {
 	case kindFile:
 		return f.Digest != "" && v.native == f.Digest
@@ -90,8 +92,8 @@ func (v *version) size() int64 {
 	return v.stat.Size
 }
 
-// typeName gives the type of an entry that may not have one yet.
-func (f *ownedFile) typeName(e Entry) string {
+// entryType returns the type of an entry that may not have one yet.
+func entryType(f *privatepaths.OwnedFile, e Entry) string {
 	switch {
 	case e.Type != "":
 		return e.Type

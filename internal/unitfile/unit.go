@@ -173,7 +173,7 @@ func (r Root) readOptions(u *Unit) error {
 	return nil
 }
 
-// AsShipped gives a unit without what an administrator of the host made of it; nil for one that is an administrator's whole.
+// AsShipped returns a unit without what an administrator of the host made of it; nil for one that is an administrator's whole.
 func (r Root) AsShipped(u *Unit) (*Unit, error) {
 	local := func(file string) bool {
 		return strings.HasPrefix(file, "/etc/") || strings.HasPrefix(file, "/usr/local/")
@@ -189,7 +189,7 @@ func (r Root) AsShipped(u *Unit) (*Unit, error) {
 	return shipped, r.readOptions(shipped)
 }
 
-// Words gives the words of a directive in all its occurrences, specifiers expanded; an empty assignment resets it
+// Words returns the words of a directive in all its occurrences, specifiers expanded; an empty assignment resets it
 // (systemd.syntax(7)).
 func (u *Unit) Words(directive string) []string {
 	var words []string
@@ -207,13 +207,13 @@ func (u *Unit) Words(directive string) []string {
 	return words
 }
 
-// Bool tells whether the last value of a directive is true (systemd.syntax(7)).
+// Bool reports whether the last value of a directive is true (systemd.syntax(7)).
 func (u *Unit) Bool(directive string) bool {
 	words := u.Words(directive)
 	return len(words) > 0 && slices.Contains([]string{"1", "yes", "true", "on"}, strings.ToLower(words[len(words)-1]))
 }
 
-// IsSimple tells whether systemd takes the unit for started before it is executed (systemd.service(5), Type=).
+// IsSimple reports whether systemd takes the unit for started before it is executed (systemd.service(5), Type=).
 func (u *Unit) IsSimple() bool {
 	if kind := u.Words("Type"); len(kind) > 0 {
 		return kind[len(kind)-1] == "simple"

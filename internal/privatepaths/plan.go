@@ -1,4 +1,7 @@
-package content
+// Package privatepaths decides which of the host's paths a sandbox has for itself. In: the host's root, its package
+// databases and units; out: paths with their origins, and the files of packages below them. create, upgrade and content
+// ask; it changes nothing.
+package privatepaths
 
 import (
 	"bufio"
@@ -14,6 +17,7 @@ import (
 	"syscall"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/account"
 	"github.com/virt-sandbox/virt-sandbox/internal/ascii"
 	"github.com/virt-sandbox/virt-sandbox/internal/pkgdb"
 	"github.com/virt-sandbox/virt-sandbox/internal/unitfile"
@@ -21,6 +25,12 @@ import (
 
 // ErrNoOwner is returned by Plan for a unit that no package owns while no package is named.
 var ErrNoOwner = errors.New("no package owns it")
+
+// Planner is a host whose paths may become private.
+type Planner struct {
+	Root     string           // "" for the machine itself
+	Packages []pkgdb.Database // in the order in which they are asked
+}
 
 // candidate is a path that may become private.
 type candidate struct {
@@ -30,7 +40,7 @@ type candidate struct {
 // Plan decides which paths of the host the units have for themselves, and where each comes from: what the packages own,
 // what the units' directives name, what tmpfiles.d makes for them, what the unit's user owns. Below a private directory
 // nothing is listed again. Errors: ErrNoOwner, pkgdb.ErrNoPackage.
-func (h Host) Plan(ctx context.Context, units []*unitfile.Unit, extra []string) ([]config.PrivatePath, error) {
+func (h Planner) Plan(ctx context.Context, units []*unitfile.Unit, extra []string) ([]config.PrivatePath, error) {
 	var all []candidate
 	packages, err := h.packagesOf(ctx, units, extra)
 	if err != nil {
@@ -61,9 +71,9 @@ func (h Host) Plan(ctx context.Context, units []*unitfile.Unit, extra []string) 
 	return collapse(all), nil
 }
 
-// linkedSecrets gives what symbolic links in a private path point to below /etc that not everybody may read, such as the
+// linkedSecrets returns what symbolic links in a private path point to below /etc that not everybody may read, such as the
 // key of a TLS certificate: it would be hidden otherwise, though the service is configured to use it.
-func (h Host) linkedSecrets(private string) []candidate {
+func (h Planner) linkedSecrets(private string) []candidate {
 	var all []candidate
 	etc, err := os.Stat(h.Root + "/etc")
 	if err != nil {
@@ -82,7 +92,8 @@ func (h Host) linkedSecrets(private string) []candidate {
 			return nil
 		}
 		target = path.Clean("/" + strings.TrimPrefix(target, h.Root))
-		if info, err := os.Stat(h.Root + target); err == nil && info.Mode().IsRegular() && below(target, "/etc") && !notContent(target) && h.isSecret(target) {
+		info, err := os.Stat(h.Root + target)
+		if err == nil && info.Mode().IsRegular() && Below(target, "/etc") && !isExcluded(target) && h.isSecret(target) {
 			all = append(all, candidate{target, "link:" + private})
 		}
 		return nil
@@ -90,11 +101,11 @@ func (h Host) linkedSecrets(private string) []candidate {
 	return all
 }
 
-// isSecret tells whether a path of the host, or a directory above it, is closed to ordinary users.
-func (h Host) isSecret(p string) bool {
+// isSecret reports whether a path of the host, or a directory above it, is closed to ordinary users.
+func (h Planner) isSecret(p string) bool {
 	for ; p != "/"; p = path.Dir(p) {
 		info, err := os.Stat(h.Root + p)
-		if err != nil || closed(info) {
+		if err != nil || IsClosed(info) {
 			return true
 		}
 	}
@@ -103,8 +114,8 @@ func (h Host) isSecret(p string) bool {
 
 func ownerOf(info fs.FileInfo) uint32 { return info.Sys().(*syscall.Stat_t).Uid }
 
-// closed tells whether others than owner and group are kept out of a file or directory.
-func closed(info fs.FileInfo) bool {
+// IsClosed reports whether others than owner and group are kept out of a file or directory.
+func IsClosed(info fs.FileInfo) bool {
 	mode := info.Mode().Perm()
 	return mode&0o004 == 0 || (info.IsDir() && mode&0o001 == 0)
 }
@@ -117,7 +128,7 @@ type packageSet struct {
 
 // packagesOf finds the owners of each unit, their base packages, and the packages that the administrator named. A unit can
 // be owned in several databases: by a deb, and by an RPM that takes it over.
-func (h Host) packagesOf(ctx context.Context, units []*unitfile.Unit, extra []string) ([]packageSet, error) {
+func (h Planner) packagesOf(ctx context.Context, units []*unitfile.Unit, extra []string) ([]packageSet, error) {
 	sets := make([]packageSet, len(h.Packages))
 	add := func(i int, name string) error {
 		sets[i].db = h.Packages[i]
@@ -177,14 +188,14 @@ func (h Host) packagesOf(ctx context.Context, units []*unitfile.Unit, extra []st
 	return sets, nil
 }
 
-// ownedPaths gives what the packages own below /etc and /var. A directory counts as theirs when most of what packages own
+// ownedPaths returns what the packages own below /etc and /var. A directory counts as theirs when most of what packages own
 // there is theirs or of their sources, as /etc/httpd is though others put modules there; of directories that they only
 // put something into, like /etc/default, their own files count.
-func (h Host) ownedPaths(ctx context.Context, set packageSet) ([]candidate, error) {
+func (h Planner) ownedPaths(ctx context.Context, set packageSet) ([]candidate, error) {
 	var dirs []string
 	for _, pkg := range set.packages {
 		for _, f := range pkg.Below("/etc", "/var") {
-			if h.isDir(f) && !notContent(f.Path) {
+			if h.isDir(f) && !isExcluded(f.Path) {
 				dirs = append(dirs, f.Path)
 			}
 		}
@@ -203,7 +214,7 @@ func (h Host) ownedPaths(ctx context.Context, set packageSet) ([]candidate, erro
 	var all []candidate
 	for _, pkg := range set.packages {
 		for _, f := range pkg.Below("/etc", "/var") {
-			if notContent(f.Path) || f.Mode&fs.ModeSymlink != 0 || config.CheckPath(f.Path) != nil {
+			if isExcluded(f.Path) || f.Mode&fs.ModeSymlink != 0 || config.CheckPath(f.Path) != nil {
 				continue
 			}
 			if h.isDir(f) {
@@ -242,16 +253,27 @@ func mostlyOurs(ctx context.Context, set packageSet, counts map[string]int, rela
 }
 
 // isDir trusts the host before the package, since dpkg does not record types and an administrator may have moved things.
-func (h Host) isDir(f pkgdb.File) bool {
+func (h Planner) isDir(f pkgdb.File) bool {
 	if info, err := os.Lstat(h.Root + f.Path); err == nil {
 		return info.IsDir()
 	}
 	return f.Mode.IsDir()
 }
 
-// notContent tells of paths that packages own but that are the host's business or the same for all.
-func notContent(p string) bool {
-	for _, prefix := range append(ownFiles(), "/var/run", "/var/lock", "/var/log/journal",
+// OwnFiles returns the files that every container has for itself, whatever it runs.
+func OwnFiles() []string {
+	return []string{"/etc/hostname", "/etc/machine-id", "/etc/fstab", "/etc/hosts", "/etc/shadow", "/etc/gshadow"}
+}
+
+// IsHostIdentity reports whether a file makes a host this host; a copy of it would let the container pose as it.
+func IsHostIdentity(hostPath string) bool {
+	match, _ := filepath.Match("/etc/ssh/ssh_host_*", hostPath)
+	return match
+}
+
+// isExcluded reports whether a path that packages own is the host's business or the same for all.
+func isExcluded(p string) bool {
+	for _, prefix := range append(OwnFiles(), "/var/run", "/var/lock", "/var/log/journal",
 		"/etc/logrotate.d", "/etc/pam.d", "/etc/init.d", "/etc/rc.d", "/etc/systemd") {
 		if p == prefix || strings.HasPrefix(p, prefix+"/") {
 			return true
@@ -260,7 +282,7 @@ func notContent(p string) bool {
 	return p == "/etc" || p == "/var"
 }
 
-// directivePaths gives what the unit itself says that it needs (systemd.exec(5), systemd.service(5)).
+// directivePaths returns what the unit itself says that it needs (systemd.exec(5), systemd.service(5)).
 func directivePaths(u *unitfile.Unit) []candidate {
 	var all []candidate
 	add := func(directive, p string) {
@@ -270,14 +292,15 @@ func directivePaths(u *unitfile.Unit) []candidate {
 		}
 	}
 	for directive, base := range map[string]string{
-		"StateDirectory": "/var/lib", "LogsDirectory": "/var/log", "CacheDirectory": "/var/cache", "ConfigurationDirectory": "/etc",
+		"StateDirectory": "/var/lib", "LogsDirectory": "/var/log", "CacheDirectory": "/var/cache",
+		"ConfigurationDirectory": "/etc",
 	} {
 		for _, word := range u.Words(directive) {
 			name, _, _ := strings.Cut(word, ":")
 			if !filepath.IsLocal(name) {
 				continue
 			}
-			if !below(path.Join(base, name), base) {
+			if !Below(path.Join(base, name), base) {
 				continue
 			}
 			add(directive, base+"/"+name)
@@ -290,10 +313,10 @@ func directivePaths(u *unitfile.Unit) []candidate {
 		for _, word := range u.Words(directive) {
 			p := path.Clean(strings.TrimLeft(word, "-+"))
 			switch {
-			case notContent(p) || strings.ContainsAny(p, "*?["):
-			case below(p, "/etc", "/var", "/srv") && (directive != "PIDFile" || below(p, "/var")):
+			case isExcluded(p) || strings.ContainsAny(p, "*?["):
+			case Below(p, "/etc", "/var", "/srv") && (directive != "PIDFile" || Below(p, "/var")):
 				add(directive, p)
-			case directive == "ReadWritePaths" && !below(p, "/run", "/tmp", "/dev", "/proc", "/sys", "/usr", "/home", "/root"):
+			case directive == "ReadWritePaths" && !Below(p, "/run", "/tmp", "/dev", "/proc", "/sys", "/usr", "/home", "/root"):
 				add(directive, p)
 			}
 		}
@@ -302,7 +325,8 @@ func directivePaths(u *unitfile.Unit) []candidate {
 	return all
 }
 
-func below(p string, roots ...string) bool {
+// Below reports whether a path lies below one of roots; a root does not lie below itself.
+func Below(p string, roots ...string) bool {
 	for _, root := range roots {
 		if strings.HasPrefix(p, root+"/") {
 			return true
@@ -311,8 +335,8 @@ func below(p string, roots ...string) bool {
 	return false
 }
 
-// tmpfilesPaths gives what a package has systemd-tmpfiles make below /etc and /var (tmpfiles.d(5)).
-func (h Host) tmpfilesPaths(pkg *pkgdb.Package) []candidate {
+// tmpfilesPaths returns what a package has systemd-tmpfiles make below /etc and /var (tmpfiles.d(5)).
+func (h Planner) tmpfilesPaths(pkg *pkgdb.Package) []candidate {
 	var all []candidate
 	for _, f := range pkg.Below("/usr/lib/tmpfiles.d") {
 		file, err := os.Open(h.Root + f.Path)
@@ -325,7 +349,7 @@ func (h Host) tmpfilesPaths(pkg *pkgdb.Package) []candidate {
 			if len(fields) < 2 || !strings.ContainsAny(fields[0][:1], "dDvqQefFC") || strings.ContainsAny(fields[1], "%*?[") {
 				continue
 			}
-			if p := path.Clean(fields[1]); below(p, "/etc", "/var") && !notContent(p) && config.CheckPath(p) == nil {
+			if p := path.Clean(fields[1]); Below(p, "/etc", "/var") && !isExcluded(p) && config.CheckPath(p) == nil {
 				all = append(all, candidate{p, "tmpfiles:" + f.Path})
 			}
 		}
@@ -334,15 +358,15 @@ func (h Host) tmpfilesPaths(pkg *pkgdb.Package) []candidate {
 	return all
 }
 
-// userPaths gives the state that belongs to the unit's own user though no package and no directive says so: databases
+// userPaths returns the state that belongs to the unit's own user though no package and no directive says so: databases
 // whose directory a maintainer script made.
-func (h Host) userPaths(u *unitfile.Unit) []candidate {
+func (h Planner) userPaths(u *unitfile.Unit) []candidate {
 	names := u.Words("User")
 	if len(names) == 0 || u.Bool("DynamicUser") {
 		return nil
 	}
 	name := names[len(names)-1]
-	uid, found := h.userID(name)
+	uid, found := account.UserID(h.Root, name)
 	if !found || uid == 0 {
 		return nil
 	}
@@ -371,16 +395,16 @@ func collapse(all []candidate) []config.PrivatePath {
 	slices.SortStableFunc(all, func(a, b candidate) int { return strings.Compare(a.path+"/", b.path+"/") })
 	var private []config.PrivatePath
 	for _, c := range all {
-		if n := len(private); n > 0 && (private[n-1].Path == c.path || below(c.path, private[n-1].Path)) {
+		if n := len(private); n > 0 && (private[n-1].Path == c.path || Below(c.path, private[n-1].Path)) {
 			continue
 		}
-		private = append(private, config.PrivatePath{Path: c.path, Origin: escapeOrigin(c.origin)})
+		private = append(private, config.PrivatePath{Path: c.path, Origin: EscapeOrigin(c.origin)})
 	}
 	return private
 }
 
-// escapeOrigin writes an origin in the characters that a config takes, the others as \xNN like systemd.unit(5) does.
-func escapeOrigin(origin string) string {
+// EscapeOrigin writes an origin in the characters that a config takes, the others as \xNN like systemd.unit(5) does.
+func EscapeOrigin(origin string) string {
 	var b strings.Builder
 	for i := range len(origin) {
 		c := origin[i]

@@ -1,4 +1,4 @@
-package content
+package privatepaths
 
 import (
 	"context"
@@ -9,7 +9,7 @@ import (
 )
 
 // CheckPackages checks that packages are installed. Errors: pkgdb.ErrNoPackage.
-func (h Host) CheckPackages(ctx context.Context, names []string) error {
+func (h Planner) CheckPackages(ctx context.Context, names []string) error {
 	for _, name := range names {
 		var failure error = fmt.Errorf("%s: %w", name, pkgdb.ErrNoPackage)
 		for _, db := range h.Packages {

@@ -1,4 +1,4 @@
-package content
+package privatepaths
 
 import (
 	"context"
@@ -12,11 +12,6 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/hosttest"
 	"github.com/virt-sandbox/virt-sandbox/internal/pkgdb"
 	"github.com/virt-sandbox/virt-sandbox/internal/unitfile"
-)
-
-const (
-	unitFile = "/usr/lib/systemd/system/d.service"
-	bareUnit = "[Service]\nExecStart=/usr/sbin/d\n"
 )
 
 // TestPlanOfPackages: what the packages of d.service own becomes private. Each path is followed by its origin.

@@ -1,4 +1,6 @@
-package content
+// Package account looks up the numbers of users and groups, of this machine or below another root directory. In: names; out:
+// numbers. Planning and making content call it.
+package account
 
 import (
 	"os"
@@ -7,10 +9,10 @@ import (
 	"strings"
 )
 
-// userID looks an account up: on the machine itself wherever it may be kept, below another root in its file.
-func (h Host) userID(name string) (id int, found bool) {
-	if h.Root != "" {
-		return h.listedID("/etc/passwd", name)
+// UserID looks an account up: on the machine itself (root "") wherever it may be kept, below another root in its file.
+func UserID(root, name string) (id int, found bool) {
+	if root != "" {
+		return listedID(root+"/etc/passwd", name)
 	}
 	account, err := user.Lookup(name)
 	if err != nil {
@@ -20,10 +22,10 @@ func (h Host) userID(name string) (id int, found bool) {
 	return id, err == nil
 }
 
-// groupID looks a group up like userID does.
-func (h Host) groupID(name string) (id int, found bool) {
-	if h.Root != "" {
-		return h.listedID("/etc/group", name)
+// GroupID looks a group up like UserID does.
+func GroupID(root, name string) (id int, found bool) {
+	if root != "" {
+		return listedID(root+"/etc/group", name)
 	}
 	group, err := user.LookupGroup(name)
 	if err != nil {
@@ -34,8 +36,8 @@ func (h Host) groupID(name string) (id int, found bool) {
 }
 
 // listedID reads the number of a name from a file in the form of passwd(5) or group(5).
-func (h Host) listedID(file, name string) (id int, found bool) {
-	text, err := os.ReadFile(h.Root + file)
+func listedID(file, name string) (id int, found bool) {
+	text, err := os.ReadFile(file)
 	if err != nil {
 		return 0, false
 	}

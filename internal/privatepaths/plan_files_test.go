@@ -1,4 +1,4 @@
-package content
+package privatepaths
 
 import (
 	"os"
@@ -120,7 +120,7 @@ func TestEscapeOrigin(t *testing.T) {
 		"package:libstdc++6": "package:libstdc++6", `unit:a\x2db@1.service/User`: `unit:a\x2db@1.service/User`,
 		"link:/etc/a b": `link:/etc/a\x20b`, "link:/etc/é": `link:/etc/\xc3\xa9`, "user:svc$": `user:svc\x24`, "": "",
 	} {
-		if got := escapeOrigin(origin); got != want {
+		if got := EscapeOrigin(origin); got != want {
 			t.Errorf("%q: got %s, want %s", origin, got, want)
 		}
 	}

@@ -1,4 +1,4 @@
-package content
+package privatepaths
 
 import (
 	"context"
@@ -10,10 +10,10 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/unitfile"
 )
 
-// PlanUpgrade gives the paths that new versions of a sandbox's packages have come to need for themselves. What an
+// PlanUpgrade returns the paths that new versions of a sandbox's packages have come to need for themselves. What an
 // administrator of the host changed since the sandbox was made is left out: its secrets and its data are not for containers
 // that are there already. Errors: ErrNoOwner, ErrNoUnit.
-func (h Host) PlanUpgrade(ctx context.Context, s *config.Sandbox) ([]config.PrivatePath, error) {
+func (h Planner) PlanUpgrade(ctx context.Context, s *config.Sandbox) ([]config.PrivatePath, error) {
 	var shipped []*unitfile.Unit
 	for _, name := range s.Units {
 		u, err := unitfile.Root(h.Root).Find(name, s.Name)
@@ -32,7 +32,7 @@ func (h Host) PlanUpgrade(ctx context.Context, s *config.Sandbox) ([]config.Priv
 		return nil, err
 	}
 	return slices.DeleteFunc(planned, func(p config.PrivatePath) bool {
-		isOld := func(old config.PrivatePath) bool { return p.Path == old.Path || below(p.Path, old.Path) }
+		isOld := func(old config.PrivatePath) bool { return p.Path == old.Path || Below(p.Path, old.Path) }
 		switch kind, _, _ := strings.Cut(p.Origin, ":"); kind {
 		case "package":
 			return slices.ContainsFunc(s.Private, isOld)
