@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/virt-sandbox/virt-sandbox/internal/cgroup"
 	"github.com/virt-sandbox/virt-sandbox/internal/enter"
 	"github.com/virt-sandbox/virt-sandbox/internal/guest"
 	"github.com/virt-sandbox/virt-sandbox/internal/proc"
@@ -31,9 +32,14 @@ func (m *Manager) setBounds(r *Running, plan *guest.Plan) error {
 			return err
 		}
 	}
-	groups, err := enter.Cgroups(init)
+	groups, err := cgroup.Host().Of(init)
 	if err != nil {
 		return fmt.Errorf("find the container's cgroups: %w", err)
 	}
-	return errors.Join(limitPIDs(r.Sandbox, init, groups), m.labelCgroups(r.Sandbox, groups), giveCgroup(r.Sandbox, init, groups))
+	s := r.Sandbox
+	err = errors.Join(groups.LimitPIDs(s.Name, init, uint64(s.Limits.PIDs)), m.labelCgroups(s, groups))
+	if ids := s.Hardening.IDMap; ids.Mapped() {
+		err = errors.Join(err, groups.Delegate(s.Name, init, int(ids.Base)))
+	}
+	return err
 }

@@ -194,21 +194,6 @@ func TestCheckSources(t *testing.T) {
 	}
 }
 
-func TestContainerGroup(t *testing.T) {
-	for _, c := range []struct{ dir, want string }{
-		{"/sys/fs/cgroup/freezer/machine/lxc-12-web1.libvirt-lxc", "/sys/fs/cgroup/freezer/machine/lxc-12-web1.libvirt-lxc"},
-		{"/sys/fs/cgroup/machine.slice/machine-lxc\\x2d12\\x2dweb1.scope/libvirt/virt-sandbox-web1/init.scope", "/sys/fs/cgroup/machine.slice/machine-lxc\\x2d12\\x2dweb1.scope"},
-		{"/sys/fs/cgroup/pids/virt-sandbox-web1/container", "/sys/fs/cgroup/pids/virt-sandbox-web1"},
-		{"/sys/fs/cgroup/system.slice/libvirtd.service", ""},
-		{"/sys/fs/cgroup/pids/virt-sandbox-web2", ""},
-		{"", ""},
-	} {
-		if got := containerGroup(c.dir, "web1"); got != c.want {
-			t.Errorf("%s: got %q, want %q", c.dir, got, c.want)
-		}
-	}
-}
-
 func TestSkipToLast(t *testing.T) {
 	long := strings.Repeat("x", 100<<10)
 	for _, c := range []struct {

@@ -4,30 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"os/exec"
-	"path/filepath"
-	"strings"
 	"syscall"
-	"time"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
-	"github.com/virt-sandbox/virt-sandbox/internal/enter"
-	"github.com/virt-sandbox/virt-sandbox/internal/guest"
+	"github.com/virt-sandbox/virt-sandbox/internal/cgroup"
 	"github.com/virt-sandbox/virt-sandbox/internal/places"
 	"github.com/virt-sandbox/virt-sandbox/internal/programs"
 	"github.com/virt-sandbox/virt-sandbox/internal/virt"
-)
-
-const (
-	// freezeLimit is how long the kernel may take to halt all processes of a container.
-	freezeLimit = 10 * time.Second
-	// freezeAgain is after how long it is asked anew: with cgroup version 1, one that makes processes all the time can stay half
-	// way for good.
-	freezeAgain = 500 * time.Millisecond
 )
 
 // hold keeps a container that is up from changing its content until release is called: it halts all its processes, if it
@@ -68,7 +53,7 @@ func (m *Manager) hold(ctx context.Context, s *config.Sandbox, freeze bool) (rel
 	return m.freeze(ctx, s.Name, freezer)
 }
 
-func (m *Manager) freeze(ctx context.Context, name string, f freezer) (release func() error, err error) {
+func (m *Manager) freeze(ctx context.Context, name string, f cgroup.Freezer) (release func() error, err error) {
 	end, err := m.guardFrozen(name)
 	if err != nil {
 		return nil, err
@@ -82,7 +67,7 @@ func (m *Manager) freeze(ctx context.Context, name string, f freezer) (release f
 	if err := dir.Update(func(s *places.State) { s.Frozen = string(f) }); err != nil {
 		return nil, errors.Join(err, release())
 	}
-	if err := f.freeze(ctx); err != nil {
+	if err := f.Freeze(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("halt %s: %w", name, err), release())
 	}
 	return release, nil
@@ -124,11 +109,8 @@ func (m *Manager) Thaw(ctx context.Context, name string) error {
 	return nil
 }
 
-// freezer is the cgroup that halts a container: of cgroup version 2, or of the freezer of version 1.
-type freezer string
-
 // findFreezer finds the group that all processes of a container are in.
-func findFreezer(running *virt.Domain, name string) (freezer, error) {
+func findFreezer(running *virt.Domain, name string) (cgroup.Freezer, error) {
 	controller, err := controllerOf(running)
 	if err != nil {
 		return "", err
@@ -138,90 +120,11 @@ func findFreezer(running *virt.Domain, name string) (freezer, error) {
 	if err != nil {
 		return "", err
 	}
-	groups, err := enter.Cgroups(init)
+	groups, err := cgroup.Host().Of(init)
 	if err != nil {
 		return "", err
 	}
-	for _, hierarchy := range []string{"freezer", ""} {
-		if dir, found := groups[hierarchy]; found {
-			if group := containerGroup(dir, name); group != "" {
-				return freezer(group), nil
-			}
-		}
-	}
-	return "", errors.New("it has no cgroup that can be frozen")
-}
-
-// containerGroup gives the topmost group above dir, or dir, that is one container's alone; "" for none.
-func containerGroup(dir, name string) string {
-	parts := strings.Split(dir, "/")
-	for i, part := range parts {
-		if isOfContainer(part) || part == guest.CgroupPrefix+name {
-			return strings.Join(parts[:i+1], "/")
-		}
-	}
-	return ""
-}
-
-// version1 tells of the freezer of cgroup version 1, whose words are others.
-func (f freezer) version1() bool {
-	_, err := os.Stat(filepath.Join(string(f), "freezer.state"))
-	return err == nil
-}
-
-func (f freezer) freeze(ctx context.Context) error {
-	file, word, patience := "cgroup.freeze", "1", freezeLimit
-	if f.version1() {
-		file, word, patience = "freezer.state", "FROZEN", freezeAgain
-	}
-	for begun := time.Now(); time.Since(begun) < freezeLimit; {
-		if err := os.WriteFile(filepath.Join(string(f), file), []byte(word), 0); err != nil {
-			return err
-		}
-		if frozen, err := f.awaitFrozen(ctx, patience); frozen || err != nil {
-			return err
-		}
-		if err := f.thaw(); err != nil {
-			return err
-		}
-	}
-	return fmt.Errorf("a process of it does not halt within %v", freezeLimit)
-}
-
-func (f freezer) awaitFrozen(ctx context.Context, patience time.Duration) (frozen bool, err error) {
-	for begun := time.Now(); !f.isFrozen(); {
-		if time.Since(begun) > patience {
-			return false, nil
-		}
-		select {
-		case <-ctx.Done():
-			return false, context.Cause(ctx)
-		case <-time.After(5 * time.Millisecond):
-		}
-	}
-	return true, nil
-}
-
-func (f freezer) isFrozen() bool {
-	file, word := "cgroup.events", "frozen 1"
-	if f.version1() {
-		file, word = "freezer.state", "FROZEN"
-	}
-	text, err := os.ReadFile(filepath.Join(string(f), file))
-	return err == nil && strings.Contains("\n"+string(text), "\n"+word+"\n")
-}
-
-// thaw lets the processes of a group run on; one that is gone has none.
-func (f freezer) thaw() error {
-	file, word := "cgroup.freeze", "0"
-	if f.version1() {
-		file, word = "freezer.state", "THAWED"
-	}
-	err := os.WriteFile(filepath.Join(string(f), file), []byte(word), 0)
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENODEV) {
-		return nil
-	}
-	return err
+	return groups.Freezer(name)
 }
 
 // thaw thaws a container that is noted as frozen.
@@ -231,7 +134,7 @@ func thaw(d places.RunDir) error {
 	if group == "" {
 		return nil
 	}
-	err := freezer(group).thaw()
+	err := cgroup.Freezer(group).Thaw()
 	if err == nil {
 		err = d.Update(func(s *places.State) { s.Frozen = "" })
 	}

@@ -4,14 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"path/filepath"
-	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/cgroup"
 	"github.com/virt-sandbox/virt-sandbox/internal/guest"
 	"github.com/virt-sandbox/virt-sandbox/internal/places"
 	"github.com/virt-sandbox/virt-sandbox/internal/proc"
@@ -234,98 +232,12 @@ func (m *Manager) awaitGone(running *virt.Domain, s *config.Sandbox) error {
 // sweep removes what a container that is down has left at run time: its runtime directory, its cgroups, libvirt's mount
 // points.
 func (m *Manager) sweep(name string) error {
-	return errors.Join(removeRootTree(name), m.claims().Detach(name), m.run(name).Remove(), removeLaunches(m.places(name)), removeCgroups(guest.CgroupPrefix+name), m.stateFiles().RemoveMountPoints(name))
-}
-
-// removeCgroups removes the groups that the container's first program made for itself; libvirt takes those along that lie
-// below a group of its own, but not all hierarchies have one.
-func removeCgroups(name string) error {
-	var found []string
-	err := filepath.WalkDir("/sys/fs/cgroup", func(p string, e fs.DirEntry, err error) error {
-		if err != nil || !e.IsDir() {
-			return nil
-		}
-		if e.Name() == name {
-			found = append(found, p)
-			return fs.SkipDir
-		}
-		// What lies in another container's group is made by root in there. Of hundreds of containers, all groups of the others
-		// would be looked at for each.
-		if strings.HasPrefix(e.Name(), guest.CgroupPrefix) || isOthersGroup(e.Name(), name) {
-			return fs.SkipDir
-		}
-		if strings.Count(p, "/") > 9 {
-			return fs.SkipDir
-		}
-		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("look for cgroups: %w", err)
-	}
-	for _, top := range found {
-		if err := removeCgroupTree(top); err != nil {
-			return err
-		}
-		// A libvirtd that was down when the container ended does not know of the group that it made.
-		if above := filepath.Dir(top); isLibvirtsGroup(filepath.Base(above)) {
-			if err := removeCgroup(above); err != nil {
-				return fmt.Errorf("remove cgroup %s: %w", above, err)
-			}
-		}
-	}
-	return nil
-}
-
-// isLibvirtsGroup tells of a group that libvirt made itself.
-func isLibvirtsGroup(group string) bool {
-	return strings.HasPrefix(group, "lxc-") && strings.HasSuffix(group, ".libvirt-lxc")
-}
-
-// removeCgroupTree removes a group and those below, if it is there.
-func removeCgroupTree(top string) error {
-	var dirs []string
-	_ = filepath.WalkDir(top, func(p string, e fs.DirEntry, err error) error {
-		if err == nil && e.IsDir() {
-			dirs = append(dirs, p)
-		}
-		return nil
-	})
-	for i := len(dirs) - 1; i >= 0; i-- {
-		if err := removeCgroup(dirs[i]); err != nil {
-			return fmt.Errorf("remove cgroup %s: %w", dirs[i], err)
-		}
-	}
-	return nil
-}
-
-// isOthersGroup tells of a group that libvirt, or systemd-machined for it, made for another container than the one whose
-// first program made a group of the name to remove. libvirt cuts names, and leaves characters out of them.
-func isOthersGroup(group, toRemove string) bool {
-	group = strings.TrimPrefix(strings.ReplaceAll(group, `\x2d`, "-"), "machine-")
-	rest, isLibvirts := strings.CutPrefix(group, "lxc-")
-	_, owner, named := strings.Cut(rest, "-")
-	owner = strings.TrimSuffix(strings.TrimSuffix(owner, ".libvirt-lxc"), ".scope")
-	return isLibvirts && named && !strings.HasPrefix(alphanumeric(strings.TrimPrefix(toRemove, guest.CgroupPrefix)), alphanumeric(owner))
-}
-
-func alphanumeric(text string) string {
-	return strings.Map(func(r rune) rune {
-		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' {
-			return r
-		}
-		return -1
-	}, text)
-}
-
-// removeCgroup removes a group without groups below. A process that the kernel is still ending keeps it busy for a moment.
-func removeCgroup(dir string) error {
-	for begun := time.Now(); ; time.Sleep(10 * time.Millisecond) {
-		err := unix.Rmdir(dir)
-		if err == nil || errors.Is(err, unix.ENOENT) {
-			return nil
-		}
-		if !errors.Is(err, unix.EBUSY) || time.Since(begun) > 5*time.Second {
-			return err
-		}
-	}
+	return errors.Join(
+		removeRootTree(name),
+		m.claims().Detach(name),
+		m.run(name).Remove(),
+		removeLaunches(m.places(name)),
+		cgroup.Host().Remove(cgroup.OwnName(name)),
+		m.stateFiles().RemoveMountPoints(name),
+	)
 }

@@ -13,8 +13,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/cgroup"
 	"github.com/virt-sandbox/virt-sandbox/internal/console"
-	"github.com/virt-sandbox/virt-sandbox/internal/enter"
 	"github.com/virt-sandbox/virt-sandbox/internal/guest"
 	"github.com/virt-sandbox/virt-sandbox/internal/lockfile"
 	"github.com/virt-sandbox/virt-sandbox/internal/network"
@@ -43,7 +43,7 @@ type ThrowawayRun struct {
 	domain     *virt.Domain
 	controller *proc.Process
 	init       *proc.Process
-	groups     map[string]string // cgroups that libvirt made, by hierarchy
+	groups     cgroup.Groups // cgroups that libvirt made, by hierarchy
 	console    *consoleText
 	stopRead   context.CancelFunc
 	stopKeep   func() // of the leases
@@ -232,10 +232,10 @@ func (r *ThrowawayRun) setBounds(connection *net.UnixConn) error {
 	if r.init, err = proc.Open(int(peer.Pid)); err != nil {
 		return err
 	}
-	if r.groups, err = enter.Cgroups(int(peer.Pid)); err != nil {
+	if r.groups, err = cgroup.Host().Of(int(peer.Pid)); err != nil {
 		return fmt.Errorf("find the container's cgroups: %w", err)
 	}
-	return limitPIDs(r.sandbox, int(peer.Pid), r.groups)
+	return r.groups.LimitPIDs(r.sandbox.Name, int(peer.Pid), uint64(r.sandbox.Limits.PIDs))
 }
 
 // Domain gives the name that libvirt knows the container by.
@@ -263,23 +263,10 @@ func (r *ThrowawayRun) Stop() error {
 		for _, i := range r.sandbox.Interfaces {
 			errs = append(errs, removeDevice(i.HostDevice()))
 		}
-		errs = append(errs, r.manager.removeThrowaway(name, r.removeCgroups))
+		errs = append(errs, r.manager.removeThrowaway(name, func() error { return r.groups.Remove(name) }))
 		r.libvirt.Close()
 	}
 	r.locks.Release()
-	return errors.Join(errs...)
-}
-
-// removeCgroups removes what limitPIDs made, and what libvirt could not remove because its controller was still in it; no
-// more, since a walk through the host's tree takes its time.
-func (r *ThrowawayRun) removeCgroups() error {
-	var errs []error
-	for _, dir := range r.groups {
-		if !isOfContainer(dir) {
-			dir = filepath.Join(dir, guest.CgroupPrefix+r.sandbox.Name)
-		}
-		errs = append(errs, removeCgroupTree(dir))
-	}
 	return errors.Join(errs...)
 }
 
@@ -291,12 +278,8 @@ const endLimit = 500 * time.Millisecond
 // which would find it among the container's processes and not look again for 200 ms.
 func (r *ThrowawayRun) Ending() {
 	_ = r.controller.Signal(unix.SIGSTOP)
-	for name, dir := range r.groups {
-		if name != "" && isOfContainer(dir) {
-			// Groups of version 1 have those too that are just ending. Where this fails, it takes the 200 ms.
-			_ = os.WriteFile(filepath.Join(filepath.Dir(dir), "cgroup.procs"), []byte(strconv.Itoa(r.controller.PID())), 0)
-		}
-	}
+	// Groups of version 1 have those too that are just ending. Where this fails, it takes the 200 ms.
+	r.groups.MoveAbove(r.controller.PID())
 }
 
 func (r *ThrowawayRun) end() error {
@@ -335,7 +318,7 @@ func (m *Manager) sweepThrowaways() {
 		if err != nil || own == nil {
 			continue
 		}
-		anywhere := func() error { return removeCgroups(guest.CgroupPrefix + e.Name()) }
+		anywhere := func() error { return cgroup.Host().Remove(cgroup.OwnName(e.Name())) }
 		if err := m.removeThrowaway(e.Name(), anywhere); err != nil {
 			m.Warn("cannot remove what %s left: %v", e.Name(), err)
 		}

@@ -1,14 +1,8 @@
 package helper
 
 import (
-	"os"
-	"path/filepath"
-	"slices"
-	"strconv"
-	"strings"
-
 	"github.com/virt-sandbox/virt-sandbox/config"
-	"github.com/virt-sandbox/virt-sandbox/internal/enter"
+	"github.com/virt-sandbox/virt-sandbox/internal/cgroup"
 )
 
 // Usage is what a container uses; nil is not known, and a limit of nil is none.
@@ -20,54 +14,14 @@ type Usage struct {
 	PIDsLimit   *uint64  `json:"pids_limit"`
 }
 
-// usageOf reads what the cgroups of a container count, by its first process. On cgroup version 1 each controller has a group of
-// its own.
+// usageOf reads what a container uses, by its first process.
 func usageOf(init int, name string) Usage {
-	groups, err := enter.Cgroups(init)
+	groups, err := cgroup.Host().Of(init)
 	if err != nil {
 		return Usage{}
 	}
-	group := func(controller string) string {
-		for hierarchy, dir := range groups {
-			if slices.Contains(strings.Split(hierarchy, ","), controller) {
-				return containerGroup(dir, name)
-			}
-		}
-		return containerGroup(groups[""], name)
-	}
-	u := Usage{
-		Memory: readCount(group("memory"), "memory.current", "memory.usage_in_bytes"),
-		PIDs:   readCount(group("pids"), "pids.current"),
-	}
-	cpu := group("cpuacct")
-	if nanoseconds := readCount(cpu, "cpuacct.usage"); nanoseconds != nil {
-		seconds := float64(*nanoseconds) / 1e9
-		u.CPU = &seconds
-	} else if microseconds := readCount(cpu, "cpu.stat"); microseconds != nil {
-		seconds := float64(*microseconds) / 1e6
-		u.CPU = &seconds
-	}
-	return u
-}
-
-// readCount reads a number from the first file of a group that is there; of one with several, such as cpu.stat, it is the first.
-// Nil for none.
-func readCount(group string, files ...string) *uint64 {
-	if group == "" {
-		return nil
-	}
-	for _, file := range files {
-		text, err := os.ReadFile(filepath.Join(group, file))
-		if err != nil {
-			continue
-		}
-		for word := range strings.FieldsSeq(string(text)) {
-			if number, err := strconv.ParseUint(word, 10, 64); err == nil {
-				return &number
-			}
-		}
-	}
-	return nil
+	u := groups.Usage(name)
+	return Usage{Memory: u.Memory, CPU: u.CPU, PIDs: u.PIDs}
 }
 
 func (u *Usage) setLimits(s *config.Sandbox) {

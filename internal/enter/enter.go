@@ -18,6 +18,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/virt-sandbox/virt-sandbox/internal/cgroup"
 	"github.com/virt-sandbox/virt-sandbox/internal/guest"
 	"github.com/virt-sandbox/virt-sandbox/internal/proc"
 )
@@ -68,7 +69,7 @@ func Run(ctx context.Context, target Target, command Command) (int, error) {
 		defer command.inside.Close()
 		defer command.terminal.Close()
 	}
-	groups, err := Cgroups(target.Process.PID)
+	groups, err := cgroup.Host().Of(target.Process.PID)
 	if err != nil {
 		return 0, fmt.Errorf("find the container's cgroups: %w", err)
 	}
@@ -122,19 +123,19 @@ func (o *opened) command(ctx context.Context, target Target, command Command) (*
 
 // startIn starts a process in cgroups. With version 2 it is born there; of version 1 a thread has to go ahead, which then
 // ends: a container can freeze whoever is in its groups.
-func startIn(ctx context.Context, groups map[string]string, process *exec.Cmd) error {
+func startIn(ctx context.Context, groups cgroup.Groups, process *exec.Cmd) error {
 	started := make(chan error, 1)
 	go func() {
 		runtime.LockOSThread()
 		started <- func() error {
-			if err := joinThread(groups); err != nil {
+			if err := groups.JoinThread(); err != nil {
 				return fmt.Errorf("join the container's cgroups: %w", err)
 			}
-			if dir, found := groups[""]; found {
-				group, err := os.Open(dir)
-				if err != nil {
-					return fmt.Errorf("join the container's cgroup: %w", err)
-				}
+			group, err := groups.OpenVersion2()
+			if err != nil {
+				return fmt.Errorf("join the container's cgroup: %w", err)
+			}
+			if group != nil {
 				defer group.Close()
 				process.SysProcAttr.UseCgroupFD, process.SysProcAttr.CgroupFD = true, int(group.Fd())
 			}

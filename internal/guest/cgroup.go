@@ -12,12 +12,9 @@ import (
 
 	"github.com/moby/sys/mountinfo"
 	"golang.org/x/sys/unix"
+
+	"github.com/virt-sandbox/virt-sandbox/internal/cgroup"
 )
-
-const cgroupDir = "/sys/fs/cgroup"
-
-// CgroupPrefix begins the name of the cgroup that a container's first program makes for itself.
-const CgroupPrefix = "virt-sandbox-"
 
 // hierarchy is one of /proc/self/cgroup (cgroups(7)) by its controllers: "cpu,cpuacct", "name=systemd", or "" for
 // version 2.
@@ -45,10 +42,8 @@ func (h hierarchy) dirName() string {
 
 func readHierarchies(text string) []hierarchy {
 	var list []hierarchy
-	for l := range strings.Lines(text) {
-		if fields := strings.SplitN(strings.TrimSuffix(l, "\n"), ":", 3); len(fields) == 3 {
-			list = append(list, hierarchy(fields[1]))
-		}
+	for _, m := range cgroup.Parse(text) {
+		list = append(list, hierarchy(m.Hierarchy))
 	}
 	return list
 }
@@ -73,7 +68,7 @@ func enterCgroups(name string, mapped bool) error {
 	}
 	var entered []hierarchy
 	for _, h := range hierarchies {
-		err := enter(h, CgroupPrefix+name)
+		err := enter(h, cgroup.OwnName(name))
 		if mapped && (errors.Is(err, fs.ErrPermission) || errors.Is(err, unix.EOVERFLOW)) {
 			continue
 		}
@@ -85,7 +80,7 @@ func enterCgroups(name string, mapped bool) error {
 	if err := unshareCgroups(); err != nil {
 		return err
 	}
-	if err := unmountBelow(cgroupDir); err != nil {
+	if err := unmountBelow(cgroup.Root); err != nil {
 		return err
 	}
 	return mountCgroups(entered)
@@ -102,7 +97,7 @@ func hideCgroups() error {
 	if err := unshareCgroups(); err != nil {
 		return err
 	}
-	if err := unmountBelow(cgroupDir); err != nil {
+	if err := unmountBelow(cgroup.Root); err != nil {
 		return err
 	}
 	hierarchies := readHierarchies(string(text))
@@ -112,8 +107,8 @@ func hideCgroups() error {
 	if err := mountCgroups(hierarchies); err != nil {
 		return err
 	}
-	if err := makeReadOnly(cgroupDir); err != nil {
-		return fmt.Errorf("make %s read-only: %w", cgroupDir, err)
+	if err := makeReadOnly(cgroup.Root); err != nil {
+		return fmt.Errorf("make %s read-only: %w", cgroup.Root, err)
 	}
 	return nil
 }
@@ -132,8 +127,7 @@ func unshareCgroups() error {
 func given(hierarchies []hierarchy, mounts []*mountinfo.Info) []hierarchy {
 	var list []hierarchy
 	for _, h := range hierarchies {
-		first := strings.Split(string(h), ",")[0]
-		if h == "" || slices.ContainsFunc(mounts, func(m *mountinfo.Info) bool { return m.FSType == "cgroup" && hasOption(m.VFSOptions, first) }) {
+		if h == "" || slices.ContainsFunc(mounts, func(m *mountinfo.Info) bool { return cgroup.Shows(m, string(h)) }) {
 			list = append(list, h)
 		}
 	}
@@ -193,17 +187,17 @@ func unmountBelow(dir string) error {
 
 func mountCgroups(hierarchies []hierarchy) error {
 	if len(hierarchies) == 1 && hierarchies[0] == "" {
-		if err := hierarchies[0].mount(cgroupDir); err != nil {
-			return fmt.Errorf("mount %s: %w", cgroupDir, err)
+		if err := hierarchies[0].mount(cgroup.Root); err != nil {
+			return fmt.Errorf("mount %s: %w", cgroup.Root, err)
 		}
 		return nil
 	}
 	const flags = unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC
-	if err := unix.Mount("tmpfs", cgroupDir, "tmpfs", flags, "mode=755,size=64k"); err != nil {
-		return fmt.Errorf("mount %s: %w", cgroupDir, err)
+	if err := unix.Mount("tmpfs", cgroup.Root, "tmpfs", flags, "mode=755,size=64k"); err != nil {
+		return fmt.Errorf("mount %s: %w", cgroup.Root, err)
 	}
 	for _, h := range hierarchies {
-		dir := filepath.Join(cgroupDir, h.dirName())
+		dir := filepath.Join(cgroup.Root, h.dirName())
 		if err := os.Mkdir(dir, 0o755); err != nil {
 			return fmt.Errorf("mount cgroups: %w", err)
 		}
@@ -212,15 +206,15 @@ func mountCgroups(hierarchies []hierarchy) error {
 		}
 		for single := range strings.SplitSeq(string(h), ",") {
 			if single != string(h) {
-				if err := os.Symlink(h.dirName(), filepath.Join(cgroupDir, single)); err != nil {
+				if err := os.Symlink(h.dirName(), filepath.Join(cgroup.Root, single)); err != nil {
 					return fmt.Errorf("mount cgroups: %w", err)
 				}
 			}
 		}
 	}
 	// systemd would mount every other controller of the kernel here, at its root, which all containers would share.
-	if err := unix.Mount("tmpfs", cgroupDir, "tmpfs", flags|unix.MS_REMOUNT|unix.MS_RDONLY, "mode=755,size=64k"); err != nil {
-		return fmt.Errorf("make %s read-only: %w", cgroupDir, err)
+	if err := unix.Mount("tmpfs", cgroup.Root, "tmpfs", flags|unix.MS_REMOUNT|unix.MS_RDONLY, "mode=755,size=64k"); err != nil {
+		return fmt.Errorf("make %s read-only: %w", cgroup.Root, err)
 	}
 	return nil
 }

@@ -1,0 +1,101 @@
+package cgroup
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// freezeLimit is how long the kernel may take to freeze all processes of a container.
+	freezeLimit = 10 * time.Second
+	// freezeAgain is after how long it is asked anew: with version 1, one that makes processes all the time can stay half way
+	// for good.
+	freezeAgain = 500 * time.Millisecond
+)
+
+// Freezer is the directory of the group that freezes a container: of version 2, or of the freezer of version 1.
+type Freezer string
+
+// Freezer finds the group that all processes of a sandbox are in, and no others.
+func (g Groups) Freezer(sandbox string) (Freezer, error) {
+	for _, hierarchy := range []string{"freezer", ""} {
+		if dir, found := g.dirs[hierarchy]; found {
+			if whole := wholeOf(dir, sandbox); whole != "" {
+				return Freezer(whole), nil
+			}
+		}
+	}
+	return "", errors.New("it has no cgroup that can be frozen")
+}
+
+// words are what the files of a freezer are told and tell.
+type words struct {
+	control, frozen, thawed string
+	state, isFrozen         string        // the file that tells, and its line once all processes stand still
+	patience                time.Duration // after which the kernel is asked anew
+}
+
+func (f Freezer) words() words {
+	if _, err := os.Stat(filepath.Join(string(f), "freezer.state")); err == nil {
+		return words{"freezer.state", "FROZEN", "THAWED", "freezer.state", "FROZEN", freezeAgain}
+	}
+	return words{"cgroup.freeze", "1", "0", "cgroup.events", "frozen 1", freezeLimit}
+}
+
+// Freeze returns once all processes of the group stand still. They may be frozen in part after an error: Thaw then.
+func (f Freezer) Freeze(ctx context.Context) error {
+	w := f.words()
+	for begun := time.Now(); time.Since(begun) < freezeLimit; {
+		if err := f.write(w.control, w.frozen); err != nil {
+			return err
+		}
+		if frozen, err := f.awaitFrozen(ctx, w); frozen || err != nil {
+			return err
+		}
+		if err := f.Thaw(); err != nil {
+			return err
+		}
+	}
+	return fmt.Errorf("a process of it does not halt within %v", freezeLimit)
+}
+
+func (f Freezer) awaitFrozen(ctx context.Context, w words) (frozen bool, err error) {
+	for begun := time.Now(); !f.isFrozen(w); {
+		if time.Since(begun) > w.patience {
+			return false, nil
+		}
+		select {
+		case <-ctx.Done():
+			return false, context.Cause(ctx)
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+	return true, nil
+}
+
+func (f Freezer) isFrozen(w words) bool {
+	text, err := os.ReadFile(filepath.Join(string(f), w.state))
+	return err == nil && strings.Contains("\n"+string(text), "\n"+w.isFrozen+"\n")
+}
+
+// Thaw lets the processes of the group run on. One that is gone has none.
+func (f Freezer) Thaw() error {
+	w := f.words()
+	err := f.write(w.control, w.thawed)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENODEV) {
+		return nil
+	}
+	return err
+}
+
+func (f Freezer) write(file, word string) error {
+	return os.WriteFile(filepath.Join(string(f), file), []byte(word), 0)
+}

@@ -1,0 +1,118 @@
+package cgroup
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// TestFreezeForking: a group whose processes start others all the time is halted each time. With cgroup version 1 many tries
+// are stuck: the parent of a vfork waits in the kernel for a child that is frozen already.
+func TestFreezeForking(t *testing.T) {
+	hierarchy := Root
+	if _, err := os.Stat(hierarchy + "/freezer/tasks"); err == nil {
+		hierarchy += "/freezer"
+	}
+	// What is to be killed with its parent is so with the thread that started it.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	group := filepath.Join(hierarchy, "virt-sandbox-test-"+strconv.Itoa(os.Getpid()))
+	if err := os.Mkdir(group, 0o755); err != nil {
+		t.Skipf("this process may make no cgroup: %v", err)
+	}
+	forking := exec.Command("sh", "-c", "read go; while :; do /bin/true; done")
+	forking.SysProcAttr = &unix.SysProcAttr{Setpgid: true, Pdeathsig: unix.SIGKILL}
+	stdin, err := forking.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := forking.Start(); err != nil {
+		t.Fatal(err)
+	}
+	f := Freezer(group)
+	t.Cleanup(func() {
+		if err := errors.Join(unix.Kill(-forking.Process.Pid, unix.SIGKILL), f.Thaw()); err != nil {
+			t.Error(err)
+		}
+		_ = forking.Wait()
+		if err := removeOne(group); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := os.WriteFile(filepath.Join(group, "cgroup.procs"), []byte(strconv.Itoa(forking.Process.Pid)), 0); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := stdin.Write([]byte("\n")); err != nil {
+		t.Fatal(err)
+	}
+	for begun := time.Now(); ; {
+		if pids, err := os.ReadFile(filepath.Join(group, "cgroup.procs")); err != nil || time.Since(begun) > 10*time.Second {
+			t.Fatalf("the group's processes start no others: %q (%v)", pids, err)
+		} else if strings.Count(string(pids), "\n") > 1 {
+			break
+		}
+	}
+	for range 8 {
+		time.Sleep(5 * time.Millisecond)
+		if err := f.Freeze(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if err := f.Thaw(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestFreezeFiles: each version has files and words of its own.
+func TestFreezeFiles(t *testing.T) {
+	dir := t.TempDir()
+	f := Freezer(dir)
+	write(t, dir+"/cgroup.events", "populated 1\nfrozen 1\n")
+	if err := f.Freeze(t.Context()); err != nil || read(t, dir+"/cgroup.freeze") != "1" {
+		t.Errorf("version 2: %v, %q", err, read(t, dir+"/cgroup.freeze"))
+	}
+	if err := f.Thaw(); err != nil || read(t, dir+"/cgroup.freeze") != "0" {
+		t.Errorf("version 2: %v, %q", err, read(t, dir+"/cgroup.freeze"))
+	}
+	write(t, dir+"/cgroup.events", "populated 1\nfrozen 0\n")
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := f.Freeze(ended); !errors.Is(err, context.Canceled) {
+		t.Errorf("one that does not stand still: %v", err)
+	}
+	if err := Freezer(dir + "/gone").Thaw(); err != nil {
+		t.Errorf("one that is gone: %v", err)
+	}
+	write(t, dir+"/freezer.state", "THAWED\n")
+	if err := f.Thaw(); err != nil || read(t, dir+"/freezer.state") != "THAWED" {
+		t.Errorf("version 1: %v, %q", err, read(t, dir+"/freezer.state"))
+	}
+}
+
+func TestFindFreezer(t *testing.T) {
+	const group = "/machine/lxc-12-web.libvirt-lxc"
+	for _, c := range []struct {
+		hierarchies map[string]string
+		text, want  string
+	}{
+		{map[string]string{"": ""}, "0::" + group + "/virt-sandbox-web/init.scope\n", group},
+		{map[string]string{"freezer": "freezer", "": "unified"}, "3:freezer:" + group + "\n0::/x\n", "/freezer" + group},
+		{map[string]string{"freezer": "freezer", "": "unified"}, "3:freezer:/\n0::/x/virt-sandbox-web/y\n", "/unified/x/virt-sandbox-web"},
+		{map[string]string{"": ""}, "0::/system.slice\n", ""},
+	} {
+		tree := fakeTree(t, c.hierarchies, 7, c.text)
+		got, err := groupsOf(t, tree, 7).Freezer("web")
+		if (err != nil) != (c.want == "") || c.want != "" && string(got) != tree.Root+c.want {
+			t.Errorf("%q: got %s, %v", c.text, got, err)
+		}
+	}
+}

@@ -1,0 +1,53 @@
+package cgroup
+
+import (
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// Usage is what the processes of a sandbox use; nil is not known.
+type Usage struct {
+	Memory *uint64  // bytes, with the cache of its files
+	CPU    *float64 // seconds
+	PIDs   *uint64  // processes and threads
+}
+
+// Usage reads what the groups of a sandbox count. Of version 1 each controller has a group of its own.
+func (g Groups) Usage(sandbox string) Usage {
+	group := func(controller string) string { return wholeOf(g.counting(controller), sandbox) }
+	u := Usage{
+		Memory: readCount(group("memory"), "memory.current", "memory.usage_in_bytes"),
+		PIDs:   readCount(group("pids"), "pids.current"),
+	}
+	cpu := group("cpuacct")
+	if nanoseconds := readCount(cpu, "cpuacct.usage"); nanoseconds != nil {
+		seconds := float64(*nanoseconds) / 1e9
+		u.CPU = &seconds
+	} else if microseconds := readCount(cpu, "cpu.stat"); microseconds != nil {
+		seconds := float64(*microseconds) / 1e6
+		u.CPU = &seconds
+	}
+	return u
+}
+
+// readCount reads a number from the first file of a group that is there; of one with several, such as cpu.stat, it is the
+// first. Nil for none.
+func readCount(group string, files ...string) *uint64 {
+	if group == "" {
+		return nil
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(filepath.Join(group, file))
+		if err != nil {
+			continue
+		}
+		for word := range strings.FieldsSeq(string(text)) {
+			if number, err := strconv.ParseUint(word, 10, 64); err == nil {
+				return &number
+			}
+		}
+	}
+	return nil
+}
