@@ -1,0 +1,84 @@
+package house
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+// layer is a floor of the house. A room may import rooms of the floors below its own.
+type layer struct {
+	subject string
+	rooms   []string
+}
+
+// layers are the floors, from the ground up. docs/architecture.md shows the same table.
+var layers = []layer{
+	{"words and kernel", []string{
+		"internal/ascii", "internal/console", "internal/manpage", "internal/mcs", "internal/pkgdb", "internal/printable", "internal/proc",
+		"internal/programs", "internal/seclabel",
+	}},
+	{"one subject of the host", []string{
+		"internal/debdeps", "internal/hostsystemd", "internal/lockfile", "internal/monitor", "internal/network", "rpmdeps",
+	}},
+	{"the description", []string{"config"}},
+	{"what runs inside", []string{"internal/guest"}},
+	{"one subject of a sandbox", []string{
+		"internal/alloc", "internal/apparmor", "internal/domain", "internal/enter", "internal/image", "internal/initrd", "internal/legacy", "units",
+	}},
+	{"a sandbox on this host", []string{"generator", "internal/boot", "internal/content", "internal/places"}},
+	{"libvirt", []string{"internal/virt"}},
+	{"containers that stay", []string{"helper"}},
+	{"one-shots", []string{"sandbox"}},
+}
+
+// Rooms import downward only, so that each can be understood without those above it.
+func TestLayers(t *testing.T) {
+	floor := make(map[string]int)
+	for n, l := range layers {
+		for _, name := range l.rooms {
+			floor[name] = n
+		}
+	}
+	list := rooms(t)
+	seen := make(map[string]bool)
+	for _, r := range list {
+		seen[r.name()] = true
+		own, found := floor[r.name()]
+		if strings.HasPrefix(r.name(), "cmd/") {
+			own, found = len(layers), true
+		}
+		if !found {
+			t.Errorf("%s is on no floor; add it to the table", r.name())
+			continue
+		}
+		for _, path := range r.Imports {
+			name, isOurs := strings.CutPrefix(path, module)
+			if below, found := floor[name]; isOurs && (!found || below >= own) {
+				t.Errorf("%s imports %s, which is not below it", r.name(), name)
+			}
+		}
+	}
+	for name := range floor {
+		if !seen[name] {
+			t.Errorf("the table has %s, which is not there", name)
+		}
+	}
+}
+
+// What another program can use alone knows nothing of the helper, and what is below internal/ only of its own kind.
+func TestNobodyNeedsHelper(t *testing.T) {
+	alone := []string{
+		"config", "generator", "internal/console", "internal/debdeps", "internal/domain", "internal/mcs", "internal/network", "rpmdeps", "units",
+	}
+	for _, r := range rooms(t) {
+		if !slices.Contains(alone, r.name()) && !strings.HasPrefix(r.name(), "internal/") {
+			continue
+		}
+		for _, path := range r.Imports {
+			if name, isOurs := strings.CutPrefix(path, module); isOurs && slices.Contains([]string{"helper", "sandbox"}, name) {
+				t.Errorf("%s imports %s", r.name(), name)
+			}
+		}
+	}
+}
