@@ -7,53 +7,22 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
-	"time"
 
-	"github.com/google/uuid"
 	"golang.org/x/sys/unix"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/content"
+	"github.com/virt-sandbox/virt-sandbox/internal/describe"
 	"github.com/virt-sandbox/virt-sandbox/internal/privatepaths"
 	"github.com/virt-sandbox/virt-sandbox/internal/unitfile"
 )
 
-// CreateOptions are what an administrator asks of create.
-type CreateOptions struct {
-	Name     string
-	Units    []string // as typed; Create finds their canonical names
-	Packages []string
-	Command  []string
-	Copy     bool
-	Level    string // MCS level; empty: one is allocated
-	Security string // -s option; empty: static
-	Share    bool   // whether the level may be one that others reach
-	FileType string
-	Base     string // directory whose subdirectory Name becomes the content; empty: the default
-	Mounts   []string
-	Networks []string // -N options
-	Identity config.Identity
-	// Capabilities and IDMap are what the config says of them; empty: auto, and the host's ids.
-	Capabilities string
-	IDMap        string
-	Image        ImageOptions
-}
-
-// For gives the options for one of several sandboxes.
-func (o CreateOptions) For(name string) CreateOptions {
-	o.Name = name
-	// Create puts canonical names into these.
-	o.Units = slices.Clone(o.Units)
-	return o
-}
-
 // Create makes content and config of a new sandbox. When it fails, or is told to stop, nothing stays behind; when it is
 // killed, the next create or delete of the name removes what it left.
 func (m *Manager) Create(ctx context.Context, options CreateOptions) (*config.Sandbox, error) {
-	s, err := newSandbox(options)
+	s, err := describe.New(options)
 	if err != nil {
-		return nil, optionError(err)
+		return nil, describe.OptionErrorOf(err)
 	}
 	lock, err := m.lockName(ctx, s.Name)
 	if err != nil {
@@ -74,85 +43,6 @@ func (m *Manager) Create(ctx context.Context, options CreateOptions) (*config.Sa
 	}
 	fill := func() error { return m.Host.Prepare(ctx, s, m.Progress) }
 	return s, m.bring(ctx, s, making{options: options, fill: fill})
-}
-
-// newSandbox checks the options and turns them into a description without content.
-func newSandbox(o CreateOptions) (*config.Sandbox, error) {
-	if err := config.CheckName(o.Name); err != nil {
-		return nil, err
-	}
-	switch {
-	case len(o.Units) > 0 && len(o.Command) > 0:
-		return nil, errors.New("a container runs units (-u) or a command (after --), not both")
-	case len(o.Units) == 0 && len(o.Command) == 0:
-		return nil, errors.New("nothing to run: name a unit with -u or a command after --")
-	}
-	s := config.New(o.Name)
-	identify(s)
-	s.Units, s.Packages, s.Command, s.Copy = o.Units, o.Packages, o.Command, o.Copy
-	var err error
-	if s.Network, s.Interfaces, err = config.ParseNetworks(o.Networks); err != nil {
-		return nil, fmt.Errorf("-N: %w", err)
-	}
-	if o.Capabilities != "" {
-		var err error
-		if s.Hardening.Capabilities, err = config.ParseCapabilities(o.Capabilities); err != nil {
-			return nil, fmt.Errorf("--capabilities: %w", err)
-		}
-	}
-	if o.IDMap != "" {
-		var err error
-		if s.Hardening.IDMap, err = config.ParseIDMap(o.IDMap); err != nil {
-			return nil, fmt.Errorf("--idmap: %w", err)
-		}
-	}
-	if len(o.Command) > 0 {
-		s.Identity = o.Identity
-	}
-	if o.Base != "" {
-		if err := placeContent(s, o.Base); err != nil {
-			return nil, err
-		}
-	}
-	for _, name := range o.Packages {
-		if err := config.CheckPackage(name); err != nil {
-			return nil, fmt.Errorf("-P: %w", err)
-		}
-	}
-	for _, text := range o.Mounts {
-		mount, err := config.ParseMount(text)
-		if err != nil {
-			return nil, fmt.Errorf("-m %s: %w", text, err)
-		}
-		if err := checkMountSource(mount); err != nil {
-			return nil, fmt.Errorf("-m %s: %w", text, err)
-		}
-		s.Mounts = append(s.Mounts, mount)
-	}
-	if err := setImages(s, o.Image); err != nil {
-		return nil, err
-	}
-	return s, setSecurity(s, o)
-}
-
-// identify makes a sandbox one that was not there before.
-func identify(s *config.Sandbox) {
-	id := uuid.New()
-	s.UUID, s.MachineID = id.String(), strings.ReplaceAll(id.String(), "-", "")
-	s.Created = time.Now().UTC().Truncate(time.Second)
-}
-
-// placeContent puts the content of a sandbox into the directory of -p.
-func placeContent(s *config.Sandbox, dir string) error {
-	base, err := filepath.Abs(dir)
-	if err != nil {
-		return fmt.Errorf("-p %s: %w", dir, err)
-	}
-	s.Content = filepath.Join(base, s.Name)
-	if err := config.CheckContent(s.Content); err != nil {
-		return &OptionError{fmt.Errorf("-p: %w", err)}
-	}
-	return nil
 }
 
 // nameIsFree tells whether neither a config nor a libvirt domain has the name; a libvirt that does not answer is found

@@ -215,20 +215,3 @@ func (m *Manager) openIfDown(ctx context.Context, s *config.Sandbox) (closed fun
 	}
 	return func() { m.closeContent(s.Name) }, nil
 }
-
-// ownImage gives the copy of a sandbox that has an image one of its own in a directory, as large as that.
-func ownImage(s, from *config.Sandbox, dir string) error {
-	if from.Image == "" {
-		return nil
-	}
-	s.Image = filepath.Join(dir, s.Name+"."+string(s.ImageFormat))
-	if s.ImageSize > 0 {
-		return nil
-	}
-	info, err := os.Stat(from.Image)
-	if err != nil || s.ImageFormat != config.FormatRaw {
-		return fmt.Errorf("how large is the image of %s? Write image-size= into its config", from.Name)
-	}
-	s.ImageSize = config.Size(info.Size())
-	return nil
-}

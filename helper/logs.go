@@ -53,13 +53,13 @@ func (o LogOptions) arguments() ([]string, error) {
 	if o.Unit != "" {
 		unit := unitname.Complete(o.Unit)
 		if err := config.CheckUnit(unit); err != nil {
-			return nil, &OptionError{fmt.Errorf("-u: %w", err)}
+			return nil, &OptionError{Err: fmt.Errorf("-u: %w", err)}
 		}
 		args = append(args, "--unit="+unit)
 	}
 	if o.Output != "" {
 		if !slices.Contains(LogForms(), o.Output) {
-			return nil, &OptionError{fmt.Errorf("-o %q is not one of %s", o.Output, strings.Join(LogForms(), ", "))}
+			return nil, &OptionError{Err: fmt.Errorf("-o %q is not one of %s", o.Output, strings.Join(LogForms(), ", "))}
 		}
 		args = append(args, "--output="+o.Output)
 	}

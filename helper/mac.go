@@ -40,14 +40,6 @@ func giveMACs(s *config.Sandbox, taken map[string]string) {
 	}
 }
 
-// forgetMACs has the copy of a sandbox get addresses of its own.
-func forgetMACs(s *config.Sandbox) {
-	s.Interfaces = slices.Clone(s.Interfaces)
-	for n := range s.Interfaces {
-		s.Interfaces[n].MAC = ""
-	}
-}
-
 // checkMACs refuses a MAC that another sandbox has too, as in a config that was copied by hand. A start does this, so
 // it parses only configs that have the text.
 func (m *Manager) checkMACs(s *config.Sandbox) error {

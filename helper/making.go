@@ -27,7 +27,7 @@ func (m *Manager) bring(ctx context.Context, s *config.Sandbox, how making) erro
 	if err := m.claims().Detach(s.Name); err != nil {
 		return err
 	}
-	reserve := func() (*lockfile.Lock, error) { return m.alloc().ReserveLevel(ctx, s, how.options.refuseShared) }
+	reserve := func() (*lockfile.Lock, error) { return m.alloc().ReserveLevel(ctx, s, how.options.RefuseShared) }
 	if how.yields {
 		reserve = func() (*lockfile.Lock, error) { return m.alloc().ReserveFreeLevel(ctx, s) }
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/describe"
 	"github.com/virt-sandbox/virt-sandbox/internal/image"
 )
 
@@ -19,7 +20,7 @@ func (m *Manager) attached(s *config.Sandbox) (mounted, devices map[string]strin
 	}
 	for _, d := range s.Disks {
 		switch {
-		case isDevice(d):
+		case describe.IsDevice(d):
 			devices[d.Tag] = d.Source
 		case d.Format == config.FormatQCOW2:
 			device, err := image.NBDOf(d.Source)

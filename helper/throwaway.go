@@ -105,7 +105,7 @@ func (m *Manager) StartThrowaway(ctx context.Context, t Throwaway) (_ *Throwaway
 	if err != nil {
 		return nil, err
 	}
-	t.Note("starting %s at %s: %s", s.Name, m.URI, describe(s))
+	t.Note("starting %s at %s: %s", s.Name, m.URI, describeOneShot(s))
 	listener, err := dir.ListenConsole(socketOwner(s), filepath.Base(guest.ConsoleSocket))
 	if err != nil {
 		return nil, err
@@ -164,8 +164,8 @@ func (r *ThrowawayRun) setNetwork(ctx context.Context, dir places.RunDir, interf
 	return nil
 }
 
-// describe says for a person what a container is apart by.
-func describe(s *config.Sandbox) string {
+// describeOneShot says for a person what a container is apart by.
+func describeOneShot(s *config.Sandbox) string {
 	text := string(s.Network) + " network"
 	for _, i := range s.Interfaces {
 		text += ", interface " + i.String()

@@ -1,9 +1,10 @@
-package helper
+package describe
 
 import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/places"
@@ -62,8 +63,8 @@ func setImage(s *config.Sandbox, o ImageOptions) (err error) {
 	return nil
 }
 
-// checkSources tells the first thing that the host lacks of what mounts and disks are to show.
-func checkSources(s *config.Sandbox) error {
+// CheckSources tells the first thing that the host lacks of what mounts and disks are to show.
+func CheckSources(s *config.Sandbox) error {
 	for _, mount := range s.Mounts {
 		if err := checkMountSource(mount); err != nil {
 			return err
@@ -102,8 +103,25 @@ func checkDiskFile(d config.Disk) error {
 	return fmt.Errorf("%s is neither a block device nor a regular file", d.Source)
 }
 
-// isDevice tells whether a disk is a block device already.
-func isDevice(d config.Disk) bool {
+// IsDevice tells whether a disk is a block device already.
+func IsDevice(d config.Disk) bool {
 	info, err := os.Stat(d.Source)
 	return err == nil && info.Mode().Type() == os.ModeDevice
+}
+
+// ownImage gives the copy of a sandbox that has an image one of its own in a directory, as large as that.
+func ownImage(s, from *config.Sandbox, dir string) error {
+	if from.Image == "" {
+		return nil
+	}
+	s.Image = filepath.Join(dir, s.Name+"."+string(s.ImageFormat))
+	if s.ImageSize > 0 {
+		return nil
+	}
+	info, err := os.Stat(from.Image)
+	if err != nil || s.ImageFormat != config.FormatRaw {
+		return fmt.Errorf("how large is the image of %s? Write image-size= into its config", from.Name)
+	}
+	s.ImageSize = config.Size(info.Size())
+	return nil
 }

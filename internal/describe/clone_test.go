@@ -1,4 +1,4 @@
-package helper
+package describe
 
 import (
 	"net/netip"
@@ -17,7 +17,7 @@ import (
 // webSource is a sandbox that a clone is made of.
 func webSource() *config.Sandbox {
 	s := config.New("web1")
-	identify(s)
+	Identify(s)
 	s.Units = []string{"foo@web1.service", "foo@web10.service", "bar.service", "getty@tty1.service", "foo@web1.socket"}
 	s.Private = []config.PrivatePath{{Path: "/var/lib/foo", Origin: "unit:foo@web1.service/StateDirectory"}, {Path: "/etc/bar", Origin: "package:bar"}}
 	s.Security.Level = "s0:c1,c2"
@@ -32,7 +32,7 @@ func webSource() *config.Sandbox {
 func TestCloneOf(t *testing.T) {
 	source, untouched := webSource(), webSource()
 	untouched.UUID, untouched.MachineID, untouched.Created = source.UUID, source.MachineID, source.Created
-	s, err := cloneOf(source, CloneOptions{Source: "web1", Name: "web2"})
+	s, err := Clone(source, CloneOptions{Source: "web1", Name: "web2"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,7 +76,7 @@ func TestCloneSecurity(t *testing.T) {
 			source.Security.SetLabel(contextOf(t, c.source))
 		}
 		c.o.Source, c.o.Name = "web1", "web2"
-		s, err := cloneOf(source, c.o)
+		s, err := Clone(source, c.o)
 		if c.wantedInReason != "" {
 			if err == nil || !strings.Contains(err.Error(), c.wantedInReason) {
 				t.Errorf("%q %+v: got %v, want %q", c.source, c.o, err, c.wantedInReason)
@@ -112,7 +112,7 @@ func TestReachesBeyond(t *testing.T) {
 	harmless.Hardening.Capabilities.Drop = []string{"CAP_NET_RAW"}
 	harmless.Limits.Memory, harmless.Limits.PIDs, harmless.Autostart = 1<<30, 77, true
 	harmless.Security.SetLabel(contextOf(t, "system_u:system_r:container_t:s0:c1,c2"))
-	if got := reachesBeyond(harmless); len(got) > 0 {
+	if got := ReachesBeyond(harmless); len(got) > 0 {
 		t.Errorf("harmless lines: %q", got)
 	}
 	for want, change := range map[string]func(*config.Sandbox){
@@ -146,7 +146,7 @@ func TestReachesBeyond(t *testing.T) {
 	} {
 		s := *harmless
 		change(&s)
-		if got := reachesBeyond(&s); len(got) == 0 || got[0] != want {
+		if got := ReachesBeyond(&s); len(got) == 0 || got[0] != want {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	}
@@ -159,7 +159,7 @@ func TestSharedBy(t *testing.T) {
 	source.Interfaces = []config.Interface{{Bridge: "br0", Addresses: []config.Address{{Prefix: netip.MustParsePrefix("192.0.2.7/24")}}}}
 	source.Mounts = append(source.Mounts, config.Mount{Kind: config.MountHostImage, Target: "/srv/pages", Source: "/images/pages.raw", Format: config.FormatRaw})
 	source.Disks = []config.Disk{{Tag: "db", Source: "/dev/vg/db", Format: config.FormatRaw}}
-	s, err := cloneOf(source, CloneOptions{Source: "web1", Name: "web2"})
+	s, err := Clone(source, CloneOptions{Source: "web1", Name: "web2"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -168,7 +168,7 @@ func TestSharedBy(t *testing.T) {
 		"web2 has /images/pages.raw of web1 as the mount at /srv/pages, and not a copy; give it another one before both run",
 		"web2 has /dev/vg/db of web1 as disk db, and not a copy; give it another one before both run",
 	}
-	if got := sharedBy(s, source); !slices.Equal(got, want) {
+	if got := SharedBy(s, source); !slices.Equal(got, want) {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 }
@@ -179,63 +179,17 @@ func TestCheckSources(t *testing.T) {
 	s := webSource()
 	s.Mounts = []config.Mount{{Kind: config.MountHostBind, Target: "/srv", Source: filepath.Dir(file)}}
 	s.Disks = []config.Disk{{Tag: "db", Source: file, Format: config.FormatRaw}}
-	if err := checkSources(s); err == nil || !strings.Contains(err.Error(), "disk db: ") || !strings.Contains(err.Error(), file) {
+	if err := CheckSources(s); err == nil || !strings.Contains(err.Error(), "disk db: ") || !strings.Contains(err.Error(), file) {
 		t.Errorf("without the disk's file: %v", err)
 	}
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := checkSources(s); err != nil {
+	if err := CheckSources(s); err != nil {
 		t.Errorf("with all files: %v", err)
 	}
 	s.Mounts[0].Source += "/absent"
-	if err := checkSources(s); err == nil || !strings.Contains(err.Error(), s.Mounts[0].Source) {
+	if err := CheckSources(s); err == nil || !strings.Contains(err.Error(), s.Mounts[0].Source) {
 		t.Errorf("without the mount's directory: %v", err)
-	}
-}
-
-func TestSkipToLast(t *testing.T) {
-	long := strings.Repeat("x", 100<<10)
-	for _, c := range []struct {
-		text  string
-		lines int
-		want  string
-	}{
-		{"a\nb\nc\n", -1, "a\nb\nc\n"}, {"a\nb\nc\n", 2, "b\nc\n"}, {"a\nb\nc\n", 3, "a\nb\nc\n"}, {"a\nb\nc\n", 9, "a\nb\nc\n"},
-		{"a\n" + long + "\nc\n", 2, long + "\nc\n"}, {"a\nb\n", 0, ""}, {"", 3, ""},
-	} {
-		f, err := os.CreateTemp(t.TempDir(), "")
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := f.WriteString(c.text); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := f.Seek(0, 0); err != nil {
-			t.Fatal(err)
-		}
-		if err := skipToLast(f, c.lines); err != nil {
-			t.Errorf("%.20q: %v", c.text, err)
-		}
-		left := make([]byte, len(c.text)+1)
-		n, _ := f.Read(left)
-		f.Close()
-		if string(left[:n]) != c.want {
-			t.Errorf("%.20q, %d lines: got %.20q", c.text, c.lines, left[:n])
-		}
-	}
-}
-
-func TestPrintableLines(t *testing.T) {
-	var out strings.Builder
-	p := printableLines{out: &out}
-	for _, part := range []string{"a\x1b[2", "Jb\nhalf of \xc3", "\xa9\nend"} {
-		if _, err := p.Write([]byte(part)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	p.flush()
-	if want := "a?[2Jb\nhalf of é\nend"; out.String() != want {
-		t.Errorf("got %q, want %q", out.String(), want)
 	}
 }

@@ -1,4 +1,4 @@
-package helper
+package describe
 
 import (
 	"testing"
@@ -11,40 +11,40 @@ func TestSetSecurity(t *testing.T) {
 	const label = "system_u:system_r:httpd_container_t:s0:c1,c2"
 	cases := []struct {
 		name          string
-		options       CreateOptions
+		options       Options
 		process, file string // labels
 		fails         string
 	}{
-		{name: "level", options: CreateOptions{Level: "s0:c2,c1"},
+		{name: "level", options: Options{Level: "s0:c2,c1"},
 			process: "system_u:system_r:container_t:s0:c1,c2", file: "system_u:object_r:container_file_t:s0:c1,c2"},
-		{name: "label", options: CreateOptions{Security: "static,label=" + label},
+		{name: "label", options: Options{Security: "static,label=" + label},
 			process: label, file: "system_u:object_r:container_file_t:s0:c1,c2"},
-		{name: "file type", options: CreateOptions{Level: "s0:c7", FileType: "httpd_sys_content_t"},
+		{name: "file type", options: Options{Level: "s0:c7", FileType: "httpd_sys_content_t"},
 			process: "system_u:system_r:container_t:s0:c7", file: "system_u:object_r:httpd_sys_content_t:s0:c7"},
-		{name: "label and file type", options: CreateOptions{Security: "static,label=" + label, FileType: "foo_t"},
+		{name: "label and file type", options: Options{Security: "static,label=" + label, FileType: "foo_t"},
 			process: label, file: "system_u:object_r:foo_t:s0:c1,c2"},
-		{name: "plain level that is allowed", options: CreateOptions{Level: "s0", Share: true},
+		{name: "plain level that is allowed", options: Options{Level: "s0", Share: true},
 			process: "system_u:system_r:container_t:s0", file: "system_u:object_r:container_file_t:s0"},
 
-		{name: "plain level", options: CreateOptions{Level: "s0"},
+		{name: "plain level", options: Options{Level: "s0"},
 			fails: "-l s0: every sandbox can reach a level without categories; add some, as in s0:c1,c2, or allow that with --share-level"},
-		{name: "plain label", options: CreateOptions{Security: "static,label=u:r:t:s0"},
+		{name: "plain label", options: Options{Security: "static,label=u:r:t:s0"},
 			fails: "-s static,label=u:r:t:s0: every sandbox can reach a level without categories; add some, as in s0:c1,c2, or allow that with --share-level"},
-		{name: "level and label", options: CreateOptions{Level: "s0:c1", Security: "static,label=" + label},
+		{name: "level and label", options: Options{Level: "s0:c1", Security: "static,label=" + label},
 			fails: "-l and -s exclude each other; put the level into the label of -s"},
-		{name: "no level", options: CreateOptions{Level: "s0:c1024"}, fails: "-l s0:c1024: category c1024 is above c1023"},
-		{name: "label without level", options: CreateOptions{Security: "static,label=u:r:t"}, fails: `-s: label "u:r:t" is not USER:ROLE:TYPE:LEVEL`},
-		{name: "static without label", options: CreateOptions{Security: "static"},
+		{name: "no level", options: Options{Level: "s0:c1024"}, fails: "-l s0:c1024: category c1024 is above c1023"},
+		{name: "label without level", options: Options{Security: "static,label=u:r:t"}, fails: `-s: label "u:r:t" is not USER:ROLE:TYPE:LEVEL`},
+		{name: "static without label", options: Options{Security: "static"},
 			fails: `-s: security option "static" is not dynamic[,label=…], static,label=…, inherit, or apparmor,profile=…`},
-		{name: "inherit with label", options: CreateOptions{Security: "inherit,label=" + label},
+		{name: "inherit with label", options: Options{Security: "inherit,label=" + label},
 			fails: `-s: security option "inherit,label=` + label + `" is not dynamic[,label=…], static,label=…, inherit, or apparmor,profile=…`},
-		{name: "dynamic", options: CreateOptions{Security: "dynamic"},
+		{name: "dynamic", options: Options{Security: "dynamic"},
 			fails: "-s dynamic: the files of a directory carry their level, so that it has to be fixed; keep the content in an image (-i), or use static"},
-		{name: "dynamic with label", options: CreateOptions{Security: "dynamic,label=" + label},
+		{name: "dynamic with label", options: Options{Security: "dynamic,label=" + label},
 			fails: "-s dynamic,label=" + label + ": the files of a directory carry their level, so that it has to be fixed; keep the content in an image (-i), or use static"},
-		{name: "inherit", options: CreateOptions{Security: "inherit"},
+		{name: "inherit", options: Options{Security: "inherit"},
 			fails: "-s inherit: only a command in a throw-away sandbox has a caller whose label it can have; use static"},
-		{name: "file type of no form", options: CreateOptions{FileType: "a b"}, fails: `-f: "a b" is not an SELinux type`},
+		{name: "file type of no form", options: Options{FileType: "a b"}, fails: `-f: "a b" is not an SELinux type`},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -70,17 +70,17 @@ func TestRefuseShared(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range []struct {
-		options CreateOptions
+		options Options
 		want    string
 	}{
-		{CreateOptions{Level: "s0:c1"}, "-l s0:c1 is not kept apart from s0:c1, which sandbox web1 has; choose another level, or allow that with --share-level"},
-		{CreateOptions{Security: "static,label=u:r:t:s0:c1"}, "-s static,label=u:r:t:s0:c1 is not kept apart from s0:c1, which sandbox web1 has; choose another level, or allow that with --share-level"},
+		{Options{Level: "s0:c1"}, "-l s0:c1 is not kept apart from s0:c1, which sandbox web1 has; choose another level, or allow that with --share-level"},
+		{Options{Security: "static,label=u:r:t:s0:c1"}, "-s static,label=u:r:t:s0:c1 is not kept apart from s0:c1, which sandbox web1 has; choose another level, or allow that with --share-level"},
 	} {
-		if err := c.options.refuseShared(use); err == nil || err.Error() != c.want {
+		if err := c.options.RefuseShared(use); err == nil || err.Error() != c.want {
 			t.Errorf("got  %v\nwant %s", err, c.want)
 		}
 		c.options.Share = true
-		if err := c.options.refuseShared(use); err != nil {
+		if err := c.options.RefuseShared(use); err != nil {
 			t.Errorf("with --share-level: %v", err)
 		}
 	}

@@ -1,0 +1,80 @@
+package describe
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/alloc"
+	"github.com/virt-sandbox/virt-sandbox/internal/mcs"
+)
+
+// setSecurity turns the options -s, -l and -f into the description of the sandbox's label.
+func setSecurity(s *config.Sandbox, o Options) error {
+	if o.FileType != "" {
+		if err := config.CheckFileType(o.FileType); err != nil {
+			return fmt.Errorf("-f: %w", err)
+		}
+		s.Security.FileType = o.FileType
+	}
+	if o.Security != "" {
+		security, err := config.ParseSecurity(o.Security)
+		if err != nil {
+			return fmt.Errorf("-s: %w", err)
+		}
+		security.FileType = s.Security.FileType
+		s.Security = security
+		if err := CheckMode(s); err != nil {
+			return fmt.Errorf("-s %s: %w", o.Security, err)
+		}
+	}
+	if o.Level != "" {
+		if o.Security != "" && s.Security.AppArmor == "" {
+			return errors.New("-l and -s exclude each other; put the level into the label of -s")
+		}
+		level, err := mcs.Parse(o.Level)
+		if err != nil {
+			return fmt.Errorf("-l %s: %w", o.Level, err)
+		}
+		s.Security.Mode = config.SecurityStatic // Of a clone, whose source may have another.
+		s.Security.Level = level.String()
+	}
+	if level, err := alloc.LevelOf(s); err == nil && level.Count() == 0 && !o.Share {
+		return fmt.Errorf("%s: every sandbox can reach a level without categories; add some, as in s0:c1,c2, or allow that with --share-level",
+			o.LevelOption())
+	}
+	return nil
+}
+
+// CheckMode refuses what says when a sandbox gets its label where it cannot.
+func CheckMode(s *config.Sandbox) error {
+	switch {
+	case s.Security.Mode == config.SecurityInherit:
+		return errors.New("only a command in a throw-away sandbox has a caller whose label it can have; use static")
+	case s.Security.Mode == config.SecurityDynamic && s.Image == "":
+		return errors.New("the files of a directory carry their level, so that it has to be fixed; keep the content in an image (-i), or use static")
+	case s.Security.Mode == config.SecurityDynamic && s.Security.Level != "":
+		return errors.New("it has its level chosen at each start, and says level= too; remove one of them")
+	}
+	return nil
+}
+
+// LevelOption is the option that the level comes from, as it was given, for a message.
+func (o Options) LevelOption() string {
+	switch {
+	case o.Level != "":
+		return "-l " + o.Level
+	case o.Security != "":
+		return "-s " + o.Security
+	}
+	return "allocated level"
+}
+
+// RefuseShared refuses a level that is not kept apart from another's, unless that is asked for.
+func (o Options) RefuseShared(use alloc.Use) error {
+	if o.Share {
+		return nil
+	}
+	return fmt.Errorf("%s is not kept apart from %s, which %s has; choose another level, or allow that with --share-level",
+		o.LevelOption(), use.Level, use.By)
+}
