@@ -21,11 +21,11 @@ const environmentSection = "environment"
 
 // fields lists every key in the order in which it is written.
 func fields() []field {
-	return slices.Concat(sandboxFields(), mountFields(), contentFields())
+	return slices.Concat(identityFields(), sandboxFields(), mountFields(), contentFields())
 }
 
-// sandboxFields are the keys of what a sandbox is and is confined by.
-func sandboxFields() []field {
+// identityFields are the keys of which sandbox it is.
+func identityFields() []field {
 	return []field{
 		{"sandbox", "format", false,
 			func(_ *Sandbox, v string) error {
@@ -58,6 +58,12 @@ func sandboxFields() []field {
 				return nil
 			},
 			func(s *Sandbox) []string { return optional(string(s.State)) }},
+	}
+}
+
+// sandboxFields are the keys of what a sandbox runs and is confined by.
+func sandboxFields() []field {
+	return []field{
 		list("sandbox", "unit", func(s *Sandbox) *[]string { return &s.Units }, CheckUnit),
 		list("sandbox", "package", func(s *Sandbox) *[]string { return &s.Packages }, CheckPackage),
 		text("sandbox", "boot-target", func(s *Sandbox) *string { return &s.BootTarget }, CheckUnit),

@@ -98,9 +98,6 @@ func (m *Manager) SetProgress(out io.Writer) {
 	}
 }
 
-// ConfigFile returns the path of a sandbox's config.
-func (m *Manager) ConfigFile(name string) string { return m.Store.Path(name) }
-
 // RequireRoot tells at once what would otherwise fail half way.
 func RequireRoot() error {
 	if os.Geteuid() != 0 {

@@ -76,3 +76,14 @@ func (m *Manager) statusOf(connection *virt.Connection, name string) (Status, *c
 	}
 	return status, started, running, nil
 }
+
+// RunningNames returns the names of those that are up.
+func RunningNames(list []Status) []string {
+	var names []string
+	for _, s := range list {
+		if s.State == "running" {
+			names = append(names, s.Name)
+		}
+	}
+	return names
+}

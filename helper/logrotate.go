@@ -56,18 +56,3 @@ func (m *Manager) RotateLogs(ctx context.Context, name string, output io.Writer)
 	}
 	return nil
 }
-
-// RunningNames lists the sandboxes that are up.
-func (m *Manager) RunningNames() ([]string, error) {
-	list, err := m.List()
-	if err != nil {
-		return nil, err
-	}
-	var names []string
-	for _, s := range list {
-		if s.State == "running" {
-			names = append(names, s.Name)
-		}
-	}
-	return names, nil
-}

@@ -26,9 +26,11 @@ it done daily.`,
 				return err
 			}
 			if len(args) == 0 {
-				if args, err = m.RunningNames(); err != nil {
+				list, err := m.List()
+				if err != nil {
 					return err
 				}
+				args = helper.RunningNames(list)
 			}
 			failed := false
 			for _, name := range args {

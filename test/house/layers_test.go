@@ -15,19 +15,27 @@ type layer struct {
 // layers are the floors, from the ground up. docs/architecture.md shows the same table.
 var layers = []layer{
 	{"words and kernel", []string{
-		"internal/ascii", "internal/console", "internal/manpage", "internal/mcs", "internal/pkgdb", "internal/printable", "internal/proc",
-		"internal/programs", "internal/seclabel",
+		"internal/account", "internal/ascii", "internal/console", "internal/manpage", "internal/pkgdb", "internal/printable",
+		"internal/proc", "internal/programs", "internal/seclabel", "internal/version",
 	}},
 	{"one subject of the host", []string{
-		"internal/debdeps", "internal/hostsystemd", "internal/lockfile", "internal/monitor", "internal/network", "rpmdeps",
+		"internal/cgroup", "internal/debdeps", "internal/hostsystemd", "internal/hosttest", "internal/monitor",
+		"internal/namespace", "internal/secontext", "internal/unitname", "rpmdeps",
 	}},
-	{"the description", []string{"config"}},
+	{"levels", []string{"internal/mcs"}},
+	{"the description", []string{"config", "internal/lockfile", "internal/network"}},
 	{"what runs inside", []string{"internal/guest"}},
 	{"one subject of a sandbox", []string{
-		"internal/alloc", "internal/apparmor", "internal/domain", "internal/enter", "internal/image", "internal/initrd", "internal/legacy", "units",
+		"internal/alloc", "internal/apparmor", "internal/domain", "internal/enter", "internal/image", "internal/initrd",
+		"internal/legacy", "units",
 	}},
+	{"units", []string{"internal/unitfile"}},
+	{"what is private", []string{"internal/privatepaths"}},
 	{"a sandbox on this host", []string{"generator", "internal/boot", "internal/content", "internal/places"}},
-	{"libvirt", []string{"internal/virt"}},
+	{"verbs' own matters", []string{
+		"internal/claims", "internal/describe", "internal/innersystemd", "internal/unitstub", "internal/virt",
+	}},
+	{"what verbs stand on", []string{"internal/editing", "internal/legacy/takeover", "internal/logview"}},
 	{"containers that stay", []string{"helper"}},
 	{"one-shots", []string{"sandbox"}},
 }

@@ -35,25 +35,3 @@ func TestRemoveImage(t *testing.T) {
 		}
 	}
 }
-
-func TestSameBlocks(t *testing.T) {
-	dir := t.TempDir()
-	for _, name := range []string{"a", "b"} {
-		if err := os.WriteFile(dir+"/"+name, nil, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := os.Link(dir+"/a", dir+"/c"); err != nil {
-		t.Fatal(err)
-	}
-	for _, c := range []struct {
-		a, b string
-		want bool
-	}{{"a", "a", true}, {"a", "c", true}, {"a", "b", false}} {
-		a, errA := os.Stat(dir + "/" + c.a)
-		b, errB := os.Stat(dir + "/" + c.b)
-		if errA != nil || errB != nil || sameBlocks(a, b) != c.want {
-			t.Errorf("%s and %s: want %t (%v, %v)", c.a, c.b, c.want, errA, errB)
-		}
-	}
-}

@@ -1,4 +1,4 @@
-package helper
+package logview
 
 import (
 	"errors"
@@ -54,8 +54,10 @@ func (s *spool) pour(out io.Writer) error {
 	return err
 }
 
-// spooled has run write into files, calls release, and writes out only then what there is.
-func spooled(stdout, stderr io.Writer, release func(), run func(stdout, stderr io.Writer) (int, error)) (int, error) {
+// Spooled has run write into files, calls release, and writes out only then what there is.
+func Spooled(
+	stdout, stderr io.Writer, release func(), run func(stdout, stderr io.Writer) (int, error),
+) (int, error) {
 	out, err := newSpool(maxSpool)
 	if err != nil {
 		release()

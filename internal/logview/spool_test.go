@@ -1,4 +1,4 @@
-package helper
+package logview
 
 import (
 	"errors"
@@ -20,7 +20,7 @@ func TestSpooled(t *testing.T) {
 		})
 	}
 	failure := errors.New("failure")
-	status, err := spooled(check(&out), check(&warnings), func() { released = true }, func(stdout, stderr io.Writer) (int, error) {
+	status, err := Spooled(check(&out), check(&warnings), func() { released = true }, func(stdout, stderr io.Writer) (int, error) {
 		_, _ = io.WriteString(stdout, "line 1\n")
 		_, _ = io.WriteString(stderr, "warning\n")
 		_, _ = io.WriteString(stdout, "line 2\n")

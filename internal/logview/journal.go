@@ -1,0 +1,69 @@
+package logview
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"os/user"
+	"strconv"
+	"syscall"
+
+	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/content"
+)
+
+// nobody is the user that owns nothing.
+const nobody = 65534
+
+// Stopped reads the journal of a container that is down, as a user who may do nothing but that.
+func Stopped(
+	ctx context.Context, s *config.Sandbox, args []string, stdout, stderr io.Writer,
+) (int, error) {
+	dir, err := content.OpenJournal(s)
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, fmt.Errorf("%s has no journal yet", s.Name)
+	}
+	if err != nil {
+		return 0, err
+	}
+	defer dir.Close()
+	readers := uint32(nobody)
+	if group, err := user.LookupGroup("systemd-journal"); err == nil {
+		if id, err := strconv.ParseUint(group.Gid, 10, 32); err == nil {
+			readers = uint32(id)
+		}
+	}
+	// Its own link is the only way for that user to where the content lies.
+	command := exec.CommandContext(ctx, "journalctl", append([]string{"--directory=/proc/self/fd/3"}, args...)...)
+	command.ExtraFiles, command.Dir = []*os.File{dir}, "/"
+	command.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: readers}}
+	return run(ctx, command, stdout, stderr)
+}
+
+func run(ctx context.Context, command *exec.Cmd, stdout, stderr io.Writer) (int, error) {
+	command.Stdout, command.Stderr = stdout, stderr
+	err := command.Run()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) && ctx.Err() == nil {
+		return exit.ExitCode(), nil
+	}
+	return Outcome(ctx, 0, err)
+}
+
+// Host shows what a unit of the host logged.
+func Host(ctx context.Context, unit string, args []string, stdout, stderr io.Writer) (int, error) {
+	args = append(args, "--unit="+unit)
+	return run(ctx, exec.CommandContext(ctx, "journalctl", args...), stdout, stderr)
+}
+
+// Outcome returns the outcome of a program that the end of the context ends too: that is how a person stops to follow.
+func Outcome(ctx context.Context, status int, err error) (int, error) {
+	if ctx.Err() != nil {
+		return 0, nil
+	}
+	return status, err
+}

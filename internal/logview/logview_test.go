@@ -1,0 +1,66 @@
+package logview
+
+import (
+	"errors"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/virt-sandbox/virt-sandbox/internal/describe"
+)
+
+func TestSkipToLast(t *testing.T) {
+	long := strings.Repeat("x", 100<<10)
+	for _, c := range []struct {
+		text  string
+		lines int
+		want  string
+	}{
+		{"a\nb\nc\n", -1, "a\nb\nc\n"}, {"a\nb\nc\n", 2, "b\nc\n"}, {"a\nb\nc\n", 3, "a\nb\nc\n"}, {"a\nb\nc\n", 9, "a\nb\nc\n"},
+		{"a\n" + long + "\nc\n", 2, long + "\nc\n"}, {"a\nb\n", 0, ""}, {"", 3, ""},
+	} {
+		f, err := os.CreateTemp(t.TempDir(), "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := f.WriteString(c.text); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := f.Seek(0, 0); err != nil {
+			t.Fatal(err)
+		}
+		if err := skipToLast(f, c.lines); err != nil {
+			t.Errorf("%.20q: %v", c.text, err)
+		}
+		left := make([]byte, len(c.text)+1)
+		n, _ := f.Read(left)
+		f.Close()
+		if string(left[:n]) != c.want {
+			t.Errorf("%.20q, %d lines: got %.20q", c.text, c.lines, left[:n])
+		}
+	}
+}
+
+func TestPrintableLines(t *testing.T) {
+	var out strings.Builder
+	p := Lines{Out: &out}
+	for _, part := range []string{"a\x1b[2", "Jb\nhalf of \xc3", "\xa9\nend"} {
+		if _, err := p.Write([]byte(part)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p.Flush()
+	if want := "a?[2Jb\nhalf of é\nend"; out.String() != want {
+		t.Errorf("got %q, want %q", out.String(), want)
+	}
+}
+
+// A mistake in an option of logs is told from a failure.
+func TestLogOptionErrors(t *testing.T) {
+	for _, o := range []Options{{Lines: -1, Output: "export"}, {Lines: -1, Unit: "a/b"}} {
+		var option *describe.OptionError
+		if _, err := o.Arguments(); !errors.As(err, &option) {
+			t.Errorf("%+v: %v", o, err)
+		}
+	}
+}

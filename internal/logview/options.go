@@ -1,0 +1,63 @@
+// Package logview shows what sandboxes said: the journal of a container that is down, read by a process without rights, and
+// the console of a command. In: options as those of journalctl(1), and where content lies. Out: lines that are harmless for
+// a terminal, and an exit status. The verb logs calls it.
+package logview
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/describe"
+	"github.com/virt-sandbox/virt-sandbox/internal/unitname"
+)
+
+// Options choose what is shown of a journal, as those of journalctl(1) do.
+type Options struct {
+	Follow       bool
+	Lines        int // the last ones; negative: all
+	Unit         string
+	Since, Until string
+	Priority     string
+	Output       string // empty: short
+}
+
+// Forms are the forms of journalctl(1) that Output can be: text for a person or a script.
+func Forms() []string {
+	return []string{
+		"short", "short-full", "short-iso", "short-iso-precise", "short-precise", "short-monotonic", "short-unix",
+		"with-unit", "verbose", "json", "json-pretty", "cat",
+	}
+}
+
+// Arguments returns the options as those of journalctl, each in one word.
+func (o Options) Arguments() ([]string, error) {
+	args := []string{"--no-pager", "--quiet"}
+	if o.Follow {
+		args = append(args, "--follow")
+	}
+	if o.Lines >= 0 {
+		args = append(args, "--lines="+strconv.Itoa(o.Lines))
+	}
+	if o.Unit != "" {
+		unit := unitname.Complete(o.Unit)
+		if err := config.CheckUnit(unit); err != nil {
+			return nil, &describe.OptionError{Err: fmt.Errorf("-u: %w", err)}
+		}
+		args = append(args, "--unit="+unit)
+	}
+	if o.Output != "" {
+		if !slices.Contains(Forms(), o.Output) {
+			return nil, &describe.OptionError{Err: fmt.Errorf("-o %q is not one of %s", o.Output, strings.Join(Forms(), ", "))}
+		}
+		args = append(args, "--output="+o.Output)
+	}
+	for name, value := range map[string]string{"since": o.Since, "until": o.Until, "priority": o.Priority} {
+		if value != "" {
+			args = append(args, "--"+name+"="+value)
+		}
+	}
+	return args, nil
+}
