@@ -12,6 +12,7 @@ import (
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/content"
+	"github.com/virt-sandbox/virt-sandbox/internal/filetree"
 	"github.com/virt-sandbox/virt-sandbox/internal/hostsystemd"
 	"github.com/virt-sandbox/virt-sandbox/internal/pkgdb"
 	"github.com/virt-sandbox/virt-sandbox/internal/virt"
@@ -55,7 +56,7 @@ type Manager struct {
 
 	Warn     func(format string, args ...any)
 	Console  io.Writer
-	Progress *content.Progress
+	Progress *filetree.Progress
 
 	libvirt *virt.Client
 	systemd hostSystemd
@@ -94,7 +95,7 @@ func New(o Options) *Manager {
 func (m *Manager) SetProgress(out io.Writer) {
 	m.Progress = nil
 	if out != nil {
-		m.Progress = &content.Progress{Out: out}
+		m.Progress = &filetree.Progress{Out: out}
 	}
 }
 

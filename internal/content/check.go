@@ -5,10 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 
@@ -16,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/filetree"
 	"github.com/virt-sandbox/virt-sandbox/internal/printable"
 	"github.com/virt-sandbox/virt-sandbox/internal/secontext"
 )
@@ -51,7 +50,7 @@ type Finding struct {
 // String is the finding as one line, whatever root in the container named the file.
 func (f Finding) String() string {
 	if f.Problem == ProblemDepth {
-		return fmt.Sprintf("%s: %s: lies below %d directories, and is not looked into", printable.Quoted(f.Path), f.Problem, maxDepth)
+		return fmt.Sprintf("%s: %s: lies below %d directories, and is not looked into", printable.Quoted(f.Path), f.Problem, filetree.MaxDepth)
 	}
 	if f.Problem != ProblemLabel {
 		return fmt.Sprintf("%s: %s: %s", printable.Quoted(f.Path), f.Problem, f.Detail)
@@ -64,19 +63,6 @@ func (f Finding) String() string {
 		text += ", cannot be fixed: " + f.Error
 	}
 	return text
-}
-
-// withoutPath takes from an error of the operating system the path, which has not been made fit for a terminal.
-func withoutPath(err error) error {
-	var failure *fs.PathError
-	var link *os.LinkError
-	switch {
-	case errors.As(err, &failure):
-		return failure.Err
-	case errors.As(err, &link):
-		return link.Err
-	}
-	return err
 }
 
 // Check compares the labels of all content with what the config wants, in the order of paths, and with fix sets them. The
@@ -93,7 +79,7 @@ func (h Host) Check(ctx context.Context, s *config.Sandbox, fix bool) ([]Finding
 		defer mutex.Unlock()
 		findings = append(findings, f)
 	}
-	err := walkTree(ctx, s.Content, func(fd int, at *location) error {
+	err := filetree.Walk(ctx, s.Content, func(fd int, at *filetree.Location) error {
 		finding, err := checkLabel(fd, at, wanted)
 		if finding == nil || err != nil {
 			return err
@@ -103,7 +89,7 @@ func (h Host) Check(ctx context.Context, s *config.Sandbox, fix bool) ([]Finding
 		}
 		add(*finding)
 		return nil
-	}, func(at *location) { add(Finding{Path: at.String(), Problem: ProblemDepth}) })
+	}, func(at *filetree.Location) { add(Finding{Path: at.String(), Problem: ProblemDepth}) })
 	if err != nil {
 		return nil, fmt.Errorf("check content of %s: %w", s.Name, err)
 	}
@@ -123,18 +109,18 @@ func (h Host) CheckTop(s *config.Sandbox) (*Finding, error) {
 		return nil, fmt.Errorf("check content of %s: %w", s.Name, &os.PathError{Op: "open", Path: s.Content, Err: err})
 	}
 	defer unix.Close(top)
-	if finding, err := checkLabel(top, &location{name: s.Content}, wanted); finding != nil || err != nil {
+	if finding, err := checkLabel(top, &filetree.Location{Name: s.Content}, wanted); finding != nil || err != nil {
 		return finding, err
 	}
 	for _, p := range s.Private {
-		fd, err := openIn(top, strings.TrimPrefix(p.Path, "/"))
+		fd, err := filetree.OpenIn(top, strings.TrimPrefix(p.Path, "/"))
 		if fd < 0 {
 			if err != nil {
 				return nil, fmt.Errorf("check content of %s: %w", s.Name, &os.PathError{Op: "open", Path: s.Content + p.Path, Err: err})
 			}
 			continue
 		}
-		finding, err := checkLabel(fd, &location{name: s.Content + p.Path}, wanted)
+		finding, err := checkLabel(fd, &filetree.Location{Name: s.Content + p.Path}, wanted)
 		unix.Close(fd)
 		if finding != nil || err != nil {
 			return finding, err
@@ -158,7 +144,7 @@ func (h Host) CheckSources(s *config.Sandbox) ([]Finding, error) {
 		if err != nil {
 			return findings, fmt.Errorf("check what is mounted: %w", &os.PathError{Op: "open", Path: m.Source, Err: err})
 		}
-		finding, err := checkLabel(fd, &location{name: m.Source}, wanted)
+		finding, err := checkLabel(fd, &filetree.Location{Name: m.Source}, wanted)
 		unix.Close(fd)
 		if err != nil {
 			return findings, err
@@ -184,10 +170,8 @@ func (h Host) wantedLabel(s *config.Sandbox) string {
 	return label
 }
 
-const labelAttribute = "security.selinux"
-
 // checkLabel compares the label of the file that an O_PATH descriptor stands for; nil for one that is right.
-func checkLabel(fd int, at *location, wanted string) (*Finding, error) {
+func checkLabel(fd int, at *filetree.Location, wanted string) (*Finding, error) {
 	actual, err := readLabel(fd)
 	if err != nil {
 		return nil, &os.PathError{Op: "read label of", Path: printable.Quoted(at.String()), Err: err}
@@ -200,7 +184,7 @@ func checkLabel(fd int, at *location, wanted string) (*Finding, error) {
 
 // fix sets the label of the file that was checked, whatever has its name by now.
 func (f *Finding) fix(fd int) {
-	if err := unix.Setxattr(ownLink(fd), labelAttribute, []byte(f.Wanted), 0); err != nil {
+	if err := unix.Setxattr(filetree.OwnLink(fd), filetree.LabelAttribute, []byte(f.Wanted), 0); err != nil {
 		f.Error = err.Error()
 		return
 	}
@@ -210,10 +194,10 @@ func (f *Finding) fix(fd int) {
 // readLabel gives the label of a file, "" for none.
 func readLabel(fd int) (string, error) {
 	label := make([]byte, 256)
-	n, err := unix.Getxattr(ownLink(fd), labelAttribute, label)
+	n, err := unix.Getxattr(filetree.OwnLink(fd), filetree.LabelAttribute, label)
 	if errors.Is(err, unix.ERANGE) {
 		label = make([]byte, 64<<10) // the most that the kernel keeps, xattr(7)
-		n, err = unix.Getxattr(ownLink(fd), labelAttribute, label)
+		n, err = unix.Getxattr(filetree.OwnLink(fd), filetree.LabelAttribute, label)
 	}
 	if errors.Is(err, unix.ENODATA) {
 		return "", nil
@@ -223,6 +207,3 @@ func readLabel(fd int) (string, error) {
 	}
 	return strings.TrimRight(string(label[:n]), "\x00"), nil
 }
-
-// ownLink names the file that a descriptor stands for, be it a symbolic link, without a name that could have been exchanged.
-func ownLink(fd int) string { return "/proc/self/fd/" + strconv.Itoa(fd) }

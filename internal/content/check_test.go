@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/filetree"
 )
 
 const (
@@ -30,7 +31,7 @@ func labelledHost(t *testing.T, tree map[string]string) (fakeHost, *config.Sandb
 	s.Content, s.Security.Level = h.Root+"/content", "s0:c1,c2"
 	fakeHost{Host{Root: s.Content}, t}.add(tree)
 	err := filepath.WalkDir(s.Content, func(p string, _ os.DirEntry, err error) error {
-		return errors.Join(err, unix.Lsetxattr(p, labelAttribute, []byte(ownLabel), 0))
+		return errors.Join(err, unix.Lsetxattr(p, filetree.LabelAttribute, []byte(ownLabel), 0))
 	})
 	if errors.Is(err, unix.EPERM) || errors.Is(err, unix.ENOTSUP) {
 		t.Skipf("labels cannot be set here: %v", err)
@@ -44,9 +45,9 @@ func labelledHost(t *testing.T, tree map[string]string) (fakeHost, *config.Sandb
 // mislabel gives a file another label, "" for none.
 func mislabel(t *testing.T, file, label string) {
 	t.Helper()
-	err := unix.Lremovexattr(file, labelAttribute)
+	err := unix.Lremovexattr(file, filetree.LabelAttribute)
 	if label != "" {
-		err = unix.Lsetxattr(file, labelAttribute, []byte(label), 0)
+		err = unix.Lsetxattr(file, filetree.LabelAttribute, []byte(label), 0)
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -56,7 +57,7 @@ func mislabel(t *testing.T, file, label string) {
 func labelAt(t *testing.T, file string) string {
 	t.Helper()
 	label := make([]byte, 64<<10)
-	n, err := unix.Lgetxattr(file, labelAttribute, label)
+	n, err := unix.Lgetxattr(file, filetree.LabelAttribute, label)
 	if errors.Is(err, unix.ENODATA) {
 		return ""
 	}
@@ -214,7 +215,7 @@ func TestCheckOfDeepTree(t *testing.T) {
 		t.Fatal(err)
 	}
 	name := strings.Repeat("d", 200)
-	const below = maxDepth + 500
+	const below = filetree.MaxDepth + 500
 	for range below {
 		if err := dir.Mkdir(name, 0o755); err != nil {
 			t.Fatal(err)
@@ -250,8 +251,8 @@ func TestCheckOfDeepTree(t *testing.T) {
 		}
 	}
 	// The directories were made without labels; /var/top has two above it.
-	if labels != maxDepth-1 || deep != 1 {
-		t.Errorf("%d labels and %d too deep, want %d and 1", labels, deep, maxDepth-1)
+	if labels != filetree.MaxDepth-1 || deep != 1 {
+		t.Errorf("%d labels and %d too deep, want %d and 1", labels, deep, filetree.MaxDepth-1)
 	}
 }
 
@@ -359,7 +360,7 @@ func TestPrepareLeavesLabels(t *testing.T) {
 	if err := os.WriteFile(bad, nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if err := unix.Lsetxattr(bad, labelAttribute, []byte(otherLabel), 0); err != nil {
+	if err := unix.Lsetxattr(bad, filetree.LabelAttribute, []byte(otherLabel), 0); err != nil {
 		t.Skipf("labels cannot be set here: %v", err)
 	}
 	prepare(t, h, s)

@@ -13,13 +13,14 @@ import (
 	"strings"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/filetree"
 	"github.com/virt-sandbox/virt-sandbox/internal/privatepaths"
 )
 
 // Clone copies the content of one sandbox to the place of another's, which is marked as being created. Nothing may change
 // the first meanwhile. What tells the two apart is left out or renamed: Prepare, which comes next, makes what is missing. The
 // units of the two are the same in number and order.
-func (h Host) Clone(ctx context.Context, from, to *config.Sandbox, progress *Progress) error {
+func (h Host) Clone(ctx context.Context, from, to *config.Sandbox, progress *filetree.Progress) error {
 	entries, err := ReadManifest(from.Content)
 	if err != nil {
 		return err
@@ -39,7 +40,7 @@ func (h Host) Clone(ctx context.Context, from, to *config.Sandbox, progress *Pro
 		return fmt.Errorf("open content directory: %w", err)
 	}
 	defer target.Close()
-	defer progress.end()
+	defer progress.Clear()
 	return h.WithLabel(to, func() error {
 		c := copier{
 			host: source, tree: target, whole: true, fresh: true, again: true, progress: progress,
@@ -155,7 +156,7 @@ func (n NewNames) apply(tree *os.Root, dir string) error {
 		return err
 	}
 	defer top.Close()
-	names, err := readNames(top)
+	names, err := filetree.ReadNames(top)
 	if err != nil {
 		return err
 	}
@@ -176,7 +177,7 @@ func (n NewNames) apply(tree *os.Root, dir string) error {
 }
 
 func (n NewNames) applyTo(dir *os.Root) error {
-	names, err := readNames(dir)
+	names, err := filetree.ReadNames(dir)
 	if err != nil {
 		return err
 	}

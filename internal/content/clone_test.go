@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/filetree"
 )
 
 // cloneOf clones the content of a sandbox that has the files given, beside its own, and gives the places of both.
@@ -177,11 +178,11 @@ func copyData(from, to *os.File) (sum string, err error) {
 	if err := unix.Fstat(int(from.Fd()), &s); err != nil {
 		return "", err
 	}
-	job := dataCopy{
-		ctx: context.Background(), from: int(from.Fd()), to: int(to.Fd()), sums: newSums(""), buffer: make([]byte, bufferSize),
+	job := filetree.DataCopy{
+		Ctx: context.Background(), From: int(from.Fd()), To: int(to.Fd()), Sums: filetree.NewSums(""), Buffer: make([]byte, filetree.BufferSize),
 	}
-	err = job.run(&s)
-	return job.sums.own.String(), err
+	err = job.Run(&s)
+	return job.Sums.Own.String(), err
 }
 
 func TestRenameInHosts(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/virt-sandbox/virt-sandbox/internal/filetree"
 	"github.com/virt-sandbox/virt-sandbox/internal/printable"
 	"github.com/virt-sandbox/virt-sandbox/internal/privatepaths"
 )
@@ -27,7 +28,7 @@ type copier struct {
 	skip       func(hostPath string) bool
 	// owned returns what packages own of what is copied; nil where that is not asked for.
 	owned    func() (map[string]*privatepaths.OwnedFile, error)
-	progress *Progress
+	progress *filetree.Progress
 
 	buffer  []byte           // that all files pass through
 	links   map[inode]string // first place in the tree of a file with several names
@@ -45,7 +46,7 @@ func (c *copier) place(ctx context.Context, hostPath, origin string) error {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("copy %s: %w", printable.Quoted(hostPath), withoutPath(err))
+		return fmt.Errorf("copy %s: %w", printable.Quoted(hostPath), filetree.WithoutPath(err))
 	}
 	defer source.Close()
 	defer target.Close()
@@ -86,7 +87,7 @@ func (c *copier) parents(hostPath string) (source, target *os.File, err error) {
 // openBeneath opens a directory in another one. A symbolic link is followed where it stays in that.
 func openBeneath(parent *os.File, name string) (*os.File, error) {
 	how := unix.OpenHow{Flags: unix.O_RDONLY | unix.O_DIRECTORY | unix.O_CLOEXEC, Resolve: unix.RESOLVE_BENEATH}
-	fd, err := openat2(int(parent.Fd()), name, &how)
+	fd, err := filetree.Openat2(int(parent.Fd()), name, &how)
 	if err != nil {
 		return nil, err
 	}
@@ -115,7 +116,7 @@ func (c *copier) makeDirLike(like, parent *os.File, name string) (*os.File, erro
 	}
 	var s unix.Stat_t
 	if err = unix.Fstat(int(like.Fd()), &s); err == nil {
-		err = copyAttributes(int(like.Fd()), int(dir.Fd()), &s)
+		err = filetree.CopyAttributes(int(like.Fd()), int(dir.Fd()), &s)
 	}
 	if err != nil {
 		dir.Close()
@@ -152,12 +153,12 @@ func (c *copier) entry(ctx context.Context, source, target *os.File, dir, name s
 			err = c.file(ctx, int(source.Fd()), int(target.Fd()), hostPath, v, owner)
 		default:
 			if v.stat.Mode&unix.S_IFMT == unix.S_IFIFO && c.again {
-				err = makePipe(int(target.Fd()), name, attributesOfStat(&v.stat))
+				err = filetree.MakePipe(int(target.Fd()), name, filetree.AttributesOfStat(&v.stat))
 			}
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("copy %s: %w", printable.Quoted(hostPath), withoutPath(err))
+		return fmt.Errorf("copy %s: %w", printable.Quoted(hostPath), filetree.WithoutPath(err))
 	}
 	c.record(hostPath, v, owner)
 	return nil
@@ -192,7 +193,9 @@ func (c *copier) directory(ctx context.Context, source, target *os.File, hostPat
 	owner *privatepaths.OwnedFile,
 ) error {
 	name := path.Base(hostPath)
-	fail := func(err error) error { return fmt.Errorf("copy %s: %w", printable.Quoted(hostPath), withoutPath(err)) }
+	fail := func(err error) error {
+		return fmt.Errorf("copy %s: %w", printable.Quoted(hostPath), filetree.WithoutPath(err))
+	}
 	from, err := openBeneath(source, name)
 	if err != nil {
 		return fail(err)
@@ -213,7 +216,7 @@ func (c *copier) directory(ctx context.Context, source, target *os.File, hostPat
 		}
 	}
 	// Last, since filling the directory changes its times and needs its permission.
-	if err := copyAttributes(int(from.Fd()), int(to.Fd()), &v.stat); err != nil {
+	if err := filetree.CopyAttributes(int(from.Fd()), int(to.Fd()), &v.stat); err != nil {
 		return fail(err)
 	}
 	return nil
@@ -223,7 +226,7 @@ func (c *copier) directory(ctx context.Context, source, target *os.File, hostPat
 func (c *copier) children(ctx context.Context, from, to *os.File, dir string) error {
 	names, err := from.Readdirnames(-1)
 	if err != nil {
-		return fmt.Errorf("copy %s: %w", printable.Quoted(dir), withoutPath(err))
+		return fmt.Errorf("copy %s: %w", printable.Quoted(dir), filetree.WithoutPath(err))
 	}
 	for _, name := range names {
 		if err := c.entry(ctx, from, to, dir, name); err != nil {
@@ -256,7 +259,7 @@ func symlink(source, target int, name string, v *version) error {
 	if err := unix.Fchownat(target, name, int(v.stat.Uid), int(v.stat.Gid), unix.AT_SYMLINK_NOFOLLOW); err != nil {
 		return err
 	}
-	return unix.UtimesNanoAt(target, name, attributesOfStat(&v.stat).times, unix.AT_SYMLINK_NOFOLLOW)
+	return unix.UtimesNanoAt(target, name, filetree.AttributesOfStat(&v.stat).Times, unix.AT_SYMLINK_NOFOLLOW)
 }
 
 // file copies a regular file and completes the version by its digests. One that an interrupted run completed has the times of
@@ -285,7 +288,7 @@ func (c *copier) file(ctx context.Context, source, target int, hostPath string, 
 	if err := c.fill(ctx, from, to, fresh, v, owner); err != nil {
 		return err
 	}
-	return copyAttributes(from, to, &v.stat)
+	return filetree.CopyAttributes(from, to, &v.stat)
 }
 
 // openTarget makes a file, or opens what an interrupted run left of it.
@@ -305,7 +308,7 @@ func (c *copier) link(first string, target int, name string, v *version, owner *
 	if err := unix.Unlinkat(target, name, 0); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	fd, err := openIn(int(c.tree.Fd()), first)
+	fd, err := filetree.OpenIn(int(c.tree.Fd()), first)
 	if err != nil {
 		return err
 	}
@@ -313,7 +316,7 @@ func (c *copier) link(first string, target int, name string, v *version, owner *
 		return fmt.Errorf("its other name %s is gone", printable.Quoted("/"+first))
 	}
 	defer unix.Close(fd)
-	if err := unix.Linkat(unix.AT_FDCWD, ownLink(fd), target, name, unix.AT_SYMLINK_FOLLOW); err != nil || c.again {
+	if err := unix.Linkat(unix.AT_FDCWD, filetree.OwnLink(fd), target, name, unix.AT_SYMLINK_FOLLOW); err != nil || c.again {
 		return err
 	}
 	return v.read(target, name, owner.KnownDigest())
@@ -322,13 +325,13 @@ func (c *copier) link(first string, target int, name string, v *version, owner *
 // fill gives a file its data, and the version the digests of that.
 func (c *copier) fill(ctx context.Context, from, to int, fresh bool, v *version, owner *privatepaths.OwnedFile) error {
 	if !c.whole {
-		v.digest = newHash("sha256:").String()
+		v.digest = filetree.NewHash("sha256:").String()
 		return nil
 	}
 	if c.buffer == nil {
-		c.buffer = make([]byte, bufferSize)
+		c.buffer = make([]byte, filetree.BufferSize)
 	}
-	sums := newSums(owner.KnownDigest())
+	sums := filetree.NewSums(owner.KnownDigest())
 	if c.again {
 		sums = nil
 	}
@@ -349,12 +352,12 @@ func (c *copier) fill(ctx context.Context, from, to int, fresh bool, v *version,
 			}
 		}
 	}
-	job := dataCopy{ctx, from, to, sums, c.buffer, c.progress}
+	job := filetree.DataCopy{Ctx: ctx, From: from, To: to, Sums: sums, Buffer: c.buffer, Progress: c.progress}
 	if complete {
-		if err := job.sumTarget(); err != nil {
+		if err := job.SumTarget(); err != nil {
 			return err
 		}
-	} else if err := job.run(&v.stat); err != nil {
+	} else if err := job.Run(&v.stat); err != nil {
 		return err
 	}
 	v.setSums(sums)
@@ -365,13 +368,4 @@ func (c *copier) fill(ctx context.Context, from, to int, fresh bool, v *version,
 func exists(tree *os.Root, p string) bool {
 	_, err := tree.Lstat(filepath.Clean(strings.TrimPrefix(p, "/")))
 	return err == nil
-}
-
-func readNames(dir *os.Root) ([]string, error) {
-	f, err := dir.Open(".")
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	return f.Readdirnames(-1)
 }

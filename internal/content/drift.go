@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/filetree"
 	"github.com/virt-sandbox/virt-sandbox/internal/printable"
 	"github.com/virt-sandbox/virt-sandbox/internal/privatepaths"
 )
@@ -48,7 +49,7 @@ func (h Host) CheckManifest(ctx context.Context, s *config.Sandbox) ([]Finding, 
 		}
 		actual, err := t.typeAt(e.Path)
 		if err != nil {
-			return nil, fmt.Errorf("check content of %s: %s: %w", s.Name, printable.Quoted(e.Path), withoutPath(err))
+			return nil, fmt.Errorf("check content of %s: %s: %w", s.Name, printable.Quoted(e.Path), filetree.WithoutPath(err))
 		}
 		finding := Finding{Path: s.Content + e.Path, Actual: actual, Wanted: e.Type}
 		switch {

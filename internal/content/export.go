@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/filetree"
 	"github.com/virt-sandbox/virt-sandbox/internal/printable"
 )
 
@@ -36,13 +37,13 @@ const (
 
 // Export writes the content of a sandbox, which nothing may change meanwhile, and its manifest to an archive that has its
 // config.
-func (h Host) Export(ctx context.Context, s *config.Sandbox, out *tar.Writer, progress *Progress) error {
+func (h Host) Export(ctx context.Context, s *config.Sandbox, out *tar.Writer, progress *filetree.Progress) error {
 	tree, err := os.OpenRoot(s.Content)
 	if err != nil {
 		return fmt.Errorf("open content directory: %w", err)
 	}
 	defer tree.Close()
-	defer progress.end()
+	defer progress.Clear()
 	e := exporter{ctx, out, make(map[inode]string), progress}
 	if err := e.children(tree, "/"); err != nil {
 		return err
@@ -71,13 +72,13 @@ type exporter struct {
 	ctx      context.Context
 	out      *tar.Writer
 	links    map[inode]string // first name in the archive of a file with several
-	progress *Progress
+	progress *filetree.Progress
 }
 
 func (e *exporter) children(dir *os.Root, p string) error {
-	names, err := readNames(dir)
+	names, err := filetree.ReadNames(dir)
 	if err != nil {
-		return fmt.Errorf("export %s: %w", printable.Quoted(p), withoutPath(err))
+		return fmt.Errorf("export %s: %w", printable.Quoted(p), filetree.WithoutPath(err))
 	}
 	slices.Sort(names)
 	for _, name := range names {
@@ -119,7 +120,7 @@ func (e *exporter) entry(dir *os.Root, p, name string) error {
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("export %s: %w", printable.Quoted(p), withoutPath(err))
+		return fmt.Errorf("export %s: %w", printable.Quoted(p), filetree.WithoutPath(err))
 	}
 	return nil
 }
@@ -133,7 +134,9 @@ func (e *exporter) header(p string, info fs.FileInfo) *tar.Header {
 }
 
 func (e *exporter) directory(parent *os.Root, p, name string, header *tar.Header) error {
-	fail := func(err error) error { return fmt.Errorf("export %s: %w", printable.Quoted(p), withoutPath(err)) }
+	fail := func(err error) error {
+		return fmt.Errorf("export %s: %w", printable.Quoted(p), filetree.WithoutPath(err))
+	}
 	dir, err := parent.OpenRoot(name)
 	if err != nil {
 		return fail(err)
@@ -179,7 +182,8 @@ func (e *exporter) file(dir *os.Root, p, name string, info fs.FileInfo, header *
 	if err := e.out.WriteHeader(header); err != nil {
 		return err
 	}
-	n, err := io.CopyBuffer(struct{ io.Writer }{e.out}, io.LimitReader(progressReader{e.ctx, f, e.progress}, header.Size), make([]byte, bufferSize))
+	data := filetree.ProgressReader{Ctx: e.ctx, From: f, Progress: e.progress}
+	n, err := io.CopyBuffer(struct{ io.Writer }{e.out}, io.LimitReader(data, header.Size), make([]byte, filetree.BufferSize))
 	if err == nil && n < header.Size {
 		err = errors.New("it became shorter while it was read")
 	}
@@ -189,8 +193,8 @@ func (e *exporter) file(dir *os.Root, p, name string, info fs.FileInfo, header *
 // recordsOf gives the extended attributes of a file as records of an archive. An archive cannot have one without a value.
 func recordsOf(f *os.File) (map[string]string, error) {
 	records := make(map[string]string)
-	err := eachXattr(int(f.Fd()), func(name string, value []byte) error {
-		if name == labelAttribute {
+	err := filetree.EachXattr(int(f.Fd()), func(name string, value []byte) error {
+		if name == filetree.LabelAttribute {
 			records[paxLabel] = strings.TrimRight(string(value), "\x00")
 		} else {
 			records[paxXattr+escapeKey(name)] = string(value)

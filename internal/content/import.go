@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/filetree"
 	"github.com/virt-sandbox/virt-sandbox/internal/printable"
 	"github.com/virt-sandbox/virt-sandbox/internal/privatepaths"
 )
@@ -31,13 +32,13 @@ const maxManifest = 256 << 20
 // mount of the container would lead out. from is what the archive's config says. With another identity what is for one
 // sandbox alone is left out, as by Clone. Private paths that the archive does not have are taken from the sandbox, and are
 // returned: they would be filled from this host.
-func (h Host) Import(ctx context.Context, from, to *config.Sandbox, in *tar.Reader, progress *Progress) (lacking []string, err error) {
+func (h Host) Import(ctx context.Context, from, to *config.Sandbox, in *tar.Reader, progress *filetree.Progress) (lacking []string, err error) {
 	tree, err := os.OpenRoot(to.Content)
 	if err != nil {
 		return nil, fmt.Errorf("open content directory: %w", err)
 	}
 	defer tree.Close()
-	defer progress.end()
+	defer progress.Clear()
 	i := importer{ctx: ctx, in: in, tree: tree, made: map[string]byte{"/": tar.TypeDir}, left: make(map[string]bool), progress: progress}
 	// These two Prepare makes by the config.
 	i.leave = func(p string) bool { return p == "/etc/hostname" || p == "/etc/machine-id" || isRecord(p) }
@@ -73,13 +74,13 @@ type importer struct {
 	entries  []Entry
 	leave    func(p string) bool
 	left     map[string]bool // by path that was left out: whether it is a directory, of which all is left out too
-	progress *Progress
+	progress *filetree.Progress
 }
 
 // importedDir is a directory whose attributes it gets last, since filling it changes its times and needs its permission.
 type importedDir struct {
 	path       string
-	attributes attributes
+	attributes filetree.Attributes
 	xattrs     map[string][]byte
 }
 
@@ -102,7 +103,7 @@ func (i *importer) all() error {
 			return i.finish()
 		}
 		if err := i.member(header); err != nil {
-			return fmt.Errorf("read archive: %s: %w", printable.Quoted(header.Name), withoutPath(err))
+			return fmt.Errorf("read archive: %s: %w", printable.Quoted(header.Name), filetree.WithoutPath(err))
 		}
 	}
 }
@@ -176,15 +177,18 @@ func (i *importer) check(p string, header *tar.Header) error {
 	return nil
 }
 
-func attributesOf(header *tar.Header) (attributes, error) {
+func attributesOf(header *tar.Header) (filetree.Attributes, error) {
 	if header.Uid < 0 || header.Gid < 0 || header.Uid > math.MaxUint32-1 || header.Gid > math.MaxUint32-1 {
-		return attributes{}, errors.New("its owner is none that a file can have")
+		return filetree.Attributes{}, errors.New("its owner is none that a file can have")
 	}
 	stamp, err := unix.TimeToTimespec(header.ModTime)
 	if err != nil || header.ModTime.Year() > 9999 || header.ModTime.Before(time.Unix(math.MinInt32, 0)) {
-		return attributes{}, errors.New("its time is none that a file can have")
+		return filetree.Attributes{}, errors.New("its time is none that a file can have")
 	}
-	return attributes{uint32(header.Uid), uint32(header.Gid), uint32(header.Mode & 0o7777), []unix.Timespec{stamp, stamp}}, nil
+	return filetree.Attributes{
+		Uid: uint32(header.Uid), Gid: uint32(header.Gid), Mode: uint32(header.Mode & 0o7777),
+		Times: []unix.Timespec{stamp, stamp},
+	}, nil
 }
 
 // xattrsOf gives the extended attributes of a member that are the container's own business; others are the kernel's, or of
@@ -210,7 +214,7 @@ func setXattrs(f *os.File, xattrs map[string][]byte) error {
 	return nil
 }
 
-func (i *importer) directory(p string, header *tar.Header, a attributes) error {
+func (i *importer) directory(p string, header *tar.Header, a filetree.Attributes) error {
 	err := i.tree.Mkdir(strings.TrimPrefix(p, "/"), 0o700)
 	if errors.Is(err, fs.ErrExist) && p == "/"+OwnDir {
 		// It has the mark that the content is being created.
@@ -220,20 +224,20 @@ func (i *importer) directory(p string, header *tar.Header, a attributes) error {
 	return err
 }
 
-func (i *importer) symlink(name string, header *tar.Header, a attributes) error {
+func (i *importer) symlink(name string, header *tar.Header, a filetree.Attributes) error {
 	if err := i.tree.Symlink(header.Linkname, name); err != nil {
 		return err
 	}
-	if err := i.tree.Lchown(name, int(a.uid), int(a.gid)); err != nil {
+	if err := i.tree.Lchown(name, int(a.Uid), int(a.Gid)); err != nil {
 		return err
 	}
 	return i.inDir(name, func(dir *os.File) error {
-		return unix.UtimesNanoAt(int(dir.Fd()), path.Base(name), a.times, unix.AT_SYMLINK_NOFOLLOW)
+		return unix.UtimesNanoAt(int(dir.Fd()), path.Base(name), a.Times, unix.AT_SYMLINK_NOFOLLOW)
 	})
 }
 
-func (i *importer) pipe(name string, a attributes) error {
-	return i.inDir(name, func(dir *os.File) error { return makePipe(int(dir.Fd()), path.Base(name), a) })
+func (i *importer) pipe(name string, a filetree.Attributes) error {
+	return i.inDir(name, func(dir *os.File) error { return filetree.MakePipe(int(dir.Fd()), path.Base(name), a) })
 }
 
 // inDir calls do with the directory of a path in the tree.
@@ -254,16 +258,16 @@ func (i *importer) link(name string, header *tar.Header) error {
 	return i.tree.Link(strings.TrimPrefix(target, "/"), name)
 }
 
-func (i *importer) file(name string, header *tar.Header, a attributes) error {
+func (i *importer) file(name string, header *tar.Header, a filetree.Attributes) error {
 	f, err := i.tree.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL|unix.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	if err := writeSparse(f, progressReader{i.ctx, i.in, i.progress}); err != nil {
+	if err := writeSparse(f, filetree.ProgressReader{Ctx: i.ctx, From: i.in, Progress: i.progress}); err != nil {
 		return err
 	}
-	return a.give(int(f.Fd()), func() error { return setXattrs(f, xattrsOf(header)) })
+	return a.Give(int(f.Fd()), func() error { return setXattrs(f, xattrsOf(header)) })
 }
 
 // writeSparse fills an empty file, with holes where there are blocks of zeros: an archive has none.
@@ -301,11 +305,11 @@ func (i *importer) finish() error {
 	for _, d := range slices.Backward(i.dirs) {
 		f, err := i.tree.Open(strings.TrimPrefix(d.path, "/"))
 		if err == nil {
-			err = d.attributes.give(int(f.Fd()), func() error { return setXattrs(f, d.xattrs) })
+			err = d.attributes.Give(int(f.Fd()), func() error { return setXattrs(f, d.xattrs) })
 			f.Close()
 		}
 		if err != nil {
-			return fmt.Errorf("import %s: %w", printable.Quoted(d.path), withoutPath(err))
+			return fmt.Errorf("import %s: %w", printable.Quoted(d.path), filetree.WithoutPath(err))
 		}
 	}
 	return nil

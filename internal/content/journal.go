@@ -15,6 +15,7 @@ import (
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/account"
+	"github.com/virt-sandbox/virt-sandbox/internal/filetree"
 )
 
 // linkJournal shows the container's journal to the host's journalctl: in the persistent place where the host has one,
@@ -190,7 +191,7 @@ func OpenJournal(s *config.Sandbox) (*os.File, error) {
 		return nil, fmt.Errorf("open journal: %w", &os.PathError{Op: "open", Path: s.Content, Err: err})
 	}
 	defer unix.Close(top)
-	fd, err := openIn(top, "var/log/journal/"+s.MachineID)
+	fd, err := filetree.OpenIn(top, "var/log/journal/"+s.MachineID)
 	if fd < 0 {
 		return nil, fmt.Errorf("open journal: %w", cmp.Or(err, fs.ErrNotExist))
 	}

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/filetree"
 	"github.com/virt-sandbox/virt-sandbox/internal/privatepaths"
 )
 
@@ -23,7 +24,7 @@ import (
 // newly asks for. What is already complete is never touched: it belongs to the administrator.
 //
 // A directory that virt-sandbox did not make is refused.
-func (h Host) Prepare(ctx context.Context, s *config.Sandbox, progress *Progress) error {
+func (h Host) Prepare(ctx context.Context, s *config.Sandbox, progress *filetree.Progress) error {
 	state, err := Inspect(s.Content)
 	if err != nil {
 		return err
@@ -41,7 +42,7 @@ func (h Host) Prepare(ctx context.Context, s *config.Sandbox, progress *Progress
 }
 
 // fill is Prepare below the content directory.
-func (h Host) fill(ctx context.Context, s *config.Sandbox, progress *Progress) error {
+func (h Host) fill(ctx context.Context, s *config.Sandbox, progress *filetree.Progress) error {
 	if err := os.MkdirAll(filepath.Join(s.Content, OwnDir), 0o700); err != nil {
 		return fmt.Errorf("make content directory: %w", err)
 	}
@@ -78,7 +79,7 @@ func (h Host) fill(ctx context.Context, s *config.Sandbox, progress *Progress) e
 			return privatepaths.Planner(h).Owned(ctx, s.Private)
 		}),
 	}
-	defer progress.end()
+	defer progress.Clear()
 	if err := c.private(ctx, tree, s.Private); err != nil {
 		return err
 	}
@@ -223,7 +224,7 @@ func (h Host) Remove(dir string) error {
 		if e.Name() == OwnDir {
 			continue
 		}
-		if err := removeAll(filepath.Join(dir, e.Name())); err != nil {
+		if err := filetree.RemoveAll(filepath.Join(dir, e.Name())); err != nil {
 			return fmt.Errorf("remove content: %w", err)
 		}
 	}

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/virt-sandbox/virt-sandbox/internal/filetree"
 )
 
 func TestRemove(t *testing.T) {
@@ -85,7 +87,7 @@ func TestRemoveImmutable(t *testing.T) {
 			break
 		}
 	}
-	t.Cleanup(func() { _ = removeAll(content) })
+	t.Cleanup(func() { _ = filetree.RemoveAll(content) })
 	if err := h.Remove(content); err != nil {
 		t.Error(err)
 	}

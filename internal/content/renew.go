@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/filetree"
 )
 
 // Renew writes anew what virt-sandbox itself made in complete content and would make otherwise now, where nobody changed it:
@@ -130,7 +131,7 @@ func (r *renewal) replace(at *place, text string, like *unix.Stat_t, entry Entry
 
 // digestOfText is the manifest's digest of a text.
 func digestOfText(text string) string {
-	d := newHash("sha256:")
+	d := filetree.NewHash("sha256:")
 	_, _ = strings.NewReader(text).WriteTo(d)
 	return d.String()
 }

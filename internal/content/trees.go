@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/virt-sandbox/virt-sandbox/internal/filetree"
 	"github.com/virt-sandbox/virt-sandbox/internal/privatepaths"
 )
 
@@ -82,7 +83,7 @@ func openDir(root int, dir string, resolve uint64) (int, error) {
 		Flags:   unix.O_RDONLY | unix.O_DIRECTORY | unix.O_CLOEXEC,
 		Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_SYMLINKS | resolve,
 	}
-	fd, err := openat2(root, dir, &how)
+	fd, err := filetree.Openat2(root, dir, &how)
 	switch {
 	case err == nil:
 		return fd, nil
@@ -270,7 +271,7 @@ func (t *trees) put(source *version, attributes *unix.Stat_t) (*version, error) 
 	target := os.NewFile(uintptr(fd), filepath.Base(upgradeName))
 	defer target.Close()
 	if source.kind == kindFile {
-		own := newHash("sha256:")
+		own := filetree.NewHash("sha256:")
 		n, err := io.Copy(io.MultiWriter(target, own), source.from)
 		if err != nil {
 			return nil, err
@@ -285,7 +286,7 @@ func (t *trees) put(source *version, attributes *unix.Stat_t) (*version, error) 
 		return nil, err
 	}
 	attributesOf.Mode, attributesOf.Uid, attributesOf.Gid = made.stat.Mode, made.stat.Uid, made.stat.Gid
-	return &made, copyAttributes(int(source.from.Fd()), int(target.Fd()), &attributesOf)
+	return &made, filetree.CopyAttributes(int(source.from.Fd()), int(target.Fd()), &attributesOf)
 }
 
 // moveNew brings what was put to its place, where nothing may be. Errors: unix.EEXIST.

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/virt-sandbox/virt-sandbox/internal/filetree"
 	"github.com/virt-sandbox/virt-sandbox/internal/privatepaths"
 )
 
@@ -170,7 +171,7 @@ func (v *version) read(dir int, name, like string) error {
 }
 
 func (v *version) hash(f *os.File, like string) error {
-	s := newSums(like)
+	s := filetree.NewSums(like)
 	// One that grows meanwhile is not what it was.
 	n, err := io.Copy(s, io.LimitReader(f, v.stat.Size+1))
 	if err != nil {
@@ -183,13 +184,13 @@ func (v *version) hash(f *os.File, like string) error {
 }
 
 // setSums takes the digests of its data over.
-func (v *version) setSums(s *sums) {
+func (v *version) setSums(s *filetree.Sums) {
 	if s == nil {
 		return
 	}
-	v.digest = s.own.String()
-	if s.native != nil {
-		v.native = s.native.String()
+	v.digest = s.Own.String()
+	if s.Native != nil {
+		v.native = s.Native.String()
 	}
 }
 
@@ -243,7 +244,7 @@ func (p *place) setAttributes(v *version, wanted *unix.Stat_t) error {
 	if err := unix.Fchownat(fd, "", int(wanted.Uid), int(wanted.Gid), unix.AT_EMPTY_PATH); err != nil {
 		return fmt.Errorf("set owner: %w", err)
 	}
-	if err := unix.Chmod(ownLink(fd), wanted.Mode&0o7777); err != nil {
+	if err := unix.Chmod(filetree.OwnLink(fd), wanted.Mode&0o7777); err != nil {
 		return fmt.Errorf("set mode: %w", err)
 	}
 	return nil

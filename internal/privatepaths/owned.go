@@ -72,6 +72,7 @@ func (h Planner) Owned(ctx context.Context, private []config.PrivatePath) (map[s
 	return owned, nil
 }
 
+// IsInstalled reports whether a package of a name is installed.
 func (h Planner) IsInstalled(ctx context.Context, name string) (bool, error) {
 	for _, db := range h.Packages {
 		if _, err := db.Package(ctx, name); !errors.Is(err, pkgdb.ErrNoPackage) {

@@ -1,4 +1,8 @@
-package content
+// Package filetree works on the files of a tree which root in a container may change meanwhile: it walks, copies, digests
+// and removes them through open directories, so that no link and no exchanged directory leads it out. In: descriptors and
+// paths below them; out: files, digests and errors without paths that a terminal could not show. Whatever makes, checks or
+// packs content calls it.
+package filetree
 
 import (
 	"context"
@@ -20,8 +24,8 @@ import (
 type walker struct {
 	ctx     context.Context
 	cancel  context.CancelCauseFunc
-	visit   func(fd int, at *location) error
-	tooDeep func(at *location)
+	visit   func(fd int, at *Location) error
+	tooDeep func(at *Location)
 	slots   chan struct{} // one for each directory that is read beside the caller's
 	wait    sync.WaitGroup
 }
@@ -29,31 +33,32 @@ type walker struct {
 // What a walk holds at once is bounded, whatever root in the container has made: directories below each other, each with
 // two descriptors, and names of each.
 const (
-	maxDepth    = 1024
+	MaxDepth    = 1024
 	namesAtOnce = 128
 )
 
-// location is where a file lies. Its path is put together when it is asked for: that of each directory would take memory by
+// Location is where a file lies. Its path is put together when it is asked for: that of each directory would take memory by
 // the square of the depth.
-type location struct {
-	above *location // nil for the top of the tree
-	name  string    // the whole path of the top
+type Location struct {
+	above *Location // nil for the top of the tree
+	Name  string    // the whole path of the top
 	depth int
 }
 
-func (p *location) String() string {
+// String returns the path.
+func (p *Location) String() string {
 	var names []string
 	for ; p != nil; p = p.above {
-		names = append(names, p.name)
+		names = append(names, p.Name)
 	}
 	slices.Reverse(names)
 	return strings.Join(names, "/")
 }
 
-// walkTree calls visit for dir and all below it, on all CPUs at once, with a descriptor that stands for the file itself
+// Walk calls visit for dir and all below it, on all CPUs at once, with a descriptor that stands for the file itself
 // (O_PATH). What is mounted in the tree is left out. tooDeep is told of directories with more than maxDepth above them, which
 // are not looked into. The first error ends it.
-func walkTree(ctx context.Context, dir string, visit func(fd int, at *location) error, tooDeep func(at *location)) error {
+func Walk(ctx context.Context, dir string, visit func(fd int, at *Location) error, tooDeep func(at *Location)) error {
 	w := walker{visit: visit, tooDeep: tooDeep, slots: make(chan struct{}, runtime.NumCPU()-1)}
 	w.ctx, w.cancel = context.WithCancelCause(ctx)
 	defer w.cancel(nil)
@@ -61,7 +66,7 @@ func walkTree(ctx context.Context, dir string, visit func(fd int, at *location) 
 	if err != nil {
 		return &os.PathError{Op: "open", Path: dir, Err: err}
 	}
-	top := &location{name: dir}
+	top := &Location{Name: dir}
 	if err := visit(fd, top); err != nil {
 		unix.Close(fd)
 		return err
@@ -72,14 +77,14 @@ func walkTree(ctx context.Context, dir string, visit func(fd int, at *location) 
 }
 
 // directory visits what lies in a directory, whose descriptor it closes.
-func (w *walker) directory(fd int, at *location) {
+func (w *walker) directory(fd int, at *Location) {
 	defer unix.Close(fd)
 	readable, err := unix.Openat(fd, ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		w.cancel(&os.PathError{Op: "open", Path: printable.Quoted(at.String()), Err: err})
 		return
 	}
-	f := os.NewFile(uintptr(readable), at.name)
+	f := os.NewFile(uintptr(readable), at.Name)
 	defer f.Close()
 	for {
 		names, err := f.Readdirnames(namesAtOnce)
@@ -90,7 +95,7 @@ func (w *walker) directory(fd int, at *location) {
 			if w.ctx.Err() != nil {
 				return
 			}
-			w.entry(fd, &location{at, name, at.depth + 1})
+			w.entry(fd, &Location{at, name, at.depth + 1})
 		}
 		if err != nil {
 			return
@@ -98,8 +103,8 @@ func (w *walker) directory(fd int, at *location) {
 	}
 }
 
-func (w *walker) entry(parent int, at *location) {
-	fd, err := openIn(parent, at.name)
+func (w *walker) entry(parent int, at *Location) {
+	fd, err := OpenIn(parent, at.Name)
 	if fd < 0 {
 		if err != nil {
 			w.cancel(&os.PathError{Op: "open", Path: printable.Quoted(at.String()), Err: err})
@@ -109,7 +114,7 @@ func (w *walker) entry(parent int, at *location) {
 	var stat unix.Stat_t
 	err = errors.Join(unix.Fstat(fd, &stat), w.visit(fd, at))
 	isDir := stat.Mode&unix.S_IFMT == unix.S_IFDIR
-	if isDir && err == nil && at.depth > maxDepth {
+	if isDir && err == nil && at.depth > MaxDepth {
 		w.tooDeep(at)
 		isDir = false
 	}
@@ -131,14 +136,14 @@ func (w *walker) entry(parent int, at *location) {
 	}
 }
 
-// openIn opens what has a path below a directory, without following a link; -1 and no error for what is gone, behind a
+// OpenIn opens what has a path below a directory, without following a link; -1 and no error for what is gone, behind a
 // link or mounted there.
-func openIn(parent int, path string) (int, error) {
+func OpenIn(parent int, path string) (int, error) {
 	how := unix.OpenHow{
 		Flags:   unix.O_PATH | unix.O_NOFOLLOW | unix.O_CLOEXEC,
 		Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_SYMLINKS | unix.RESOLVE_NO_XDEV,
 	}
-	fd, err := openat2(parent, path, &how)
+	fd, err := Openat2(parent, path, &how)
 	switch {
 	case err == nil:
 		return fd, nil
@@ -148,8 +153,8 @@ func openIn(parent int, path string) (int, error) {
 	return -1, err
 }
 
-// openat2 is openat2(2), asked again where something was renamed while the kernel looked.
-func openat2(parent int, path string, how *unix.OpenHow) (int, error) {
+// Openat2 is openat2(2), asked again where something was renamed while the kernel looked.
+func Openat2(parent int, path string, how *unix.OpenHow) (int, error) {
 	for {
 		if fd, err := unix.Openat2(parent, path, how); !errors.Is(err, unix.EAGAIN) {
 			return fd, err

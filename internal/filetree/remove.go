@@ -1,4 +1,4 @@
-package content
+package filetree
 
 import (
 	"errors"
@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// removeAll is os.RemoveAll that also gets rid of what root in the container made immutable with chattr(1).
-func removeAll(dir string) error {
+// RemoveAll is os.RemoveAll that also gets rid of what root in the container made immutable with chattr(1).
+func RemoveAll(dir string) error {
 	err := os.RemoveAll(dir)
 	if !errors.Is(err, fs.ErrPermission) {
 		return err
@@ -52,7 +52,7 @@ func makeMutable(parent *os.Root, name string) error {
 		return err
 	}
 	defer dir.Close()
-	names, err := readNames(dir)
+	names, err := ReadNames(dir)
 	if err != nil {
 		return err
 	}

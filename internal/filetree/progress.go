@@ -1,4 +1,4 @@
-package content
+package filetree
 
 import (
 	"context"
@@ -17,7 +17,8 @@ type Progress struct {
 	shown       bool
 }
 
-func (p *Progress) add(n int) {
+// Add counts bytes that were copied and shows them from time to time.
+func (p *Progress) Add(n int) {
 	if p == nil || p.Out == nil {
 		return
 	}
@@ -33,25 +34,26 @@ func (p *Progress) add(n int) {
 	fmt.Fprintf(p.Out, "\rCopying content: %d MiB", p.bytes>>20)
 }
 
-// end clears the line.
-func (p *Progress) end() {
+// Clear clears the line that was shown.
+func (p *Progress) Clear() {
 	if p != nil && p.shown {
 		fmt.Fprint(p.Out, "\r\x1b[K")
 	}
 }
 
-// progressReader counts what passes and stops when the context ends.
-type progressReader struct {
-	ctx      context.Context
-	from     io.Reader
-	progress *Progress
+// ProgressReader counts what passes and stops when the context ends.
+type ProgressReader struct {
+	Ctx      context.Context
+	From     io.Reader
+	Progress *Progress
 }
 
-func (r progressReader) Read(p []byte) (int, error) {
-	if err := r.ctx.Err(); err != nil {
+// Read implements io.Reader.
+func (r ProgressReader) Read(p []byte) (int, error) {
+	if err := r.Ctx.Err(); err != nil {
 		return 0, err
 	}
-	n, err := r.from.Read(p)
-	r.progress.add(n)
+	n, err := r.From.Read(p)
+	r.Progress.Add(n)
 	return n, err
 }

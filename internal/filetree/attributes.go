@@ -1,4 +1,4 @@
-package content
+package filetree
 
 import (
 	"cmp"
@@ -10,42 +10,43 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// copyAttributes gives the target owner, extended attributes, mode and times of the source.
-func copyAttributes(source, target int, s *unix.Stat_t) error {
-	return attributesOfStat(s).give(target, func() error { return copyXattrs(source, target) })
+// CopyAttributes sets on the target the owner, extended attributes, mode and times of the source.
+func CopyAttributes(source, target int, s *unix.Stat_t) error {
+	return AttributesOfStat(s).Give(target, func() error { return copyXattrs(source, target) })
 }
 
-// attributes are those that every file has.
-type attributes struct {
-	uid, gid uint32
-	mode     uint32
-	times    []unix.Timespec // of access and of change
+// Attributes are those that every file has.
+type Attributes struct {
+	Uid, Gid uint32
+	Mode     uint32
+	Times    []unix.Timespec // of access and of change
 }
 
-// give sets them on a file, and xattrs the extended ones, in the order in which none undoes another: chown clears
+// Give sets them on a file, and xattrs the extended ones, in the order in which none undoes another: chown clears
 // set-user-ID bits and capabilities, and the times come last since they mark a finished copy.
-func (a attributes) give(target int, xattrs func() error) error {
-	if err := unix.Fchown(target, int(a.uid), int(a.gid)); err != nil {
+func (a Attributes) Give(target int, xattrs func() error) error {
+	if err := unix.Fchown(target, int(a.Uid), int(a.Gid)); err != nil {
 		return err
 	}
 	if err := xattrs(); err != nil {
 		return err
 	}
-	if err := unix.Fchmod(target, a.mode&0o7777); err != nil {
+	if err := unix.Fchmod(target, a.Mode&0o7777); err != nil {
 		return err
 	}
 	// The descriptor's own link in /proc sets times without a name that could have been exchanged.
-	return unix.UtimesNanoAt(unix.AT_FDCWD, ownLink(target), a.times, 0)
+	return unix.UtimesNanoAt(unix.AT_FDCWD, OwnLink(target), a.Times, 0)
 }
 
-func attributesOfStat(s *unix.Stat_t) attributes {
-	return attributes{s.Uid, s.Gid, s.Mode, []unix.Timespec{s.Atim, s.Mtim}}
+// AttributesOfStat returns the attributes in what fstat(2) says.
+func AttributesOfStat(s *unix.Stat_t) Attributes {
+	return Attributes{s.Uid, s.Gid, s.Mode, []unix.Timespec{s.Atim, s.Mtim}}
 }
 
 // copyXattrs copies extended attributes but SELinux labels, which the sandbox has of its own.
 func copyXattrs(source, target int) error {
-	return eachXattr(source, func(name string, value []byte) error {
-		if name == labelAttribute {
+	return EachXattr(source, func(name string, value []byte) error {
+		if name == LabelAttribute {
 			return nil
 		}
 		if err := unix.Fsetxattr(target, name, value, 0); err != nil && !errors.Is(err, unix.ENOTSUP) {
@@ -55,8 +56,8 @@ func copyXattrs(source, target int) error {
 	})
 }
 
-// eachXattr calls visit for each extended attribute of a file (xattr(7)).
-func eachXattr(source int, visit func(name string, value []byte) error) error {
+// EachXattr calls visit for each extended attribute of a file (xattr(7)).
+func EachXattr(source int, visit func(name string, value []byte) error) error {
 	// Most files have none: a buffer for the most that the kernel keeps would be cleared for nothing.
 	n, err := unix.Flistxattr(source, nil)
 	if errors.Is(err, unix.ENOTSUP) || err == nil && n == 0 {
@@ -85,21 +86,21 @@ func eachXattr(source int, visit func(name string, value []byte) error) error {
 	return nil
 }
 
-// makePipe makes a named pipe in a directory.
-func makePipe(dir int, name string, a attributes) error {
+// MakePipe makes a named pipe in a directory.
+func MakePipe(dir int, name string, a Attributes) error {
 	if err := unix.Mkfifoat(dir, name, 0o600); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	fd, err := openIn(dir, name)
+	fd, err := OpenIn(dir, name)
 	if fd < 0 {
 		return cmp.Or(err, fs.ErrNotExist)
 	}
 	defer unix.Close(fd)
-	if err := unix.Fchownat(fd, "", int(a.uid), int(a.gid), unix.AT_EMPTY_PATH); err != nil {
+	if err := unix.Fchownat(fd, "", int(a.Uid), int(a.Gid), unix.AT_EMPTY_PATH); err != nil {
 		return err
 	}
-	if err := unix.Fchmodat(unix.AT_FDCWD, ownLink(fd), a.mode&0o7777, 0); err != nil {
+	if err := unix.Fchmodat(unix.AT_FDCWD, OwnLink(fd), a.Mode&0o7777, 0); err != nil {
 		return err
 	}
-	return unix.UtimesNanoAt(unix.AT_FDCWD, ownLink(fd), a.times, 0)
+	return unix.UtimesNanoAt(unix.AT_FDCWD, OwnLink(fd), a.Times, 0)
 }
