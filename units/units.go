@@ -1,5 +1,5 @@
-// Package units is the text of the units that run containers on the host: the stub that create writes and systemctl
-// can enable, and what the generator adds to it. In: a config and where things lie; out: text. It reads units to tell ours
+// Package units is the text of the units that run containers on the host: the stub that create writes and systemctl can
+// enable, and what the generator adds to it. In: a config and where things lie; out: text. It reads units to tell ours
 // from others, and writes nothing. The generator and the service tool call it.
 package units
 
@@ -41,7 +41,8 @@ type Paths struct {
 // Stub returns the file that makes systemctl enable work: systemd enables no unit that only a generator made.
 func Stub(s *config.Sandbox, p Paths) []byte {
 	var t text
-	t.comment("Made by virt-sandbox-service create. The generator of virt-sandbox adds what it does, from the config below.")
+	t.comment("Made by virt-sandbox-service create. The generator of virt-sandbox adds what it does, " +
+		"from the config below.")
 	t.head(description(s), p)
 	t.section("Install")
 	t.set("WantedBy", Target)
@@ -143,7 +144,8 @@ func (t *text) body(s *config.Sandbox, p Paths) {
 		t.set("Wants", strings.Join(devices, " "))
 		t.set("After", strings.Join(devices, " "))
 	}
-	t.set("After", "libvirtd.socket virtlxcd.socket libvirtd.service virtlxcd.service dbus.socket systemd-machined.service")
+	t.set("After", "libvirtd.socket virtlxcd.socket libvirtd.service virtlxcd.service dbus.socket "+
+		"systemd-machined.service")
 	if slices.ContainsFunc(s.ImageFiles(), func(f config.ImageFile) bool { return f.Format == config.FormatQCOW2 }) {
 		t.comment("Images in qcow2 become block devices by it; the helper may load no modules.")
 		t.set("Wants", "modprobe@nbd.service")
@@ -179,7 +181,8 @@ func (t *text) body(s *config.Sandbox, p Paths) {
 	t.set("TimeoutStartSec", seconds(limit))
 	t.set("TimeoutStopSec", seconds(s.Limits.StopTimeout+grace))
 	t.set("Restart", s.Restart)
-	t.comment("A helper that is killed is followed by another, which takes the container over; the last command sees to that.")
+	t.comment("A helper that is killed is followed by another, which takes the container over; " +
+		"the last command sees to that.")
 	t.set("RestartPreventExitStatus", "SIGKILL SIGABRT SIGBUS SIGFPE SIGILL SIGSEGV SIGSYS SIGTRAP")
 	t.set("OOMPolicy", "continue")
 	if s.Generic() {
@@ -209,7 +212,8 @@ func (t *text) confine(s *config.Sandbox, p Paths) {
 		"CAP_SETFCAP CAP_SETGID CAP_SETPCAP CAP_SETUID CAP_SYS_ADMIN CAP_SYS_CHROOT CAP_SYS_PTRACE", "AF_UNIX"
 	if len(s.Interfaces) > 0 {
 		// In the container's network, and to look after its bridge.
-		capabilities, families = capabilities+" CAP_NET_ADMIN CAP_NET_BIND_SERVICE CAP_NET_RAW", families+" AF_INET AF_NETLINK AF_PACKET"
+		capabilities += " CAP_NET_ADMIN CAP_NET_BIND_SERVICE CAP_NET_RAW"
+		families += " AF_INET AF_NETLINK AF_PACKET"
 	}
 	t.comment("The container is confined by libvirt; this is about the helper beside it.")
 	t.set("CapabilityBoundingSet", capabilities)
@@ -229,8 +233,8 @@ func (t *text) confine(s *config.Sandbox, p Paths) {
 }
 
 // sources lists what must be there before the container starts: paths that must be mounted, and units of block devices
-// (systemd.device(5)). A path that the directive's quoting cannot carry is left out, and so is a unit with too long a name:
-// the start then says what is missing.
+// (systemd.device(5)). A path that the directive's quoting cannot carry is left out, and so is a unit with too long a
+// name: the start then says what is missing.
 func sources(s *config.Sandbox) (mounts, devices []string) {
 	mount := func(p string) {
 		if !strings.ContainsAny(p, `"'\`) {
@@ -241,7 +245,10 @@ func sources(s *config.Sandbox) (mounts, devices []string) {
 	for _, f := range s.ImageFiles() {
 		if !isDevice(f.Path) {
 			mount(f.Path)
-		} else if d := unit.UnitNamePathEscape(f.Path) + ".device"; len(d) <= maxUnitName && !slices.Contains(devices, d) {
+			continue
+		}
+		d := unit.UnitNamePathEscape(f.Path) + ".device"
+		if len(d) <= maxUnitName && !slices.Contains(devices, d) {
 			devices = append(devices, d)
 		}
 	}
@@ -256,13 +263,14 @@ func sources(s *config.Sandbox) (mounts, devices []string) {
 // maxUnitName bounds the names of units (systemd.unit(5)).
 const maxUnitName = 255
 
-// isDevice tells by its path alone, since it need not be there yet, whether a source is a device's node. What is mounted below
-// /dev has files.
+// isDevice tells by its path alone, since it need not be there yet, whether a source is a device's node. What is
+// mounted below /dev has files.
 func isDevice(p string) bool {
 	if !strings.HasPrefix(p, "/dev/") {
 		return false
 	}
-	return !slices.ContainsFunc([]string{"shm", "hugepages", "mqueue"}, func(dir string) bool { return strings.HasPrefix(p, "/dev/"+dir+"/") })
+	isBelow := func(dir string) bool { return strings.HasPrefix(p, "/dev/"+dir+"/") }
+	return !slices.ContainsFunc([]string{"shm", "hugepages", "mqueue"}, isBelow)
 }
 
 func seconds(d time.Duration) string { return strconv.FormatInt(int64(d/time.Second), 10) + "s" }

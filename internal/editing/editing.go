@@ -70,7 +70,8 @@ func (s Session) Run() error {
 // state.
 func CheckIdentity(edited, was *config.Sandbox) error {
 	for _, key := range []struct{ name, was, is string }{
-		{"name", was.Name, edited.Name}, {"uuid", was.UUID, edited.UUID}, {"machine-id", was.MachineID, edited.MachineID},
+		{"name", was.Name, edited.Name}, {"uuid", was.UUID, edited.UUID},
+		{"machine-id", was.MachineID, edited.MachineID},
 		{"state", string(was.State), string(edited.State)},
 	} {
 		if key.was != key.is && (key.was != "" || key.name == "state") {

@@ -102,9 +102,13 @@ func TestCheckIdentity(t *testing.T) {
 		{"another key", was, func(s *config.Sandbox) { s.Autostart = true }, ""},
 		{"name", was, func(s *config.Sandbox) { s.Name = "db" }, `name= cannot be changed, from "web" to "db"`},
 		{"uuid", was, func(s *config.Sandbox) { s.UUID = "" }, `uuid= cannot be changed, from "u" to ""`},
-		{"machine-id", was, func(s *config.Sandbox) { s.MachineID = "n" }, `machine-id= cannot be changed, from "m" to "n"`},
+		{"machine-id", was, func(s *config.Sandbox) { s.MachineID = "n" },
+			`machine-id= cannot be changed, from "m" to "n"`},
 		{"state ended", was, func(s *config.Sandbox) { s.State = "" }, `state= cannot be changed`},
-		{"state set", config.Sandbox{}, func(s *config.Sandbox) { s.State = config.StateDeleting }, `state= cannot be changed`},
+		{
+			"state set", config.Sandbox{}, func(s *config.Sandbox) { s.State = config.StateDeleting },
+			`state= cannot be changed`,
+		},
 		{"uuid set", config.Sandbox{}, func(s *config.Sandbox) { s.UUID = "u" }, ""},
 	} {
 		edited := test.was

@@ -15,8 +15,8 @@ import (
 // ownFile is the later place of a config, below a directory of the sandbox's name.
 const ownFile = "config/sandbox.cfg"
 
-// Configs are the legacy configs of a store. They lie where ours do, under the same names, or each in a directory of its
-// own, as later versions had it.
+// Configs are the legacy configs of a store. They lie where ours do, under the same names, or each in a directory of
+// its own, as later versions had it.
 type Configs struct {
 	Store config.Store
 }
@@ -64,8 +64,8 @@ func (c Configs) Read(name string) (file, text string, err error) {
 	return "", "", fmt.Errorf("read config: %w", ownErr)
 }
 
-// Load returns the file of a legacy config and what becomes of it. Errors: config.ErrNotFound, *config.SyntaxError, or of
-// reading.
+// Load returns the file of a legacy config and what becomes of it. Errors: config.ErrNotFound, *config.SyntaxError, or
+// of reading.
 func (c Configs) Load(name string) (file string, imported *Import, err error) {
 	file, text, err := c.Read(name)
 	if err != nil {

@@ -91,7 +91,8 @@ func (g *group) add(l string, line int) error {
 }
 
 func isText(l string) bool {
-	return utf8.ValidString(l) && !strings.ContainsFunc(l, func(r rune) bool { return (r < ' ' && r != '\t') || r == 0x7f })
+	isControl := func(r rune) bool { return (r < ' ' && r != '\t') || r == 0x7f }
+	return utf8.ValidString(l) && !strings.ContainsFunc(l, isControl)
 }
 
 // unescape reads a string value as GLib writes it.

@@ -1,7 +1,8 @@
-// Package legacy finds and reads the configs of the original libvirt-sandbox (until 2018), which are GLib key files, and
-// turns them into ours. In: a store, or the text; out: what it says, and a config.Sandbox with a list of what that cannot
-// hold. It writes nothing; package takeover below it turns the rest of a legacy sandbox into ours. The upgrade calls it,
-// and the generator for the places of configs. All of the original is called legacy here, but for the messages.
+// Package legacy finds and reads the configs of the original libvirt-sandbox (until 2018), which are GLib key files,
+// and turns them into ours. In: a store, or the text; out: what it says, and a config.Sandbox with a list of what that
+// cannot hold. It writes nothing; package takeover below it turns the rest of a legacy sandbox into ours. The upgrade
+// calls it, and the generator for the places of configs. All of the original is called legacy here, but for the
+// messages.
 package legacy
 
 // Class is the kind of a legacy sandbox.

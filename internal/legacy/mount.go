@@ -11,7 +11,8 @@ import (
 // alwaysOwn are bound for every container of ours, whatever its config says.
 func alwaysOwn(target string) bool {
 	switch target {
-	case "/var", "/home", "/root", "/srv", "/etc/systemd/system", "/etc/machine-id", "/etc/fstab", "/etc/hostname", "/etc/hosts":
+	case "/var", "/home", "/root", "/srv",
+		"/etc/systemd/system", "/etc/machine-id", "/etc/fstab", "/etc/hostname", "/etc/hosts":
 		return true
 	}
 	// The legacy tool hid the host's enabled units by these; ours has a boot target of its own.
@@ -74,8 +75,8 @@ func (v *converter) format(line int, text string) config.ImageFormat {
 	return format
 }
 
-// part shows a part of the content at another place. What the container has inside is found there, never on the host, for it
-// could have put a link in its way.
+// part shows a part of the content at another place. What the container has inside is found there, never on the host,
+// for it could have put a link in its way.
 func (v *converter) part(m Mount, p string) {
 	if v.isOwn(p) {
 		v.add(config.MountGuestBind, m.Line, m.Target, p)
@@ -93,7 +94,8 @@ func (v *converter) isOwn(p string) bool {
 
 // isOwnTop tells of what every container of ours has in its content.
 func isOwnTop(p string) bool {
-	return slices.ContainsFunc([]string{"/var", "/home", "/root", "/srv"}, func(own string) bool { return strings.HasPrefix(p+"/", own+"/") })
+	isBelow := func(own string) bool { return strings.HasPrefix(p+"/", own+"/") }
+	return slices.ContainsFunc([]string{"/var", "/home", "/root", "/srv"}, isBelow)
 }
 
 // disk keeps a disk; of the legacy types only files worked.
@@ -110,7 +112,8 @@ func (v *converter) disk(d Disk) {
 	v.result.Sandbox.Disks = append(v.result.Sandbox.Disks, disk)
 }
 
-// tree gives a generic container its content at the path where it saw it: below what is its own anyway, or as a private path.
+// tree gives a generic container its content at the path where it saw it: below what is its own anyway, or as a private
+// path.
 func (v *converter) tree(m Mount) {
 	v.check(m.Line, config.CheckPath(m.Target))
 	if !isOwnTop(m.Target) {
@@ -130,7 +133,8 @@ func (v *converter) private(line int, target string) {
 func (v *converter) ram(m Mount) {
 	s := v.result.Sandbox
 	size := config.Size(m.Usage)
-	for target, limit := range map[string]*config.Size{"/run": &s.Limits.Run, "/tmp": &s.Limits.Tmp, "/dev/shm": &s.Limits.Shm} {
+	limits := map[string]*config.Size{"/run": &s.Limits.Run, "/tmp": &s.Limits.Tmp, "/dev/shm": &s.Limits.Shm}
+	for target, limit := range limits {
 		if m.Target == target {
 			*limit = max(*limit, size)
 			return

@@ -131,7 +131,8 @@ func (r *reader) config() *Config {
 	}
 	for _, n := range r.counted("disk", maxCounted) {
 		c.Disks = append(c.Disks, Disk{
-			Type: r.needed(n, "type"), Tag: r.needed(n, "tag"), Source: r.needed(n, "source"), Format: r.needed(n, "format"), Line: r.groups[n].line,
+			Type: r.needed(n, "type"), Tag: r.needed(n, "tag"),
+			Source: r.needed(n, "source"), Format: r.needed(n, "format"), Line: r.groups[n].line,
 		})
 	}
 	for _, n := range r.counted("network", maxNetworks) {
@@ -201,7 +202,9 @@ func (r *reader) mount(n string) Mount {
 		r.fail(r.line(n, "type"), "type=%s is not a kind of mount", r.text(n, "type", ""))
 	}
 	for _, i := range r.listed(n+".include", maxCounted) {
-		m.Includes = append(m.Includes, Include{Source: r.needed(i, "src"), Target: r.needed(i, "dst"), Line: r.groups[i].line})
+		m.Includes = append(m.Includes, Include{
+			Source: r.needed(i, "src"), Target: r.needed(i, "dst"), Line: r.groups[i].line,
+		})
 	}
 	return m
 }
@@ -217,17 +220,20 @@ func (r *reader) network(n string) Network {
 	for _, a := range r.listed(n+".address", maxNetworks) {
 		r.needed(a, "prefix")
 		network.Addresses = append(network.Addresses, Address{
-			IP: r.needed(a, "primary"), Broadcast: r.text(a, "broadcast", ""), Prefix: uint32(r.number(a, "prefix", 8)), Line: r.groups[a].line,
+			IP: r.needed(a, "primary"), Broadcast: r.text(a, "broadcast", ""),
+			Prefix: uint32(r.number(a, "prefix", 8)), Line: r.groups[a].line,
 		})
 	}
 	for _, t := range r.listed(n+".route", maxNetworks) {
 		r.needed(t, "prefix")
 		network.Routes = append(network.Routes, Route{
-			Target: r.needed(t, "target"), Gateway: r.needed(t, "gateway"), Prefix: uint32(r.number(t, "prefix", 8)), Line: r.groups[t].line,
+			Target: r.needed(t, "target"), Gateway: r.needed(t, "gateway"),
+			Prefix: uint32(r.number(t, "prefix", 8)), Line: r.groups[t].line,
 		})
 	}
 	for _, p := range r.counted(n+".filterref", maxNetworks) {
-		network.Parameters = append(network.Parameters, Parameter{r.needed(p, "name"), r.needed(p, "value"), r.groups[p].line})
+		parameter := Parameter{r.needed(p, "name"), r.needed(p, "value"), r.groups[p].line}
+		network.Parameters = append(network.Parameters, parameter)
 	}
 	return network
 }

@@ -42,7 +42,8 @@ func (c *Config) Sandbox() (*Import, error) {
 	v.check(0, v.result.Sandbox.CheckStorage())
 	for _, e := range c.Environment {
 		v.check(e.Line, config.CheckVariable(e.Name))
-		v.result.Sandbox.Environment = append(v.result.Sandbox.Environment, config.Variable{Name: e.Name, Value: e.Value})
+		variable := config.Variable{Name: e.Name, Value: e.Value}
+		v.result.Sandbox.Environment = append(v.result.Sandbox.Environment, variable)
 	}
 	for _, u := range c.unknown {
 		v.note(u.line, u.text)
@@ -92,9 +93,11 @@ func (v *converter) core() {
 		s.UUID, s.MachineID = id.String(), strings.ReplaceAll(id.String(), "-", "")
 	}
 	if v.Root != "/" {
-		v.fail(v.lines["core/root"], "root=%s: the root of our containers is the host's; make another container", v.Root)
+		v.fail(v.lines["core/root"], "root=%s: the root of our containers is the host's; make another container",
+			v.Root)
 	}
-	if machine := map[string]string{"amd64": "x86_64", "arm64": "aarch64", "386": "i686"}[runtime.GOARCH]; v.Arch != "" && machine != "" && v.Arch != machine {
+	machine := map[string]string{"amd64": "x86_64", "arm64": "aarch64", "386": "i686"}[runtime.GOARCH]
+	if v.Arch != "" && machine != "" && v.Arch != machine {
 		v.note(v.lines["core/arch"], "arch="+v.Arch+" is not this host's, which containers have")
 	}
 	for _, key := range []string{"kernrelease", "kernpath", "kmodpath"} {
@@ -154,7 +157,8 @@ func (v *converter) security() {
 	if v.Dynamic {
 		security.Mode = config.SecurityDynamic
 	}
-	if label.User != "system_u" || label.Role != "system_r" || (label.Type != "svirt_lxc_net_t" && label.Type != "container_t") {
+	isDefault := label.Type == "svirt_lxc_net_t" || label.Type == "container_t"
+	if label.User != "system_u" || label.Role != "system_r" || !isDefault {
 		security.SetLabel(label)
 	}
 	if v.Dynamic {
@@ -162,8 +166,8 @@ func (v *converter) security() {
 	}
 	security.Level = label.Level
 	if !strings.Contains(label.Level, ":") {
-		v.note(line, "level "+label.Level+" is kept, which keeps it apart from no other container; for one of its own set level= and "+
-			"run check --fix")
+		v.note(line, "level "+label.Level+" is kept, which keeps it apart from no other container; "+
+			"for one of its own set level= and run check --fix")
 	}
 }
 

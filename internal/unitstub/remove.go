@@ -13,8 +13,8 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/units"
 )
 
-// Remove removes the stubs of a sandbox with all that enables or adds to them, and what a killed write of one left. A full
-// unit that has the name stays: it is the administrator's.
+// Remove removes the stubs of a sandbox with all that enables or adds to them, and what a killed write of one left. A
+// full unit that has the name stays: it is the administrator's.
 func (f Files) Remove(name string) error {
 	entries, err := os.ReadDir(f.Dir())
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -64,8 +64,8 @@ func (f Files) RemoveDropIns(s *config.Sandbox) error {
 // Disable removes the links that enable a unit, a sandbox's or not. Where there are none it does nothing.
 func (f Files) Disable(unit string) error { return removeLinks(f.Dir(), unit) }
 
-// removeUnit removes a unit as systemctl disable and a removal by hand would: the links that enable it, its drop-ins and
-// its file. What is not there is no error.
+// removeUnit removes a unit as systemctl disable and a removal by hand would: the links that enable it, its drop-ins
+// and its file. What is not there is no error.
 func removeUnit(dir, unit string) error {
 	if err := removeLinks(dir, unit); err != nil {
 		return err

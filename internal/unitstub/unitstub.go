@@ -1,7 +1,7 @@
 // Package unitstub keeps the stub unit files of sandboxes: the files by which systemctl enable works, and which the
-// generator completes. In: a root directory, the store of configs, and a sandbox or its name. Out: files in the directory
-// of the administrator's units, whose own units it refuses to touch. The verbs of package helper call it, under the lock
-// of the sandbox's name; it does not tell systemd.
+// generator completes. In: a root directory, the store of configs, and a sandbox or its name. Out: files in the
+// directory of the administrator's units, whose own units it refuses to touch. The verbs of package helper call it,
+// under the lock of the sandbox's name; it does not tell systemd.
 package unitstub
 
 import (

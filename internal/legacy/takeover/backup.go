@@ -11,8 +11,8 @@ import (
 // BackupSuffix is what legacy files are kept with when ours take their places.
 const BackupSuffix = ".orig"
 
-// LinkBackup gives a file its backup's name beside its own. One that an upgrade which was killed has linked is no error;
-// another file of that name is.
+// LinkBackup gives a file its backup's name beside its own. One that an upgrade which was killed has linked is no
+// error; another file of that name is.
 func LinkBackup(file string) error {
 	err := os.Link(file, file+BackupSuffix)
 	if errors.Is(err, fs.ErrExist) {

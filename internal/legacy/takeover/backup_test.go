@@ -18,7 +18,8 @@ func newRemains(t *testing.T) (Remains, string) {
 	t.Helper()
 	root := t.TempDir()
 	store := config.Store{Dir: root + config.DefaultDir}
-	return Remains{Name: "web1", Configs: legacy.Configs{Store: store}, Stubs: unitstub.Files{Root: root, Store: store}}, root
+	stubs := unitstub.Files{Root: root, Store: store}
+	return Remains{Name: "web1", Configs: legacy.Configs{Store: store}, Stubs: stubs}, root
 }
 
 // put writes a file with the directories above it; a text that begins with -> makes a link.
@@ -94,7 +95,8 @@ func TestLinkBackup(t *testing.T) {
 	}
 	put(t, file, "another")
 	for _, step := range []func(string) error{LinkBackup, moveToBackup} {
-		if err := step(file); err == nil || !strings.Contains(err.Error(), file+".orig is there already; move it away") {
+		err := step(file)
+		if err == nil || !strings.Contains(err.Error(), file+".orig is there already; move it away") {
 			t.Errorf("another file's backup: %v", err)
 		}
 	}

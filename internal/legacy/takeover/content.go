@@ -29,8 +29,8 @@ func AdoptContent(h content.Host, s *config.Sandbox, tree string) error {
 	return nil
 }
 
-// moving returns where the content of a generic container is put together, and the file that marks that as done. Root in
-// the container could reach neither; what lies in its tree proves nothing.
+// moving returns where the content of a generic container is put together, and the file that marks that as done. Root
+// in the container could reach neither; what lies in its tree proves nothing.
 func moving(s *config.Sandbox) (made, done string) {
 	base := filepath.Join(filepath.Dir(s.Content), "."+s.Name)
 	return base + ".upgrade", base + ".upgraded"
@@ -82,8 +82,8 @@ func moveTree(h content.Host, s *config.Sandbox, tree string) error {
 // inImageDir is where the content of an image moves to before it has its place.
 const inImageDir = content.OwnDir + ".upgrade"
 
-// moveInImage is moveTree for the content of an image, whose top stays where it is mounted: all of it moves down, and when
-// that has been done, the new top moves up.
+// moveInImage is moveTree for the content of an image, whose top stays where it is mounted: all of it moves down, and
+// when that has been done, the new top moves up.
 func moveInImage(s *config.Sandbox, tree, done string) error {
 	top, err := os.OpenRoot(s.Content)
 	if err != nil {

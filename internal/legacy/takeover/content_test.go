@@ -37,7 +37,8 @@ func reads(t *testing.T, s *config.Sandbox, p string) string {
 	return string(text)
 }
 
-// TestAdoptGeneric moves what the command of a legacy sandbox saw as a whole to where it sees it again, whatever of it was done.
+// TestAdoptGeneric moves what the command of a legacy sandbox saw as a whole to where it sees it again, whatever of it
+// was done.
 func TestAdoptGeneric(t *testing.T) {
 	for _, state := range []string{"new", "made", "moved", "told", "done"} {
 		t.Run(state, func(t *testing.T) {
@@ -79,7 +80,10 @@ func TestAdoptGeneric(t *testing.T) {
 			if err := FinishContent(s); err != nil {
 				t.Fatal(err)
 			}
-			for p, want := range map[string]string{"/var/lib/trees/input": "hostile", "/var/lib/trees/var/lib/trees/x": "hostile", "/" + manifestName: "", "/" + identityName: "none"} {
+			for p, want := range map[string]string{
+				"/var/lib/trees/input": "hostile", "/var/lib/trees/var/lib/trees/x": "hostile",
+				"/" + manifestName: "", "/" + identityName: "none",
+			} {
 				if got := reads(t, s, p); got != want {
 					t.Errorf("%s is %q, want %q", p, got, want)
 				}
@@ -109,7 +113,9 @@ func TestAdoptGenericImage(t *testing.T) {
 			case "told", "half up":
 				was = []string{moved + "input", moved + "var/x", moved + manifestName, "lost+found/y"}
 			case "done":
-				was = []string{"var/lib/trees/input", "var/lib/trees/var/x", "var/lib/trees/" + manifestName, "lost+found/y"}
+				was = []string{
+					"var/lib/trees/input", "var/lib/trees/var/x", "var/lib/trees/" + manifestName, "lost+found/y",
+				}
 			}
 			for _, p := range was {
 				if err := os.MkdirAll(filepath.Dir(s.Content+"/"+p), 0o755); err != nil {
@@ -138,7 +144,8 @@ func TestAdoptGenericImage(t *testing.T) {
 				t.Fatal(err)
 			}
 			for p, want := range map[string]string{
-				tree + "/input": "hostile", tree + "/var/x": "hostile", tree + "/" + manifestName: "hostile", "/lost+found/y": "hostile",
+				tree + "/input": "hostile", tree + "/var/x": "hostile",
+				tree + "/" + manifestName: "hostile", "/lost+found/y": "hostile",
 				"/" + manifestName: "", "/input": "none", "/" + inImageDir: "none",
 			} {
 				if got := reads(t, s, p); got != want {

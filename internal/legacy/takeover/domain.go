@@ -55,8 +55,8 @@ func (r Remains) Judge(d Domain, started bool) (Verdict, error) {
 	return Defined, nil
 }
 
-// isLegacy reports whether a domain is the original's: it has the directory of the legacy config bound into it. Its UUID
-// is not always that of the config.
+// isLegacy reports whether a domain is the original's: it has the directory of the legacy config bound into it. Its
+// UUID is not always that of the config.
 func (r Remains) isLegacy(xml string) (bool, error) {
 	var d libvirtxml.Domain
 	if err := d.Unmarshal(xml); err != nil {

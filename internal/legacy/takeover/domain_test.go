@@ -21,8 +21,8 @@ func TestJudge(t *testing.T) {
 	r, _ := newRemains(t)
 	const other = `<domain type="lxc"><name>web1</name><devices><filesystem type="mount"><source dir="/srv"/>` +
 		`<target dir="/srv"/></filesystem></devices></domain>`
-	bound := `<domain type="lxc"><name>web1</name><devices><filesystem type="mount"><source dir="` + r.Configs.Store.Dir +
-		`/web1/config/"/><target dir="/x"/></filesystem></devices></domain>`
+	bound := `<domain type="lxc"><name>web1</name><devices><filesystem type="mount"><source dir="` +
+		r.Configs.Store.Dir + `/web1/config/"/><target dir="/x"/></filesystem></devices></domain>`
 	for _, test := range []struct {
 		name    string
 		domain  fakeDomain

@@ -78,8 +78,8 @@ func InnerUnits(old []Unit) []string {
 	return nil
 }
 
-// CheckUnit refuses a unit of the administrator's that has the name of the sandbox's; a legacy one of that name is going
-// to be replaced.
+// CheckUnit refuses a unit of the administrator's that has the name of the sandbox's; a legacy one of that name is
+// going to be replaced.
 func (r Remains) CheckUnit(s *config.Sandbox, old []Unit) error {
 	if slices.ContainsFunc(old, func(u Unit) bool { return u.Name() == s.HostUnit() }) {
 		return nil

@@ -24,9 +24,11 @@ func TestStartsLegacy(t *testing.T) {
 	}{
 		{"a later one", laterText, true},
 		{"an earlier one", earlierText, true},
-		{"another container's", "[Service]\nExecStart=/usr/libexec/virt-sandbox-service-util -c lxc:/// -s web10\n", false},
+		{"another container's", "[Service]\nExecStart=/usr/libexec/virt-sandbox-service-util -c lxc:/// -s web10\n",
+			false},
 		{"an administrator's, of our tool", "[Service]\nExecStart=/usr/bin/virt-sandbox-service start web1\n", false},
-		{"ours, a full one", "[Service]\nExecStart=/usr/libexec/virt-sandbox/virt-sandbox-service-helper run web1\n", false},
+		{"ours, a full one",
+			"[Service]\nExecStart=/usr/libexec/virt-sandbox/virt-sandbox-service-helper run web1\n", false},
 		{"our stub", "[Unit]\nSourcePath=/etc/libvirt-sandbox/services/web1.sandbox\n", false},
 		{"a comment", "#ExecStart=/usr/libexec/virt-sandbox-service-util -s web1\n", false},
 	} {
@@ -45,8 +47,9 @@ func TestUnits(t *testing.T) {
 	dir := r.Stubs.Dir() + "/"
 	for name, text := range map[string]string{
 		"web1_sandbox.service": laterText, "httpd@web1.service": earlierText, "sshd@web1.service": laterText,
-		"virt-sandbox@web1.service": laterText, "multi-user.target.wants/httpd@web1.service": "-> " + dir + "httpd@web1.service",
-		"httpd@web1.service.d/a.conf": "",
+		"virt-sandbox@web1.service":                  laterText,
+		"multi-user.target.wants/httpd@web1.service": "-> " + dir + "httpd@web1.service",
+		"httpd@web1.service.d/a.conf":                "",
 		// What is none:
 		"web10_sandbox.service": strings.ReplaceAll(laterText, "web1", "web10"), "nginx@web1.service": "[Unit]\n",
 		"link@web1.service": "-> " + dir + "httpd@web1.service", "web1.service": laterText,

@@ -1,8 +1,8 @@
 // Package takeover turns what the original libvirt-sandbox left of a sandbox on this host into ours, beside the config
 // itself: its unit file, its domain, its content, and backups of its files. In: where configs and units lie, the name,
 // and what libvirt says of a domain; out: changed files, each kept under a second name, and verdicts. It calls neither
-// libvirt nor systemd. The upgrade of package helper calls it, under the lock of the name. Each step can be killed at any
-// point and run again.
+// libvirt nor systemd. The upgrade of package helper calls it, under the lock of the name. Each step can be killed at
+// any point and run again.
 package takeover
 
 import (

@@ -35,7 +35,9 @@ func TestCheckContent(t *testing.T) {
 func TestKeepPrivate(t *testing.T) {
 	s := config.New("web1")
 	s.Private = []config.PrivatePath{{Path: "/etc/httpd"}}
-	KeepPrivate(s, []config.PrivatePath{{Path: "/etc/httpd/conf"}, {Path: "/etc/httpd"}, {Path: "/etc/httpd2"}, {Path: "/opt/x"}})
+	KeepPrivate(s, []config.PrivatePath{
+		{Path: "/etc/httpd/conf"}, {Path: "/etc/httpd"}, {Path: "/etc/httpd2"}, {Path: "/opt/x"},
+	})
 	var got []string
 	for _, p := range s.Private {
 		got = append(got, p.Path)
