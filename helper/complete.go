@@ -14,6 +14,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/alloc"
 	"github.com/virt-sandbox/virt-sandbox/internal/content"
+	"github.com/virt-sandbox/virt-sandbox/internal/hostnet"
 )
 
 // complete turns a config that somebody wrote or copied into the directory into what create would have made: identity,
@@ -33,7 +34,7 @@ func (m *Manager) complete(ctx context.Context, s *config.Sandbox) (content.Stat
 	if err := m.alloc().CheckIDs(s); err != nil {
 		return state, err
 	}
-	if err := m.checkMACs(s); err != nil {
+	if err := m.hostnet().CheckMACs(s); err != nil {
 		return state, err
 	}
 	if s.HasMACs() && !s.Hardening.IDMap.Auto && !s.Created.IsZero() && s.UUID != "" && s.MachineID != "" && (s.Security.Level != "" || !static) {
@@ -199,7 +200,7 @@ func (m *Manager) tellFromTwin(s *config.Sandbox) error {
 			m.Warn("%s gets an MCS level of its own in place of %s, which %s has", s.Name, s.Security.Level, name)
 			s.Security.Level = ""
 		}
-		dropMACsOf(s, other)
+		hostnet.DropMACsOf(s, other)
 		if s.Hardening.IDMap.Mapped() && s.Hardening.IDMap.Overlaps(other.Hardening.IDMap) {
 			s.Hardening.IDMap = config.IDMap{Auto: true}
 		}

@@ -146,7 +146,7 @@ func (m *Manager) startFresh(ctx context.Context, connection *virt.Connection, s
 	defer level.Release()
 	m.warnOfLabels(s)
 	m.warnOfInotify(s)
-	interfaces, err := m.prepareNetwork(connection, s)
+	interfaces, err := m.hostnet().Prepare(connection, s)
 	if err != nil {
 		return nil, err
 	}

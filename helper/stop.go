@@ -113,7 +113,7 @@ func (m *Manager) end(ctx context.Context, connection *virt.Connection, s *confi
 			return err
 		}
 	}
-	m.removeDevices(s)
+	m.hostnet().RemoveDevices(s)
 	return m.sweep(s.Name)
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/cgroup"
 	"github.com/virt-sandbox/virt-sandbox/internal/console"
 	"github.com/virt-sandbox/virt-sandbox/internal/guest"
+	"github.com/virt-sandbox/virt-sandbox/internal/hostnet"
 	"github.com/virt-sandbox/virt-sandbox/internal/lockfile"
 	"github.com/virt-sandbox/virt-sandbox/internal/network"
 	"github.com/virt-sandbox/virt-sandbox/internal/places"
@@ -84,7 +85,7 @@ func (m *Manager) StartThrowaway(ctx context.Context, t Throwaway) (_ *Throwaway
 		return nil, err
 	}
 	r.locks = append(r.locks, level)
-	interfaces, err := m.PrepareInterfaces(r.libvirt, s)
+	interfaces, err := m.prepareOneShot(r.libvirt, s)
 	if err != nil {
 		return nil, err
 	}
@@ -142,7 +143,7 @@ func (r *ThrowawayRun) setNetwork(ctx context.Context, dir places.RunDir, interf
 	inside, err := os.OpenRoot(dir.Path())
 	if err == nil {
 		defer inside.Close()
-		err = startNetwork(ctx, r.sandbox, inside, r.init, interfaces, config.NetworkTimeout)
+		err = hostnet.Start(ctx, r.sandbox, inside, r.init.File(), interfaces, config.NetworkTimeout)
 	}
 	if err != nil {
 		runtime.Close()
@@ -261,7 +262,7 @@ func (r *ThrowawayRun) Stop() error {
 	}
 	if r.libvirt != nil {
 		for _, i := range r.sandbox.Interfaces {
-			errs = append(errs, removeDevice(i.HostDevice()))
+			errs = append(errs, hostnet.RemoveDevice(i))
 		}
 		errs = append(errs, r.manager.removeThrowaway(name, func() error { return r.groups.Remove(name) }))
 		r.libvirt.Close()

@@ -35,6 +35,6 @@ func (m *Manager) endUnanswered(ctx context.Context, s *config.Sandbox, limit ti
 			return err
 		}
 	}
-	m.removeDevices(s)
+	m.hostnet().RemoveDevices(s)
 	return m.sweep(s.Name)
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/boot"
 	"github.com/virt-sandbox/virt-sandbox/internal/domain"
 	"github.com/virt-sandbox/virt-sandbox/internal/guest"
+	"github.com/virt-sandbox/virt-sandbox/internal/hostnet"
 	"github.com/virt-sandbox/virt-sandbox/internal/image"
 	"github.com/virt-sandbox/virt-sandbox/internal/initrd"
 	"github.com/virt-sandbox/virt-sandbox/internal/network"
@@ -302,11 +303,15 @@ func (m *virtual) describe(s *config.Sandbox) (*domain.Machine, error) {
 // interfaces says what the machine's interfaces shall have, and makes sure of what they are on.
 func (m *virtual) interfaces(s *config.Sandbox) (list []network.Interface, err error) {
 	if m.options.URI != sessionURI {
-		manager := helper.New(helper.Options{URI: m.options.URI, Warn: m.options.note})
-		return manager.PrepareInterfaces(m.libvirt, s)
+		list, err = hostnet.New(config.OpenStore(), m.options.note).PrepareOneShot(m.libvirt, s)
+		var wrong *hostnet.InterfaceError
+		if errors.As(err, &wrong) {
+			return nil, fmt.Errorf("-N %s: %w", wrong.Interface, wrong.Err)
+		}
+		return list, err
 	}
 	for n, i := range s.Interfaces {
-		list = append(list, helper.InterfaceSetup(n, i))
+		list = append(list, hostnet.Setup(n, i))
 	}
 	return list, nil
 }

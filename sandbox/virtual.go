@@ -12,9 +12,9 @@ import (
 	"time"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
-	"github.com/virt-sandbox/virt-sandbox/helper"
 	"github.com/virt-sandbox/virt-sandbox/internal/console"
 	"github.com/virt-sandbox/virt-sandbox/internal/domain"
+	"github.com/virt-sandbox/virt-sandbox/internal/hostnet"
 	"github.com/virt-sandbox/virt-sandbox/internal/initrd"
 	"github.com/virt-sandbox/virt-sandbox/internal/printable"
 	"github.com/virt-sandbox/virt-sandbox/internal/virt"
@@ -137,7 +137,7 @@ func (m *virtual) boot(ctx context.Context, d *domain.Machine, limit time.Durati
 	if err != nil {
 		return err
 	}
-	return helper.AwaitForwarding(ctx, d.Interfaces)
+	return hostnet.AwaitForwarding(ctx, d.Interfaces)
 }
 
 // Ending implements machine: nothing of it is in the way of a machine that switches itself off.

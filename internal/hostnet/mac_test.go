@@ -1,4 +1,4 @@
-package helper
+package hostnet
 
 import (
 	"os"
@@ -8,7 +8,8 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/config"
 )
 
-// TestChooseMAC: an address follows from the sandbox and the interface, is one that the config takes, and nobody else's.
+// TestChooseMAC: an address follows from the sandbox and the interface, is one that the config takes, and nobody
+// else's.
 func TestChooseMAC(t *testing.T) {
 	const one, two = "01234567-89ab-4def-8123-456789abcdef", "01234567-89ab-4def-8123-456789abcdee"
 	first := chooseMAC(one, 0, nil)
@@ -16,7 +17,8 @@ func TestChooseMAC(t *testing.T) {
 		t.Errorf("chose %s, then %s", first, again)
 	}
 	seen := map[string]string{}
-	for _, mac := range []string{first, chooseMAC(one, 1, nil), chooseMAC(two, 0, nil), chooseMAC(one, 0, map[string]string{first: "sandbox other"})} {
+	for _, mac := range []string{first, chooseMAC(one, 1, nil), chooseMAC(two, 0, nil),
+		chooseMAC(one, 0, map[string]string{first: "sandbox other"})} {
 		if seen[mac] != "" {
 			t.Errorf("%s is chosen twice", mac)
 		}
@@ -36,14 +38,15 @@ func TestCheckMACs(t *testing.T) {
 	for _, c := range []struct{ name, other, err string }{
 		{"no interface", with(""), ""},
 		{"another address", with("[network]\ninterface=mac=52:54:00:12:34:57\n"), ""},
-		{"the same", with("[network]\ninterface=dhcp\ninterface=bridge=br0,mac=" + mac + "\n"), "sandbox other has the MAC address " + mac + " already"},
+		{"the same", with("[network]\ninterface=dhcp\ninterface=bridge=br0,mac=" + mac + "\n"),
+			"sandbox other has the MAC address " + mac + " already"},
 		{"the same in capitals", with("[network]\ninterface=mac=52:54:00:AB:CD:EF\n"), "sandbox other has"},
 		{"the same in a comment", with("# once " + mac + "\n"), ""},
 		{"a config that cannot be used", with("colour=" + mac), ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			m, s := managerOf(t, c.other, "dhcp,mac="+mac)
-			err := m.checkMACs(s)
+			h, s := hostOf(t, c.other, "dhcp,mac="+mac)
+			err := h.CheckMACs(s)
 			if c.err == "" && err != nil || c.err != "" && (err == nil || !strings.Contains(err.Error(), c.err)) {
 				t.Errorf("got %v, want %s", err, c.err)
 			}
@@ -51,11 +54,11 @@ func TestCheckMACs(t *testing.T) {
 	}
 }
 
-// managerOf has a sandbox web with one interface in its hand, and another's config in its store.
-func managerOf(t *testing.T, other, option string) (*Manager, *config.Sandbox) {
+// hostOf has a sandbox web with one interface in its hand, and another's config in its store.
+func hostOf(t *testing.T, other, option string) (*Host, *config.Sandbox) {
 	t.Helper()
-	m := &Manager{Store: config.Store{Dir: t.TempDir()}}
-	if err := os.WriteFile(m.Store.Path("other"), []byte(other), 0o644); err != nil {
+	store := config.Store{Dir: t.TempDir()}
+	if err := os.WriteFile(store.Path("other"), []byte(other), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	i, err := config.ParseInterface(option)
@@ -64,17 +67,17 @@ func managerOf(t *testing.T, other, option string) (*Manager, *config.Sandbox) {
 	}
 	s := config.New("web")
 	s.Units, s.Interfaces = []string{"httpd.service"}, []config.Interface{i}
-	if err := m.Store.Save(s); err != nil {
+	if err := store.Save(s); err != nil {
 		t.Fatal(err)
 	}
-	return m, s
+	return New(store, nil), s
 }
 
 // TestDropMACsOf: a copy keeps only what its source has not.
 func TestDropMACsOf(t *testing.T) {
 	source := &config.Sandbox{Interfaces: []config.Interface{{MAC: "52:54:00:00:00:01"}, {MAC: ""}}}
 	s := &config.Sandbox{Interfaces: []config.Interface{{MAC: "52:54:00:00:00:02"}, {MAC: "52:54:00:00:00:01"}, {MAC: ""}}}
-	dropMACsOf(s, source)
+	DropMACsOf(s, source)
 	for n, want := range []string{"52:54:00:00:00:02", "", ""} {
 		if s.Interfaces[n].MAC != want {
 			t.Errorf("interface %d has %q, want %q", n, s.Interfaces[n].MAC, want)

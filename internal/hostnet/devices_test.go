@@ -1,4 +1,4 @@
-package helper
+package hostnet
 
 import (
 	"fmt"
@@ -13,16 +13,19 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/config"
 )
 
-// TestRemoveDevices is in a network of its own, where the devices of two interfaces are left: first without the right to
-// remove them, as a unit is whose config lost its interfaces, then with it.
+// TestRemoveDevices is in a network of its own, where the devices of two interfaces are left: first without the right
+// to remove them, as a unit is whose config lost its interfaces, then with it.
 func TestRemoveDevices(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("needs root")
 	}
 	s := config.New("web")
-	s.Interfaces = []config.Interface{{MAC: "52:54:00:00:00:01"}, {MAC: "52:54:00:00:00:02"}, {Source: "without an address"}}
+	s.Interfaces = []config.Interface{{MAC: "52:54:00:00:00:01"}, {MAC: "52:54:00:00:00:02"},
+		{Source: "without an address"}}
 	var warnings []string
-	m := &Manager{Warn: func(format string, args ...any) { warnings = append(warnings, fmt.Sprintf(format, args...)) }}
+	h := New(config.Store{}, func(format string, args ...any) {
+		warnings = append(warnings, fmt.Sprintf(format, args...))
+	})
 	left := func() (n int) {
 		for _, i := range s.Interfaces[:2] {
 			if _, err := netlink.LinkByName(i.HostDevice()); err == nil {
@@ -55,7 +58,7 @@ func TestRemoveDevices(t *testing.T) {
 			if err := unix.Capset(&header, &less[0]); err != nil {
 				return fmt.Errorf("drop a capability: %w", err)
 			}
-			m.removeDevices(s)
+			h.RemoveDevices(s)
 			if len(warnings) != 1 || !strings.Contains(warnings[0], "web: the unit may not") || left() != 2 {
 				t.Errorf("without the right: %q, and %d devices are left", warnings, left())
 			}
@@ -63,7 +66,7 @@ func TestRemoveDevices(t *testing.T) {
 				return fmt.Errorf("get a capability back: %w", err)
 			}
 			warnings = nil
-			m.removeDevices(s)
+			h.RemoveDevices(s)
 			if len(warnings) != 0 || left() != 0 {
 				t.Errorf("with the right: %q, and %d devices are left", warnings, left())
 			}

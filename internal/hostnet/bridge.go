@@ -1,4 +1,4 @@
-package helper
+package hostnet
 
 import (
 	"context"
@@ -18,8 +18,8 @@ const (
 	forwarding      = 3 // BR_STATE_FORWARDING
 )
 
-// AwaitForwarding waits until the bridges pass on what the interfaces send. With a spanning tree, as libvirt's networks have
-// it, a bridge listens and learns for some seconds first; a service would be up and not be reached.
+// AwaitForwarding waits until the bridges pass on what the interfaces send. With a spanning tree, as libvirt's
+// networks have it, a bridge listens and learns for some seconds first; a service would be up and not be reached.
 func AwaitForwarding(ctx context.Context, interfaces []config.Interface) error {
 	for _, i := range interfaces {
 		for {
@@ -44,7 +44,7 @@ func AwaitForwarding(ctx context.Context, interfaces []config.Interface) error {
 	return nil
 }
 
-// portState gives the state of an interface in its bridge; -1 for one in none.
+// portState returns the state of an interface in its bridge; -1 for one in none.
 func portState(index int) (int, error) {
 	request := nl.NewNetlinkRequest(unix.RTM_GETLINK, unix.NLM_F_DUMP)
 	request.AddData(nl.NewIfInfomsg(unix.AF_BRIDGE))
