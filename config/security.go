@@ -75,6 +75,13 @@ func (s *Sandbox) FileLabel() string {
 	return s.ProcessContext().File(s.Security.FileType).String()
 }
 
+// WritableLabel returns the SELinux context of what processes of the container may write, whatever type its content has.
+func (s *Sandbox) WritableLabel() string {
+	writable := *s
+	writable.Security.FileType = New("").Security.FileType
+	return writable.FileLabel()
+}
+
 // ParseSecurity reads how a sandbox is confined: dynamic[,label=U:R:T:L], static,label=U:R:T:L, inherit or
 // apparmor,profile=NAME.
 func ParseSecurity(text string) (Security, error) {

@@ -16,7 +16,7 @@ func (m *Manager) labelCgroups(s *config.Sandbox, groups cgroup.Groups) error {
 	if s.FileLabel() == "" || !m.Host.SELinux() {
 		return nil
 	}
-	label := writableLabel(s)
+	label := s.WritableLabel()
 	for _, dir := range groups.OfContainer() {
 		if err := selinux.SetFileLabel(dir, label); err != nil {
 			return fmt.Errorf("label cgroups: %w", err)

@@ -1,12 +1,12 @@
 package helper
 
 import (
-	"bytes"
 	"context"
 	"strings"
 	"time"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/consoletext"
 	"github.com/virt-sandbox/virt-sandbox/internal/enter"
 	"github.com/virt-sandbox/virt-sandbox/internal/printable"
 )
@@ -33,28 +33,15 @@ func (m *Manager) journalOf(s *config.Sandbox, unit string) string {
 }
 
 func inJournal(ctx context.Context, s *config.Sandbox, target enter.Target, args ...string) string {
-	var out bytes.Buffer
+	out := consoletext.Head{Left: consoletext.Kept} // what journalctl says of a failure is an answer too
 	_, err := enter.Run(ctx, target, enter.Command{
 		Args:        append([]string{"journalctl"}, args...),
 		Environment: enter.Environment(s.Name),
-		Stdout:      &limitedBuffer{Buffer: &out, left: 16 << 10},
-		Stderr:      &limitedBuffer{Buffer: &out, left: 1 << 10},
+		Stdout:      &out,
+		Stderr:      &out,
 	})
 	if err != nil {
 		return err.Error()
 	}
 	return printable.Text(strings.TrimRight(out.String(), "\n"))
-}
-
-// limitedBuffer keeps the first bytes of what is written and forgets the rest.
-type limitedBuffer struct {
-	*bytes.Buffer
-	left int
-}
-
-func (b *limitedBuffer) Write(p []byte) (int, error) {
-	kept := p[:min(len(p), b.left)]
-	b.left -= len(kept)
-	b.Buffer.Write(kept)
-	return len(p), nil
 }

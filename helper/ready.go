@@ -1,19 +1,16 @@
 package helper
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"time"
 
+	"github.com/virt-sandbox/virt-sandbox/internal/consoletext"
 	"github.com/virt-sandbox/virt-sandbox/internal/guest"
-	"github.com/virt-sandbox/virt-sandbox/internal/printable"
 	"github.com/virt-sandbox/virt-sandbox/internal/proc"
 )
 
@@ -23,11 +20,11 @@ func (m *Manager) awaitReady(ctx context.Context, r *Running, socket *net.UnixCo
 	s := r.Sandbox
 	ctx, cancel := context.WithTimeoutCause(ctx, s.Limits.StartTimeout,
 		fmt.Errorf("%s was not ready within %v ([limits] start-timeout)", s.Name, s.Limits.StartTimeout))
-	console := m.readConsole(ctx, r.Console)
+	console := consoletext.Read(ctx, r.Console, m.Console)
 	defer func() {
 		// What has been read is written before the monitor takes the place of this process.
 		cancel()
-		<-console.done
+		console.Wait()
 	}()
 	ended := make(chan struct{})
 	go func() {
@@ -54,13 +51,13 @@ func (m *Manager) awaitReady(ctx context.Context, r *Running, socket *net.UnixCo
 			return nil
 		default:
 		}
-		return fmt.Errorf("%s ended while it started%s", s.Name, console.quoted())
+		return fmt.Errorf("%s ended while it started%s", s.Name, console.Quoted())
 	case <-ctx.Done():
 		err := context.Cause(ctx)
 		if errors.Is(err, context.Canceled) {
 			return err
 		}
-		return fmt.Errorf("%w%s%s", err, m.pendingJobs(r), console.quoted())
+		return fmt.Errorf("%w%s%s", err, m.pendingJobs(r), console.Quoted())
 	}
 	if s.Generic() {
 		return nil
@@ -110,42 +107,4 @@ func (m *Manager) pendingJobs(r *Running) string {
 		return ""
 	}
 	return "; inside it still waits for " + strings.Join(names, ", ")
-}
-
-// consoleText collects what a container says on its console, up to a bound.
-type consoleText struct {
-	mu   sync.Mutex
-	text limitedBuffer
-	done chan struct{} // closed when the last of it has been passed on
-}
-
-func (m *Manager) readConsole(ctx context.Context, console *os.File) *consoleText {
-	c := &consoleText{text: limitedBuffer{Buffer: new(bytes.Buffer), left: 16 << 10}, done: make(chan struct{})}
-	_ = console.SetReadDeadline(time.Time{})
-	context.AfterFunc(ctx, func() { _ = console.SetReadDeadline(time.Now()) })
-	go func() {
-		defer close(c.done)
-		buffer := make([]byte, 4096)
-		for {
-			n, err := console.Read(buffer)
-			c.mu.Lock()
-			c.text.Write(buffer[:n])
-			c.mu.Unlock()
-			_, _ = m.Console.Write([]byte(printable.Text(string(buffer[:n]))))
-			if err != nil {
-				return
-			}
-		}
-	}()
-	return c
-}
-
-func (c *consoleText) quoted() string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	text := strings.TrimSpace(printable.Text(c.text.String()))
-	if text == "" {
-		return ""
-	}
-	return "; its console says: " + text
 }

@@ -29,7 +29,7 @@ func (m *Manager) asStarted(name string) (*config.Sandbox, error) {
 func socketOwner(s *config.Sandbox) places.SocketOwner {
 	owner := places.SocketOwner{UID: int(s.Hardening.IDMap.Base)}
 	if s.FileLabel() != "" {
-		owner.Labels = seclabel.Labels{Files: writableLabel(s), Sockets: s.ProcessLabel()}
+		owner.Labels = seclabel.Labels{Files: s.WritableLabel(), Sockets: s.ProcessLabel()}
 	}
 	return owner
 }

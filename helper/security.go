@@ -39,13 +39,6 @@ func (m *Manager) checkFileLabel(s *config.Sandbox) error {
 	return m.Host.CheckLabel(static.FileLabel())
 }
 
-// writableLabel gives the label of what processes of the container may write, be its content of another type or not.
-func writableLabel(s *config.Sandbox) string {
-	writable := *s
-	writable.Security.FileType = config.New("").Security.FileType
-	return writable.FileLabel()
-}
-
 // setupType is the type under which our policy has virt-sandbox-init set a container up, so that containerType need not
 // be allowed to mount anything. The types of container-selinux have none for that.
 const (

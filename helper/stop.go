@@ -124,7 +124,7 @@ func (m *Manager) bringDown(ctx context.Context, running *virt.Domain, s *config
 	controller, err := controllerOf(running)
 	if err != nil {
 		// It ended between the two questions, which libvirt must agree to.
-		return m.awaitGone(running, s)
+		return running.AwaitGone(s.Name)
 	}
 	defer controller.Close()
 	destroy := func() error {
@@ -136,7 +136,7 @@ func (m *Manager) bringDown(ctx context.Context, running *virt.Domain, s *config
 	if err := m.shutDown(ctx, controller, s, limit, destroy); err != nil {
 		return err
 	}
-	return m.awaitGone(running, s)
+	return running.AwaitGone(s.Name)
 }
 
 // shutDown asks the first process of a container for an orderly end, and destroys what does not end within the limit.
@@ -202,31 +202,6 @@ func shutdownSignal(s *config.Sandbox) unix.Signal {
 		return unix.SIGTERM
 	}
 	return guest.PowerOffSignal
-}
-
-// awaitGone waits until libvirt has noticed too, so that a start right after this finds the name free. One that has ended
-// while libvirtd was down is kept by the next libvirtd, and its name refused to others as that of one being started.
-func (m *Manager) awaitGone(running *virt.Domain, s *config.Sandbox) error {
-	told := false
-	for begun, pause := time.Now(), 2*time.Millisecond; time.Since(begun) < 10*time.Second; pause = min(2*pause, 50*time.Millisecond) {
-		active, err := running.IsActive()
-		if err == nil && !active {
-			err = running.Forget()
-		}
-		if errors.Is(err, virt.ErrNoDomain) || (err == nil && !active) {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("have libvirt know that %s has ended: %w", s.Name, err)
-		}
-		if !told && time.Since(begun) > time.Second {
-			// A controller that died while libvirt was still connecting to it is not missed until libvirt is told.
-			_ = running.Destroy()
-			told = true
-		}
-		time.Sleep(pause)
-	}
-	return fmt.Errorf("domain %s ended, but libvirt still lists it as running", s.Name)
 }
 
 // sweep removes what a container that is down has left at run time: its runtime directory, its cgroups, libvirt's mount

@@ -15,6 +15,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/cgroup"
 	"github.com/virt-sandbox/virt-sandbox/internal/console"
+	"github.com/virt-sandbox/virt-sandbox/internal/consoletext"
 	"github.com/virt-sandbox/virt-sandbox/internal/guest"
 	"github.com/virt-sandbox/virt-sandbox/internal/hostnet"
 	"github.com/virt-sandbox/virt-sandbox/internal/lockfile"
@@ -45,7 +46,7 @@ type ThrowawayRun struct {
 	controller *proc.Process
 	init       *proc.Process
 	groups     cgroup.Groups // cgroups that libvirt made, by hierarchy
-	console    *consoleText
+	console    *consoletext.Text
 	stopRead   context.CancelFunc
 	stopKeep   func() // of the leases
 	locks      lockfile.Locks
@@ -190,7 +191,7 @@ func (r *ThrowawayRun) await(ctx context.Context, listener *net.UnixListener) er
 	if pty, err := openConsole(r.domain); err == nil {
 		var reading context.Context
 		reading, r.stopRead = context.WithCancel(context.WithoutCancel(ctx))
-		r.console = r.manager.readConsole(reading, pty)
+		r.console = consoletext.Read(reading, pty, r.manager.Console)
 	}
 	go func() {
 		for ctx.Err() == nil {
@@ -213,7 +214,7 @@ func (r *ThrowawayRun) await(ctx context.Context, listener *net.UnixListener) er
 		}
 		quoted := ""
 		if r.console != nil {
-			quoted = r.console.quoted()
+			quoted = r.console.Quoted()
 		}
 		return fmt.Errorf("%s ended while it started%s", r.sandbox.Name, quoted)
 	}
@@ -258,7 +259,7 @@ func (r *ThrowawayRun) Stop() error {
 	}
 	if r.stopRead != nil {
 		r.stopRead()
-		<-r.console.done
+		r.console.Wait()
 	}
 	if r.libvirt != nil {
 		for _, i := range r.sandbox.Interfaces {
@@ -305,7 +306,7 @@ func (r *ThrowawayRun) end() error {
 	if err := r.domain.Destroy(); err != nil && !errors.Is(err, virt.ErrNoDomain) {
 		return err
 	}
-	return r.manager.awaitGone(r.domain, r.sandbox)
+	return r.domain.AwaitGone(r.sandbox.Name)
 }
 
 // sweepThrowaways removes what runs left that were killed: their processes libvirt has ended.

@@ -19,7 +19,7 @@ var layers = []layer{
 		"internal/proc", "internal/programs", "internal/seclabel", "internal/version",
 	}},
 	{"one subject of the host", []string{
-		"internal/cgroup", "internal/debdeps", "internal/hostsystemd", "internal/hosttest", "internal/monitor",
+		"internal/cgroup", "internal/consoletext", "internal/debdeps", "internal/filetree", "internal/hostsystemd", "internal/hosttest", "internal/monitor",
 		"internal/namespace", "internal/secontext", "internal/unitname", "rpmdeps",
 	}},
 	{"levels", []string{"internal/mcs"}},
