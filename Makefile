@@ -35,18 +35,17 @@ TOOL := $(GO) tool -modfile=tools/go.mod
 # Lines of the library that are longer are being wrapped; then this goes.
 LINT := -linelength=false
 
-# The integration tests that a host with systemd runs, and those that the slow virtual machine does: what SELinux, cgroup
-# version 2, systemd-machined or a kernel with nbd have a part in.
-HOST_TESTS := ^TestSystemd|TestDistributionServices/apache2|TestMounts|TestGeneric|TestShort|TestExecute|TestConnect|TestLogrotate|^TestLegacy(Systemd|Generic)$$|TestUpgrade$$
-VM_TESTS   := ^TestSystemd(Logs|Resident|Cycle)$$|^TestDistributionServices$$|^TestSELinux(Check|Clone|Administrator|Labels|Upgrade)$$|^TestProcessLimit$$|^TestMountsAndLimits$$|^TestImage(QCOW2|Dynamic)$$
-RUN_TESTS  := cd test/integration && exec ../../bin/integration.test -test.v -test.timeout 40m
-DENIALS    := "$(RUN_TESTS) -test.run '^TestSELinuxDenials$$'"
-PAGE       := "$(RUN_TESTS) -test.run '^TestSystemdPageBeforeReboot$$'" reboot "$(RUN_TESTS) -test.run '^TestSystemdPageAfterReboot$$'"
+# Each test says on which rig it runs and what it needs there (test/rig/needs.go); a rig has a run of all tests for each of its
+# steps. "on PLACE" is such a step, a line of shell. What the runs of make test print is kept, to see which tests ran nowhere.
+on      = "cd test/integration && exec env VIRT_SANDBOX_RIG=$(1) ../../bin/integration.test -test.v -test.timeout 40m"
+PAGE   := $(call on,before-reboot) reboot $(call on,after-reboot)
+RAN    := bin/ran
+record  = test/rig/record $(RAN)/$(1)
 
 # How many containers the scale tests drive, and for how long at random.
 N      ?= 100
 STRESS ?= 10m
-SCALE  := cd test/scale && exec ../../bin/scale.test -test.v -test.timeout 20m
+scale   = "cd test/scale && exec env VIRT_SANDBOX_RIG=$(1) ../../bin/scale.test -test.v -test.timeout 20m $(2)"
 
 .PHONY: all build check lint govulncheck test test-native test-emulated test-machine test-scale bench bench-scale bench-stress test-host test-vm test-apparmor vm-shell demo install install-selinux uninstall-selinux install-apparmor uninstall-apparmor clean
 
@@ -64,7 +63,7 @@ $(addprefix bin/,$(LINKED)): bin/%: $(SOURCES)
 # What is quick and needs no libvirtd: every commit passes it.
 check: build
 	$(MAKE) lint
-	$(GO) test -short $$($(GO) list ./... | grep -v /test/) ./test/house
+	$(GO) test -short $$($(GO) list ./... | grep -v /test/) ./test/house ./test/rig/...
 
 # Every check of the text of programs: gofmt, go vet, ours (tools/lint), staticcheck, misspell, and shellcheck for scripts.
 lint: bin/lint
@@ -89,15 +88,16 @@ govulncheck:
 test:
 	test/rig/install-packages test
 	$(MAKE) check
-	$(GO) test -count=1 ./rpmdeps ./internal/debdeps ./generator
+	$(GO) test -count=1 ./rpmdeps ./internal/debdeps ./generator ./internal/version
+	rm -rf $(RAN)
 	$(MAKE) bin/integration.test bin/scale.test
 	test/vm/image >/dev/null
 	test/rig/kernel >/dev/null
 	$(MAKE) --jobs=2 --output-sync=line test-native test-emulated
+	$(GO) run ./test/rig/ran -elsewhere machine,bench,bench-host,stress $(RAN)
 
 test-native:
-	test/rig/with-libvirt $(GO) test -count=1 -timeout 30m -skip '^TestSystemd|^TestMachine' ./test/integration
-	test/rig/with-libvirt $(GO) test -count=1 -timeout 10m -short -run '^TestMachine' ./test/integration
+	VIRT_SANDBOX_RIG=native $(call record,native) test/rig/with-libvirt $(GO) test -count=1 -v -timeout 40m ./test/integration
 	test/rig/with-libvirt test/demo
 	$(MAKE) test-scale
 	$(MAKE) test-host
@@ -110,31 +110,33 @@ test-emulated:
 test-machine: build
 	test/rig/install-packages test
 	test/rig/kernel >/dev/null
-	test/rig/with-libvirt $(GO) test -count=1 -timeout 20m -run '^TestMachine' ./test/integration
+	VIRT_SANDBOX_RIG=machine test/rig/with-libvirt $(GO) test -count=1 -timeout 20m ./test/integration
 
-# How fast a command in a sandbox is, beside libvirt without us and a pipe without a sandbox. Needs root.
+# How fast a command in a sandbox is, beside libvirt without us and a pipe without a sandbox; and bounds of the time that the
+# generator and the readers of package databases take. Needs root, and a machine that does nothing else.
 bench: build
 	test/rig/install-packages test
 	test/rig/kernel >/dev/null
-	test/rig/with-libvirt $(GO) test -count=1 -v -timeout 10m ./test/bench
+	VIRT_SANDBOX_RIG=bench $(GO) test -count=1 -v -run 'Speed|Faster' ./generator ./rpmdeps
+	VIRT_SANDBOX_RIG=bench test/rig/with-libvirt $(GO) test -count=1 -v -timeout 10m ./test/bench
 
 bin/integration.test: $(SOURCES) $(wildcard test/integration/*.go)
 	CGO_ENABLED=0 $(GO) test -c -o $@ ./test/integration
 
 # On a host whose systemd runs, in a container of systemd-nspawn: at native speed, without SELinux.
 test-host: build bin/integration.test
-	test/host/run "$(RUN_TESTS) -test.run '$(HOST_TESTS)' -test.skip Page" 'sh test/demo' $(PAGE)
+	$(call record,host) test/host/run $(call on,host) 'sh test/demo' $(PAGE)
 
 # On a host that enforces SELinux, with cgroup version 2 and systemd-machined, in a virtual machine: everything real, and
 # slow. Before that the policy itself is asked.
 test-vm: build bin/integration.test
-	$(GO) test -count=1 ./test/policy
-	test/vm/run "$(RUN_TESTS) -test.run '$(VM_TESTS)' -test.skip 'TestDistributionServices/(ssh|mariadb|dovecot)_with_ids'" $(DENIALS) "$(RUN_TESTS) -test.run '^TestSELinux(Attempts|Oneshot)$$'" \
-		reboot $(PAGE) $(DENIALS) "$(RUN_TESTS) -test.run '^TestSELinuxModule$$'"
+	VIRT_SANDBOX_RIG=policy $(call record,policy) $(GO) test -count=1 -v ./test/policy
+	$(call record,vm) test/vm/run $(call on,vm) $(call on,denials) $(call on,attempts) \
+		reboot $(PAGE) $(call on,denials) $(call on,module)
 
 # On the same machine with AppArmor in place of SELinux.
 test-apparmor: build bin/integration.test
-	SECURITY=apparmor test/vm/run "$(RUN_TESTS) -test.run '^TestAppArmor'"
+	SECURITY=apparmor $(call record,apparmor) test/vm/run $(call on,apparmor)
 
 # The console of that machine, with the programs installed; log in as root.
 vm-shell: build
@@ -145,15 +147,15 @@ bin/scale.test: $(SOURCES) $(wildcard test/scale/*.go)
 
 # Many containers at once, few and short; the figures beside those of bare libvirt and systemd-nspawn are bench-scale's.
 test-scale: build bin/scale.test
-	test/rig/with-libvirt sh -c "$(SCALE) -test.run 'TestInside|TestPage|TestMany|TestStress' -n 20 -stress 20s"
+	$(call record,scale) test/rig/with-libvirt sh -c $(call scale,native,-n 20 -stress 20s)
 
 bench-scale: build bin/scale.test
 	test/rig/install-packages test
-	test/rig/with-libvirt sh -c "$(SCALE) -test.run 'TestPage|TestFigures' -n $(N) -idle 60s"
-	test/host/run "$(SCALE) -test.run 'TestReload'"
+	test/rig/with-libvirt sh -c $(call scale,bench,-n $(N) -idle 60s)
+	test/host/run $(call scale,bench-host)
 
 bench-stress: build bin/scale.test
-	test/rig/with-libvirt sh -c "$(SCALE) -test.run 'TestStress' -n 20 -stress $(STRESS)"
+	test/rig/with-libvirt sh -c $(call scale,stress,-n 20 -stress $(STRESS))
 
 demo:
 	test/rig/install-packages demo

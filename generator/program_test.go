@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/test/rig"
 )
 
 // TestProgram runs the built program, as a user to whom a file can be unreadable, on one good config and 21 bad ones.
@@ -16,6 +17,7 @@ func TestProgram(t *testing.T) {
 	if testing.Short() {
 		t.Skip("make test runs it")
 	}
+	rig.Needs(t, rig.Root)
 	texts := map[string]string{"good.sandbox": good, "unreadable.sandbox": good}
 	for _, b := range badConfigs() {
 		texts[b.name+config.Suffix] = b.text

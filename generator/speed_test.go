@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/test/rig"
 )
 
 // Bounds of the time: for 1,000 configs a fifth of what podman's quadlet needs on a machine of two cores for as many
@@ -27,9 +28,7 @@ const (
 
 // TestSpeed measures the built program as systemd runs it, beside the floor, on a tmpfs as /run is one.
 func TestSpeed(t *testing.T) {
-	if testing.Short() {
-		t.Skip("make test runs it")
-	}
+	rig.On(t, rig.Bench)
 	dir, err := os.MkdirTemp("/dev/shm", "generator")
 	if err != nil {
 		t.Fatal(err)

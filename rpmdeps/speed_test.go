@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/virt-sandbox/virt-sandbox/test/rig"
 )
 
 // The host of the measurements has 20 source packages of 100 packages each, as many as a large server.
@@ -133,9 +135,7 @@ func BenchmarkOwnerAndFiles(b *testing.B) {
 
 // TestFasterThanRPM keeps the reason for not running rpm true: an answer takes a fifth of its time at most.
 func TestFasterThanRPM(t *testing.T) {
-	if testing.Short() {
-		return
-	}
+	rig.On(t, rig.Bench)
 	dir := largeDatabase(t)
 	var ours, rpm []time.Duration
 	for range 41 {

@@ -11,12 +11,15 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/virt-sandbox/virt-sandbox/test/rig"
 )
 
 const rounds = 10
 
 // A command in a sandbox takes no longer than libvirt does for its smallest container, by hand.
 func TestCommand(t *testing.T) {
+	rig.On(t, rig.Bench)
 	program := built(t)
 	description := filepath.Join(t.TempDir(), "bare.xml")
 	xml := `<domain type='lxc'><name>bench-bare</name><memory unit='MiB'>256</memory><vcpu>1</vcpu>
@@ -63,6 +66,7 @@ func byHand(t *testing.T, description string) (hung bool) {
 
 // Standard output of a sandbox, once that is there, is at least half as fast as a pipe without one.
 func TestOutput(t *testing.T) {
+	rig.On(t, rig.Bench)
 	program := built(t)
 	var ours, starts, bare []time.Duration
 	for range rounds {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/virt-sandbox/virt-sandbox/internal/initrd"
+	"github.com/virt-sandbox/virt-sandbox/test/rig"
 )
 
 // emulated is the machine of a sandbox as bare QEMU has it, but for its devices.
@@ -18,9 +19,8 @@ var emulated = []string{"-machine", "q35", "-accel", "tcg", "-cpu", "max,la57=of
 // TestMachine: a command in an emulated virtual machine takes at most 1.25 times as long as the same kernel takes with a first program
 // that switches it off, started by bare QEMU. For comparison, the same with what shortens the start of ours.
 func TestMachine(t *testing.T) {
-	if out, err := exec.Command("virsh", "-q", "-c", "qemu:///system", "version").CombinedOutput(); err != nil {
-		t.Skipf("qemu:///system does not answer: %s", out)
-	}
+	rig.On(t, rig.Bench)
+	rig.Needs(t, rig.QEMU)
 	program := built(t)
 	out, err := exec.Command("../rig/kernel").Output()
 	if err != nil {

@@ -33,7 +33,7 @@ var layers = []layer{
 	{"what is private", []string{"internal/privatepaths"}},
 	{"a sandbox on this host", []string{"generator", "internal/boot", "internal/content", "internal/places"}},
 	{"verbs' own matters", []string{
-		"internal/claims", "internal/describe", "internal/innersystemd", "internal/unitstub", "internal/virt",
+		"internal/claims", "internal/describe", "internal/hostnet", "internal/innersystemd", "internal/unitstub", "internal/virt",
 	}},
 	{"what verbs stand on", []string{"internal/editing", "internal/legacy/takeover", "internal/logview"}},
 	{"containers that stay", []string{"helper"}},

@@ -7,18 +7,14 @@ import (
 	"strings"
 	"testing"
 	"time"
-)
 
-func needAppArmor(t *testing.T) {
-	t.Helper()
-	if enabled, err := os.ReadFile("/sys/module/apparmor/parameters/enabled"); err != nil || strings.TrimSpace(string(enabled)) != "Y" {
-		t.Skip("the kernel has no AppArmor, or it is off")
-	}
-}
+	"github.com/virt-sandbox/virt-sandbox/test/rig"
+)
 
 // Where the host has AppArmor, a container and what is executed in it run under a profile of its own that is enforced.
 func TestAppArmorFeature(t *testing.T) {
-	needAppArmor(t)
+	rig.On(t, rig.AppArmor)
+	rig.Needs(t, rig.AppArmorOn)
 	create(t, "t-armor", "-C", "-u", "apache2")
 	must(t, "start", "t-armor")
 	if got := inside(t, "t-armor", "curl -s http://localhost/ | grep -q 'Default Page' && echo served; systemctl --failed --no-legend --plain"); got != "served\n" {
@@ -61,7 +57,8 @@ func TestAppArmorFeature(t *testing.T) {
 
 // -s apparmor,profile=NAME chooses a profile that the administrator has loaded, or none.
 func TestAppArmorProfile(t *testing.T) {
-	needAppArmor(t)
+	rig.On(t, rig.AppArmor)
+	rig.Needs(t, rig.AppArmorOn)
 	const profile = "virt-sandbox-test"
 	source := filepath.Join(t.TempDir(), profile)
 	text := "profile " + profile + " flags=(attach_disconnected,mediate_deleted) {\n" +
@@ -100,7 +97,8 @@ func TestAppArmorProfile(t *testing.T) {
 
 // Images, disks and directories of the host are there under libvirt's profile too.
 func TestAppArmorStorage(t *testing.T) {
-	needAppArmor(t)
+	rig.On(t, rig.AppArmor)
+	rig.Needs(t, rig.AppArmorOn)
 	const disk, dir = imageDir + "/t-armor-disk.raw", "/srv/t-armor"
 	shell(t, "mkdir -p "+imageDir+" "+dir+" && truncate -s 1M "+disk)
 	t.Cleanup(func() { shell(t, "rm -r "+disk+" "+dir) })

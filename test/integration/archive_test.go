@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/virt-sandbox/virt-sandbox/test/rig"
 )
 
 // moved are the paths of a content that differ when it has been moved: what its first preparation there touches.
@@ -17,6 +19,7 @@ var moved = []string{"/etc", "/etc/hostname", "/etc/machine-id"}
 // export | import: under another name it is a clone, and under its own, after the first one is gone, the same sandbox with
 // its journal and keys. Nothing gets lost, holes neither.
 func TestExportImport(t *testing.T) {
+	rig.On(t, rig.Native)
 	before := snapshot(t)
 	create(t, "t-source", "-C", "-u", "apache2")
 	source, clone := contentDir+"/t-source", contentDir+"/t-import"
@@ -103,6 +106,7 @@ func imported(t *testing.T, config string, args ...string) outcome {
 
 // An archive may come from anybody: what it asks of the host is refused in one line, and nothing is made.
 func TestImportRefusals(t *testing.T) {
+	rig.On(t, rig.Native)
 	const head, command = "[sandbox]\nformat=1\nname=t-import\n", "[command]\nargument=/bin/true\n"
 	before := snapshot(t)
 	for _, c := range []struct{ name, config, want string }{
@@ -138,6 +142,7 @@ func TestImportRefusals(t *testing.T) {
 // What an archive asks for is allowed by --trust; a level that is another's gives way, and one of -l does not. What the host has
 // is not copied in for a path that the archive only names.
 func TestImportGivesWay(t *testing.T) {
+	rig.On(t, rig.Native)
 	t.Cleanup(func() { remove(t, "t-import"); remove(t, "t-first") })
 	must(t, "create", "-l", "s0:c901,c902", "t-first", "--", "/bin/true")
 	const config = "[sandbox]\nformat=1\nname=t-import\ncopy=yes\n[command]\nargument=/bin/true\n[security]\nlevel=s0:c902\n" +
@@ -164,6 +169,7 @@ func TestImportGivesWay(t *testing.T) {
 
 // An import that is killed at any moment can be run again or be deleted.
 func TestImportKilled(t *testing.T) {
+	rig.On(t, rig.Native)
 	create(t, "t-source", "-C", "-u", "apache2")
 	fillTree(t, contentDir+"/t-source/var/www", 2000)
 	want := tree(t, contentDir+"/t-source", "/var/www")
@@ -175,12 +181,11 @@ func TestImportKilled(t *testing.T) {
 	must(t, "import", archive)
 	usual := time.Since(begun)
 	must(t, "delete", "t-source")
+	numbers := random(t)
 	for i := range otherKillings {
-		moment := killWithin(t, usual, nil, "import", archive)
+		moment := killWithin(t, numbers, usual, nil, "import", archive)
 		if i%2 == 0 {
-			if o := run(t, "import", archive); o.status != 0 && !strings.Contains(o.stderr, "exists already") {
-				t.Errorf("killed after %v, again: %+v", moment, o)
-			}
+			again(t, []string{"import", archive}, moment, ends["import"], "t-source")
 			sameTree(t, "import", tree(t, contentDir+"/t-source", "/var/www"), want)
 		}
 		if o := run(t, "delete", "t-source"); o.status != 0 && !strings.Contains(o.stderr, "no such sandbox") {

@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"runtime"
 	"strconv"
 	"syscall"
 	"time"
@@ -120,8 +121,10 @@ func (h held) stay() error {
 	return nil
 }
 
-// holdKey makes a key that every process of the same user could read.
+// holdKey makes a key that every process of the same user could read. A session keyring is one thread's: the caller stays
+// on it for good.
 func holdKey() (int, error) {
+	runtime.LockOSThread()
 	if _, err := unix.KeyctlJoinSessionKeyring("virt-sandbox-test"); err != nil {
 		return 0, fmt.Errorf("join keyring: %w", err)
 	}

@@ -5,13 +5,14 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/virt-sandbox/virt-sandbox/test/rig"
 )
 
 // A file with another level is left as it is by starts and stops, named by check, and changed by check --fix only.
 func TestSELinuxCheck(t *testing.T) {
-	if !selinuxRuns() {
-		t.Skip("the host has no SELinux")
-	}
+	rig.On(t, rig.VM)
+	rig.Needs(t, rig.SELinuxOn)
 	const own, other = "system_u:object_r:container_file_t:s0:c1,c2", "system_u:object_r:container_file_t:s0:c3,c4"
 	create(t, "t-check", "-C", "-l", "s0:c1,c2", "-u", "apache2")
 	if got := must(t, "check", "t-check"); got != "" {
@@ -61,9 +62,8 @@ func TestSELinuxCheck(t *testing.T) {
 // Where there are no labels to check, there is all else: what is gone, what was left, what cannot be used. A sandbox that was
 // never started has nothing that could be wrong.
 func TestCheckWithoutSELinux(t *testing.T) {
-	if selinuxRuns() {
-		t.Skip("the host has SELinux")
-	}
+	rig.On(t, rig.Native)
+	rig.Needs(t, rig.NoSELinux)
 	create(t, "t-check", "-C", "-u", "apache2")
 	if o := run(t, "check", "t-check"); o.status != 0 || o.stdout != "" || o.stderr != "" {
 		t.Errorf("check: %+v", o)
@@ -109,9 +109,8 @@ func TestCheckWithoutSELinux(t *testing.T) {
 
 // What an upgrade brings into a container has its label from birth.
 func TestSELinuxUpgrade(t *testing.T) {
-	if !selinuxRuns() {
-		t.Skip("the host has no SELinux")
-	}
+	rig.On(t, rig.VM)
+	rig.Needs(t, rig.SELinuxOn)
 	t.Cleanup(func() { shell(t, "dpkg --purge vst-upgrade; rm -rf /etc/vstup /etc/vstup-new") })
 	installDeb(t, 1)
 	create(t, "t-upgrade", "-C", "-l", "s0:c1,c2", "-u", "vst-upgrade")

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/virt-sandbox/virt-sandbox/test/rig"
 )
 
 // manyFiles is how many files the sandboxes have that are copied.
@@ -20,6 +22,7 @@ var ofOne = []string{"/etc", "/etc/hostname", "/etc/hosts", "/etc/machine-id", "
 // A clone of a stopped sandbox is its like in all but what identifies it, takes next to no space for holes, and both run at
 // once, each with its own name, pages, journal and level.
 func TestCloneStopped(t *testing.T) {
+	rig.On(t, rig.Native)
 	before := snapshot(t)
 	create(t, "t-source", "-C", "-u", "apache2")
 	source, clone := contentDir+"/t-source", contentDir+"/t-clone"
@@ -87,6 +90,7 @@ func valueOf(t *testing.T, name, key string) string {
 
 // A running sandbox is cloned only where that is allowed; it stands still meanwhile and runs on.
 func TestCloneRunning(t *testing.T) {
+	rig.On(t, rig.Native)
 	before := snapshot(t)
 	create(t, "t-source", "-C", "-u", "apache2")
 	source, clone := contentDir+"/t-source", contentDir+"/t-clone"
@@ -130,6 +134,7 @@ func TestCloneRunning(t *testing.T) {
 
 // A template's instance that is named after the source is the clone's in the clone.
 func TestCloneTemplate(t *testing.T) {
+	rig.On(t, rig.Native)
 	const unit = "/etc/systemd/system/vst-template@.service"
 	text := "[Service]\nExecStart=/bin/sleep infinity\nEnvironment=WHO=%i\nStateDirectory=vst-template\n"
 	if err := os.WriteFile(unit, []byte(text), 0o644); err != nil {
@@ -150,6 +155,7 @@ func TestCloneTemplate(t *testing.T) {
 
 // What cannot be cloned is refused in one line, and nothing is made.
 func TestCloneRefusals(t *testing.T) {
+	rig.On(t, rig.Native)
 	for name, level := range map[string]string{"t-source": "s0:c901,c902", "t-other": "s0:c903,c904"} {
 		t.Cleanup(func() { remove(t, name) })
 		must(t, "create", "-l", level, name, "--", "/bin/true")
@@ -185,6 +191,7 @@ func TestCloneRefusals(t *testing.T) {
 
 // A clone that is killed at any moment leaves its source as it was and running, and can be run again or be deleted.
 func TestCloneKilled(t *testing.T) {
+	rig.On(t, rig.Native)
 	create(t, "t-source", "-C", "-u", "apache2")
 	source := contentDir + "/t-source"
 	fillTree(t, source+"/var/www", 2000)
@@ -195,20 +202,19 @@ func TestCloneKilled(t *testing.T) {
 	must(t, "clone", "--freeze", "t-source", "t-clone")
 	usual := time.Since(begun)
 	must(t, "delete", "t-clone")
+	numbers := random(t)
 	for i := range killings {
 		var others func()
 		if i%4 == 0 {
 			// With it the process that would set the source free.
 			others = func() { killGuards(t) }
 		}
-		moment := killWithin(t, usual, others, "clone", "--freeze", "t-source", "t-clone")
+		moment := killWithin(t, numbers, usual, others, "clone", "--freeze", "t-source", "t-clone")
 		if i%4 == 0 {
 			killGuards(t)
 		}
 		if i%2 == 0 {
-			if o := run(t, "clone", "--freeze", "t-source", "t-clone"); o.status != 0 && !strings.Contains(o.stderr, "exists already") {
-				t.Errorf("killed after %v, again: %+v", moment, o)
-			}
+			again(t, []string{"clone", "--freeze", "t-source", "t-clone"}, moment, ends["clone"])
 			sameTree(t, "clone", tree(t, contentDir+"/t-clone", "/var/www"), part(want, "/var/www"))
 		}
 		if o := run(t, "delete", "t-clone"); o.status != 0 && !strings.Contains(o.stderr, "no such sandbox") {
@@ -225,6 +231,7 @@ func TestCloneKilled(t *testing.T) {
 
 // The same of a source whose content is in an image that does not lie where create makes images; the clone's lies beside it.
 func TestCloneKilledInImage(t *testing.T) {
+	rig.On(t, rig.Native)
 	images := t.TempDir()
 	create(t, "t-source", "-C", "-u", "apache2", "-i", "200")
 	shell(t, "mv "+imageDir+"/t-source.raw "+images+"/ && sed -i 's|^image=.*|image="+images+"/t-source.raw|' "+configDir+"/t-source.sandbox")
@@ -233,12 +240,11 @@ func TestCloneKilledInImage(t *testing.T) {
 	must(t, "clone", "t-source", "t-clone")
 	usual := time.Since(begun)
 	must(t, "delete", "t-clone")
+	numbers := random(t)
 	for i := range 8 {
-		moment := killWithin(t, usual, nil, "clone", "t-source", "t-clone")
+		moment := killWithin(t, numbers, usual, nil, "clone", "t-source", "t-clone")
 		if i%2 == 0 {
-			if o := run(t, "clone", "t-source", "t-clone"); o.status != 0 && !strings.Contains(o.stderr, "exists already") {
-				t.Errorf("killed after %v, again: %+v", moment, o)
-			}
+			again(t, []string{"clone", "t-source", "t-clone"}, moment, ends["clone"])
 		}
 		if o := run(t, "delete", "t-clone"); o.status != 0 && !strings.Contains(o.stderr, "no such sandbox") {
 			t.Errorf("killed after %v, delete: %+v", moment, o)
@@ -258,6 +264,7 @@ func TestCloneKilledInImage(t *testing.T) {
 
 // A clone, export or import that is told to end leaves nothing, and its source running.
 func TestCloneInterrupted(t *testing.T) {
+	rig.On(t, rig.Native)
 	create(t, "t-source", "-C", "-u", "apache2")
 	fillTree(t, contentDir+"/t-source/var/www", 2000)
 	archive := t.TempDir() + "/archive"
@@ -311,7 +318,7 @@ func killGuards(t *testing.T) {
 	t.Helper()
 	for _, line := range processes() {
 		fields := strings.Fields(line)
-		if strings.HasSuffix(fields[2], "virt-sandbox-service-helper") && slices.Contains(fields, "thaw") {
+		if strings.HasSuffix(fields[2], "virt-sandbox-service-helper") && slices.Contains(fields, "thaw") && fields[len(fields)-1] == "t-source" {
 			shell(t, "kill -9 "+fields[1]+" || :")
 		}
 	}

@@ -9,10 +9,13 @@ import (
 	"testing"
 
 	"github.com/creack/pty"
+
+	"github.com/virt-sandbox/virt-sandbox/test/rig"
 )
 
 // execute passes on what a command prints and how it ends.
 func TestExecute(t *testing.T) {
+	rig.On(t, rig.Native, rig.Host)
 	create(t, "t-exec", "-C", "-u", "apache2")
 	o := run(t, "execute", "t-exec", "--", "true")
 	if o.status != 1 || !strings.Contains(o.stderr, "is not running") {
@@ -46,6 +49,7 @@ func TestExecute(t *testing.T) {
 
 // Standard input streams with its end, binary and large, while both outputs stay apart.
 func TestExecuteStreams(t *testing.T) {
+	rig.On(t, rig.Native, rig.Host)
 	create(t, "t-stream", "-C", "-u", "apache2")
 	must(t, "start", "t-stream")
 	data := make([]byte, 20<<20)
@@ -65,6 +69,7 @@ func TestExecuteStreams(t *testing.T) {
 
 // On a terminal the command gets one of the container's, with the caller's size and resizes.
 func TestConnectTerminal(t *testing.T) {
+	rig.On(t, rig.Native, rig.Host)
 	create(t, "t-tty", "-C", "-u", "apache2")
 	must(t, "start", "t-tty")
 	terminal, err := pty.StartWithSize(exec.Command(program, "connect", "t-tty"), &pty.Winsize{Rows: 31, Cols: 97})

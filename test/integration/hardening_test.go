@@ -8,11 +8,14 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/virt-sandbox/virt-sandbox/test/rig"
 )
 
 // Root inside has only the capabilities that a container's root needs, and those that the unit or the administrator asked
 // for.
 func TestCapabilities(t *testing.T) {
+	rig.On(t, rig.Native)
 	const base = 1<<unix.CAP_AUDIT_WRITE | 1<<unix.CAP_CHOWN | 1<<unix.CAP_DAC_OVERRIDE | 1<<unix.CAP_FOWNER | 1<<unix.CAP_FSETID |
 		1<<unix.CAP_KILL | 1<<unix.CAP_NET_ADMIN | 1<<unix.CAP_NET_BIND_SERVICE | 1<<unix.CAP_NET_RAW | 1<<unix.CAP_SETFCAP |
 		1<<unix.CAP_SETGID | 1<<unix.CAP_SETPCAP | 1<<unix.CAP_SETUID | 1<<unix.CAP_SYS_CHROOT |
@@ -60,6 +63,7 @@ func available(t *testing.T) uint64 {
 
 // What libvirt and we take away from root inside stays away: device nodes, the kernel's tunables and tell-tales.
 func TestKernelIsOutOfReach(t *testing.T) {
+	rig.On(t, rig.Native)
 	create(t, "t-hard", "-C", "-u", "apache2")
 	node := contentDir + "/t-hard/var/lib/block-device"
 	if err := unix.Mknod(node, unix.S_IFBLK|0o666, int(unix.Mkdev(7, 0))); err != nil {
@@ -115,9 +119,8 @@ func TestKernelIsOutOfReach(t *testing.T) {
 
 // A container cannot have more processes than its limit, which it cannot change, and a command of execute counts too.
 func TestProcessLimit(t *testing.T) {
-	if !countsProcesses() {
-		t.Skip("the host has no pids controller")
-	}
+	rig.On(t, rig.Native, rig.VM)
+	rig.Needs(t, rig.PIDController)
 	before := snapshot(t)
 	create(t, "t-pids", "-C", "-u", "apache2")
 	edit(t, "t-pids", "pids=4096", "pids=150")
@@ -131,13 +134,4 @@ func TestProcessLimit(t *testing.T) {
 	}
 	remove(t, "t-pids")
 	sameAs(t, before, "after delete")
-}
-
-func countsProcesses() bool {
-	for _, file := range []string{"/sys/fs/cgroup/pids", "/sys/fs/cgroup/system.slice/pids.max"} {
-		if _, err := os.Stat(file); err == nil {
-			return true
-		}
-	}
-	return false
 }

@@ -6,10 +6,13 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/virt-sandbox/virt-sandbox/test/rig"
 )
 
 // With ids of its own, root inside is nobody outside, and files keep the owners that they have on disk.
 func TestIDMap(t *testing.T) {
+	rig.On(t, rig.Native)
 	before := snapshot(t)
 	shared := t.TempDir()
 	create(t, "t-map", "-C", "-u", "apache2", "--idmap", "auto", "-m", "host-bind:/srv/shared="+shared, "-m", "ram:/srv/scratch=3M")
@@ -86,9 +89,8 @@ func TestIDMap(t *testing.T) {
 
 // At create, exactly one line says what separates root inside from root outside, where SELinux does not.
 func TestNoticeWithoutSELinux(t *testing.T) {
-	if selinuxRuns() {
-		t.Skip("SELinux does")
-	}
+	rig.On(t, rig.Native)
+	rig.Needs(t, rig.NoSELinux)
 	apparmor := strings.Contains(shell(t, "virsh -c lxc:/// capabilities"), "<model>apparmor")
 	for _, c := range []struct {
 		options []string
@@ -110,6 +112,7 @@ func TestNoticeWithoutSELinux(t *testing.T) {
 
 // What cannot be mapped is refused by its name, and leaves nothing.
 func TestIDMapRefused(t *testing.T) {
+	rig.On(t, rig.Native)
 	before := snapshot(t)
 	for _, c := range []struct{ source, target, want string }{
 		{"/proc/sys", "/srv/sys", "the kernel cannot map the ids of the file system at /proc/sys (proc)"},
@@ -129,6 +132,7 @@ func TestIDMapRefused(t *testing.T) {
 
 // A config put in place by hand chooses its ids at the first start, a copy of it gets others, and what is taken is refused.
 func TestIDMapOfConfigs(t *testing.T) {
+	rig.On(t, rig.Native)
 	create(t, "t-first", "-C", "-u", "apache2", "--idmap", "auto")
 	base := idMapOf(t, "t-first")
 	for _, name := range []string{"t-auto", "t-taken"} {

@@ -10,11 +10,14 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/virt-sandbox/virt-sandbox/test/rig"
 )
 
 // A container whose content is in an image serves, keeps what is written over a restart, and cannot use more of the host's
 // disk than the image has; nothing of the image is mounted while it is down.
 func TestImage(t *testing.T) {
+	rig.On(t, rig.Native)
 	for _, c := range []struct {
 		name string
 		args []string
@@ -86,6 +89,7 @@ func TestImage(t *testing.T) {
 // Containers with images at once, started side by side, each have their own; one that ends takes its image off the host
 // though the others run on.
 func TestImagesSideBySide(t *testing.T) {
+	rig.On(t, rig.Native)
 	before := snapshot(t)
 	names := []string{"t-image-1", "t-image-2", "t-image-3"}
 	started := make(chan outcome, len(names))
@@ -121,6 +125,7 @@ func TestImagesSideBySide(t *testing.T) {
 
 // All kinds of mounts, and disks by their tags, are seen inside, and in no other container; with ids of its own too.
 func TestImageMounts(t *testing.T) {
+	rig.On(t, rig.Native)
 	for _, c := range []struct {
 		name string
 		args []string
@@ -184,6 +189,7 @@ func TestImageMounts(t *testing.T) {
 
 // What root inside makes of the places of guest-binds shows it nothing that it could not see anyway.
 func TestGuestBindStaysInside(t *testing.T) {
+	rig.On(t, rig.Native)
 	create(t, "t-bind", "-C", "-u", "apache2", "-m", "guest-bind:/srv/seen=/srv/shown")
 	secret := filepath.Join(t.TempDir(), "secret")
 	if err := os.WriteFile(secret, []byte("host's\n"), 0o644); err != nil {
@@ -206,6 +212,7 @@ func TestGuestBindStaysInside(t *testing.T) {
 
 // The blocks of a file are one container's alone: another that names them is refused before anything of it runs.
 func TestImageInUse(t *testing.T) {
+	rig.On(t, rig.Native)
 	data := filepath.Join(t.TempDir(), "data.raw")
 	link := filepath.Join(t.TempDir(), "other-name")
 	shell(t, "truncate -s 32M "+data+" && ln -s "+data+" "+link)
@@ -252,6 +259,7 @@ func TestImageInUse(t *testing.T) {
 
 // A file that lies where an image would be made, and one in place of an image, stay as they are.
 func TestForeignImage(t *testing.T) {
+	rig.On(t, rig.Native)
 	file := imageDir + "/t-foreign.raw"
 	shell(t, "mkdir -p "+imageDir+" && echo precious >"+file)
 	t.Cleanup(func() { os.Remove(file) })
@@ -283,6 +291,7 @@ func TestForeignImage(t *testing.T) {
 
 // A config that somebody wrote gets its image at the first start; and what the host has no room for is told as that.
 func TestImageOfConfig(t *testing.T) {
+	rig.On(t, rig.Native)
 	before := snapshot(t)
 	small := t.TempDir()
 	if err := syscall.Mount("tmpfs", small, "tmpfs", 0, "size=3m"); err != nil {
@@ -337,6 +346,7 @@ func TestImageOfConfig(t *testing.T) {
 
 // An image that is too small for its content, or for a file system, leaves nothing.
 func TestImageTooSmall(t *testing.T) {
+	rig.On(t, rig.Native)
 	before := snapshot(t)
 	refused(t, run(t, "create", "-C", "-u", "mariadb", "-i", "4M", "x"), "the image of 4M is full")
 	refused(t, run(t, "create", "-u", "apache2", "-i", "8K", "x"), "mkfs.ext4")
@@ -345,6 +355,7 @@ func TestImageTooSmall(t *testing.T) {
 
 // A disk of the host that fills up while create copies into an image leaves nothing on it.
 func TestImageDiskFull(t *testing.T) {
+	rig.On(t, rig.Native)
 	shell(t, "mkdir -p "+imageDir)
 	if err := syscall.Mount("tmpfs", imageDir, "tmpfs", 0, "size=3m"); err != nil {
 		t.Fatal(err)
@@ -357,6 +368,7 @@ func TestImageDiskFull(t *testing.T) {
 
 // What this machine lacks for qcow2 is told before anything is made; where it lacks nothing, all is as with raw images.
 func TestImageQCOW2(t *testing.T) {
+	rig.On(t, rig.Native, rig.VM)
 	before := snapshot(t)
 	if _, err := os.Stat("/dev/nbd0"); err != nil {
 		if _, err := os.Stat("/lib/modules/" + strings.TrimSpace(shell(t, "uname -r")) + "/kernel/drivers/block/nbd.ko"); err != nil {
@@ -391,6 +403,7 @@ func TestImageQCOW2(t *testing.T) {
 
 // A sandbox of mode dynamic has a level of its own at each start, and all of its content that level.
 func TestImageDynamic(t *testing.T) {
+	rig.On(t, rig.Native, rig.VM)
 	before := snapshot(t)
 	create(t, "t-dynamic", "-C", "-u", "apache2", "-i", "100", "-s", "dynamic")
 	t.Cleanup(func() { remove(t, "t-dynamic2") })

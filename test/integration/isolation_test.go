@@ -4,10 +4,13 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/virt-sandbox/virt-sandbox/test/rig"
 )
 
 // Two containers of one service see only their own content, processes, network and cgroups, and nothing of the host's.
 func TestSideBySide(t *testing.T) {
+	rig.On(t, rig.Native)
 	const secret = "/root/virt-sandbox-test-secret"
 	if err := os.WriteFile(secret, []byte("secret"), 0o600); err != nil {
 		t.Fatal(err)
@@ -50,6 +53,7 @@ func TestSideBySide(t *testing.T) {
 
 // A change of one container survives its restart, and the journal of each is found by the host's journalctl.
 func TestRestartKeepsContent(t *testing.T) {
+	rig.On(t, rig.Native)
 	create(t, "t-keep", "-C", "-u", "apache2")
 	must(t, "start", "t-keep")
 	inside(t, "t-keep", "echo kept >/var/www/html/index.html; logger -t keeper written to the journal")

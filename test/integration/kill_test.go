@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"encoding/json"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -10,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/virt-sandbox/virt-sandbox/test/rig"
 )
 
 // How often a verb is killed: of the plain kind of sandbox, and of others.
@@ -20,6 +23,7 @@ const (
 
 // A verb that is killed at any moment leaves nothing that delete, or the verb again, does not clean up.
 func TestKilled(t *testing.T) {
+	rig.On(t, rig.Native)
 	for _, options := range []struct {
 		kind  string
 		given []string
@@ -46,14 +50,15 @@ func TestKilled(t *testing.T) {
 			}
 			t.Run(verb.args[0]+options.kind, func(t *testing.T) {
 				t.Cleanup(func() { remove(t, "t-kill") })
+				numbers := random(t)
 				for i := range options.times {
 					before := snapshot(t)
 					for _, args := range verb.setUp {
 						must(t, args...)
 					}
-					moment := killAtRandom(t, verb.args)
+					moment := killAtRandom(t, numbers, verb.args)
 					if verb.again || i%2 == 1 {
-						again(t, verb.args, moment)
+						again(t, verb.args, moment, ends[verb.args[0]])
 					}
 					finish(t, moment)
 					sameAs(t, before, "killed after "+moment.String())
@@ -66,18 +71,20 @@ func TestKilled(t *testing.T) {
 	}
 }
 
-// killAtRandom kills a verb, and every other time the helper that it started too, at a moment within its usual time.
-func killAtRandom(t *testing.T, args []string) time.Duration {
+// killAtRandom kills a verb, and every other time the helper that it started for t-kill too, at a moment within its usual
+// time.
+func killAtRandom(t *testing.T, numbers *rand.Rand, args []string) time.Duration {
 	t.Helper()
 	usual := map[string]time.Duration{"create": 250 * time.Millisecond, "start": 600 * time.Millisecond, "stop": 500 * time.Millisecond, "delete": 60 * time.Millisecond}[args[0]]
 	if slices.Contains(args, "-i") {
 		usual *= 2
 	}
-	moment := killWithin(t, usual, nil, args...)
-	if moment%2 == 0 {
+	moment := killWithin(t, numbers, usual, nil, args...)
+	if numbers.IntN(2) == 0 {
 		for _, line := range processes() {
 			fields := strings.Fields(line)
-			if pid, err := strconv.Atoi(fields[1]); err == nil && strings.HasSuffix(fields[2], "virt-sandbox-service-helper") {
+			pid, err := strconv.Atoi(fields[1])
+			if err == nil && strings.HasSuffix(fields[2], "virt-sandbox-service-helper") && fields[len(fields)-1] == "t-kill" {
 				_ = syscall.Kill(pid, syscall.SIGKILL)
 			}
 		}
@@ -86,9 +93,9 @@ func killAtRandom(t *testing.T, args []string) time.Duration {
 }
 
 // killWithin kills a verb at a random moment of its usual time, and what others kills right before that, if it is given.
-func killWithin(t *testing.T, usual time.Duration, others func(), args ...string) time.Duration {
+func killWithin(t *testing.T, numbers *rand.Rand, usual time.Duration, others func(), args ...string) time.Duration {
 	t.Helper()
-	moment := time.Duration(rand.Int64N(int64(usual)))
+	moment := time.Duration(numbers.Int64N(int64(usual)))
 	command := exec.Command(program, args...)
 	if err := command.Start(); err != nil {
 		t.Fatal(err)
@@ -102,13 +109,70 @@ func killWithin(t *testing.T, usual time.Duration, others func(), args ...string
 	return moment
 }
 
-// again runs a killed verb once more. It succeeds, unless it had come to its end before it was killed.
-func again(t *testing.T, args []string, moment time.Duration) {
+// end is what there is once a verb has come to its end, and what the verb then says of another try.
+type end struct {
+	refusal string
+	come    func(t *testing.T, name string) bool
+}
+
+// ends are those of the verbs that refuse another try; the others succeed.
+var ends = map[string]end{
+	"create": {"exists already", isWhole},
+	"clone":  {"exists already", isWhole},
+	"import": {"exists already", isWhole},
+	"start":  {"is already running", isUp},
+	"delete": {"no such sandbox", isGone},
+}
+
+// isWhole reports whether a sandbox has been made: it is listed as one that can be started, and its content is complete.
+func isWhole(t *testing.T, name string) bool {
 	t.Helper()
+	var list []struct{ Name, State string }
+	if err := json.Unmarshal([]byte(must(t, "list", "--json")), &list); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range list {
+		if s.Name == name {
+			o := run(t, "check", name)
+			return s.State == "stopped" && o.status == 0 && o.stdout+o.stderr == ""
+		}
+	}
+	return false
+}
+
+// isUp reports whether a container runs and its systemd has started its units.
+func isUp(t *testing.T, name string) bool {
+	t.Helper()
+	o := run(t, "execute", name, "--", "systemctl", "is-active", "apache2.service")
+	return o.status == 0 && o.stdout == "active\n"
+}
+
+// isGone reports whether nothing is left of a sandbox that delete would have to remove.
+func isGone(t *testing.T, name string) bool {
+	t.Helper()
+	left := false
+	for _, file := range []string{configDir + "/" + name + ".sandbox", contentDir + "/" + name, imageDir + "/" + name + ".raw"} {
+		if _, err := os.Lstat(file); err == nil {
+			t.Logf("%s is left", file)
+			left = true
+		}
+	}
+	return !left
+}
+
+// again runs a killed verb once more on a sandbox, the last of its arguments unless a name is given. It succeeds. Only where
+// the first one had come to its end may it refuse, with its own words; as it then makes nothing, what there is afterwards is
+// the first one's.
+func again(t *testing.T, args []string, moment time.Duration, its end, name ...string) {
+	t.Helper()
+	of := append(name, args[len(args)-1])[0]
 	o := run(t, args...)
-	done := strings.Contains(o.stderr, "exists already") || strings.Contains(o.stderr, "is already running") || strings.Contains(o.stderr, "no such sandbox")
-	if o.status != 0 && !done {
+	switch {
+	case o.status == 0:
+	case its.refusal == "" || !strings.Contains(o.stderr, its.refusal):
 		t.Errorf("killed after %v, %v again: exit status %d, %s", moment, args, o.status, o.stderr)
+	case !its.come(t, of):
+		t.Errorf("killed after %v, %v again: %s, though it had not come to its end", moment, args, o.stderr)
 	}
 }
 
@@ -127,6 +191,7 @@ func finish(t *testing.T, moment time.Duration) {
 
 // What a write of the unit file left that was killed goes with the sandbox, or what is left of one.
 func TestUnitFileUnfinished(t *testing.T) {
+	rig.On(t, rig.Native)
 	before := snapshot(t)
 	for _, whole := range []bool{true, false} {
 		create(t, "t-kill", "-u", "apache2")
@@ -142,12 +207,15 @@ func TestUnitFileUnfinished(t *testing.T) {
 // A container whose monitor was killed goes on and is taken over by the next start; one that powers itself off is
 // noticed.
 func TestMonitorKilled(t *testing.T) {
+	rig.On(t, rig.Native)
 	before := snapshot(t)
+	others := processes()
 	create(t, "t-orphan", "-C", "-u", "apache2")
 	must(t, "start", "t-orphan")
 	boot := inside(t, "t-orphan", "stat -c %Y /proc/1; systemctl show -p UserspaceTimestampMonotonic")
 	for _, line := range processes() {
-		if fields := strings.Fields(line); strings.HasSuffix(fields[2], "virt-sandbox-service-monitor") {
+		fields := strings.Fields(line)
+		if strings.HasSuffix(fields[2], "virt-sandbox-service-monitor") && !slices.Contains(others, line) {
 			shell(t, "kill -9 "+fields[1])
 		}
 	}
@@ -168,6 +236,7 @@ func TestMonitorKilled(t *testing.T) {
 
 // Two creates of one name at once: one wins, the other is refused, and the winner's content is whole.
 func TestCreateRace(t *testing.T) {
+	rig.On(t, rig.Native)
 	before := snapshot(t)
 	t.Cleanup(func() { remove(t, "t-race") })
 	outcomes := make(chan error, 4)

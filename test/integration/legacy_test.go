@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/virt-sandbox/virt-sandbox/test/rig"
 )
 
 const legacyConfigs = "../../testdata/legacy"
@@ -75,6 +77,7 @@ func forgetLegacy(t *testing.T, name string) {
 
 // A legacy container with systemd, its config in either place, becomes ours and starts.
 func TestLegacySystemd(t *testing.T) {
+	rig.On(t, rig.Native, rig.Host)
 	for _, place := range []struct{ name, config, unit string }{
 		{"up to 0.2", configDir + "/t-shop.sandbox", "apache2@t-shop.service"},
 		{"from 0.5", configDir + "/t-shop/config/sandbox.cfg", "t-shop_sandbox.service"},
@@ -167,6 +170,7 @@ func legacyRuns(t *testing.T) {
 
 // A legacy container with a command sees its content at the same path.
 func TestLegacyGeneric(t *testing.T) {
+	rig.On(t, rig.Native, rig.Host)
 	before := snapshot(t)
 	t.Cleanup(func() {
 		forgetLegacy(t, "t-oldjob")
@@ -189,6 +193,7 @@ func TestLegacyGeneric(t *testing.T) {
 
 // A legacy container whose content is in an image, with a network and a disk of its own, becomes ours and starts.
 func TestLegacyImage(t *testing.T) {
+	rig.On(t, rig.Native)
 	makeNetwork(t, "off")
 	defineFilter(t, "t-filter", "<rule action='accept' direction='inout'><all/></rule>")
 	before := snapshot(t)
@@ -271,6 +276,7 @@ func whileMounted(t *testing.T, file string, act func(mnt string)) {
 
 // The content of a command in an image moves within the image, and the upgrade that does it can be killed at any moment.
 func TestLegacyGenericImage(t *testing.T) {
+	rig.On(t, rig.Native)
 	before := snapshot(t)
 	const tree, file = contentDir + "/t-oldjob", imageDir + "/t-oldjob.raw"
 	t.Cleanup(func() {
@@ -278,6 +284,7 @@ func TestLegacyGenericImage(t *testing.T) {
 		shell(t, "rm -f "+file)
 		sameAs(t, before, "after delete")
 	})
+	numbers := random(t)
 	for n := range otherKillings {
 		shell(t, "mkdir -p "+imageDir+" "+tree+" "+configDir+" && truncate -s 20M "+file+" && sed 's/MountHostBind/MountGuestBind/' "+legacyConfigs+"/t-oldjob.sandbox >"+configDir+"/t-oldjob.sandbox && "+
 			"printf '[mount.1]\ntype=GVirSandboxConfigMountHostImage\ntarget="+tree+"\nsource="+file+"\nformat=raw\n' >>"+configDir+"/t-oldjob.sandbox")
@@ -285,7 +292,7 @@ func TestLegacyGenericImage(t *testing.T) {
 			shell(t, "cd "+mnt+" && mkdir -p var/lib && echo from the old tree >input && echo x >var/lib/own && for i in $(seq 200); do mkdir $i; done")
 		})
 		down := attached(t)
-		moment := killWithin(t, 300*time.Millisecond, nil, "upgrade", "t-oldjob")
+		moment := killWithin(t, numbers, 300*time.Millisecond, nil, "upgrade", "t-oldjob")
 		must(t, "upgrade", "t-oldjob")
 		if now := attached(t); now != down {
 			t.Errorf("killed after %v, and upgraded: %s", moment, now)
@@ -312,6 +319,7 @@ func TestLegacyGenericImage(t *testing.T) {
 
 // What cannot be carried over is refused before anything is changed.
 func TestLegacyRefusals(t *testing.T) {
+	rig.On(t, rig.Native)
 	t.Cleanup(func() { forgetLegacy(t, "t-vault"); forgetLegacy(t, "t-shop") })
 	shell(t, "cp "+legacyConfigs+"/t-vault.sandbox "+configDir+"/")
 	if o := run(t, "upgrade", "-u", "apache2", "t-vault"); o.status != 1 || !strings.Contains(o.stderr, "look at the content of t-vault: stat "+imageDir+"/t-vault.raw") {
@@ -349,10 +357,12 @@ func TestLegacyRefusals(t *testing.T) {
 
 // The upgrade of a legacy container can be killed at any moment.
 func TestLegacyKilled(t *testing.T) {
+	rig.On(t, rig.Native)
+	numbers := random(t)
 	for range killings {
 		shell(t, "rm -rf /srv/stock /srv/scratch")
 		legacyShop(t, configDir+"/t-shop/config/sandbox.cfg", "t-shop_sandbox.service")
-		moment := killWithin(t, 250*time.Millisecond, nil, "upgrade", "t-shop")
+		moment := killWithin(t, numbers, 250*time.Millisecond, nil, "upgrade", "t-shop")
 		if got := shell(t, "cat "+contentDir+"/t-shop/var/www/html/index.html; tail -n 1 "+contentDir+"/t-shop/etc/apache2/apache2.conf"); got != "<h1>The old shop</h1>\n# by the shopkeeper\n" {
 			t.Errorf("killed after %v: the content is %q", moment, got)
 		}

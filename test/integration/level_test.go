@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/virt-sandbox/virt-sandbox/test/rig"
 )
 
 // levels gives the level of each sandbox.
@@ -26,6 +28,7 @@ func levels(t *testing.T) map[string]string {
 
 // Many creates at once get a pair of categories each. Package helper's test has more, in one process.
 func TestParallelLevels(t *testing.T) {
+	rig.On(t, rig.Native)
 	const creates = 200
 	before := snapshot(t)
 	all := func(verb string, args ...string) {
@@ -57,6 +60,7 @@ func TestParallelLevels(t *testing.T) {
 
 // A level is its sandbox's until that is deleted, shared only when that is asked for, and never one of libvirt's domains.
 func TestLevelsAreKeptApart(t *testing.T) {
+	rig.On(t, rig.Native)
 	const level = "s0:c901,c902"
 	t.Cleanup(func() { remove(t, "t-first"); remove(t, "t-second") })
 	must(t, "create", "-l", level, "t-first", "--", "/bin/true")
@@ -75,6 +79,7 @@ func TestLevelsAreKeptApart(t *testing.T) {
 
 // Of creates with one level at the same time one wins.
 func TestEqualLevelsAtOnce(t *testing.T) {
+	rig.On(t, rig.Native)
 	won := make(chan bool, 10)
 	for i := range cap(won) {
 		name := fmt.Sprintf("t-equal%d", i)
@@ -97,6 +102,7 @@ func TestEqualLevelsAtOnce(t *testing.T) {
 // A host without SELinux is told of once, when the level is given; the config keeps it. One that was put in place by hand
 // and shares a level is warned about at its first start.
 func TestLevelNotices(t *testing.T) {
+	rig.On(t, rig.Native)
 	t.Cleanup(func() { remove(t, "t-notice") })
 	o := run(t, "create", "-l", "s0:c901,c902", "t-notice", "--", "/bin/sleep", "60")
 	notices := strings.Count(o.stderr, "SELinux is off on this host: level s0:c901,c902 is kept in the config of t-notice")

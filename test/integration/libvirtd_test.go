@@ -5,11 +5,14 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+
+	"github.com/virt-sandbox/virt-sandbox/test/rig"
 )
 
 // Of a container that ends while libvirtd is down, the next libvirtd keeps a domain that it takes for one being started. The
 // sandbox is then down for every verb.
 func TestEndWithoutLibvirtd(t *testing.T) {
+	rig.On(t, rig.Native)
 	const name = "t-unseen"
 	before := snapshot(t)
 	create(t, name, "-C", "-u", "apache2")
@@ -32,6 +35,7 @@ func TestEndWithoutLibvirtd(t *testing.T) {
 // TestStopOverRestart: a libvirtd that is restarted in the middle of a stop does not keep it from its end. A stop that does not
 // reach libvirtd at all changes nothing.
 func TestStopOverRestart(t *testing.T) {
+	rig.On(t, rig.Native)
 	const name = "t-over"
 	before := snapshot(t)
 	createCommand(t, name, nil, "/bin/sh", "-c", `trap 'echo asked; sleep 3; exit 0' TERM; while :; do sleep 0.1; done`)
@@ -60,6 +64,7 @@ func TestStopOverRestart(t *testing.T) {
 
 // TestStartOverRestart: what a start that fails has begun is ended though libvirtd was restarted meanwhile.
 func TestStartOverRestart(t *testing.T) {
+	rig.On(t, rig.Native)
 	const name = "t-begun"
 	makeBridge(t)
 	before := snapshot(t)

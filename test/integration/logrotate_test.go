@@ -5,6 +5,8 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+
+	"github.com/virt-sandbox/virt-sandbox/test/rig"
 )
 
 // dueLog fills a log inside that was rotated long ago.
@@ -22,6 +24,7 @@ func isRotated(t *testing.T, name string) bool {
 // Logs are rotated inside, by the host's configuration of the packages and with state of the container's own; one container
 // that fails does not stop the others.
 func TestLogrotate(t *testing.T) {
+	rig.On(t, rig.Native, rig.Host)
 	for _, name := range []string{"t-log1", "t-log2", "t-log3"} {
 		create(t, name, "-C", "-u", "apache2")
 	}
@@ -63,6 +66,8 @@ func TestLogrotate(t *testing.T) {
 
 // The timer that is shipped does it where it is enabled.
 func TestSystemdLogrotate(t *testing.T) {
+	rig.On(t, rig.Host)
+	rig.Needs(t, rig.Systemd)
 	create(t, "t-log1", "-C", "-u", "apache2")
 	must(t, "start", "t-log1")
 	dueLog(t, "t-log1")

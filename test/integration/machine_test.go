@@ -10,14 +10,13 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/virt-sandbox/virt-sandbox/test/rig"
 )
 
 // machineKernel gives the options for Debian's kernel, which need not be the one that runs here.
 func machineKernel(t *testing.T) []string {
 	t.Helper()
-	if out, err := exec.Command("virsh", "-q", "-c", "qemu:///system", "version").CombinedOutput(); err != nil {
-		t.Skipf("qemu:///system does not answer: %s", out)
-	}
 	out, err := exec.Command("../rig/kernel").Output()
 	if err != nil {
 		t.Fatalf("no kernel: %v", err)
@@ -65,6 +64,8 @@ func leavesNothing(t *testing.T) {
 
 // A command in a virtual machine says and returns what it does outside, and meets what the machine is.
 func TestMachineCommands(t *testing.T) {
+	rig.On(t, rig.Native, rig.Machine)
+	rig.Needs(t, rig.QEMU)
 	_ = machineKernel(t)
 	leavesNothing(t)
 	shared, root := t.TempDir(), busyboxRoot(t)
@@ -84,8 +85,9 @@ func TestMachineCommands(t *testing.T) {
 	t.Run("all", func(t *testing.T) {
 		for _, c := range all {
 			t.Run(c.name, func(t *testing.T) {
-				if testing.Short() && !c.brief {
-					t.Skip("one of the others stands for it")
+				if !c.brief {
+					// Beside the others that are run, for its time.
+					rig.On(t, rig.Machine)
 				}
 				t.Parallel()
 				c.check(t, func(args ...string) *exec.Cmd { return onceMachine(t, args...) })
@@ -101,11 +103,15 @@ func TestMachineCommands(t *testing.T) {
 
 // 100 MB pass through standard input to both outputs at once.
 func TestMachineStreams(t *testing.T) {
+	rig.On(t, rig.Native, rig.Machine)
+	rig.Needs(t, rig.QEMU)
 	sameThrough(t, onceMachine(t, "--", "sh", "-c", "tee /dev/stderr"), 100<<20)
 }
 
 // A command has a terminal in a machine too.
 func TestMachineTerminal(t *testing.T) {
+	rig.On(t, rig.Native, rig.Machine)
+	rig.Needs(t, rig.QEMU)
 	_ = machineKernel(t)
 	leavesNothing(t)
 	terminalOf(t, onceMachine(t, "sh"))
@@ -113,6 +119,8 @@ func TestMachineTerminal(t *testing.T) {
 
 // What a machine cannot be made of is refused in one line that names it.
 func TestMachineRefusals(t *testing.T) {
+	rig.On(t, rig.Native, rig.Machine)
+	rig.Needs(t, rig.QEMU)
 	kernel := machineKernel(t)
 	leavesNothing(t)
 	empty := t.TempDir()
@@ -145,6 +153,8 @@ func TestMachineRefusals(t *testing.T) {
 
 // One that is killed takes its machine with it, and the next one what it left.
 func TestMachineKilled(t *testing.T) {
+	rig.On(t, rig.Native, rig.Machine)
+	rig.Needs(t, rig.QEMU)
 	_ = machineKernel(t)
 	leavesNothing(t)
 	for _, wait := range []string{"", "begun\n"} {
@@ -179,6 +189,8 @@ func TestMachineKilled(t *testing.T) {
 
 // A guest whose first program fails says so, and ends.
 func TestMachineBreaksDown(t *testing.T) {
+	rig.On(t, rig.Native, rig.Machine)
+	rig.Needs(t, rig.QEMU)
 	leavesNothing(t)
 	o := runCommand(t, onceMachine(t, "--", "sh", "-c", "echo begun; sleep 0.5; echo c >/proc/sysrq-trigger; sleep 1000"))
 	if o.status != 125 || o.stdout != "begun\n" || !strings.Contains(o.stderr, "ended before its command did") {
@@ -188,6 +200,8 @@ func TestMachineBreaksDown(t *testing.T) {
 
 // Whoever is not root has virtual machines too, with what is theirs.
 func TestMachineSession(t *testing.T) {
+	rig.On(t, rig.Native, rig.Machine)
+	rig.Needs(t, rig.QEMU)
 	kernel := machineKernel(t)
 	home := world(t)
 	for _, name := range []string{"virt-sandbox", "virt-sandbox-init"} {

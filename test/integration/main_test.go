@@ -16,10 +16,7 @@ func TestMain(m *testing.M) {
 	if filepath.Base(os.Args[0]) == filepath.Base(attemptProgram) {
 		os.Exit(attemptMain(os.Args[1:]))
 	}
-	if err := rig.Ready(program); err != nil {
-		fmt.Fprintf(os.Stderr, "integration tests: %v; run them with make test\n", err)
-		os.Exit(1)
-	}
+	rig.MustBeReady("integration", program)
 	if err := rig.Sweep(program, "t-"); err != nil {
 		fmt.Fprintf(os.Stderr, "integration tests: %v\n", err)
 		os.Exit(1)

@@ -4,11 +4,14 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/virt-sandbox/virt-sandbox/test/rig"
 )
 
 // -m gives a container a directory and a file of the host, writable, and a tmpfs of the size asked for; limits of the
 // config reach the kernel.
 func TestMountsAndLimits(t *testing.T) {
+	rig.On(t, rig.Native, rig.Host, rig.VM)
 	shared := t.TempDir()
 	file := shared + "/file"
 	if err := os.WriteFile(file, []byte("from the host\n"), 0o644); err != nil {
@@ -57,6 +60,7 @@ func edit(t *testing.T, name, from, to string) {
 
 // A container of a command runs it as its user, ends with it, and has a log of what it says.
 func TestGenericContainer(t *testing.T) {
+	rig.On(t, rig.Native, rig.Host)
 	before := snapshot(t)
 	t.Cleanup(func() { remove(t, "t-command") })
 	must(t, "create", "-U", "33", "t-command", "--", "sh", "-c", "id -un; echo home $HOME; ls /root; trap 'echo told to end; exit 0' TERM; while :; do sleep 0.1; done")
@@ -74,6 +78,7 @@ func TestGenericContainer(t *testing.T) {
 
 // A command that ends at once has its words in the log and its status told, every time.
 func TestShortCommand(t *testing.T) {
+	rig.On(t, rig.Native, rig.Host)
 	t.Cleanup(func() { remove(t, "t-short") })
 	must(t, "create", "--username", "www-data", "t-short", "--", "sh", "-c", "echo first words of $(id -un); exit 4")
 	for n := 1; n <= 8; n++ {
@@ -95,6 +100,7 @@ func TestShortCommand(t *testing.T) {
 
 // The host's network is there when it is asked for.
 func TestHostNetwork(t *testing.T) {
+	rig.On(t, rig.Native)
 	create(t, "t-net", "-N", "host", "-C", "-u", "dovecot")
 	must(t, "start", "t-net")
 	if got, want := inside(t, "t-net", "readlink /proc/self/ns/net"), shell(t, "readlink /proc/self/ns/net"); got != want {

@@ -9,11 +9,14 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/virt-sandbox/virt-sandbox/test/rig"
 )
 
 // Containers on a libvirt network get addresses and names from its dnsmasq, and reach each other and the host, as far as a
 // filter lets them; leases and containers outlive a libvirtd.
 func TestNetworkDHCP(t *testing.T) {
+	rig.On(t, rig.Native)
 	makeNetwork(t, "off")
 	defineFilter(t, "t-no-web", `<rule action='drop' direction='in' priority='500'><tcp dstportstart='80'/></rule>`)
 	before := snapshot(t)
@@ -99,6 +102,7 @@ func TestNetworkDHCP(t *testing.T) {
 // A lease is renewed in time. When the server is gone it ends, and with the server it comes back; so it does after the
 // monitor was killed.
 func TestNetworkLease(t *testing.T) {
+	rig.On(t, rig.Native)
 	makeBridge(t)
 	end := serveDHCP(t, 12)
 	createCommand(t, "t-lease", []string{"-N", "dhcp,bridge=t-br"}, "sleep", "infinity")
@@ -135,6 +139,7 @@ func TestNetworkLease(t *testing.T) {
 
 // Fixed addresses of both kinds are there when the first service starts, on a libvirt network and on a bridge.
 func TestNetworkStatic(t *testing.T) {
+	rig.On(t, rig.Native)
 	makeNetwork(t, "on")
 	makeBridge(t)
 	before := snapshot(t)
@@ -177,6 +182,7 @@ func TestNetworkStatic(t *testing.T) {
 
 // What the host lacks for a network is said at create or at the start, in one line, and nothing stays.
 func TestNetworkRefusals(t *testing.T) {
+	rig.On(t, rig.Native)
 	makeNetwork(t, "off")
 	makeBridge(t)
 	create(t, "t-mac", "-u", "apache2", "-N", "source=t-net,mac=52:54:00:22:10:02")
@@ -221,6 +227,7 @@ func TestNetworkRefusals(t *testing.T) {
 // A start that is killed while it waits for a DHCP server leaves nothing that a stop and a delete do not remove, and can be
 // tried again.
 func TestNetworkKilled(t *testing.T) {
+	rig.On(t, rig.Native)
 	makeBridge(t)
 	before := snapshot(t)
 	createCommand(t, "t-killed", []string{"-N", "dhcp,bridge=t-br,mac=52:54:00:22:10:03"}, "sleep", "infinity")
@@ -233,7 +240,7 @@ func TestNetworkKilled(t *testing.T) {
 	}
 	wait(t, "the start to wait", waits)
 	time.Sleep(500 * time.Millisecond)
-	shell(t, "pkill -9 -f '[v]irt-sandbox-service-helper .*run t-killed'")
+	shell(t, "pkill -9 -f '[v]irt-sandbox-service-helper .*run t-killed$'")
 	_ = start.Wait()
 	end := serveDHCP(t, 20)
 	defer end()

@@ -7,10 +7,13 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/virt-sandbox/virt-sandbox/test/rig"
 )
 
 // Disks and images in a container.
 func TestOneshotDisks(t *testing.T) {
+	rig.On(t, rig.Native)
 	file := makeImage(t, "data.img")
 	disksOf(t, map[string]string{"first": file}, func(args ...string) *exec.Cmd { return once(args...) })
 	// In a user namespace, and by what is another name of the image.
@@ -22,6 +25,8 @@ func TestOneshotDisks(t *testing.T) {
 
 // The same in a virtual machine, which knows more formats.
 func TestMachineDisks(t *testing.T) {
+	rig.On(t, rig.Native, rig.Machine)
+	rig.Needs(t, rig.QEMU)
 	_ = machineKernel(t)
 	leavesNothing(t)
 	images := map[string]string{"first": makeImage(t, "data.img"), "a-tag-of-more-than-twenty-characters": makeImage(t, "data.qcow2")}
@@ -75,6 +80,7 @@ func disksOf(t *testing.T, images map[string]string, sandboxed func(args ...stri
 
 // An image is one sandbox's alone, and a sandbox that is killed leaves none attached to the next one.
 func TestOneshotDisksKilled(t *testing.T) {
+	rig.On(t, rig.Native)
 	mounted, disk := makeImage(t, "mounted.img"), makeImage(t, "disk.img")
 	shell(t, "mkfs.ext4 -q "+mounted)
 	before := snapshot(t)
@@ -106,6 +112,7 @@ func TestOneshotDisksKilled(t *testing.T) {
 
 // A block device of the host is a disk too.
 func TestOneshotBlockDevice(t *testing.T) {
+	rig.On(t, rig.Native)
 	file := makeImage(t, "device.img")
 	before := snapshot(t)
 	device := strings.TrimSpace(shell(t, "losetup --find --show "+file))

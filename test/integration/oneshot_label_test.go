@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/virt-sandbox/virt-sandbox/test/rig"
 )
 
 // contextOf runs a command of one sandbox that prints its own context or profile, and gives that.
@@ -20,7 +22,8 @@ func contextOf(t *testing.T, options ...string) string {
 // Under SELinux a command has a context that nobody else has, unless another is asked for, and writes only what has its
 // level.
 func TestSELinuxOneshot(t *testing.T) {
-	needSELinux(t)
+	rig.On(t, rig.Attempts)
+	rig.Needs(t, rig.SELinux)
 	const prefix = "system_u:system_r:container_t:"
 	chosen := regexp.MustCompile("^" + prefix + `s0:c\d+,c\d+$`)
 	first, second := contextOf(t), contextOf(t, "-s", "dynamic")
@@ -53,7 +56,8 @@ func TestSELinuxOneshot(t *testing.T) {
 
 // Where the host has AppArmor a command is confined by a profile of its own.
 func TestAppArmorOneshot(t *testing.T) {
-	needAppArmor(t)
+	rig.On(t, rig.AppArmor)
+	rig.Needs(t, rig.AppArmorOn)
 	first, second := contextOf(t), contextOf(t)
 	for _, profile := range []string{first, second} {
 		if !strings.HasPrefix(profile, "libvirt-") || !strings.HasSuffix(profile, "(enforce)") {

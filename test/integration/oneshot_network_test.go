@@ -9,15 +9,20 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/virt-sandbox/virt-sandbox/test/rig"
 )
 
 // A container of -N has what it asks for, and nothing of it stays.
 func TestOneshotNetwork(t *testing.T) {
+	rig.On(t, rig.Native)
 	networksOf(t, func(args ...string) *exec.Cmd { return once(args...) })
 }
 
 // The same in a virtual machine.
 func TestMachineNetwork(t *testing.T) {
+	rig.On(t, rig.Native, rig.Machine)
+	rig.Needs(t, rig.QEMU)
 	_ = machineKernel(t)
 	leavesNothing(t)
 	networksOf(t, func(args ...string) *exec.Cmd { return onceMachine(t, args...) })
@@ -69,6 +74,7 @@ func networksOf(t *testing.T, sandboxed func(args ...string) *exec.Cmd) {
 
 // One that is killed takes its interfaces along, at whatever moment that is.
 func TestOneshotNetworkKilled(t *testing.T) {
+	rig.On(t, rig.Native)
 	makeBridge(t)
 	serveDHCP(t, 10)
 	before := snapshot(t)
@@ -103,6 +109,7 @@ func serve(t *testing.T, host string) string {
 
 // What the host lacks for a network is said in one line that has the option, and nothing stays.
 func TestOneshotNetworkRefusals(t *testing.T) {
+	rig.On(t, rig.Native)
 	makeNetwork(t, "off")
 	makeBridge(t)
 	before := snapshot(t)

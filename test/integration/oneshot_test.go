@@ -15,6 +15,8 @@ import (
 
 	"github.com/creack/pty"
 	"golang.org/x/sys/unix"
+
+	"github.com/virt-sandbox/virt-sandbox/test/rig"
 )
 
 const oneshot = "virt-sandbox"
@@ -26,6 +28,7 @@ func once(args ...string) *exec.Cmd {
 
 // A command in a container says and returns what it does outside, and meets what the container is.
 func TestOneshotCommands(t *testing.T) {
+	rig.On(t, rig.Native)
 	before := snapshot(t)
 	for _, c := range append(everySandbox(t), []sandboxedCommand{
 		{name: "-p", options: []string{"-p"}, command: []string{"id", "-un"}, stdout: "root\n"},
@@ -48,6 +51,7 @@ func TestOneshotCommands(t *testing.T) {
 
 // What cannot be had is refused in one line, before anything is made.
 func TestOneshotRefusals(t *testing.T) {
+	rig.On(t, rig.Native)
 	empty := filepath.Join(t.TempDir(), "empty.img")
 	if err := os.WriteFile(empty, make([]byte, 1<<20), 0o600); err != nil {
 		t.Fatal(err)
@@ -103,12 +107,14 @@ func TestOneshotRefusals(t *testing.T) {
 
 // 100 MB pass through standard input to both outputs at once, and none is lost or mixed up.
 func TestOneshotStreams(t *testing.T) {
+	rig.On(t, rig.Native)
 	const size = 100 << 20
 	sameThrough(t, once("--", "sh", "-c", "tee /dev/stderr"), size)
 }
 
 // The caller's files are pipes inside: nobody can open them anew for what the caller may not do, or write to its terminal.
 func TestOneshotFilesStayOutside(t *testing.T) {
+	rig.On(t, rig.Native)
 	file := t.TempDir() + "/input"
 	if err := os.WriteFile(file, []byte("kept\n"), 0o644); err != nil {
 		t.Fatal(err)
@@ -131,6 +137,7 @@ func TestOneshotFilesStayOutside(t *testing.T) {
 // A command has a terminal where its caller has one: of the same size, with job control; ^C reaches it as a signal and ^]
 // leaves.
 func TestOneshotTerminal(t *testing.T) {
+	rig.On(t, rig.Native)
 	before := snapshot(t)
 	terminalOf(t, once("sh"))
 	command := once("-S", "nobody", "sh", "-c", "stat -c %U $(tty) && echo mine >/dev/tty; stty size")
@@ -167,6 +174,7 @@ func TestOneshotTerminal(t *testing.T) {
 
 // Signals reach the command, whose end is the sandbox's; a command that does not heed them is ended.
 func TestOneshotSignals(t *testing.T) {
+	rig.On(t, rig.Native)
 	before := snapshot(t)
 	for _, c := range []struct {
 		line   string
@@ -206,6 +214,7 @@ func TestOneshotSignals(t *testing.T) {
 
 // Ten at once do not get in each other's way.
 func TestOneshotTenAtOnce(t *testing.T) {
+	rig.On(t, rig.Native)
 	before := snapshot(t)
 	var all sync.WaitGroup
 	for i := range 10 {
@@ -225,9 +234,7 @@ func TestOneshotTenAtOnce(t *testing.T) {
 
 // Two hundred leave nothing.
 func TestOneshotTwoHundred(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it takes a minute")
-	}
+	rig.On(t, rig.Native)
 	before := snapshot(t)
 	for i := range 200 {
 		if o := runCommand(t, once("true")); o.status != 0 || o.stdout+o.stderr != "" {
@@ -239,6 +246,7 @@ func TestOneshotTwoHundred(t *testing.T) {
 
 // One that is killed takes its sandbox with it, and the next one what it left behind, at whatever moment that was.
 func TestOneshotKilled(t *testing.T) {
+	rig.On(t, rig.Native)
 	before := snapshot(t)
 	for _, after := range []time.Duration{5, 20, 40, 60, 80, 100, 150, 400} {
 		for _, options := range [][]string{{"-n", "t-killed"}, {"-n", "t-killed", "-S", "nobody"}} {
@@ -263,6 +271,7 @@ func TestOneshotKilled(t *testing.T) {
 
 // The administrator's shell is on a console of its own, root's, beside a command that is not.
 func TestOneshotShell(t *testing.T) {
+	rig.On(t, rig.Native)
 	command := once("-n", "t-shell", "-l", "-S", "nobody", "--", "sh", "-c", "echo begun; exec sleep 1000")
 	out, err := command.StdoutPipe()
 	if err != nil {

@@ -6,10 +6,13 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/virt-sandbox/virt-sandbox/test/rig"
 )
 
 // Each wrong request gets one line on standard error and exit status 1 or 2, and leaves nothing.
 func TestRefusals(t *testing.T) {
+	rig.On(t, rig.Native)
 	const unowned = "/etc/systemd/system/vst-unowned.service"
 	if err := os.WriteFile(unowned, []byte("[Service]\nExecStart=/bin/sleep infinity\n"), 0o644); err != nil {
 		t.Fatal(err)
@@ -105,6 +108,7 @@ func TestRefusals(t *testing.T) {
 
 // A disk that fills up while content is copied leaves nothing on it.
 func TestDiskFull(t *testing.T) {
+	rig.On(t, rig.Native)
 	full := t.TempDir()
 	if err := syscall.Mount("tmpfs", full, "tmpfs", 0, "size=1m"); err != nil {
 		t.Fatal(err)
@@ -120,6 +124,7 @@ func TestDiskFull(t *testing.T) {
 
 // A directory that is not a sandbox's content is neither filled nor deleted, whatever a config says.
 func TestForeignContent(t *testing.T) {
+	rig.On(t, rig.Native)
 	foreign := t.TempDir() + "/root"
 	shell(t, "mkdir -p "+foreign+"/etc && echo precious >"+foreign+"/etc/shadow")
 	create(t, "t-foreign", "-C", "-u", "apache2")
@@ -150,6 +155,7 @@ func refused(t *testing.T, o outcome, want string) {
 
 // Without root nothing is tried.
 func TestNotRoot(t *testing.T) {
+	rig.On(t, rig.Native)
 	bin := t.TempDir()
 	shell(t, "cp ../../bin/"+program+" "+bin+" && chmod 755 "+bin+" "+bin+"/..")
 	for _, args := range [][]string{{"create", "-u", "apache2", "x"}, {"list"}, {"start", "x"}, {"delete", "x"}, {"execute", "x", "--", "true"}} {
@@ -161,6 +167,7 @@ func TestNotRoot(t *testing.T) {
 
 // Without libvirtd every verb says so and changes nothing.
 func TestLibvirtDown(t *testing.T) {
+	rig.On(t, rig.Native)
 	create(t, "t-down", "-C", "-u", "apache2")
 	before := snapshot(t)
 	for _, args := range [][]string{{"create", "-u", "apache2", "x"}, {"start", "t-down"}, {"delete", "t-down"}, {"list"}, {"execute", "t-down", "--", "true"}} {
@@ -181,6 +188,7 @@ func TestLibvirtDown(t *testing.T) {
 
 // LIBVIRT_DEFAULT_URI is honoured, and -c goes before it.
 func TestDefaultURI(t *testing.T) {
+	rig.On(t, rig.Native)
 	command := exec.Command(program, "list")
 	command.Env = append(os.Environ(), "LIBVIRT_DEFAULT_URI=qemu:///system")
 	refused(t, runCommand(t, command), "qemu:///system")

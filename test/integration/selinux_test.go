@@ -10,15 +10,9 @@ import (
 	"strings"
 	"testing"
 	"time"
-)
 
-// needSELinux skips a test on a host that does not enforce SELinux.
-func needSELinux(t *testing.T) {
-	t.Helper()
-	if mode, err := os.ReadFile("/sys/fs/selinux/enforce"); err != nil || string(mode) != "1" {
-		t.Skip("SELinux is not enforced here")
-	}
-}
+	"github.com/virt-sandbox/virt-sandbox/test/rig"
+)
 
 // denial is what the kernel logs of an access that SELinux denied.
 type denial struct {
@@ -48,7 +42,8 @@ func denials(t *testing.T, since time.Time) []denial {
 // What the containers of all earlier tests of this boot were denied is what the policy expects: nothing but what it does
 // not even log.
 func TestSELinuxDenials(t *testing.T) {
-	needSELinux(t)
+	rig.On(t, rig.Denials)
+	rig.Needs(t, rig.SELinux)
 	ours := []string{"container_t", "virt_sandbox_setup_t", "container_file_t", "container_ro_file_t", "virtd_lxc_t"}
 	for _, d := range denials(t, time.Unix(0, 0)) {
 		if slices.Contains(ours, d.sourceType()) || slices.Contains(ours, d.targetType()) {
@@ -60,7 +55,8 @@ func TestSELinuxDenials(t *testing.T) {
 // An administrator who logged in runs commands inside under the container's label, with the level of it alone, and makes
 // files that the container can use.
 func TestSELinuxAdministrator(t *testing.T) {
-	needSELinux(t)
+	rig.On(t, rig.VM)
+	rig.Needs(t, rig.SELinux)
 	const admin = "runcon unconfined_u:unconfined_r:unconfined_t:s0-s0:c0.c1023 "
 	create(t, "t-admin", "-C", "-u", "apache2")
 	must(t, "start", "t-admin")
@@ -82,7 +78,8 @@ func TestSELinuxAdministrator(t *testing.T) {
 
 // What -s and -f name is asked of the loaded policy, and is what processes and content have.
 func TestSELinuxLabels(t *testing.T) {
-	needSELinux(t)
+	rig.On(t, rig.VM)
+	rig.Needs(t, rig.SELinux)
 	for _, c := range []struct {
 		options []string
 		message string
@@ -113,7 +110,8 @@ func TestSELinuxLabels(t *testing.T) {
 
 // The module goes when no content has its labels any more, and a sandbox is refused without it in words that help.
 func TestSELinuxModule(t *testing.T) {
-	needSELinux(t)
+	rig.On(t, rig.Module)
+	rig.Needs(t, rig.SELinux)
 	module := func(verb string) outcome { return runCommand(t, exec.Command("../../packaging/selinux/module", verb)) }
 	removed := false
 	t.Cleanup(func() {
@@ -174,7 +172,8 @@ func readAttempts(t *testing.T) []triedAttempt {
 // Root of one container reaches neither another container nor the host: not inside, not in a user namespace there, and not
 // with all of the host's namespaces and capabilities, where only the label is left.
 func TestSELinuxAttempts(t *testing.T) {
-	needSELinux(t)
+	rig.On(t, rig.Attempts)
+	rig.Needs(t, rig.SELinux)
 	const own, other = "s0:c1,c2", "s0:c3,c4"
 	self, err := os.Executable()
 	if err != nil {

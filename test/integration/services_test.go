@@ -5,10 +5,13 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/virt-sandbox/virt-sandbox/test/rig"
 )
 
 // Each of the distribution's services starts, answers on its port in a network of its own, and has content of its own.
 func TestDistributionServices(t *testing.T) {
+	rig.On(t, rig.Native, rig.Host, rig.VM)
 	for _, service := range []struct {
 		unit    string
 		ask     string // what the service must answer
@@ -20,8 +23,19 @@ func TestDistributionServices(t *testing.T) {
 		{"mariadb", "mariadb -N -e 'select 6*7'", "42", []string{"/etc/mysql/mariadb.cnf", "/var/lib/mysql/ibdata1"}},
 		{"dovecot", "(sleep 1; printf 'a logout\\r\\n'; sleep 1) | busybox nc -w 5 127.0.0.1 143", "Dovecot (Debian) ready", []string{"/etc/dovecot/dovecot.conf"}},
 	} {
-		t.Run(service.unit, func(t *testing.T) { serves(t, service.unit, service.ask, service.answer, service.private) })
+		t.Run(service.unit, func(t *testing.T) {
+			if service.unit != "apache2" {
+				rig.On(t, rig.Native, rig.VM) // The host has no other.
+			}
+			serves(t, service.unit, service.ask, service.answer, service.private)
+		})
 		t.Run(service.unit+" with ids of its own", func(t *testing.T) {
+			switch service.unit {
+			case "apache2":
+				rig.On(t, rig.Native, rig.Host, rig.VM)
+			default: // One is enough for the slow ones.
+				rig.On(t, rig.Native)
+			}
 			serves(t, service.unit, service.ask, service.answer, service.private, "--idmap", "auto")
 		})
 	}
@@ -77,6 +91,7 @@ func hasOwn(t *testing.T, name, file string) {
 
 // Without -C a container starts from bare content.
 func TestBareContent(t *testing.T) {
+	rig.On(t, rig.Native)
 	create(t, "t-bare", "-u", "apache2")
 	info, err := os.Stat(contentDir + "/t-bare/etc/apache2")
 	if err != nil || !info.IsDir() {

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/virt-sandbox/virt-sandbox/test/rig"
 )
 
 // details are what status --json tells, by the keys that scripts use.
@@ -45,6 +47,7 @@ func statusOf(t *testing.T, name string, status int) (d details, keys map[string
 
 // Status tells how a sandbox is by its exit status, for a person, and for a script by keys that are always there.
 func TestStatus(t *testing.T) {
+	rig.On(t, rig.Native)
 	const always = "addresses failed halted inner_units label last_error name since state usage"
 	if o := run(t, "status", "t-none"); o.status != 4 || o.stdout != "" || !strings.Contains(o.stderr, "no such sandbox") {
 		t.Errorf("of none: %+v", o)
@@ -98,6 +101,7 @@ func TestStatus(t *testing.T) {
 
 // Logs are the same of a container that is up and of one that is down, and nothing in them or in the options does harm.
 func TestLogs(t *testing.T) {
+	rig.On(t, rig.Native)
 	create(t, "t-logs", "-C", "-u", "apache2")
 	if got := must(t, "logs", "t-logs"); got != "" {
 		t.Errorf("before the first start: %q", got)
@@ -152,6 +156,7 @@ func TestLogs(t *testing.T) {
 
 // Following ends with what ends the program, and shows what comes.
 func TestLogsFollow(t *testing.T) {
+	rig.On(t, rig.Native)
 	create(t, "t-logs", "-C", "-u", "apache2")
 	must(t, "start", "t-logs")
 	file := t.TempDir() + "/out"
@@ -178,6 +183,7 @@ func TestLogsFollow(t *testing.T) {
 
 // The console of a command is kept where systemd does not run.
 func TestLogsOfCommand(t *testing.T) {
+	rig.On(t, rig.Native)
 	t.Cleanup(func() { remove(t, "t-logs") })
 	must(t, "create", "t-logs", "--", "/bin/sh", "-c", `for i in 1 2 3; do echo line $i; done; printf 'a\033[2Jb\n'; exec sleep 60`)
 	must(t, "start", "t-logs")
@@ -200,6 +206,7 @@ func editor(t *testing.T, script string) string {
 
 // Edit writes what is good as it was typed, and leaves the config as it is otherwise, with the text kept.
 func TestEdit(t *testing.T) {
+	rig.On(t, rig.Native)
 	create(t, "t-edit", "-C", "-u", "apache2")
 	before := snapshot(t)
 	edit := func(script string) outcome {
@@ -257,6 +264,8 @@ func TestEdit(t *testing.T) {
 
 // Reload makes a service read its files anew; what cannot be reloaded is told in one line.
 func TestReload(t *testing.T) {
+	rig.On(t, rig.Native)
+	rig.Needs(t, rig.Systemd)
 	create(t, "t-reload", "-C", "-u", "apache2")
 	refused(t, run(t, "reload", "t-reload"), "is not running")
 	must(t, "start", "t-reload")

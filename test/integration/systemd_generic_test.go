@@ -5,10 +5,14 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/virt-sandbox/virt-sandbox/test/rig"
 )
 
 // A command runs under the host's systemd as its user, with nothing to read, and its end is that of its unit.
 func TestSystemdGeneric(t *testing.T) {
+	rig.On(t, rig.Host)
+	rig.Needs(t, rig.Systemd)
 	for n, end := range []struct {
 		name, script        string
 		state, result, code string
@@ -47,6 +51,8 @@ func createGeneric(t *testing.T, name string, options []string, script string) {
 
 // A command goes on until it is stopped; restart= starts one that failed anew, and enabling works as for any other.
 func TestSystemdGenericStays(t *testing.T) {
+	rig.On(t, rig.Host)
+	rig.Needs(t, rig.Systemd)
 	const unit = "virt-sandbox@t-stays.service"
 	createGeneric(t, "t-stays", []string{"--username", "www-data"}, "trap 'echo told; exit 0' TERM; while :; do sleep 0.1; done")
 	systemctl(t, "start", unit)

@@ -5,11 +5,15 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+
+	"github.com/virt-sandbox/virt-sandbox/test/rig"
 )
 
 // The host's journal has the console and the helper's words; the container's own is read with the host's journalctl, and
 // is kept after delete if that is asked for.
 func TestSystemdLogs(t *testing.T) {
+	rig.On(t, rig.Host, rig.VM)
+	rig.Needs(t, rig.Systemd)
 	before := snapshot(t)
 	create(t, "t-logs", "-C", "-u", "apache2")
 	systemctl(t, "start", "apache2@t-logs")

@@ -6,11 +6,15 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/virt-sandbox/virt-sandbox/test/rig"
 )
 
 // A unit of systemd has a container with a lease: its status has the address, and the lease outlives whoever watches the
 // container, and libvirtd. Without a server the status says so.
 func TestSystemdNetwork(t *testing.T) {
+	rig.On(t, rig.Host)
+	rig.Needs(t, rig.Systemd)
 	makeBridge(t)
 	end := serveDHCP(t, 20)
 	before := snapshot(t)

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/virt-sandbox/virt-sandbox/test/rig"
 )
 
 // The "How To Test" of Fedora's feature page, with an RPM named httpd that owns the files of the installed Apache. It
@@ -20,6 +22,8 @@ const (
 )
 
 func TestSystemdPageBeforeReboot(t *testing.T) {
+	rig.On(t, rig.BeforeReboot)
+	rig.Needs(t, rig.Systemd)
 	installHTTPD(t)
 	want := "Created sandbox container dir " + pageTree + "\n" +
 		"Created sandbox config " + configDir + "/container1.sandbox\n" +
@@ -61,6 +65,8 @@ func TestSystemdPageBeforeReboot(t *testing.T) {
 }
 
 func TestSystemdPageAfterReboot(t *testing.T) {
+	rig.On(t, rig.AfterReboot)
+	rig.Needs(t, rig.Systemd)
 	if got := strings.TrimSpace(systemctl(t, "is-active", pageUnit)); got != "active" {
 		t.Fatalf("after the reboot the unit is %s\n%s", got, status(t, pageUnit))
 	}

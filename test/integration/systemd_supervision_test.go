@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/virt-sandbox/virt-sandbox/test/rig"
 )
 
 const supervised = "apache2@t-super.service"
@@ -15,6 +17,8 @@ const supervised = "apache2@t-super.service"
 // A process that watches the container may be killed, and libvirtd may: the container goes on, and the unit's state is
 // right again.
 func TestSystemdSupervisorsDie(t *testing.T) {
+	rig.On(t, rig.Host)
+	rig.Needs(t, rig.Systemd)
 	before := snapshot(t)
 	create(t, "t-super", "-C", "-u", "apache2")
 	systemctl(t, "start", supervised)
@@ -52,7 +56,7 @@ func TestSystemdSupervisorsDie(t *testing.T) {
 	systemctl(t, "daemon-reload")
 	runCommand(t, exec.Command("systemctl", "reset-failed", supervised))
 
-	shell(t, "pkill -9 -x libvirtd; systemctl restart libvirtd.service")
+	shell(t, "kill -9 "+property(t, "libvirtd.service", "MainPID")+"; systemctl restart libvirtd.service")
 	same("after a kill of libvirtd")
 	shell(t, "systemctl restart libvirtd.service")
 	same("after a restart of libvirtd")
@@ -67,6 +71,8 @@ func TestSystemdSupervisorsDie(t *testing.T) {
 
 // A stop that comes when the watcher was just killed is a stop.
 func TestSystemdStopAfterKill(t *testing.T) {
+	rig.On(t, rig.Host)
+	rig.Needs(t, rig.Systemd)
 	create(t, "t-super", "-C", "-u", "apache2")
 	for range 4 {
 		systemctl(t, "start", supervised)
@@ -80,6 +86,8 @@ func TestSystemdStopAfterKill(t *testing.T) {
 
 // A container is stopped in order though systemd starts no libvirtd as long as the stop has not ended.
 func TestSystemdStopWithoutLibvirtd(t *testing.T) {
+	rig.On(t, rig.Host)
+	rig.Needs(t, rig.Systemd)
 	before := snapshot(t)
 	create(t, "t-super", "-C", "-u", "apache2")
 	for _, verb := range []string{"stop", "restart"} {
@@ -109,6 +117,8 @@ func TestSystemdStopWithoutLibvirtd(t *testing.T) {
 
 // A start that fails while libvirtd has gone, and does not come back, leaves nothing running all the same.
 func TestSystemdStartLosesLibvirtd(t *testing.T) {
+	rig.On(t, rig.Host)
+	rig.Needs(t, rig.Systemd)
 	makeBridge(t)
 	before := snapshot(t)
 	create(t, "t-super", "-u", "apache2", "-N", "dhcp,bridge=t-br")
@@ -124,7 +134,7 @@ func TestSystemdStartLosesLibvirtd(t *testing.T) {
 			t.Fatal("the start does not fail")
 		}
 	}
-	if left := shell(t, "pgrep -a libvirt_lxc || :"); left != "" {
+	if left := shell(t, "pgrep -a -f '[l]ibvirt_lxc --name t-super ' || :"); left != "" {
 		t.Errorf("after the start that failed there are %s", left)
 	}
 	shell(t, "systemctl start "+sockets)
@@ -134,11 +144,13 @@ func TestSystemdStartLosesLibvirtd(t *testing.T) {
 
 // A helper that is killed while it starts a container makes the start fail, with nothing left, and the next one works.
 func TestSystemdHelperDiesAtStart(t *testing.T) {
+	rig.On(t, rig.Host)
+	rig.Needs(t, rig.Systemd)
 	create(t, "t-super", "-C", "-u", "apache2")
 	for _, moment := range []time.Duration{20, 120, 250, 400} {
 		systemctl(t, "start", "--no-block", supervised)
 		time.Sleep(moment * time.Millisecond)
-		runCommand(t, exec.Command("pkill", "-9", "-f", "virt-sandbox-service-helper run t-super"))
+		runCommand(t, exec.Command("pkill", "-9", "-f", "virt-sandbox-service-helper run t-super$"))
 		wait(t, "the end of the start", func() bool {
 			state := property(t, supervised, "ActiveState")
 			return state == "active" || state == "failed"
@@ -159,9 +171,11 @@ func TestSystemdHelperDiesAtStart(t *testing.T) {
 // A container that breaks down makes its unit fail with the reason, and Restart= brings it back. One that shuts itself
 // down or reboots does as it says.
 func TestSystemdContainerEnds(t *testing.T) {
+	rig.On(t, rig.Host)
+	rig.Needs(t, rig.Systemd)
 	create(t, "t-super", "-C", "-u", "apache2")
 	systemctl(t, "start", supervised)
-	shell(t, "pkill -9 -x libvirt_lxc")
+	shell(t, "kill -9 $(cat /run/libvirt/lxc/t-super.pid)")
 	becomes(t, supervised, "failed")
 	if got := status(t, supervised); !strings.Contains(got, "the container broke down") {
 		t.Errorf("systemctl status does not say why:\n%s", got)
@@ -171,7 +185,7 @@ func TestSystemdContainerEnds(t *testing.T) {
 	systemctl(t, "daemon-reload")
 	systemctl(t, "start", supervised)
 	first := boot(t, "t-super")
-	shell(t, "pkill -9 -x libvirt_lxc")
+	shell(t, "kill -9 $(cat /run/libvirt/lxc/t-super.pid)")
 	wait(t, "the container to be started anew", func() bool {
 		o := run(t, "execute", "t-super", "--", "cut", "-d ", "-f22", "/proc/1/stat")
 		return o.status == 0 && o.stdout != first && property(t, supervised, "ActiveState") == "active"
@@ -195,6 +209,8 @@ const maxResident = 3 << 10
 
 // TestSystemdResident adds up what stays in the unit's cgroup: all but libvirt's process and the container's own.
 func TestSystemdResident(t *testing.T) {
+	rig.On(t, rig.Host, rig.VM)
+	rig.Needs(t, rig.Systemd)
 	create(t, "t-super", "-C", "-u", "apache2")
 	systemctl(t, "start", supervised)
 	time.Sleep(time.Second)

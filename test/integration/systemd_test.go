@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/virt-sandbox/virt-sandbox/test/rig"
 )
 
 // systemdRuns tells whether this host was booted with systemd (sd_booted(3)).
@@ -51,6 +53,8 @@ func boot(t *testing.T, name string) string {
 
 // An administrator uses nothing but systemctl after create, and nothing is left after delete.
 func TestSystemdCycle(t *testing.T) {
+	rig.On(t, rig.Host, rig.VM)
+	rig.Needs(t, rig.Systemd)
 	before := snapshot(t)
 	const unit = "apache2@t-cycle.service"
 	t.Cleanup(func() { remove(t, "t-cycle") })
@@ -114,6 +118,8 @@ func TestSystemdCycle(t *testing.T) {
 
 // A config that is put into the directory by hand works after daemon-reload; it is populated at the first start.
 func TestSystemdConfigByHand(t *testing.T) {
+	rig.On(t, rig.Host)
+	rig.Needs(t, rig.Systemd)
 	before := snapshot(t)
 	const unit = "apache2@t-hand.service"
 	t.Cleanup(func() { remove(t, "t-hand") })
@@ -202,6 +208,8 @@ func reapplied(t *testing.T, unit string) {
 
 // A container can be stopped whatever has become of its config since it was started.
 func TestSystemdStopWithoutConfig(t *testing.T) {
+	rig.On(t, rig.Host)
+	rig.Needs(t, rig.Systemd)
 	const unit = "apache2@t-lost.service"
 	create(t, "t-lost", "-C", "-u", "apache2")
 	file := configDir + "/t-lost.sandbox"
@@ -236,6 +244,8 @@ func TestSystemdStopWithoutConfig(t *testing.T) {
 
 // A config that comes to name another first unit has another unit on the host; the old one says so.
 func TestSystemdUnitRenamed(t *testing.T) {
+	rig.On(t, rig.Host)
+	rig.Needs(t, rig.Systemd)
 	const old, renamed = "apache2@t-renamed.service", "dbus@t-renamed.service"
 	create(t, "t-renamed", "-C", "-u", "apache2")
 	systemctl(t, "enable", old)
@@ -270,6 +280,8 @@ func TestSystemdUnitRenamed(t *testing.T) {
 
 // A config that cannot be used leaves a unit that says so.
 func TestSystemdBadConfig(t *testing.T) {
+	rig.On(t, rig.Host)
+	rig.Needs(t, rig.Systemd)
 	const unit = "apache2@t-bad.service"
 	create(t, "t-bad", "-C", "-u", "apache2")
 	edit(t, "t-bad", "[limits]", "[limits]\ncolour=blue")
@@ -297,6 +309,8 @@ func TestSystemdBadConfig(t *testing.T) {
 
 // A service that cannot start inside makes the start fail within its time, with the inner unit's own words.
 func TestSystemdInnerFailure(t *testing.T) {
+	rig.On(t, rig.Host)
+	rig.Needs(t, rig.Systemd)
 	const unit = "apache2@t-inner.service"
 	create(t, "t-inner", "-C", "-u", "apache2")
 	shell(t, "echo 'NoSuchDirective on' >>"+contentDir+"/t-inner/etc/apache2/apache2.conf")
@@ -320,6 +334,8 @@ func TestSystemdInnerFailure(t *testing.T) {
 
 // Many creates at once reload systemd a few times, not each.
 func TestSystemdReloadsTogether(t *testing.T) {
+	rig.On(t, rig.Host)
+	rig.Needs(t, rig.Systemd)
 	const many = 12
 	names := make([]string, many)
 	for i := range names {

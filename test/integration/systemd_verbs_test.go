@@ -5,11 +5,15 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+
+	"github.com/virt-sandbox/virt-sandbox/test/rig"
 )
 
 // Where systemd runs the host a clone has a unit at once, status knows why a unit failed, edit has systemd read the config anew,
 // and a sandbox that is halted for a copy stays up for its unit.
 func TestSystemdVerbs(t *testing.T) {
+	rig.On(t, rig.Host)
+	rig.Needs(t, rig.Systemd)
 	before := snapshot(t)
 	create(t, "t-verbs", "-C", "-u", "apache2")
 	const unit = "apache2@t-verbs.service"
@@ -73,9 +77,8 @@ func TestSystemdVerbs(t *testing.T) {
 
 // All files of a clone and of an import have the level of that, whatever the source's have.
 func TestSELinuxClone(t *testing.T) {
-	if !selinuxRuns() {
-		t.Skip("the host has no SELinux")
-	}
+	rig.On(t, rig.VM)
+	rig.Needs(t, rig.SELinuxOn)
 	create(t, "t-source", "-C", "-l", "s0:c1,c2", "-u", "apache2")
 	must(t, "start", "t-source")
 	t.Cleanup(func() { remove(t, "t-clone"); remove(t, "t-import") })

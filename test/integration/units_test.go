@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/virt-sandbox/virt-sandbox/test/rig"
 )
 
 // installUnits installs a package with units of every kind, as a distribution would.
@@ -33,6 +35,7 @@ func shell(t *testing.T, script string) string {
 
 // Units of every class come up: the ways in which services get their state, fork, listen and lock themselves in.
 func TestUnitClasses(t *testing.T) {
+	rig.On(t, rig.Native)
 	installUnits(t)
 	for _, class := range []struct {
 		unit   string

@@ -6,12 +6,15 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/virt-sandbox/virt-sandbox/test/rig"
 )
 
 const hooks = "../../packaging/hooks"
 
 // The hooks that are shipped bring containers up to date in the run of the package manager itself.
 func TestUpgradeHooks(t *testing.T) {
+	rig.On(t, rig.Native)
 	absolute, err := filepath.Abs(hooks)
 	if err != nil {
 		t.Fatal(err)

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/virt-sandbox/virt-sandbox/test/rig"
 )
 
 // upgradeTree is what a version of the test's package has; "-> " begins the target of a link.
@@ -116,6 +118,7 @@ cp -a %s/tree/. %%{buildroot}
 
 // Two versions of a real package: what is unchanged in a container follows, and nothing of a person's is lost.
 func TestUpgrade(t *testing.T) {
+	rig.On(t, rig.Native, rig.Host)
 	for _, format := range []struct {
 		name, suffix string
 		install      func(*testing.T, int)
@@ -240,6 +243,7 @@ func sorted(lines []string) string { return strings.Join(slices.Sorted(slices.Va
 
 // An upgrade that is killed at any moment leaves a person's files as they are, and the next one completes it.
 func TestUpgradeKilled(t *testing.T) {
+	rig.On(t, rig.Native)
 	t.Cleanup(func() { shell(t, "dpkg --purge vst-upgrade; rm -rf /etc/vstup /etc/vstup-new") })
 	installDeb(t, 1)
 	create(t, "t-upgrade", "-C", "-u", "vst-upgrade")
@@ -256,9 +260,10 @@ func TestUpgradeKilled(t *testing.T) {
 	must(t, "upgrade", "t-upgrade")
 	usual := time.Since(begun)
 	want := state()
+	numbers := random(t)
 	for range killings {
 		restore()
-		moment := killWithin(t, usual, nil, "upgrade", "t-upgrade")
+		moment := killWithin(t, numbers, usual, nil, "upgrade", "t-upgrade")
 		for file, want := range map[string]string{"edited.conf": "always the same\nmine\n", "both.conf": "version 1\nmine\n", "own.conf": "mine\n"} {
 			if got := shell(t, "cat "+tree+"/etc/vstup/"+file); got != want {
 				t.Errorf("killed after %v: %s has %q, want %q", moment, file, got, want)

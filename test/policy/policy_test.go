@@ -7,10 +7,13 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/virt-sandbox/virt-sandbox/test/rig"
 )
 
 // The worst that a container could be allowed. A search that finds a rule fails; setools' sesearch(1) has the options.
 func TestNeverAllowed(t *testing.T) {
+	rig.On(t, rig.Policy)
 	policy := built(t)
 	for _, c := range []struct {
 		what   string
@@ -44,6 +47,7 @@ func TestNeverAllowed(t *testing.T) {
 
 // Of disks a container opens those that it was given, whoever made the node of another.
 func TestOpensOnlyItsDisks(t *testing.T) {
+	rig.On(t, rig.Policy)
 	policy := built(t)
 	for line := range strings.Lines(search(t, policy, []string{"-A", "-s", "container_t", "-c", "blk_file"})) {
 		if target, _, _ := strings.Cut(strings.Fields(line)[2], ":"); target != "container_file_t" {
@@ -57,6 +61,7 @@ func TestOpensOnlyItsDisks(t *testing.T) {
 
 // A container writes to its own files, and to no other type.
 func TestWritesOnlyItsOwn(t *testing.T) {
+	rig.On(t, rig.Policy)
 	policy := built(t)
 	for _, class := range []string{"file", "dir", "lnk_file", "sock_file", "fifo_file"} {
 		t.Run(class, func(t *testing.T) {
@@ -91,6 +96,7 @@ func checkWrites(t *testing.T, policy, class string) {
 
 // The types are constrained by MCS, for processes, files and keys, and unconfined by nothing.
 func TestAttributes(t *testing.T) {
+	rig.On(t, rig.Policy)
 	policy := built(t)
 	text := output(t, "seinfo", policy, "-t", "container_t", "-x")
 	if !strings.Contains(text, "mcs_constrained_type") || strings.Contains(text, "unconfined") {
@@ -109,9 +115,6 @@ func TestAttributes(t *testing.T) {
 // built gives the policy of the machine's image.
 func built(t *testing.T) string {
 	t.Helper()
-	if testing.Short() {
-		t.Skip("needs the image of the virtual machine")
-	}
 	return filepath.Join(strings.TrimSpace(output(t, "../vm/image")), "policy")
 }
 

@@ -1,4 +1,5 @@
-// Package rig tells tests whether they run where they can: with-libvirt and the test hosts are such places.
+// Package rig has what tests need to know of where they run: which rig this is (On), what it has (Needs), and whether the
+// programs and libvirt are there at all (Ready). with-libvirt and the test hosts are such places.
 package rig
 
 import (
@@ -9,11 +10,28 @@ import (
 	"path/filepath"
 )
 
-// Ready tells whether this is root on a machine whose lxc:/// answers, and has PATH find the program and those that belong to
+// MustBeReady ends a program of tests where they cannot run: on a rig as a failure, elsewhere as if they were skipped.
+func MustBeReady(tests, program string) {
+	err := Ready(program)
+	switch {
+	case err == nil:
+	case os.Getenv(Variable) != "":
+		fmt.Fprintf(os.Stderr, "%s tests: %v\n", tests, err)
+		os.Exit(1)
+	default:
+		fmt.Printf("%s tests are skipped: %v; make test runs them\n", tests, err)
+		os.Exit(0)
+	}
+}
+
+// Ready reports whether this is root on a machine whose lxc:/// answers, and has PATH find the program and those that belong to
 // it: in a source tree, two directories below which tests run, those just built; on a test host the installed ones.
 func Ready(program string) error {
 	if os.Geteuid() != 0 {
 		return errors.New("they need root")
+	}
+	if _, err := exec.LookPath("virsh"); err != nil {
+		return err
 	}
 	if out, err := exec.Command("virsh", "-q", "-c", "lxc:///", "version").CombinedOutput(); err != nil {
 		return fmt.Errorf("libvirt does not answer: %s", out)

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"text/tabwriter"
 	"time"
+
+	"github.com/virt-sandbox/virt-sandbox/test/rig"
 )
 
 // sizes are how many containers are driven at once, and how often, for a median.
@@ -45,6 +47,7 @@ func wall(c cost) time.Duration { return c.wall }
 // The figures of this project beside those of libvirt alone and of systemd-nspawn, and its goals. It measures; what it makes
 // sure of is that each container came up and went away.
 func TestFigures(t *testing.T) {
+	rig.On(t, rig.Bench)
 	if _, err := os.Stat("/run/systemd/system"); err == nil {
 		t.Skip("on a host with systemd the CPU time of units is counted elsewhere")
 	}

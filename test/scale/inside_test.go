@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/virt-sandbox/virt-sandbox/test/rig"
 )
 
 // hostsUnits are those in the table of virt-sandbox-service(1), INSIDE, that run from the start.
@@ -20,6 +22,7 @@ func hostsUnits() []string {
 // Inside, nothing runs beside the sandbox's own units but what the table has, nothing fails that the host's /usr has systemd
 // start, and what serves only who logs in comes with the first who does.
 func TestInside(t *testing.T) {
+	rig.On(t, rig.Native)
 	clean(t)
 	for _, service := range []string{"apache2", "mariadb", "ssh", "dovecot"} {
 		t.Run(service, func(t *testing.T) {

@@ -32,10 +32,7 @@ var (
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	if err := rig.Ready(program); err != nil {
-		fmt.Fprintf(os.Stderr, "scale tests: %v; run them with make bench-scale\n", err)
-		os.Exit(1)
-	}
+	rig.MustBeReady("scale", program)
 	os.Exit(m.Run())
 }
 

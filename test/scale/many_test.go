@@ -6,10 +6,13 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/virt-sandbox/virt-sandbox/test/rig"
 )
 
 // All verbs take many sandboxes at once.
 func TestMany(t *testing.T) {
+	rig.On(t, rig.Native)
 	clean(t)
 	allowInotify(t)
 	list := names("sc-many", *count)

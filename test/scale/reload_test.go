@@ -6,13 +6,14 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/virt-sandbox/virt-sandbox/test/rig"
 )
 
 // What configs cost at each systemctl daemon-reload, of the generator and of systemd, which loads no unit that is not used.
 func TestReload(t *testing.T) {
-	if _, err := os.Stat("/run/systemd/system"); err != nil {
-		t.Skip("no systemd runs here")
-	}
+	rig.On(t, rig.BenchHost)
+	rig.Needs(t, rig.Systemd)
 	const dir = "/etc/libvirt-sandbox/services"
 	made := 0
 	t.Cleanup(func() {

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/virt-sandbox/virt-sandbox/test/rig"
 )
 
 const stressWorkers = 8
@@ -45,6 +47,7 @@ func (v *victim) enter() (leave func() (alone bool)) {
 // Whatever is done to many containers at once, with libvirtd ending in the middle of it: each is afterwards what it is said
 // to be, and nothing stays behind.
 func TestStress(t *testing.T) {
+	rig.On(t, rig.Native, rig.Stress)
 	clean(t)
 	allowInotify(t)
 	list := names("sc-stress", *count)
