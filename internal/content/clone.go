@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/filestate"
 	"github.com/virt-sandbox/virt-sandbox/internal/filetree"
 	"github.com/virt-sandbox/virt-sandbox/internal/privatepaths"
 )
@@ -21,7 +22,7 @@ import (
 // the first meanwhile. What tells the two apart is left out or renamed: Prepare, which comes next, makes what is missing. The
 // units of the two are the same in number and order.
 func (h Host) Clone(ctx context.Context, from, to *config.Sandbox, progress *filetree.Progress) error {
-	entries, err := ReadManifest(from.Content)
+	entries, err := filestate.ReadManifest(from.Content)
 	if err != nil {
 		return err
 	}
@@ -66,14 +67,14 @@ func isOfOne(p string) bool {
 // isRecord tells of what the part of the tree that no container sees has about one content at one time.
 func isRecord(p string) bool {
 	switch strings.TrimPrefix(p, "/") {
-	case identityName, manifestName, creatingName, addingName, ConsoleLog:
+	case identityName, filestate.ManifestName, filestate.CreatingName, filestate.AddingName, filestate.ConsoleLog:
 		return true
 	}
-	return privatepaths.Below(p, "/"+OwnDir) && strings.HasSuffix(p, ".new")
+	return privatepaths.Below(p, "/"+filestate.OwnDir) && strings.HasSuffix(p, ".new")
 }
 
 // rename turns what names one sandbox in a copy of its content into the name of another, and writes the manifest.
-func rename(tree *os.Root, from, to *config.Sandbox, entries []Entry) error {
+func rename(tree *os.Root, from, to *config.Sandbox, entries []filestate.Entry) error {
 	units := RenamedUnits(from, to)
 	if err := units.apply(tree, systemDir); err != nil {
 		return fmt.Errorf("rename units of %s: %w", to.Name, err)
@@ -81,14 +82,14 @@ func rename(tree *os.Root, from, to *config.Sandbox, entries []Entry) error {
 	if err := renameHost(tree, from.Name, to.Name); err != nil {
 		return fmt.Errorf("rename host %s: %w", to.Name, err)
 	}
-	var renamed []Entry
+	var renamed []filestate.Entry
 	for _, e := range entries {
 		if from.MachineID == to.MachineID || !privatepaths.Below(e.Path, "/var/log/journal") {
 			e.Path, e.Origin = units.path(e.Path), units.Origin(e.Origin)
 			renamed = append(renamed, e)
 		}
 	}
-	return writeManifest(tree, renamed)
+	return filestate.WriteManifest(tree, renamed)
 }
 
 // NewNames gives units their new names, by the old ones.

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/filestate"
 	"github.com/virt-sandbox/virt-sandbox/internal/filetree"
 )
 
@@ -95,8 +96,8 @@ func TestCloneRenamesInstances(t *testing.T) {
 	}; !slices.Equal(found, want) {
 		t.Errorf("the clone has %q, want %q", found, want)
 	}
-	entries, err := ReadManifest(clone)
-	if want := []Entry{
+	entries, err := filestate.ReadManifest(clone)
+	if want := []filestate.Entry{
 		{Path: units + "multi-user.target.wants/foo@web2.service", Type: "symlink", Origin: "sandbox"},
 		{Path: "/var/lib/foo", Type: "directory", Origin: "unit:foo@web2.service/StateDirectory"},
 	}; err != nil || !slices.Equal(entries, want) {

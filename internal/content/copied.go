@@ -6,6 +6,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/filestate"
 	"github.com/virt-sandbox/virt-sandbox/internal/privatepaths"
 )
 
@@ -15,20 +16,20 @@ func (h Host) IsCopy(ctx context.Context, s *config.Sandbox) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	trees, err := openTrees(h.Root, s.Content)
+	trees, err := filestate.OpenTrees(h.Root, s.Content)
 	if err != nil {
 		return false, err
 	}
-	defer trees.close()
+	defer trees.Close()
 	for p, f := range owned {
-		at, err := trees.find(p)
+		at, err := trees.Find(p)
 		if err != nil {
 			continue
 		}
 		var stat unix.Stat_t
-		err = unix.Fstatat(at.dir, at.name, &stat, unix.AT_SYMLINK_NOFOLLOW)
-		at.close()
-		if err == nil && f.Digest != "" && kindOfMode(stat.Mode) == kindFile && stat.Size > 0 {
+		err = unix.Fstatat(at.Dir, at.Name, &stat, unix.AT_SYMLINK_NOFOLLOW)
+		at.Close()
+		if err == nil && f.Digest != "" && filestate.KindOfMode(stat.Mode) == filestate.KindFile && stat.Size > 0 {
 			return true, nil
 		}
 	}

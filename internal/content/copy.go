@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/virt-sandbox/virt-sandbox/internal/filestate"
 	"github.com/virt-sandbox/virt-sandbox/internal/filetree"
 	"github.com/virt-sandbox/virt-sandbox/internal/printable"
 	"github.com/virt-sandbox/virt-sandbox/internal/privatepaths"
@@ -32,7 +33,7 @@ type copier struct {
 
 	buffer  []byte           // that all files pass through
 	links   map[inode]string // first place in the tree of a file with several names
-	entries []Entry
+	entries []filestate.Entry
 	origin  string
 }
 
@@ -134,8 +135,8 @@ func (c *copier) entry(ctx context.Context, source, target *os.File, dir, name s
 	if c.skip(hostPath) {
 		return nil
 	}
-	v := &version{}
-	err := unix.Fstatat(int(source.Fd()), name, &v.stat, unix.AT_SYMLINK_NOFOLLOW)
+	v := &filestate.Version{}
+	err := unix.Fstatat(int(source.Fd()), name, &v.Stat, unix.AT_SYMLINK_NOFOLLOW)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -144,16 +145,16 @@ func (c *copier) entry(ctx context.Context, source, target *os.File, dir, name s
 		owner, err = c.owner(hostPath)
 	}
 	if err == nil {
-		switch v.kind = kindOfMode(v.stat.Mode); v.kind {
-		case kindDirectory:
+		switch v.Kind = filestate.KindOfMode(v.Stat.Mode); v.Kind {
+		case filestate.KindDirectory:
 			return c.directory(ctx, source, target, hostPath, v, owner)
-		case kindSymlink:
+		case filestate.KindSymlink:
 			err = symlink(int(source.Fd()), int(target.Fd()), name, v)
-		case kindFile:
+		case filestate.KindFile:
 			err = c.file(ctx, int(source.Fd()), int(target.Fd()), hostPath, v, owner)
 		default:
-			if v.stat.Mode&unix.S_IFMT == unix.S_IFIFO && c.again {
-				err = filetree.MakePipe(int(target.Fd()), name, filetree.AttributesOfStat(&v.stat))
+			if v.Stat.Mode&unix.S_IFMT == unix.S_IFIFO && c.again {
+				err = filetree.MakePipe(int(target.Fd()), name, filetree.AttributesOfStat(&v.Stat))
 			}
 		}
 	}
@@ -173,23 +174,23 @@ func (c *copier) owner(hostPath string) (*privatepaths.OwnedFile, error) {
 	return owned[hostPath], err
 }
 
-func (c *copier) record(hostPath string, v *version, owner *privatepaths.OwnedFile) {
-	if c.again || v.kind == kindOther {
+func (c *copier) record(hostPath string, v *filestate.Version, owner *privatepaths.OwnedFile) {
+	if c.again || v.Kind == filestate.KindOther {
 		return
 	}
-	e := Entry{Path: hostPath, Type: v.typeName(), Digest: v.digest, Origin: c.origin, Target: v.target}
-	e.setAttributes(v.stat.Mode, v.stat.Uid, v.stat.Gid)
+	e := filestate.Entry{Path: hostPath, Type: v.TypeName(), Digest: v.Digest, Origin: c.origin, Target: v.Target}
+	e.SetAttributes(v.Stat.Mode, v.Stat.Uid, v.Stat.Gid)
 	if c.whole {
-		e.Size = v.size()
+		e.Size = v.Size()
 	}
 	if owner != nil {
 		e.Package, e.Shipped = owner.Package, owner.Shipped()
-		e.Edited = v.kind == kindSymlink && v.target != e.Shipped || v.native != "" && v.native != e.Shipped
+		e.Edited = v.Kind == filestate.KindSymlink && v.Target != e.Shipped || v.Native != "" && v.Native != e.Shipped
 	}
 	c.entries = append(c.entries, e)
 }
 
-func (c *copier) directory(ctx context.Context, source, target *os.File, hostPath string, v *version,
+func (c *copier) directory(ctx context.Context, source, target *os.File, hostPath string, v *filestate.Version,
 	owner *privatepaths.OwnedFile,
 ) error {
 	name := path.Base(hostPath)
@@ -216,7 +217,7 @@ func (c *copier) directory(ctx context.Context, source, target *os.File, hostPat
 		}
 	}
 	// Last, since filling the directory changes its times and needs its permission.
-	if err := filetree.CopyAttributes(int(from.Fd()), int(to.Fd()), &v.stat); err != nil {
+	if err := filetree.CopyAttributes(int(from.Fd()), int(to.Fd()), &v.Stat); err != nil {
 		return fail(err)
 	}
 	return nil
@@ -237,39 +238,39 @@ func (c *copier) children(ctx context.Context, from, to *os.File, dir string) er
 }
 
 // symlink copies a symbolic link from one directory to another.
-func symlink(source, target int, name string, v *version) error {
+func symlink(source, target int, name string, v *filestate.Version) error {
 	var err error
-	if v.target, err = readlinkAt(source, name); err != nil {
+	if v.Target, err = filestate.ReadlinkAt(source, name); err != nil {
 		return err
 	}
-	if err := unix.Symlinkat(v.target, target, name); errors.Is(err, fs.ErrExist) {
-		old, err := readlinkAt(target, name)
+	if err := unix.Symlinkat(v.Target, target, name); errors.Is(err, fs.ErrExist) {
+		old, err := filestate.ReadlinkAt(target, name)
 		if err != nil {
 			return err
 		}
-		if old != v.target {
+		if old != v.Target {
 			// Of an interrupted run; the host's has changed since.
-			if err := errors.Join(unix.Unlinkat(target, name, 0), unix.Symlinkat(v.target, target, name)); err != nil {
+			if err := errors.Join(unix.Unlinkat(target, name, 0), unix.Symlinkat(v.Target, target, name)); err != nil {
 				return err
 			}
 		}
 	} else if err != nil {
 		return err
 	}
-	if err := unix.Fchownat(target, name, int(v.stat.Uid), int(v.stat.Gid), unix.AT_SYMLINK_NOFOLLOW); err != nil {
+	if err := unix.Fchownat(target, name, int(v.Stat.Uid), int(v.Stat.Gid), unix.AT_SYMLINK_NOFOLLOW); err != nil {
 		return err
 	}
-	return unix.UtimesNanoAt(target, name, filetree.AttributesOfStat(&v.stat).Times, unix.AT_SYMLINK_NOFOLLOW)
+	return unix.UtimesNanoAt(target, name, filetree.AttributesOfStat(&v.Stat).Times, unix.AT_SYMLINK_NOFOLLOW)
 }
 
 // file copies a regular file and completes the version by its digests. One that an interrupted run completed has the times of
 // its source and is not copied again.
-func (c *copier) file(ctx context.Context, source, target int, hostPath string, v *version,
+func (c *copier) file(ctx context.Context, source, target int, hostPath string, v *filestate.Version,
 	owner *privatepaths.OwnedFile,
 ) error {
 	name := path.Base(hostPath)
-	id := inode{v.stat.Dev, v.stat.Ino}
-	if v.stat.Nlink > 1 && c.whole {
+	id := inode{v.Stat.Dev, v.Stat.Ino}
+	if v.Stat.Nlink > 1 && c.whole {
 		if first, copied := c.links[id]; copied {
 			return c.link(first, target, name, v, owner)
 		}
@@ -288,7 +289,7 @@ func (c *copier) file(ctx context.Context, source, target int, hostPath string, 
 	if err := c.fill(ctx, from, to, fresh, v, owner); err != nil {
 		return err
 	}
-	return filetree.CopyAttributes(from, to, &v.stat)
+	return filetree.CopyAttributes(from, to, &v.Stat)
 }
 
 // openTarget makes a file, or opens what an interrupted run left of it.
@@ -303,7 +304,7 @@ func openTarget(dir int, name string) (fd int, fresh bool, err error) {
 }
 
 // link makes another name of a file that was copied already.
-func (c *copier) link(first string, target int, name string, v *version, owner *privatepaths.OwnedFile) error {
+func (c *copier) link(first string, target int, name string, v *filestate.Version, owner *privatepaths.OwnedFile) error {
 	// What an interrupted run left there may be less than a whole file.
 	if err := unix.Unlinkat(target, name, 0); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -319,13 +320,13 @@ func (c *copier) link(first string, target int, name string, v *version, owner *
 	if err := unix.Linkat(unix.AT_FDCWD, filetree.OwnLink(fd), target, name, unix.AT_SYMLINK_FOLLOW); err != nil || c.again {
 		return err
 	}
-	return v.read(target, name, owner.KnownDigest())
+	return v.Read(target, name, owner.KnownDigest())
 }
 
 // fill gives a file its data, and the version the digests of that.
-func (c *copier) fill(ctx context.Context, from, to int, fresh bool, v *version, owner *privatepaths.OwnedFile) error {
+func (c *copier) fill(ctx context.Context, from, to int, fresh bool, v *filestate.Version, owner *privatepaths.OwnedFile) error {
 	if !c.whole {
-		v.digest = filetree.NewHash("sha256:").String()
+		v.Digest = filetree.NewHash("sha256:").String()
 		return nil
 	}
 	if c.buffer == nil {
@@ -341,10 +342,10 @@ func (c *copier) fill(ctx context.Context, from, to int, fresh bool, v *version,
 		if err := unix.Fstat(to, &have); err != nil {
 			return err
 		}
-		if kindOfMode(have.Mode) != kindFile {
+		if filestate.KindOfMode(have.Mode) != filestate.KindFile {
 			return errors.New("what lies in its place is no file")
 		}
-		complete = have.Size == v.stat.Size && have.Mtim == v.stat.Mtim
+		complete = have.Size == v.Stat.Size && have.Mtim == v.Stat.Mtim
 		// ext4 writes a file that was truncated to the disk when it is closed.
 		if !complete && have.Size > 0 {
 			if err := unix.Ftruncate(to, 0); err != nil {
@@ -357,10 +358,10 @@ func (c *copier) fill(ctx context.Context, from, to int, fresh bool, v *version,
 		if err := job.SumTarget(); err != nil {
 			return err
 		}
-	} else if err := job.Run(&v.stat); err != nil {
+	} else if err := job.Run(&v.Stat); err != nil {
 		return err
 	}
-	v.setSums(sums)
+	v.SetSums(sums)
 	return nil
 }
 

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/filestate"
 	"github.com/virt-sandbox/virt-sandbox/internal/filetree"
 	"github.com/virt-sandbox/virt-sandbox/internal/printable"
 	"github.com/virt-sandbox/virt-sandbox/internal/privatepaths"
@@ -21,19 +22,19 @@ import (
 // is below a directory that is gone goes with it, without a word. A file that was changed is somebody's right, as is data,
 // which comes and goes where services keep it: there only what a package owns counts.
 func (h Host) CheckManifest(ctx context.Context, s *config.Sandbox) ([]Finding, error) {
-	entries, err := ReadManifest(s.Content)
+	entries, err := filestate.ReadManifest(s.Content)
 	if errors.Is(err, fs.ErrNotExist) {
-		return []Finding{{Path: filepath.Join(s.Content, manifestName), Problem: ProblemMissing, Detail: "the content was never completed; a start does that"}}, nil
+		return []Finding{{Path: filepath.Join(s.Content, filestate.ManifestName), Problem: ProblemMissing, Detail: "the content was never completed; a start does that"}}, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("check content of %s: %w", s.Name, err)
 	}
-	t, err := openTrees(h.Root, s.Content)
+	t, err := filestate.OpenTrees(h.Root, s.Content)
 	if err != nil {
 		return nil, fmt.Errorf("check content of %s: %w", s.Name, err)
 	}
-	defer t.close()
-	slices.SortFunc(entries, func(a, b Entry) int { return cmp.Compare(a.Path, b.Path) })
+	defer t.Close()
+	slices.SortFunc(entries, func(a, b filestate.Entry) int { return cmp.Compare(a.Path, b.Path) })
 	var findings []Finding
 	missing := make(map[string]bool)
 	for _, e := range entries {
@@ -47,7 +48,7 @@ func (h Host) CheckManifest(ctx context.Context, s *config.Sandbox) ([]Finding, 
 			missing[e.Path] = true
 			continue
 		}
-		actual, err := t.typeAt(e.Path)
+		actual, err := typeAt(t, e.Path)
 		if err != nil {
 			return nil, fmt.Errorf("check content of %s: %s: %w", s.Name, printable.Quoted(e.Path), filetree.WithoutPath(err))
 		}
@@ -69,27 +70,27 @@ func (h Host) CheckManifest(ctx context.Context, s *config.Sandbox) ([]Finding, 
 const blockedType = "blocked"
 
 // typeAt gives what lies at a path of the content, in the words of the manifest; "" for nothing.
-func (t *trees) typeAt(p string) (string, error) {
-	at, err := t.find(p)
+func typeAt(t *filestate.Trees, p string) (string, error) {
+	at, err := t.Find(p)
 	switch {
-	case errors.Is(err, errBlocked):
+	case errors.Is(err, filestate.ErrBlocked):
 		return blockedType, nil
 	case errors.Is(err, unix.ENOENT):
 		return "", nil
 	case err != nil:
 		return "", err
 	}
-	defer at.close()
+	defer at.Close()
 	var stat unix.Stat_t
-	err = unix.Fstatat(at.dir, at.name, &stat, unix.AT_SYMLINK_NOFOLLOW)
+	err = unix.Fstatat(at.Dir, at.Name, &stat, unix.AT_SYMLINK_NOFOLLOW)
 	if errors.Is(err, unix.ENOENT) {
 		return "", nil
 	}
 	if err != nil {
 		return "", err
 	}
-	if kind := kindOfMode(stat.Mode); kind != kindOther {
-		return (&version{kind: kind}).typeName(), nil
+	if kind := filestate.KindOfMode(stat.Mode); kind != filestate.KindOther {
+		return (&filestate.Version{Kind: kind}).TypeName(), nil
 	}
 	return "special file", nil
 }

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/virt-sandbox/virt-sandbox/internal/filestate"
 )
 
 func TestCheckManifest(t *testing.T) {
@@ -62,7 +64,7 @@ func TestCheckManifest(t *testing.T) {
 	if got := found(); !slices.Equal(got, want) {
 		t.Errorf("behind a link: got  %q\nwant %q", got, want)
 	}
-	if err := os.Remove(s.Content + "/" + manifestName); err != nil {
+	if err := os.Remove(s.Content + "/" + filestate.ManifestName); err != nil {
 		t.Fatal(err)
 	}
 	if got := found(); len(got) != 1 || !strings.Contains(got[0], "manifest: missing: ") {

@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/filestate"
 	"github.com/virt-sandbox/virt-sandbox/internal/filetree"
 	"github.com/virt-sandbox/virt-sandbox/internal/printable"
 )
@@ -48,7 +49,7 @@ func (h Host) Export(ctx context.Context, s *config.Sandbox, out *tar.Writer, pr
 	if err := e.children(tree, "/"); err != nil {
 		return err
 	}
-	manifest, err := tree.ReadFile(manifestName)
+	manifest, err := tree.ReadFile(filestate.ManifestName)
 	if err != nil {
 		return fmt.Errorf("read manifest: %w", err)
 	}

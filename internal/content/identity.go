@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/virt-sandbox/virt-sandbox/internal/filestate"
 )
 
 // Identity says whose a content is. It lies in the part of the tree that no container sees, and outlives what happens to
@@ -20,7 +22,7 @@ type Identity struct {
 	Level     string `json:"level,omitempty"` // that the content was labelled with
 }
 
-const identityName = OwnDir + "/identity"
+const identityName = filestate.OwnDir + "/identity"
 
 // ReadIdentity reads whose the content at dir is; nil where it does not say.
 func ReadIdentity(dir string) (*Identity, error) {

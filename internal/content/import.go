@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/filestate"
 	"github.com/virt-sandbox/virt-sandbox/internal/filetree"
 	"github.com/virt-sandbox/virt-sandbox/internal/printable"
 	"github.com/virt-sandbox/virt-sandbox/internal/privatepaths"
@@ -71,7 +72,7 @@ type importer struct {
 	tree     *os.Root
 	made     map[string]byte // by path of the container: the type of the member
 	dirs     []importedDir
-	entries  []Entry
+	entries  []filestate.Entry
 	leave    func(p string) bool
 	left     map[string]bool // by path that was left out: whether it is a directory, of which all is left out too
 	progress *filetree.Progress
@@ -171,7 +172,7 @@ func (i *importer) check(p string, header *tar.Header) error {
 	if slices.Contains(privatepaths.OwnFiles(), p) && kind != tar.TypeReg {
 		return errors.New("it is not a file")
 	}
-	if privatepaths.Below(p, "/"+OwnDir) && kind != tar.TypeReg && kind != tar.TypeDir {
+	if privatepaths.Below(p, "/"+filestate.OwnDir) && kind != tar.TypeReg && kind != tar.TypeDir {
 		return errors.New("in the part that no container sees there are only files and directories")
 	}
 	return nil
@@ -216,7 +217,7 @@ func setXattrs(f *os.File, xattrs map[string][]byte) error {
 
 func (i *importer) directory(p string, header *tar.Header, a filetree.Attributes) error {
 	err := i.tree.Mkdir(strings.TrimPrefix(p, "/"), 0o700)
-	if errors.Is(err, fs.ErrExist) && p == "/"+OwnDir {
+	if errors.Is(err, fs.ErrExist) && p == "/"+filestate.OwnDir {
 		// It has the mark that the content is being created.
 		return nil
 	}
@@ -319,12 +320,12 @@ func (i *importer) manifest(header *tar.Header) error {
 	if header.Typeflag != tar.TypeReg || header.Size > maxManifest {
 		return errors.New("it is not a file, or too large")
 	}
-	entries, err := readEntries(i.in)
+	entries, err := filestate.ReadEntries(i.in)
 	if err != nil {
 		return err
 	}
 	for _, e := range entries {
-		if err := e.check(); err != nil {
+		if err := checkEntry(e); err != nil {
 			return err
 		}
 	}
@@ -332,8 +333,8 @@ func (i *importer) manifest(header *tar.Header) error {
 	return nil
 }
 
-// check tells whether an entry can be of a manifest that Prepare wrote.
-func (e Entry) check() error {
+// checkEntry reports whether an entry can be of a manifest that Prepare wrote.
+func checkEntry(e filestate.Entry) error {
 	digest, found := strings.CutPrefix(e.Digest, "sha256:")
 	bytes, err := hex.DecodeString(digest)
 	switch {

@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/filestate"
 )
 
 // entry is a member of an archive for a test; kind 0 is that of a file.
@@ -110,7 +111,7 @@ func TestExportImport(t *testing.T) {
 			if _, err := os.Lstat(to.Content + "/etc/machine-id"); err == nil {
 				t.Error("the machine-id is the archive's")
 			}
-			if entries, err := ReadManifest(to.Content); err != nil || len(entries) != 1 || entries[0].Path != "/etc/d" {
+			if entries, err := filestate.ReadManifest(to.Content); err != nil || len(entries) != 1 || entries[0].Path != "/etc/d" {
 				t.Errorf("manifest %v (%v)", entries, err)
 			}
 		})

@@ -11,6 +11,7 @@ import (
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/domain"
+	"github.com/virt-sandbox/virt-sandbox/internal/filestate"
 	"github.com/virt-sandbox/virt-sandbox/internal/privatepaths"
 )
 
@@ -100,9 +101,9 @@ func (h Host) hide(l *Layout, s *config.Sandbox) error {
 			// The tree has this directory with only what is private or mounted in it.
 			h.bind(l, s, p)
 		case e.IsDir():
-			over(hiddenDir, p)
+			over(filestate.HiddenDir, p)
 		case e.Type().IsRegular() && privatepaths.IsClosed(info):
-			over(hiddenFile, p)
+			over(filestate.HiddenFile, p)
 		}
 	}
 	private := make(map[string]bool)
@@ -128,10 +129,10 @@ func (h Host) hide(l *Layout, s *config.Sandbox) error {
 			h.bind(l, s, p)
 			return fs.SkipDir
 		case secret && e.IsDir():
-			over(hiddenDir, p)
+			over(filestate.HiddenDir, p)
 			return fs.SkipDir
 		case secret:
-			over(hiddenFile, p)
+			over(filestate.HiddenFile, p)
 		}
 		return nil
 	})

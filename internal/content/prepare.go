@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/filestate"
 	"github.com/virt-sandbox/virt-sandbox/internal/filetree"
 	"github.com/virt-sandbox/virt-sandbox/internal/privatepaths"
 )
@@ -43,7 +44,7 @@ func (h Host) Prepare(ctx context.Context, s *config.Sandbox, progress *filetree
 
 // fill is Prepare below the content directory.
 func (h Host) fill(ctx context.Context, s *config.Sandbox, progress *filetree.Progress) error {
-	if err := os.MkdirAll(filepath.Join(s.Content, OwnDir), 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Join(s.Content, filestate.OwnDir), 0o700); err != nil {
 		return fmt.Errorf("make content directory: %w", err)
 	}
 	tree, err := os.OpenRoot(s.Content)
@@ -62,7 +63,7 @@ func (h Host) fill(ctx context.Context, s *config.Sandbox, progress *filetree.Pr
 	}
 	defer host.Close()
 
-	_, err = tree.Lstat(manifestName)
+	_, err = tree.Lstat(filestate.ManifestName)
 	complete := err == nil
 	b := builder{host: h, sandbox: s, tree: tree, complete: complete}
 	defer b.close()
@@ -91,11 +92,11 @@ func (h Host) fill(ctx context.Context, s *config.Sandbox, progress *filetree.Pr
 	}
 	added := append(b.entries, c.entries...)
 	if !complete || len(added) > 0 {
-		if err := writeManifest(tree, added); err != nil {
+		if err := filestate.WriteManifest(tree, added); err != nil {
 			return err
 		}
 	}
-	if err := tree.Remove(addingName); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := tree.Remove(filestate.AddingName); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("finish content of %s: %w", s.Name, err)
 	}
 	return nil
@@ -104,7 +105,7 @@ func (h Host) fill(ctx context.Context, s *config.Sandbox, progress *filetree.Pr
 // private brings the private paths into the tree. What is added to complete content is noted first, so that it is told
 // from the administrator's after an interruption.
 func (c *copier) private(ctx context.Context, tree *os.Root, paths []config.PrivatePath) error {
-	noted, err := tree.ReadFile(addingName)
+	noted, err := tree.ReadFile(filestate.AddingName)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("look for unfinished content: %w", err)
 	}
@@ -115,7 +116,7 @@ func (c *copier) private(ctx context.Context, tree *os.Root, paths []config.Priv
 				continue
 			}
 			adding = append(adding, p.Path)
-			if err := tree.WriteFile(addingName, []byte(strings.Join(adding, "\n")), 0o600); err != nil {
+			if err := tree.WriteFile(filestate.AddingName, []byte(strings.Join(adding, "\n")), 0o600); err != nil {
 				return fmt.Errorf("note unfinished content: %w", err)
 			}
 		}
@@ -133,10 +134,10 @@ func (h Host) MarkCreating(s *config.Sandbox) error {
 		return fmt.Errorf("make content directory: %w", err)
 	}
 	return h.WithLabel(s, func() error {
-		if err := os.MkdirAll(filepath.Join(s.Content, OwnDir), 0o700); err != nil {
+		if err := os.MkdirAll(filepath.Join(s.Content, filestate.OwnDir), 0o700); err != nil {
 			return fmt.Errorf("make content directory: %w", err)
 		}
-		if err := os.WriteFile(filepath.Join(s.Content, creatingName), nil, 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(s.Content, filestate.CreatingName), nil, 0o600); err != nil {
 			return fmt.Errorf("mark content directory: %w", err)
 		}
 		return nil
@@ -145,7 +146,7 @@ func (h Host) MarkCreating(s *config.Sandbox) error {
 
 // UnmarkCreating ends the claim.
 func UnmarkCreating(dir string) error {
-	if err := os.Remove(filepath.Join(dir, creatingName)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := os.Remove(filepath.Join(dir, filestate.CreatingName)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("unmark content directory: %w", err)
 	}
 	return nil
@@ -176,13 +177,13 @@ func Inspect(dir string) (State, error) {
 	if len(entries) == 0 {
 		return Absent, nil
 	}
-	if _, err := os.Lstat(filepath.Join(dir, creatingName)); err == nil {
+	if _, err := os.Lstat(filepath.Join(dir, filestate.CreatingName)); err == nil {
 		return Creating, nil
 	}
-	if info, err := os.Lstat(filepath.Join(dir, OwnDir)); err != nil || !info.IsDir() {
+	if info, err := os.Lstat(filepath.Join(dir, filestate.OwnDir)); err != nil || !info.IsDir() {
 		return Foreign, nil
 	}
-	own, err := os.ReadDir(filepath.Join(dir, OwnDir))
+	own, err := os.ReadDir(filepath.Join(dir, filestate.OwnDir))
 	if err == nil && len(own) == 0 && len(entries) == 1 {
 		// Killed between making the directory and marking it.
 		return Creating, nil
@@ -221,7 +222,7 @@ func (h Host) Remove(dir string) error {
 		return fmt.Errorf("remove content: %w", err)
 	}
 	for _, e := range entries {
-		if e.Name() == OwnDir {
+		if e.Name() == filestate.OwnDir {
 			continue
 		}
 		if err := filetree.RemoveAll(filepath.Join(dir, e.Name())); err != nil {

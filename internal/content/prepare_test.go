@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/filestate"
 	"github.com/virt-sandbox/virt-sandbox/internal/privatepaths"
 )
 
@@ -41,14 +42,14 @@ func prepare(t *testing.T, h fakeHost, s *config.Sandbox) {
 func contentOf(t *testing.T, s *config.Sandbox, timed ...string) map[string]string {
 	t.Helper()
 	all := snapshot(t, s.Content, timed...)
-	delete(all, "/"+manifestName)
+	delete(all, "/"+filestate.ManifestName)
 	return all
 }
 
 // manifest gives what the manifest says, by path.
 func manifest(t *testing.T, s *config.Sandbox) map[string]string {
 	t.Helper()
-	entries, err := ReadManifest(s.Content)
+	entries, err := filestate.ReadManifest(s.Content)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,7 +77,7 @@ func TestPrepareMakesTheSkeleton(t *testing.T) {
 		"/etc/gshadow":   `"root:*::\nmail:*::\nsystemd-journal:*::\n"`,
 		"/root/.profile": `"PS1=$\n"`, "/var/run": "-> ../run", "/var/lock": "-> ../run/lock",
 		"/var/tmp": "dtrwxrwxrwx", "/root": "drwx------", "/var/log/journal/" + machineID: "dgrwxr-xr-x",
-		"/var/mail": "dgrwxrwxr-x", "/" + hiddenDir: "d---------", "/" + hiddenFile: "----------",
+		"/var/mail": "dgrwxrwxr-x", "/" + filestate.HiddenDir: "d---------", "/" + filestate.HiddenFile: "----------",
 	} {
 		if !strings.Contains(got[p], want) {
 			t.Errorf("%s is %s, want %s", p, got[p], want)
@@ -94,7 +95,7 @@ func TestManifest(t *testing.T) {
 		t.Fatal(err) // JSON cannot tell its name
 	}
 	s := box(t, "/etc/d")
-	if _, err := ReadManifest(s.Content); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := filestate.ReadManifest(s.Content); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("before Prepare: got %v, want ErrNotExist", err)
 	}
 	prepare(t, h, s)
@@ -105,7 +106,7 @@ func TestManifest(t *testing.T) {
 			origin = " from package:d"
 		}
 		switch {
-		case p == "/" || p == "/"+OwnDir || privatepaths.Below(p, "/"+OwnDir):
+		case p == "/" || p == "/"+filestate.OwnDir || privatepaths.Below(p, "/"+filestate.OwnDir):
 		case what[0] == 'd':
 			want[p] = "directory" + origin
 		case what[0] == 'L':
@@ -258,6 +259,6 @@ func TestPrepareNeverLeavesTheContent(t *testing.T) {
 
 // isComplete tells whether the content at dir was ever finished.
 func isComplete(dir string) bool {
-	_, err := ReadManifest(dir)
+	_, err := filestate.ReadManifest(dir)
 	return err == nil
 }

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/filestate"
 	"github.com/virt-sandbox/virt-sandbox/internal/filetree"
 )
 
@@ -28,18 +29,18 @@ func (h Host) Renew(s *config.Sandbox, dryRun bool) ([]Change, error) {
 }
 
 func (h Host) renew(s *config.Sandbox, dryRun bool) ([]Change, error) {
-	entries, err := ReadManifest(s.Content)
+	entries, err := filestate.ReadManifest(s.Content)
 	if err != nil {
 		return nil, err
 	}
-	r := &renewal{dryRun: dryRun, was: make(map[string]Entry)}
+	r := &renewal{dryRun: dryRun, was: make(map[string]filestate.Entry)}
 	for _, e := range entries {
 		r.was[e.Path] = e
 	}
-	if r.trees, err = openTrees(h.Root, s.Content); err != nil {
+	if r.trees, err = filestate.OpenTrees(h.Root, s.Content); err != nil {
 		return nil, err
 	}
-	defer r.trees.close()
+	defer r.trees.Close()
 	tree, err := os.OpenRoot(s.Content)
 	if err != nil {
 		return nil, err
@@ -53,18 +54,18 @@ func (h Host) renew(s *config.Sandbox, dryRun bool) ([]Change, error) {
 	if dryRun || len(r.entries) == 0 {
 		return r.changes, nil
 	}
-	if err := r.trees.sync(); err != nil {
+	if err := r.trees.Sync(); err != nil {
 		return nil, err
 	}
-	return r.changes, writeManifest(tree, r.entries)
+	return r.changes, filestate.WriteManifest(tree, r.entries)
 }
 
 // renewal compares the files that a builder would make with those that are there.
 type renewal struct {
-	trees   *trees
+	trees   *filestate.Trees
 	dryRun  bool
-	was     map[string]Entry
-	entries []Entry
+	was     map[string]filestate.Entry
+	entries []filestate.Entry
 	changes []Change
 }
 
@@ -77,33 +78,33 @@ func (r *renewal) file(name, text string) error {
 	if !known || entry.Origin != "sandbox" || entry.Digest == "" || entry.Digest == digestOfText(text) {
 		return nil
 	}
-	at, err := r.trees.find(name)
-	if errors.Is(err, errBlocked) || errors.Is(err, fs.ErrNotExist) {
+	at, err := r.trees.Find(name)
+	if errors.Is(err, filestate.ErrBlocked) || errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	defer at.close()
-	mine, err := at.look("", entry)
+	defer at.Close()
+	mine, err := at.Look("", entry)
 	if err != nil {
 		return err
 	}
 	next := entry
 	next.Digest, next.Size = digestOfText(text), int64(len(text))
 	switch {
-	case mine.isAsPut(next):
+	case mine.IsAsPut(next):
 		// By a run that was killed.
 		r.entries = append(r.entries, next)
 		return nil
-	case !mine.isAsPut(entry):
+	case !mine.IsAsPut(entry):
 		return nil
 	}
 	if r.dryRun {
 		r.changes = append(r.changes, Change{Path: entry.Path, Action: ActionUpdated})
 		return nil
 	}
-	done, err := r.replace(at, text, &mine.stat, entry)
+	done, err := r.replace(at, text, &mine.Stat, entry)
 	if err != nil || !done {
 		return err
 	}
@@ -112,21 +113,21 @@ func (r *renewal) file(name, text string) error {
 	return nil
 }
 
-func (r *renewal) replace(at *place, text string, like *unix.Stat_t, entry Entry) (bool, error) {
-	if err := r.trees.clear(); err != nil {
+func (r *renewal) replace(at *filestate.Place, text string, like *unix.Stat_t, entry filestate.Entry) (bool, error) {
+	if err := r.trees.Clear(); err != nil {
 		return false, err
 	}
-	fd, err := unix.Openat(r.trees.tree, upgradeName, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
+	fd, err := unix.Openat(r.trees.Tree, filestate.UpgradeName, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
 	if err != nil {
 		return false, err
 	}
-	f := os.NewFile(uintptr(fd), upgradeName)
+	f := os.NewFile(uintptr(fd), filestate.UpgradeName)
 	_, err = f.WriteString(text)
 	err = errors.Join(err, f.Chown(int(like.Uid), int(like.Gid)), unix.Fchmod(fd, like.Mode&0o7777), f.Close())
 	if err != nil {
 		return false, err
 	}
-	return r.trees.moveOver(at, entry)
+	return r.trees.MoveOver(at, entry)
 }
 
 // digestOfText is the manifest's digest of a text.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/account"
+	"github.com/virt-sandbox/virt-sandbox/internal/filestate"
 )
 
 // builder makes what every container gets, whatever it runs.
@@ -21,7 +22,7 @@ type builder struct {
 	sandbox  *config.Sandbox
 	tree     *os.Root
 	complete bool // whether an earlier run finished; then only what is missing altogether is made
-	entries  []Entry
+	entries  []filestate.Entry
 	renewal  *renewal // of what an earlier run made; nil to leave that alone
 	parents  map[string]*os.Root
 }
@@ -122,13 +123,13 @@ func (b *builder) skeletonFiles() error {
 
 // hiding makes what is put over paths that a container must not read: an empty file and an empty directory.
 func (b *builder) hiding() error {
-	if _, err := b.tree.Lstat(hiddenFile); err == nil {
+	if _, err := b.tree.Lstat(filestate.HiddenFile); err == nil {
 		return nil
 	}
-	if err := b.tree.Mkdir(hiddenDir, 0); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := b.tree.Mkdir(filestate.HiddenDir, 0); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	f, err := b.tree.OpenFile(hiddenFile, os.O_CREATE|os.O_WRONLY|unix.O_NOFOLLOW, 0)
+	f, err := b.tree.OpenFile(filestate.HiddenFile, os.O_CREATE|os.O_WRONLY|unix.O_NOFOLLOW, 0)
 	if err != nil {
 		return err
 	}
@@ -272,5 +273,5 @@ func (b *builder) file(name, text string, mode uint32) error {
 }
 
 func (b *builder) record(name, kind string) {
-	b.entries = append(b.entries, Entry{Path: path.Join("/", name), Type: kind, Origin: "sandbox"})
+	b.entries = append(b.entries, filestate.Entry{Path: path.Join("/", name), Type: kind, Origin: "sandbox"})
 }

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/filestate"
 	"github.com/virt-sandbox/virt-sandbox/internal/printable"
 	"github.com/virt-sandbox/virt-sandbox/internal/privatepaths"
 )
@@ -78,7 +79,7 @@ var ErrIncomplete = errors.New("its content is not complete yet")
 // The container may run, and its root may change the content meanwhile. Every file appears whole, and the manifest is
 // written last: an upgrade that was killed is completed by the next. Errors: ErrIncomplete.
 func (h Host) Upgrade(ctx context.Context, s *config.Sandbox, options UpgradeOptions) ([]Change, error) {
-	if _, err := os.Lstat(filepath.Join(s.Content, manifestName)); err != nil {
+	if _, err := os.Lstat(filepath.Join(s.Content, filestate.ManifestName)); err != nil {
 		return nil, fmt.Errorf("%s: %w; start it first", s.Name, ErrIncomplete)
 	}
 	var changes []Change
@@ -93,7 +94,7 @@ func (h Host) Upgrade(ctx context.Context, s *config.Sandbox, options UpgradeOpt
 }
 
 func (h Host) upgrade(ctx context.Context, s *config.Sandbox, options UpgradeOptions) ([]Change, error) {
-	entries, err := ReadManifest(s.Content)
+	entries, err := filestate.ReadManifest(s.Content)
 	if err != nil {
 		return nil, err
 	}
@@ -101,16 +102,16 @@ func (h Host) upgrade(ctx context.Context, s *config.Sandbox, options UpgradeOpt
 	if err != nil {
 		return nil, err
 	}
-	u := upgrade{options: options, sandbox: s, was: make(map[string]Entry)}
-	if u.trees, err = openTrees(h.Root, s.Content); err != nil {
+	u := upgrade{options: options, sandbox: s, was: make(map[string]filestate.Entry)}
+	if u.trees, err = filestate.OpenTrees(h.Root, s.Content); err != nil {
 		return nil, err
 	}
-	defer u.trees.close()
+	defer u.trees.Close()
 	for _, e := range entries {
 		u.was[e.Path] = e
 	}
 	if !options.DryRun {
-		if err := u.trees.clear(); err != nil {
+		if err := u.trees.Clear(); err != nil {
 			return nil, err
 		}
 	}
@@ -152,19 +153,19 @@ func (h Host) upgrade(ctx context.Context, s *config.Sandbox, options UpgradeOpt
 		return nil, err
 	}
 	defer tree.Close()
-	if err := u.trees.sync(); err != nil {
+	if err := u.trees.Sync(); err != nil {
 		return nil, err
 	}
-	return u.changes, writeManifest(tree, u.entries)
+	return u.changes, filestate.WriteManifest(tree, u.entries)
 }
 
 // upgrade is one upgrade of one content.
 type upgrade struct {
 	options UpgradeOptions
 	sandbox *config.Sandbox
-	trees   *trees
-	was     map[string]Entry // the manifest
-	entries []Entry          // what is new in it
+	trees   *filestate.Trees
+	was     map[string]filestate.Entry // the manifest
+	entries []filestate.Entry          // what is new in it
 	changes []Change
 }
 
@@ -173,7 +174,7 @@ func (u *upgrade) change(p string, action Action) {
 }
 
 // note records a path as it is now. Nothing is written for what the manifest says already.
-func (u *upgrade) note(e Entry) {
+func (u *upgrade) note(e filestate.Entry) {
 	if u.was[e.Path] != e {
 		u.entries = append(u.entries, e)
 	}
@@ -181,14 +182,14 @@ func (u *upgrade) note(e Entry) {
 
 // path brings one path of a package up to date.
 func (u *upgrade) path(f *privatepaths.OwnedFile) error {
-	kind := u.trees.kindOf(f)
-	if kind == kindOther || (kind == kindFile && f.Digest == "") {
+	kind := u.trees.KindOf(f)
+	if kind == filestate.KindOther || (kind == filestate.KindFile && f.Digest == "") {
 		// The package does not say what it ships here, as of a %ghost file.
 		return nil
 	}
 	entry, known := u.was[f.Path]
-	at, err := u.trees.find(f.Path)
-	if errors.Is(err, errBlocked) {
+	at, err := u.trees.Find(f.Path)
+	if errors.Is(err, filestate.ErrBlocked) {
 		u.change(f.Path, ActionBlocked)
 		return nil
 	}
@@ -199,20 +200,20 @@ func (u *upgrade) path(f *privatepaths.OwnedFile) error {
 	if err != nil {
 		return err
 	}
-	defer at.close()
-	mine, err := at.look(f.Digest, entry)
+	defer at.Close()
+	mine, err := at.Look(f.Digest, entry)
 	if err != nil {
 		return err
 	}
 	switch {
-	case mine.kind == kindAbsent:
+	case mine.Kind == filestate.KindAbsent:
 		return u.absent(f, entry, known)
-	case mine.kind == kindDirectory && kind == kindDirectory:
+	case mine.Kind == filestate.KindDirectory && kind == filestate.KindDirectory:
 		return u.attributes(f, at, mine, entry)
-	case mine.kind == kindDirectory || kind == kindDirectory:
+	case mine.Kind == filestate.KindDirectory || kind == filestate.KindDirectory:
 		u.change(f.Path, ActionBlocked)
 		return nil
-	case mine.is(f):
+	case mine.IsShipped(f):
 		entry = u.entryOf(f, mine, entry)
 		entry.Edited = false
 		return u.attributesOf(f, at, mine, entry)
@@ -220,13 +221,13 @@ func (u *upgrade) path(f *privatepaths.OwnedFile) error {
 		u.change(f.Path, ActionKept)
 		return nil
 	}
-	unchanged := known && entry.Shipped != "" && !entry.Edited && mine.isAsPut(entry)
+	unchanged := known && entry.Shipped != "" && !entry.Edited && mine.IsAsPut(entry)
 	return u.replace(f, at, mine, entry, unchanged)
 }
 
 // absent handles a path that the container lacks: a new one is added; one that was there has been removed on purpose, or its
 // directory was.
-func (u *upgrade) absent(f *privatepaths.OwnedFile, entry Entry, known bool) error {
+func (u *upgrade) absent(f *privatepaths.OwnedFile, entry filestate.Entry, known bool) error {
 	if known || u.parentRemoved(f.Path) {
 		if known && entry.Shipped != f.Shipped() {
 			u.change(f.Path, ActionKept)
@@ -235,30 +236,30 @@ func (u *upgrade) absent(f *privatepaths.OwnedFile, entry Entry, known bool) err
 		}
 		return nil
 	}
-	source, err := u.trees.source(f, true)
+	source, err := u.trees.Source(f, true)
 	if source == nil || err != nil {
 		// The host does not have it either.
 		return err
 	}
-	defer source.close()
+	defer source.Close()
 	u.change(f.Path, ActionAdded)
 	if u.options.DryRun {
 		return nil
 	}
-	at, err := u.trees.makeParents(f.Path)
-	if errors.Is(err, errBlocked) {
+	at, err := u.trees.MakeParents(f.Path)
+	if errors.Is(err, filestate.ErrBlocked) {
 		u.changes[len(u.changes)-1].Action = ActionBlocked
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	defer at.close()
-	made, err := u.trees.put(source, nil)
+	defer at.Close()
+	made, err := u.trees.Put(source, nil)
 	if err != nil {
 		return err
 	}
-	if err := u.trees.moveNew(at); err != nil {
+	if err := u.trees.MoveNew(at); err != nil {
 		if errors.Is(err, unix.EEXIST) {
 			// Made inside just now.
 			u.changes[len(u.changes)-1].Action = ActionBlocked
@@ -266,9 +267,9 @@ func (u *upgrade) absent(f *privatepaths.OwnedFile, entry Entry, known bool) err
 		}
 		return err
 	}
-	entry = u.entryOf(f, made, Entry{Origin: originOf(u.sandbox, f.Path)})
-	entry.Edited = source.edited
-	entry.setAttributes(made.stat.Mode, made.stat.Uid, made.stat.Gid)
+	entry = u.entryOf(f, made, filestate.Entry{Origin: originOf(u.sandbox, f.Path)})
+	entry.Edited = source.Edited
+	entry.SetAttributes(made.Stat.Mode, made.Stat.Uid, made.Stat.Gid)
 	u.note(entry)
 	return nil
 }
@@ -279,20 +280,20 @@ func (u *upgrade) parentRemoved(p string) bool {
 		if _, known := u.was[dir]; !known {
 			continue
 		}
-		at, err := u.trees.find(dir)
+		at, err := u.trees.Find(dir)
 		if err != nil {
 			return errors.Is(err, unix.ENOENT)
 		}
-		mine, err := at.look("", Entry{})
-		at.close()
-		return err == nil && mine.kind == kindAbsent
+		mine, err := at.Look("", filestate.Entry{})
+		at.Close()
+		return err == nil && mine.Kind == filestate.KindAbsent
 	}
 	return false
 }
 
 // replace puts the package's new version in the place of a file that is unchanged in the container, and beside any other.
-func (u *upgrade) replace(f *privatepaths.OwnedFile, at *place, mine *version, entry Entry, unchanged bool) error {
-	source, err := u.trees.source(f, false)
+func (u *upgrade) replace(f *privatepaths.OwnedFile, at *filestate.Place, mine *filestate.Version, entry filestate.Entry, unchanged bool) error {
+	source, err := u.trees.Source(f, false)
 	if err != nil {
 		return err
 	}
@@ -300,24 +301,24 @@ func (u *upgrade) replace(f *privatepaths.OwnedFile, at *place, mine *version, e
 		u.change(f.Path, ActionUnavailable)
 		return nil
 	}
-	defer source.close()
+	defer source.Close()
 	if unchanged {
 		if u.options.DryRun {
 			u.change(f.Path, ActionUpdated)
 			return nil
 		}
-		made, err := u.trees.put(source, u.keptAttributes(mine, entry))
+		made, err := u.trees.Put(source, u.keptAttributes(mine, entry))
 		if err != nil {
 			return err
 		}
-		if done, err := u.trees.moveOver(at, entry); err != nil {
+		if done, err := u.trees.MoveOver(at, entry); err != nil {
 			return err
 		} else if done {
 			u.change(f.Path, ActionUpdated)
 			next := u.entryOf(f, made, entry)
 			next.Edited = false
-			if entry.hasAttributes(mine) {
-				next.setAttributes(made.stat.Mode, made.stat.Uid, made.stat.Gid)
+			if entry.HasAttributes(mine) {
+				next.SetAttributes(made.Stat.Mode, made.Stat.Uid, made.Stat.Gid)
 			}
 			u.note(next)
 			return nil
@@ -329,16 +330,16 @@ func (u *upgrade) replace(f *privatepaths.OwnedFile, at *place, mine *version, e
 
 // keptAttributes gives mode and owner that were changed in the container, for a file that is replaced; nil where they were
 // not.
-func (u *upgrade) keptAttributes(mine *version, entry Entry) *unix.Stat_t {
-	if entry.hasAttributes(mine) || mine.kind != kindFile {
+func (u *upgrade) keptAttributes(mine *filestate.Version, entry filestate.Entry) *unix.Stat_t {
+	if entry.HasAttributes(mine) || mine.Kind != filestate.KindFile {
 		return nil
 	}
-	return &mine.stat
+	return &mine.Stat
 }
 
 // beside puts the package's version next to a file that was changed in the container, under a name that is free or its own
 // from an earlier upgrade.
-func (u *upgrade) beside(f *privatepaths.OwnedFile, source *version, at *place, entry Entry) error {
+func (u *upgrade) beside(f *privatepaths.OwnedFile, source *filestate.Version, at *filestate.Place, entry filestate.Entry) error {
 	const most = 100
 	for n := 1; n <= most; n++ {
 		suffix := f.NewSuffix
@@ -346,28 +347,28 @@ func (u *upgrade) beside(f *privatepaths.OwnedFile, source *version, at *place, 
 			suffix = fmt.Sprintf("%s.%d", f.NewSuffix, n)
 		}
 		p := f.Path + suffix
-		beside := at.sibling(at.name + suffix)
+		beside := at.Sibling(at.Name + suffix)
 		old, oldKnown := u.was[p]
-		there, err := beside.look(f.Digest, old)
+		there, err := beside.Look(f.Digest, old)
 		if err != nil {
 			return err
 		}
-		isFree := there.kind == kindAbsent
-		if !isFree && !there.is(f) && (!oldKnown || !there.isAsPut(old)) {
+		isFree := there.Kind == filestate.KindAbsent
+		if !isFree && !there.IsShipped(f) && (!oldKnown || !there.IsAsPut(old)) {
 			continue
 		}
 		u.changes = append(u.changes, Change{Path: f.Path, Action: ActionConflict, Beside: p})
 		if u.options.DryRun {
 			return nil
 		}
-		if !there.is(f) {
-			if there, err = u.trees.put(source, nil); err != nil {
+		if !there.IsShipped(f) {
+			if there, err = u.trees.Put(source, nil); err != nil {
 				return err
 			}
-			move := u.trees.moveNew
+			move := u.trees.MoveNew
 			if !isFree {
-				move = func(at *place) error {
-					_, err := u.trees.moveOver(at, old)
+				move = func(at *filestate.Place) error {
+					_, err := u.trees.MoveOver(at, old)
 					return err
 				}
 			}
@@ -375,10 +376,10 @@ func (u *upgrade) beside(f *privatepaths.OwnedFile, source *version, at *place, 
 				return err
 			}
 		}
-		put := Entry{Path: p, Type: there.typeName(), Digest: there.digest, Target: there.target, Size: there.size(), Origin: originOf(u.sandbox, f.Path)}
+		put := filestate.Entry{Path: p, Type: there.TypeName(), Digest: there.Digest, Target: there.Target, Size: there.Size(), Origin: originOf(u.sandbox, f.Path)}
 		u.note(put)
 		// What is changed stays changed, and this version has been told of.
-		entry.Path, entry.Type, entry.Origin = f.Path, entryType(f, entry), put.Origin
+		entry.Path, entry.Type, entry.Origin = f.Path, filestate.EntryType(f, entry), put.Origin
 		entry.Package, entry.Shipped, entry.Edited = f.Package, f.Shipped(), true
 		u.note(entry)
 		return nil
@@ -388,31 +389,31 @@ func (u *upgrade) beside(f *privatepaths.OwnedFile, source *version, at *place, 
 }
 
 // attributes has a directory follow the host's mode and owner.
-func (u *upgrade) attributes(f *privatepaths.OwnedFile, at *place, mine *version, entry Entry) error {
+func (u *upgrade) attributes(f *privatepaths.OwnedFile, at *filestate.Place, mine *filestate.Version, entry filestate.Entry) error {
 	if entry.Path == "" {
 		// It was there before: no mode of it is known to be the package's.
-		entry = Entry{Path: f.Path, Type: "directory", Origin: originOf(u.sandbox, f.Path)}
+		entry = filestate.Entry{Path: f.Path, Type: "directory", Origin: originOf(u.sandbox, f.Path)}
 	}
 	entry.Package = f.Package
 	return u.attributesOf(f, at, mine, entry)
 }
 
 // attributesOf has a path follow the host's mode and owner where nobody changed them, on either side, and notes it.
-func (u *upgrade) attributesOf(f *privatepaths.OwnedFile, at *place, mine *version, entry Entry) error {
-	switch wanted := u.trees.attributesOf(f); {
-	case wanted == nil || mine.kind == kindSymlink:
-	case sameAttributes(wanted, &mine.stat):
+func (u *upgrade) attributesOf(f *privatepaths.OwnedFile, at *filestate.Place, mine *filestate.Version, entry filestate.Entry) error {
+	switch wanted := u.trees.AttributesOf(f); {
+	case wanted == nil || mine.Kind == filestate.KindSymlink:
+	case filestate.SameAttributes(wanted, &mine.Stat):
 		// Also those that an upgrade set which was killed.
-		entry.setAttributes(wanted.Mode, wanted.Uid, wanted.Gid)
-	case entry.Mode != "" && entry.hasAttributes(mine):
+		entry.SetAttributes(wanted.Mode, wanted.Uid, wanted.Gid)
+	case entry.Mode != "" && entry.HasAttributes(mine):
 		if !slices.ContainsFunc(u.changes, func(c Change) bool { return c.Path == f.Path }) {
 			u.change(f.Path, ActionUpdated)
 		}
 		if !u.options.DryRun {
-			if err := at.setAttributes(mine, wanted); err != nil {
+			if err := at.SetAttributes(mine, wanted); err != nil {
 				return err
 			}
-			entry.setAttributes(wanted.Mode, wanted.Uid, wanted.Gid)
+			entry.SetAttributes(wanted.Mode, wanted.Uid, wanted.Gid)
 		}
 	}
 	u.note(entry)
@@ -420,40 +421,40 @@ func (u *upgrade) attributesOf(f *privatepaths.OwnedFile, at *place, mine *versi
 }
 
 // entryOf gives the entry of a path that is as the package has it.
-func (u *upgrade) entryOf(f *privatepaths.OwnedFile, v *version, entry Entry) Entry {
+func (u *upgrade) entryOf(f *privatepaths.OwnedFile, v *filestate.Version, entry filestate.Entry) filestate.Entry {
 	if entry.Origin == "" {
 		entry.Origin = originOf(u.sandbox, f.Path)
 	}
-	entry.Path, entry.Type = f.Path, v.typeName()
-	entry.Digest, entry.Target, entry.Size = v.digest, v.target, v.size()
+	entry.Path, entry.Type = f.Path, v.TypeName()
+	entry.Digest, entry.Target, entry.Size = v.Digest, v.Target, v.Size()
 	entry.Package, entry.Shipped = f.Package, f.Shipped()
 	return entry
 }
 
 // dropped tells of a path that its package has no more.
-func (u *upgrade) dropped(e Entry) error {
-	at, err := u.trees.find(e.Path)
-	if errors.Is(err, errBlocked) || errors.Is(err, unix.ENOENT) {
+func (u *upgrade) dropped(e filestate.Entry) error {
+	at, err := u.trees.Find(e.Path)
+	if errors.Is(err, filestate.ErrBlocked) || errors.Is(err, unix.ENOENT) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	defer at.close()
-	mine, err := at.look("", e)
-	if err != nil || mine.kind == kindAbsent || mine.typeName() != e.Type {
+	defer at.Close()
+	mine, err := at.Look("", e)
+	if err != nil || mine.Kind == filestate.KindAbsent || mine.TypeName() != e.Type {
 		return err
 	}
 	action := ActionDropped
-	if u.options.RemoveDropped && !e.Edited && e.Type != "directory" && u.sandbox.Copy && mine.isAsPut(e) {
+	if u.options.RemoveDropped && !e.Edited && e.Type != "directory" && u.sandbox.Copy && mine.IsAsPut(e) {
 		action = ActionRemoved
 		if !u.options.DryRun {
-			removed, err := u.trees.remove(at, e)
+			removed, err := u.trees.Remove(at, e)
 			if err != nil {
 				return err
 			}
 			if removed {
-				u.note(Entry{Path: e.Path})
+				u.note(filestate.Entry{Path: e.Path})
 			} else {
 				action = ActionDropped
 			}

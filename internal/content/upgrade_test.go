@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/filestate"
 	"github.com/virt-sandbox/virt-sandbox/internal/hosttest"
 	"github.com/virt-sandbox/virt-sandbox/internal/pkgdb"
 )
@@ -349,7 +350,7 @@ func TestUpgradeIsNotLedOut(t *testing.T) {
 					t.Error(line)
 				}
 			}
-			for _, dir := range []string{outside, s.Content + "/etc/e", s.Content + "/" + OwnDir} {
+			for _, dir := range []string{outside, s.Content + "/etc/e", s.Content + "/" + filestate.OwnDir} {
 				for _, name := range []string{"a", "b"} {
 					if _, err := os.Lstat(filepath.Join(dir, name)); err == nil {
 						t.Errorf("%s was written to %s", name, dir)
@@ -404,39 +405,39 @@ func TestUpgradeRefusesUnfinishedContent(t *testing.T) {
 func TestUpgradeInTheLastMoment(t *testing.T) {
 	h := newHost(t, map[string]string{"/etc/d/file": "2"})
 	s := box(t, "/etc/d")
-	if err := os.MkdirAll(s.Content+"/"+OwnDir, 0o700); err != nil {
+	if err := os.MkdirAll(s.Content+"/"+filestate.OwnDir, 0o700); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.MkdirAll(s.Content+"/etc/d", 0o755); err != nil {
 		t.Fatal(err)
 	}
 	edit(t, s, "/etc/d/file", "changed just now")
-	trees, err := openTrees(h.Root, s.Content)
+	trees, err := filestate.OpenTrees(h.Root, s.Content)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer trees.close()
-	source, err := trees.lookOnHost("/etc/d/file")
+	defer trees.Close()
+	source, err := trees.LookOnHost("/etc/d/file")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer source.close()
-	at, err := trees.find("/etc/d/file")
+	defer source.Close()
+	at, err := trees.Find("/etc/d/file")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer at.close()
-	if _, err := trees.put(source, nil); err != nil {
+	defer at.Close()
+	if _, err := trees.Put(source, nil); err != nil {
 		t.Fatal(err)
 	}
-	done, err := trees.moveOver(at, Entry{Type: "file", Digest: sha("1"), Size: 1})
+	done, err := trees.MoveOver(at, filestate.Entry{Type: "file", Digest: sha("1"), Size: 1})
 	if done || err != nil {
 		t.Errorf("it was overwritten (%v)", err)
 	}
 	if got := reads(t, s, "/etc/d/file"); got != "changed just now" {
 		t.Errorf("has %q", got)
 	}
-	if err := trees.clear(); err != nil {
+	if err := trees.Clear(); err != nil {
 		t.Error(err)
 	}
 }

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
-	"github.com/virt-sandbox/virt-sandbox/internal/content"
+	"github.com/virt-sandbox/virt-sandbox/internal/filestate"
 )
 
 // ConsoleFile shows the file in which a command's console is kept where no systemd runs. It has no times to choose by.
@@ -18,7 +18,7 @@ func ConsoleFile(ctx context.Context, s *config.Sandbox, o Options, stdout io.Wr
 	if o.Since != "" || o.Until != "" || o.Priority != "" || o.Output != "" {
 		return fmt.Errorf("without systemd the console of %s is kept without times; only -f and -n choose from it", s.Name)
 	}
-	file, err := os.Open(s.Content + "/" + content.ConsoleLog)
+	file, err := os.Open(s.Content + "/" + filestate.ConsoleLog)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/content"
+	"github.com/virt-sandbox/virt-sandbox/internal/filestate"
 )
 
 // AdoptContent makes content of ours of what the original libvirt-sandbox filled. With an empty manifest all that is
@@ -64,7 +65,7 @@ func moveTree(h content.Host, s *config.Sandbox, tree string) error {
 		if err := makeWay(base, filepath.Base(made)+filepath.Dir(tree)); err != nil {
 			return err
 		}
-		if err := os.Mkdir(filepath.Join(made, content.OwnDir), 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		if err := os.Mkdir(filepath.Join(made, filestate.OwnDir), 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 			return err
 		}
 		if _, err := os.Lstat(place); errors.Is(err, fs.ErrNotExist) {
@@ -80,7 +81,7 @@ func moveTree(h content.Host, s *config.Sandbox, tree string) error {
 }
 
 // inImageDir is where the content of an image moves to before it has its place.
-const inImageDir = content.OwnDir + ".upgrade"
+const inImageDir = filestate.OwnDir + ".upgrade"
 
 // moveInImage is moveTree for the content of an image, whose top stays where it is mounted: all of it moves down, and
 // when that has been done, the new top moves up.
@@ -172,7 +173,7 @@ func adopt(s *config.Sandbox) error {
 		return err
 	}
 	defer tree.Close()
-	if content.HasManifest(tree) {
+	if filestate.HasManifest(tree) {
 		return nil
 	}
 	// The original's has nothing but a description. Prepare makes one that boots what a container needs.
@@ -184,5 +185,5 @@ func adopt(s *config.Sandbox) error {
 			}
 		}
 	}
-	return content.StartManifest(tree)
+	return filestate.StartManifest(tree)
 }

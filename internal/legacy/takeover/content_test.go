@@ -8,12 +8,13 @@ import (
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/content"
+	"github.com/virt-sandbox/virt-sandbox/internal/filestate"
 )
 
 // Files of a content of ours.
 const (
-	manifestName = content.OwnDir + "/manifest"
-	identityName = content.OwnDir + "/identity"
+	manifestName = filestate.OwnDir + "/manifest"
+	identityName = filestate.OwnDir + "/identity"
 )
 
 // box returns a sandbox whose content is in a temporary directory, and not made.

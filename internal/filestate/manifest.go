@@ -1,4 +1,7 @@
-package content
+// Package filestate has the manifest of a sandbox's content, and compares what it says with what lies in the content and on
+// the host. In: a content directory, entries, files of packages; out: versions of files, each put in its place in one step.
+// What makes, checks, upgrades and packs content calls it.
+package filestate
 
 import (
 	"bufio"
@@ -25,12 +28,12 @@ type Entry struct {
 
 	// Of what a package owned when it was put in place:
 	Package string `json:"package,omitempty"`
-	Shipped string `json:"shipped,omitempty"` // digest or link target in the newest version that was seen; as the package says it
+	Shipped string `json:"shipped,omitempty"` // Digest or link target in the newest version that was seen; as the package says it
 	Edited  bool   `json:"edited,omitempty"`  // it was not as shipped: an administrator's
 }
 
-// setAttributes notes mode and owner.
-func (e *Entry) setAttributes(mode, uid, gid uint32) {
+// SetAttributes notes mode and owner.
+func (e *Entry) SetAttributes(mode, uid, gid uint32) {
 	e.Mode, e.Owner = fmt.Sprintf("%04o", mode&0o7777), fmt.Sprintf("%d:%d", uid, gid)
 }
 
@@ -38,30 +41,31 @@ func (e *Entry) setAttributes(mode, uid, gid uint32) {
 const (
 	// OwnDir is that part.
 	OwnDir       = ".virt-sandbox"
-	manifestName = OwnDir + "/manifest"
-	creatingName = OwnDir + "/creating"
-	addingName   = OwnDir + "/adding"
-	hiddenFile   = OwnDir + "/hidden-file"
-	hiddenDir    = OwnDir + "/hidden-directory"
+	ManifestName = OwnDir + "/manifest"
+	CreatingName = OwnDir + "/creating"
+	AddingName   = OwnDir + "/adding"
+	HiddenFile   = OwnDir + "/hidden-file"
+	HiddenDir    = OwnDir + "/hidden-directory"
 	// ConsoleLog takes the console where no journal does.
 	ConsoleLog = OwnDir + "/console.log"
 )
 
 // ReadManifest reads what Prepare recorded at dir. Errors: fs.ErrNotExist where the content was never completed.
 func ReadManifest(dir string) ([]Entry, error) {
-	f, err := os.Open(dir + "/" + manifestName)
+	f, err := os.Open(dir + "/" + ManifestName)
 	if err != nil {
 		return nil, fmt.Errorf("read manifest: %w", err)
 	}
 	defer f.Close()
-	entries, err := readEntries(f)
+	entries, err := ReadEntries(f)
 	if err != nil {
 		return nil, fmt.Errorf("read manifest %s: %w", f.Name(), err)
 	}
 	return entries, nil
 }
 
-func readEntries(manifest io.Reader) ([]Entry, error) {
+// ReadEntries reads the entries of a manifest.
+func ReadEntries(manifest io.Reader) ([]Entry, error) {
 	var entries []Entry
 	decoder := json.NewDecoder(bufio.NewReader(manifest))
 	for decoder.More() {
@@ -76,7 +80,7 @@ func readEntries(manifest io.Reader) ([]Entry, error) {
 
 // HasManifest reports whether a content was completed once.
 func HasManifest(tree *os.Root) bool {
-	_, err := tree.Lstat(manifestName)
+	_, err := tree.Lstat(ManifestName)
 	return err == nil
 }
 
@@ -85,13 +89,13 @@ func StartManifest(tree *os.Root) error {
 	if err := tree.Mkdir(OwnDir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	return writeManifest(tree, nil)
+	return WriteManifest(tree, nil)
 }
 
-// writeManifest adds entries to those of an earlier run and makes the manifest appear in one step. Of two for one path the
+// WriteManifest adds entries to those of an earlier run and makes the manifest appear in one step. Of two for one path the
 // later counts; one without a type takes the path out of it.
-func writeManifest(tree *os.Root, added []Entry) error {
-	const temporary = manifestName + ".new"
+func WriteManifest(tree *os.Root, added []Entry) error {
+	const temporary = ManifestName + ".new"
 	old, err := ReadManifest(tree.Name())
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -115,7 +119,7 @@ func writeManifest(tree *os.Root, added []Entry) error {
 			return fmt.Errorf("write manifest: %w", err)
 		}
 	}
-	if err := errors.Join(w.Flush(), f.Close(), tree.Rename(temporary, manifestName)); err != nil {
+	if err := errors.Join(w.Flush(), f.Close(), tree.Rename(temporary, ManifestName)); err != nil {
 		return fmt.Errorf("write manifest: %w", err)
 	}
 	return nil
