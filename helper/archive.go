@@ -14,6 +14,7 @@ import (
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/content"
+	"github.com/virt-sandbox/virt-sandbox/internal/ctxio"
 	"github.com/virt-sandbox/virt-sandbox/internal/describe"
 )
 
@@ -56,7 +57,7 @@ func (m *Manager) Export(ctx context.Context, o ExportOptions, out io.Writer) er
 
 func (m *Manager) writeArchive(ctx context.Context, s *config.Sandbox, text string, compressed bool, out io.Writer) error {
 	end := func() error { return nil }
-	out, finish := writeUntil(ctx, out)
+	out, finish := ctxio.NewWriter(ctx, out)
 	if compressed {
 		compressor, err := zstd.NewWriter(out)
 		if err != nil {
@@ -88,7 +89,7 @@ var ErrBeyond = errors.New("asks for what reaches beyond the sandbox")
 // one that it was; else it gets an identity of its own, as a clone. When it fails, nothing stays behind; when it is killed, the
 // next import, create or delete of the name removes what it left. Errors: ErrBeyond.
 func (m *Manager) Import(ctx context.Context, o ImportOptions, in io.Reader) (*config.Sandbox, error) {
-	archive, end, err := openArchive(readUntil(ctx, in))
+	archive, end, err := openArchive(ctxio.NewReader(ctx, in))
 	if err != nil {
 		return nil, err
 	}

@@ -10,9 +10,11 @@ import (
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/boot"
+	"github.com/virt-sandbox/virt-sandbox/internal/content"
 	"github.com/virt-sandbox/virt-sandbox/internal/guest"
 	"github.com/virt-sandbox/virt-sandbox/internal/places"
 	"github.com/virt-sandbox/virt-sandbox/internal/programs"
+	"github.com/virt-sandbox/virt-sandbox/internal/roottree"
 	"github.com/virt-sandbox/virt-sandbox/internal/virt"
 )
 
@@ -53,10 +55,10 @@ func (m *Manager) planThrowaway(connection *virt.Connection, t Throwaway, dir pl
 		facts.Resolver = target
 	}
 	plan, err := furnished(s, dir, facts)
-	if errors.Is(err, errNoIDMap) {
+	if errors.Is(err, roottree.ErrNoIDMap) {
 		t.Note("no user namespace: %v", err)
 		s.Hardening.IDMap = config.IDMap{}
-		if err := removeRootTree(s.Name); err != nil {
+		if err := m.rootTree(s.Name).Remove(); err != nil {
 			return nil, err
 		}
 		return furnished(s, dir, facts)
@@ -67,7 +69,7 @@ func (m *Manager) planThrowaway(connection *virt.Connection, t Throwaway, dir pl
 // bootFacts asks the host for what every start depends on.
 func (m *Manager) bootFacts(connection *virt.Connection, s *config.Sandbox, dir places.RunDir) (*boot.Facts, error) {
 	facts := boot.Facts{
-		SELinux: m.Host.SELinux(), SetupLabel: m.setupLabel(s), Runtime: dir.Guest(), RootTree: rootTree(s.Name),
+		SELinux: m.Host.SELinux(), SetupLabel: m.setupLabel(s), Runtime: dir.Guest(), RootTree: m.rootTree(s.Name).Dir,
 	}
 	var err error
 	if facts.Asked, err = m.askedCapabilities(s); err != nil {
@@ -94,18 +96,21 @@ func (m *Manager) bootFacts(connection *virt.Connection, s *config.Sandbox, dir 
 	return &facts, err
 }
 
-// furnished plans a start and makes what libvirt and virt-sandbox-init then find. Errors: errNoIDMap.
+// furnished plans a start and makes what libvirt and virt-sandbox-init then find. Errors: roottree.ErrNoIDMap.
 func furnished(s *config.Sandbox, dir places.RunDir, facts *boot.Facts) (*boot.Plan, error) {
 	plan, err := boot.Container(s, facts)
 	if err != nil {
 		return nil, err
 	}
 	if s.Hardening.IDMap.Mapped() {
-		base := "/"
+		show := roottree.Content{Base: "/", IDs: s.Hardening.IDMap, Binds: plan.Tree}
 		if facts.OneShot != nil && facts.OneShot.Root != "" {
-			base = facts.OneShot.Root
+			show.Base = facts.OneShot.Root
 		}
-		if _, err := makeRootTree(s, base, plan.Tree); err != nil {
+		if show.Base == "/" {
+			show.Below = content.SharedMounts
+		}
+		if err := (roottree.Tree{Dir: facts.RootTree, Sandbox: s.Name}).Build(show); err != nil {
 			return nil, err
 		}
 	}

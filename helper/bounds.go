@@ -6,6 +6,7 @@ import (
 
 	"github.com/virt-sandbox/virt-sandbox/internal/cgroup"
 	"github.com/virt-sandbox/virt-sandbox/internal/enter"
+	"github.com/virt-sandbox/virt-sandbox/internal/foreignmounts"
 	"github.com/virt-sandbox/virt-sandbox/internal/guest"
 	"github.com/virt-sandbox/virt-sandbox/internal/proc"
 )
@@ -28,7 +29,11 @@ func (m *Manager) setBounds(r *Running, plan *guest.Plan) error {
 	}
 	if !r.Sandbox.Hardening.IDMap.Mapped() {
 		// One with ids of its own has a root that was put together without them.
-		if err := m.dropOthersImages(r.Sandbox.Name, init); err != nil {
+		targets, err := m.claims().OthersTargets(r.Sandbox.Name)
+		if err == nil {
+			err = foreignmounts.Unmount(r.Sandbox.Name, init, targets)
+		}
+		if err != nil {
 			return err
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/enter"
 	"github.com/virt-sandbox/virt-sandbox/internal/logview"
+	"github.com/virt-sandbox/virt-sandbox/internal/outputspool"
 )
 
 // LogOptions choose what is shown of a journal, as those of journalctl(1) do.
@@ -73,7 +74,15 @@ func (m *Manager) journalOfStopped(
 	if err != nil {
 		return 0, err
 	}
-	return logview.Spooled(stdout, stderr, release, func(stdout, stderr io.Writer) (int, error) {
+	status, err := outputspool.Run(maxKeptLog, stdout, stderr, release, func(stdout, stderr io.Writer) (int, error) {
 		return logview.Stopped(ctx, s, args, stdout, stderr)
 	})
+	var full *outputspool.FullError
+	if errors.As(err, &full) {
+		err = fmt.Errorf("%w; ask for less with -n, -u, --since or --until", err)
+	}
+	return status, err
 }
+
+// maxKeptLog bounds what is kept of a journal until somebody takes it, in bytes.
+const maxKeptLog = 1 << 30

@@ -4,6 +4,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/apparmor"
 	"github.com/virt-sandbox/virt-sandbox/internal/places"
+	"github.com/virt-sandbox/virt-sandbox/internal/roottree"
 	"github.com/virt-sandbox/virt-sandbox/internal/seclabel"
 )
 
@@ -12,6 +13,11 @@ func (m *Manager) places(name string) places.Sandbox { return places.Root(m.Host
 
 // run returns the runtime directory of a container that stays.
 func (m *Manager) run(name string) places.RunDir { return m.places(name).Run() }
+
+// rootTree returns where the root of a container with ids of its own is put together.
+func (m *Manager) rootTree(name string) roottree.Tree {
+	return roottree.Tree{Dir: m.places(name).RootTree(), Sandbox: name}
+}
 
 // apparmor returns the profiles of this host.
 func (m *Manager) apparmor() apparmor.Root { return apparmor.Root(m.Host.Root) }

@@ -177,7 +177,7 @@ func (m *Manager) startFresh(ctx context.Context, connection *virt.Connection, s
 	if err != nil {
 		return nil, err
 	}
-	if err := removeRootTree(s.Name); err != nil {
+	if err := m.rootTree(s.Name).Remove(); err != nil {
 		return nil, err
 	}
 	defer created.Free()

@@ -119,7 +119,7 @@ func (m *Manager) StartThrowaway(ctx context.Context, t Throwaway) (_ *Throwaway
 	if r.domain, err = r.libvirt.Create(s.Name, plan.Domain, virt.AutoDestroy); err != nil {
 		return nil, err
 	}
-	if err := removeRootTree(s.Name); err != nil {
+	if err := m.rootTree(s.Name).Remove(); err != nil {
 		return nil, err
 	}
 	if r.controller, err = controllerOf(r.domain); err != nil {
@@ -330,7 +330,7 @@ func (m *Manager) sweepThrowaways() {
 
 // removeThrowaway removes what a throw-away container that is down has left.
 func (m *Manager) removeThrowaway(name string, cgroups func() error) error {
-	if err := errors.Join(removeRootTree(name), m.claims().Detach(name), m.stateFiles().RemoveMountPoints(name), m.stateFiles().RemoveLog(name), cgroups()); err != nil {
+	if err := errors.Join(m.rootTree(name).Remove(), m.claims().Detach(name), m.stateFiles().RemoveMountPoints(name), m.stateFiles().RemoveLog(name), cgroups()); err != nil {
 		return err
 	}
 	// Last: it is what names the rest.

@@ -1,11 +1,11 @@
-// Package cgroup deals with the control groups (cgroups(7)) of containers, of version 1 and version 2 alike. In: the first
-// process of a container and the sandbox's name; out: limits, labels, owners, counts, a container that stands still, and
-// groups that are gone. The helper and internal/enter call it from the host; virt-sandbox-init, which makes the groups that
-// a container sees, takes names and the parser from here.
+// Package cgroup deals with the control groups (cgroups(7)) of containers, of version 1 and version 2 alike. In: the
+// first process of a container and the sandbox's name; out: limits, labels, owners, counts, a container that stands
+// still, and groups that are gone. The helper and internal/enter call it from the host; virt-sandbox-init, which
+// makes the groups that a container sees, takes names and the parser from here.
 //
-// Where a container's processes are depends on the host: libvirt makes a group itself (lxc-NUMBER-NAME.libvirt-lxc) or has
-// systemd-machined make one (machine-lxc\x2dNUMBER\x2dNAME.scope), and of version 1 not in all hierarchies. Below that, the
-// first program makes one for what the container sees (OwnName).
+// Where a container's processes are depends on the host: libvirt makes a group itself (lxc-NUMBER-NAME.libvirt-lxc)
+// or has systemd-machined make one (machine-lxc\x2dNUMBER\x2dNAME.scope), and of version 1 not in all hierarchies.
+// Below that, the first program makes one for what the container sees (OwnName).
 package cgroup
 
 import (

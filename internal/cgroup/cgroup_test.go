@@ -16,7 +16,8 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/proc"
 )
 
-// fakeTree makes a host with hierarchies at directories below its root, by name, and a process whose cgroup file is text.
+// fakeTree makes a host with hierarchies at directories below its root, by name, and a process whose cgroup file is
+// text.
 func fakeTree(t *testing.T, hierarchies map[string]string, pid int, text string) Tree {
 	t.Helper()
 	root, processes := t.TempDir(), t.TempDir()

@@ -16,8 +16,8 @@ import (
 const (
 	// freezeLimit is how long the kernel may take to freeze all processes of a container.
 	freezeLimit = 10 * time.Second
-	// freezeAgain is after how long it is asked anew: with version 1, one that makes processes all the time can stay half way
-	// for good.
+	// freezeAgain is after how long it is asked anew: with version 1, one that makes processes all the time can stay
+	// half way for good.
 	freezeAgain = 500 * time.Millisecond
 )
 

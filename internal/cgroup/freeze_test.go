@@ -15,8 +15,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestFreezeForking: a group whose processes start others all the time is halted each time. With cgroup version 1 many tries
-// are stuck: the parent of a vfork waits in the kernel for a child that is frozen already.
+// TestFreezeForking: a group whose processes start others all the time is halted each time. With cgroup version 1
+// many tries are stuck: the parent of a vfork waits in the kernel for a child that is frozen already.
 func TestFreezeForking(t *testing.T) {
 	hierarchy := Root
 	if _, err := os.Stat(hierarchy + "/freezer/tasks"); err == nil {

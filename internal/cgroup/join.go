@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// JoinThread moves this thread into those of the groups that are of version 1. Those of version 2 take no single thread.
-// Preconditions: the goroutine is locked to its thread, which ends with it.
+// JoinThread moves this thread into those of the groups that are of version 1. Those of version 2 take no single
+// thread. Preconditions: the goroutine is locked to its thread, which ends with it.
 func (g Groups) JoinThread() error {
 	for hierarchy, dir := range g.dirs {
 		if hierarchy == "" {
@@ -22,8 +22,8 @@ func (g Groups) JoinThread() error {
 	return nil
 }
 
-// OpenVersion2 opens the group of version 2 for a process to be started in (syscall.SysProcAttr.CgroupFD); nil where there is
-// none.
+// OpenVersion2 opens the group of version 2 for a process to be started in (syscall.SysProcAttr.CgroupFD); nil where
+// there is none.
 func (g Groups) OpenVersion2() (*os.File, error) {
 	dir, found := g.version2()
 	if !found {
@@ -32,7 +32,8 @@ func (g Groups) OpenVersion2() (*os.File, error) {
 	return os.Open(dir)
 }
 
-// MoveAbove moves a process to the groups of version 1 above those that were made for the container. It does what it can.
+// MoveAbove moves a process to the groups of version 1 above those that were made for the container. It does what it
+// can.
 func (g Groups) MoveAbove(pid int) {
 	for hierarchy, dir := range g.dirs {
 		if hierarchy != "" && isOfContainer(dir) {

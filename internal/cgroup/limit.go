@@ -13,8 +13,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// LimitPIDs bounds the processes and threads of a container whose first program waits, in a group above those that it sees;
-// 0 is no bound. Where the kernel does not count them, nothing does.
+// LimitPIDs bounds the processes and threads of a container whose first program waits, in a group above those that it
+// sees; 0 is no bound. Where the kernel does not count them, nothing does.
 func (g Groups) LimitPIDs(sandbox string, first int, limit uint64) error {
 	if limit == 0 {
 		return nil
@@ -54,7 +54,8 @@ func move(pid int, dir string) error {
 	return err
 }
 
-// limitGroup is for version 2: the limit is that of the innermost group of the container that counts, or can be made to.
+// limitGroup is for version 2: the limit is that of the innermost group of the container that counts, or can be made
+// to.
 func (g Groups) limitGroup(dir string, limit []byte) error {
 	for ; isOfContainer(dir); dir = filepath.Dir(dir) {
 		file := filepath.Join(dir, "pids.max")
@@ -75,8 +76,8 @@ func (g Groups) limitGroup(dir string, limit []byte) error {
 	return nil
 }
 
-// Delegate makes a group of version 2 for the root of a container with ids of its own, where libvirt makes none, and moves the
-// first process there. Root inside could not make one. owner is root's number on the host.
+// Delegate makes a group of version 2 for the root of a container with ids of its own, where libvirt makes none, and
+// moves the first process there. Root inside could not make one. owner is root's number on the host.
 func (g Groups) Delegate(sandbox string, first, owner int) error {
 	parent, found := g.version2()
 	if !found || isOfContainer(parent) {

@@ -13,8 +13,8 @@ const ownPrefix = "virt-sandbox-"
 // OwnName returns the name of the group that the first program of a sandbox makes for itself.
 func OwnName(sandbox string) string { return ownPrefix + sandbox }
 
-// isOfContainer reports whether a group is one that libvirt, or systemd-machined for it, made for a container, or lies below
-// one.
+// isOfContainer reports whether a group is one that libvirt, or systemd-machined for it, made for a container, or
+// lies below one.
 func isOfContainer(dir string) bool {
 	for part := range strings.SplitSeq(dir, "/") {
 		if strings.HasPrefix(part, "lxc-") || strings.HasPrefix(part, `machine-lxc\x2d`) {
@@ -40,8 +40,8 @@ func isLibvirts(name string) bool {
 	return strings.HasPrefix(name, "lxc-") && strings.HasSuffix(name, ".libvirt-lxc")
 }
 
-// isOthers reports whether libvirt, or systemd-machined for it, made a group for another container than the one whose first
-// program made the group to remove. libvirt cuts names, and leaves characters out of them.
+// isOthers reports whether libvirt, or systemd-machined for it, made a group for another container than the one whose
+// first program made the group to remove. libvirt cuts names, and leaves characters out of them.
 func isOthers(name, toRemove string) bool {
 	name = strings.TrimPrefix(strings.ReplaceAll(name, `\x2d`, "-"), "machine-")
 	rest, isContainers := strings.CutPrefix(name, "lxc-")
@@ -52,8 +52,8 @@ func isOthers(name, toRemove string) bool {
 
 func alphanumeric(text string) string { return ascii.Map(text, "", func(rune) rune { return -1 }) }
 
-// MadeByLibvirt returns the name of the groups that libvirt itself has made for the container of a libvirt_lxc process; ""
-// where systemd made them, which removes them too.
+// MadeByLibvirt returns the name of the groups that libvirt itself has made for the container of a libvirt_lxc
+// process; "" where systemd made them, which removes them too.
 func (t Tree) MadeByLibvirt(controller int) string {
 	text, err := t.Proc.Cgroup(controller)
 	if err != nil {

@@ -18,8 +18,8 @@ const (
 	busyLimit = 5 * time.Second
 )
 
-// Remove removes all groups of a name, OwnName or MadeByLibvirt, with those below. libvirt takes those along that lie below a
-// group of its own, but not all hierarchies have one.
+// Remove removes all groups of a name, OwnName or MadeByLibvirt, with those below. libvirt takes those along that lie
+// below a group of its own, but not all hierarchies have one.
 func (t Tree) Remove(name string) error {
 	var found []string
 	err := filepath.WalkDir(t.Root, func(p string, e fs.DirEntry, err error) error {
@@ -30,8 +30,8 @@ func (t Tree) Remove(name string) error {
 			found = append(found, p)
 			return fs.SkipDir
 		}
-		// What lies in another container's group is made by root in there. Of hundreds of containers, all groups of the others
-		// would be looked at for each.
+		// What lies in another container's group is made by root in there. Of hundreds of containers, all groups of
+		// the others would be looked at for each.
 		if strings.HasPrefix(e.Name(), ownPrefix) || isOthers(e.Name(), name) {
 			return fs.SkipDir
 		}
@@ -57,8 +57,8 @@ func (t Tree) Remove(name string) error {
 	return nil
 }
 
-// Remove removes what was made for a sandbox below these groups, and what libvirt could not remove because its controller was
-// still in it. Unlike Tree.Remove it walks through no others, which takes its time.
+// Remove removes what was made for a sandbox below these groups, and what libvirt could not remove because its
+// controller was still in it. Unlike Tree.Remove it walks through no others, which takes its time.
 func (g Groups) Remove(sandbox string) error {
 	var errs []error
 	for _, dir := range g.dirs {

@@ -32,8 +32,8 @@ func (g Groups) Usage(sandbox string) Usage {
 	return u
 }
 
-// readCount reads a number from the first file of a group that is there; of one with several, such as cpu.stat, it is the
-// first. Nil for none.
+// readCount reads a number from the first file of a group that is there; of one with several, such as cpu.stat, it is
+// the first. Nil for none.
 func readCount(group string, files ...string) *uint64 {
 	if group == "" {
 		return nil

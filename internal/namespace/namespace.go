@@ -1,7 +1,7 @@
-// Package namespace runs functions in namespaces of other processes (namespaces(7)), and as their users. In: a process and a
-// function; out: what the function returns. The function has a thread for itself, and the rest of the program stays where it
-// is. What the function starts in goroutines of its own is not in the namespace. Rooms that mount, or set up a network, call
-// it.
+// Package namespace runs functions in namespaces of other processes (namespaces(7)), and as their users. In: a
+// process and a function; out: what the function returns. The function has a thread for itself, and the rest of the
+// program stays where it is. What the function starts in goroutines of its own is not in the namespace. Rooms that
+// mount, or set up a network, call it.
 package namespace
 
 import (
@@ -15,9 +15,9 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/proc"
 )
 
-// InHostMounts calls f in the mount namespace of the host, which libvirt has too: that of a unit passes no mounts on to it.
-// Where the first process is out of reach, it calls f in the caller's own: this machine is a container itself then, and runs
-// no units.
+// InHostMounts calls f in the mount namespace of the host, which libvirt has too: that of a unit passes no mounts on
+// to it. Where the first process is out of reach, it calls f in the caller's own: this machine is a container itself
+// then, and runs no units.
 func InHostMounts(f func() error) error {
 	file, err := os.Open(proc.Host.Namespace(1, "mnt"))
 	if errors.Is(err, unix.EACCES) {
@@ -45,8 +45,8 @@ func InNetworkOf(pidfd *os.File, f func() error) error {
 	return run(pidfd, unix.CLONE_NEWNET, "the container's network", f)
 }
 
-// run calls f on a thread that has entered a namespace by its file or by the pidfd of a process (setns(2)). name says in
-// errors what is entered.
+// run calls f on a thread that has entered a namespace by its file or by the pidfd of a process (setns(2)). name says
+// in errors what is entered.
 func run(file *os.File, kind int, name string, f func() error) error {
 	done := make(chan error, 1)
 	go func() {

@@ -7,8 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// AsContainerRoot calls f as the user of the host that is root in a container, which takes whoever else asks for nobody. The
-// caller is root; with 0 f is called as it is.
+// AsContainerRoot calls f as the user of the host that is root in a container, which takes whoever else asks for
+// nobody. The caller is root; with 0 f is called as it is.
 func AsContainerRoot(uid uint32, f func() error) error {
 	if uid == 0 {
 		return f()

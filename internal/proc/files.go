@@ -84,8 +84,8 @@ func number(text string) int {
 	return n
 }
 
-// StartTime returns when a process was started, in clock ticks since the host's boot (proc_pid_stat(5), field 22): with its
-// number that names one process only.
+// StartTime returns when a process was started, in clock ticks since the host's boot (proc_pid_stat(5), field 22):
+// with its number that names one process only.
 func (d Dir) StartTime(pid int) (uint64, error) {
 	text, err := os.ReadFile(d.path(pid, "stat"))
 	if err != nil {
@@ -103,8 +103,8 @@ func parseStartTime(stat []byte) (uint64, error) {
 	return strconv.ParseUint(string(fields[19]), 10, 64)
 }
 
-// Arguments returns the command line that a process was started with, the program's name first. It is never empty without
-// an error; of a kernel thread it is one empty word.
+// Arguments returns the command line that a process was started with, the program's name first. It is never empty
+// without an error; of a kernel thread it is one empty word.
 func (d Dir) Arguments(pid int) ([]string, error) {
 	text, err := os.ReadFile(d.path(pid, "cmdline"))
 	if err != nil {
@@ -113,8 +113,8 @@ func (d Dir) Arguments(pid int) ([]string, error) {
 	return strings.Split(strings.TrimSuffix(string(text), "\x00"), "\x00"), nil
 }
 
-// Attribute returns an attribute of a security module, such as "current" or "apparmor/current" (proc_pid_attr(5)), without
-// the zero byte or line feed at its end.
+// Attribute returns an attribute of a security module, such as "current" or "apparmor/current" (proc_pid_attr(5)),
+// without the zero byte or line feed at its end.
 func (d Dir) Attribute(pid int, name string) (string, error) {
 	text, err := os.ReadFile(d.path(pid, filepath.Join("attr", name)))
 	if err != nil {

@@ -11,8 +11,8 @@ func (d Dir) IsFirst(pid, parent int) bool {
 	return err == nil && status.Parent() == parent && status.IsFirst()
 }
 
-// FindFirst looks among all processes for the child of parent that is number 1 in its own PID namespace. With hundreds of
-// containers that takes long: ask IsFirst first where a number is known. Errors: ErrNoFirst.
+// FindFirst looks among all processes for the child of parent that is number 1 in its own PID namespace. With
+// hundreds of containers that takes long: ask IsFirst first where a number is known. Errors: ErrNoFirst.
 func (d Dir) FindFirst(parent int) (int, error) {
 	pids, err := d.PIDs()
 	if err != nil {

@@ -159,6 +159,15 @@ func TestFiles(t *testing.T) {
 	}
 }
 
+func TestInotifyInstances(t *testing.T) {
+	for text, want := range map[string]int{"128\n": 128, "": 0, "x": 0} {
+		dir := fakeProc(t, map[string]string{"sys/fs/inotify/max_user_instances": text})
+		if got, err := dir.InotifyInstances(); got != want || (err == nil) != (want > 0) {
+			t.Errorf("%q: %d, %v", text, got, err)
+		}
+	}
+}
+
 func second[T any](_ T, err error) error { return err }
 
 func TestParseStartTime(t *testing.T) {

@@ -1,5 +1,6 @@
-// Package proc deals with processes of the host. In: process numbers, pidfds and the files of proc(5); out: processes held
-// by descriptors, and what the kernel tells of them. It knows nothing of sandboxes or libvirt. Everyone may call it.
+// Package proc deals with processes of the host. In: process numbers, pidfds and the files of proc(5); out: processes
+// held by descriptors, and what the kernel tells of them. It knows nothing of sandboxes or libvirt. Everyone may call
+// it.
 //
 // A process number can come to mean another process. Hold one that must not by Open, and read its files after that.
 package proc
@@ -14,8 +15,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Process is a process of the host, held by a descriptor (pidfd_open(2)) so that its number cannot come to mean another one.
-// Several goroutines may use it until Close.
+// Process is a process of the host, held by a descriptor (pidfd_open(2)) so that its number cannot come to mean
+// another one. Several goroutines may use it until Close.
 type Process struct {
 	pid int
 	fd  *os.File
@@ -75,8 +76,8 @@ func poll(pidfd *os.File, milliseconds int) (ended bool, err error) {
 	return n > 0, err
 }
 
-// PIDOf returns the number of the process of a pidfd, from its fdinfo (pidfd_open(2)); -1 for one that has ended, and for
-// what is no pidfd.
+// PIDOf returns the number of the process of a pidfd, from its fdinfo (pidfd_open(2)); -1 for one that has ended, and
+// for what is no pidfd.
 func PIDOf(pidfd *os.File) int {
 	text, err := os.ReadFile("/proc/self/fdinfo/" + strconv.Itoa(int(pidfd.Fd())))
 	if err != nil {

@@ -1,4 +1,12 @@
-package helper
+// Package roottree puts the root of a container with ids of its own together: the host's root and the container's
+// content, each by an idmapped mount (mount_setattr(2)), so that files show in the user namespace with the owners
+// that they have on disk. In: a directory of the host, ids, and what to mount in it; out: the mounted tree, and later
+// nothing of it. The helper calls it, as root, for a container that is about to start.
+//
+// The tree must be complete before libvirt starts the container: what is mounted then is locked in the namespace
+// (mount_namespaces(7)), and root inside cannot look below. libvirt's copy of it lives in the container alone, so
+// that the host's goes as soon as the container is up.
+package roottree
 
 import (
 	"errors"
@@ -13,74 +21,79 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
-	"github.com/virt-sandbox/virt-sandbox/internal/content"
 	"github.com/virt-sandbox/virt-sandbox/internal/domain"
 	"github.com/virt-sandbox/virt-sandbox/internal/namespace"
 	"github.com/virt-sandbox/virt-sandbox/internal/proc"
 )
 
-// rootTree is where the root of a container with a user namespace is put together: the host's root and the container's
-// content, each by an idmapped mount (mount_setattr(2)), so that files show in the namespace with the owners that they have
-// on disk. It must be complete before libvirt starts the container: what is mounted then is locked in the namespace
-// (mount_namespaces(7)), and root inside cannot look below. libvirt's copy of it lives in the container alone, so that the
-// host's goes as soon as the container is up.
-func rootTree(name string) string { return filepath.Join(RuntimeBase, ".root-"+name) }
-
-// makeRootTree puts the root of a container together, on a directory of the host, "/" with what is mounted below.
-func makeRootTree(s *config.Sandbox, base string, binds []domain.Bind) (dir string, err error) {
-	if err := removeRootTree(s.Name); err != nil {
-		return "", err
-	}
-	err = namespace.InHostMounts(func() error {
-		dir, err = buildRootTree(s, base, binds)
-		return err
-	})
-	return dir, err
+// Tree is where the root of a sandbox is put together.
+type Tree struct {
+	Dir     string // of the host
+	Sandbox string // its name, for errors
 }
 
-func buildRootTree(s *config.Sandbox, base string, binds []domain.Bind) (dir string, err error) {
-	dir = rootTree(s.Name)
-	for _, b := range binds {
+// Content is what a tree shows.
+type Content struct {
+	Base string       // directory of the host that is the root
+	IDs  config.IDMap // of the container
+	// Below lists mount points of the host below Base to show as well, read-only: a mount of Base is without them. It
+	// is called in the host's mount namespace. Nil is none.
+	Below func() ([]string, error)
+	Binds []domain.Bind // to mount over that, in this order
+}
+
+// Build puts the tree together, in place of one that is left there. After an error, Remove takes away what there is.
+// Errors: ErrNoIDMap.
+func (t Tree) Build(c Content) error {
+	if err := t.Remove(); err != nil {
+		return err
+	}
+	return namespace.InHostMounts(func() error { return t.build(c) })
+}
+
+func (t Tree) build(c Content) error {
+	for _, b := range c.Binds {
 		if top, _, _ := strings.Cut(b.Target[1:], "/"); top == "run" || top == "tmp" || top == "dev" {
-			return "", fmt.Errorf("nothing can be mounted at %s where idmap= is set, since /%s comes later; choose another place", b.Target, top)
+			return fmt.Errorf("nothing can be mounted at %s where idmap= is set, since /%s comes later; "+
+				"choose another place", b.Target, top)
 		}
 	}
 	// libvirt makes it otherwise, but not on a root that is read-only already.
-	if err := os.MkdirAll(filepath.Join(base, ".oldroot"), 0o777); err != nil {
-		return "", fmt.Errorf("make root of %s: %w", s.Name, err)
+	if err := os.MkdirAll(filepath.Join(c.Base, ".oldroot"), 0o777); err != nil {
+		return fmt.Errorf("make root of %s: %w", t.Sandbox, err)
 	}
-	if err := os.Mkdir(dir, 0o711); err != nil {
-		return "", fmt.Errorf("make root of %s: %w", s.Name, err)
+	if err := os.Mkdir(t.Dir, 0o711); err != nil {
+		return fmt.Errorf("make root of %s: %w", t.Sandbox, err)
 	}
-	users, err := userNamespace(s.Hardening.IDMap)
+	users, err := userNamespace(c.IDs)
 	if err != nil {
-		return "", fmt.Errorf("make user namespace of %s: %w", s.Name, err)
+		return fmt.Errorf("make user namespace of %s: %w", t.Sandbox, err)
 	}
 	defer users.Close()
-	if err := attach(users, base, unix.AT_FDCWD, dir, true); err != nil {
-		return "", err
+	if err := attach(users, c.Base, unix.AT_FDCWD, t.Dir, true); err != nil {
+		return err
 	}
-	var shared []string
-	if base == "/" {
-		if shared, err = content.SharedMounts(); err != nil {
-			return "", err
+	var below []string
+	if c.Below != nil {
+		if below, err = c.Below(); err != nil {
+			return err
 		}
 	}
 	var all []domain.Bind
-	for _, p := range shared {
+	for _, p := range below {
 		all = append(all, domain.Bind{Source: p, Target: p, ReadOnly: true})
 	}
-	root, err := unix.Open(dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	root, err := unix.Open(t.Dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return "", fmt.Errorf("open root of %s: %w", s.Name, err)
+		return fmt.Errorf("open root of %s: %w", t.Sandbox, err)
 	}
 	defer unix.Close(root)
-	for _, b := range append(all, binds...) {
+	for _, b := range append(all, c.Binds...) {
 		if err := attachInside(users, b, root); err != nil {
-			return "", err
+			return err
 		}
 	}
-	return dir, nil
+	return nil
 }
 
 // attachInside mounts at a path of the tree; links on the way lead to places in the tree.
@@ -94,8 +107,8 @@ func attachInside(users *os.File, b domain.Bind, root int) error {
 	return attach(users, b.Source, target, "", b.ReadOnly)
 }
 
-// errNoIDMap is returned by makeRootTree where a user namespace cannot show the host's files.
-var errNoIDMap = errors.New("the kernel cannot map the ids of the file system")
+// ErrNoIDMap is returned by Build where a user namespace cannot show the host's files.
+var ErrNoIDMap = errors.New("the kernel cannot map the ids of the file system")
 
 // attach mounts source at a place by an idmapped mount, which nobody sees before it has all its attributes.
 func attach(users *os.File, source string, at int, target string, readOnly bool) error {
@@ -112,7 +125,7 @@ func attach(users *os.File, source string, at int, target string, readOnly bool)
 	err = unix.MountSetattr(tree, "", unix.AT_EMPTY_PATH, &attributes)
 	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EPERM) || errors.Is(err, unix.ENOSYS) {
 		return fmt.Errorf("%w at %s (%s): %w; remove idmap= from the config, or keep that elsewhere",
-			errNoIDMap, source, fileSystem(source), err)
+			ErrNoIDMap, source, fileSystem(source), err)
 	}
 	if err != nil {
 		return fmt.Errorf("map ids of %s: %w", source, err)
@@ -155,27 +168,26 @@ func userNamespace(m config.IDMap) (*os.File, error) {
 	return namespace, err
 }
 
-// removeRootTree takes the tree away from the host. Never by removing files: they are the host's and the container's.
-func removeRootTree(name string) error {
-	if _, err := os.Lstat(rootTree(name)); errors.Is(err, fs.ErrNotExist) {
+// Remove takes the tree away from the host. Never by removing files: they are the host's and the container's.
+func (t Tree) Remove() error {
+	if _, err := os.Lstat(t.Dir); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	return namespace.InHostMounts(func() error { return detachRootTree(name) })
+	return namespace.InHostMounts(t.detach)
 }
 
-func detachRootTree(name string) error {
-	dir := rootTree(name)
+func (t Tree) detach() error {
 	for {
-		err := unix.Unmount(dir, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW)
+		err := unix.Unmount(t.Dir, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW)
 		if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOENT) {
 			break
 		}
 		if err != nil {
-			return fmt.Errorf("unmount root of %s: %w", name, err)
+			return fmt.Errorf("unmount root of %s: %w", t.Sandbox, err)
 		}
 	}
-	if err := unix.Rmdir(dir); err != nil && !errors.Is(err, unix.ENOENT) {
-		return fmt.Errorf("remove root of %s: %w", name, err)
+	if err := unix.Rmdir(t.Dir); err != nil && !errors.Is(err, unix.ENOENT) {
+		return fmt.Errorf("remove root of %s: %w", t.Sandbox, err)
 	}
 	return nil
 }

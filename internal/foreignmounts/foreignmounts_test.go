@@ -1,4 +1,4 @@
-package helper
+package foreignmounts
 
 import (
 	"os"
@@ -10,7 +10,7 @@ import (
 )
 
 // A mount that another container's end took away after the table was read is gone, and no error.
-func TestDropAllOfWhatIsGone(t *testing.T) {
+func TestUnmountAllOfWhatIsGone(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("needs root")
 	}
@@ -18,7 +18,7 @@ func TestDropAllOfWhatIsGone(t *testing.T) {
 	for _, c := range []struct{ name, target string }{{"mount", there}, {"mount point", there + "/gone"}} {
 		stale := []*mountinfo.Info{{ID: 1, Mountpoint: "/"}, {ID: 2, Parent: 1, Mountpoint: c.target}}
 		reads := 0
-		err := dropAll(func() ([]*mountinfo.Info, error) {
+		err := unmountAll(func() ([]*mountinfo.Info, error) {
 			reads++
 			if reads == 1 {
 				return stale, nil
@@ -29,7 +29,7 @@ func TestDropAllOfWhatIsGone(t *testing.T) {
 			t.Errorf("%s: %v after %d readings", c.name, err, reads)
 		}
 	}
-	if err := dropAll(func() ([]*mountinfo.Info, error) {
+	if err := unmountAll(func() ([]*mountinfo.Info, error) {
 		return []*mountinfo.Info{{ID: 2, Parent: 1, Mountpoint: there}}, nil
 	}, there); err == nil {
 		t.Error("a table that always has it ends without an error")

@@ -1,4 +1,10 @@
-package helper
+// Package foreignmounts takes from a container what it has inherited of other sandboxes' mounts. In: the first
+// process of the container, which waits, and places; out: nothing is mounted there any more, in the container alone.
+// The helper calls it, as root, before the container's own programs run.
+//
+// libvirt gives a container a copy of all mounts of the host, those below what the container has of its own out of
+// sight but still there. It would keep the file systems of others from ending with them.
+package foreignmounts
 
 import (
 	"errors"
@@ -15,16 +21,14 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/proc"
 )
 
-// dropOthersImages unmounts in a container whose first program waits what it has inherited of the images of others: libvirt
-// gives it a copy of all mounts of the host, those below what the container has of its own out of sight but still there. It
-// would keep the file systems of others from ending with them.
-func (m *Manager) dropOthersImages(name string, init int) error {
-	targets, err := m.claims().OthersTargets(name)
-	if err != nil || len(targets) == 0 {
-		return err
+// Unmount unmounts all that is mounted at the targets in the mount namespace of a container's first process. sandbox
+// is the name of that container. One that has ended has no mounts.
+func Unmount(sandbox string, first int, targets []string) error {
+	if len(targets) == 0 {
+		return nil
 	}
 	// From here: the container's own /proc shows no process of the host's.
-	table, err := proc.Host.Mounts(init)
+	table, err := proc.Host.Mounts(first)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil // It has ended already.
 	}
@@ -32,22 +36,23 @@ func (m *Manager) dropOthersImages(name string, init int) error {
 		return fmt.Errorf("read the container's mounts: %w", err)
 	}
 	defer table.Close()
-	return namespace.InMountsOf(init, func() error {
+	return namespace.InMountsOf(first, func() error {
 		for _, target := range targets {
-			if err := dropAll(func() ([]*mountinfo.Info, error) { return readMounts(table) }, target); err != nil {
-				return fmt.Errorf("unmount %s in %s: %w", target, name, err)
+			if err := unmountAll(func() ([]*mountinfo.Info, error) { return readMounts(table) }, target); err != nil {
+				return fmt.Errorf("unmount %s in %s: %w", target, sandbox, err)
 			}
 		}
 		return nil
 	})
 }
 
-// mostDrops bounds how often a place is looked at anew because others unmount there too, or mount one over the other.
-const mostDrops = 100
+// mostAttempts bounds how often a place is looked at anew because others unmount there too, or mount one over the
+// other.
+const mostAttempts = 100
 
-// dropAll unmounts all that is mounted at a place. entries reads the table of mounts.
-func dropAll(entries func() ([]*mountinfo.Info, error), target string) error {
-	for range mostDrops {
+// unmountAll unmounts all that is mounted at a place. entries reads the table of mounts.
+func unmountAll(entries func() ([]*mountinfo.Info, error), target string) error {
+	for range mostAttempts {
 		now, err := entries()
 		if err != nil {
 			return err
@@ -55,11 +60,11 @@ func dropAll(entries func() ([]*mountinfo.Info, error), target string) error {
 		if !slices.ContainsFunc(now, func(e *mountinfo.Info) bool { return e.Mountpoint == target }) {
 			return nil
 		}
-		if err := dropCovered(now, target); err != nil {
+		if err := unmountCovered(now, target); err != nil {
 			return err
 		}
 	}
-	return fmt.Errorf("something is mounted there after %d attempts", mostDrops)
+	return fmt.Errorf("something is mounted there after %d attempts", mostAttempts)
 }
 
 // readMounts reads a table of mounts from its begin.
@@ -74,17 +79,17 @@ func readMounts(table *os.File) ([]*mountinfo.Info, error) {
 	return mounts, nil
 }
 
-// dropCovered unmounts what is mounted at a place below others that cover it. These are taken off for that moment. What is
-// gone already is no error: when another container stops, its images are unmounted in all.
-func dropCovered(entries []*mountinfo.Info, target string) (err error) {
+// unmountCovered unmounts what is mounted at a place below others that cover it. These are taken off for that moment.
+// What is gone already is no error: when another container stops, its images are unmounted in all.
+func unmountCovered(entries []*mountinfo.Info, target string) (err error) {
 	for _, cover := range coversOf(entries, target) {
 		var tree int
 		if tree, err = unix.OpenTree(unix.AT_FDCWD, cover, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_RECURSIVE); err != nil {
-			return unlessGone(fmt.Errorf("copy mount of %s: %w", cover, err))
+			return ignoreGone(fmt.Errorf("copy mount of %s: %w", cover, err))
 		}
 		defer unix.Close(tree)
 		if err = unix.Unmount(cover, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW); err != nil {
-			return unlessGone(fmt.Errorf("take %s off: %w", cover, err))
+			return ignoreGone(fmt.Errorf("take %s off: %w", cover, err))
 		}
 		defer func() {
 			if back := unix.MoveMount(tree, "", unix.AT_FDCWD, cover, unix.MOVE_MOUNT_F_EMPTY_PATH); back != nil {
@@ -92,19 +97,19 @@ func dropCovered(entries []*mountinfo.Info, target string) (err error) {
 			}
 		}()
 	}
-	return unlessGone(unix.Unmount(target, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW))
+	return ignoreGone(unix.Unmount(target, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW))
 }
 
-// unlessGone forgives that a mount is not there any more, or its mount point.
-func unlessGone(err error) error {
+// ignoreGone forgives that a mount is not there any more, or its mount point.
+func ignoreGone(err error) error {
 	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOENT) {
 		return nil
 	}
 	return err
 }
 
-// coversOf lists, in the order in which they are to be taken off, the mount points on the way to a mounted place at which
-// something is mounted that the place does not lie in.
+// coversOf lists, in the order in which they are to be taken off, the mount points on the way to a mounted place at
+// which something is mounted that the place does not lie in.
 func coversOf(entries []*mountinfo.Info, target string) []string {
 	i := slices.IndexFunc(entries, func(e *mountinfo.Info) bool { return e.Mountpoint == target })
 	if i < 0 {

@@ -1,4 +1,4 @@
-package logview
+package outputspool
 
 import (
 	"errors"
@@ -8,7 +8,7 @@ import (
 )
 
 // Nothing of the output is written before who runs the program has let go, however slow the reader is.
-func TestSpooled(t *testing.T) {
+func TestRun(t *testing.T) {
 	released := false
 	var out, warnings strings.Builder
 	check := func(to io.Writer) io.Writer {
@@ -20,7 +20,7 @@ func TestSpooled(t *testing.T) {
 		})
 	}
 	failure := errors.New("failure")
-	status, err := Spooled(check(&out), check(&warnings), func() { released = true }, func(stdout, stderr io.Writer) (int, error) {
+	status, err := Run(1<<20, check(&out), check(&warnings), func() { released = true }, func(stdout, stderr io.Writer) (int, error) {
 		_, _ = io.WriteString(stdout, "line 1\n")
 		_, _ = io.WriteString(stderr, "warning\n")
 		_, _ = io.WriteString(stdout, "line 2\n")
@@ -38,11 +38,12 @@ func TestSpoolIsBounded(t *testing.T) {
 	}
 	defer s.file.Close()
 	_, _ = io.WriteString(s, "12345")
-	if _, err := io.WriteString(s, "6"); !errors.Is(err, errSpoolFull) || !errors.Is(s.failed, errSpoolFull) {
+	var full *FullError
+	if _, err := io.WriteString(s, "6"); !errors.As(err, &full) || full.Limit != 5 || !errors.Is(s.failed, err) {
 		t.Errorf("too much: %v", err)
 	}
 	var kept strings.Builder
-	if err := s.pour(&kept); err != nil || kept.String() != "12345" {
+	if err := s.writeTo(&kept); err != nil || kept.String() != "12345" {
 		t.Errorf("%q, %v", kept.String(), err)
 	}
 }
