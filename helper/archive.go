@@ -40,7 +40,7 @@ func (m *Manager) Export(ctx context.Context, o ExportOptions, out io.Writer) er
 	if err != nil {
 		return err
 	}
-	closed, err := m.openIfDown(ctx, s)
+	closed, err := m.images().OpenIfDown(ctx, s)
 	if err != nil {
 		return err
 	}

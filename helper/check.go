@@ -146,7 +146,7 @@ func isThere(file string) bool {
 
 // checkInside checks the content.
 func (m *Manager) checkInside(ctx context.Context, s *config.Sandbox, fix bool) ([]content.Finding, error) {
-	release, err := m.holdContent(ctx, s)
+	release, err := m.images().Hold(ctx, s)
 	if err != nil {
 		return nil, err
 	}

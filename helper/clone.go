@@ -37,7 +37,7 @@ func (m *Manager) Clone(ctx context.Context, o CloneOptions) (*config.Sandbox, e
 	if err != nil {
 		return nil, err
 	}
-	closed, err := m.openIfDown(ctx, source)
+	closed, err := m.images().OpenIfDown(ctx, source)
 	if err != nil {
 		return nil, err
 	}

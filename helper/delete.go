@@ -10,6 +10,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/content"
 	"github.com/virt-sandbox/virt-sandbox/internal/places"
+	"github.com/virt-sandbox/virt-sandbox/internal/sandboximage"
 )
 
 // Delete removes a container that is down with all that belongs to it, or what an interrupted create left. It can be
@@ -37,8 +38,8 @@ func (m *Manager) Delete(ctx context.Context, name, base string, keepJournal boo
 	if err := m.endUnfinished(ctx, s); err != nil {
 		return "", err
 	}
-	defer m.closeContent(name)
-	if err := m.openContent(ctx, s); err != nil {
+	defer m.images().Close(name)
+	if err := m.images().Open(ctx, s); err != nil {
 		return "", fmt.Errorf("look into the content before it is removed: %w; if it is lost anyway, remove %s by hand", err, s.Image)
 	}
 	state, err := content.Inspect(s.Content)
@@ -86,7 +87,7 @@ func (m *Manager) remove(ctx context.Context, s *config.Sandbox) error {
 			return err
 		}
 		if s.Image != "" {
-			if err := removeImage(s.Image); err != nil {
+			if err := sandboximage.Remove(s.Image); err != nil {
 				return err
 			}
 		}

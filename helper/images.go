@@ -5,9 +5,10 @@ import (
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/claims"
-	"github.com/virt-sandbox/virt-sandbox/internal/image"
 	"github.com/virt-sandbox/virt-sandbox/internal/lockfile"
 	"github.com/virt-sandbox/virt-sandbox/internal/namespace"
+	"github.com/virt-sandbox/virt-sandbox/internal/places"
+	"github.com/virt-sandbox/virt-sandbox/internal/sandboximage"
 )
 
 // claims returns the notes of which images the sandboxes of this host use.
@@ -24,42 +25,12 @@ func (m *Manager) claims() *claims.Book {
 	})
 }
 
-// nbdRunner has qemu-nbd run beside a sandbox's unit.
-func (m *Manager) nbdRunner(ctx context.Context, s *config.Sandbox) image.Runner {
-	return claims.Runner(ctx, m.systemd, s)
-}
-
-// contentClaim is the claim of a sandbox's own image.
-func (m *Manager) contentClaim(s *config.Sandbox, file string) (claims.Claim, error) {
-	return claims.OfContent(s, file, m.imageContext(s))
-}
-
-// imageContext is the label of all that lies in the images of a sandbox. One of mode dynamic has it as long as it is
-// up.
-func (m *Manager) imageContext(s *config.Sandbox) string {
-	if !m.Host.SELinux() {
-		return ""
+// images returns the images of the sandboxes of this host.
+func (m *Manager) images() *sandboximage.Images {
+	return &sandboximage.Images{
+		Root: places.Root(m.Host.Root), Configs: m.Store, Claims: m.claims(), Systemd: m.systemd, IsLabelled: m.Host.SELinux,
+		LockName: m.lockName, Warn: m.Warn,
 	}
-	return s.FileLabel()
-}
-
-// attachClaims attaches all that a sandbox claims while it runs.
-func (m *Manager) attachClaims(ctx context.Context, s *config.Sandbox) error {
-	book := m.claims()
-	all, err := book.Of(s, m.imageContext(s))
-	if err != nil {
-		return err
-	}
-	return book.Attach(ctx, s.Name, all, m.nbdRunner(ctx, s))
-}
-
-// attachContent attaches a sandbox's own image, which has the name file until it gets its own.
-func (m *Manager) attachContent(ctx context.Context, s *config.Sandbox, file string) error {
-	own, err := m.contentClaim(s, file)
-	if err != nil {
-		return err
-	}
-	return m.claims().Attach(ctx, s.Name, []claims.Claim{own}, m.nbdRunner(ctx, s))
 }
 
 // labelForStart gives a sandbox of mode dynamic the level of this start, and its images that label.
@@ -71,7 +42,7 @@ func (m *Manager) labelForStart(ctx context.Context, s *config.Sandbox) (*lockfi
 	if err != nil {
 		return nil, err
 	}
-	if err := m.attachClaims(ctx, s); err != nil {
+	if err := m.images().AttachAll(ctx, s); err != nil {
 		level.Release()
 		return nil, err
 	}

@@ -70,7 +70,7 @@ func (m *Manager) journalOfStopped(
 	if o.Follow {
 		return 0, fmt.Errorf("%s %w; start it to follow its journal", s.Name, ErrNotRunning)
 	}
-	release, err := m.holdContent(ctx, s)
+	release, err := m.images().Hold(ctx, s)
 	if err != nil {
 		return 0, err
 	}

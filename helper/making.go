@@ -10,6 +10,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/content"
 	"github.com/virt-sandbox/virt-sandbox/internal/image"
 	"github.com/virt-sandbox/virt-sandbox/internal/lockfile"
+	"github.com/virt-sandbox/virt-sandbox/internal/sandboximage"
 )
 
 // making is how a new sandbox comes into being.
@@ -44,7 +45,7 @@ func (m *Manager) bring(ctx context.Context, s *config.Sandbox, how making) erro
 	if err := m.checkLabels(s, how.options); err != nil {
 		return err
 	}
-	if err := m.claimImage(s); err != nil {
+	if err := m.images().ClaimNew(s); err != nil {
 		return err
 	}
 	made, err := m.claimContent(s)
@@ -71,24 +72,16 @@ func (m *Manager) bring(ctx context.Context, s *config.Sandbox, how making) erro
 }
 
 func (m *Manager) fillAndSave(ctx context.Context, s *config.Sandbox, how making) error {
-	if s.Image != "" {
-		if err := m.noteNew(ctx, s); err != nil {
-			return err
-		}
-		if err := m.makeImage(ctx, s); err != nil {
-			return err
-		}
-		if err := m.mountNew(ctx, s); err != nil {
-			return err
-		}
+	if err := m.images().MakeNew(ctx, s); err != nil {
+		return err
 	}
 	if err := m.Host.MarkCreating(s); err != nil {
-		return explainFull(s, err)
+		return sandboximage.ExplainFull(s, err)
 	}
 	if err := how.fill(); err != nil {
-		return explainFull(s, err)
+		return sandboximage.ExplainFull(s, err)
 	}
-	if err := syncContent(s); err != nil {
+	if err := sandboximage.Sync(s); err != nil {
 		return err
 	}
 	if ctx.Err() != nil {
@@ -103,5 +96,5 @@ func (m *Manager) fillAndSave(ctx context.Context, s *config.Sandbox, how making
 	if err := content.UnmarkCreating(s.Content); err != nil {
 		return err
 	}
-	return m.finishImage(s)
+	return m.images().FinishNew(s)
 }

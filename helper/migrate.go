@@ -13,6 +13,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/legacy"
 	"github.com/virt-sandbox/virt-sandbox/internal/legacy/takeover"
 	"github.com/virt-sandbox/virt-sandbox/internal/privatepaths"
+	"github.com/virt-sandbox/virt-sandbox/internal/sandboximage"
 	"github.com/virt-sandbox/virt-sandbox/internal/virt"
 )
 
@@ -49,13 +50,13 @@ func (m *Manager) migrate(
 	if options.DryRun {
 		return s, nil
 	}
-	closed, err := m.openIfDown(ctx, s)
+	closed, err := m.images().OpenIfDown(ctx, s)
 	if err != nil {
 		return nil, err
 	}
 	defer closed()
 	if err := takeover.AdoptContent(m.Host, s, imported.Tree); err != nil {
-		return nil, explainFull(s, err)
+		return nil, sandboximage.ExplainFull(s, err)
 	}
 	if !s.Generic() {
 		if s.Copy, err = m.Host.IsCopy(ctx, s); err != nil {
@@ -69,7 +70,7 @@ func (m *Manager) migrate(
 	if _, err := m.complete(ctx, s); err != nil {
 		return nil, err
 	}
-	if err := syncContent(s); err != nil {
+	if err := sandboximage.Sync(s); err != nil {
 		return nil, err
 	}
 	return s, m.Store.Save(s)

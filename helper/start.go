@@ -19,6 +19,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/monitor"
 	"github.com/virt-sandbox/virt-sandbox/internal/places"
 	"github.com/virt-sandbox/virt-sandbox/internal/proc"
+	"github.com/virt-sandbox/virt-sandbox/internal/sandboximage"
 	"github.com/virt-sandbox/virt-sandbox/internal/virt"
 )
 
@@ -317,7 +318,7 @@ func (m *Manager) prepare(ctx context.Context, s *config.Sandbox) error {
 	if s.State == config.StateDeleting {
 		return fmt.Errorf("%s is being deleted; run delete again to finish that", s.Name)
 	}
-	if err := m.attachAll(ctx, s); err != nil {
+	if err := m.images().AttachForStart(ctx, s); err != nil {
 		return err
 	}
 	state, err := m.complete(ctx, s)
@@ -329,10 +330,10 @@ func (m *Manager) prepare(ctx context.Context, s *config.Sandbox) error {
 			"that comes from another host, remove created= from %s", s.Name, s.Content, m.Store.Path(s.Name))
 	}
 	if err := m.Host.Prepare(ctx, s, m.Progress); err != nil {
-		return explainFull(s, err)
+		return sandboximage.ExplainFull(s, err)
 	}
 	if s.Created.IsZero() {
-		if err := syncContent(s); err != nil {
+		if err := sandboximage.Sync(s); err != nil {
 			return err
 		}
 		s.Created = time.Now().UTC().Truncate(time.Second)

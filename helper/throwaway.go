@@ -100,7 +100,7 @@ func (m *Manager) StartThrowaway(ctx context.Context, t Throwaway) (_ *Throwaway
 		return nil, err
 	}
 	// The directory tells of them, should this process be killed.
-	if err := m.attachClaims(ctx, s); err != nil {
+	if err := m.images().AttachAll(ctx, s); err != nil {
 		return nil, err
 	}
 	plan, err := m.planThrowaway(r.libvirt, t, dir)

@@ -107,7 +107,7 @@ func (m *Manager) upgrade(ctx context.Context, name string, options UpgradeOptio
 }
 
 func (m *Manager) upgradeContent(ctx context.Context, s *config.Sandbox, options UpgradeOptions, result *Upgraded) error {
-	closed, err := m.openIfDown(ctx, s)
+	closed, err := m.images().OpenIfDown(ctx, s)
 	if err != nil {
 		return err
 	}

@@ -35,7 +35,7 @@ var layers = []layer{
 	{"verbs' own matters", []string{
 		"internal/claims", "internal/describe", "internal/hostnet", "internal/innersystemd", "internal/unitstub", "internal/virt",
 	}},
-	{"what verbs stand on", []string{"internal/editing", "internal/legacy/takeover", "internal/logview"}},
+	{"what verbs stand on", []string{"internal/editing", "internal/legacy/takeover", "internal/logview", "internal/sandboximage"}},
 	{"containers that stay", []string{"helper"}},
 	{"one-shots", []string{"sandbox"}},
 }
