@@ -55,7 +55,8 @@ func (m *Manager) prepareOneShot(connection *virt.Connection, s *config.Sandbox)
 }
 
 // setNetwork gives the interfaces of a container whose first program waits what they shall have.
-func (m *Manager) setNetwork(ctx context.Context, r *Running, interfaces []network.Interface, status func(string)) error {
+func (m *Manager) setNetwork(ctx context.Context, r *Running, interfaces []network.Interface,
+	status func(string)) error {
 	if len(interfaces) == 0 {
 		return nil
 	}

@@ -117,7 +117,17 @@ func (m *Manager) end(ctx context.Context, connection *virt.Connection, s *confi
 	return m.sweep(s.Name)
 }
 
-func (m *Manager) bringDown(ctx context.Context, running *virt.Domain, s *config.Sandbox, limit time.Duration) error {
+// endingDomain is a domain that is brought down.
+type endingDomain interface {
+	controlled
+	// Destroy ends it by force.
+	Destroy() error
+	// AwaitGone waits until libvirt has noticed its end.
+	AwaitGone(name string) error
+}
+
+// bringDown ends a container, in order within a limit and by force after that, until libvirt knows that it has ended.
+func (m *Manager) bringDown(ctx context.Context, running endingDomain, s *config.Sandbox, limit time.Duration) error {
 	if err := m.run(s.Name).SetStopping(); err != nil {
 		return err
 	}
@@ -140,7 +150,8 @@ func (m *Manager) bringDown(ctx context.Context, running *virt.Domain, s *config
 }
 
 // shutDown asks the first process of a container for an orderly end, and destroys what does not end within the limit.
-func (m *Manager) shutDown(ctx context.Context, controller *proc.Process, s *config.Sandbox, limit time.Duration, destroy func() error) error {
+func (m *Manager) shutDown(ctx context.Context, controller *proc.Process, s *config.Sandbox, limit time.Duration,
+	destroy func() error) error {
 	init := initProcess(controller)
 	if init != nil {
 		defer init.Close()
@@ -179,8 +190,8 @@ func (m *Manager) shutDown(ctx context.Context, controller *proc.Process, s *con
 	return nil
 }
 
-// askAgain is after how long a systemd is asked once more to end its container: one that has only just begun ignores the
-// signal.
+// askAgain is after how long a systemd is asked once more to end its container: one that has only just begun ignores
+// the signal.
 const askAgain = 2 * time.Second
 
 // initProcess opens the first process of a container; nil where it has none.
