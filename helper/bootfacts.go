@@ -12,6 +12,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/boot"
 	"github.com/virt-sandbox/virt-sandbox/internal/content"
 	"github.com/virt-sandbox/virt-sandbox/internal/guest"
+	"github.com/virt-sandbox/virt-sandbox/internal/oneshot"
 	"github.com/virt-sandbox/virt-sandbox/internal/places"
 	"github.com/virt-sandbox/virt-sandbox/internal/programs"
 	"github.com/virt-sandbox/virt-sandbox/internal/roottree"
@@ -42,9 +43,9 @@ func (m *Manager) planStart(connection *virt.Connection, s *config.Sandbox, dir 
 	return furnished(s, dir, facts)
 }
 
-// planThrowaway plans the start of a one-shot, and puts what it needs into its places on the host. Where the file
+// planOneShot plans the start of a one-shot, and puts what it needs into its places on the host. Where the file
 // systems cannot show files to a user namespace, the one-shot has the host's ids: its command is no root in any case.
-func (m *Manager) planThrowaway(connection *virt.Connection, t Throwaway, dir places.RunDir) (*boot.Plan, error) {
+func (m *Manager) planOneShot(connection *virt.Connection, t oneshot.Spec, dir places.RunDir) (*boot.Plan, error) {
 	s := t.Sandbox
 	facts, err := m.bootFacts(connection, s, dir)
 	if err != nil {

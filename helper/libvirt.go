@@ -2,9 +2,6 @@ package helper
 
 import (
 	"fmt"
-	"os"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/proc"
@@ -53,16 +50,3 @@ func controllerOf(running controlled) (*proc.Process, error) {
 // initOf finds the first process of the container that a libvirt_lxc controller runs. Errors: proc.ErrNoFirst while
 // there is no container yet, or no more.
 func initOf(controller int) (int, error) { return virt.NewStateFiles("").FirstProcess(controller) }
-
-// openConsole opens the terminal that libvirt joined to the container's console.
-func openConsole(running *virt.Domain) (*os.File, error) {
-	path, err := running.ConsolePath()
-	if err != nil {
-		return nil, err
-	}
-	console, err := os.OpenFile(path, os.O_RDWR|unix.O_NOCTTY|unix.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, fmt.Errorf("open console: %w", err)
-	}
-	return console, nil
-}

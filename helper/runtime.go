@@ -5,7 +5,6 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/apparmor"
 	"github.com/virt-sandbox/virt-sandbox/internal/places"
 	"github.com/virt-sandbox/virt-sandbox/internal/roottree"
-	"github.com/virt-sandbox/virt-sandbox/internal/seclabel"
 )
 
 // places returns the places of a sandbox on this host.
@@ -29,15 +28,6 @@ func (m *Manager) asStarted(name string) (*config.Sandbox, error) {
 		return s, nil
 	}
 	return m.Store.Load(name)
-}
-
-// socketOwner says whom a socket for a container belongs to.
-func socketOwner(s *config.Sandbox) places.SocketOwner {
-	owner := places.SocketOwner{UID: int(s.Hardening.IDMap.Base)}
-	if s.FileLabel() != "" {
-		owner.Labels = seclabel.Labels{Files: s.WritableLabel(), Sockets: s.ProcessLabel()}
-	}
-	return owner
 }
 
 // IsUnwatched reports whether a container is up whose monitor was lost.

@@ -165,7 +165,7 @@ func (m *Manager) startFresh(ctx context.Context, connection *virt.Connection, s
 	if err != nil {
 		return nil, err
 	}
-	socket, err := dir.ListenNotify(socketOwner(s))
+	socket, err := dir.ListenNotify(places.OwnerOf(s))
 	if err != nil {
 		return nil, err
 	}
@@ -207,7 +207,7 @@ func (m *Manager) watch(s *config.Sandbox, running *virt.Domain, socket *net.Uni
 	if err != nil {
 		return nil, err
 	}
-	console, err := openConsole(running)
+	console, err := running.OpenConsole()
 	if err != nil {
 		controller.Close()
 		return nil, err
@@ -257,7 +257,7 @@ func (m *Manager) takeOver(ctx context.Context, s *config.Sandbox, old *virt.Dom
 			states = []string{err.Error()}
 		}
 	}
-	socket, err := dir.ListenNotify(socketOwner(s))
+	socket, err := dir.ListenNotify(places.OwnerOf(s))
 	if err != nil {
 		return nil, err
 	}

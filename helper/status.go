@@ -81,7 +81,7 @@ func (m *Manager) lookInside(ctx context.Context, d *Details, s *config.Sandbox,
 		d.Label = m.apparmor().ProfileOf(init)
 	}
 	if len(s.Interfaces) > 0 {
-		if addresses, err := m.Addresses(ctx, s.Name); err != nil {
+		if addresses, err := m.addresses(ctx, s.Name); err != nil {
 			m.Warn("%v", err)
 		} else {
 			d.Addresses = append(d.Addresses, addresses...)

@@ -170,7 +170,7 @@ func (s *Sandbox) oversee(ctx context.Context, call *console.Caller, signals <-c
 	for {
 		select {
 		case <-call.Ended():
-			s.machine.Ending()
+			s.machine.PrepareTeardown()
 			call.Release()
 			status, err = outcome(call, reason)
 			return status, true, err

@@ -21,8 +21,8 @@ type backend interface {
 type machine interface {
 	// link is the connection to the init inside; files tells whether both ends are on one kernel.
 	link() (connection io.ReadWriteCloser, files bool)
-	// Ending is told that the command has ended, before the init inside may go.
-	Ending()
+	// PrepareTeardown is told that the command has ended, before the init inside may go.
+	PrepareTeardown()
 	// Stop ends it and removes all that it had. It is called once.
 	Stop() error
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/helper"
+	"github.com/virt-sandbox/virt-sandbox/internal/oneshot"
 )
 
 // lxc has sandboxes in containers of libvirt's LXC driver: on the host's kernel, with namespaces of their own.
@@ -46,7 +47,7 @@ func checkRoot(root string) error {
 }
 
 func (*lxc) start(ctx context.Context, o *Options) (machine, error) {
-	t, err := throwaway(o)
+	t, err := oneShot(o)
 	if err != nil {
 		return nil, err
 	}
@@ -59,8 +60,7 @@ func (*lxc) start(ctx context.Context, o *Options) (machine, error) {
 	if console == nil {
 		console = io.Discard
 	}
-	m := helper.New(helper.Options{URI: o.URI, Warn: o.note, Console: console})
-	run, err := m.StartThrowaway(ctx, t)
+	run, err := helper.New(helper.Options{URI: o.URI, Warn: o.note, Console: console}).OneShots().Start(ctx, t)
 	if err != nil {
 		return nil, err
 	}
@@ -68,14 +68,14 @@ func (*lxc) start(ctx context.Context, o *Options) (machine, error) {
 }
 
 // container is a machine of lxc.
-type container struct{ *helper.ThrowawayRun }
+type container struct{ *oneshot.Run }
 
 func (c container) link() (io.ReadWriteCloser, bool) { return c.Connection, true }
 
-// throwaway puts options into the terms of containers.
-func throwaway(o *Options) (helper.Throwaway, error) {
+// oneShot puts options into the terms of containers.
+func oneShot(o *Options) (oneshot.Spec, error) {
 	s, err := o.sandbox()
-	t := helper.Throwaway{Sandbox: s, Shell: o.Shell, Note: o.note}
+	t := oneshot.Spec{Sandbox: s, Shell: o.Shell, Note: o.note}
 	if err != nil {
 		return t, err
 	}
@@ -140,7 +140,7 @@ func security(s config.Security) (config.Security, error) {
 
 // identify makes the command that of an account of the host. One that is not root gets a user namespace: root inside, which
 // it might become by a program with the set-user-ID bit, is nobody outside then.
-func identify(name string, t *helper.Throwaway) error {
+func identify(name string, t *oneshot.Spec) error {
 	if name == "" {
 		name = "root"
 	}

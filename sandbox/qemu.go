@@ -15,7 +15,6 @@ import (
 	"syscall"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
-	"github.com/virt-sandbox/virt-sandbox/helper"
 	"github.com/virt-sandbox/virt-sandbox/internal/boot"
 	"github.com/virt-sandbox/virt-sandbox/internal/domain"
 	"github.com/virt-sandbox/virt-sandbox/internal/guest"
@@ -23,6 +22,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/image"
 	"github.com/virt-sandbox/virt-sandbox/internal/initrd"
 	"github.com/virt-sandbox/virt-sandbox/internal/network"
+	"github.com/virt-sandbox/virt-sandbox/internal/oneshot"
 	"github.com/virt-sandbox/virt-sandbox/internal/programs"
 )
 
@@ -93,7 +93,7 @@ func described(o *Options) (*config.Sandbox, []uint32, error) {
 			s.Interfaces[n].Source = "" // QEMU's own network, in user space
 		}
 	}
-	t := helper.Throwaway{Sandbox: s}
+	t := oneshot.Spec{Sandbox: s}
 	name := o.User
 	if name == "" && !o.Privileged && os.Geteuid() != 0 {
 		caller, err := user.Current()

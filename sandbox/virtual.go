@@ -140,8 +140,8 @@ func (m *virtual) boot(ctx context.Context, d *domain.Machine, limit time.Durati
 	return hostnet.AwaitForwarding(ctx, d.Interfaces)
 }
 
-// Ending implements machine: nothing of it is in the way of a machine that switches itself off.
-func (m *virtual) Ending() {}
+// PrepareTeardown implements machine: nothing of it is in the way of a machine that switches itself off.
+func (m *virtual) PrepareTeardown() {}
 
 // Stop implements machine. What has said how its command ended is about to switch itself off, with nothing left to write.
 func (m *virtual) Stop() error {

@@ -109,6 +109,15 @@ type SocketOwner struct {
 	Labels seclabel.Labels
 }
 
+// OwnerOf returns whom a socket for the container of a sandbox belongs to.
+func OwnerOf(s *config.Sandbox) SocketOwner {
+	owner := SocketOwner{UID: int(s.Hardening.IDMap.Base)}
+	if s.FileLabel() != "" {
+		owner.Labels = seclabel.Labels{Files: s.WritableLabel(), Sockets: s.ProcessLabel()}
+	}
+	return owner
+}
+
 // ListenNotify makes the socket that the container's systemd reports to.
 func (d RunDir) ListenNotify(owner SocketOwner) (socket *net.UnixConn, err error) {
 	err = listenLabelled(owner, d.Notify(), func() (err error) {

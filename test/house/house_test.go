@@ -24,7 +24,7 @@ const (
 	maxFiles        = 25
 	maxShare        = 20 // percent of all production lines that the largest room may have
 	maxExceptions   = 3
-	maxMethods      = 32 // exported ones of one type
+	maxMethods      = 30 // exported ones of one type
 	maxFunctionSize = 120
 )
 

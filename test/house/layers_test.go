@@ -15,7 +15,7 @@ type layer struct {
 // layers are the floors, from the ground up. docs/architecture.md shows the same table.
 var layers = []layer{
 	{"words and kernel", []string{
-		"internal/account", "internal/ascii", "internal/console", "internal/manpage", "internal/pkgdb", "internal/printable",
+		"internal/account", "internal/ascii", "internal/console", "internal/ctxio", "internal/manpage", "internal/outputspool", "internal/pkgdb", "internal/printable",
 		"internal/proc", "internal/programs", "internal/seclabel", "internal/version",
 	}},
 	{"one subject of the host", []string{
@@ -30,12 +30,17 @@ var layers = []layer{
 		"internal/legacy", "units",
 	}},
 	{"units", []string{"internal/unitfile"}},
-	{"what is private", []string{"internal/privatepaths"}},
+	{"what is private", []string{"internal/foreignmounts", "internal/privatepaths", "internal/roottree"}},
+	{"what lies at a path", []string{"internal/filestate"}},
 	{"a sandbox on this host", []string{"generator", "internal/boot", "internal/content", "internal/places"}},
 	{"verbs' own matters", []string{
 		"internal/claims", "internal/describe", "internal/hostnet", "internal/innersystemd", "internal/unitstub", "internal/virt",
 	}},
+<<<<<<< HEAD
 	{"what verbs stand on", []string{"internal/editing", "internal/legacy/takeover", "internal/logview", "internal/sandboximage"}},
+=======
+	{"what verbs stand on", []string{"internal/editing", "internal/legacy/takeover", "internal/logview", "internal/oneshot"}},
+>>>>>>> 417877b (oneshot: containers for one command are a room of their own)
 	{"containers that stay", []string{"helper"}},
 	{"one-shots", []string{"sandbox"}},
 }

@@ -1,0 +1,48 @@
+package helper
+
+import (
+	"context"
+	"errors"
+	"os"
+
+	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/boot"
+	"github.com/virt-sandbox/virt-sandbox/internal/network"
+	"github.com/virt-sandbox/virt-sandbox/internal/oneshot"
+	"github.com/virt-sandbox/virt-sandbox/internal/places"
+	"github.com/virt-sandbox/virt-sandbox/internal/virt"
+)
+
+// OneShots returns what starts containers for one command on this host, for package sandbox.
+func (m *Manager) OneShots() *oneshot.Starter {
+	return &oneshot.Starter{
+		Host: oneShotHost{m}, Places: places.Root(m.Host.Root), Locks: m.locks(), Alloc: m.alloc(), Libvirt: m.libvirt,
+		Console: m.Console, Warn: m.Warn,
+	}
+}
+
+// oneShotHost is what one-shots and containers that stay have in common.
+type oneShotHost struct{ m *Manager }
+
+func (h oneShotHost) HasConfig(name string) bool {
+	_, err := os.Lstat(h.m.Store.Path(name))
+	return err == nil
+}
+
+func (h oneShotHost) PrepareInterfaces(connection *virt.Connection, s *config.Sandbox) ([]network.Interface, error) {
+	return h.m.prepareOneShot(connection, s)
+}
+
+func (h oneShotHost) AttachImages(ctx context.Context, s *config.Sandbox) error {
+	return h.m.images().AttachAll(ctx, s)
+}
+
+func (h oneShotHost) Plan(connection *virt.Connection, spec oneshot.Spec, dir places.RunDir) (*boot.Plan, error) {
+	return h.m.planOneShot(connection, spec, dir)
+}
+
+func (h oneShotHost) RemoveRootTree(name string) error { return h.m.rootTree(name).Remove() }
+
+func (h oneShotHost) Release(name string) error {
+	return errors.Join(h.m.claims().Detach(name), h.m.stateFiles().RemoveMountPoints(name), h.m.stateFiles().RemoveLog(name))
+}
