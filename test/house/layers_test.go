@@ -15,34 +15,91 @@ type layer struct {
 // layers are the floors, from the ground up. docs/architecture.md shows the same table.
 var layers = []layer{
 	{"words and kernel", []string{
-		"internal/account", "internal/ascii", "internal/console", "internal/ctxio", "internal/manpage", "internal/outputspool", "internal/pkgdb", "internal/printable",
-		"internal/proc", "internal/programs", "internal/seclabel", "internal/version",
+		"internal/account",
+		"internal/ascii",
+		"internal/console",
+		"internal/ctxio",
+		"internal/manpage",
+		"internal/outputspool",
+		"internal/pkgdb",
+		"internal/printable",
+		"internal/proc",
+		"internal/programs",
+		"internal/seclabel",
+		"internal/version",
 	}},
 	{"one subject of the host", []string{
-		"internal/cgroup", "internal/consoletext", "internal/debdeps", "internal/filetree", "internal/hostsystemd", "internal/hosttest", "internal/monitor",
-		"internal/namespace", "internal/secontext", "internal/unitname", "rpmdeps",
+		"internal/cgroup",
+		"internal/consoletext",
+		"internal/debdeps",
+		"internal/filetree",
+		"internal/hostsystemd",
+		"internal/hosttest",
+		"internal/monitor",
+		"internal/namespace",
+		"internal/secontext",
+		"internal/unitname",
+		"rpmdeps",
 	}},
-	{"levels", []string{"internal/mcs"}},
-	{"the description", []string{"config", "internal/lockfile", "internal/network"}},
-	{"what runs inside", []string{"internal/guest"}},
+	{"levels", []string{
+		"internal/mcs",
+	}},
+	{"the description", []string{
+		"config",
+		"internal/lockfile",
+		"internal/network",
+	}},
+	{"what runs inside", []string{
+		"internal/guest",
+	}},
 	{"one subject of a sandbox", []string{
-		"internal/alloc", "internal/apparmor", "internal/domain", "internal/enter", "internal/image", "internal/initrd",
-		"internal/legacy", "units",
+		"internal/alloc",
+		"internal/apparmor",
+		"internal/domain",
+		"internal/enter",
+		"internal/image",
+		"internal/initrd",
+		"internal/legacy",
+		"units",
 	}},
-	{"units", []string{"internal/unitfile"}},
-	{"what is private", []string{"internal/foreignmounts", "internal/privatepaths", "internal/roottree"}},
-	{"what lies at a path", []string{"internal/filestate"}},
-	{"a sandbox on this host", []string{"generator", "internal/boot", "internal/content", "internal/places"}},
+	{"units", []string{
+		"internal/unitfile",
+	}},
+	{"what is private", []string{
+		"internal/foreignmounts",
+		"internal/privatepaths",
+		"internal/roottree",
+	}},
+	{"what lies at a path", []string{
+		"internal/filestate",
+	}},
+	{"a sandbox on this host", []string{
+		"generator",
+		"internal/boot",
+		"internal/content",
+		"internal/places",
+	}},
 	{"verbs' own matters", []string{
-		"internal/claims", "internal/describe", "internal/hostnet", "internal/innersystemd", "internal/unitstub", "internal/virt",
+		"internal/claims",
+		"internal/describe",
+		"internal/hostnet",
+		"internal/innersystemd",
+		"internal/unitstub",
+		"internal/virt",
 	}},
-<<<<<<< HEAD
-	{"what verbs stand on", []string{"internal/editing", "internal/legacy/takeover", "internal/logview", "internal/sandboximage"}},
-=======
-	{"what verbs stand on", []string{"internal/editing", "internal/legacy/takeover", "internal/logview", "internal/oneshot"}},
->>>>>>> 417877b (oneshot: containers for one command are a room of their own)
-	{"containers that stay", []string{"helper"}},
-	{"one-shots", []string{"sandbox"}},
+	{"what verbs stand on", []string{
+		"internal/editing",
+		"internal/legacy/takeover",
+		"internal/logview",
+		"internal/oneshot",
+		"internal/sandboximage",
+	}},
+	{"containers that stay", []string{
+		"helper",
+	}},
+	{"one-shots", []string{
+		"sandbox",
+	}},
 }
 
 // Rooms import downward only, so that each can be understood without those above it.
