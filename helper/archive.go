@@ -13,7 +13,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
-	"github.com/virt-sandbox/virt-sandbox/internal/content"
+	"github.com/virt-sandbox/virt-sandbox/internal/contentarchive"
 	"github.com/virt-sandbox/virt-sandbox/internal/ctxio"
 	"github.com/virt-sandbox/virt-sandbox/internal/describe"
 )
@@ -67,9 +67,9 @@ func (m *Manager) writeArchive(ctx context.Context, s *config.Sandbox, text stri
 	}
 	buffered := bufio.NewWriterSize(out, 1<<20)
 	archive := tar.NewWriter(buffered)
-	err := content.AddText(archive, s.Name+config.Suffix, text)
+	err := contentarchive.AddText(archive, s.Name+config.Suffix, text)
 	if err == nil {
-		err = m.Host.Export(ctx, s, archive, m.Progress)
+		err = contentarchive.Export(ctx, s, archive, m.Progress)
 	}
 	if err != nil {
 		return err
@@ -125,7 +125,7 @@ func (m *Manager) Import(ctx context.Context, o ImportOptions, in io.Reader) (*c
 		like:    text,
 		yields:  o.Level == "" && o.Security == "" && !o.Share,
 		fill: func() error {
-			lacking, err := m.Host.Import(ctx, from, s, archive, m.Progress)
+			lacking, err := contentarchive.Import(ctx, m.Host, from, s, archive, m.Progress)
 			if err != nil {
 				return err
 			}

@@ -9,13 +9,14 @@ import (
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/content"
+	"github.com/virt-sandbox/virt-sandbox/internal/contentupgrade"
 	"github.com/virt-sandbox/virt-sandbox/internal/places"
 	"github.com/virt-sandbox/virt-sandbox/internal/privatepaths"
 )
 
 // UpgradeOptions are what an administrator asks of upgrade.
 type UpgradeOptions struct {
-	content.UpgradeOptions
+	contentupgrade.Options
 	Units []string // of a legacy config that does not tell them
 }
 
@@ -132,7 +133,7 @@ func (m *Manager) upgradeContent(ctx context.Context, s *config.Sandbox, options
 		s.Private = slices.DeleteFunc(s.Private, func(old config.PrivatePath) bool { return isWithin(old.Path, p.Path) })
 		s.Private = append(s.Private, p)
 	}
-	changes, err := m.Host.Upgrade(ctx, s, options.UpgradeOptions)
+	changes, err := contentupgrade.Run(ctx, m.Host, s, options.Options)
 	if err != nil {
 		return err
 	}

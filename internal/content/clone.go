@@ -45,27 +45,27 @@ func (h Host) Clone(ctx context.Context, from, to *config.Sandbox, progress *fil
 	return h.WithLabel(to, func() error {
 		c := copier{
 			host: source, tree: target, whole: true, fresh: true, again: true, progress: progress,
-			skip: isOfOne, links: make(map[inode]string),
+			skip: IsOfOne, links: make(map[filetree.Inode]string),
 		}
 		if err := c.children(ctx, source, target, "/"); err != nil {
 			return err
 		}
-		return rename(tree, from, to, entries)
+		return Rename(tree, from, to, entries)
 	})
 }
 
-// isOfOne tells of files of a content that are for one sandbox alone: with a copy of them another could pose as it, or would
+// IsOfOne tells of files of a content that are for one sandbox alone: with a copy of them another could pose as it, or would
 // be taken for it.
-func isOfOne(p string) bool {
+func IsOfOne(p string) bool {
 	switch p {
 	case "/etc/hostname", "/etc/machine-id", "/var/lib/dbus/machine-id", "/var/lib/systemd/random-seed", "/var/lib/systemd/credential.secret":
 		return true
 	}
-	return privatepaths.Below(p, "/var/log/journal") || privatepaths.IsHostIdentity(p) || isRecord(p)
+	return privatepaths.Below(p, "/var/log/journal") || privatepaths.IsHostIdentity(p) || IsRecord(p)
 }
 
-// isRecord tells of what the part of the tree that no container sees has about one content at one time.
-func isRecord(p string) bool {
+// IsRecord tells of what the part of the tree that no container sees has about one content at one time.
+func IsRecord(p string) bool {
 	switch strings.TrimPrefix(p, "/") {
 	case identityName, filestate.ManifestName, filestate.CreatingName, filestate.AddingName, filestate.ConsoleLog:
 		return true
@@ -73,10 +73,10 @@ func isRecord(p string) bool {
 	return privatepaths.Below(p, "/"+filestate.OwnDir) && strings.HasSuffix(p, ".new")
 }
 
-// rename turns what names one sandbox in a copy of its content into the name of another, and writes the manifest.
-func rename(tree *os.Root, from, to *config.Sandbox, entries []filestate.Entry) error {
+// Rename turns what names one sandbox in a copy of its content into the name of another, and writes the manifest.
+func Rename(tree *os.Root, from, to *config.Sandbox, entries []filestate.Entry) error {
 	units := RenamedUnits(from, to)
-	if err := units.apply(tree, systemDir); err != nil {
+	if err := units.apply(tree, SystemDir); err != nil {
 		return fmt.Errorf("rename units of %s: %w", to.Name, err)
 	}
 	if err := renameHost(tree, from.Name, to.Name); err != nil {
@@ -123,7 +123,7 @@ func unitDirKinds() []string { return []string{".d", ".wants", ".requires", ".up
 
 // path gives the new place of a path of the container.
 func (n NewNames) path(p string) string {
-	rest, found := strings.CutPrefix(p, "/"+systemDir+"/")
+	rest, found := strings.CutPrefix(p, "/"+SystemDir+"/")
 	if !found {
 		return p
 	}
@@ -131,7 +131,7 @@ func (n NewNames) path(p string) string {
 	for i := range min(len(parts), 2) {
 		parts[i] = n.unit(parts[i])
 	}
-	return "/" + systemDir + "/" + strings.Join(parts, "/")
+	return "/" + SystemDir + "/" + strings.Join(parts, "/")
 }
 
 // Origin gives an origin of a private path that names a unit with that one's new name.

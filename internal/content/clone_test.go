@@ -16,6 +16,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/filestate"
 	"github.com/virt-sandbox/virt-sandbox/internal/filetree"
+	"github.com/virt-sandbox/virt-sandbox/internal/hosttest"
 )
 
 // cloneOf clones the content of a sandbox that has the files given, beside its own, and gives the places of both.
@@ -84,7 +85,7 @@ func TestCloneRenamesInstances(t *testing.T) {
 		"/var/lib/foo/foo@web1.service":                    "not a unit",
 	}, "foo@web1.service", "foo@web2.service")
 	var found []string
-	for p := range part(snapshot(t, clone), "/etc/systemd/system") {
+	for p := range hosttest.Part(hosttest.Snapshot(t, clone), "/etc/systemd/system") {
 		if strings.Contains(p, "foo@") {
 			found = append(found, strings.TrimPrefix(p, units))
 		}
@@ -114,14 +115,14 @@ func TestCloneNeverLeavesTheTree(t *testing.T) {
 	if err := os.WriteFile(outside+"/foo@web1.service", []byte("the host's"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	before := snapshot(t, outside, "/")
+	before := hosttest.Snapshot(t, outside, "/")
 	source, clone := cloneOf(t, map[string]string{
 		"/etc/hosts":                   "-> " + outside + "/hosts",
 		"/etc/systemd/system/a.wants":  "-> " + outside,
 		"/var/log":                     "-> " + outside,
 		"/etc/systemd/system/b.wants/": "",
 	}, "foo@web1.service", "foo@web2.service")
-	checkSame(t, "outside", snapshot(t, outside, "/"), before)
+	hosttest.CheckSame(t, "outside", hosttest.Snapshot(t, outside, "/"), before)
 	for _, p := range []string{"/etc/hosts", "/etc/systemd/system/a.wants", "/var/log"} {
 		was, _ := os.Readlink(source + p)
 		if got, err := os.Readlink(clone + p); err != nil || got != was {

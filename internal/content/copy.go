@@ -31,16 +31,14 @@ type copier struct {
 	owned    func() (map[string]*privatepaths.OwnedFile, error)
 	progress *filetree.Progress
 
-	buffer  []byte           // that all files pass through
-	links   map[inode]string // first place in the tree of a file with several names
+	buffer  []byte                    // that all files pass through
+	links   map[filetree.Inode]string // first place in the tree of a file with several names
 	entries []filestate.Entry
 	origin  string
 }
 
-type inode struct{ device, number uint64 }
-
-// place brings one path and its parents into the tree. A path that the host lacks is left out.
-func (c *copier) place(ctx context.Context, hostPath, origin string) error {
+// Place brings one path and its parents into the tree. A path that the host lacks is left out.
+func (c *copier) Place(ctx context.Context, hostPath, origin string) error {
 	c.origin = origin
 	source, target, err := c.parents(hostPath)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -269,7 +267,7 @@ func (c *copier) file(ctx context.Context, source, target int, hostPath string, 
 	owner *privatepaths.OwnedFile,
 ) error {
 	name := path.Base(hostPath)
-	id := inode{v.Stat.Dev, v.Stat.Ino}
+	id := filetree.Inode{Device: v.Stat.Dev, Number: v.Stat.Ino}
 	if v.Stat.Nlink > 1 && c.whole {
 		if first, copied := c.links[id]; copied {
 			return c.link(first, target, name, v, owner)

@@ -6,10 +6,11 @@ import (
 	"os"
 	"strings"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/virt-sandbox/virt-sandbox/internal/filetree"
+	"github.com/virt-sandbox/virt-sandbox/internal/hosttest"
 	"github.com/virt-sandbox/virt-sandbox/internal/privatepaths"
 )
 
@@ -32,9 +33,9 @@ func copyTo(t *testing.T, ctx context.Context, dir string, h fakeHost, whole boo
 		t.Fatal(err)
 	}
 	defer tree.Close()
-	c := copier{host: host, tree: tree, whole: whole, fresh: true, skip: privatepaths.IsHostIdentity, links: make(map[inode]string)}
+	c := copier{host: host, tree: tree, whole: whole, fresh: true, skip: privatepaths.IsHostIdentity, links: make(map[filetree.Inode]string)}
 	for _, p := range paths {
-		if err := c.place(ctx, p, "admin"); err != nil {
+		if err := c.Place(ctx, p, "admin"); err != nil {
 			return err
 		}
 	}
@@ -44,46 +45,7 @@ func copyTo(t *testing.T, ctx context.Context, dir string, h fakeHost, whole boo
 // varied is a host with one of everything that a copy must keep.
 func varied(t *testing.T) fakeHost {
 	t.Helper()
-	h := newHost(t, map[string]string{
-		"/etc/d/d.conf": "plain", "/etc/d/empty": "", "/etc/d/setuid": "#!", "/etc/d/closed": "secret", "/etc/d/attributed": "x",
-		"/etc/d/first": "linked", "/etc/d/sub/deep/er/file": "deep", "/etc/d/empty-dir/": "", "/etc/d/drop/": "",
-		"/etc/d/link": "-> d.conf", "/etc/d/link-out": "-> /etc/passwd", "/etc/d/dangling": "-> ../absent",
-		"/etc/d/name with \n newline": "odd", "/etc/d/name that is not UTF-8 \xff": "odder",
-		"/etc/d/big": strings.Repeat("0123456789abcdef", 40000),
-	})
-	check := func(err error) {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	d := h.Root + "/etc/d/"
-	check(os.Link(d+"first", d+"second"))
-	check(os.Link(d+"first", d+"sub/third"))
-	check(unix.Mkfifo(d+"fifo", 0o600))
-	check(unix.Mknod(d+"socket", unix.S_IFSOCK|0o600, 0))
-	if os.Getuid() == 0 {
-		for i, name := range []string{"d.conf", "setuid", "sub", "link", "empty-dir"} {
-			check(os.Lchown(d+name, 1000+i, 2000+i))
-		}
-	}
-	for name, mode := range map[string]uint32{
-		"setuid": 0o6755, "closed": 0o600, "drop": 0o1777, "sub": 0o2750, "sub/deep": 0o711, "d.conf": 0o664,
-	} {
-		check(unix.Chmod(d+name, mode))
-	}
-	for name, value := range map[string]string{"attributed": "a\x00b", "sub": "on a directory"} {
-		if err := unix.Setxattr(d+name, "user.test", []byte(value), 0); err != nil {
-			t.Logf("this file system has no extended attributes to copy: %v", err)
-		}
-	}
-	old := time.Date(2001, 2, 3, 4, 5, 6, 123456789, time.UTC)
-	for i, name := range []string{"d.conf", "empty", "first", "link", "dangling", "sub/deep/er/file", "sub/deep", "sub", "."} {
-		stamp, err := unix.TimeToTimespec(old.Add(time.Duration(i) * time.Hour))
-		check(err)
-		check(unix.UtimesNanoAt(unix.AT_FDCWD, d+name, []unix.Timespec{stamp, stamp}, unix.AT_SYMLINK_NOFOLLOW))
-	}
-	return h
+	return fakeHost{Host{Root: hosttest.VariedRoot(t)}, t}
 }
 
 // withoutSpecial drops what a copy leaves out: what belongs to running programs.
@@ -100,11 +62,11 @@ func TestCopyKeepsEverything(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := withoutSpecial(part(snapshot(t, h.Root, "/etc/d"), "/etc/d"))
+	want := withoutSpecial(hosttest.Part(hosttest.Snapshot(t, h.Root, "/etc/d"), "/etc/d"))
 	if !strings.Contains(want["/etc/d/second"], `["/etc/d/first" "/etc/d/second" "/etc/d/sub/third"]`) {
 		t.Fatalf("the snapshot does not see hard links: %s", want["/etc/d/second"])
 	}
-	checkSame(t, "copy", part(snapshot(t, dir, "/etc/d"), "/etc/d"), want)
+	hosttest.CheckSame(t, "copy", hosttest.Part(hosttest.Snapshot(t, dir, "/etc/d"), "/etc/d"), want)
 }
 
 // TestBareCopy: without -C there are empty files, and of directories only those that are private themselves.
@@ -114,14 +76,14 @@ func TestBareCopy(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	all := snapshot(t, h.Root)
+	all := hosttest.Snapshot(t, h.Root)
 	want := map[string]string{
 		"/etc/d": all["/etc/d"], "/etc/d/link": all["/etc/d/link"],
 		"/etc/passwd": strings.SplitN(all["/etc/passwd"], ` "`, 2)[0] + ` "" ["/etc/passwd"]`,
 	}
-	got := part(snapshot(t, dir), "/etc")
+	got := hosttest.Part(hosttest.Snapshot(t, dir), "/etc")
 	delete(got, "/etc")
-	checkSame(t, "bare copy", got, want)
+	hosttest.CheckSame(t, "bare copy", got, want)
 }
 
 // TestCopyMakesParents: they get the attributes that they have on the host, and nothing else that lies in them.
@@ -131,12 +93,12 @@ func TestCopyMakesParents(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	all := snapshot(t, h.Root)
+	all := hosttest.Snapshot(t, h.Root)
 	want := map[string]string{}
 	for _, p := range []string{"/etc", "/etc/d", "/etc/d/sub", "/etc/d/sub/deep", "/etc/d/sub/deep/er", "/etc/d/sub/deep/er/file"} {
 		want[p] = all[p]
 	}
-	checkSame(t, "copy", part(snapshot(t, dir), "/etc"), want)
+	hosttest.CheckSame(t, "copy", hosttest.Part(hosttest.Snapshot(t, dir), "/etc"), want)
 }
 
 func TestCopyLeavesOutWhatTheHostLacks(t *testing.T) {
@@ -145,7 +107,7 @@ func TestCopyLeavesOutWhatTheHostLacks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for p, what := range snapshot(t, dir) {
+	for p, what := range hosttest.Snapshot(t, dir) {
 		if !strings.HasPrefix(what, "d") {
 			t.Errorf("%s is there: %s", p, what)
 		}
@@ -173,15 +135,15 @@ func TestCopyNeverLeavesTheRoots(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			before := snapshot(t, outside, "/")
+			before := hosttest.Snapshot(t, outside, "/")
 			h := newHost(t, c.host)
 			dir := t.TempDir()
 			fakeHost{Host{Root: dir}, t}.add(c.tree)
 			if err := copyTo(t, context.Background(), dir, h, true, c.path); err == nil {
 				t.Error("no error")
 			}
-			checkSame(t, "outside", snapshot(t, outside, "/"), before)
-			for p, what := range snapshot(t, dir) {
+			hosttest.CheckSame(t, "outside", hosttest.Snapshot(t, outside, "/"), before)
+			for p, what := range hosttest.Snapshot(t, dir) {
 				if strings.Contains(what, "secret\"") {
 					t.Errorf("%s came in: %s", p, what)
 				}
@@ -200,16 +162,16 @@ func TestCopyLeavesHostKeys(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := part(snapshot(t, h.Root), "/etc/ssh")
+	want := hosttest.Part(hosttest.Snapshot(t, h.Root), "/etc/ssh")
 	delete(want, "/etc/ssh/ssh_host_rsa_key")
 	delete(want, "/etc/ssh/ssh_host_rsa_key.pub")
-	checkSame(t, "copy", part(snapshot(t, dir), "/etc/ssh"), want)
+	hosttest.CheckSame(t, "copy", hosttest.Part(hosttest.Snapshot(t, dir), "/etc/ssh"), want)
 }
 
 // TestCopyResumes interrupts a copy at every point at which it can be, and runs it again.
 func TestCopyResumes(t *testing.T) {
 	h := varied(t)
-	want := withoutSpecial(part(snapshot(t, h.Root, "/etc/d"), "/etc/d"))
+	want := withoutSpecial(hosttest.Part(hosttest.Snapshot(t, h.Root, "/etc/d"), "/etc/d"))
 	for n := 0; ; n++ {
 		dir := t.TempDir()
 		err := copyTo(t, interruptedAfter(n), dir, h, true, "/etc/d")
@@ -222,7 +184,7 @@ func TestCopyResumes(t *testing.T) {
 		if err := copyTo(t, context.Background(), dir, h, true, "/etc/d"); err != nil {
 			t.Fatalf("resumed after check %d: %v", n, err)
 		}
-		checkSame(t, "resumed copy", part(snapshot(t, dir, "/etc/d"), "/etc/d"), want)
+		hosttest.CheckSame(t, "resumed copy", hosttest.Part(hosttest.Snapshot(t, dir, "/etc/d"), "/etc/d"), want)
 	}
 }
 
@@ -276,8 +238,8 @@ func TestCopyReplacesWhatAnInterruptedRunLeft(t *testing.T) {
 		if err := copyTo(t, context.Background(), dir, h, true, "/etc/d/sub/deep/er"); err != nil {
 			t.Fatal(err)
 		}
-		all, got := snapshot(t, h.Root), snapshot(t, dir)
-		checkSame(t, "parents", map[string]string{"/etc/d": got["/etc/d"], "/etc/d/sub": got["/etc/d/sub"]},
+		all, got := hosttest.Snapshot(t, h.Root), hosttest.Snapshot(t, dir)
+		hosttest.CheckSame(t, "parents", map[string]string{"/etc/d": got["/etc/d"], "/etc/d/sub": got["/etc/d/sub"]},
 			map[string]string{"/etc/d": all["/etc/d"], "/etc/d/sub": all["/etc/d/sub"]})
 	})
 }
@@ -288,8 +250,8 @@ func checkResumed(t *testing.T, h fakeHost, dir string) {
 	if err := copyTo(t, context.Background(), dir, h, true, "/etc/d"); err != nil {
 		t.Fatal(err)
 	}
-	want := withoutSpecial(part(snapshot(t, h.Root, "/etc/d"), "/etc/d"))
-	checkSame(t, "copy", part(snapshot(t, dir, "/etc/d"), "/etc/d"), want)
+	want := withoutSpecial(hosttest.Part(hosttest.Snapshot(t, h.Root, "/etc/d"), "/etc/d"))
+	hosttest.CheckSame(t, "copy", hosttest.Part(hosttest.Snapshot(t, dir, "/etc/d"), "/etc/d"), want)
 }
 
 // checks is a context that is cancelled once it was asked n times.

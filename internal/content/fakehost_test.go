@@ -6,6 +6,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/hosttest"
 	"github.com/virt-sandbox/virt-sandbox/internal/pkgdb"
 	"github.com/virt-sandbox/virt-sandbox/internal/unitfile"
@@ -47,3 +48,18 @@ const (
 	unitFile = "/usr/lib/systemd/system/d.service"
 	bareUnit = "[Service]\nExecStart=/usr/sbin/d\n"
 )
+
+// ship installs a version of a package: its files are on the host, and the database knows them.
+func (h *fakeHost) ship(tree map[string]string) {
+	h.t.Helper()
+	h.Packages = []pkgdb.Database{hosttest.Packages{hosttest.Ship(h.t, h.Root, tree)}}
+}
+
+// put is add that takes the place of what is there.
+func (h *fakeHost) put(p, text string) { h.t.Helper(); hosttest.Put(h.t, h.Root, p, text) }
+
+// edit writes a file of the content as root in the container would.
+func edit(t *testing.T, s *config.Sandbox, p, text string) {
+	t.Helper()
+	hosttest.Edit(t, s.Content, p, text)
+}

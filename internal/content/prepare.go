@@ -75,7 +75,7 @@ func (h Host) fill(ctx context.Context, s *config.Sandbox, progress *filetree.Pr
 	}
 	c := copier{
 		host: host, tree: to, whole: s.Copy, progress: progress, skip: privatepaths.IsHostIdentity,
-		links: make(map[inode]string), fresh: !complete,
+		links: make(map[filetree.Inode]string), fresh: !complete,
 		owned: sync.OnceValues(func() (map[string]*privatepaths.OwnedFile, error) {
 			return privatepaths.Planner(h).Owned(ctx, s.Private)
 		}),
@@ -120,7 +120,7 @@ func (c *copier) private(ctx context.Context, tree *os.Root, paths []config.Priv
 				return fmt.Errorf("note unfinished content: %w", err)
 			}
 		}
-		if err := c.place(ctx, p.Path, p.Origin); err != nil {
+		if err := c.Place(ctx, p.Path, p.Origin); err != nil {
 			return err
 		}
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/filestate"
+	"github.com/virt-sandbox/virt-sandbox/internal/hosttest"
 	"github.com/virt-sandbox/virt-sandbox/internal/privatepaths"
 )
 
@@ -41,7 +42,7 @@ func prepare(t *testing.T, h fakeHost, s *config.Sandbox) {
 // contentOf is a snapshot of the content without the manifest, whose lines may come in any order.
 func contentOf(t *testing.T, s *config.Sandbox, timed ...string) map[string]string {
 	t.Helper()
-	all := snapshot(t, s.Content, timed...)
+	all := hosttest.Snapshot(t, s.Content, timed...)
 	delete(all, "/"+filestate.ManifestName)
 	return all
 }
@@ -115,7 +116,7 @@ func TestManifest(t *testing.T) {
 			want[p] = "file" + origin + " " + digestOf(t, s.Content+p)
 		}
 	}
-	checkSame(t, "manifest", manifest(t, s), want)
+	hosttest.CheckSame(t, "manifest", manifest(t, s), want)
 }
 
 func digestOf(t *testing.T, file string) string {
@@ -147,12 +148,12 @@ func TestPrepareNeverTouchesCompleteContent(t *testing.T) {
 	edit("chmod", os.Chmod(s.Content+"/etc/passwd", 0o600))
 	edit("chmod", os.Chmod(s.Content+"/var/lib", 0o700))
 	edit("relink", errors.Join(os.Remove(s.Content+"/var/run"), os.Symlink("/elsewhere", s.Content+"/var/run")))
-	want, listed := snapshot(t, s.Content, "/etc", "/var"), manifest(t, s)
+	want, listed := hosttest.Snapshot(t, s.Content, "/etc", "/var"), manifest(t, s)
 	h.add(map[string]string{"/etc/d/d.conf": "update", "/etc/d/added by an update": ""})
 	for range 2 {
 		prepare(t, h, s)
-		checkSame(t, "content", snapshot(t, s.Content, "/etc", "/var"), want)
-		checkSame(t, "manifest", manifest(t, s), listed)
+		hosttest.CheckSame(t, "content", hosttest.Snapshot(t, s.Content, "/etc", "/var"), want)
+		hosttest.CheckSame(t, "manifest", manifest(t, s), listed)
 	}
 }
 
@@ -173,13 +174,13 @@ func TestPrepareAddsWhatIsNewInTheConfig(t *testing.T) {
 	before := contentOf(t, s)
 	s.Private = append(s.Private, config.PrivatePath{Path: "/etc/d", Origin: "admin"})
 	prepare(t, h, s)
-	got, host := contentOf(t, s), snapshot(t, h.Root)
-	checkSame(t, "new", part(got, "/etc/d"), withoutSpecial(part(host, "/etc/d")))
-	checkSame(t, "missing", part(got, "/etc/group"), part(host, "/etc/group"))
+	got, host := contentOf(t, s), hosttest.Snapshot(t, h.Root)
+	hosttest.CheckSame(t, "new", hosttest.Part(got, "/etc/d"), withoutSpecial(hosttest.Part(host, "/etc/d")))
+	hosttest.CheckSame(t, "missing", hosttest.Part(got, "/etc/group"), hosttest.Part(host, "/etc/group"))
 	if got["/etc"] != before["/etc"] {
 		t.Errorf("/etc is %s, was %s", got["/etc"], before["/etc"])
 	}
-	checkSame(t, "as it was", part(got, "/etc/passwd", "/var", "/root"), part(before, "/etc/passwd", "/var", "/root"))
+	hosttest.CheckSame(t, "as it was", hosttest.Part(got, "/etc/passwd", "/var", "/root"), hosttest.Part(before, "/etc/passwd", "/var", "/root"))
 	if !strings.HasSuffix(got["/etc/hostname"], `"box\n" ["/etc/hostname"]`) {
 		t.Errorf("/etc/hostname is %s", got["/etc/hostname"])
 	}
@@ -228,8 +229,8 @@ func TestPrepareResumes(t *testing.T) {
 					t.Fatalf("interrupted at check %d: complete is %t", n, isComplete(s.Content))
 				}
 				prepare(t, h, &s)
-				checkSame(t, "resumed", contentOf(t, &s, paths...), want)
-				checkSame(t, "resumed manifest", manifest(t, &s), manifest(t, undisturbed))
+				hosttest.CheckSame(t, "resumed", contentOf(t, &s, paths...), want)
+				hosttest.CheckSame(t, "resumed manifest", manifest(t, &s), manifest(t, undisturbed))
 			}
 		})
 	}

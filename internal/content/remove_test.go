@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/virt-sandbox/virt-sandbox/internal/filetree"
+	"github.com/virt-sandbox/virt-sandbox/internal/hosttest"
 )
 
 func TestRemove(t *testing.T) {
@@ -39,7 +40,7 @@ func TestRemove(t *testing.T) {
 			t.Errorf("the host's journal link: %v", err)
 		}
 	}
-	if got := snapshot(t, outside); len(got) != 4 {
+	if got := hosttest.Snapshot(t, outside); len(got) != 4 {
 		t.Errorf("outside there is only %v", got)
 	}
 }
@@ -61,12 +62,12 @@ func TestRemoveLeavesJournalsOfOthers(t *testing.T) {
 			if target != "" {
 				h.add(map[string]string{"/run/log/journal/" + machineID: "-> " + target, "/var/log/journal/" + machineID: "-> " + target})
 			}
-			before := snapshot(t, h.Root)
+			before := hosttest.Snapshot(t, h.Root)
 			fakeHost{Host{Root: content}, t}.add(map[string]string{"/etc/machine-id": c.id + "\n", "/.virt-sandbox/": ""})
 			if err := h.Remove(content); err != nil {
 				t.Fatal(err)
 			}
-			checkSame(t, "host", snapshot(t, h.Root), before)
+			hosttest.CheckSame(t, "host", hosttest.Snapshot(t, h.Root), before)
 		})
 	}
 }

@@ -13,7 +13,8 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/unitname"
 )
 
-const systemDir = "etc/systemd/system"
+// SystemDir is where the tree has units and their drop-ins.
+const SystemDir = "etc/systemd/system"
 
 // maskedUnits are units of the host's systemd that a container has no use for: consoles nobody reads, run levels and what
 // belongs to the machine. virt-sandbox-service(1) has a table of those that are left.
@@ -76,10 +77,10 @@ func (b *builder) telling() error {
 	}
 	for target, word := range map[string]string{"shutdown.target": guest.TellStopping, "reboot.target": guest.TellRebooting} {
 		unit := "virt-sandbox-" + word + ".service"
-		if err := b.file(systemDir+"/"+unit, fmt.Sprintf(tellingUnit, word), 0o644); err != nil {
+		if err := b.file(SystemDir+"/"+unit, fmt.Sprintf(tellingUnit, word), 0o644); err != nil {
 			return err
 		}
-		wants := systemDir + "/" + target + ".wants"
+		wants := SystemDir + "/" + target + ".wants"
 		if err := b.dir(dirSpec{wants, 0o755, ""}); err != nil {
 			return err
 		}
@@ -133,7 +134,7 @@ func (b *builder) systemd() error {
 		return nil
 	}
 	for _, name := range maskedUnits() {
-		if err := b.link(systemDir+"/"+name, "/dev/null"); err != nil {
+		if err := b.link(SystemDir+"/"+name, "/dev/null"); err != nil {
 			return err
 		}
 	}
@@ -141,11 +142,11 @@ func (b *builder) systemd() error {
 		// The host's own target would pull in what the host's /usr enables for it.
 		text := "[Unit]\nDescription=Sandboxed units\nRequires=basic.target\nAfter=basic.target\nAllowIsolate=yes\n" +
 			"Wants=systemd-user-sessions.service dbus.service\n"
-		if err := b.file(systemDir+"/"+config.DefaultBootTarget, text, 0o644); err != nil {
+		if err := b.file(SystemDir+"/"+config.DefaultBootTarget, text, 0o644); err != nil {
 			return err
 		}
 	}
-	wants := systemDir + "/" + b.sandbox.BootTarget + ".wants"
+	wants := SystemDir + "/" + b.sandbox.BootTarget + ".wants"
 	if err := b.dir(dirSpec{wants, 0o755, ""}); err != nil {
 		return err
 	}
@@ -178,11 +179,11 @@ func (b *builder) systemd() error {
 func (b *builder) enable(u *unitfile.Unit) error {
 	target := u.Files[0]
 	if strings.HasPrefix(target, "/etc/") {
-		if err := b.copySmall(target, path.Join(systemDir, path.Base(target))); err != nil {
+		if err := b.copySmall(target, path.Join(SystemDir, path.Base(target))); err != nil {
 			return err
 		}
 	}
-	wants := systemDir + "/" + b.sandbox.BootTarget + ".wants"
+	wants := SystemDir + "/" + b.sandbox.BootTarget + ".wants"
 	if err := b.dir(dirSpec{wants, 0o755, ""}); err != nil {
 		return err
 	}
@@ -208,7 +209,7 @@ func (b *builder) enable(u *unitfile.Unit) error {
 }
 
 func (b *builder) dropIn(unit, name, text string) error {
-	dir := systemDir + "/" + unit + ".d"
+	dir := SystemDir + "/" + unit + ".d"
 	if err := b.dir(dirSpec{dir, 0o755, ""}); err != nil {
 		return err
 	}
@@ -221,7 +222,7 @@ func (b *builder) hostKeys() error {
 		if p.Path != "/etc/ssh" {
 			continue
 		}
-		if err := b.file(systemDir+"/virt-sandbox-host-keys.service", hostKeysUnit, 0o644); err != nil {
+		if err := b.file(SystemDir+"/virt-sandbox-host-keys.service", hostKeysUnit, 0o644); err != nil {
 			return err
 		}
 		for _, name := range b.sandbox.Units {

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/hosttest"
 )
 
 // booted prepares content that runs units and gives a snapshot of its /etc/systemd/system, by names below it.
@@ -15,8 +16,8 @@ func booted(t *testing.T, h fakeHost, units []string, private ...string) map[str
 	s.Command, s.Units = nil, units
 	prepare(t, h, s)
 	found := make(map[string]string)
-	for p, what := range part(contentOf(t, s), "/"+systemDir) {
-		found[strings.TrimPrefix(p, "/"+systemDir+"/")] = what
+	for p, what := range hosttest.Part(contentOf(t, s), "/"+SystemDir) {
+		found[strings.TrimPrefix(p, "/"+SystemDir+"/")] = what
 	}
 	return found
 }
@@ -69,10 +70,10 @@ func TestContainerWithABootTargetOfItsOwn(t *testing.T) {
 	s.Command, s.Units, s.BootTarget = nil, []string{"d.service"}, "my.target"
 	prepare(t, h, s)
 	got := contentOf(t, s)
-	if link := got["/"+systemDir+"/my.target.wants/d.service"]; !strings.Contains(link, "-> "+unitFile) {
+	if link := got["/"+SystemDir+"/my.target.wants/d.service"]; !strings.Contains(link, "-> "+unitFile) {
 		t.Errorf("d.service is wanted by %s", link)
 	}
-	if target, found := got["/"+systemDir+"/"+config.DefaultBootTarget]; found {
+	if target, found := got["/"+SystemDir+"/"+config.DefaultBootTarget]; found {
 		t.Errorf("%s is %s", config.DefaultBootTarget, target)
 	}
 }

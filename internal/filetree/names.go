@@ -35,3 +35,6 @@ func ReadNames(dir *os.Root) ([]string, error) {
 	defer f.Close()
 	return f.Readdirnames(-1)
 }
+
+// Inode tells files of a machine apart, whatever their names.
+type Inode struct{ Device, Number uint64 }

@@ -1,4 +1,6 @@
-package content
+// Package contentarchive writes the content of a sandbox to an archive and makes content of one. In: a tar stream that nobody
+// needs to trust, and a sandbox; out: its content with a manifest. The verbs export and import call it.
+package contentarchive
 
 import (
 	"archive/tar"
@@ -18,6 +20,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/content"
 	"github.com/virt-sandbox/virt-sandbox/internal/filestate"
 	"github.com/virt-sandbox/virt-sandbox/internal/filetree"
 	"github.com/virt-sandbox/virt-sandbox/internal/printable"
@@ -38,14 +41,14 @@ const (
 
 // Export writes the content of a sandbox, which nothing may change meanwhile, and its manifest to an archive that has its
 // config.
-func (h Host) Export(ctx context.Context, s *config.Sandbox, out *tar.Writer, progress *filetree.Progress) error {
+func Export(ctx context.Context, s *config.Sandbox, out *tar.Writer, progress *filetree.Progress) error {
 	tree, err := os.OpenRoot(s.Content)
 	if err != nil {
 		return fmt.Errorf("open content directory: %w", err)
 	}
 	defer tree.Close()
 	defer progress.Clear()
-	e := exporter{ctx, out, make(map[inode]string), progress}
+	e := exporter{ctx, out, make(map[filetree.Inode]string), progress}
 	if err := e.children(tree, "/"); err != nil {
 		return err
 	}
@@ -72,7 +75,7 @@ func AddText(out *tar.Writer, name, text string) error {
 type exporter struct {
 	ctx      context.Context
 	out      *tar.Writer
-	links    map[inode]string // first name in the archive of a file with several
+	links    map[filetree.Inode]string // first name in the archive of a file with several
 	progress *filetree.Progress
 }
 
@@ -87,7 +90,7 @@ func (e *exporter) children(dir *os.Root, p string) error {
 			return context.Cause(e.ctx)
 		}
 		child := path.Join(p, name)
-		if isRecord(child) {
+		if content.IsRecord(child) {
 			continue
 		}
 		if err := e.entry(dir, child, name); err != nil {
@@ -161,12 +164,12 @@ func (e *exporter) directory(parent *os.Root, p, name string, header *tar.Header
 
 func (e *exporter) file(dir *os.Root, p, name string, info fs.FileInfo, header *tar.Header) error {
 	s := info.Sys().(*syscall.Stat_t)
-	if id := (inode{uint64(s.Dev), s.Ino}); s.Nlink > 1 {
+	if id := (filetree.Inode{Device: uint64(s.Dev), Number: s.Ino}); s.Nlink > 1 {
 		if first, written := e.links[id]; written {
 			header.Typeflag, header.Linkname = tar.TypeLink, first
 			return e.out.WriteHeader(header)
 		}
-		if !isOfOne(p) {
+		if !content.IsOfOne(p) {
 			// An import may leave those out: what has another name too then needs its data.
 			e.links[id] = header.Name
 		}

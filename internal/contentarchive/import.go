@@ -1,4 +1,4 @@
-package content
+package contentarchive
 
 import (
 	"archive/tar"
@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/content"
 	"github.com/virt-sandbox/virt-sandbox/internal/filestate"
 	"github.com/virt-sandbox/virt-sandbox/internal/filetree"
 	"github.com/virt-sandbox/virt-sandbox/internal/printable"
@@ -33,7 +34,9 @@ const maxManifest = 256 << 20
 // mount of the container would lead out. from is what the archive's config says. With another identity what is for one
 // sandbox alone is left out, as by Clone. Private paths that the archive does not have are taken from the sandbox, and are
 // returned: they would be filled from this host.
-func (h Host) Import(ctx context.Context, from, to *config.Sandbox, in *tar.Reader, progress *filetree.Progress) (lacking []string, err error) {
+func Import(ctx context.Context, h content.Host, from, to *config.Sandbox, in *tar.Reader,
+	progress *filetree.Progress,
+) (lacking []string, err error) {
 	tree, err := os.OpenRoot(to.Content)
 	if err != nil {
 		return nil, fmt.Errorf("open content directory: %w", err)
@@ -42,15 +45,15 @@ func (h Host) Import(ctx context.Context, from, to *config.Sandbox, in *tar.Read
 	defer progress.Clear()
 	i := importer{ctx: ctx, in: in, tree: tree, made: map[string]byte{"/": tar.TypeDir}, left: make(map[string]bool), progress: progress}
 	// These two Prepare makes by the config.
-	i.leave = func(p string) bool { return p == "/etc/hostname" || p == "/etc/machine-id" || isRecord(p) }
+	i.leave = func(p string) bool { return p == "/etc/hostname" || p == "/etc/machine-id" || content.IsRecord(p) }
 	if from.MachineID != to.MachineID {
-		i.leave = isOfOne
+		i.leave = content.IsOfOne
 	}
 	err = h.WithLabel(to, func() error {
 		if err := i.all(); err != nil {
 			return err
 		}
-		return rename(tree, from, to, i.entries)
+		return content.Rename(tree, from, to, i.entries)
 	})
 	if err != nil {
 		return nil, err
@@ -165,7 +168,7 @@ func (i *importer) check(p string, header *tar.Header) error {
 	if _, twice := i.made[p]; twice {
 		return errors.New("it is there twice")
 	}
-	isTop := path.Dir(p) == "/" || p == "/etc/systemd" || p == "/"+systemDir
+	isTop := path.Dir(p) == "/" || p == "/etc/systemd" || p == "/"+content.SystemDir
 	if isTop && kind != tar.TypeDir {
 		return errors.New("it is not a directory")
 	}

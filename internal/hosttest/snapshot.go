@@ -1,4 +1,4 @@
-package content
+package hosttest
 
 import (
 	"errors"
@@ -13,13 +13,11 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
-
-	"github.com/virt-sandbox/virt-sandbox/internal/privatepaths"
 )
 
-// snapshot describes everything at and below dir, by path: all that a copy must keep. Times are those of what timed
+// Snapshot describes everything at and below dir, by path: all that a copy must keep. Times are those of what timed
 // names and of what lies below.
-func snapshot(t *testing.T, dir string, timed ...string) map[string]string {
+func Snapshot(t *testing.T, dir string, timed ...string) map[string]string {
 	t.Helper()
 	found := make(map[string]string)
 	names := make(map[uint64][]string) // of each inode
@@ -38,7 +36,7 @@ func snapshot(t *testing.T, dir string, timed ...string) map[string]string {
 		s := info.Sys().(*syscall.Stat_t)
 		found[p] = fmt.Sprintf("%v %d:%d%s", info.Mode(), s.Uid, s.Gid, xattrs(t, file, info))
 		for _, at := range timed {
-			if p == at || privatepaths.Below(p, at) {
+			if p == at || below(p, at) {
 				found[p] += fmt.Sprintf(" %d.%09d", s.Mtim.Sec, s.Mtim.Nsec)
 			}
 		}
@@ -95,12 +93,12 @@ func xattrs(t *testing.T, file string, info fs.FileInfo) string {
 	return strings.Join(found, "")
 }
 
-// part gives what a snapshot has at and below a path.
-func part(all map[string]string, roots ...string) map[string]string {
+// Part returns what a snapshot has at and below a path.
+func Part(all map[string]string, roots ...string) map[string]string {
 	found := make(map[string]string)
 	for p, what := range all {
 		for _, root := range roots {
-			if p == root || privatepaths.Below(p, root) {
+			if p == root || below(p, root) {
 				found[p] = what
 			}
 		}
@@ -108,7 +106,8 @@ func part(all map[string]string, roots ...string) map[string]string {
 	return found
 }
 
-func checkSame(t *testing.T, what string, got, want map[string]string) {
+// CheckSame fails a test for each path that two snapshots do not have alike.
+func CheckSame(t *testing.T, what string, got, want map[string]string) {
 	t.Helper()
 	if reflect.DeepEqual(got, want) {
 		return
@@ -124,3 +123,5 @@ func checkSame(t *testing.T, what string, got, want map[string]string) {
 		}
 	}
 }
+
+func below(p, root string) bool { return strings.HasPrefix(p, root+"/") }

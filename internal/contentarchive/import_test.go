@@ -1,4 +1,4 @@
-package content
+package contentarchive
 
 import (
 	"archive/tar"
@@ -14,7 +14,9 @@ import (
 	"testing"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/content"
 	"github.com/virt-sandbox/virt-sandbox/internal/filestate"
+	"github.com/virt-sandbox/virt-sandbox/internal/hosttest"
 )
 
 // entry is a member of an archive for a test; kind 0 is that of a file.
@@ -61,35 +63,35 @@ func importTo(t testing.TB, dir string, archive []byte, private ...string) (s *c
 	for _, p := range private {
 		s.Private = append(s.Private, config.PrivatePath{Path: p, Origin: "admin"})
 	}
-	h := Host{Root: dir + "/host"}
+	h := content.Host{Root: dir + "/host"}
 	if err := h.MarkCreating(s); err != nil {
 		t.Fatal(err)
 	}
 	from := *s
-	lacking, err = h.Import(context.Background(), &from, s, tar.NewReader(bytes.NewReader(archive)), nil)
+	lacking, err = Import(context.Background(), h, &from, s, tar.NewReader(bytes.NewReader(archive)), nil)
 	return s, lacking, err
 }
 
 // TestExportImport: an archive has all that a copy must keep, and what is for one sandbox alone goes with its identity.
 func TestExportImport(t *testing.T) {
-	h := varied(t)
+	h := content.Host{Root: hosttest.VariedRoot(t)}
 	from := config.New("web1")
 	from.Content, from.MachineID = h.Root, strings.Repeat("1", 32)
 	journal := "/var/log/journal/" + from.MachineID
-	h.add(map[string]string{
+	hosttest.Add(t, h.Root, map[string]string{
 		"/.virt-sandbox/manifest": `{"path":"/etc/d","type":"directory","origin":"admin"}`, "/.virt-sandbox/identity": "{}",
 		"/etc/machine-id": from.MachineID, "/etc/hosts": "127.0.0.1 web1\n", "/etc/ssh/ssh_host_rsa_key": "key",
 		journal + "/system.journal": "log", "/etc/systemd/system/": "",
 	})
 	var archive bytes.Buffer
 	out := tar.NewWriter(&archive)
-	if err := h.Export(context.Background(), from, out, nil); err != nil {
+	if err := Export(context.Background(), from, out, nil); err != nil {
 		t.Fatal(err)
 	}
 	if err := out.Close(); err != nil {
 		t.Fatal(err)
 	}
-	want := part(snapshot(t, h.Root, "/etc/d"), "/etc/d")
+	want := hosttest.Part(hosttest.Snapshot(t, h.Root, "/etc/d"), "/etc/d")
 	delete(want, "/etc/d/socket")
 	for name, machineID := range map[string]string{"the same": from.MachineID, "another": strings.Repeat("2", 32)} {
 		t.Run(name, func(t *testing.T) {
@@ -99,10 +101,10 @@ func TestExportImport(t *testing.T) {
 				t.Fatal(err)
 			}
 			in := tar.NewReader(bytes.NewReader(archive.Bytes()))
-			if _, err := h.Import(context.Background(), from, &to, in, nil); err != nil {
+			if _, err := Import(context.Background(), h, from, &to, in, nil); err != nil {
 				t.Fatal(err)
 			}
-			checkSame(t, "import", part(snapshot(t, to.Content, "/etc/d"), "/etc/d"), want)
+			hosttest.CheckSame(t, "import", hosttest.Part(hosttest.Snapshot(t, to.Content, "/etc/d"), "/etc/d"), want)
 			for _, p := range []string{journal + "/system.journal", "/etc/ssh/ssh_host_rsa_key"} {
 				if _, err := os.Stat(to.Content + p); (err == nil) != (name == "the same") {
 					t.Errorf("%s of %s: %v", p, name, err)
@@ -121,7 +123,7 @@ func TestExportImport(t *testing.T) {
 // TestImportOfLinksToWhatIsLeftOut: root inside gives other names to files that a copy does not get, and has directories in
 // place of them.
 func TestImportOfLinksToWhatIsLeftOut(t *testing.T) {
-	h := newHost(t, nil)
+	h := content.Host{Root: hosttest.Root(t, nil)}
 	from := config.New("web1")
 	from.Content, from.MachineID = h.Root, strings.Repeat("1", 32)
 	journal := "/var/log/journal/" + from.MachineID + "/system.journal"
@@ -129,12 +131,12 @@ func TestImportOfLinksToWhatIsLeftOut(t *testing.T) {
 		journal: "/var/log/zz", "/etc/hostname": "/etc/zz1", "/etc/machine-id": "/etc/zz2", "/etc/ssh/ssh_host_rsa_key": "/etc/zz3",
 		"/var/lib/dbus/machine-id": "/var/zz", "/var/lib/systemd/random-seed": "/var/lib/zz",
 	}
-	h.add(map[string]string{
+	hosttest.Add(t, h.Root, map[string]string{
 		"/.virt-sandbox/manifest": `{"path":"/etc/d","type":"directory","origin":"admin"}`, "/etc/systemd/system/": "",
 		"/etc/ssh/ssh_host_x/f/g": "a directory", "/var/lib/systemd/credential.secret/f": "a directory", "/var/log/aa": "before it",
 	})
 	for name, other := range names {
-		h.add(map[string]string{name: "text of " + name})
+		hosttest.Add(t, h.Root, map[string]string{name: "text of " + name})
 		if err := os.Link(h.Root+name, h.Root+other); err != nil {
 			t.Fatal(err)
 		}
@@ -149,7 +151,7 @@ func TestImportOfLinksToWhatIsLeftOut(t *testing.T) {
 	}
 	var archive bytes.Buffer
 	out := tar.NewWriter(&archive)
-	if err := errors.Join(h.Export(context.Background(), from, out, nil), out.Close()); err != nil {
+	if err := errors.Join(Export(context.Background(), from, out, nil), out.Close()); err != nil {
 		t.Fatal(err)
 	}
 	for what, machineID := range map[string]string{"the same": from.MachineID, "another": strings.Repeat("2", 32)} {
@@ -159,7 +161,7 @@ func TestImportOfLinksToWhatIsLeftOut(t *testing.T) {
 			if err := h.MarkCreating(&to); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := h.Import(context.Background(), from, &to, tar.NewReader(bytes.NewReader(archive.Bytes())), nil); err != nil {
+			if _, err := Import(context.Background(), h, from, &to, tar.NewReader(bytes.NewReader(archive.Bytes())), nil); err != nil {
 				t.Fatal(err)
 			}
 			for name, other := range names {
@@ -247,7 +249,7 @@ func TestImportRefuses(t *testing.T) {
 	if err := os.WriteFile(outside+"/secret", []byte("secret"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	before := snapshot(t, outside, "/")
+	before := hosttest.Snapshot(t, outside, "/")
 	for name, c := range hostile(t, outside) {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -256,7 +258,7 @@ func TestImportRefuses(t *testing.T) {
 				t.Errorf("got %v, want %q", err, c.want)
 			}
 			checkInside(t, dir)
-			checkSame(t, "outside", snapshot(t, outside, "/"), before)
+			hosttest.CheckSame(t, "outside", hosttest.Snapshot(t, outside, "/"), before)
 		})
 	}
 }
@@ -264,7 +266,7 @@ func TestImportRefuses(t *testing.T) {
 // checkInside fails the test when there is anything else below dir than the content, or in that what no export has.
 func checkInside(t *testing.T, dir string) {
 	t.Helper()
-	for p, what := range snapshot(t, dir) {
+	for p, what := range hosttest.Snapshot(t, dir) {
 		if p != "/" && p != "/web1" && !strings.HasPrefix(p, "/web1/") {
 			t.Errorf("%s was made: %s", p, what)
 		}

@@ -1,4 +1,6 @@
-package content
+// Package contentupgrade brings the content of a sandbox up to date with the packages of the host. In: content with its
+// manifest, and what packages have now; out: changes, each as one line for a person. The verb upgrade calls it.
+package contentupgrade
 
 import (
 	"context"
@@ -13,78 +15,35 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/content"
 	"github.com/virt-sandbox/virt-sandbox/internal/filestate"
 	"github.com/virt-sandbox/virt-sandbox/internal/printable"
 	"github.com/virt-sandbox/virt-sandbox/internal/privatepaths"
 )
 
-// Action is what an upgrade does about a path.
-type Action string
-
-// The actions of an upgrade. Only the first five change anything.
-const (
-	ActionPrivate     Action = "private"     // the package's new version needs it: the sandbox has it for itself from now on
-	ActionAdded       Action = "added"       // new in the package
-	ActionUpdated     Action = "updated"     // unchanged in the container: it follows the package
-	ActionConflict    Action = "conflict"    // changed on both sides: the package's lies beside it
-	ActionRemoved     Action = "removed"     // dropped by the package, unchanged in the container, and removed on request
-	ActionKept        Action = "kept"        // changed in the container alone
-	ActionDropped     Action = "dropped"     // the package has it no more; it stays
-	ActionUnavailable Action = "unavailable" // the host has the package's version no more, only a changed one
-	ActionBlocked     Action = "blocked"     // something else is in the way in the container, such as a link
-)
-
-// Actions lists them all, in the order in which a person wants to know of them.
-func Actions() []Action {
-	return []Action{
-		ActionPrivate, ActionAdded, ActionUpdated, ActionConflict, ActionRemoved,
-		ActionKept, ActionDropped, ActionUnavailable, ActionBlocked,
-	}
-}
-
-// Changes tells whether the action changes the sandbox.
-func (a Action) Changes() bool {
-	return slices.Contains([]Action{ActionPrivate, ActionAdded, ActionUpdated, ActionConflict, ActionRemoved}, a)
-}
-
-// Change is what an upgrade does, or would do, about one path.
-type Change struct {
-	Path   string `json:"path"` // inside the container
-	Action Action `json:"action"`
-	Beside string `json:"beside,omitempty"` // where the package's version lies, of a conflict
-}
-
-// String is the change as one line.
-func (c Change) String() string {
-	if c.Beside != "" {
-		return fmt.Sprintf("%s %s (the package's is %s)", c.Action, printable.Quoted(c.Path), printable.Quoted(c.Beside))
-	}
-	return fmt.Sprintf("%s %s", c.Action, printable.Quoted(c.Path))
-}
-
-// UpgradeOptions say what an upgrade may do.
-type UpgradeOptions struct {
+// Options say what an upgrade may do.
+type Options struct {
 	DryRun        bool // write nothing
 	RemoveDropped bool // remove what packages dropped and nobody changed
 }
 
-// ErrIncomplete is returned by Upgrade for content that no create or start has completed.
+// ErrIncomplete is returned by Run for content that no create or start has completed.
 var ErrIncomplete = errors.New("its content is not complete yet")
 
-// Upgrade brings content up to date with the packages, by what the manifest says was put there. What is unchanged in the
+// Run brings content up to date with the packages, by what the manifest says was put there. What is unchanged in the
 // container follows the package, what was changed there stays, and so does what an administrator had changed on the host
 // before it was copied. The host's files are where the packages' are taken from; one that was changed on the host is looked
 // for beside it, where the package manager left it.
 //
 // The container may run, and its root may change the content meanwhile. Every file appears whole, and the manifest is
 // written last: an upgrade that was killed is completed by the next. Errors: ErrIncomplete.
-func (h Host) Upgrade(ctx context.Context, s *config.Sandbox, options UpgradeOptions) ([]Change, error) {
+func Run(ctx context.Context, h content.Host, s *config.Sandbox, options Options) ([]content.Change, error) {
 	if _, err := os.Lstat(filepath.Join(s.Content, filestate.ManifestName)); err != nil {
 		return nil, fmt.Errorf("%s: %w; start it first", s.Name, ErrIncomplete)
 	}
-	var changes []Change
+	var changes []content.Change
 	err := h.WithLabel(s, func() (err error) {
-		changes, err = h.upgrade(ctx, s, options)
+		changes, err = upgradeTree(ctx, h, s, options)
 		return err
 	})
 	if err != nil {
@@ -93,7 +52,7 @@ func (h Host) Upgrade(ctx context.Context, s *config.Sandbox, options UpgradeOpt
 	return changes, nil
 }
 
-func (h Host) upgrade(ctx context.Context, s *config.Sandbox, options UpgradeOptions) ([]Change, error) {
+func upgradeTree(ctx context.Context, h content.Host, s *config.Sandbox, options Options) ([]content.Change, error) {
 	entries, err := filestate.ReadManifest(s.Content)
 	if err != nil {
 		return nil, err
@@ -161,16 +120,16 @@ func (h Host) upgrade(ctx context.Context, s *config.Sandbox, options UpgradeOpt
 
 // upgrade is one upgrade of one content.
 type upgrade struct {
-	options UpgradeOptions
+	options Options
 	sandbox *config.Sandbox
 	trees   *filestate.Trees
 	was     map[string]filestate.Entry // the manifest
 	entries []filestate.Entry          // what is new in it
-	changes []Change
+	changes []content.Change
 }
 
-func (u *upgrade) change(p string, action Action) {
-	u.changes = append(u.changes, Change{Path: p, Action: action})
+func (u *upgrade) change(p string, action content.Action) {
+	u.changes = append(u.changes, content.Change{Path: p, Action: action})
 }
 
 // note records a path as it is now. Nothing is written for what the manifest says already.
@@ -190,7 +149,7 @@ func (u *upgrade) path(f *privatepaths.OwnedFile) error {
 	entry, known := u.was[f.Path]
 	at, err := u.trees.Find(f.Path)
 	if errors.Is(err, filestate.ErrBlocked) {
-		u.change(f.Path, ActionBlocked)
+		u.change(f.Path, content.ActionBlocked)
 		return nil
 	}
 	if errors.Is(err, unix.ENOENT) {
@@ -211,14 +170,14 @@ func (u *upgrade) path(f *privatepaths.OwnedFile) error {
 	case mine.Kind == filestate.KindDirectory && kind == filestate.KindDirectory:
 		return u.attributes(f, at, mine, entry)
 	case mine.Kind == filestate.KindDirectory || kind == filestate.KindDirectory:
-		u.change(f.Path, ActionBlocked)
+		u.change(f.Path, content.ActionBlocked)
 		return nil
 	case mine.IsShipped(f):
 		entry = u.entryOf(f, mine, entry)
 		entry.Edited = false
 		return u.attributesOf(f, at, mine, entry)
 	case known && entry.Shipped == f.Shipped():
-		u.change(f.Path, ActionKept)
+		u.change(f.Path, content.ActionKept)
 		return nil
 	}
 	unchanged := known && entry.Shipped != "" && !entry.Edited && mine.IsAsPut(entry)
@@ -230,7 +189,7 @@ func (u *upgrade) path(f *privatepaths.OwnedFile) error {
 func (u *upgrade) absent(f *privatepaths.OwnedFile, entry filestate.Entry, known bool) error {
 	if known || u.parentRemoved(f.Path) {
 		if known && entry.Shipped != f.Shipped() {
-			u.change(f.Path, ActionKept)
+			u.change(f.Path, content.ActionKept)
 			entry.Shipped = f.Shipped()
 			u.note(entry)
 		}
@@ -242,13 +201,13 @@ func (u *upgrade) absent(f *privatepaths.OwnedFile, entry filestate.Entry, known
 		return err
 	}
 	defer source.Close()
-	u.change(f.Path, ActionAdded)
+	u.change(f.Path, content.ActionAdded)
 	if u.options.DryRun {
 		return nil
 	}
 	at, err := u.trees.MakeParents(f.Path)
 	if errors.Is(err, filestate.ErrBlocked) {
-		u.changes[len(u.changes)-1].Action = ActionBlocked
+		u.changes[len(u.changes)-1].Action = content.ActionBlocked
 		return nil
 	}
 	if err != nil {
@@ -262,7 +221,7 @@ func (u *upgrade) absent(f *privatepaths.OwnedFile, entry filestate.Entry, known
 	if err := u.trees.MoveNew(at); err != nil {
 		if errors.Is(err, unix.EEXIST) {
 			// Made inside just now.
-			u.changes[len(u.changes)-1].Action = ActionBlocked
+			u.changes[len(u.changes)-1].Action = content.ActionBlocked
 			return nil
 		}
 		return err
@@ -298,13 +257,13 @@ func (u *upgrade) replace(f *privatepaths.OwnedFile, at *filestate.Place, mine *
 		return err
 	}
 	if source == nil {
-		u.change(f.Path, ActionUnavailable)
+		u.change(f.Path, content.ActionUnavailable)
 		return nil
 	}
 	defer source.Close()
 	if unchanged {
 		if u.options.DryRun {
-			u.change(f.Path, ActionUpdated)
+			u.change(f.Path, content.ActionUpdated)
 			return nil
 		}
 		made, err := u.trees.Put(source, u.keptAttributes(mine, entry))
@@ -314,7 +273,7 @@ func (u *upgrade) replace(f *privatepaths.OwnedFile, at *filestate.Place, mine *
 		if done, err := u.trees.MoveOver(at, entry); err != nil {
 			return err
 		} else if done {
-			u.change(f.Path, ActionUpdated)
+			u.change(f.Path, content.ActionUpdated)
 			next := u.entryOf(f, made, entry)
 			next.Edited = false
 			if entry.HasAttributes(mine) {
@@ -357,7 +316,7 @@ func (u *upgrade) beside(f *privatepaths.OwnedFile, source *filestate.Version, a
 		if !isFree && !there.IsShipped(f) && (!oldKnown || !there.IsAsPut(old)) {
 			continue
 		}
-		u.changes = append(u.changes, Change{Path: f.Path, Action: ActionConflict, Beside: p})
+		u.changes = append(u.changes, content.Change{Path: f.Path, Action: content.ActionConflict, Beside: p})
 		if u.options.DryRun {
 			return nil
 		}
@@ -384,7 +343,7 @@ func (u *upgrade) beside(f *privatepaths.OwnedFile, source *filestate.Version, a
 		u.note(entry)
 		return nil
 	}
-	u.change(f.Path, ActionBlocked)
+	u.change(f.Path, content.ActionBlocked)
 	return nil
 }
 
@@ -406,8 +365,8 @@ func (u *upgrade) attributesOf(f *privatepaths.OwnedFile, at *filestate.Place, m
 		// Also those that an upgrade set which was killed.
 		entry.SetAttributes(wanted.Mode, wanted.Uid, wanted.Gid)
 	case entry.Mode != "" && entry.HasAttributes(mine):
-		if !slices.ContainsFunc(u.changes, func(c Change) bool { return c.Path == f.Path }) {
-			u.change(f.Path, ActionUpdated)
+		if !slices.ContainsFunc(u.changes, func(c content.Change) bool { return c.Path == f.Path }) {
+			u.change(f.Path, content.ActionUpdated)
 		}
 		if !u.options.DryRun {
 			if err := at.SetAttributes(mine, wanted); err != nil {
@@ -445,9 +404,9 @@ func (u *upgrade) dropped(e filestate.Entry) error {
 	if err != nil || mine.Kind == filestate.KindAbsent || mine.TypeName() != e.Type {
 		return err
 	}
-	action := ActionDropped
+	action := content.ActionDropped
 	if u.options.RemoveDropped && !e.Edited && e.Type != "directory" && u.sandbox.Copy && mine.IsAsPut(e) {
-		action = ActionRemoved
+		action = content.ActionRemoved
 		if !u.options.DryRun {
 			removed, err := u.trees.Remove(at, e)
 			if err != nil {
@@ -456,7 +415,7 @@ func (u *upgrade) dropped(e filestate.Entry) error {
 			if removed {
 				u.note(filestate.Entry{Path: e.Path})
 			} else {
-				action = ActionDropped
+				action = content.ActionDropped
 			}
 		}
 	}

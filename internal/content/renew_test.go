@@ -1,0 +1,69 @@
+package content
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/virt-sandbox/virt-sandbox/internal/hosttest"
+)
+
+// TestRenew brings what virt-sandbox made itself to what it would make now, unless somebody changed it.
+func TestRenew(t *testing.T) {
+	const unit = "/usr/lib/systemd/system/d.service"
+	const dropIn, shadow = "/etc/systemd/system/d.service.d/90-virt-sandbox.conf", "/etc/shadow"
+	h := newHost(t, map[string]string{unit: "[Unit]\nConditionVirtualization=!container\n[Service]\nExecStart=/bin/true\n", "/etc/d/": ""})
+	s := box(t, "/etc/d")
+	s.Command, s.Units = nil, []string{"d.service"}
+	prepare(t, h, s)
+	first := hosttest.Reads(t, s.Content, dropIn)
+	renewed := func(dryRun bool) []string {
+		t.Helper()
+		changes, err := h.Renew(s, dryRun)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var lines []string
+		for _, c := range changes {
+			lines = append(lines, c.String())
+		}
+		slices.Sort(lines)
+		return lines
+	}
+	if got := renewed(false); got != nil {
+		t.Errorf("of what is as it was: %q", got)
+	}
+	h.put(unit, "[Service]\nType=notify\nAmbientCapabilities=CAP_SYS_TIME\nExecStart=/bin/true\n")
+	h.put("/etc/passwd", "root:x:0:0::/root:/bin/sh\nnew:x:7:7::/:/bin/false\n")
+	edit(t, s, "/etc/hosts", "127.0.0.1 mine\n")
+	want := []string{"updated " + shadow, "updated " + dropIn}
+	before := hosttest.Snapshot(t, s.Content)
+	if got := renewed(true); !slices.Equal(got, want) {
+		t.Errorf("a dry run says %q, want %q", got, want)
+	}
+	hosttest.CheckSame(t, "a dry run", hosttest.Snapshot(t, s.Content), before)
+	if got := renewed(false); !slices.Equal(got, want) {
+		t.Errorf("says %q, want %q", got, want)
+	}
+	if got := hosttest.Reads(t, s.Content, dropIn); got == first || !strings.Contains(got, "CAP_SYS_TIME") {
+		t.Errorf("the drop-in is %q", got)
+	}
+	if info, err := os.Stat(s.Content + shadow); err != nil || info.Mode().Perm() != 0o600 || !strings.Contains(hosttest.Reads(t, s.Content, shadow), "new:*:") {
+		t.Errorf("%v, %v: %s", info.Mode(), err, hosttest.Reads(t, s.Content, shadow))
+	}
+	edit(t, s, dropIn, "[Service]\n# mine\n")
+	h.put(unit, "[Service]\nExecStart=/bin/true\n")
+	if got := renewed(false); got != nil {
+		t.Errorf("of what was changed: %q", got)
+	}
+	for _, dir := range []string{dropIn, "/etc/systemd/system/reboot.target.wants/d"} {
+		if err := os.RemoveAll(filepath.Dir(s.Content + dir)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := renewed(false); got != nil {
+		t.Errorf("of what was removed: %q", got)
+	}
+}
