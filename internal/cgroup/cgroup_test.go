@@ -49,9 +49,10 @@ func read(t *testing.T, file string) string {
 	return string(text)
 }
 
-func groupsOf(t *testing.T, tree Tree, pid int) Groups {
+// groupsOf returns the groups of process 7.
+func groupsOf(t *testing.T, tree Tree) Groups {
 	t.Helper()
-	groups, err := tree.Of(pid)
+	groups, err := tree.Of(7)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,9 +68,11 @@ func TestOf(t *testing.T) {
 		want        map[string]string
 	}{
 		{"version 2", map[string]string{"": ""}, "0::/machine.slice/a\n", map[string]string{"": "/machine.slice/a"}},
-		{"version 1", version1, "9:cpu,cpuacct:/m/a\n8:pids:/b\n7:freezer:/c\n1:name=systemd:/d:e\n0::/f\n", map[string]string{
-			"cpu,cpuacct": "/cpu,cpuacct/m/a", "pids": "/pids/b", "name=systemd": "/systemd/d:e", "": "/unified/f",
-		}},
+		{"version 1", version1, "9:cpu,cpuacct:/m/a\n8:pids:/b\n7:freezer:/c\n1:name=systemd:/d:e\n0::/f\n",
+			map[string]string{
+				"cpu,cpuacct": "/cpu,cpuacct/m/a", "pids": "/pids/b", "name=systemd": "/systemd/d:e", "": "/unified/f",
+			},
+		},
 		{"outside of a namespace", map[string]string{"": ""}, "0::/../../a\n", map[string]string{"": "/a"}},
 		{"nothing mounted", nil, "0::/a\n", map[string]string{}},
 		{"not of the form", map[string]string{"": ""}, "0:\n\n", map[string]string{}},
@@ -77,7 +80,7 @@ func TestOf(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			tree := fakeTree(t, c.hierarchies, 7, c.text)
-			got := groupsOf(t, tree, 7).dirs
+			got := groupsOf(t, tree).dirs
 			want := make(map[string]string)
 			for name, dir := range c.want {
 				want[name] = tree.Root + dir
@@ -117,8 +120,10 @@ func TestShows(t *testing.T) {
 		hierarchy string
 		want      bool
 	}{
-		{mount("cgroup", "rw,cpu,cpuacct"), "cpu,cpuacct", true}, {mount("cgroup", "rw,xattr,name=systemd"), "name=systemd", true},
-		{mount("cgroup", "rw,cpuset"), "cpu", false}, {mount("tmpfs", "rw,memory"), "memory", false}, {mount("cgroup2", "rw"), "", false},
+		{mount("cgroup", "rw,cpu,cpuacct"), "cpu,cpuacct", true},
+		{mount("cgroup", "rw,xattr,name=systemd"), "name=systemd", true},
+		{mount("cgroup", "rw,cpuset"), "cpu", false}, {mount("tmpfs", "rw,memory"), "memory", false},
+		{mount("cgroup2", "rw"), "", false},
 	} {
 		if got := Shows(c.mount, c.hierarchy); got != c.want {
 			t.Errorf("%+v shows %q: %t", c.mount, c.hierarchy, got)
@@ -130,7 +135,7 @@ func TestLimitPIDs(t *testing.T) {
 	const scope = `/machine.slice/machine-lxc\x2d12\x2dweb.scope`
 	t.Run("version 1", func(t *testing.T) {
 		tree := fakeTree(t, map[string]string{"pids": "pids", "": "unified"}, 7, "8:pids:/system.slice\n0::/x\n")
-		if err := groupsOf(t, tree, 7).LimitPIDs("web", 7, 150); err != nil {
+		if err := groupsOf(t, tree).LimitPIDs("web", 7, 150); err != nil {
 			t.Fatal(err)
 		}
 		dir := tree.Root + "/pids/system.slice/virt-sandbox-web"
@@ -141,7 +146,7 @@ func TestLimitPIDs(t *testing.T) {
 	t.Run("version 2", func(t *testing.T) {
 		tree := fakeTree(t, map[string]string{"": ""}, 7, "0::"+scope+"/libvirt\n")
 		write(t, tree.Root+scope+"/libvirt/pids.max", "max")
-		if err := groupsOf(t, tree, 7).LimitPIDs("web", 7, 150); err != nil {
+		if err := groupsOf(t, tree).LimitPIDs("web", 7, 150); err != nil {
 			t.Fatal(err)
 		}
 		if limit := read(t, tree.Root+scope+"/libvirt/pids.max"); limit != "150" {
@@ -151,14 +156,15 @@ func TestLimitPIDs(t *testing.T) {
 	t.Run("not of a container", func(t *testing.T) {
 		tree := fakeTree(t, map[string]string{"": ""}, 7, "0::/system.slice\n")
 		write(t, tree.Root+"/cgroup.controllers", "cpu memory\n")
-		if err := groupsOf(t, tree, 7).LimitPIDs("web", 7, 150); err != nil {
+		if err := groupsOf(t, tree).LimitPIDs("web", 7, 150); err != nil {
 			t.Errorf("where nothing counts: %v", err)
 		}
 		write(t, tree.Root+"/cgroup.controllers", "cpu memory pids\n")
-		if err := groupsOf(t, tree, 7).LimitPIDs("web", 7, 150); err == nil || !strings.Contains(err.Error(), "not delegated") {
+		err := groupsOf(t, tree).LimitPIDs("web", 7, 150)
+		if err == nil || !strings.Contains(err.Error(), "not delegated") {
 			t.Errorf("where the host counts: %v", err)
 		}
-		if err := groupsOf(t, tree, 7).LimitPIDs("web", 7, 0); err != nil {
+		if err := groupsOf(t, tree).LimitPIDs("web", 7, 0); err != nil {
 			t.Errorf("no bound: %v", err)
 		}
 	})
@@ -171,7 +177,7 @@ func TestDelegate(t *testing.T) {
 		"8:pids:/system.slice/libvirtd.service\n\n": "", // no version 2
 	} {
 		tree := fakeTree(t, map[string]string{"": "", "pids": ""}, 7, text)
-		if err := groupsOf(t, tree, 7).Delegate("web", 7, os.Getuid()); err != nil {
+		if err := groupsOf(t, tree).Delegate("web", 7, os.Getuid()); err != nil {
 			t.Fatal(err)
 		}
 		entries, err := os.ReadDir(tree.Root)
@@ -190,13 +196,15 @@ func TestDelegate(t *testing.T) {
 func TestOfContainerAndMoveAbove(t *testing.T) {
 	const text = "8:pids:/machine/lxc-12-web.libvirt-lxc\n7:memory:/system.slice\n0::/machine/lxc-12-web.libvirt-lxc\n"
 	tree := fakeTree(t, map[string]string{"pids": "pids", "memory": "memory", "": "unified"}, 7, text)
-	groups := groupsOf(t, tree, 7)
+	groups := groupsOf(t, tree)
 	for _, dir := range groups.dirs {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			t.Fatal(err)
 		}
 	}
-	want := []string{tree.Root + "/pids/machine/lxc-12-web.libvirt-lxc", tree.Root + "/unified/machine/lxc-12-web.libvirt-lxc"}
+	want := []string{
+		tree.Root + "/pids/machine/lxc-12-web.libvirt-lxc", tree.Root + "/unified/machine/lxc-12-web.libvirt-lxc",
+	}
 	if got := groups.OfContainer(); !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
@@ -215,6 +223,7 @@ func TestOfContainerAndMoveAbove(t *testing.T) {
 }
 
 func TestUsage(t *testing.T) {
+	version2 := map[string]string{"": ""}
 	number := func(n *uint64) uint64 {
 		if n == nil {
 			return 0
@@ -230,25 +239,27 @@ func TestUsage(t *testing.T) {
 		cpu         float64
 		pids        uint64
 	}{
-		{"version 2", map[string]string{"": ""}, "0::/machine/lxc-1-web.libvirt-lxc/virt-sandbox-web/init.scope\n", map[string]string{
+		{"version 2", version2, "0::/machine/lxc-1-web.libvirt-lxc/virt-sandbox-web/init.scope\n", map[string]string{
 			"machine/lxc-1-web.libvirt-lxc/memory.current": "4096\n",
 			"machine/lxc-1-web.libvirt-lxc/cpu.stat":       "usage_usec 2500000\nuser_usec 1\n",
 			"machine/lxc-1-web.libvirt-lxc/pids.current":   "5\n",
 		}, 4096, 2.5, 5},
 		{"version 1", map[string]string{"cpu,cpuacct": "cpu", "memory": "memory", "pids": "pids"},
-			"9:cpu,cpuacct:/lxc-1-web.libvirt-lxc\n8:memory:/lxc-1-web.libvirt-lxc\n7:pids:/x/virt-sandbox-web/container\n", map[string]string{
+			"9:cpu,cpuacct:/lxc-1-web.libvirt-lxc\n8:memory:/lxc-1-web.libvirt-lxc\n7:pids:/x/virt-sandbox-web/container\n",
+			map[string]string{
 				"cpu/lxc-1-web.libvirt-lxc/cpuacct.usage":            "1500000000\n",
 				"memory/lxc-1-web.libvirt-lxc/memory.usage_in_bytes": "8192\n",
 				"pids/x/virt-sandbox-web/pids.current":               "3\n",
 			}, 8192, 1.5, 3},
-		{"not of a container", map[string]string{"": ""}, "0::/system.slice\n", map[string]string{"system.slice/memory.current": "1\n"}, 0, 0, 0},
+		{"not of a container", version2, "0::/system.slice\n",
+			map[string]string{"system.slice/memory.current": "1\n"}, 0, 0, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			tree := fakeTree(t, c.hierarchies, 7, c.text)
 			for file, text := range c.files {
 				write(t, filepath.Join(tree.Root, file), text)
 			}
-			u := groupsOf(t, tree, 7).Usage("web")
+			u := groupsOf(t, tree).Usage("web")
 			cpu := 0.0
 			if u.CPU != nil {
 				cpu = *u.CPU
@@ -265,7 +276,8 @@ func FuzzParse(f *testing.F) {
 	f.Add("0:\n\n0::/a b ")
 	f.Fuzz(func(t *testing.T, text string) {
 		for _, m := range Parse(text) {
-			if strings.ContainsAny(m.Hierarchy, ":\n") || strings.Contains(m.Path, "\n") || !strings.Contains(text, ":"+m.Hierarchy+":"+m.Path) {
+			found := strings.Contains(text, ":"+m.Hierarchy+":"+m.Path)
+			if strings.ContainsAny(m.Hierarchy, ":\n") || strings.Contains(m.Path, "\n") || !found {
 				t.Errorf("%q has %+v", text, m)
 			}
 			isOfContainer(m.Path)

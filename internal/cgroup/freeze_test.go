@@ -48,7 +48,7 @@ func TestFreezeForking(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	if err := os.WriteFile(filepath.Join(group, "cgroup.procs"), []byte(strconv.Itoa(forking.Process.Pid)), 0); err != nil {
+	if err := move(forking.Process.Pid, group); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := stdin.Write([]byte("\n")); err != nil {
@@ -100,17 +100,18 @@ func TestFreezeFiles(t *testing.T) {
 
 func TestFindFreezer(t *testing.T) {
 	const group = "/machine/lxc-12-web.libvirt-lxc"
+	version1 := map[string]string{"freezer": "freezer", "": "unified"}
 	for _, c := range []struct {
 		hierarchies map[string]string
 		text, want  string
 	}{
 		{map[string]string{"": ""}, "0::" + group + "/virt-sandbox-web/init.scope\n", group},
-		{map[string]string{"freezer": "freezer", "": "unified"}, "3:freezer:" + group + "\n0::/x\n", "/freezer" + group},
-		{map[string]string{"freezer": "freezer", "": "unified"}, "3:freezer:/\n0::/x/virt-sandbox-web/y\n", "/unified/x/virt-sandbox-web"},
+		{version1, "3:freezer:" + group + "\n0::/x\n", "/freezer" + group},
+		{version1, "3:freezer:/\n0::/x/virt-sandbox-web/y\n", "/unified/x/virt-sandbox-web"},
 		{map[string]string{"": ""}, "0::/system.slice\n", ""},
 	} {
 		tree := fakeTree(t, c.hierarchies, 7, c.text)
-		got, err := groupsOf(t, tree, 7).Freezer("web")
+		got, err := groupsOf(t, tree).Freezer("web")
 		if (err != nil) != (c.want == "") || c.want != "" && string(got) != tree.Root+c.want {
 			t.Errorf("%q: got %s, %v", c.text, got, err)
 		}

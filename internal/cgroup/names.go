@@ -47,7 +47,8 @@ func isOthers(name, toRemove string) bool {
 	rest, isContainers := strings.CutPrefix(name, "lxc-")
 	_, owner, named := strings.Cut(rest, "-")
 	owner = strings.TrimSuffix(strings.TrimSuffix(owner, ".libvirt-lxc"), ".scope")
-	return isContainers && named && !strings.HasPrefix(alphanumeric(strings.TrimPrefix(toRemove, ownPrefix)), alphanumeric(owner))
+	ours := strings.TrimPrefix(toRemove, ownPrefix)
+	return isContainers && named && !strings.HasPrefix(alphanumeric(ours), alphanumeric(owner))
 }
 
 func alphanumeric(text string) string { return ascii.Map(text, "", func(rune) rune { return -1 }) }

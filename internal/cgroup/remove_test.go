@@ -64,8 +64,9 @@ func TestRemoveTree(t *testing.T) {
 }
 
 func TestRemoveGroups(t *testing.T) {
-	tree := fakeTree(t, map[string]string{"pids": "pids", "memory": "memory"}, 7, "8:pids:/\n7:memory:/machine/lxc-12-web.libvirt-lxc\n")
-	groups := groupsOf(t, tree, 7)
+	tree := fakeTree(t, map[string]string{"pids": "pids", "memory": "memory"}, 7,
+		"8:pids:/\n7:memory:/machine/lxc-12-web.libvirt-lxc\n")
+	groups := groupsOf(t, tree)
 	makeDirs(t, tree.Root, "pids/virt-sandbox-web/container", "pids/other", "memory/machine/lxc-12-web.libvirt-lxc/x")
 	for range 2 {
 		if err := groups.Remove("web"); err != nil {

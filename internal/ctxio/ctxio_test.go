@@ -16,7 +16,8 @@ func TestReader(t *testing.T) {
 		t.Errorf("%q, %v", got, err)
 	}
 	failure := errors.New("failure")
-	if _, err := io.ReadAll(NewReader(t.Context(), io.MultiReader(strings.NewReader("x"), failing{failure}))); !errors.Is(err, failure) {
+	in := NewReader(t.Context(), io.MultiReader(strings.NewReader("x"), failing{failure}))
+	if _, err := io.ReadAll(in); !errors.Is(err, failure) {
 		t.Errorf("got %v", err)
 	}
 }

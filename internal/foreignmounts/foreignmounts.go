@@ -84,7 +84,8 @@ func readMounts(table *os.File) ([]*mountinfo.Info, error) {
 func unmountCovered(entries []*mountinfo.Info, target string) (err error) {
 	for _, cover := range coversOf(entries, target) {
 		var tree int
-		if tree, err = unix.OpenTree(unix.AT_FDCWD, cover, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_RECURSIVE); err != nil {
+		const flags = unix.OPEN_TREE_CLONE | unix.OPEN_TREE_CLOEXEC | unix.AT_RECURSIVE
+		if tree, err = unix.OpenTree(unix.AT_FDCWD, cover, flags); err != nil {
 			return ignoreGone(fmt.Errorf("copy mount of %s: %w", cover, err))
 		}
 		defer unix.Close(tree)

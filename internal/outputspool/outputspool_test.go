@@ -20,7 +20,8 @@ func TestRun(t *testing.T) {
 		})
 	}
 	failure := errors.New("failure")
-	status, err := Run(1<<20, check(&out), check(&warnings), func() { released = true }, func(stdout, stderr io.Writer) (int, error) {
+	release := func() { released = true }
+	status, err := Run(1<<20, check(&out), check(&warnings), release, func(stdout, stderr io.Writer) (int, error) {
 		_, _ = io.WriteString(stdout, "line 1\n")
 		_, _ = io.WriteString(stderr, "warning\n")
 		_, _ = io.WriteString(stdout, "line 2\n")

@@ -137,12 +137,15 @@ func TestFiles(t *testing.T) {
 		"1/attr/current": "system_u:system_r:container_t:s0\x00", "1/attr/apparmor/current": "libvirt (enforce)\n",
 		"1/cgroup": "0::/a\n",
 	})
-	for pid, want := range map[int][]string{1: {"/usr/libexec/libvirt_lxc", "--name", "", "web"}, 2: {""}, 3: {"a title"}} {
+	words := map[int][]string{1: {"/usr/libexec/libvirt_lxc", "--name", "", "web"}, 2: {""}, 3: {"a title"}}
+	for pid, want := range words {
 		if got, err := dir.Arguments(pid); err != nil || !slices.Equal(got, want) {
 			t.Errorf("arguments of %d: %q, %v", pid, got, err)
 		}
 	}
-	for name, want := range map[string]string{"current": "system_u:system_r:container_t:s0", "apparmor/current": "libvirt (enforce)"} {
+	for name, want := range map[string]string{
+		"current": "system_u:system_r:container_t:s0", "apparmor/current": "libvirt (enforce)",
+	} {
 		if got, err := dir.Attribute(1, name); err != nil || got != want {
 			t.Errorf("%s: %q, %v", name, got, err)
 		}
@@ -151,7 +154,8 @@ func TestFiles(t *testing.T) {
 		t.Errorf("cgroup: %q, %v", got, err)
 	}
 	for _, err := range []error{
-		second(dir.Arguments(9)), second(dir.Attribute(9, "current")), second(dir.Cgroup(9)), second(dir.Status(9)), second(dir.StartTime(9)),
+		second(dir.Arguments(9)), second(dir.Attribute(9, "current")), second(dir.Cgroup(9)),
+		second(dir.Status(9)), second(dir.StartTime(9)),
 	} {
 		if !errors.Is(err, os.ErrNotExist) {
 			t.Errorf("of one that is not there: %v", err)
@@ -172,7 +176,9 @@ func second[T any](_ T, err error) error { return err }
 
 func TestParseStartTime(t *testing.T) {
 	const rest = " S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 4711 20"
-	for text, want := range map[string]uint64{"7 (sh)" + rest: 4711, "7 (a) b (c)" + rest + "\n": 4711, "": 0, "7 (sh) S 1": 0} {
+	for text, want := range map[string]uint64{
+		"7 (sh)" + rest: 4711, "7 (a) b (c)" + rest + "\n": 4711, "": 0, "7 (sh) S 1": 0,
+	} {
 		if got, err := parseStartTime([]byte(text)); got != want || (err == nil) != (want > 0) {
 			t.Errorf("%q: got %d, %v", text, got, err)
 		}

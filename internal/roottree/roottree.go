@@ -118,7 +118,9 @@ func attach(users *os.File, source string, at int, target string, readOnly bool)
 	}
 	defer unix.Close(tree)
 	// Private: a copy of the host's root would pass on to that what is mounted in it.
-	attributes := unix.MountAttr{Attr_set: unix.MOUNT_ATTR_IDMAP, Propagation: unix.MS_PRIVATE, Userns_fd: uint64(users.Fd())}
+	attributes := unix.MountAttr{
+		Attr_set: unix.MOUNT_ATTR_IDMAP, Propagation: unix.MS_PRIVATE, Userns_fd: uint64(users.Fd()),
+	}
 	if readOnly {
 		attributes.Attr_set |= unix.MOUNT_ATTR_RDONLY
 	}
