@@ -6,7 +6,6 @@ import (
 	"os"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
-	"github.com/virt-sandbox/virt-sandbox/internal/boot"
 	"github.com/virt-sandbox/virt-sandbox/internal/network"
 	"github.com/virt-sandbox/virt-sandbox/internal/oneshot"
 	"github.com/virt-sandbox/virt-sandbox/internal/places"
@@ -16,7 +15,7 @@ import (
 // OneShots returns what starts containers for one command on this host, for package sandbox.
 func (m *Manager) OneShots() *oneshot.Starter {
 	return &oneshot.Starter{
-		Host: oneShotHost{m}, Places: places.Root(m.Host.Root), Locks: m.locks(), Alloc: m.alloc(), Libvirt: m.libvirt,
+		Host: oneShotHost{m}, Startup: m.startup(), Places: places.Root(m.Host.Root), Locks: m.locks(), Alloc: m.alloc(), Libvirt: m.libvirt,
 		Console: m.Console, Warn: m.Warn,
 	}
 }
@@ -36,12 +35,6 @@ func (h oneShotHost) PrepareInterfaces(connection *virt.Connection, s *config.Sa
 func (h oneShotHost) AttachImages(ctx context.Context, s *config.Sandbox) error {
 	return h.m.images().AttachAll(ctx, s)
 }
-
-func (h oneShotHost) Plan(connection *virt.Connection, spec oneshot.Spec, dir places.RunDir) (*boot.Plan, error) {
-	return h.m.planOneShot(connection, spec, dir)
-}
-
-func (h oneShotHost) RemoveRootTree(name string) error { return h.m.rootTree(name).Remove() }
 
 func (h oneShotHost) Release(name string) error {
 	return errors.Join(h.m.claims().Detach(name), h.m.stateFiles().RemoveMountPoints(name), h.m.stateFiles().RemoveLog(name))

@@ -4,7 +4,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/apparmor"
 	"github.com/virt-sandbox/virt-sandbox/internal/places"
-	"github.com/virt-sandbox/virt-sandbox/internal/roottree"
+	"github.com/virt-sandbox/virt-sandbox/internal/startup"
 )
 
 // places returns the places of a sandbox on this host.
@@ -13,9 +13,9 @@ func (m *Manager) places(name string) places.Sandbox { return places.Root(m.Host
 // run returns the runtime directory of a container that stays.
 func (m *Manager) run(name string) places.RunDir { return m.places(name).Run() }
 
-// rootTree returns where the root of a container with ids of its own is put together.
-func (m *Manager) rootTree(name string) roottree.Tree {
-	return roottree.Tree{Dir: m.places(name).RootTree(), Sandbox: name}
+// startup returns what makes this host ready for starts.
+func (m *Manager) startup() *startup.Host {
+	return &startup.Host{Places: places.Root(m.Host.Root), Content: m.Host, Claims: m.claims(), Warn: m.Warn}
 }
 
 // apparmor returns the profiles of this host.

@@ -38,23 +38,3 @@ func (m *Manager) checkFileLabel(s *config.Sandbox) error {
 	static.Security.Mode = config.SecurityStatic
 	return m.Host.CheckLabel(static.FileLabel())
 }
-
-// setupType is the type under which our policy has virt-sandbox-init set a container up, so that containerType need not
-// be allowed to mount anything. The types of container-selinux have none for that.
-const (
-	setupType     = "virt_sandbox_setup_t"
-	containerType = "container_t"
-)
-
-// setupLabel gives the context for setting a sandbox up; empty where that has the one of its processes.
-func (m *Manager) setupLabel(s *config.Sandbox) string {
-	context := s.ProcessContext()
-	if !m.Host.SELinux() || s.FileLabel() == "" || context.Type != containerType {
-		return ""
-	}
-	label := context.WithType(setupType).String()
-	if m.Host.CheckLabel(label) != nil {
-		return ""
-	}
-	return label
-}

@@ -161,7 +161,7 @@ func (m *Manager) startFresh(ctx context.Context, connection *virt.Connection, s
 	if err := errors.Join(dir.Record(s), dir.Own()); err != nil {
 		return nil, err
 	}
-	plan, err := m.planStart(connection, s, dir)
+	plan, err := m.startup().PlanStart(connection, s, dir)
 	if err != nil {
 		return nil, err
 	}
@@ -178,7 +178,7 @@ func (m *Manager) startFresh(ctx context.Context, connection *virt.Connection, s
 	if err != nil {
 		return nil, err
 	}
-	if err := m.rootTree(s.Name).Remove(); err != nil {
+	if err := m.startup().RootTree(s.Name).Remove(); err != nil {
 		return nil, err
 	}
 	defer created.Free()
@@ -199,6 +199,18 @@ func (m *Manager) startFresh(ctx context.Context, connection *virt.Connection, s
 		return nil, err
 	}
 	return running, dir.SetPhase(places.PhaseReady)
+}
+
+// setBounds bounds a container whose init waits. One that has ended already is for awaitReady to report.
+func (m *Manager) setBounds(r *Running, plan *guest.Plan) error {
+	init, err := initOf(proc.PIDOf(r.Controller))
+	if errors.Is(err, proc.ErrNoFirst) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return m.startup().SetBounds(r.Sandbox, init, plan)
 }
 
 // watch opens what tells of a running container and its console.

@@ -219,7 +219,7 @@ func shutdownSignal(s *config.Sandbox) unix.Signal {
 // points.
 func (m *Manager) sweep(name string) error {
 	return errors.Join(
-		m.rootTree(name).Remove(),
+		m.startup().RootTree(name).Remove(),
 		m.claims().Detach(name),
 		m.run(name).Remove(),
 		removeLaunches(m.places(name)),

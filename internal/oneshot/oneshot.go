@@ -23,6 +23,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/network"
 	"github.com/virt-sandbox/virt-sandbox/internal/places"
 	"github.com/virt-sandbox/virt-sandbox/internal/proc"
+	"github.com/virt-sandbox/virt-sandbox/internal/startup"
 	"github.com/virt-sandbox/virt-sandbox/internal/virt"
 )
 
@@ -43,10 +44,6 @@ type Host interface {
 	PrepareInterfaces(connection *virt.Connection, s *config.Sandbox) ([]network.Interface, error)
 	// AttachImages mounts the images of the sandbox, and claims them.
 	AttachImages(ctx context.Context, s *config.Sandbox) error
-	// Plan plans the start, and puts what it needs into its places on the host.
-	Plan(connection *virt.Connection, spec Spec, dir places.RunDir) (*boot.Plan, error)
-	// RemoveRootTree removes the root that Plan put together for a user namespace.
-	RemoveRootTree(name string) error
 	// Release removes what AttachImages and libvirt left of a sandbox that is down.
 	Release(name string) error
 }
@@ -54,6 +51,7 @@ type Host interface {
 // Starter starts one-shots. It may be used from several goroutines.
 type Starter struct {
 	Host    Host
+	Startup *startup.Host
 	Places  places.Root
 	Locks   *lockfile.File
 	Alloc   *alloc.Book
@@ -100,7 +98,8 @@ func (b *Starter) Start(ctx context.Context, spec Spec) (_ *Run, err error) {
 	if err := b.Host.AttachImages(ctx, s); err != nil {
 		return nil, err
 	}
-	plan, err := b.Host.Plan(r.libvirt, spec, dir)
+	shot := boot.OneShot{Root: spec.Root, Shell: spec.Shell}
+	plan, err := b.Startup.PlanOneShot(r.libvirt, s, shot, spec.Groups, dir, spec.Note)
 	if err != nil {
 		return nil, err
 	}
@@ -146,7 +145,7 @@ func (r *Run) create(ctx context.Context, plan *boot.Plan, dir places.RunDir) er
 	if r.domain, err = r.libvirt.Create(r.sandbox.Name, plan.Domain, virt.AutoDestroy); err != nil {
 		return err
 	}
-	if err := r.starter.Host.RemoveRootTree(r.sandbox.Name); err != nil {
+	if err := r.starter.Startup.RootTree(r.sandbox.Name).Remove(); err != nil {
 		return err
 	}
 	controller, err := r.domain.ControllerPID()
@@ -195,7 +194,7 @@ func (b *Starter) sweep() {
 
 // remove removes what a container that is down has left.
 func (b *Starter) remove(name string, cgroups func() error) error {
-	if err := errors.Join(b.Host.RemoveRootTree(name), b.Host.Release(name), cgroups()); err != nil {
+	if err := errors.Join(b.Startup.RootTree(name).Remove(), b.Host.Release(name), cgroups()); err != nil {
 		return err
 	}
 	// Last: it is what names the rest.

@@ -81,11 +81,16 @@ var layers = []layer{
 	}},
 	{"verbs' own matters", []string{
 		"internal/claims",
+		"internal/contentarchive",
+		"internal/contentupgrade",
 		"internal/describe",
 		"internal/hostnet",
 		"internal/innersystemd",
 		"internal/unitstub",
 		"internal/virt",
+	}},
+	{"starts", []string{
+		"internal/startup",
 	}},
 	{"what verbs stand on", []string{
 		"internal/editing",

@@ -1,0 +1,129 @@
+package startup
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/apparmor"
+	"github.com/virt-sandbox/virt-sandbox/internal/boot"
+	"github.com/virt-sandbox/virt-sandbox/internal/describe"
+	"github.com/virt-sandbox/virt-sandbox/internal/enter"
+	"github.com/virt-sandbox/virt-sandbox/internal/guest"
+	"github.com/virt-sandbox/virt-sandbox/internal/image"
+	"github.com/virt-sandbox/virt-sandbox/internal/places"
+	"github.com/virt-sandbox/virt-sandbox/internal/programs"
+	"github.com/virt-sandbox/virt-sandbox/internal/unitfile"
+	"github.com/virt-sandbox/virt-sandbox/internal/virt"
+)
+
+// facts asks the host for what every start depends on.
+func (h *Host) facts(connection *virt.Connection, s *config.Sandbox, dir places.RunDir) (*boot.Facts, error) {
+	facts := boot.Facts{
+		SELinux: h.Content.SELinux(), SetupLabel: h.setupLabel(s), Runtime: dir.Guest(), RootTree: h.RootTree(s.Name).Dir,
+	}
+	var err error
+	if facts.Asked, err = h.askedCapabilities(s); err != nil {
+		return nil, err
+	}
+	if facts.Lacks, err = missingCapabilities(); err != nil {
+		return nil, err
+	}
+	if facts.Mounted, facts.Devices, err = h.attached(s); err != nil {
+		return nil, err
+	}
+	if facts.SecurityModel, err = connection.SecurityModel(); err != nil {
+		return nil, err
+	}
+	if facts.SecurityModel == "apparmor" {
+		if facts.Profile, err = apparmor.Root(h.Places).PayloadProfile(s); err != nil {
+			return nil, err
+		}
+	}
+	if facts.Init, err = programs.Find(guest.Program); err != nil {
+		return nil, err
+	}
+	facts.Memory, err = connection.HostMemory()
+	return &facts, err
+}
+
+// askedCapabilities returns the capabilities that the units name, as the host has the units now: what root inside makes of
+// them does not count.
+func (h *Host) askedCapabilities(s *config.Sandbox) ([]string, error) {
+	var names []string
+	for _, name := range s.Units {
+		unit, err := unitfile.Root(string(h.Places)).Find(name, s.Name)
+		if errors.Is(err, unitfile.ErrNoUnit) {
+			continue // The container may have one of its own, which names nothing.
+		}
+		if err != nil {
+			return nil, err
+		}
+		names = append(names, unit.Capabilities()...)
+	}
+	return names, nil
+}
+
+// missingCapabilities returns those that the host itself, and so libvirt, cannot have: it may be a container. This process
+// may have fewer, since its unit bounds it.
+func missingCapabilities() ([]string, error) {
+	set, err := enter.BoundingSet(1)
+	if err != nil {
+		return nil, fmt.Errorf("read the host's capabilities: %w", err)
+	}
+	var names []string
+	for number, name := range config.CapabilityNames() {
+		if set&(1<<number) == 0 {
+			names = append(names, name)
+		}
+	}
+	return names, nil
+}
+
+// attached returns where the host-image mounts of a sandbox are mounted, by target, and the block devices of those
+// disks that have one before libvirt starts it, by tag.
+func (h *Host) attached(s *config.Sandbox) (mounted, devices map[string]string, err error) {
+	book := h.Claims
+	mounted, devices = make(map[string]string), make(map[string]string)
+	for i, mount := range s.Mounts {
+		if mount.Kind.ShowsImage() {
+			mounted[mount.Target] = book.MountPoint(s.Name, i)
+		}
+	}
+	for _, d := range s.Disks {
+		switch {
+		case describe.IsDevice(d):
+			devices[d.Tag] = d.Source
+		case d.Format == config.FormatQCOW2:
+			device, err := image.NBDOf(d.Source)
+			if err == nil && device == "" {
+				err = fmt.Errorf("its block device is gone")
+			}
+			if err != nil {
+				return nil, nil, fmt.Errorf("disk %s of %s: %w", d.Tag, s.Name, err)
+			}
+			devices[d.Tag] = device
+		}
+	}
+	return mounted, devices, nil
+}
+
+// setupType is the type under which our policy has init set a container up, so that containerType need not be allowed to
+// mount anything. The types of container-selinux have none for that.
+const (
+	setupType     = "virt_sandbox_setup_t"
+	containerType = "container_t"
+)
+
+// setupLabel returns the context for setting a sandbox up; empty where that has the one of its processes.
+func (h *Host) setupLabel(s *config.Sandbox) string {
+	context := s.ProcessContext()
+	if !h.Content.SELinux() || s.FileLabel() == "" || context.Type != containerType {
+		return ""
+	}
+	label := context.WithType(setupType).String()
+	if h.Content.CheckLabel(label) != nil {
+		return ""
+	}
+	return label
+}

@@ -1,0 +1,83 @@
+// Package startup makes the host ready for the start of a container: it collects the facts that a boot plan depends on,
+// puts what the plan needs into its places, and sets the bounds of a container whose init waits. In: a sandbox, libvirt's
+// connection, a runtime directory. Out: a boot plan whose files and mounts are there. The starts of containers that stay
+// and of one-shots call it.
+package startup
+
+import (
+	"errors"
+	"path/filepath"
+	"strings"
+
+	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/boot"
+	"github.com/virt-sandbox/virt-sandbox/internal/claims"
+	"github.com/virt-sandbox/virt-sandbox/internal/content"
+	"github.com/virt-sandbox/virt-sandbox/internal/places"
+	"github.com/virt-sandbox/virt-sandbox/internal/roottree"
+	"github.com/virt-sandbox/virt-sandbox/internal/virt"
+)
+
+// Host is the host that containers start on. It may be used from several goroutines.
+type Host struct {
+	Places  places.Root
+	Content content.Host
+	Claims  *claims.Book
+	Warn    func(format string, args ...any)
+}
+
+// RootTree returns the root that is put together for a container with ids of its own.
+func (h *Host) RootTree(name string) roottree.Tree {
+	return roottree.Tree{Dir: h.Places.Of(name).RootTree(), Sandbox: name}
+}
+
+// PlanStart plans the start of a container that stays, and puts what it needs into its places on the host.
+func (h *Host) PlanStart(connection *virt.Connection, s *config.Sandbox, dir places.RunDir) (*boot.Plan, error) {
+	layout, err := h.Content.Layout(s)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range layout.Missing {
+		if strings.HasPrefix(p, "/etc/") {
+			h.Warn("%s is not private in %s: the host has no such path to mount over", p, s.Name)
+		}
+	}
+	facts, err := h.facts(connection, s, dir)
+	if err != nil {
+		return nil, err
+	}
+	facts.Binds = layout.Binds
+	if s.Generic() {
+		if facts.Groups, err = groupsOf(s.Identity.UID); err != nil {
+			return nil, err
+		}
+	}
+	return furnish(s, dir, facts)
+}
+
+// PlanOneShot plans the start of a one-shot, and puts what it needs into its places on the host. groups are those of the
+// command's user. Where the file systems cannot show files to a user namespace, which note is told, the one-shot has the
+// host's ids: its command is no root in any case.
+func (h *Host) PlanOneShot(
+	connection *virt.Connection, s *config.Sandbox, shot boot.OneShot, groups []uint32, dir places.RunDir,
+	note func(format string, args ...any),
+) (*boot.Plan, error) {
+	facts, err := h.facts(connection, s, dir)
+	if err != nil {
+		return nil, err
+	}
+	facts.Groups, facts.OneShot = groups, &shot
+	if target, err := filepath.EvalSymlinks("/etc/resolv.conf"); err == nil {
+		facts.Resolver = target
+	}
+	plan, err := furnish(s, dir, facts)
+	if errors.Is(err, roottree.ErrNoIDMap) {
+		note("no user namespace: %v", err)
+		s.Hardening.IDMap = config.IDMap{}
+		if err := h.RootTree(s.Name).Remove(); err != nil {
+			return nil, err
+		}
+		return furnish(s, dir, facts)
+	}
+	return plan, err
+}
