@@ -9,6 +9,7 @@ import (
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/content"
+	"github.com/virt-sandbox/virt-sandbox/internal/contentcheck"
 	"github.com/virt-sandbox/virt-sandbox/internal/image"
 	"github.com/virt-sandbox/virt-sandbox/internal/printable"
 	"github.com/virt-sandbox/virt-sandbox/internal/secontext"
@@ -17,10 +18,10 @@ import (
 
 // Check tells what of a sandbox, which may be up, is not as it should be: its config, the unit file, images, content and
 // labels, and what interrupted verbs have left. With fix it sets labels right, and nothing else. Errors: config.ErrNotFound.
-func (m *Manager) Check(ctx context.Context, name string, fix bool) ([]content.Finding, error) {
+func (m *Manager) Check(ctx context.Context, name string, fix bool) ([]contentcheck.Finding, error) {
 	s, findings, err := m.checkOutside(ctx, name)
 	if err == nil && s != nil {
-		var inside []content.Finding
+		var inside []contentcheck.Finding
 		inside, err = m.checkInside(ctx, s, fix)
 		findings = append(findings, inside...)
 	}
@@ -32,7 +33,7 @@ func (m *Manager) Check(ctx context.Context, name string, fix bool) ([]content.F
 
 // checkOutside checks all but the content, while no other verb works on the sandbox. It returns the description where there
 // may be content to check.
-func (m *Manager) checkOutside(ctx context.Context, name string) (*config.Sandbox, []content.Finding, error) {
+func (m *Manager) checkOutside(ctx context.Context, name string) (*config.Sandbox, []contentcheck.Finding, error) {
 	if err := config.CheckName(name); err != nil {
 		return nil, nil, err
 	}
@@ -50,7 +51,7 @@ func (m *Manager) checkOutside(ctx context.Context, name string) (*config.Sandbo
 		return nil, findings, err
 	}
 	if err != nil {
-		return nil, []content.Finding{{Path: m.Store.Path(name), Problem: content.ProblemConfig, Detail: reasonOf(err)}}, nil
+		return nil, []contentcheck.Finding{{Path: m.Store.Path(name), Problem: contentcheck.ProblemConfig, Detail: reasonOf(err)}}, nil
 	}
 	findings, err := m.leftovers(name, s)
 	if err != nil || s.State == config.StateDeleting {
@@ -82,10 +83,10 @@ func reasonOf(err error) string {
 
 // checkUnitFiles compares the files of units on the host with what the config names. One that was never started need have none:
 // the generator makes a full unit for it.
-func (m *Manager) checkUnitFiles(s *config.Sandbox) ([]content.Finding, error) {
-	var findings []content.Finding
+func (m *Manager) checkUnitFiles(s *config.Sandbox) ([]contentcheck.Finding, error) {
+	var findings []contentcheck.Finding
 	found := func(path, detail string) {
-		findings = append(findings, content.Finding{Path: path, Problem: content.ProblemUnit, Detail: detail})
+		findings = append(findings, contentcheck.Finding{Path: path, Problem: contentcheck.ProblemUnit, Detail: detail})
 	}
 	remedy := fmt.Sprintf("virt-sandbox-service enable or disable %s sets that right", s.Name)
 	stubs := m.stubs()
@@ -111,7 +112,7 @@ func (m *Manager) checkUnitFiles(s *config.Sandbox) ([]content.Finding, error) {
 
 // checkImages looks at the files of images and disks, and tells whether the content can be looked into. What a file has inside
 // is not looked at: that may be a container's.
-func checkImages(s *config.Sandbox) (findings []content.Finding, usable bool) {
+func checkImages(s *config.Sandbox) (findings []contentcheck.Finding, usable bool) {
 	usable = true
 	for _, f := range s.ImageFiles() {
 		isOwn := f.Path == s.Image
@@ -133,7 +134,7 @@ func checkImages(s *config.Sandbox) (findings []content.Finding, usable bool) {
 		default:
 			continue
 		}
-		findings = append(findings, content.Finding{Path: f.Path, Problem: content.ProblemImage, Detail: detail})
+		findings = append(findings, contentcheck.Finding{Path: f.Path, Problem: contentcheck.ProblemImage, Detail: detail})
 		usable = usable && !isOwn
 	}
 	return findings, usable
@@ -145,21 +146,21 @@ func isThere(file string) bool {
 }
 
 // checkInside checks the content.
-func (m *Manager) checkInside(ctx context.Context, s *config.Sandbox, fix bool) ([]content.Finding, error) {
+func (m *Manager) checkInside(ctx context.Context, s *config.Sandbox, fix bool) ([]contentcheck.Finding, error) {
 	release, err := m.images().Hold(ctx, s)
 	if err != nil {
 		return nil, err
 	}
 	defer release()
 	if found, err := m.hasContent(s); err != nil {
-		return []content.Finding{{Path: s.Content, Problem: content.ProblemContent, Detail: printable.Line(err.Error())}}, nil
+		return []contentcheck.Finding{{Path: s.Content, Problem: contentcheck.ProblemContent, Detail: printable.Line(err.Error())}}, nil
 	} else if !found {
 		return nil, nil
 	}
 	if state, err := content.Inspect(s.Content); err != nil || state == content.Creating {
-		return []content.Finding{{Path: s.Content, Problem: content.ProblemLeftover, Detail: interruptedMaking + remedyOf(s.Name, s)}}, err
+		return []contentcheck.Finding{{Path: s.Content, Problem: contentcheck.ProblemLeftover, Detail: interruptedMaking + remedyOf(s.Name, s)}}, err
 	}
-	findings, err := m.Host.CheckManifest(ctx, s)
+	findings, err := contentcheck.Manifest(ctx, m.Host, s)
 	if err != nil {
 		return nil, err
 	}
@@ -174,7 +175,7 @@ func (m *Manager) checkInside(ctx context.Context, s *config.Sandbox, fix bool) 
 		m.Warn("%s has the label of all its content chosen at each start: there are no labels to set", s.Name)
 	case s.Security.Mode == config.SecurityDynamic:
 	default:
-		labels, err := m.Host.Check(ctx, s, fix)
+		labels, err := contentcheck.Labels(ctx, m.Host, s, fix)
 		return append(findings, labels...), err
 	}
 	return findings, nil
@@ -182,14 +183,14 @@ func (m *Manager) checkInside(ctx context.Context, s *config.Sandbox, fix bool) 
 
 // warnOfLabels tells of content that the container will not be able to use.
 func (m *Manager) warnOfLabels(s *config.Sandbox) {
-	finding, err := m.Host.CheckTop(s)
+	finding, err := contentcheck.TopLabels(m.Host, s)
 	if err != nil {
 		m.Warn("%v", err)
 	}
 	if finding != nil {
 		m.Warn("%v; virt-sandbox-service check %s lists all such files, and with --fix gives them their label", finding, s.Name)
 	}
-	sources, err := m.Host.CheckSources(s)
+	sources, err := contentcheck.Sources(m.Host, s)
 	if err != nil {
 		m.Warn("%v", err)
 	}

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
-	"github.com/virt-sandbox/virt-sandbox/internal/content"
+	"github.com/virt-sandbox/virt-sandbox/internal/contentcheck"
 	"github.com/virt-sandbox/virt-sandbox/internal/pkgdb"
 )
 
@@ -120,7 +120,7 @@ func TestCheck(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			matches := func(f content.Finding, want string) bool {
+			matches := func(f contentcheck.Finding, want string) bool {
 				kind, end, _ := strings.Cut(want, " ")
 				return string(f.Problem) == kind && strings.HasSuffix(f.Path, end) && f.Sandbox == name && f.Detail != "" &&
 					strings.HasPrefix(f.String(), f.Path+": "+kind+": ") && !strings.Contains(f.String(), "\n")

@@ -12,16 +12,17 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/claims"
 	"github.com/virt-sandbox/virt-sandbox/internal/content"
+	"github.com/virt-sandbox/virt-sandbox/internal/contentcheck"
 	"github.com/virt-sandbox/virt-sandbox/internal/image"
 	"github.com/virt-sandbox/virt-sandbox/internal/places"
 )
 
 // leftovers lists what verbs that were interrupted have left of a sandbox, for who holds its name's lock. s is nil for one
 // without a config.
-func (m *Manager) leftovers(name string, s *config.Sandbox) ([]content.Finding, error) {
-	var findings []content.Finding
+func (m *Manager) leftovers(name string, s *config.Sandbox) ([]contentcheck.Finding, error) {
+	var findings []contentcheck.Finding
 	found := func(path, detail string) {
-		findings = append(findings, content.Finding{Path: path, Problem: content.ProblemLeftover, Detail: detail})
+		findings = append(findings, contentcheck.Finding{Path: path, Problem: contentcheck.ProblemLeftover, Detail: detail})
 	}
 	remedy := remedyOf(name, s)
 	book := m.claims()

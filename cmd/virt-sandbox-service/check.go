@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
-	"github.com/virt-sandbox/virt-sandbox/internal/content"
+	"github.com/virt-sandbox/virt-sandbox/internal/contentcheck"
 )
 
 func checkCommand(manager newManagerFunc) *cobra.Command {
@@ -55,7 +55,7 @@ The exit status is 1 when something was found that is not fixed, else 0.`,
 					return err
 				}
 			}
-			var list []content.Finding
+			var list []contentcheck.Finding
 			failed := false
 			for _, name := range args {
 				findings, err := m.Check(c.Context(), name, fix)
@@ -79,7 +79,7 @@ The exit status is 1 when something was found that is not fixed, else 0.`,
 					return err
 				}
 			}
-			if failed || slices.ContainsFunc(list, func(f content.Finding) bool { return !f.Fixed }) {
+			if failed || slices.ContainsFunc(list, func(f contentcheck.Finding) bool { return !f.Fixed }) {
 				return exitError(statusFailure)
 			}
 			return nil

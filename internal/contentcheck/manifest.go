@@ -1,4 +1,4 @@
-package content
+package contentcheck
 
 import (
 	"cmp"
@@ -12,16 +12,17 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/content"
 	"github.com/virt-sandbox/virt-sandbox/internal/filestate"
 	"github.com/virt-sandbox/virt-sandbox/internal/filetree"
 	"github.com/virt-sandbox/virt-sandbox/internal/printable"
 	"github.com/virt-sandbox/virt-sandbox/internal/privatepaths"
 )
 
-// CheckManifest tells what was put into the content and is gone, or is of another type by now, in the order of paths. What
+// Manifest returns what was put into the content and is gone, or is of another type by now, in the order of paths. What
 // is below a directory that is gone goes with it, without a word. A file that was changed is somebody's right, as is data,
 // which comes and goes where services keep it: there only what a package owns counts.
-func (h Host) CheckManifest(ctx context.Context, s *config.Sandbox) ([]Finding, error) {
+func Manifest(ctx context.Context, h content.Host, s *config.Sandbox) ([]Finding, error) {
 	entries, err := filestate.ReadManifest(s.Content)
 	if errors.Is(err, fs.ErrNotExist) {
 		return []Finding{{Path: filepath.Join(s.Content, filestate.ManifestName), Problem: ProblemMissing, Detail: "the content was never completed; a start does that"}}, nil

@@ -1,4 +1,4 @@
-package content
+package contentcheck
 
 import (
 	"context"
@@ -7,7 +7,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/virt-sandbox/virt-sandbox/internal/content"
 	"github.com/virt-sandbox/virt-sandbox/internal/filestate"
+	"github.com/virt-sandbox/virt-sandbox/internal/hosttest"
+	"github.com/virt-sandbox/virt-sandbox/internal/pkgdb"
 )
 
 func TestCheckManifest(t *testing.T) {
@@ -15,14 +18,14 @@ func TestCheckManifest(t *testing.T) {
 		"/etc/d/a": "a", "/etc/d/b": "b", "/etc/d/c": "c", "/etc/d/link": "-> a", "/etc/d/sub/x": "x", "/etc/d/sub/deep/y": "y",
 		"/var/lib/d/owned": "owned",
 	}
-	h := newHost(t, nil)
-	h.ship(tree)
-	h.add(map[string]string{"/var/lib/d/data": "data"})
+	h := content.Host{Root: hosttest.Root(t, nil)}
+	h.Packages = []pkgdb.Database{hosttest.Packages{hosttest.Ship(t, h.Root, tree)}}
+	hosttest.Add(t, h.Root, map[string]string{"/var/lib/d/data": "data"})
 	s := box(t, "/etc/d", "/var/lib/d")
 	prepare(t, h, s)
 	found := func() []string {
 		t.Helper()
-		findings, err := h.CheckManifest(context.Background(), s)
+		findings, err := Manifest(context.Background(), h, s)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -35,8 +38,8 @@ func TestCheckManifest(t *testing.T) {
 	if got := found(); len(got) > 0 {
 		t.Errorf("of new content: %q", got)
 	}
-	edit(t, s, "/etc/d/a", "changed")
-	edit(t, s, "/var/lib/d/data", "gone")
+	hosttest.Edit(t, s.Content, "/etc/d/a", "changed")
+	hosttest.Edit(t, s.Content, "/var/lib/d/data", "gone")
 	if got := found(); len(got) > 0 {
 		t.Errorf("after changes that are nobody else's business: %q", got)
 	}
@@ -44,11 +47,11 @@ func TestCheckManifest(t *testing.T) {
 	if err := os.WriteFile(outside+"/x", nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	edit(t, s, "/etc/d/b", "gone")
-	edit(t, s, "/etc/d/c", "fifo")
-	edit(t, s, "/etc/d/link", "directory")
-	edit(t, s, "/etc/d/sub", "gone")
-	edit(t, s, "/var/lib/d/owned", "gone")
+	hosttest.Edit(t, s.Content, "/etc/d/b", "gone")
+	hosttest.Edit(t, s.Content, "/etc/d/c", "fifo")
+	hosttest.Edit(t, s.Content, "/etc/d/link", "directory")
+	hosttest.Edit(t, s.Content, "/etc/d/sub", "gone")
+	hosttest.Edit(t, s.Content, "/var/lib/d/owned", "gone")
 	want := []string{
 		"/etc/d/b: missing: was put there as a file",
 		"/etc/d/c: type: is a special file, and was put there as a file",
@@ -59,7 +62,7 @@ func TestCheckManifest(t *testing.T) {
 	if got := found(); !slices.Equal(got, want) {
 		t.Errorf("got  %q\nwant %q", got, want)
 	}
-	edit(t, s, "/etc/d/sub", "-> "+outside)
+	hosttest.Edit(t, s.Content, "/etc/d/sub", "-> "+outside)
 	want[3] = "/etc/d/sub: type: is a symlink, and was put there as a directory"
 	if got := found(); !slices.Equal(got, want) {
 		t.Errorf("behind a link: got  %q\nwant %q", got, want)

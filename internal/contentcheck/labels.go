@@ -1,4 +1,7 @@
-package content
+// Package contentcheck looks for what is wrong with the content of a sandbox and changes nothing but labels, where that is
+// asked for. In: content with its manifest, and the config; out: findings, each as one line for a person. The verb check
+// and the start call it.
+package contentcheck
 
 import (
 	"cmp"
@@ -14,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/content"
 	"github.com/virt-sandbox/virt-sandbox/internal/filetree"
 	"github.com/virt-sandbox/virt-sandbox/internal/printable"
 	"github.com/virt-sandbox/virt-sandbox/internal/secontext"
@@ -65,10 +69,10 @@ func (f Finding) String() string {
 	return text
 }
 
-// Check compares the labels of all content with what the config wants, in the order of paths, and with fix sets them. The
+// Labels compares the labels of all content with what the config wants, in the order of paths, and with fix sets them. The
 // user of a label is left out, as by restorecon: it decides nothing, and is that of who made the file.
-func (h Host) Check(ctx context.Context, s *config.Sandbox, fix bool) ([]Finding, error) {
-	wanted := h.wantedLabel(s)
+func Labels(ctx context.Context, h content.Host, s *config.Sandbox, fix bool) ([]Finding, error) {
+	wanted := wantedLabel(h, s)
 	if wanted == "" {
 		return nil, nil
 	}
@@ -97,10 +101,10 @@ func (h Host) Check(ctx context.Context, s *config.Sandbox, fix bool) ([]Finding
 	return findings, nil
 }
 
-// CheckTop is Check of the content directory and the private paths themselves, which costs nothing; it gives the first that
+// TopLabels is Labels of the content directory and the private paths themselves, which costs nothing; it returns the first that
 // it finds, nil for none.
-func (h Host) CheckTop(s *config.Sandbox) (*Finding, error) {
-	wanted := h.wantedLabel(s)
+func TopLabels(h content.Host, s *config.Sandbox) (*Finding, error) {
+	wanted := wantedLabel(h, s)
 	if wanted == "" {
 		return nil, nil
 	}
@@ -129,9 +133,9 @@ func (h Host) CheckTop(s *config.Sandbox) (*Finding, error) {
 	return nil, nil
 }
 
-// CheckSources tells which files of the host that the administrator mounts into the container it cannot use for their label.
-func (h Host) CheckSources(s *config.Sandbox) ([]Finding, error) {
-	wanted := h.wantedLabel(s)
+// Sources returns which files of the host that the administrator mounts into the container it cannot use for their label.
+func Sources(h content.Host, s *config.Sandbox) ([]Finding, error) {
+	wanted := wantedLabel(h, s)
 	if wanted == "" {
 		return nil, nil
 	}
@@ -157,7 +161,7 @@ func (h Host) CheckSources(s *config.Sandbox) ([]Finding, error) {
 }
 
 // wantedLabel is the label of all content, as the kernel writes it; "" where there is none to want.
-func (h Host) wantedLabel(s *config.Sandbox) string {
+func wantedLabel(h content.Host, s *config.Sandbox) string {
 	label := s.FileLabel()
 	if label == "" || !h.SELinux() {
 		return ""

@@ -1,4 +1,4 @@
-package content
+package contentcheck
 
 import (
 	"context"
@@ -14,7 +14,9 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/content"
 	"github.com/virt-sandbox/virt-sandbox/internal/filetree"
+	"github.com/virt-sandbox/virt-sandbox/internal/hosttest"
 )
 
 const (
@@ -24,12 +26,12 @@ const (
 
 // labelledHost is a host with SELinux and a content whose files all have the sandbox's label. The kernel keeps labels
 // without SELinux too; only root may set them.
-func labelledHost(t *testing.T, tree map[string]string) (fakeHost, *config.Sandbox) {
+func labelledHost(t *testing.T, tree map[string]string) (content.Host, *config.Sandbox) {
 	t.Helper()
-	h := newHost(t, map[string]string{"/sys/fs/selinux/enforce": "1"})
+	h := content.Host{Root: hosttest.Root(t, map[string]string{"/sys/fs/selinux/enforce": "1"})}
 	s := config.New("box")
 	s.Content, s.Security.Level = h.Root+"/content", "s0:c1,c2"
-	fakeHost{Host{Root: s.Content}, t}.add(tree)
+	hosttest.Add(t, s.Content, tree)
 	err := filepath.WalkDir(s.Content, func(p string, _ os.DirEntry, err error) error {
 		return errors.Join(err, unix.Lsetxattr(p, filetree.LabelAttribute, []byte(ownLabel), 0))
 	})
@@ -68,9 +70,9 @@ func labelAt(t *testing.T, file string) string {
 }
 
 // lines gives the findings of a check, below the content.
-func lines(t *testing.T, h fakeHost, s *config.Sandbox, fix bool) []string {
+func lines(t *testing.T, h content.Host, s *config.Sandbox, fix bool) []string {
 	t.Helper()
-	findings, err := h.Check(context.Background(), s, fix)
+	findings, err := Labels(context.Background(), h, s, fix)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +113,7 @@ func TestCheckFindsAndFixes(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			h, s := labelledHost(t, tree)
 			outside := h.Root + "/outside"
-			h.add(map[string]string{"/outside": ""})
+			hosttest.Add(t, h.Root, map[string]string{"/outside": ""})
 			for p, label := range c.change {
 				mislabel(t, s.Content+p, label)
 			}
@@ -165,7 +167,7 @@ func TestCheckSaysWhatCannotBeFixed(t *testing.T) {
 // TestCheckStaysInTheTree: what is mounted in it is not its own, even of the same file system.
 func TestCheckStaysInTheTree(t *testing.T) {
 	h, s := labelledHost(t, map[string]string{"/srv/dumps/": "", "/srv/own": ""})
-	h.add(map[string]string{"/backup/dump": ""})
+	hosttest.Add(t, h.Root, map[string]string{"/backup/dump": ""})
 	if err := unix.Mount(h.Root+"/backup", s.Content+"/srv/dumps", "", unix.MS_BIND, ""); err != nil {
 		t.Skipf("nothing can be mounted here: %v", err)
 	}
@@ -194,7 +196,7 @@ func TestCheckOfManyFiles(t *testing.T) {
 		want = append(want, s.Content+p)
 	}
 	slices.Sort(want)
-	findings, err := h.Check(context.Background(), s, true)
+	findings, err := Labels(context.Background(), h, s, true)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -234,7 +236,7 @@ func TestCheckOfDeepTree(t *testing.T) {
 			t.Errorf("%v: %s", err, out)
 		}
 	})
-	findings, err := h.Check(context.Background(), s, false)
+	findings, err := Labels(context.Background(), h, s, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -259,7 +261,7 @@ func TestCheckOfDeepTree(t *testing.T) {
 // TestCheckAgainstRootInside: a directory that is exchanged for a link to the host's all the time leads nobody there.
 func TestCheckAgainstRootInside(t *testing.T) {
 	h, s := labelledHost(t, map[string]string{"/var/dir/file": "", "/var/link": "-> ../../host"})
-	h.add(map[string]string{"/host/file": ""})
+	hosttest.Add(t, h.Root, map[string]string{"/host/file": ""})
 	mislabel(t, s.Content+"/var/dir/file", otherLabel)
 	done := make(chan struct{})
 	go func() {
@@ -291,12 +293,12 @@ func TestCheckEnds(t *testing.T) {
 	h, s := labelledHost(t, map[string]string{"/var/file": ""})
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if _, err := h.Check(ctx, s, false); !errors.Is(err, context.Canceled) {
+	if _, err := Labels(ctx, h, s, false); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
 	s.Content += "/no-such"
 	want := "check content of box: open " + s.Content + ": no such file or directory"
-	if _, err := h.Check(context.Background(), s, false); err == nil || err.Error() != want {
+	if _, err := Labels(context.Background(), h, s, false); err == nil || err.Error() != want {
 		t.Errorf("got  %v\nwant %s", err, want)
 	}
 }
@@ -332,14 +334,14 @@ func TestCheckTop(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			h, s := labelledHost(t, map[string]string{"/etc/d/deep": "", "/var/lib/file": "", "/srv/link": "-> /outside"})
-			h.add(map[string]string{"/outside/x": ""})
+			hosttest.Add(t, h.Root, map[string]string{"/outside/x": ""})
 			for _, p := range []string{"/etc/d", "/var/lib/file", "/var/lib/gone", "/srv/link/x"} {
 				s.Private = append(s.Private, config.PrivatePath{Path: p, Origin: "admin"})
 			}
 			if c.mislabelled != "-" {
 				mislabel(t, s.Content+c.mislabelled, otherLabel)
 			}
-			finding, err := h.CheckTop(s)
+			finding, err := TopLabels(h, s)
 			got := "-"
 			if finding != nil {
 				got = strings.TrimPrefix(finding.Path, s.Content)
@@ -353,7 +355,7 @@ func TestCheckTop(t *testing.T) {
 
 // TestPrepareLeavesLabels: what is in complete content keeps the label that it has.
 func TestPrepareLeavesLabels(t *testing.T) {
-	h := newHost(t, nil)
+	h := content.Host{Root: hosttest.Root(t, nil)}
 	s := box(t)
 	prepare(t, h, s)
 	bad := s.Content + "/var/lib/bad"
