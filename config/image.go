@@ -118,7 +118,7 @@ func checkImageFS(text string) error {
 	return nil
 }
 
-// ParseImageSize reads the argument of -i: a bare number is of MB of 10^6 bytes, as in legacy configs; with a suffix it
+// ParseImageSize reads the size of an image as create takes it: a bare number is of MB of 10^6 bytes, as in legacy configs; with a suffix it
 // is what ParseSize reads.
 func ParseImageSize(text string) (Size, error) {
 	const megabyte = 1000000

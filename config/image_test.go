@@ -50,7 +50,7 @@ func TestParseImageSize(t *testing.T) {
 		}
 	}
 	for _, text := range []string{"", "0", "0G", "-1", "+1", "1.5G", "1 G", "2g", "2GB", "G", "9223372036855", "99999999999999999999", "0x10"} {
-		if got, err := ParseImageSize(text); err == nil || !complains(err, "-i \""+text+"\" is not a size") {
+		if got, err := ParseImageSize(text); err == nil || !complains(err, "\""+text+"\" is not a size") {
 			t.Errorf("%q: got %d, %v", text, got, err)
 		}
 	}

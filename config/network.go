@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/virt-sandbox/virt-sandbox/internal/ascii"
+	fieldname "github.com/virt-sandbox/virt-sandbox/internal/field"
 )
 
 // DefaultNetwork is the libvirt network of an interface that names none.
@@ -61,7 +62,7 @@ func ParseNetworks(options []string) (NetworkMode, []Interface, error) {
 	for _, option := range options {
 		if option == string(NetworkPrivate) || option == string(NetworkHost) {
 			if len(options) > 1 {
-				return "", nil, fmt.Errorf(msgNetworkAlone, option)
+				return "", nil, fieldname.Errorf(msgNetworkAlone, option, fieldname.Networks)
 			}
 			mode = NetworkMode(option)
 			continue

@@ -16,6 +16,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/contentarchive"
 	"github.com/virt-sandbox/virt-sandbox/internal/ctxio"
 	"github.com/virt-sandbox/virt-sandbox/internal/describe"
+	"github.com/virt-sandbox/virt-sandbox/internal/field"
 )
 
 // ExportOptions are what an administrator asks of export.
@@ -114,8 +115,8 @@ func (m *Manager) Import(ctx context.Context, o ImportOptions, in io.Reader) (*c
 		return nil, err
 	}
 	if beyond := describe.ReachesBeyond(from); len(beyond) > 0 && !o.Trust {
-		return nil, fmt.Errorf("the config in the archive %w: %s; if you trust who made it, allow that with --trust",
-			ErrBeyond, strings.Join(beyond, ", "))
+		return nil, field.Errorf("the config in the archive %w: %s; if you trust who made it, allow that with %s",
+			ErrBeyond, strings.Join(beyond, ", "), field.Trust)
 	}
 	if err := m.canBe(ctx, s); err != nil {
 		return nil, err

@@ -13,6 +13,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/content"
 	"github.com/virt-sandbox/virt-sandbox/internal/describe"
+	"github.com/virt-sandbox/virt-sandbox/internal/field"
 	"github.com/virt-sandbox/virt-sandbox/internal/privatepaths"
 	"github.com/virt-sandbox/virt-sandbox/internal/unitfile"
 )
@@ -73,10 +74,10 @@ func (m *Manager) planContent(ctx context.Context, s *config.Sandbox) error {
 	for i, name := range s.Units {
 		unit, err := unitfile.Root(m.Host.Root).Find(name, s.Name)
 		if err != nil {
-			return fmt.Errorf("-u: %w", err)
+			return field.Errorf("%s: %w", field.Units, err)
 		}
 		if err := config.CheckUnit(unit.Name); err != nil {
-			return fmt.Errorf("-u %s: %w", name, err)
+			return field.Errorf("%s %s: %w", field.Units, name, err)
 		}
 		s.Units[i] = unit.Name
 		units = append(units, unit)
@@ -88,7 +89,7 @@ func (m *Manager) planContent(ctx context.Context, s *config.Sandbox) error {
 	}
 	s.Private = private
 	if err := m.Host.CheckMounts(s); err != nil {
-		return fmt.Errorf("-m: %w", err)
+		return field.Errorf("%s: %w", field.Mounts, err)
 	}
 	return nil
 }
@@ -109,7 +110,8 @@ func (m *Manager) claimContent(s *config.Sandbox) (made string, err error) {
 		return "", fmt.Errorf("%s has content of a sandbox whose config is gone; restore %s or run \"delete %s\" to give the content up",
 			s.Content, m.Store.Path(s.Name), s.Name)
 	case content.Foreign:
-		return "", fmt.Errorf("%s exists and is not of virt-sandbox; move it away or choose another -p", s.Content)
+		return "", field.Errorf("%s exists and is not of virt-sandbox; move it away or choose another %s",
+			s.Content, field.Base)
 	}
 	for dir := filepath.Dir(s.Content); ; dir = filepath.Dir(dir) {
 		if _, err := os.Lstat(dir); err == nil || dir == "/" {

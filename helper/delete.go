@@ -9,6 +9,7 @@ import (
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/content"
+	"github.com/virt-sandbox/virt-sandbox/internal/field"
 	"github.com/virt-sandbox/virt-sandbox/internal/places"
 	"github.com/virt-sandbox/virt-sandbox/internal/sandboximage"
 )
@@ -133,7 +134,7 @@ func (m *Manager) deleteLeftovers(name, base string, notFound error) error {
 	}
 	base, err := filepath.Abs(base)
 	if err != nil {
-		return fmt.Errorf("-p %s: %w", base, err)
+		return field.Errorf("%s %s: %w", field.Base, base, err)
 	}
 	if err := m.noDomain(name); err != nil {
 		return err

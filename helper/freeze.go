@@ -10,6 +10,7 @@ import (
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/cgroup"
+	"github.com/virt-sandbox/virt-sandbox/internal/field"
 	"github.com/virt-sandbox/virt-sandbox/internal/places"
 	"github.com/virt-sandbox/virt-sandbox/internal/programs"
 	"github.com/virt-sandbox/virt-sandbox/internal/virt"
@@ -41,7 +42,8 @@ func (m *Manager) hold(ctx context.Context, s *config.Sandbox, freeze bool) (rel
 		return nil, fmt.Errorf("an interrupted start or stop left %s half way; run stop first", s.Name)
 	}
 	if !freeze {
-		return nil, fmt.Errorf("%s %w; stop it first, or have it halted for as long as the copy takes with --freeze", s.Name, ErrRunning)
+		return nil, field.Errorf("%s %w; stop it first, or have it halted for as long as the copy takes with %s",
+			s.Name, ErrRunning, field.Freeze)
 	}
 	if running.IsPaused() {
 		return free, nil

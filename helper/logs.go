@@ -8,6 +8,7 @@ import (
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/enter"
+	"github.com/virt-sandbox/virt-sandbox/internal/field"
 	"github.com/virt-sandbox/virt-sandbox/internal/logview"
 	"github.com/virt-sandbox/virt-sandbox/internal/outputspool"
 )
@@ -35,7 +36,7 @@ func (m *Manager) Logs(ctx context.Context, name string, o LogOptions, stdout, s
 	defer warnings.Flush()
 	if s.Generic() {
 		if o.Unit != "" {
-			return 0, fmt.Errorf("%s runs a command and has no units; leave -u out", name)
+			return 0, field.Errorf("%s runs a command and has no units; leave %s out", name, field.Units)
 		}
 		if m.systemd.Booted() {
 			return logview.Host(ctx, s.HostUnit(), args, out, warnings)
@@ -79,7 +80,8 @@ func (m *Manager) journalOfStopped(
 	})
 	var full *outputspool.FullError
 	if errors.As(err, &full) {
-		err = fmt.Errorf("%w; ask for less with -n, -u, --since or --until", err)
+		err = field.Errorf("%w; ask for less with %s, %s, %s or %s",
+			err, field.Lines, field.Units, field.Since, field.Until)
 	}
 	return status, err
 }

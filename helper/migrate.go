@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/field"
 	"github.com/virt-sandbox/virt-sandbox/internal/legacy"
 	"github.com/virt-sandbox/virt-sandbox/internal/legacy/takeover"
 	"github.com/virt-sandbox/virt-sandbox/internal/privatepaths"
@@ -96,8 +97,8 @@ func (m *Manager) planMigration(ctx context.Context, s *config.Sandbox, named []
 			s.Units = takeover.InnerUnits(old)
 		}
 		if len(s.Units) == 0 {
-			return fmt.Errorf("cannot tell which units %s runs, since the original's unit file is gone; name them with -u, "+
-				"as %s/etc/systemd/system/multi-user.target.wants has them", s.Name, s.Content)
+			return field.Errorf("cannot tell which units %s runs, since the original's unit file is gone; name them with %s, "+
+				"as %s/etc/systemd/system/multi-user.target.wants has them", s.Name, field.Units, s.Content)
 		}
 	}
 	listed := s.Private

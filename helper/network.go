@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/field"
 	"github.com/virt-sandbox/virt-sandbox/internal/hostnet"
 	"github.com/virt-sandbox/virt-sandbox/internal/network"
 	"github.com/virt-sandbox/virt-sandbox/internal/proc"
@@ -49,7 +50,7 @@ func (m *Manager) prepareOneShot(connection *virt.Connection, s *config.Sandbox)
 	interfaces, err := m.hostnet().PrepareOneShot(connection, s)
 	var wrong *hostnet.InterfaceError
 	if errors.As(err, &wrong) {
-		return nil, fmt.Errorf("-N %s: %w", wrong.Interface, wrong.Err)
+		return nil, field.Errorf("%s %s: %w", field.Networks, wrong.Interface, wrong.Err)
 	}
 	return interfaces, err
 }

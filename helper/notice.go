@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/field"
 )
 
 // noteConfinement says once, at create, what a host without SELinux has in place of the sandbox's level.
@@ -20,25 +21,26 @@ func (m *Manager) noteConfinement(s *config.Sandbox) error {
 	if err != nil {
 		return err
 	}
-	note := "SELinux is off on this host: "
+	kept := ""
 	if s.Security.Level != "" {
-		note += fmt.Sprintf("level %s is kept in the config of %s for the day it comes back, and ", s.Security.Level, s.Name)
+		kept = fmt.Sprintf("level %s is kept in the config of %s for the day it comes back, and ", s.Security.Level, s.Name)
 	}
+	var instead any
 	unconfined := s.Security.AppArmor == config.AppArmorUnconfined
 	switch {
 	case model != "" && s.Security.AppArmor == "":
-		note += "libvirt's profile of AppArmor confines it"
+		instead = "libvirt's profile of AppArmor confines it"
 	case model != "" && !unconfined:
-		note += "the AppArmor profile " + s.Security.AppArmor + " confines it"
+		instead = "the AppArmor profile " + s.Security.AppArmor + " confines it"
 	case s.Hardening.IDMap.Mapped():
-		note += "its own user ids separate root inside from root outside"
+		instead = "its own user ids separate root inside from root outside"
 	case model != "":
-		note += "root inside is root outside, since AppArmor is told to leave it alone; create it with --idmap auto, or " +
-			"without apparmor,profile=" + config.AppArmorUnconfined
+		instead = field.Errorf("root inside is root outside, since AppArmor is told to leave it alone; create it with %s auto, or "+
+			"without apparmor,profile=%s", field.IDMap, config.AppArmorUnconfined)
 	default:
-		note += "root inside is root outside, since there is no AppArmor either; create it with --idmap auto, or write " +
-			"idmap=auto into [hardening] of its config, to give it user ids of its own"
+		instead = field.Errorf("root inside is root outside, since there is no AppArmor either; create it with %s auto, or write "+
+			"idmap=auto into [hardening] of its config, to give it user ids of its own", field.IDMap)
 	}
-	m.Warn("%s", note)
+	m.Warn("SELinux is off on this host: %s%v", kept, instead)
 	return nil
 }

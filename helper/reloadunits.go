@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/field"
 	"github.com/virt-sandbox/virt-sandbox/internal/unitname"
 )
 
@@ -23,7 +24,7 @@ func (m *Manager) Reload(ctx context.Context, name string, named ...string) erro
 	for i, unit := range named {
 		named[i] = unitname.Complete(unit)
 		if err := config.CheckUnit(named[i]); err != nil {
-			return fmt.Errorf("-u: %w", err)
+			return field.Errorf("%s: %w", field.Units, err)
 		}
 	}
 	if _, err := m.controllerPID(s); err != nil {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/describe"
+	"github.com/virt-sandbox/virt-sandbox/internal/field"
 )
 
 // checkModeOfConfig is checkMode for a config.
@@ -27,7 +28,7 @@ func (m *Manager) checkLabels(s *config.Sandbox, o CreateOptions) error {
 		return fmt.Errorf("%s: %w", o.LevelOption(), err)
 	}
 	if err := m.checkFileLabel(s); err != nil {
-		return fmt.Errorf("-f %s: %w", o.FileType, err)
+		return field.Errorf("%s %s: %w", field.FileType, o.FileType, err)
 	}
 	return nil
 }

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/virt-sandbox/virt-sandbox/internal/console"
+	"github.com/virt-sandbox/virt-sandbox/internal/field"
 )
 
 // ExitStatus is how a command ended, as shells have it: its own status, 128 and the number of the signal that ended it, 127
@@ -32,7 +33,7 @@ var (
 	// ErrDetached: the person at the terminal typed ^].
 	ErrDetached = errors.New("left by ^]")
 	// ErrTimeout: the command took longer than it may.
-	ErrTimeout = errors.New("the command took longer than --timeout allows")
+	ErrTimeout = field.Errorf("the command took longer than %s allows", field.Timeout)
 	// ErrNotExecuted: there was nothing to execute, for the reason that it wraps.
 	ErrNotExecuted = errors.New("cannot execute the command")
 )

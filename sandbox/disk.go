@@ -1,13 +1,13 @@
 package sandbox
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/field"
 )
 
 // formats are those of images, by QEMU's names. What a file is, is not found out from what is in it: that is the sandbox's, and
@@ -19,15 +19,16 @@ func formats() []string { return []string{"raw", "qcow2", "qed", "vmdk", "vdi", 
 func parseDisk(text string) (config.Disk, error) {
 	tag, rest, found := strings.Cut(strings.TrimPrefix(text, "file:"), "=")
 	if !found || tag == "" || rest == "" {
-		return config.Disk{}, fmt.Errorf("--disk %q: it is not TAG=PATH[,format=FORMAT]", text)
+		return config.Disk{}, field.Errorf("%s %q: it is not TAG=PATH[,format=FORMAT]", field.Disks, text)
 	}
 	if tag == "." || tag == ".." || strings.ContainsAny(tag, "/\x00\n") {
-		return config.Disk{}, fmt.Errorf("--disk %q: the tag must be the name of a file", text)
+		return config.Disk{}, field.Errorf("%s %q: the tag must be the name of a file", field.Disks, text)
 	}
 	d := config.Disk{Tag: tag, Source: rest, Format: config.FormatRaw}
 	if file, format, found := strings.Cut(rest, ",format="); found {
 		if !slices.Contains(formats(), format) {
-			return config.Disk{}, fmt.Errorf("--disk %q: there is no format %s, but %s", text, format, strings.Join(formats(), ", "))
+			return config.Disk{}, field.Errorf("%s %q: there is no format %s, but %s",
+				field.Disks, text, format, strings.Join(formats(), ", "))
 		}
 		d.Source, d.Format = file, config.ImageFormat(format)
 	} else if suffix := strings.TrimPrefix(filepath.Ext(rest), "."); slices.Contains(formats(), suffix) {
@@ -35,14 +36,15 @@ func parseDisk(text string) (config.Disk, error) {
 	}
 	var err error
 	if d.Source, err = filepath.Abs(d.Source); err != nil {
-		return config.Disk{}, fmt.Errorf("--disk %q: %w", text, err)
+		return config.Disk{}, field.Errorf("%s %q: %w", field.Disks, text, err)
 	}
 	info, err := os.Stat(d.Source)
 	if err != nil {
-		return config.Disk{}, fmt.Errorf("--disk %q: %w", text, err)
+		return config.Disk{}, field.Errorf("%s %q: %w", field.Disks, text, err)
 	}
 	if !info.Mode().IsRegular() && info.Mode().Type() != os.ModeDevice {
-		return config.Disk{}, fmt.Errorf("--disk %q: %s is neither a file with an image nor a block device", text, d.Source)
+		return config.Disk{}, field.Errorf("%s %q: %s is neither a file with an image nor a block device",
+			field.Disks, text, d.Source)
 	}
 	return d, nil
 }

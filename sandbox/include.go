@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/field"
 )
 
 // include copies a file of the host into the directory of the mount that its target lies in, the innermost.
@@ -26,7 +27,8 @@ func include(i Include, mounts []config.Mount) error {
 		}
 	}
 	if !into.Kind.ShowsHostFiles() {
-		return fmt.Errorf("include %s: it lies in no mount of -m host-bind, and a copy can be put into nothing else", i.Target)
+		return field.Errorf("include %s: it lies in no mount of %s host-bind, and a copy can be put into "+
+			"nothing else", i.Target, field.Mounts)
 	}
 	// What is in there may have been put there by a sandbox: no link may lead elsewhere.
 	dir, err := os.OpenRoot(into.Source)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/helper"
+	"github.com/virt-sandbox/virt-sandbox/internal/field"
 	"github.com/virt-sandbox/virt-sandbox/internal/oneshot"
 )
 
@@ -24,11 +25,13 @@ type lxc struct{}
 func (*lxc) check(o *Options) error {
 	switch {
 	case o.Kernel != (Kernel{}):
-		return errors.New("--kernver, --kernpath and --kmodpath choose the kernel of a virtual machine; a container at lxc:/// has the host's")
+		return field.Errorf("%s, %s and %s choose the kernel of a virtual machine; a container at lxc:/// "+
+			"has the host's", field.KernelVersion, field.KernelPath, field.KernelModules)
 	case os.Geteuid() != 0:
 		return errors.New("root is needed at lxc:///; run it with sudo")
 	case o.Security.HasLabel() && !selinux.GetEnabled():
-		return errors.New("-s: SELinux is off on this host, and a label would confine nothing; leave it out")
+		return field.Errorf("%s: SELinux is off on this host, and a label would confine nothing; leave it out",
+			field.Security)
 	}
 	if o.Root != "" {
 		return checkRoot(o.Root)
@@ -40,7 +43,8 @@ func (*lxc) check(o *Options) error {
 func checkRoot(root string) error {
 	for _, name := range []string{"dev", "proc", "run", "sys", "tmp"} {
 		if info, err := os.Lstat(filepath.Join(root, name)); err != nil || !info.IsDir() {
-			return fmt.Errorf("--root %s: it has no directory %s to mount on; make it with mkdir -p %s", root, name, filepath.Join(root, name))
+			return field.Errorf("%s %s: it has no directory %s to mount on; make it with mkdir -p %s",
+				field.Root, root, name, filepath.Join(root, name))
 		}
 	}
 	return nil
@@ -81,7 +85,7 @@ func oneShot(o *Options) (oneshot.Spec, error) {
 	}
 	if o.Root != "" {
 		if t.Root, err = filepath.Abs(o.Root); err != nil {
-			return t, fmt.Errorf("--root %s: %w", o.Root, err)
+			return t, field.Errorf("%s %s: %w", field.Root, o.Root, err)
 		}
 	}
 	for _, m := range s.Mounts {
@@ -91,7 +95,8 @@ func oneShot(o *Options) (oneshot.Spec, error) {
 	}
 	for _, d := range s.Disks {
 		if d.Format != config.FormatRaw && d.Format != config.FormatQCOW2 {
-			return t, fmt.Errorf("--disk %s: at lxc:/// there are the formats raw and qcow2 only; use qemu:///system", d)
+			return t, field.Errorf("%s %s: at lxc:/// there are the formats raw and qcow2 only; use qemu:///system",
+				field.Disks, d)
 		}
 	}
 	return t, identify(o.User, &t)
@@ -123,11 +128,11 @@ func security(s config.Security) (config.Security, error) {
 		if selinux.GetEnabled() {
 			label, err := selinux.CurrentLabel()
 			if err != nil {
-				return s, fmt.Errorf("-s inherit: read the caller's SELinux context: %w", err)
+				return s, field.Errorf("%s inherit: read the caller's SELinux context: %w", field.Security, err)
 			}
 			context, err := config.ParseLabel(label)
 			if err != nil {
-				return s, fmt.Errorf("-s inherit: %w", err)
+				return s, field.Errorf("%s inherit: %w", field.Security, err)
 			}
 			s.SetLabel(context)
 		}
@@ -146,18 +151,18 @@ func identify(name string, t *oneshot.Spec) error {
 	}
 	account, err := user.Lookup(name)
 	if err != nil {
-		return fmt.Errorf("-S %s: the host has no such account", name)
+		return field.Errorf("%s %s: the host has no such account", field.User, name)
 	}
 	uid, uidErr := strconv.ParseUint(account.Uid, 10, 32)
 	gid, gidErr := strconv.ParseUint(account.Gid, 10, 32)
 	if err := errors.Join(uidErr, gidErr); err != nil {
-		return fmt.Errorf("-S %s: %w", name, err)
+		return field.Errorf("%s %s: %w", field.User, name, err)
 	}
 	t.Sandbox.Identity = config.Identity{UID: uint32(uid), GID: uint32(gid), User: account.Username, Home: account.HomeDir}
 	t.Sandbox.Hardening.IDMap.Auto = uid != 0
 	groups, err := account.GroupIds()
 	if err != nil {
-		return fmt.Errorf("-S %s: read groups: %w", name, err)
+		return field.Errorf("%s %s: read groups: %w", field.User, name, err)
 	}
 	for _, g := range groups {
 		if id, err := strconv.ParseUint(g, 10, 32); err == nil {

@@ -15,6 +15,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/field"
 )
 
 // DefaultURI is where root's sandboxes run when nothing else is said.
@@ -71,11 +72,11 @@ func (o *Options) mounts() ([]config.Mount, error) {
 		// A relative one is the caller's, as for any command.
 		absolute, err := filepath.Abs(dir)
 		if err != nil {
-			return nil, fmt.Errorf("--read-write %s: %w", dir, err)
+			return nil, field.Errorf("%s %s: %w", field.ReadWrite, dir, err)
 		}
 		m, err := config.ParseMount("host-bind:" + absolute + "=" + absolute)
 		if err != nil {
-			return nil, fmt.Errorf("--read-write %s: %w", dir, err)
+			return nil, field.Errorf("%s %s: %w", field.ReadWrite, dir, err)
 		}
 		all = append(all, m)
 	}
@@ -96,13 +97,14 @@ func (o *Options) check() error {
 	case len(o.Command) == 0 || o.Command[0] == "":
 		return errors.New("there is no command to run")
 	case o.Privileged && o.User != "":
-		return errors.New("-p and -S exclude each other: one is root, the other a user")
+		return field.Errorf("%s and %s exclude each other: one is root, the other a user",
+			field.Privileged, field.User)
 	case o.Timeout < 0:
 		return fmt.Errorf("a timeout of %v is over before it begins", o.Timeout)
 	}
 	for _, v := range o.Environment {
 		if v.Name == "" || strings.ContainsAny(v.Name, "=\x00") || strings.Contains(v.Value, "\x00") {
-			return fmt.Errorf("-e %q: it is not NAME=VALUE", v.Name+"="+v.Value)
+			return field.Errorf("%s %q: it is not NAME=VALUE", field.Environment, v.Name+"="+v.Value)
 		}
 	}
 	if err := o.checkNetwork(); err != nil {
@@ -116,15 +118,15 @@ func (o *Options) check() error {
 
 func (o *Options) checkNetwork() error {
 	if o.Network != "" && o.Network != config.NetworkPrivate && o.Network != config.NetworkHost {
-		return fmt.Errorf("-N %q is not private or host", o.Network)
+		return field.Errorf("%s %q is not private or host", field.Networks, o.Network)
 	}
 	for _, i := range o.Interfaces {
 		if err := i.Check(); err != nil {
-			return fmt.Errorf("-N %s: %w", i, err)
+			return field.Errorf("%s %s: %w", field.Networks, i, err)
 		}
 	}
 	if err := config.CheckInterfaces(o.Network, o.Interfaces); err != nil {
-		return fmt.Errorf("-N: %w", err)
+		return field.Errorf("%s: %w", field.Networks, err)
 	}
 	return nil
 }
@@ -156,7 +158,7 @@ func (o *Options) sandbox() (*config.Sandbox, error) {
 		s.Disks = append(s.Disks, d)
 	}
 	if err := s.CheckStorage(); err != nil {
-		return nil, fmt.Errorf("-m and --disk: %w", err)
+		return nil, field.Errorf("%s and %s: %w", field.Mounts, field.Disks, err)
 	}
 	if s.Security, err = security(o.Security); err != nil {
 		return nil, err

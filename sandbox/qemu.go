@@ -17,6 +17,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/boot"
 	"github.com/virt-sandbox/virt-sandbox/internal/domain"
+	"github.com/virt-sandbox/virt-sandbox/internal/field"
 	"github.com/virt-sandbox/virt-sandbox/internal/guest"
 	"github.com/virt-sandbox/virt-sandbox/internal/hostnet"
 	"github.com/virt-sandbox/virt-sandbox/internal/image"
@@ -42,12 +43,14 @@ func (*qemu) check(o *Options) error {
 	case o.URI == "qemu:///system" && os.Geteuid() != 0:
 		return errors.New("root is needed at qemu:///system; run it with sudo, or use qemu:///session")
 	case o.Network == config.NetworkHost:
-		return errors.New("-N host: a virtual machine has a kernel of its own, and cannot have the host's network; give it an interface, such as -N dhcp")
+		return field.Errorf("%s host: a virtual machine has a kernel of its own, and cannot have the "+
+			"host's network; give it an interface, such as %s dhcp", field.Networks, field.Networks)
 	}
 	if o.URI == sessionURI {
 		for _, i := range o.Interfaces {
 			if i.Bridge != "" || i.Filter != "" || (i.Source != "" && i.Source != config.DefaultNetwork) {
-				return fmt.Errorf("-N %s: source=, bridge= and filter= need qemu:///system; at %s an interface is on a network of QEMU's own", i, o.URI)
+				return field.Errorf("%s %s: source=, bridge= and filter= need qemu:///system; at %s an interface "+
+					"is on a network of QEMU's own", field.Networks, i, o.URI)
 			}
 		}
 	}
@@ -124,7 +127,7 @@ func layOut(o *Options, s *config.Sandbox) (*layout, error) {
 	if o.Root != "" {
 		var err error
 		if root, err = filepath.Abs(o.Root); err != nil {
-			return nil, fmt.Errorf("--root %s: %w", o.Root, err)
+			return nil, field.Errorf("%s %s: %w", field.Root, o.Root, err)
 		}
 	}
 	l := layout{
@@ -132,7 +135,7 @@ func layOut(o *Options, s *config.Sandbox) (*layout, error) {
 		inside:  guest.Machine{Port: domain.PortName, RootTag: domain.RootTag},
 		modules: []string{"virtio_pci", "virtio_console", "9pnet_virtio", "9p"},
 	}
-	if err := l.account(root, 0o005, "--root "+root); err != nil {
+	if err := l.account(root, 0o005, field.Setting{Name: field.Root, Value: root}); err != nil {
 		return nil, err
 	}
 	l.inside.Overlay = !hasPlaces(root, "/proc", "/sys", "/dev", "/run", "/tmp")
@@ -147,7 +150,7 @@ func layOut(o *Options, s *config.Sandbox) (*layout, error) {
 			tag := fmt.Sprintf("mount%d", i)
 			l.shares = append(l.shares, domain.Share{Tag: tag, Dir: m.Source, ReadOnly: !m.Kind.IsWritable()})
 			l.inside.Mounts = append(l.inside.Mounts, guest.MachineMount{Kind: guest.MountShare, Source: tag, Target: m.Target})
-			if err := l.account(m.Source, 0o777, "mount at "+m.Target); err != nil {
+			if err := l.account(m.Source, 0o777, field.Setting{Value: "mount at " + m.Target}); err != nil {
 				return nil, err
 			}
 		case m.Kind.ShowsImage():
@@ -166,7 +169,8 @@ func layOut(o *Options, s *config.Sandbox) (*layout, error) {
 	}
 	for i, d := range s.Disks {
 		if !isImage(d) {
-			return nil, fmt.Errorf("--disk %s: a virtual machine can have a file with an image, and no device of the host; use lxc:///", d)
+			return nil, field.Errorf("%s %s: a virtual machine can have a file with an image, and no device "+
+				"of the host; use lxc:///", field.Disks, d)
 		}
 		serial := fmt.Sprintf("disk%d", i) // A tag may have more characters than a serial number.
 		l.addDisk(domain.Disk{Serial: serial, File: d.Source, Format: string(d.Format)})
@@ -209,10 +213,10 @@ func (l *layout) addDisk(d domain.Disk) {
 
 // account has the emulator run as the owner of a directory for which others lack a permission that it needs, as root where
 // two have different owners. Else it runs as libvirt's own user, who may read what everybody may.
-func (l *layout) account(dir string, needed os.FileMode, what string) error {
+func (l *layout) account(dir string, needed os.FileMode, what field.Setting) error {
 	info, err := os.Stat(dir)
 	if err != nil {
-		return fmt.Errorf("%s: %w", what, err)
+		return field.Errorf("%s: %w", what, err)
 	}
 	owner, isUnix := info.Sys().(*syscall.Stat_t)
 	if os.Geteuid() != 0 || !isUnix || info.Mode().Perm()&needed == needed {
@@ -306,7 +310,7 @@ func (m *virtual) interfaces(s *config.Sandbox) (list []network.Interface, err e
 		list, err = hostnet.New(config.OpenStore(), m.options.note).PrepareOneShot(m.libvirt, s)
 		var wrong *hostnet.InterfaceError
 		if errors.As(err, &wrong) {
-			return nil, fmt.Errorf("-N %s: %w", wrong.Interface, wrong.Err)
+			return nil, field.Errorf("%s %s: %w", field.Networks, wrong.Interface, wrong.Err)
 		}
 		return list, err
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/pflag"
 	"golang.org/x/sys/unix"
 
+	"github.com/virt-sandbox/virt-sandbox/cmd/internal/flagname"
 	"github.com/virt-sandbox/virt-sandbox/helper"
 	"github.com/virt-sandbox/virt-sandbox/internal/monitor"
 	"github.com/virt-sandbox/virt-sandbox/internal/programs"
@@ -57,7 +58,7 @@ func main() {
 	debug.SetGCPercent(-1)
 	debug.SetMemoryLimit(garbageLimit)
 	if err := run(); err != nil {
-		fmt.Fprintf(os.Stderr, "virt-sandbox-service-helper: %v\n", err)
+		fmt.Fprintf(os.Stderr, "virt-sandbox-service-helper: %s\n", flagname.Text(err))
 		var failure *helper.UnitError
 		if errors.As(err, &failure) && failure.Journal != "" {
 			fmt.Fprintln(os.Stderr, failure.Journal)
@@ -90,7 +91,7 @@ func run() error {
 	defer stop()
 	o := helper.Options{
 		URI: *uri, Console: os.Stdout,
-		Warn: func(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) },
+		Warn: func(format string, args ...any) { fmt.Fprintln(os.Stderr, flagname.Sprintf(format, args...)) },
 	}
 	if verb == "prepare" || verb == "run" {
 		o.Progress = extendTimeout{}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/virt-sandbox/virt-sandbox/cmd/internal/flagname"
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/contentcheck"
 )
@@ -62,7 +63,7 @@ The exit status is 1 when something was found that is not fixed, else 0.`,
 				// With --all, one may have been deleted just now.
 				if err != nil && !(all && errors.Is(err, config.ErrNotFound)) {
 					failed = true
-					fmt.Fprintf(os.Stderr, "virt-sandbox-service: %v\n", err)
+					fmt.Fprintf(os.Stderr, "virt-sandbox-service: %s\n", flagname.Text(err))
 				}
 				if !asJSON {
 					for _, f := range findings {

@@ -11,6 +11,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
+
+	"github.com/virt-sandbox/virt-sandbox/cmd/internal/flagname"
 )
 
 func editCommand(manager newManagerFunc) *cobra.Command {
@@ -55,7 +57,7 @@ func editAgain(mistake error) bool {
 	if !term.IsTerminal(0) || !term.IsTerminal(2) {
 		return false
 	}
-	fmt.Fprintf(os.Stderr, "virt-sandbox-service: %v\nEdit again? [Y/n] ", mistake)
+	fmt.Fprintf(os.Stderr, "virt-sandbox-service: %s\nEdit again? [Y/n] ", flagname.Text(mistake))
 	answer, err := bufio.NewReader(os.Stdin).ReadString('\n')
 	answer = strings.ToLower(strings.TrimSpace(answer))
 	return err == nil && (answer == "" || answer == "y" || answer == "yes")

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/virt-sandbox/virt-sandbox/cmd/internal/flagname"
 	"github.com/virt-sandbox/virt-sandbox/helper"
 )
 
@@ -39,7 +40,7 @@ it done daily.`,
 					fmt.Printf("%s: skipped, it has no logrotate configuration\n", name)
 				case err != nil:
 					failed = true
-					fmt.Fprintf(os.Stderr, "virt-sandbox-service: %v\n", err)
+					fmt.Fprintf(os.Stderr, "virt-sandbox-service: %s\n", flagname.Text(err))
 				default:
 					fmt.Printf("%s: logs rotated\n", name)
 				}

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 	"golang.org/x/term"
 
+	"github.com/virt-sandbox/virt-sandbox/cmd/internal/flagname"
 	"github.com/virt-sandbox/virt-sandbox/helper"
 	"github.com/virt-sandbox/virt-sandbox/internal/version"
 	"github.com/virt-sandbox/virt-sandbox/internal/virt"
@@ -25,6 +26,9 @@ const (
 
 // usageError is a mistake in the command line.
 type usageError struct{ error }
+
+// Unwrap returns what is wrong.
+func (e usageError) Unwrap() error { return e.error }
 
 // exitError carries the exit status of a command that ran.
 type exitError int
@@ -44,12 +48,12 @@ func main() {
 	case errors.As(err, &exit):
 		os.Exit(int(exit))
 	case errors.As(err, &usage), errors.As(err, &option):
-		fmt.Fprintf(os.Stderr, "virt-sandbox-service: %v\n", err)
+		fmt.Fprintf(os.Stderr, "virt-sandbox-service: %s\n", flagname.Text(err))
 		os.Exit(statusUsage)
 	case errors.Is(err, errReported):
 		os.Exit(statusFailure)
 	default:
-		fmt.Fprintf(os.Stderr, "virt-sandbox-service: %v\n", err)
+		fmt.Fprintf(os.Stderr, "virt-sandbox-service: %s\n", flagname.Text(err))
 		os.Exit(statusFailure)
 	}
 }
@@ -151,7 +155,7 @@ func newManager(uri string) *helper.Manager {
 	m := helper.New(helper.Options{
 		URI: uri, Console: os.Stderr,
 		Warn: func(format string, args ...any) {
-			fmt.Fprintf(os.Stderr, "virt-sandbox-service: "+format+"\n", args...)
+			fmt.Fprintln(os.Stderr, "virt-sandbox-service: "+flagname.Sprintf(format, args...))
 		},
 	})
 	if term.IsTerminal(int(os.Stderr.Fd())) {

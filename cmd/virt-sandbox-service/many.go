@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/virt-sandbox/virt-sandbox/cmd/internal/flagname"
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/helper"
 )
@@ -78,7 +79,7 @@ func (m *many) each(ctx context.Context, manager *helper.Manager, names []string
 			if !errors.Is(err, errReported) {
 				lines.Lock()
 				defer lines.Unlock()
-				fmt.Fprintf(os.Stderr, "virt-sandbox-service: %s: %v\n", name, err)
+				fmt.Fprintf(os.Stderr, "virt-sandbox-service: %s: %s\n", name, flagname.Text(err))
 			}
 		})
 	})

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/virt-sandbox/virt-sandbox/cmd/internal/flagname"
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/helper"
 )
@@ -43,7 +44,7 @@ no such sandbox.`,
 			}
 			details, err := m.Details(c.Context(), args[0])
 			if errors.Is(err, config.ErrNotFound) {
-				fmt.Fprintf(os.Stderr, "virt-sandbox-service: %v\n", err)
+				fmt.Fprintf(os.Stderr, "virt-sandbox-service: %s\n", flagname.Text(err))
 				return exitError(statusUnknown)
 			}
 			if err != nil {

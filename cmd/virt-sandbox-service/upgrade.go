@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/virt-sandbox/virt-sandbox/cmd/internal/flagname"
 	"github.com/virt-sandbox/virt-sandbox/helper"
 )
 
@@ -54,7 +55,7 @@ func upgradeCommand(manager newManagerFunc) *cobra.Command {
 				result, err := m.Upgrade(c.Context(), name, options)
 				if err != nil {
 					failed, result.Error = true, err.Error()
-					fmt.Fprintf(os.Stderr, "virt-sandbox-service: %v\n", err)
+					fmt.Fprintf(os.Stderr, "virt-sandbox-service: %s\n", flagname.Text(err))
 				}
 				if quiet && !result.Changed() {
 					continue

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 	"golang.org/x/term"
 
+	"github.com/virt-sandbox/virt-sandbox/cmd/internal/flagname"
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/version"
 	"github.com/virt-sandbox/virt-sandbox/sandbox"
@@ -32,7 +33,7 @@ func main() {
 	case errors.As(err, &exit):
 		os.Exit(int(exit))
 	default:
-		fmt.Fprintf(os.Stderr, "virt-sandbox: %v\n", err)
+		fmt.Fprintf(os.Stderr, "virt-sandbox: %s\n", flagname.Text(err))
 		os.Exit(int(sandbox.StatusFailure))
 	}
 }
@@ -177,7 +178,9 @@ func (f *flags) options(command []string) (o sandbox.Options, err error) {
 		return o, fmt.Errorf("--cpus %v is not a share of CPUs", f.CPUs)
 	}
 	if f.verbose || f.debug {
-		o.Note = func(format string, args ...any) { fmt.Fprintf(os.Stderr, "virt-sandbox: "+format+"\n", args...) }
+		o.Note = func(format string, args ...any) {
+			fmt.Fprintln(os.Stderr, "virt-sandbox: "+flagname.Sprintf(format, args...))
+		}
 	}
 	if f.debug {
 		o.Log = os.Stderr
@@ -215,7 +218,7 @@ func run(ctx context.Context, o sandbox.Options) error {
 	}
 	status, err := sandbox.Run(ctx, o, streams)
 	if err != nil {
-		fmt.Fprintf(os.Stderr, "virt-sandbox: %v\n", err)
+		fmt.Fprintf(os.Stderr, "virt-sandbox: %s\n", flagname.Text(err))
 		if status == 0 {
 			status = sandbox.StatusFailure
 		}

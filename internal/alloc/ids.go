@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/field"
 	"github.com/virt-sandbox/virt-sandbox/internal/lockfile"
 )
 
@@ -43,7 +44,8 @@ func (b *Book) ReserveIDs(ctx context.Context, s *config.Sandbox) (*lockfile.Loc
 		}
 		reservation, err := reserveRange(allocation, wanted)
 		if err == nil && reservation == nil {
-			err = fmt.Errorf("--idmap %s: another create has some of these ids; choose others, or auto", wanted)
+			err = field.Errorf("%s %s: another create has some of these ids; choose others, or auto",
+				field.IDMap, wanted)
 		}
 		return reservation, err
 	}

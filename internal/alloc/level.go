@@ -9,6 +9,7 @@ import (
 	"libvirt.org/go/libvirtxml"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/field"
 	"github.com/virt-sandbox/virt-sandbox/internal/lockfile"
 	"github.com/virt-sandbox/virt-sandbox/internal/mcs"
 	"github.com/virt-sandbox/virt-sandbox/internal/proc"
@@ -139,8 +140,8 @@ func (b *Book) allocateLevel(uses []Use) (mcs.Level, error) {
 	}
 	level, err := mcs.Allocate(policy.Range, taken)
 	if err != nil {
-		return mcs.Level{}, fmt.Errorf("%w in %s (%s); delete a sandbox, widen that range, or give a level with -l LEVEL --share-level",
-			err, strings.TrimPrefix(policy.Range.String(), "s0:"), policy.Source)
+		return mcs.Level{}, field.Errorf("%w in %s (%s); delete a sandbox, widen that range, or give a "+
+			"level with %s LEVEL %s", err, strings.TrimPrefix(policy.Range.String(), "s0:"), policy.Source, field.Level, field.Share)
 	}
 	return level, nil
 }

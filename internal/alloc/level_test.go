@@ -130,7 +130,7 @@ func TestRangeIsUsedUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := "no free pair of MCS categories is left in c7.c9 (__default__ in /etc/selinux/targeted/seusers); " +
-		"delete a sandbox, widen that range, or give a level with -l LEVEL --share-level"
+		"delete a sandbox, widen that range, or give a level with Level LEVEL Share"
 	if got, _, err := b.allocate("four"); err == nil || err.Error() != want || !errors.Is(err, mcs.ErrExhausted) {
 		t.Errorf("got %q, %v; want %s", got, err, want)
 	}

@@ -66,8 +66,8 @@ func TestCloneSecurity(t *testing.T) {
 		{label, CloneOptions{}, "system_u:system_r:web_t:s0", "", ""},
 		{label, CloneOptions{Level: "s0:c4,c3"}, "system_u:system_r:web_t:s0:c3,c4", "s0:c3,c4", ""},
 		{label, CloneOptions{Security: "static,label=u:r:t:s0:c5"}, "u:r:t:s0:c5", "s0:c5", ""},
-		{label, CloneOptions{Level: "s0"}, "", "", "--share-level"},
-		{label, CloneOptions{Level: "s0:c1024"}, "", "", "-l s0:c1024"},
+		{label, CloneOptions{Level: "s0"}, "", "", "Share"},
+		{label, CloneOptions{Level: "s0:c1024"}, "", "", "Level s0:c1024"},
 		{label, CloneOptions{Level: "s0:c1", Security: "static,label=u:r:t:s0:c5"}, "", "", "exclude each other"},
 		{"", CloneOptions{Security: "inherit"}, "", "", "static"},
 	} {

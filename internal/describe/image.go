@@ -1,12 +1,12 @@
 package describe
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/field"
 	"github.com/virt-sandbox/virt-sandbox/internal/places"
 )
 
@@ -23,10 +23,10 @@ func setImages(s *config.Sandbox, o ImageOptions) error {
 	for _, text := range o.Disks {
 		d, err := config.ParseDisk(text)
 		if err != nil {
-			return fmt.Errorf("--disk: %w", err)
+			return field.Errorf("%s: %w", field.Disks, err)
 		}
 		if err := checkDiskFile(d); err != nil {
-			return fmt.Errorf("--disk %s: %w", text, err)
+			return field.Errorf("%s %s: %w", field.Disks, text, err)
 		}
 		s.Disks = append(s.Disks, d)
 	}
@@ -39,24 +39,24 @@ func setImages(s *config.Sandbox, o ImageOptions) error {
 func setImage(s *config.Sandbox, o ImageOptions) (err error) {
 	switch {
 	case o.Size == "" && o.Format != "":
-		return errors.New("--image-format is about an image; give its size with -i")
+		return field.Errorf("%s is about an image; give its size with %s", field.ImageFormat, field.ImageSize)
 	case o.Size == "" && o.FS != "":
-		return errors.New("--image-fs is about an image; give its size with -i")
+		return field.Errorf("%s is about an image; give its size with %s", field.ImageFS, field.ImageSize)
 	case o.Size == "":
 		return nil
 	}
 	if s.ImageSize, err = config.ParseImageSize(o.Size); err != nil {
-		return err
+		return field.Errorf("%s %w", field.ImageSize, err)
 	}
 	s.ImageFormat, s.ImageFS = config.FormatRaw, config.DefaultImageFS
 	if o.Format != "" {
 		if s.ImageFormat, err = config.ParseImageFormat(o.Format); err != nil {
-			return fmt.Errorf("--image-format: %w", err)
+			return field.Errorf("%s: %w", field.ImageFormat, err)
 		}
 	}
 	if o.FS != "" {
 		if s.ImageFS, err = config.ParseImageFS(o.FS); err != nil {
-			return fmt.Errorf("--image-fs: %w", err)
+			return field.Errorf("%s: %w", field.ImageFS, err)
 		}
 	}
 	s.Image = places.Root("").Of(s.Name).Image(s.ImageFormat)

@@ -1,8 +1,6 @@
 package describe
 
 import (
-	"errors"
-	"fmt"
 	"path/filepath"
 	"strings"
 	"time"
@@ -10,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/field"
 )
 
 // New checks the options and turns them into a description without content.
@@ -19,27 +18,27 @@ func New(o Options) (*config.Sandbox, error) {
 	}
 	switch {
 	case len(o.Units) > 0 && len(o.Command) > 0:
-		return nil, errors.New("a container runs units (-u) or a command (after --), not both")
+		return nil, field.Errorf("a container runs units (%s) or a command (%s), not both", field.Units, field.Command)
 	case len(o.Units) == 0 && len(o.Command) == 0:
-		return nil, errors.New("nothing to run: name a unit with -u or a command after --")
+		return nil, field.Errorf("nothing to run: name a unit with %s or a command %s", field.Units, field.Command)
 	}
 	s := config.New(o.Name)
 	Identify(s)
 	s.Units, s.Packages, s.Command, s.Copy = o.Units, o.Packages, o.Command, o.Copy
 	var err error
 	if s.Network, s.Interfaces, err = config.ParseNetworks(o.Networks); err != nil {
-		return nil, fmt.Errorf("-N: %w", err)
+		return nil, field.Errorf("%s: %w", field.Networks, err)
 	}
 	if o.Capabilities != "" {
 		var err error
 		if s.Hardening.Capabilities, err = config.ParseCapabilities(o.Capabilities); err != nil {
-			return nil, fmt.Errorf("--capabilities: %w", err)
+			return nil, field.Errorf("%s: %w", field.Capabilities, err)
 		}
 	}
 	if o.IDMap != "" {
 		var err error
 		if s.Hardening.IDMap, err = config.ParseIDMap(o.IDMap); err != nil {
-			return nil, fmt.Errorf("--idmap: %w", err)
+			return nil, field.Errorf("%s: %w", field.IDMap, err)
 		}
 	}
 	if len(o.Command) > 0 {
@@ -52,16 +51,16 @@ func New(o Options) (*config.Sandbox, error) {
 	}
 	for _, name := range o.Packages {
 		if err := config.CheckPackage(name); err != nil {
-			return nil, fmt.Errorf("-P: %w", err)
+			return nil, field.Errorf("%s: %w", field.Packages, err)
 		}
 	}
 	for _, text := range o.Mounts {
 		mount, err := config.ParseMount(text)
 		if err != nil {
-			return nil, fmt.Errorf("-m %s: %w", text, err)
+			return nil, field.Errorf("%s %s: %w", field.Mounts, text, err)
 		}
 		if err := checkMountSource(mount); err != nil {
-			return nil, fmt.Errorf("-m %s: %w", text, err)
+			return nil, field.Errorf("%s %s: %w", field.Mounts, text, err)
 		}
 		s.Mounts = append(s.Mounts, mount)
 	}
@@ -82,11 +81,11 @@ func Identify(s *config.Sandbox) {
 func placeContent(s *config.Sandbox, dir string) error {
 	base, err := filepath.Abs(dir)
 	if err != nil {
-		return fmt.Errorf("-p %s: %w", dir, err)
+		return field.Errorf("%s %s: %w", field.Base, dir, err)
 	}
 	s.Content = filepath.Join(base, s.Name)
 	if err := config.CheckContent(s.Content); err != nil {
-		return &OptionError{fmt.Errorf("-p: %w", err)}
+		return &OptionError{field.Errorf("%s: %w", field.Base, err)}
 	}
 	return nil
 }

@@ -2,10 +2,10 @@ package describe
 
 import (
 	"errors"
-	"fmt"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/alloc"
+	"github.com/virt-sandbox/virt-sandbox/internal/field"
 	"github.com/virt-sandbox/virt-sandbox/internal/mcs"
 )
 
@@ -13,35 +13,36 @@ import (
 func setSecurity(s *config.Sandbox, o Options) error {
 	if o.FileType != "" {
 		if err := config.CheckFileType(o.FileType); err != nil {
-			return fmt.Errorf("-f: %w", err)
+			return field.Errorf("%s: %w", field.FileType, err)
 		}
 		s.Security.FileType = o.FileType
 	}
 	if o.Security != "" {
 		security, err := config.ParseSecurity(o.Security)
 		if err != nil {
-			return fmt.Errorf("-s: %w", err)
+			return field.Errorf("%s: %w", field.Security, err)
 		}
 		security.FileType = s.Security.FileType
 		s.Security = security
 		if err := CheckMode(s); err != nil {
-			return fmt.Errorf("-s %s: %w", o.Security, err)
+			return field.Errorf("%s %s: %w", field.Security, o.Security, err)
 		}
 	}
 	if o.Level != "" {
 		if o.Security != "" && s.Security.AppArmor == "" {
-			return errors.New("-l and -s exclude each other; put the level into the label of -s")
+			return field.Errorf("%s and %s exclude each other; put the level into the label of %s",
+				field.Level, field.Security, field.Security)
 		}
 		level, err := mcs.Parse(o.Level)
 		if err != nil {
-			return fmt.Errorf("-l %s: %w", o.Level, err)
+			return field.Errorf("%s %s: %w", field.Level, o.Level, err)
 		}
 		s.Security.Mode = config.SecurityStatic // Of a clone, whose source may have another.
 		s.Security.Level = level.String()
 	}
 	if level, err := alloc.LevelOf(s); err == nil && level.Count() == 0 && !o.Share {
-		return fmt.Errorf("%s: every sandbox can reach a level without categories; add some, as in s0:c1,c2, or allow that with --share-level",
-			o.LevelOption())
+		return field.Errorf("%s: every sandbox can reach a level without categories; add some, as in "+
+			"s0:c1,c2, or allow that with %s", o.LevelOption(), field.Share)
 	}
 	return nil
 }
@@ -52,7 +53,8 @@ func CheckMode(s *config.Sandbox) error {
 	case s.Security.Mode == config.SecurityInherit:
 		return errors.New("only a command in a throw-away sandbox has a caller whose label it can have; use static")
 	case s.Security.Mode == config.SecurityDynamic && s.Image == "":
-		return errors.New("the files of a directory carry their level, so that it has to be fixed; keep the content in an image (-i), or use static")
+		return field.Errorf("the files of a directory carry their level, so that it has to be fixed; keep "+
+			"the content in an image (%s), or use static", field.ImageSize)
 	case s.Security.Mode == config.SecurityDynamic && s.Security.Level != "":
 		return errors.New("it has its level chosen at each start, and says level= too; remove one of them")
 	}
@@ -60,14 +62,14 @@ func CheckMode(s *config.Sandbox) error {
 }
 
 // LevelOption is the option that the level comes from, as it was given, for a message.
-func (o Options) LevelOption() string {
+func (o Options) LevelOption() field.Setting {
 	switch {
 	case o.Level != "":
-		return "-l " + o.Level
+		return field.Setting{Name: field.Level, Value: o.Level}
 	case o.Security != "":
-		return "-s " + o.Security
+		return field.Setting{Name: field.Security, Value: o.Security}
 	}
-	return "allocated level"
+	return field.Setting{Value: "allocated level"}
 }
 
 // RefuseShared refuses a level that is not kept apart from another's, unless that is asked for.
@@ -75,6 +77,6 @@ func (o Options) RefuseShared(use alloc.Use) error {
 	if o.Share {
 		return nil
 	}
-	return fmt.Errorf("%s is not kept apart from %s, which %s has; choose another level, or allow that with --share-level",
-		o.LevelOption(), use.Level, use.By)
+	return field.Errorf("%s is not kept apart from %s, which %s has; choose another level, or allow that with %s",
+		o.LevelOption(), use.Level, use.By, field.Share)
 }

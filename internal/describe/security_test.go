@@ -27,24 +27,24 @@ func TestSetSecurity(t *testing.T) {
 			process: "system_u:system_r:container_t:s0", file: "system_u:object_r:container_file_t:s0"},
 
 		{name: "plain level", options: Options{Level: "s0"},
-			fails: "-l s0: every sandbox can reach a level without categories; add some, as in s0:c1,c2, or allow that with --share-level"},
+			fails: "Level s0: every sandbox can reach a level without categories; add some, as in s0:c1,c2, or allow that with Share"},
 		{name: "plain label", options: Options{Security: "static,label=u:r:t:s0"},
-			fails: "-s static,label=u:r:t:s0: every sandbox can reach a level without categories; add some, as in s0:c1,c2, or allow that with --share-level"},
+			fails: "Security static,label=u:r:t:s0: every sandbox can reach a level without categories; add some, as in s0:c1,c2, or allow that with Share"},
 		{name: "level and label", options: Options{Level: "s0:c1", Security: "static,label=" + label},
-			fails: "-l and -s exclude each other; put the level into the label of -s"},
-		{name: "no level", options: Options{Level: "s0:c1024"}, fails: "-l s0:c1024: category c1024 is above c1023"},
-		{name: "label without level", options: Options{Security: "static,label=u:r:t"}, fails: `-s: label "u:r:t" is not USER:ROLE:TYPE:LEVEL`},
+			fails: "Level and Security exclude each other; put the level into the label of Security"},
+		{name: "no level", options: Options{Level: "s0:c1024"}, fails: "Level s0:c1024: category c1024 is above c1023"},
+		{name: "label without level", options: Options{Security: "static,label=u:r:t"}, fails: `Security: label "u:r:t" is not USER:ROLE:TYPE:LEVEL`},
 		{name: "static without label", options: Options{Security: "static"},
-			fails: `-s: security option "static" is not dynamic[,label=…], static,label=…, inherit, or apparmor,profile=…`},
+			fails: `Security: security option "static" is not dynamic[,label=…], static,label=…, inherit, or apparmor,profile=…`},
 		{name: "inherit with label", options: Options{Security: "inherit,label=" + label},
-			fails: `-s: security option "inherit,label=` + label + `" is not dynamic[,label=…], static,label=…, inherit, or apparmor,profile=…`},
+			fails: `Security: security option "inherit,label=` + label + `" is not dynamic[,label=…], static,label=…, inherit, or apparmor,profile=…`},
 		{name: "dynamic", options: Options{Security: "dynamic"},
-			fails: "-s dynamic: the files of a directory carry their level, so that it has to be fixed; keep the content in an image (-i), or use static"},
+			fails: "Security dynamic: the files of a directory carry their level, so that it has to be fixed; keep the content in an image (Image.Size), or use static"},
 		{name: "dynamic with label", options: Options{Security: "dynamic,label=" + label},
-			fails: "-s dynamic,label=" + label + ": the files of a directory carry their level, so that it has to be fixed; keep the content in an image (-i), or use static"},
+			fails: "Security dynamic,label=" + label + ": the files of a directory carry their level, so that it has to be fixed; keep the content in an image (Image.Size), or use static"},
 		{name: "inherit", options: Options{Security: "inherit"},
-			fails: "-s inherit: only a command in a throw-away sandbox has a caller whose label it can have; use static"},
-		{name: "file type of no form", options: Options{FileType: "a b"}, fails: `-f: "a b" is not an SELinux type`},
+			fails: "Security inherit: only a command in a throw-away sandbox has a caller whose label it can have; use static"},
+		{name: "file type of no form", options: Options{FileType: "a b"}, fails: `FileType: "a b" is not an SELinux type`},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -73,8 +73,8 @@ func TestRefuseShared(t *testing.T) {
 		options Options
 		want    string
 	}{
-		{Options{Level: "s0:c1"}, "-l s0:c1 is not kept apart from s0:c1, which sandbox web1 has; choose another level, or allow that with --share-level"},
-		{Options{Security: "static,label=u:r:t:s0:c1"}, "-s static,label=u:r:t:s0:c1 is not kept apart from s0:c1, which sandbox web1 has; choose another level, or allow that with --share-level"},
+		{Options{Level: "s0:c1"}, "Level s0:c1 is not kept apart from s0:c1, which sandbox web1 has; choose another level, or allow that with Share"},
+		{Options{Security: "static,label=u:r:t:s0:c1"}, "Security static,label=u:r:t:s0:c1 is not kept apart from s0:c1, which sandbox web1 has; choose another level, or allow that with Share"},
 	} {
 		if err := c.options.RefuseShared(use); err == nil || err.Error() != c.want {
 			t.Errorf("got  %v\nwant %s", err, c.want)

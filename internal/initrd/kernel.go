@@ -12,6 +12,8 @@ import (
 	"regexp"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/virt-sandbox/virt-sandbox/internal/field"
 )
 
 // Kernel is one that a distribution has installed.
@@ -43,11 +45,13 @@ func FindKernel(release, image, modules string) (Kernel, error) {
 		k.Image = installedImage(release)
 	}
 	if err := readable(k.Image); err != nil {
-		return Kernel{}, fmt.Errorf("kernel image: %w; %s, or name another by --kernver and --kernpath", err, imageAdvice(err, release))
+		return Kernel{}, field.Errorf("kernel image: %w; %s, or name another by %s and %s",
+			err, imageAdvice(err, release), field.KernelVersion, field.KernelPath)
 	}
 	for _, name := range []string{dependencyFile, builtinFile} {
 		if err := readable(filepath.Join(k.Modules, name)); err != nil {
-			return Kernel{}, fmt.Errorf("kernel modules: %w; install the modules of %s (they come with linux-image-%[2]s or kernel-modules-%[2]s), run depmod %[2]s, or name another directory by --kmodpath", err, release)
+			return Kernel{}, field.Errorf("kernel modules: %w; install the modules of %s (they come with linux-image-%[2]s or "+
+				"kernel-modules-%[2]s), run depmod %[2]s, or name another directory by %[3]s", err, release, field.KernelModules)
 		}
 	}
 	return k, nil

@@ -10,13 +10,15 @@ import (
 	"time"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/field"
 	"github.com/virt-sandbox/virt-sandbox/internal/filestate"
 )
 
 // ConsoleFile shows the file in which a command's console is kept where no systemd runs. It has no times to choose by.
 func ConsoleFile(ctx context.Context, s *config.Sandbox, o Options, stdout io.Writer) error {
 	if o.Since != "" || o.Until != "" || o.Priority != "" || o.Output != "" {
-		return fmt.Errorf("without systemd the console of %s is kept without times; only -f and -n choose from it", s.Name)
+		return field.Errorf("without systemd the console of %s is kept without times; only %s and %s choose from it",
+			s.Name, field.Follow, field.Lines)
 	}
 	file, err := os.Open(s.Content + "/" + filestate.ConsoleLog)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -4,13 +4,13 @@
 package logview
 
 import (
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/describe"
+	"github.com/virt-sandbox/virt-sandbox/internal/field"
 	"github.com/virt-sandbox/virt-sandbox/internal/unitname"
 )
 
@@ -44,13 +44,14 @@ func (o Options) Arguments() ([]string, error) {
 	if o.Unit != "" {
 		unit := unitname.Complete(o.Unit)
 		if err := config.CheckUnit(unit); err != nil {
-			return nil, &describe.OptionError{Err: fmt.Errorf("-u: %w", err)}
+			return nil, &describe.OptionError{Err: field.Errorf("%s: %w", field.Units, err)}
 		}
 		args = append(args, "--unit="+unit)
 	}
 	if o.Output != "" {
 		if !slices.Contains(Forms(), o.Output) {
-			return nil, &describe.OptionError{Err: fmt.Errorf("-o %q is not one of %s", o.Output, strings.Join(Forms(), ", "))}
+			return nil, &describe.OptionError{Err: field.Errorf("%s %q is not one of %s",
+				field.Output, o.Output, strings.Join(Forms(), ", "))}
 		}
 		args = append(args, "--output="+o.Output)
 	}

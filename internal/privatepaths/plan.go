@@ -19,6 +19,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/account"
 	"github.com/virt-sandbox/virt-sandbox/internal/ascii"
+	"github.com/virt-sandbox/virt-sandbox/internal/field"
 	"github.com/virt-sandbox/virt-sandbox/internal/pkgdb"
 	"github.com/virt-sandbox/virt-sandbox/internal/unitfile"
 )
@@ -168,7 +169,8 @@ func (h Planner) packagesOf(ctx context.Context, units []*unitfile.Unit, extra [
 			}
 		}
 		if !found && len(extra) == 0 {
-			return nil, fmt.Errorf("%s (%s): %w; name the packages of the service with -P", u.Name, u.Files[0], ErrNoOwner)
+			return nil, field.Errorf("%s (%s): %w; name the packages of the service with %s",
+				u.Name, u.Files[0], ErrNoOwner, field.Packages)
 		}
 	}
 	for _, name := range extra {

@@ -56,14 +56,14 @@ func TestPlanOfPackages(t *testing.T) {
 		{"a source that has no package of its name",
 			[]*pkgdb.Package{hosttest.Package("d-server", "d", unitFile, "/var/lib/d/")}, nil,
 			[]string{"/var/lib/d package:d-server"}},
-		{"packages named with -P",
+		{"packages named",
 			[]*pkgdb.Package{hosttest.Package("d", "", unitFile, "/etc/d/"), hosttest.Package("module", "module-src", "/etc/module/"), hosttest.Package("module-src", "", "/etc/base/")},
 			[]string{"module"},
 			[]string{"/etc/base package:module-src", "/etc/d package:d", "/etc/module package:module"}},
 		{"a package named twice",
 			[]*pkgdb.Package{hosttest.Package("d", "", unitFile, "/etc/d/")}, []string{"d"},
 			[]string{"/etc/d package:d"}},
-		{"nobody owns the unit, but -P",
+		{"nobody owns the unit, but packages are named",
 			[]*pkgdb.Package{hosttest.Package("app", "", "/etc/app/")}, []string{"app"},
 			[]string{"/etc/app package:app"}},
 		{"the unit's file as /lib spells it",
@@ -103,12 +103,12 @@ func TestPlanTrustsTheHostAboutTypes(t *testing.T) {
 func TestPlanErrors(t *testing.T) {
 	h := newHost(t, map[string]string{unitFile: bareUnit}, hosttest.Package("other", "", "/etc/other"))
 	_, err := h.Plan(context.Background(), []*unitfile.Unit{h.unit("d")}, nil)
-	if !errors.Is(err, ErrNoOwner) || !strings.Contains(err.Error(), "d.service ("+unitFile+")") || !strings.Contains(err.Error(), "-P") {
+	if !errors.Is(err, ErrNoOwner) || !strings.Contains(err.Error(), "d.service ("+unitFile+")") || !strings.Contains(err.Error(), "Packages") {
 		t.Errorf("nobody owns it: got %v, want ErrNoOwner with the file and what to do", err)
 	}
 	_, err = h.Plan(context.Background(), []*unitfile.Unit{h.unit("d")}, []string{"other", "absent"})
 	if !errors.Is(err, pkgdb.ErrNoPackage) || !strings.Contains(err.Error(), "absent") {
-		t.Errorf("-P of a package that is not there: got %v, want pkgdb.ErrNoPackage with its name", err)
+		t.Errorf("package that is not there: got %v, want pkgdb.ErrNoPackage with its name", err)
 	}
 }
 

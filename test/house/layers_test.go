@@ -19,6 +19,7 @@ var layers = []layer{
 		"internal/ascii",
 		"internal/console",
 		"internal/ctxio",
+		"internal/field",
 		"internal/manpage",
 		"internal/outputspool",
 		"internal/pkgdb",
@@ -104,6 +105,9 @@ var layers = []layer{
 	}},
 	{"one-shots", []string{
 		"sandbox",
+	}},
+	{"options of the command line", []string{
+		"cmd/internal/flagname",
 	}},
 }
 

@@ -1,0 +1,63 @@
+package main
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/virt-sandbox/virt-sandbox/cmd/internal/flagname"
+	"github.com/virt-sandbox/virt-sandbox/helper"
+)
+
+// TestRefusals pins what create says of mistakes in options, in the words of its command line.
+func TestRefusals(t *testing.T) {
+	const without = ": every sandbox can reach a level without categories; add some, as in s0:c1,c2, or allow that with --share-level"
+	m := helper.New(helper.Options{URI: helper.DefaultURI})
+	for want, change := range map[string]func(*helper.CreateOptions){
+		"a container runs units (-u) or a command (after --), not both": func(o *helper.CreateOptions) { o.Command = []string{"true"} },
+		"nothing to run: name a unit with -u or a command after --":     func(o *helper.CreateOptions) { o.Units = nil },
+		"-N: host excludes every other -N":                              func(o *helper.CreateOptions) { o.Networks = []string{"host", "dhcp"} },
+		`--capabilities: "CAP_X" is not a capability that libvirt can give or take, such as CAP_NET_RAW; see capabilities(7)`: func(o *helper.CreateOptions) {
+			o.Capabilities = "CAP_X"
+		},
+		`-P: "a b" is not a package name`: func(o *helper.CreateOptions) { o.Packages = []string{"a b"} },
+		"-m host-bind:/srv=/no/such: stat /no/such: no such file or directory": func(o *helper.CreateOptions) {
+			o.Mounts = []string{"host-bind:/srv=/no/such"}
+		},
+		`-i "big" is not a size such as 500 (MB of 1000000 bytes), 512M or 2G`: func(o *helper.CreateOptions) { o.Image.Size = "big" },
+		"--image-format is about an image; give its size with -i":              func(o *helper.CreateOptions) { o.Image.Format = "raw" },
+		"--image-fs is about an image; give its size with -i":                  func(o *helper.CreateOptions) { o.Image.FS = "xfs" },
+		`--image-format: "vmdk" is not an image format; raw and qcow2 are`: func(o *helper.CreateOptions) {
+			o.Image.Size, o.Image.Format = "1G", "vmdk"
+		},
+		"--disk db=/etc: /etc is neither a block device nor a regular file": func(o *helper.CreateOptions) { o.Image.Disks = []string{"db=/etc"} },
+		`-f: "a b" is not an SELinux type`:                                  func(o *helper.CreateOptions) { o.FileType = "a b" },
+		"-l s0:c1024: category c1024 is above c1023":                        func(o *helper.CreateOptions) { o.Level = "s0:c1024" },
+		"-l and -s exclude each other; put the level into the label of -s": func(o *helper.CreateOptions) {
+			o.Level, o.Security = "s0:c1", "static,label=u:r:t:s0"
+		},
+		`-s: label "u:r:t" is not USER:ROLE:TYPE:LEVEL`: func(o *helper.CreateOptions) { o.Security = "static,label=u:r:t" },
+		"-s dynamic: the files of a directory carry their level, so that it has to be fixed; keep the content in an image (-i), or use static": func(o *helper.CreateOptions) {
+			o.Security = "dynamic"
+		},
+		"-l s0" + without:                    func(o *helper.CreateOptions) { o.Level = "s0" },
+		"-s static,label=u:r:t:s0" + without: func(o *helper.CreateOptions) { o.Security = "static,label=u:r:t:s0" },
+	} {
+		o := helper.CreateOptions{Name: "x", Units: []string{"httpd.service"}}
+		change(&o)
+		_, err := m.Create(t.Context(), o)
+		if err == nil {
+			t.Errorf("created what should be refused with %q", want)
+			continue
+		}
+		if got := flagname.Text(err); got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
+		if got := flagname.Text(usageError{err}); got != want {
+			t.Errorf("as a mistake in the command line: %s", got)
+		}
+	}
+	var option *helper.OptionError
+	if _, err := m.Create(t.Context(), helper.CreateOptions{Name: "x"}); !errors.As(err, &option) {
+		t.Errorf("%v is no mistake in the command line", err)
+	}
+}
