@@ -12,6 +12,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/contentcheck"
 	"github.com/virt-sandbox/virt-sandbox/internal/image"
 	"github.com/virt-sandbox/virt-sandbox/internal/printable"
+	"github.com/virt-sandbox/virt-sandbox/internal/provision"
 	"github.com/virt-sandbox/virt-sandbox/internal/secontext"
 	"github.com/virt-sandbox/virt-sandbox/internal/unitstub"
 )
@@ -44,7 +45,7 @@ func (m *Manager) checkOutside(ctx context.Context, name string) (*config.Sandbo
 	defer lock.Release()
 	s, err := m.Store.Load(name)
 	if errors.Is(err, config.ErrNotFound) {
-		findings, leftErr := m.leftovers(name, nil)
+		findings, leftErr := m.provisioner().Leftovers(name, nil)
 		if len(findings) > 0 || leftErr != nil {
 			err = leftErr
 		}
@@ -53,7 +54,7 @@ func (m *Manager) checkOutside(ctx context.Context, name string) (*config.Sandbo
 	if err != nil {
 		return nil, []contentcheck.Finding{{Path: m.Store.Path(name), Problem: contentcheck.ProblemConfig, Detail: reasonOf(err)}}, nil
 	}
-	findings, err := m.leftovers(name, s)
+	findings, err := m.provisioner().Leftovers(name, s)
 	if err != nil || s.State == config.StateDeleting {
 		return nil, findings, err
 	}
@@ -152,19 +153,19 @@ func (m *Manager) checkInside(ctx context.Context, s *config.Sandbox, fix bool) 
 		return nil, err
 	}
 	defer release()
-	if found, err := m.hasContent(s); err != nil {
+	if found, err := m.provisioner().HasContent(s); err != nil {
 		return []contentcheck.Finding{{Path: s.Content, Problem: contentcheck.ProblemContent, Detail: printable.Line(err.Error())}}, nil
 	} else if !found {
 		return nil, nil
 	}
 	if state, err := content.Inspect(s.Content); err != nil || state == content.Creating {
-		return []contentcheck.Finding{{Path: s.Content, Problem: contentcheck.ProblemLeftover, Detail: interruptedMaking + remedyOf(s.Name, s)}}, err
+		return []contentcheck.Finding{{Path: s.Content, Problem: contentcheck.ProblemLeftover, Detail: provision.InterruptedMaking + provision.RemedyOf(s.Name, s)}}, err
 	}
 	findings, err := contentcheck.Manifest(ctx, m.Host, s)
 	if err != nil {
 		return nil, err
 	}
-	if err := m.checkModeOfConfig(s); err != nil {
+	if err := provision.CheckMode(m.Store, s); err != nil {
 		return findings, err
 	}
 	switch {

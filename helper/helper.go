@@ -24,9 +24,6 @@ const DefaultURI = "lxc:///"
 // RuntimeBase holds what lives only as long as a container runs.
 const RuntimeBase = "/run/virt-sandbox"
 
-// ErrRunning is returned by Delete for a container that is up.
-var ErrRunning = errors.New("is running")
-
 // Options are what a Manager is built from. The zero value is that of this host, without a word to anybody.
 type Options struct {
 	// Root is the directory below which the host's files lie; empty for /. Tests give a temporary one.

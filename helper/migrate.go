@@ -68,7 +68,7 @@ func (m *Manager) migrate(
 		return nil, err
 	}
 	s.Created = time.Now().UTC().Truncate(time.Second)
-	if _, err := m.complete(ctx, s); err != nil {
+	if _, err := m.provisioner().Reconcile(ctx, s); err != nil {
 		return nil, err
 	}
 	if err := sandboximage.Sync(s); err != nil {
@@ -102,7 +102,7 @@ func (m *Manager) planMigration(ctx context.Context, s *config.Sandbox, named []
 		}
 	}
 	listed := s.Private
-	err = m.planContent(ctx, s)
+	err = m.provisioner().PlanContent(ctx, s)
 	if errors.Is(err, privatepaths.ErrNoOwner) {
 		m.Warn("no package owns the units of %s; package= in its config names those whose files are to follow their updates",
 			s.Name)
@@ -112,7 +112,7 @@ func (m *Manager) planMigration(ctx context.Context, s *config.Sandbox, named []
 		return err
 	}
 	takeover.KeepPrivate(s, listed)
-	if err := m.planNetwork(s); err != nil {
+	if err := m.provisioner().PlanNetwork(s); err != nil {
 		return err
 	}
 	return remains.CheckUnit(s, old)

@@ -19,32 +19,6 @@ import (
 // hostnet returns what looks at this host's networks.
 func (m *Manager) hostnet() *hostnet.Host { return hostnet.New(m.Store, m.Warn) }
 
-// planNetwork checks for a new sandbox that the host has what the interfaces name, and chooses their MAC addresses.
-func (m *Manager) planNetwork(s *config.Sandbox) error {
-	if len(s.Interfaces) == 0 {
-		return nil
-	}
-	connection, err := m.libvirt.Connect()
-	if err != nil {
-		return err
-	}
-	defer connection.Close()
-	return m.hostnet().Plan(connection, s)
-}
-
-// chooseMACs gives each interface that has no MAC one.
-func (m *Manager) chooseMACs(s *config.Sandbox) error {
-	if s.HasMACs() {
-		return nil
-	}
-	connection, err := m.libvirt.Connect()
-	if err != nil {
-		return err
-	}
-	defer connection.Close()
-	return m.hostnet().ChooseMACs(connection, s)
-}
-
 // prepareOneShot prepares the interfaces of a one-shot.
 func (m *Manager) prepareOneShot(connection *virt.Connection, s *config.Sandbox) ([]network.Interface, error) {
 	interfaces, err := m.hostnet().PrepareOneShot(connection, s)

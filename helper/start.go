@@ -14,12 +14,10 @@ import (
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/apparmor"
-	"github.com/virt-sandbox/virt-sandbox/internal/content"
 	"github.com/virt-sandbox/virt-sandbox/internal/guest"
 	"github.com/virt-sandbox/virt-sandbox/internal/monitor"
 	"github.com/virt-sandbox/virt-sandbox/internal/places"
 	"github.com/virt-sandbox/virt-sandbox/internal/proc"
-	"github.com/virt-sandbox/virt-sandbox/internal/sandboximage"
 	"github.com/virt-sandbox/virt-sandbox/internal/virt"
 )
 
@@ -137,7 +135,7 @@ func (m *Manager) endFailedStart(ctx context.Context, connection *virt.Connectio
 
 func (m *Manager) startFresh(ctx context.Context, connection *virt.Connection, s *config.Sandbox, status func(string)) (*Running, error) {
 	status("Preparing content")
-	if err := m.prepare(ctx, s); err != nil {
+	if err := m.provisioner().Prepare(ctx, s); err != nil {
 		return nil, err
 	}
 	level, err := m.labelForStart(ctx, s)
@@ -317,42 +315,8 @@ func (m *Manager) Prepare(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	if err := m.prepare(ctx, s); err != nil {
+	if err := m.provisioner().Prepare(ctx, s); err != nil {
 		return errors.Join(err, m.claims().Detach(name))
 	}
 	return nil
-}
-
-func (m *Manager) prepare(ctx context.Context, s *config.Sandbox) error {
-	if err := m.checkModeOfConfig(s); err != nil {
-		return err
-	}
-	if s.State == config.StateDeleting {
-		return fmt.Errorf("%s is being deleted; run delete again to finish that", s.Name)
-	}
-	if err := m.images().AttachForStart(ctx, s); err != nil {
-		return err
-	}
-	state, err := m.complete(ctx, s)
-	if err != nil {
-		return err
-	}
-	if state == content.Absent && !s.Created.IsZero() {
-		return fmt.Errorf("the content of %s at %s is gone; is its file system mounted? To have it made anew, as for a config "+
-			"that comes from another host, remove created= from %s", s.Name, s.Content, m.Store.Path(s.Name))
-	}
-	if err := m.Host.Prepare(ctx, s, m.Progress); err != nil {
-		return sandboximage.ExplainFull(s, err)
-	}
-	if s.Created.IsZero() {
-		if err := sandboximage.Sync(s); err != nil {
-			return err
-		}
-		s.Created = time.Now().UTC().Truncate(time.Second)
-		if err := m.Store.Save(s); err != nil {
-			return err
-		}
-	}
-	// The config tells of it: a create that was killed in its last moment is complete.
-	return content.UnmarkCreating(s.Content)
 }

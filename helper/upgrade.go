@@ -114,7 +114,7 @@ func (m *Manager) upgradeContent(ctx context.Context, s *config.Sandbox, options
 	}
 	defer closed()
 	// The first start makes it, from what the packages have then.
-	if found, err := m.hasContent(s); !found || err != nil {
+	if found, err := m.provisioner().HasContent(s); !found || err != nil {
 		return err
 	}
 	added, err := m.newlyPrivate(ctx, s)

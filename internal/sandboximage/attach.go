@@ -1,6 +1,7 @@
-// Package sandboximage makes what a sandbox has in images accessible on the host. In: the description of a sandbox, and the notes
-// of which images sandboxes use. Out: content that can be read and written at its place, or an error. The verbs that start,
-// stop, copy and check sandboxes call it, with the lock on the sandbox's name unless a method says otherwise.
+// Package sandboximage makes what a sandbox has in images accessible on the host. In: the description of a sandbox,
+// and the notes of which images sandboxes use. Out: content that can be read and written at its place, or an error.
+// The verbs that start, stop, copy and check sandboxes call it, with the lock on the sandbox's name unless a method
+// says otherwise.
 package sandboximage
 
 import (
@@ -77,8 +78,8 @@ func (i *Images) AttachForStart(ctx context.Context, s *config.Sandbox) error {
 	return adoptFileSystem(s)
 }
 
-// Open makes the content of a sandbox that is down accessible; it stays so until Close. Without an image, or where the
-// file is missing, there is nothing to do.
+// Open makes the content of a sandbox that is down accessible; it stays so until Close. Without an image, or where
+// the file is missing, there is nothing to do.
 func (i *Images) Open(ctx context.Context, s *config.Sandbox) error {
 	if s.Image == "" {
 		return nil
@@ -101,8 +102,8 @@ func (i *Images) Close(name string) {
 	}
 }
 
-// OpenIfDown makes the content of a sandbox that may be up or down accessible until release is called. While one is up,
-// its image is mounted already.
+// OpenIfDown makes the content of a sandbox that may be up or down accessible until release is called. While one is
+// up, its image is mounted already.
 func (i *Images) OpenIfDown(ctx context.Context, s *config.Sandbox) (release func(), err error) {
 	if s.Image == "" || i.isUp(s.Name) {
 		return func() {}, nil
@@ -114,8 +115,8 @@ func (i *Images) OpenIfDown(ctx context.Context, s *config.Sandbox) (release fun
 	return func() { i.Close(s.Name) }, nil
 }
 
-// Hold is OpenIfDown for who does not have the lock on the sandbox's name. While one in an image is down, nobody starts it
-// until release.
+// Hold is OpenIfDown for who does not have the lock on the sandbox's name. While one in an image is down, nobody
+// starts it until release.
 func (i *Images) Hold(ctx context.Context, s *config.Sandbox) (release func(), err error) {
 	if s.Image == "" {
 		return func() {}, nil

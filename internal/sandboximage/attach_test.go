@@ -148,7 +148,8 @@ func TestAttachForStart(t *testing.T) {
 		want   string // error
 	}{
 		{"gone", func(*config.Sandbox) {}, "is gone; is its file system mounted? To have it made anew"},
-		{"never made", func(s *config.Sandbox) { s.Created = time.Time{} }, "does not exist; give image-size= to have it made"},
+		{"never made", func(s *config.Sandbox) { s.Created = time.Time{} },
+			"does not exist; give image-size= to have it made"},
 		{"without an image", func(s *config.Sandbox) { s.Image = "" }, ""},
 		{"a kind that no program makes", func(s *config.Sandbox) {
 			s.Created, s.ImageSize, s.ImageFS = time.Time{}, 1<<20, config.FileSystemType("xfs")

@@ -31,8 +31,8 @@ func (i *Images) ClaimNew(s *config.Sandbox) error {
 	return image.RemoveUnsettled(s.Image)
 }
 
-// MakeNew makes the image of a new sandbox under its temporary name, and mounts it, so that its content can be made. It is
-// noted before it is made, so that whoever comes after an interruption finds it.
+// MakeNew makes the image of a new sandbox under its temporary name, and mounts it, so that its content can be made.
+// It is noted before it is made, so that whoever comes after an interruption finds it.
 func (i *Images) MakeNew(ctx context.Context, s *config.Sandbox) error {
 	if s.Image == "" {
 		return nil
@@ -73,8 +73,8 @@ func (i *Images) create(ctx context.Context, s *config.Sandbox) error {
 	return image.Make(image.Temporary(s.Image), s.ImageFormat, t, s.ImageSize, i.runner(ctx, s))
 }
 
-// ready makes sure that the image of a sandbox is there: one that create was killed over in its last moment gets its name,
-// and that of a config without content, which somebody wrote, is made.
+// ready makes sure that the image of a sandbox is there: one that create was killed over in its last moment gets its
+// name, and that of a config without content, which somebody wrote, is made.
 func (i *Images) ready(ctx context.Context, s *config.Sandbox) error {
 	if s.Image == "" {
 		return nil

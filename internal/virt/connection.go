@@ -59,6 +59,16 @@ func (c *Connection) Domain(name string) (*Domain, error) {
 	return &Domain{domain: domain, name: name}, nil
 }
 
+// HasDomain reports whether there is a domain of the name, running or defined.
+func (c *Connection) HasDomain(name string) (bool, error) {
+	domain, err := c.Domain(name)
+	if domain == nil || err != nil {
+		return false, err
+	}
+	domain.Free()
+	return true, nil
+}
+
 // OwnDomain looks up the domain of a sandbox, which the caller frees; nil for none. It refuses a domain that has only
 // the name in common with the sandbox.
 func (c *Connection) OwnDomain(s *config.Sandbox) (*Domain, error) {

@@ -100,6 +100,9 @@ var layers = []layer{
 		"internal/oneshot",
 		"internal/sandboximage",
 	}},
+	{"coming and going", []string{
+		"internal/provision",
+	}},
 	{"containers that stay", []string{
 		"helper",
 	}},

@@ -1,4 +1,4 @@
-package helper
+package provision
 
 import (
 	"archive/tar"
@@ -26,37 +26,40 @@ type ExportOptions struct {
 	Zstd   bool // whether the archive is compressed (zstd(1))
 }
 
-// Export writes a sandbox, config and content, to an archive that Import reads. Errors: config.ErrNotFound, ErrRunning.
-func (m *Manager) Export(ctx context.Context, o ExportOptions, out io.Writer) error {
-	lock, err := m.lockName(ctx, o.Name)
+// Export writes a sandbox, config and content, to an archive that Import reads. Errors: config.ErrNotFound,
+// ErrRunning.
+func (p *Provisioner) Export(ctx context.Context, o ExportOptions, out io.Writer) error {
+	lock, err := p.Containers.LockName(ctx, o.Name)
 	if err != nil {
 		return err
 	}
 	defer lock.Release()
-	text, err := m.Store.Read(o.Name)
+	text, err := p.Configs.Read(o.Name)
 	if err != nil {
 		return err
 	}
-	s, err := config.Parse(m.Store.Path(o.Name), text)
+	s, err := config.Parse(p.Configs.Path(o.Name), text)
 	if err != nil {
 		return err
 	}
-	closed, err := m.images().OpenIfDown(ctx, s)
+	closed, err := p.Images.OpenIfDown(ctx, s)
 	if err != nil {
 		return err
 	}
 	defer closed()
-	if err := m.requireContent(s); err != nil {
+	if err := p.requireContent(s); err != nil {
 		return err
 	}
-	release, err := m.hold(ctx, s, o.Freeze)
+	release, err := p.Containers.Hold(ctx, s, o.Freeze)
 	if err != nil {
 		return err
 	}
-	return errors.Join(m.writeArchive(ctx, s, text, o.Zstd, out), release())
+	return errors.Join(p.writeArchive(ctx, s, text, o.Zstd, out), release())
 }
 
-func (m *Manager) writeArchive(ctx context.Context, s *config.Sandbox, text string, compressed bool, out io.Writer) error {
+func (p *Provisioner) writeArchive(
+	ctx context.Context, s *config.Sandbox, text string, compressed bool, out io.Writer,
+) error {
 	end := func() error { return nil }
 	out, finish := ctxio.NewWriter(ctx, out)
 	if compressed {
@@ -70,7 +73,7 @@ func (m *Manager) writeArchive(ctx context.Context, s *config.Sandbox, text stri
 	archive := tar.NewWriter(buffered)
 	err := contentarchive.AddText(archive, s.Name+config.Suffix, text)
 	if err == nil {
-		err = contentarchive.Export(ctx, s, archive, m.Progress)
+		err = contentarchive.Export(ctx, s, archive, p.Progress)
 	}
 	if err != nil {
 		return err
@@ -86,10 +89,10 @@ func (m *Manager) writeArchive(ctx context.Context, s *config.Sandbox, text stri
 // ErrBeyond is returned by Import for an archive whose config asks for what reaches beyond the sandbox.
 var ErrBeyond = errors.New("asks for what reaches beyond the sandbox")
 
-// Import makes the sandbox that an archive has. Where it keeps its name, and no other sandbox here is the same, it stays the
-// one that it was; else it gets an identity of its own, as a clone. When it fails, nothing stays behind; when it is killed, the
-// next import, create or delete of the name removes what it left. Errors: ErrBeyond.
-func (m *Manager) Import(ctx context.Context, o ImportOptions, in io.Reader) (*config.Sandbox, error) {
+// Import makes the sandbox that an archive has. Where it keeps its name, and no other sandbox here is the same, it
+// stays the one that it was; else it gets an identity of its own, as a clone. When it fails, nothing stays behind;
+// when it is killed, the next import, create or delete of the name removes what it left. Errors: ErrBeyond.
+func (p *Provisioner) Import(ctx context.Context, o describe.ImportOptions, in io.Reader) (*config.Sandbox, error) {
 	archive, end, err := openArchive(ctxio.NewReader(ctx, in))
 	if err != nil {
 		return nil, err
@@ -105,12 +108,12 @@ func (m *Manager) Import(ctx context.Context, o ImportOptions, in io.Reader) (*c
 	if err := config.CheckName(o.Name); err != nil {
 		return nil, err
 	}
-	lock, err := m.lockName(ctx, o.Name)
+	lock, err := p.Containers.LockName(ctx, o.Name)
 	if err != nil {
 		return nil, err
 	}
 	defer lock.Release()
-	s, err := describe.Import(from, o, func() (bool, error) { return m.isOnlyHere(from) })
+	s, err := describe.Import(from, o, func() (bool, error) { return p.isOnlyHere(from) })
 	if err != nil {
 		return nil, err
 	}
@@ -118,22 +121,24 @@ func (m *Manager) Import(ctx context.Context, o ImportOptions, in io.Reader) (*c
 		return nil, field.Errorf("the config in the archive %w: %s; if you trust who made it, allow that with %s",
 			ErrBeyond, strings.Join(beyond, ", "), field.Trust)
 	}
-	if err := m.canBe(ctx, s); err != nil {
+	if err := p.checkPrerequisites(ctx, s); err != nil {
 		return nil, err
 	}
-	return s, m.bring(ctx, s, making{
-		options: CreateOptions{Level: o.Level, Security: o.Security, Share: o.Share, FileType: s.Security.FileType},
-		like:    text,
-		yields:  o.Level == "" && o.Security == "" && !o.Share,
+	return s, p.provision(ctx, s, provisionSpec{
+		options: describe.Options{
+			Level: o.Level, Security: o.Security, Share: o.Share, FileType: s.Security.FileType,
+		},
+		like:                 text,
+		reallocateOnConflict: o.Level == "" && o.Security == "" && !o.Share,
 		fill: func() error {
-			lacking, err := contentarchive.Import(ctx, m.Host, from, s, archive, m.Progress)
+			lacking, err := contentarchive.Import(ctx, p.Host, from, s, archive, p.Progress)
 			if err != nil {
 				return err
 			}
-			for _, p := range lacking {
-				m.Warn("%s is not private in %s: the archive has no content for it", p, s.Name)
+			for _, path := range lacking {
+				p.Warn("%s is not private in %s: the archive has no content for it", path, s.Name)
 			}
-			return m.Host.Prepare(ctx, s, m.Progress)
+			return p.Host.Prepare(ctx, s, p.Progress)
 		},
 	})
 }
@@ -151,7 +156,8 @@ func openArchive(in io.Reader) (archive *tar.Reader, end func(), err error) {
 	if !bytes.Equal(magic, []byte{0x28, 0xb5, 0x2f, 0xfd}) {
 		return tar.NewReader(buffered), func() {}, nil
 	}
-	decompressor, err := zstd.NewReader(buffered, zstd.WithDecoderMaxWindow(maxWindow), zstd.WithDecoderMaxMemory(2*maxWindow))
+	decompressor, err := zstd.NewReader(buffered,
+		zstd.WithDecoderMaxWindow(maxWindow), zstd.WithDecoderMaxMemory(2*maxWindow))
 	if err != nil {
 		return nil, nil, fmt.Errorf("read archive: %w", err)
 	}
@@ -180,20 +186,21 @@ func readConfig(archive *tar.Reader) (s *config.Sandbox, text string, err error)
 	return s, string(data), err
 }
 
-// isOnlyHere tells whether a sandbox of another host has an identity, and neither a sandbox nor the host itself has the same.
-func (m *Manager) isOnlyHere(from *config.Sandbox) (bool, error) {
+// isOnlyHere tells whether a sandbox of another host has an identity, and neither a sandbox nor the host itself has
+// the same.
+func (p *Provisioner) isOnlyHere(from *config.Sandbox) (bool, error) {
 	if from.UUID == "" || from.MachineID == "" || from.Created.IsZero() {
 		return false, nil
 	}
-	if m.Host.MachineID() == from.MachineID {
+	if p.Host.MachineID() == from.MachineID {
 		return false, nil
 	}
-	names, err := m.Store.Names()
+	names, err := p.Configs.Names()
 	if err != nil {
 		return false, err
 	}
 	for _, name := range names {
-		other, err := m.Store.Load(name)
+		other, err := p.Configs.Load(name)
 		if err == nil && (other.UUID == from.UUID || other.MachineID == from.MachineID) {
 			return false, nil
 		}

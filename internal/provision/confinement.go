@@ -1,4 +1,4 @@
-package helper
+package provision
 
 import (
 	"fmt"
@@ -8,11 +8,11 @@ import (
 )
 
 // noteConfinement says once, at create, what a host without SELinux has in place of the sandbox's level.
-func (m *Manager) noteConfinement(s *config.Sandbox) error {
-	if m.Host.SELinux() {
+func (p *Provisioner) noteConfinement(s *config.Sandbox) error {
+	if p.Host.SELinux() {
 		return nil
 	}
-	connection, err := m.libvirt.Connect()
+	connection, err := p.Connect()
 	if err != nil {
 		return err
 	}
@@ -41,6 +41,6 @@ func (m *Manager) noteConfinement(s *config.Sandbox) error {
 		instead = field.Errorf("root inside is root outside, since there is no AppArmor either; create it with %s auto, or write "+
 			"idmap=auto into [hardening] of its config, to give it user ids of its own", field.IDMap)
 	}
-	m.Warn("SELinux is off on this host: %s%v", kept, instead)
+	p.Warn("SELinux is off on this host: %s%v", kept, instead)
 	return nil
 }

@@ -1,4 +1,4 @@
-package helper
+package provision
 
 import (
 	"context"
@@ -18,61 +18,60 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/unitfile"
 )
 
-// Create makes content and config of a new sandbox. When it fails, or is told to stop, nothing stays behind; when it is
-// killed, the next create or delete of the name removes what it left.
-func (m *Manager) Create(ctx context.Context, options CreateOptions) (*config.Sandbox, error) {
+// Create makes content and config of a new sandbox. When it fails, or is told to stop, nothing stays behind; when it
+// is killed, the next create or delete of the name removes what it left.
+func (p *Provisioner) Create(ctx context.Context, options describe.Options) (*config.Sandbox, error) {
 	s, err := describe.New(options)
 	if err != nil {
 		return nil, describe.OptionErrorOf(err)
 	}
-	lock, err := m.lockName(ctx, s.Name)
+	lock, err := p.Containers.LockName(ctx, s.Name)
 	if err != nil {
 		return nil, err
 	}
 	defer lock.Release()
-	if err := m.nameIsFree(s.Name); err != nil {
+	if err := p.nameIsFree(s.Name); err != nil {
 		return nil, err
 	}
-	if err := m.planNetwork(s); err != nil {
+	if err := p.PlanNetwork(s); err != nil {
 		return nil, err
 	}
-	if err := m.planContent(ctx, s); err != nil {
+	if err := p.PlanContent(ctx, s); err != nil {
 		return nil, err
 	}
-	if err := m.stubs().Check(s); err != nil {
+	if err := p.Stubs.Check(s); err != nil {
 		return nil, err
 	}
-	fill := func() error { return m.Host.Prepare(ctx, s, m.Progress) }
-	return s, m.bring(ctx, s, making{options: options, fill: fill})
+	fill := func() error { return p.Host.Prepare(ctx, s, p.Progress) }
+	return s, p.provision(ctx, s, provisionSpec{options: options, fill: fill})
 }
 
-// nameIsFree tells whether neither a config nor a libvirt domain has the name; a libvirt that does not answer is found
-// out here, before anything is made.
-func (m *Manager) nameIsFree(name string) error {
-	connection, err := m.libvirt.Connect()
+// nameIsFree tells whether neither a config nor a libvirt domain has the name; a libvirt that does not answer is
+// found out here, before anything is made.
+func (p *Provisioner) nameIsFree(name string) error {
+	connection, err := p.Connect()
 	if err != nil {
 		return err
 	}
 	defer connection.Close()
-	if _, err := os.Lstat(m.Store.Path(name)); err == nil {
-		return fmt.Errorf("%s exists already (%s); choose another name or delete it first", name, m.Store.Path(name))
+	if _, err := os.Lstat(p.Configs.Path(name)); err == nil {
+		return fmt.Errorf("%s exists already (%s); choose another name or delete it first", name, p.Configs.Path(name))
 	}
-	domain, err := connection.Domain(name)
+	taken, err := connection.HasDomain(name)
 	if err != nil {
 		return err
 	}
-	if domain != nil {
-		domain.Free()
+	if taken {
 		return fmt.Errorf("libvirt has a domain of the name %s already; choose another name", name)
 	}
 	return nil
 }
 
-// planContent finds the units and what is private to them.
-func (m *Manager) planContent(ctx context.Context, s *config.Sandbox) error {
+// PlanContent finds the units and what is private to them.
+func (p *Provisioner) PlanContent(ctx context.Context, s *config.Sandbox) error {
 	var units []*unitfile.Unit
 	for i, name := range s.Units {
-		unit, err := unitfile.Root(m.Host.Root).Find(name, s.Name)
+		unit, err := unitfile.Root(p.Host.Root).Find(name, s.Name)
 		if err != nil {
 			return field.Errorf("%s: %w", field.Units, err)
 		}
@@ -83,32 +82,33 @@ func (m *Manager) planContent(ctx context.Context, s *config.Sandbox) error {
 		units = append(units, unit)
 	}
 	s.Units = slices.Compact(s.Units)
-	private, err := privatepaths.Planner(m.Host).Plan(ctx, units, s.Packages)
+	private, err := privatepaths.Planner(p.Host).Plan(ctx, units, s.Packages)
 	if err != nil {
 		return err
 	}
 	s.Private = private
-	if err := m.Host.CheckMounts(s); err != nil {
+	if err := p.Host.CheckMounts(s); err != nil {
 		return field.Errorf("%s: %w", field.Mounts, err)
 	}
 	return nil
 }
 
-// claimContent makes sure that the content directory is nobody's, and returns the topmost directory that is to be made.
-func (m *Manager) claimContent(s *config.Sandbox) (made string, err error) {
+// claimContent makes sure that the content directory is nobody's, and returns the topmost directory that is to be
+// made.
+func (p *Provisioner) claimContent(s *config.Sandbox) (made string, err error) {
 	state, err := content.Inspect(s.Content)
 	if err != nil {
 		return "", err
 	}
 	switch state {
 	case content.Creating:
-		m.Warn("removing what an interrupted create left at %s", s.Content)
-		if err := m.Host.Remove(s.Content); err != nil {
+		p.Warn("removing what an interrupted create left at %s", s.Content)
+		if err := p.Host.Remove(s.Content); err != nil {
 			return "", err
 		}
 	case content.Ours:
-		return "", fmt.Errorf("%s has content of a sandbox whose config is gone; restore %s or run \"delete %s\" to give the content up",
-			s.Content, m.Store.Path(s.Name), s.Name)
+		return "", fmt.Errorf("%s has content of a sandbox whose config is gone; restore %s or run \"delete %s\" to give "+
+			"the content up", s.Content, p.Configs.Path(s.Name), s.Name)
 	case content.Foreign:
 		return "", field.Errorf("%s exists and is not of virt-sandbox; move it away or choose another %s",
 			s.Content, field.Base)

@@ -1,4 +1,4 @@
-package helper
+package provision
 
 import (
 	"errors"
@@ -17,20 +17,20 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/places"
 )
 
-// leftovers lists what verbs that were interrupted have left of a sandbox, for who holds its name's lock. s is nil for one
-// without a config.
-func (m *Manager) leftovers(name string, s *config.Sandbox) ([]contentcheck.Finding, error) {
+// Leftovers lists what verbs that were interrupted have left of a sandbox, for who holds its name's lock. s is nil
+// for one without a config.
+func (p *Provisioner) Leftovers(name string, s *config.Sandbox) ([]contentcheck.Finding, error) {
 	var findings []contentcheck.Finding
 	found := func(path, detail string) {
 		findings = append(findings, contentcheck.Finding{Path: path, Problem: contentcheck.ProblemLeftover, Detail: detail})
 	}
-	remedy := remedyOf(name, s)
-	book := m.claims()
+	remedy := RemedyOf(name, s)
+	book := p.Claims
 	noted, err := book.Read(name)
 	if err != nil {
 		return nil, err
 	}
-	if m.run(name).Phase() == "" {
+	if !p.isUp(name) {
 		for _, c := range noted {
 			if !image.IsTemporary(c.File) {
 				found(c.File, c.Use+" is attached though nothing runs; "+remedy)
@@ -46,31 +46,32 @@ func (m *Manager) leftovers(name string, s *config.Sandbox) ([]contentcheck.Find
 	}
 	if s != nil {
 		if s.State == config.StateDeleting {
-			found(m.Store.Path(name), "it is being deleted; run delete again to finish that")
+			found(p.Configs.Path(name), "it is being deleted; run delete again to finish that")
 		}
 		return findings, nil
 	}
-	dir := filepath.Join(config.DefaultContentBase, name)
+	dir := p.places(name).Content()
 	switch state, err := content.Inspect(dir); {
 	case err != nil && !isDir(dir):
 	case err != nil:
 		return nil, err
 	case state == content.Creating:
-		found(dir, interruptedMaking+remedy)
+		found(dir, InterruptedMaking+remedy)
 	case state == content.Ours:
-		if owner, _, err := m.ownerOf(&config.Sandbox{Name: name, Content: dir}); err != nil {
+		if owner, _, err := p.ownerOf(&config.Sandbox{Name: name, Content: dir}); err != nil {
 			return nil, err
 		} else if owner == name {
-			found(dir, fmt.Sprintf("content whose config is gone; restore %s or run delete", m.Store.Path(name)))
+			found(dir, fmt.Sprintf("content whose config is gone; restore %s or run delete", p.Configs.Path(name)))
 		}
 	}
 	return findings, nil
 }
 
-const interruptedMaking = "content whose making was interrupted; "
+// InterruptedMaking says of content that whoever made it was interrupted; a remedy follows.
+const InterruptedMaking = "content whose making was interrupted; "
 
-// remedyOf says how leftovers go away.
-func remedyOf(name string, s *config.Sandbox) string {
+// RemedyOf says how leftovers go away.
+func RemedyOf(name string, s *config.Sandbox) string {
 	if s == nil {
 		return "delete " + name + " to end that"
 	}
@@ -82,14 +83,14 @@ func isDir(file string) bool {
 	return err == nil && info.IsDir()
 }
 
-// CheckNames lists what Check has something to say of: the sandboxes that have a config, usable or not, and those of which
-// there are but leftovers.
-func (m *Manager) CheckNames() ([]string, error) {
-	names, err := m.Store.Names()
+// CheckNames lists what Check has something to say of: the sandboxes that have a config, usable or not, and those of
+// which there are but leftovers.
+func (p *Provisioner) CheckNames() ([]string, error) {
+	names, err := p.Configs.Names()
 	if err != nil {
 		return nil, err
 	}
-	candidates, err := m.leftoverNames()
+	candidates, err := p.leftoverNames()
 	if err != nil {
 		return nil, err
 	}
@@ -98,7 +99,7 @@ func (m *Manager) CheckNames() ([]string, error) {
 			continue
 		}
 		// A verb may be at it, for which Check waits.
-		if left, err := m.leftovers(name, nil); err != nil || len(left) > 0 {
+		if left, err := p.Leftovers(name, nil); err != nil || len(left) > 0 {
 			names = append(names, name)
 		}
 	}
@@ -107,13 +108,13 @@ func (m *Manager) CheckNames() ([]string, error) {
 }
 
 // leftoverNames lists the names that something on the host may be a leftover of.
-func (m *Manager) leftoverNames() ([]string, error) {
-	names, err := places.Root(m.Host.Root).ImagesNames()
+func (p *Provisioner) leftoverNames() ([]string, error) {
+	names, err := places.Root(p.Host.Root).ImagesNames()
 	if err != nil {
 		return nil, fmt.Errorf("look for leftovers: %w", err)
 	}
 	for _, format := range []config.ImageFormat{config.FormatRaw, config.FormatQCOW2} {
-		pattern := image.Temporary(m.places("*").Image(format))
+		pattern := image.Temporary(p.places("*").Image(format))
 		before, after, _ := strings.Cut(filepath.Base(pattern), "*")
 		files, err := filepath.Glob(pattern)
 		if err != nil {
@@ -123,7 +124,7 @@ func (m *Manager) leftoverNames() ([]string, error) {
 			names = append(names, strings.TrimSuffix(strings.TrimPrefix(filepath.Base(file), before), after))
 		}
 	}
-	entries, err := os.ReadDir(config.DefaultContentBase)
+	entries, err := os.ReadDir(filepath.Dir(p.places("*").Content()))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("look for leftovers: %w", err)
 	}

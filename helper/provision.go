@@ -1,0 +1,113 @@
+package helper
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/lockfile"
+	"github.com/virt-sandbox/virt-sandbox/internal/places"
+	"github.com/virt-sandbox/virt-sandbox/internal/provision"
+)
+
+// ErrRunning is returned by Delete for a container that is up.
+var ErrRunning = provision.ErrRunning
+
+// ErrBeyond is returned by Import for an archive whose config asks for what reaches beyond the sandbox.
+var ErrBeyond = provision.ErrBeyond
+
+// ExportOptions are what an administrator asks of export.
+type ExportOptions = provision.ExportOptions
+
+// provisioner returns what makes and removes sandboxes on this host.
+func (m *Manager) provisioner() *provision.Provisioner {
+	return provision.New(provision.Options{
+		Configs: m.Store, Host: m.Host, Levels: m.alloc(), Claims: m.claims(), Images: m.images(), Stubs: m.stubs(),
+		Network: m.hostnet(), Systemd: m.systemd, Containers: containers{m}, Warn: m.Warn, Progress: m.Progress,
+		Noted:   &m.noted,
+		Connect: func() (provision.Connection, error) { return m.libvirt.Connect() },
+	})
+}
+
+// Create makes content and config of a new sandbox. When it fails, or is told to stop, nothing stays behind; when it
+// is killed, the next create or delete of the name removes what it left.
+func (m *Manager) Create(ctx context.Context, options CreateOptions) (*config.Sandbox, error) {
+	return m.provisioner().Create(ctx, options)
+}
+
+// Clone makes a sandbox that is like another one, with a copy of its content, and an identity and level of its own.
+// The other is not changed. When it fails, nothing stays behind; when it is killed, the next clone, create or delete
+// of the name removes what it left, and the source runs on. Errors: config.ErrNotFound, ErrRunning.
+func (m *Manager) Clone(ctx context.Context, o CloneOptions) (*config.Sandbox, error) {
+	return m.provisioner().Clone(ctx, o)
+}
+
+// Export writes a sandbox, config and content, to an archive that Import reads. Errors: config.ErrNotFound,
+// ErrRunning.
+func (m *Manager) Export(ctx context.Context, o ExportOptions, out io.Writer) error {
+	return m.provisioner().Export(ctx, o, out)
+}
+
+// Import makes the sandbox that an archive has. Where it keeps its name, and no other sandbox here is the same, it
+// stays the one that it was; else it gets an identity of its own, as a clone. When it fails, nothing stays behind;
+// when it is killed, the next import, create or delete of the name removes what it left. Errors: ErrBeyond.
+func (m *Manager) Import(ctx context.Context, o ImportOptions, in io.Reader) (*config.Sandbox, error) {
+	return m.provisioner().Import(ctx, o, in)
+}
+
+// Delete removes a container that is down with all that belongs to it, or what an interrupted create left. It can be
+// killed at any point and run again. base is where content lies whose config is gone. With keepJournal the
+// container's journal stays, in the directory of the host's that it returns. Errors: config.ErrNotFound, ErrRunning.
+func (m *Manager) Delete(ctx context.Context, name, base string, keepJournal bool) (journal string, err error) {
+	return m.provisioner().Delete(ctx, name, base, keepJournal)
+}
+
+// CheckNames lists what Check has something to say of: the sandboxes that have a config, usable or not, and those of
+// which there are but leftovers.
+func (m *Manager) CheckNames() ([]string, error) { return m.provisioner().CheckNames() }
+
+// containers are the containers that run, for the verbs that make and remove sandboxes.
+type containers struct{ *Manager }
+
+// LockName implements provision.Containers.
+func (c containers) LockName(ctx context.Context, name string) (*lockfile.Lock, error) {
+	return c.lockName(ctx, name)
+}
+
+// LockNames implements provision.Containers.
+func (c containers) LockNames(ctx context.Context, names ...string) (lockfile.Locks, error) {
+	return c.lockNames(ctx, names...)
+}
+
+// Hold implements provision.Containers.
+func (c containers) Hold(ctx context.Context, s *config.Sandbox, freeze bool) (release func() error, err error) {
+	return c.hold(ctx, s, freeze)
+}
+
+// Sweep implements provision.Containers.
+func (c containers) Sweep(name string) error { return c.sweep(name) }
+
+// EndUnfinished refuses a container that is up, and ends one that an interrupted start or stop left half way.
+func (c containers) EndUnfinished(ctx context.Context, s *config.Sandbox) error {
+	m := c.Manager
+	connection, err := m.libvirt.Connect()
+	if err != nil {
+		return err
+	}
+	defer connection.Close()
+	started, err := m.asStarted(s.Name)
+	if err != nil {
+		return err
+	}
+	running, err := connection.OwnDomain(started)
+	if err != nil || running == nil {
+		return err
+	}
+	running.Free()
+	if m.run(s.Name).Phase() == places.PhaseReady {
+		return fmt.Errorf("%s %w; stop it first", s.Name, ErrRunning)
+	}
+	m.Warn("ending what an interrupted start or stop left of %s", s.Name)
+	return m.endLeftover(ctx, connection, started)
+}

@@ -1,0 +1,172 @@
+package provision
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/content"
+)
+
+func TestCreate(t *testing.T) {
+	h := newHost(t)
+	s := h.create(t, "web")
+	saved, err := h.Configs.Load("web")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if saved.UUID == "" || saved.MachineID == "" || saved.Created.IsZero() || saved.Content != s.Content {
+		t.Errorf("saved %+v", saved)
+	}
+	if state, err := content.Inspect(s.Content); err != nil || state != content.Ours {
+		t.Errorf("the content is %v, %v", state, err)
+	}
+	if _, err := os.Lstat(h.Stubs.Path(s)); err != nil || h.reloads != 1 {
+		t.Errorf("the stub: %v; reloads: %d", err, h.reloads)
+	}
+	// A second one is refused, and changes nothing of the first.
+	_, err = h.Create(t.Context(), h.options("web"))
+	says(t, err, "web exists already")
+	if _, err := h.Configs.Load("web"); err != nil {
+		t.Error(err)
+	}
+}
+
+// What cannot be made leaves nothing, at whatever point it is refused.
+func TestCreateFails(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		change func(*testing.T, *host)
+		want   string
+	}{
+		{"libvirt does not answer", func(_ *testing.T, h *host) { h.noAnswer = errors.New("no answer") }, "no answer"},
+		{"libvirt has the name", func(_ *testing.T, h *host) { h.domains = []string{"web"} },
+			"libvirt has a domain of the name web already"},
+		{"no such unit", func(t *testing.T, h *host) {
+			if err := os.Remove(h.Host.Root + "/usr/lib/systemd/system/web.service"); err != nil {
+				t.Fatal(err)
+			}
+		}, "web.service"},
+		{"a unit of the administrator's", func(t *testing.T, h *host) {
+			stub := h.Stubs.Path(&config.Sandbox{Name: "web", Units: []string{"web.service"}})
+			if err := os.WriteFile(stub, []byte("[Service]\nExecStart=/bin/true\n"), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() {
+				if _, err := os.Lstat(stub); err != nil {
+					t.Errorf("the administrator's unit: %v", err)
+				}
+				os.Remove(stub)
+			})
+		}, ""},
+		{"the config cannot be written", func(_ *testing.T, h *host) {
+			h.Configs.Dir = filepath.Join(h.Host.Root, "etc/machine-id", "none")
+		}, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			h := newHost(t)
+			c.change(t, h)
+			s, err := h.Create(t.Context(), h.options("web"))
+			if err == nil {
+				t.Fatalf("made %+v", s)
+			}
+			says(t, err, c.want)
+			if _, err := os.Lstat(filepath.Dir(h.content)); !errors.Is(err, os.ErrNotExist) {
+				t.Errorf("%s is left: %v", h.content, err)
+			}
+		})
+	}
+}
+
+// One that is told to stop half way leaves nothing.
+func TestCreateIsInterrupted(t *testing.T) {
+	h := newHost(t)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	s := config.New("web")
+	s.Units, s.Content = []string{"web.service"}, filepath.Join(h.content, "web")
+	interrupt := errors.New("interrupted")
+	err := h.provision(ctx, s, provisionSpec{fill: func() error {
+		cancel(interrupt)
+		return nil
+	}})
+	if !errors.Is(err, interrupt) {
+		t.Errorf("got %v", err)
+	}
+	h.isGone(t, "web")
+	if _, err := os.Lstat(filepath.Dir(h.content)); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("directories on the way are left: %v", err)
+	}
+}
+
+// What one that was killed left, the next create removes.
+func TestCreateAfterKill(t *testing.T) {
+	h := newHost(t)
+	s := config.New("web")
+	s.Content = filepath.Join(h.content, "web")
+	if err := h.Host.MarkCreating(s); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(s.Content, "half"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	h.create(t, "web")
+	h.warned(t, "removing what an interrupted create left at "+s.Content)
+	if _, err := os.Lstat(filepath.Join(s.Content, "half")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("half of a file is left: %v", err)
+	}
+}
+
+// Content that is somebody's is refused.
+func TestClaimContent(t *testing.T) {
+	h := newHost(t)
+	s := h.create(t, "web")
+	if err := h.Configs.Remove("web"); err != nil {
+		t.Fatal(err)
+	}
+	_, err := h.claimContent(s)
+	says(t, err, "has content of a sandbox whose config is gone")
+	foreign := &config.Sandbox{Name: "foreign", Content: t.TempDir()}
+	if err := os.WriteFile(foreign.Content+"/file", nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err = h.claimContent(foreign)
+	says(t, err, "exists and is not of virt-sandbox")
+	made, err := h.claimContent(&config.Sandbox{Content: foreign.Content + "/a/b/c"})
+	if err != nil || made != foreign.Content+"/a" {
+		t.Errorf("made %q, %v", made, err)
+	}
+}
+
+// A directory on the way that another has come to use stays.
+func TestRemoveMade(t *testing.T) {
+	top := filepath.Join(t.TempDir(), "top")
+	if err := os.MkdirAll(top+"/a/b", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(top+"/used", nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		dir, top string
+		left     []string
+	}{
+		{top + "/a/b", "", []string{top + "/a/b"}},
+		{top + "/a/b", top, []string{top}},
+		{top + "/gone/away", top + "/gone", []string{top}},
+	} {
+		if err := removeMade(c.dir, c.top); err != nil {
+			t.Error(err)
+		}
+		for _, dir := range c.left {
+			if _, err := os.Lstat(dir); err != nil {
+				t.Errorf("of %s up to %s: %v", c.dir, c.top, err)
+			}
+		}
+	}
+	if _, err := os.Lstat(top + "/a"); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("an empty directory is left: %v", err)
+	}
+}

@@ -1,0 +1,101 @@
+package provision
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/content"
+	"github.com/virt-sandbox/virt-sandbox/internal/describe"
+	"github.com/virt-sandbox/virt-sandbox/internal/image"
+	"github.com/virt-sandbox/virt-sandbox/internal/lockfile"
+	"github.com/virt-sandbox/virt-sandbox/internal/sandboximage"
+)
+
+// provisionSpec is how a new sandbox comes into being.
+type provisionSpec struct {
+	options              describe.Options // those of its label
+	fill                 func() error     // makes the content
+	like                 string           // text of a config whose comments are kept; empty for none
+	reallocateOnConflict bool             // whether its level gives way where it is another's too
+}
+
+// provision gives a sandbox its level and ids, content, unit file and config. When it fails, nothing stays behind;
+// when it is killed, the content is marked as that of a sandbox which is being created.
+func (p *Provisioner) provision(ctx context.Context, s *config.Sandbox, how provisionSpec) error {
+	// What one that was killed has mounted.
+	if err := p.Claims.Detach(s.Name); err != nil {
+		return err
+	}
+	reserve := func() (*lockfile.Lock, error) { return p.Levels.ReserveLevel(ctx, s, how.options.RefuseShared) }
+	if how.reallocateOnConflict {
+		reserve = func() (*lockfile.Lock, error) { return p.Levels.ReserveFreeLevel(ctx, s) }
+	}
+	reservation, err := reserve()
+	if err != nil {
+		return err
+	}
+	defer reservation.Release()
+	ids, err := p.Levels.ReserveIDs(ctx, s)
+	if err != nil {
+		return err
+	}
+	defer ids.Release()
+	if err := p.checkLabels(s, how.options); err != nil {
+		return err
+	}
+	if err := p.Images.ClaimNew(s); err != nil {
+		return err
+	}
+	made, err := p.claimContent(s)
+	if err != nil {
+		return err
+	}
+	if err := p.fillAndSave(ctx, s, how); err != nil {
+		cleanErr := errors.Join(p.Configs.Remove(s.Name), p.Stubs.Remove(s.Name), p.Claims.Detach(s.Name),
+			p.Host.Remove(s.Content), image.RemoveUnsettled(s.Image), removeMade(filepath.Dir(s.Content), made))
+		if cleanErr != nil {
+			return fmt.Errorf("%w (and cleaning up failed: %w)", err, cleanErr)
+		}
+		return err
+	}
+	p.Noted.Do(func() {
+		if err := p.noteConfinement(s); err != nil {
+			p.Warn("cannot tell what confines %s: %v", s.Name, err)
+		}
+	})
+	if err := p.Systemd.Reload(ctx); err != nil {
+		p.Warn("%s is made, but its unit is not loaded yet; run systemctl daemon-reload: %v", s.Name, err)
+	}
+	return nil
+}
+
+func (p *Provisioner) fillAndSave(ctx context.Context, s *config.Sandbox, how provisionSpec) error {
+	if err := p.Images.MakeNew(ctx, s); err != nil {
+		return err
+	}
+	if err := p.Host.MarkCreating(s); err != nil {
+		return sandboximage.ExplainFull(s, err)
+	}
+	if err := how.fill(); err != nil {
+		return sandboximage.ExplainFull(s, err)
+	}
+	if err := sandboximage.Sync(s); err != nil {
+		return err
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if err := p.Stubs.Write(s); err != nil {
+		return err
+	}
+	if err := p.Configs.SaveLike(s, how.like); err != nil {
+		return err
+	}
+	if err := content.UnmarkCreating(s.Content); err != nil {
+		return err
+	}
+	return p.Images.FinishNew(s)
+}

@@ -1,0 +1,174 @@
+package provision
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/alloc"
+	"github.com/virt-sandbox/virt-sandbox/internal/content"
+	"github.com/virt-sandbox/virt-sandbox/internal/hostnet"
+)
+
+// Reconcile turns a config that somebody wrote or copied into the directory into what create would have made:
+// identity, level and private paths. What the content was made with is taken from there. It is saved before any
+// content is made of it, so that an interruption changes nothing of that. It returns what lies at the content
+// directory.
+func (p *Provisioner) Reconcile(ctx context.Context, s *config.Sandbox) (content.State, error) {
+	state, err := p.takeIdentity(s)
+	if err != nil {
+		return state, err
+	}
+	if state == content.Absent {
+		if err := p.detectCopiedConfig(s); err != nil {
+			return state, err
+		}
+	}
+	static := s.Security.Mode == config.SecurityStatic
+	if err := p.Levels.CheckIDs(s); err != nil {
+		return state, err
+	}
+	if err := p.Network.CheckMACs(s); err != nil {
+		return state, err
+	}
+	if s.HasMACs() && !s.Hardening.IDMap.Auto && !s.Created.IsZero() && s.UUID != "" && s.MachineID != "" &&
+		(s.Security.Level != "" || !static) {
+		return state, nil
+	}
+	if s.UUID == "" {
+		s.UUID = uuid.New().String()
+	}
+	if s.MachineID == "" {
+		s.MachineID = strings.ReplaceAll(s.UUID, "-", "")
+	}
+	if err := p.chooseMACs(s); err != nil {
+		return state, err
+	}
+	if s.Created.IsZero() {
+		if err := p.planBesideListed(ctx, s); err != nil {
+			return state, err
+		}
+	}
+	reservation, err := p.Levels.ReserveLevel(ctx, s, func(use alloc.Use) error {
+		p.Warn("%s: level %s is not kept apart from %s, which %s has; change one of them unless that is meant",
+			p.Configs.Path(s.Name), s.Security.Level, use.Level, use.By)
+		return nil
+	})
+	if err != nil {
+		return state, err
+	}
+	defer reservation.Release()
+	ids, err := p.Levels.ReserveIDs(ctx, s)
+	if err != nil {
+		return state, err
+	}
+	defer ids.Release()
+	if err := errors.Join(p.Host.CheckLabel(s.ProcessLabel()), p.checkFileLabel(s)); err != nil {
+		return state, fmt.Errorf("%s: %w", p.Configs.Path(s.Name), err)
+	}
+	return state, p.Configs.Save(s)
+}
+
+// takeIdentity gives a config what its content knows and it does not say. A config that names the content of another
+// sandbox is refused, unless it is a copy of that one's: then it gets content of its own.
+func (p *Provisioner) takeIdentity(s *config.Sandbox) (content.State, error) {
+	state, err := content.Inspect(s.Content)
+	if err != nil || state == content.Absent || state == content.Foreign {
+		return state, err
+	}
+	owner, id, err := p.ownerOf(s)
+	if err != nil {
+		return state, err
+	}
+	if owner != s.Name {
+		if id == nil || s.UUID == "" || s.UUID != id.UUID {
+			return state, p.contentIsOf(s, owner)
+		}
+		if s.Image != "" {
+			return state, p.imageIsOf(s, owner)
+		}
+		s.Content = filepath.Join(filepath.Dir(s.Content), s.Name)
+		p.Warn("%s is a copy of the config of %s; its content is %s", s.Name, owner, s.Content)
+		return content.Inspect(s.Content)
+	}
+	if id == nil {
+		return state, nil
+	}
+	if s.UUID == "" {
+		s.UUID = id.UUID
+	}
+	if s.MachineID == "" {
+		s.MachineID = id.MachineID
+	}
+	if s.Security.Level == "" && s.Security.Mode == config.SecurityStatic {
+		s.Security.Level = id.Level
+	}
+	return state, nil
+}
+
+// planBesideListed adds to the private paths that a person listed those that create would find.
+func (p *Provisioner) planBesideListed(ctx context.Context, s *config.Sandbox) error {
+	listed, units := s.Private, slices.Clone(s.Units)
+	if err := p.PlanContent(ctx, s); err != nil {
+		return err
+	}
+	for _, unit := range units {
+		if !slices.Contains(s.Units, unit) {
+			return fmt.Errorf("%s: unit %s is another name of one of %s; name that",
+				p.Configs.Path(s.Name), unit, strings.Join(s.Units, ", "))
+		}
+	}
+	s.Units = units
+	for _, p := range s.Private {
+		if !slices.ContainsFunc(listed, func(l config.PrivatePath) bool { return l.Path == p.Path }) {
+			listed = append(listed, p)
+		}
+	}
+	s.Private = listed
+	return nil
+}
+
+// detectCopiedConfig finds out whether a config without content is a copy of another one, name changed, and gives it
+// an identity of its own.
+func (p *Provisioner) detectCopiedConfig(s *config.Sandbox) error {
+	names, err := p.Configs.Names()
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if name == s.Name {
+			continue
+		}
+		other, err := p.Configs.Load(name)
+		if err != nil {
+			continue
+		}
+		if other.Content == s.Content {
+			return p.contentIsOf(s, name)
+		}
+		if s.Image != "" && other.Image == s.Image {
+			return p.imageIsOf(s, name)
+		}
+		if (s.UUID == "" || s.UUID != other.UUID) && (s.MachineID == "" || s.MachineID != other.MachineID) {
+			continue
+		}
+		p.Warn("%s is a copy of the config of %s; it gets a uuid and machine-id of its own", s.Name, name)
+		s.UUID, s.MachineID, s.Created = "", "", time.Time{}
+		if s.Security.Level == other.Security.Level && !s.Security.HasLabel() {
+			p.Warn("%s gets an MCS level of its own in place of %s, which %s has", s.Name, s.Security.Level, name)
+			s.Security.Level = ""
+		}
+		hostnet.DropMACsOf(s, other)
+		if s.Hardening.IDMap.Mapped() && s.Hardening.IDMap.Overlaps(other.Hardening.IDMap) {
+			s.Hardening.IDMap = config.IDMap{Auto: true}
+		}
+	}
+	return nil
+}
