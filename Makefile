@@ -88,7 +88,7 @@ govulncheck:
 test:
 	test/rig/install-packages test
 	$(MAKE) check
-	$(GO) test -count=1 ./rpmdeps ./internal/debdeps ./generator ./internal/version
+	$(GO) test -count=1 ./rpmdeps ./internal/debdeps ./generator
 	rm -rf $(RAN)
 	$(MAKE) bin/integration.test bin/scale.test
 	test/vm/image >/dev/null

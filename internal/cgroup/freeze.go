@@ -97,5 +97,5 @@ func (f Freezer) Thaw() error {
 }
 
 func (f Freezer) write(file, word string) error {
-	return os.WriteFile(filepath.Join(string(f), file), []byte(word), 0)
+	return os.WriteFile(filepath.Join(string(f), file), []byte(word), 0o644)
 }

@@ -15,7 +15,7 @@ func (g Groups) JoinThread() error {
 		if hierarchy == "" {
 			continue
 		}
-		if err := os.WriteFile(filepath.Join(dir, "tasks"), []byte(strconv.Itoa(unix.Gettid())), 0); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, "tasks"), []byte(strconv.Itoa(unix.Gettid())), 0o644); err != nil {
 			return err
 		}
 	}

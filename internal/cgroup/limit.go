@@ -39,7 +39,7 @@ func limitInOwnGroup(first int, dir string, limit []byte) error {
 	if err := os.MkdirAll(inner, 0o755); err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(dir, "pids.max"), limit, 0); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "pids.max"), limit, 0o644); err != nil {
 		return err
 	}
 	return move(first, inner)
@@ -47,7 +47,7 @@ func limitInOwnGroup(first int, dir string, limit []byte) error {
 
 // move moves a process to a group. One that has ended needs no place.
 func move(pid int, dir string) error {
-	err := os.WriteFile(filepath.Join(dir, "cgroup.procs"), []byte(strconv.Itoa(pid)), 0)
+	err := os.WriteFile(filepath.Join(dir, "cgroup.procs"), []byte(strconv.Itoa(pid)), 0o644)
 	if errors.Is(err, unix.ESRCH) {
 		return nil
 	}
@@ -59,13 +59,13 @@ func move(pid int, dir string) error {
 func (g Groups) limitGroup(dir string, limit []byte) error {
 	for ; isOfContainer(dir); dir = filepath.Dir(dir) {
 		file := filepath.Join(dir, "pids.max")
-		err := os.WriteFile(file, limit, 0)
+		err := os.WriteFile(file, limit, 0o644)
 		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
 			// A controller is switched on for the groups below one.
-			if os.WriteFile(filepath.Join(filepath.Dir(dir), "cgroup.subtree_control"), []byte("+pids"), 0) != nil {
+			if os.WriteFile(filepath.Join(filepath.Dir(dir), "cgroup.subtree_control"), []byte("+pids"), 0o644) != nil {
 				continue
 			}
-			err = os.WriteFile(file, limit, 0)
+			err = os.WriteFile(file, limit, 0o644)
 		}
 		return err
 	}

@@ -35,9 +35,13 @@ func archiveOf(t testing.TB, whole bool, members ...entry) []byte {
 		members = append(members, entry{name: "manifest", text: `{"path":"/etc/hosts","type":"file","origin":"sandbox"}`})
 	}
 	for _, m := range members {
-		header := &tar.Header{Typeflag: tar.TypeReg, Name: m.name, Linkname: m.link, Size: int64(len(m.text)), Mode: 0o644, Format: tar.FormatPAX}
+		header := &tar.Header{Typeflag: tar.TypeReg, Name: m.name, Linkname: m.link, Size: int64(len(m.text)), Mode: 0o644, Format: tar.FormatPAX,
+			Uid: os.Getuid(), Gid: os.Getgid()}
 		if m.kind != 0 {
 			header.Typeflag = m.kind
+		}
+		if m.kind == tar.TypeDir {
+			header.Mode = 0o755
 		}
 		if m.change != nil {
 			m.change(header)

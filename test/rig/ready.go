@@ -8,11 +8,16 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+
+	"golang.org/x/sys/unix"
 )
 
 // MustBeReady ends a program of tests where they cannot run: on a rig as a failure, elsewhere as if they were skipped.
 func MustBeReady(tests, program string) {
 	err := Ready(program)
+	if err == nil {
+		err = waitForOthers(tests)
+	}
 	switch {
 	case err == nil:
 	case os.Getenv(Variable) != "":
@@ -23,6 +28,29 @@ func MustBeReady(tests, program string) {
 		os.Exit(0)
 	}
 }
+
+// waitForOthers waits until no other tests use this machine's sandboxes, which have the same names. The lock ends with the
+// process.
+func waitForOthers(tests string) error {
+	lock, err := os.OpenFile("/run/lock/virt-sandbox-tests", os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
+	}
+	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); errors.Is(err, unix.EWOULDBLOCK) {
+		fmt.Fprintf(os.Stderr, "%s tests: waiting for others that run on this machine\n", tests)
+		err = unix.Flock(int(lock.Fd()), unix.LOCK_EX)
+		if err != nil {
+			return err
+		}
+	} else if err != nil {
+		return err
+	}
+	held = lock
+	return nil
+}
+
+// held keeps the lock's file from being closed as garbage.
+var held *os.File
 
 // Ready reports whether this is root on a machine whose lxc:/// answers, and has PATH find the program and those that belong to
 // it: in a source tree, two directories below which tests run, those just built; on a test host the installed ones.
