@@ -47,11 +47,14 @@ N      ?= 100
 STRESS ?= 10m
 scale   = "cd test/scale && exec env VIRT_SANDBOX_RIG=$(1) ../../bin/scale.test -test.v -test.timeout 20m $(2)"
 
-.PHONY: all build check lint govulncheck test test-native test-emulated test-machine test-scale bench bench-scale bench-stress test-host test-vm test-apparmor vm-shell demo install install-selinux uninstall-selinux install-apparmor uninstall-apparmor clean
+.PHONY: all help build check lint govulncheck test test-native test-emulated test-machine test-scale bench bench-scale bench-stress test-host test-vm test-apparmor vm-shell demo install install-selinux uninstall-selinux install-apparmor uninstall-apparmor clean
 
 all: build
 
-build: $(addprefix bin/,$(STATIC) $(LINKED))
+help: ## these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-18s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+build: $(addprefix bin/,$(STATIC) $(LINKED)) ## the seven programs, in bin/
 
 $(addprefix bin/,$(STATIC)): bin/%: $(SOURCES)
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $@ ./cmd/$*
@@ -61,12 +64,12 @@ $(addprefix bin/,$(LINKED)): bin/%: $(SOURCES)
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $@ ./cmd/$*
 
 # What is quick and needs no libvirtd: every commit passes it.
-check: build
+check: build ## build, lint and unit tests: what every commit passes
 	$(MAKE) lint
 	$(GO) test -short $$($(GO) list ./... | grep -v /test/) ./test/house ./test/rig/...
 
 # Every check of the text of programs: gofmt, go vet, ours (tools/lint), staticcheck, misspell, and shellcheck for scripts.
-lint: bin/lint
+lint: bin/lint ## every check of the text of programs
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "run gofmt -w on these"; exit 1; }
 	$(GO) vet ./...
 	$(GO) vet -vettool=$(abspath bin/lint) $(LINT) ./...
@@ -79,13 +82,13 @@ bin/lint: $(wildcard tools/lint/*.go) tools/go.mod tools/go.sum
 	cd tools && $(GO) build -o ../bin/lint ./lint
 
 # Known holes in what is linked. It asks the Go project's database of them, so it needs a network and is no part of check.
-govulncheck:
+govulncheck: ## known holes in what is linked; needs a network
 	$(TOOL) govulncheck ./...
 
 # Everything, on the machine's real rpm, dpkg, systemd and libvirt, and on hosts of its own. Needs root. The emulated hosts keep
 # one processor busy, while the tests here wait a lot; what is made of the first must not be made beside the second, which
 # look for mounts that are left.
-test:
+test: ## everything, on hosts of its own; needs root, about 40 minutes
 	test/rig/install-packages test
 	$(MAKE) check
 	$(GO) test -count=1 ./rpmdeps ./internal/debdeps ./generator
@@ -107,14 +110,14 @@ test-emulated:
 	$(MAKE) test-apparmor
 
 # One command in a virtual machine, emulated: all that test has only a part of.
-test-machine: build
+test-machine: build ## all of one command in a virtual machine
 	test/rig/install-packages test
 	test/rig/kernel >/dev/null
 	VIRT_SANDBOX_RIG=machine test/rig/with-libvirt $(GO) test -count=1 -timeout 20m ./test/integration
 
 # How fast a command in a sandbox is, beside libvirt without us and a pipe without a sandbox; and bounds of the time that the
 # generator and the readers of package databases take. Needs root, and a machine that does nothing else.
-bench: build
+bench: build ## figures of one command, and bounds of time
 	test/rig/install-packages test
 	test/rig/kernel >/dev/null
 	VIRT_SANDBOX_RIG=bench $(GO) test -count=1 -v -run 'Speed|Faster' ./generator ./rpmdeps
@@ -124,45 +127,45 @@ bin/integration.test: $(SOURCES) $(wildcard test/integration/*.go)
 	CGO_ENABLED=0 $(GO) test -c -o $@ ./test/integration
 
 # On a host whose systemd runs, in a container of systemd-nspawn: at native speed, without SELinux.
-test-host: build bin/integration.test
+test-host: build bin/integration.test ## what needs a host with systemd
 	$(call record,host) test/host/run $(call on,host) 'sh test/demo' $(PAGE)
 
 # On a host that enforces SELinux, with cgroup version 2 and systemd-machined, in a virtual machine: everything real, and
 # slow. Before that the policy itself is asked.
-test-vm: build bin/integration.test
+test-vm: build bin/integration.test ## what needs SELinux, in an emulated machine
 	VIRT_SANDBOX_RIG=policy $(call record,policy) $(GO) test -count=1 -v ./test/policy
 	$(call record,vm) test/vm/run $(call on,vm) $(call on,denials) $(call on,attempts) \
 		reboot $(PAGE) $(call on,denials) $(call on,module)
 
 # On the same machine with AppArmor in place of SELinux.
-test-apparmor: build bin/integration.test
+test-apparmor: build bin/integration.test ## what needs AppArmor, in an emulated machine
 	SECURITY=apparmor $(call record,apparmor) test/vm/run $(call on,apparmor)
 
 # The console of that machine, with the programs installed; log in as root.
-vm-shell: build
+vm-shell: build ## that machine's console
 	test/vm/run --shell
 
 bin/scale.test: $(SOURCES) $(wildcard test/scale/*.go)
 	CGO_ENABLED=0 $(GO) test -c -o $@ ./test/scale
 
 # Many containers at once, few and short; the figures beside those of bare libvirt and systemd-nspawn are bench-scale's.
-test-scale: build bin/scale.test
+test-scale: build bin/scale.test ## many containers at once, few and short
 	$(call record,scale) test/rig/with-libvirt sh -c $(call scale,native,-n 20 -stress 20s)
 
-bench-scale: build bin/scale.test
+bench-scale: build bin/scale.test ## figures of N=100 containers
 	test/rig/install-packages test
 	test/rig/with-libvirt sh -c $(call scale,bench,-n $(N) -idle 60s)
 	test/host/run $(call scale,bench-host)
 
-bench-stress: build bin/scale.test
+bench-stress: build bin/scale.test ## start and stop at random for STRESS=10m
 	test/rig/with-libvirt sh -c $(call scale,stress,-n 20 -stress $(STRESS))
 
-demo:
+demo: ## the main job on the distribution's Apache, before your eyes
 	test/rig/install-packages demo
 	$(MAKE) build
 	test/rig/with-libvirt test/demo
 
-install: build
+install: build ## install below PREFIX=/usr/local, or into DESTDIR
 	install -d $(DESTDIR)/etc/libvirt-sandbox/services $(BINDIR) $(LIBEXECDIR) $(GENERATORDIR) $(UNITDIR) $(HOOKDIR) $(SYSCTLDIR) $(addprefix $(MANDIR)/man,1 5 8) $(BASHDIR) $(ZSHDIR) $(FISHDIR)
 	install -m 755 bin/virt-sandbox bin/virt-sandbox-service $(BINDIR)
 	install -m 755 bin/virt-sandbox-service-helper bin/virt-sandbox-service-monitor bin/virt-sandbox-service-monitor-dhcp bin/virt-sandbox-init $(LIBEXECDIR)
@@ -182,25 +185,25 @@ install: build
 	bin/virt-sandbox-service completion fish > $(FISHDIR)/virt-sandbox-service.fish
 
 # The policy for containers, where the host's SELinux policy has none.
-install-selinux:
+install-selinux: ## load the policy for containers
 	packaging/selinux/module install
 
-uninstall-selinux:
+uninstall-selinux: ## remove it
 	packaging/selinux/module uninstall
 
 # What libvirt's AppArmor profile for containers lacks for those with systemd; running libvirtd reads it at each start of
 # a container.
 APPARMORDIR := $(DESTDIR)/etc/apparmor.d
-install-apparmor:
+install-apparmor: ## add to libvirt's AppArmor profile
 	install -d $(APPARMORDIR)/abstractions $(APPARMORDIR)/local/abstractions
 	install -m 644 packaging/apparmor/virt-sandbox $(APPARMORDIR)/abstractions
 	touch $(APPARMORDIR)/local/abstractions/libvirt-lxc
 	grep -q 'abstractions/virt-sandbox' $(APPARMORDIR)/local/abstractions/libvirt-lxc || \
 		echo '#include <abstractions/virt-sandbox>' >>$(APPARMORDIR)/local/abstractions/libvirt-lxc
 
-uninstall-apparmor:
+uninstall-apparmor: ## remove that
 	! [ -e $(APPARMORDIR)/local/abstractions/libvirt-lxc ] || sed -i '/abstractions\/virt-sandbox/d' $(APPARMORDIR)/local/abstractions/libvirt-lxc
 	rm -f $(APPARMORDIR)/abstractions/virt-sandbox
 
-clean:
+clean: ## remove bin/
 	rm -rf bin

@@ -32,25 +32,20 @@ func MustBeReady(tests, program string) {
 // waitForOthers waits until no other tests use this machine's sandboxes, which have the same names. The lock ends with the
 // process.
 func waitForOthers(tests string) error {
-	lock, err := os.OpenFile("/run/lock/virt-sandbox-tests", os.O_RDWR|os.O_CREATE, 0o600)
+	if err := os.MkdirAll("/run/lock", 0o755); err != nil {
+		return err
+	}
+	lock, err := unix.Open("/run/lock/virt-sandbox-tests", unix.O_RDWR|unix.O_CREAT|unix.O_CLOEXEC, 0o600)
 	if err != nil {
-		return err
+		return fmt.Errorf("open the tests' lock: %w", err)
 	}
-	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); errors.Is(err, unix.EWOULDBLOCK) {
+	err = unix.Flock(lock, unix.LOCK_EX|unix.LOCK_NB)
+	if errors.Is(err, unix.EWOULDBLOCK) {
 		fmt.Fprintf(os.Stderr, "%s tests: waiting for others that run on this machine\n", tests)
-		err = unix.Flock(int(lock.Fd()), unix.LOCK_EX)
-		if err != nil {
-			return err
-		}
-	} else if err != nil {
-		return err
+		err = unix.Flock(lock, unix.LOCK_EX)
 	}
-	held = lock
-	return nil
+	return err
 }
-
-// held keeps the lock's file from being closed as garbage.
-var held *os.File
 
 // Ready reports whether this is root on a machine whose lxc:/// answers, and has PATH find the program and those that belong to
 // it: in a source tree, two directories below which tests run, those just built; on a test host the installed ones.
