@@ -134,7 +134,8 @@ func trim(blob []byte) (index, data []byte, err error) {
 
 // checkEntry refuses an entry whose values are not all in the data.
 func checkEntry(entry, data []byte) error {
-	kind, offset, count := binary.BigEndian.Uint32(entry[4:]), binary.BigEndian.Uint32(entry[8:]), binary.BigEndian.Uint32(entry[12:])
+	kind, offset := binary.BigEndian.Uint32(entry[4:]), binary.BigEndian.Uint32(entry[8:])
+	count := binary.BigEndian.Uint32(entry[12:])
 	if uint64(offset) > uint64(len(data)) {
 		return fmt.Errorf("it is at %d of %d bytes", offset, len(data))
 	}
@@ -161,7 +162,8 @@ func checkEntry(entry, data []byte) error {
 
 // filesOf puts the files together from the columns in which the header has them.
 func filesOf(header *rpm.Header) ([]pkgdb.File, error) {
-	names, dirs, dirOf := header.GetTag(tagBaseNames).StringSlice(), header.GetTag(tagDirNames).StringSlice(), header.GetTag(tagDirIndexes).Int64Slice()
+	names, dirs := header.GetTag(tagBaseNames).StringSlice(), header.GetTag(tagDirNames).StringSlice()
+	dirOf := header.GetTag(tagDirIndexes).Int64Slice()
 	if len(dirOf) != len(names) {
 		return nil, fmt.Errorf("header has %d files and %d directories of files", len(names), len(dirOf))
 	}
@@ -181,7 +183,8 @@ func filesOf(header *rpm.Header) ([]pkgdb.File, error) {
 	users, groups := header.GetTag(tagFileUsers).StringSlice(), header.GetTag(tagFileGroups).StringSlice()
 	digests, links := header.GetTag(tagFileDigests).StringSlice(), header.GetTag(tagFileLinks).StringSlice()
 	for what, have := range map[string]int{
-		"modes": len(modes), "flags": len(flags), "users": len(users), "groups": len(groups), "digests": len(digests), "link targets": len(links),
+		"modes": len(modes), "flags": len(flags), "users": len(users), "groups": len(groups), "digests": len(digests),
+		"link targets": len(links),
 	} {
 		if have != len(names) && (have != 0 || what == "modes") {
 			return nil, fmt.Errorf("header has %d files and %d %s", len(names), have, what)

@@ -37,8 +37,8 @@ type DB struct {
 	store store
 }
 
-// Dirs are where distributions keep the database: Fedora from 36 and SUSE, most others, and Debian, whose rpm gives root one
-// of its own.
+// Dirs are where distributions keep the database: Fedora from 36 and SUSE, most others, and Debian, whose rpm gives
+// root one of its own.
 func Dirs() []string { return []string{"/usr/lib/sysimage/rpm", "/var/lib/rpm", "/root/.rpmdb"} }
 
 // Open opens the database in the first of dirs that has one, whatever its format. Errors: ErrNoDatabase.

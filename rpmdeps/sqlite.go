@@ -32,7 +32,8 @@ func openSQLite(file string) (store, error) {
 			return nil, err
 		}
 		var n int
-		if failure = db.QueryRow("SELECT count(*) FROM sqlite_master WHERE name = 'Basenames'").Scan(&n); failure == nil && n == 1 {
+		failure = db.QueryRow("SELECT count(*) FROM sqlite_master WHERE name = 'Basenames'").Scan(&n)
+		if failure == nil && n == 1 {
 			return &sqliteStore{db}, nil
 		}
 		if failure == nil {
@@ -70,7 +71,8 @@ func (s *sqliteStore) below(ctx context.Context, dirs []string) ([]*pkgdb.Packag
 		}
 		// The directory itself is a base name of its parent.
 		parent, base := path.Split(dir)
-		if err := r.read(ctx, "SELECT hnum FROM Dirnames WHERE key = ? INTERSECT SELECT hnum FROM Basenames WHERE key = ?", parent, base); err != nil {
+		const entry = "SELECT hnum FROM Dirnames WHERE key = ? INTERSECT SELECT hnum FROM Basenames WHERE key = ?"
+		if err := r.read(ctx, entry, parent, base); err != nil {
 			return nil, err
 		}
 	}
@@ -88,7 +90,8 @@ func newReader(db *sql.DB) *reader { return &reader{db: db, seen: make(map[int64
 
 // read adds the packages whose header numbers a query of the indexes gives.
 func (r *reader) read(ctx context.Context, query string, arguments ...any) error {
-	rows, err := r.db.QueryContext(ctx, "SELECT hnum, blob FROM Packages WHERE hnum IN ("+query+") ORDER BY hnum", arguments...)
+	query = "SELECT hnum, blob FROM Packages WHERE hnum IN (" + query + ") ORDER BY hnum"
+	rows, err := r.db.QueryContext(ctx, query, arguments...)
 	if err != nil {
 		return err
 	}

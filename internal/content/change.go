@@ -12,7 +12,7 @@ type Action string
 
 // The actions of an upgrade. Only the first five change anything.
 const (
-	ActionPrivate     Action = "private"     // the package's new version needs it: the sandbox has it for itself from now on
+	ActionPrivate     Action = "private"     // the package's new version needs it: the sandbox has it for itself now
 	ActionAdded       Action = "added"       // new in the package
 	ActionUpdated     Action = "updated"     // unchanged in the container: it follows the package
 	ActionConflict    Action = "conflict"    // changed on both sides: the package's lies beside it

@@ -18,9 +18,9 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/privatepaths"
 )
 
-// Clone copies the content of one sandbox to the place of another's, which is marked as being created. Nothing may change
-// the first meanwhile. What tells the two apart is left out or renamed: Prepare, which comes next, makes what is missing. The
-// units of the two are the same in number and order.
+// Clone copies the content of one sandbox to the place of another's, which is marked as being created. Nothing may
+// change the first meanwhile. What tells the two apart is left out or renamed: Prepare, which comes next, makes what is
+// missing. The units of the two are the same in number and order.
 func (h Host) Clone(ctx context.Context, from, to *config.Sandbox, progress *filetree.Progress) error {
 	entries, err := filestate.ReadManifest(from.Content)
 	if err != nil {
@@ -54,11 +54,12 @@ func (h Host) Clone(ctx context.Context, from, to *config.Sandbox, progress *fil
 	})
 }
 
-// IsOfOne tells of files of a content that are for one sandbox alone: with a copy of them another could pose as it, or would
-// be taken for it.
+// IsOfOne tells of files of a content that are for one sandbox alone: with a copy of them another could pose as it, or
+// would be taken for it.
 func IsOfOne(p string) bool {
 	switch p {
-	case "/etc/hostname", "/etc/machine-id", "/var/lib/dbus/machine-id", "/var/lib/systemd/random-seed", "/var/lib/systemd/credential.secret":
+	case "/etc/hostname", "/etc/machine-id", "/var/lib/dbus/machine-id", "/var/lib/systemd/random-seed",
+		"/var/lib/systemd/credential.secret":
 		return true
 	}
 	return privatepaths.Below(p, "/var/log/journal") || privatepaths.IsHostIdentity(p) || IsRecord(p)
@@ -144,7 +145,8 @@ func (n NewNames) Origin(origin string) string {
 	return origin
 }
 
-// apply renames what a directory of units and the directories in it have. Root in the container can have made them anything.
+// apply renames what a directory of units and the directories in it have. Root in the container can have made them
+// anything.
 func (n NewNames) apply(tree *os.Root, dir string) error {
 	if len(n) == 0 {
 		return nil

@@ -19,8 +19,8 @@ import (
 )
 
 // copier puts host paths at the same place in the tree. It opens every directory on its way and works relative to it,
-// so that no symbolic link, on either side, leads it elsewhere. Descriptors of files are plain numbers: to make os.Files of
-// them took more system calls than to copy them.
+// so that no symbolic link, on either side, leads it elsewhere. Descriptors of files are plain numbers: to make
+// os.Files of them took more system calls than to copy them.
 type copier struct {
 	host, tree *os.File // directories
 	whole      bool     // copy content, or make empty files and directories
@@ -124,7 +124,8 @@ func (c *copier) makeDirLike(like, parent *os.File, name string) (*os.File, erro
 	return dir, nil
 }
 
-// entry copies one directory entry. Sockets, devices, and the host's named pipes belong to running programs and are left out.
+// entry copies one directory entry. Sockets, devices, and the host's named pipes belong to running programs and are
+// left out.
 func (c *copier) entry(ctx context.Context, source, target *os.File, dir, name string) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -261,8 +262,8 @@ func symlink(source, target int, name string, v *filestate.Version) error {
 	return unix.UtimesNanoAt(target, name, filetree.AttributesOfStat(&v.Stat).Times, unix.AT_SYMLINK_NOFOLLOW)
 }
 
-// file copies a regular file and completes the version by its digests. One that an interrupted run completed has the times of
-// its source and is not copied again.
+// file copies a regular file and completes the version by its digests. One that an interrupted run completed has the
+// times of its source and is not copied again.
 func (c *copier) file(ctx context.Context, source, target int, hostPath string, v *filestate.Version,
 	owner *privatepaths.OwnedFile,
 ) error {
@@ -302,7 +303,9 @@ func openTarget(dir int, name string) (fd int, fresh bool, err error) {
 }
 
 // link makes another name of a file that was copied already.
-func (c *copier) link(first string, target int, name string, v *filestate.Version, owner *privatepaths.OwnedFile) error {
+func (c *copier) link(first string, target int, name string, v *filestate.Version,
+	owner *privatepaths.OwnedFile,
+) error {
 	// What an interrupted run left there may be less than a whole file.
 	if err := unix.Unlinkat(target, name, 0); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -315,14 +318,17 @@ func (c *copier) link(first string, target int, name string, v *filestate.Versio
 		return fmt.Errorf("its other name %s is gone", printable.Quoted("/"+first))
 	}
 	defer unix.Close(fd)
-	if err := unix.Linkat(unix.AT_FDCWD, filetree.OwnLink(fd), target, name, unix.AT_SYMLINK_FOLLOW); err != nil || c.again {
+	err = unix.Linkat(unix.AT_FDCWD, filetree.OwnLink(fd), target, name, unix.AT_SYMLINK_FOLLOW)
+	if err != nil || c.again {
 		return err
 	}
 	return v.Read(target, name, owner.KnownDigest())
 }
 
 // fill gives a file its data, and the version the digests of that.
-func (c *copier) fill(ctx context.Context, from, to int, fresh bool, v *filestate.Version, owner *privatepaths.OwnedFile) error {
+func (c *copier) fill(ctx context.Context, from, to int, fresh bool, v *filestate.Version,
+	owner *privatepaths.OwnedFile,
+) error {
 	if !c.whole {
 		v.Digest = filetree.NewHash("sha256:").String()
 		return nil

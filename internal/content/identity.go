@@ -13,8 +13,8 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/filestate"
 )
 
-// Identity says whose a content is. It lies in the part of the tree that no container sees, and outlives what happens to
-// the config.
+// Identity says whose a content is. It lies in the part of the tree that no container sees, and outlives what happens
+// to the config.
 type Identity struct {
 	Name      string `json:"name"`
 	UUID      string `json:"uuid"`

@@ -58,11 +58,12 @@ func (h Host) UnlinkJournal(machineID, content string) error {
 }
 
 // KeepJournal moves the journal of a container that is down to the host's persistent one, in the place of the link, and
-// returns the directory. What the container's root put there beside journal files is left behind. It can be killed at any
-// point and run again.
+// returns the directory. What the container's root put there beside journal files is left behind. It can be killed at
+// any point and run again.
 func (h Host) KeepJournal(s *config.Sandbox) (string, error) {
 	if _, err := os.Stat(h.Root + "/var/log/journal"); err != nil {
-		return "", fmt.Errorf("keep journal: the host has no persistent journal (%w); copy %s/var/log/journal away", err, s.Content)
+		return "", fmt.Errorf("keep journal: the host has no persistent journal (%w); copy %s/var/log/journal away",
+			err, s.Content)
 	}
 	dir := filepath.Join(h.Root+"/var/log/journal", s.MachineID)
 	// journalctl reads no directory of such a name.

@@ -32,8 +32,8 @@ func (h Host) CheckLabel(context string) error {
 	})
 }
 
-// checkContext says what is wrong with a context of user, role, type and level that is not valid. The role of files goes
-// with every user and type, so that each can be tried by itself.
+// checkContext says what is wrong with a context of user, role, type and level that is not valid. The role of files
+// goes with every user and type, so that each can be tried by itself.
 func checkContext(context string, valid func(string) bool) error {
 	if valid(context) {
 		return nil
@@ -57,11 +57,12 @@ func checkContext(context string, valid func(string) bool) error {
 	case !valid(file.WithLevel(c.Level).String()):
 		return fmt.Errorf("the loaded policy does not know level %s", c.Level)
 	}
-	return fmt.Errorf("the loaded policy does not allow %s: its role may not have that type, or its user not that role or level", context)
+	return fmt.Errorf("the loaded policy does not allow %s: its role may not have that type, "+
+		"or its user not that role or level", context)
 }
 
-// WithLabel calls create, and all that it makes has the SELinux label of the sandbox's content from the beginning, so that no
-// tree that a container could have changed is walked. create must do its work in this goroutine.
+// WithLabel calls create, and all that it makes has the SELinux label of the sandbox's content from the beginning, so
+// that no tree that a container could have changed is walked. create must do its work in this goroutine.
 func (h Host) WithLabel(s *config.Sandbox, create func() error) error {
 	if h.Root != "" {
 		return create()

@@ -26,8 +26,8 @@ func sharedTop() []string {
 	return []string{"bin", "sbin", "lib", "lib32", "lib64", "libx32", "usr", "etc", "opt"}
 }
 
-// mountedTop are the directories of the root that a container gets by other means; libvirt makes and uses .oldroot while
-// it changes roots.
+// mountedTop are the directories of the root that a container gets by other means; libvirt makes and uses .oldroot
+// while it changes roots.
 func mountedTop() []string {
 	return []string{"dev", "proc", "sys", "run", "tmp", "var", "home", "root", "srv", ".oldroot"}
 }

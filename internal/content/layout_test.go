@@ -9,8 +9,8 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/config"
 )
 
-// layoutOf prepares content and gives the binds as "TARGET < SOURCE", with TREE for the content and " (ro)" where nobody
-// may write.
+// layoutOf prepares content and gives the binds as "TARGET < SOURCE", with TREE for the content and " (ro)" where
+// nobody may write.
 func layoutOf(t *testing.T, h fakeHost, s *config.Sandbox) (binds, missing []string) {
 	t.Helper()
 	prepare(t, h, s)

@@ -13,18 +13,20 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/privatepaths"
 )
 
-// CheckMounts tells whether every mount of the administrator has a place, and every guest-bind something to show: below what
-// is private it is made, elsewhere the host must have it, since its root is read-only for containers.
+// CheckMounts tells whether every mount of the administrator has a place, and every guest-bind something to show: below
+// what is private it is made, elsewhere the host must have it, since its root is read-only for containers.
 func (h Host) CheckMounts(s *config.Sandbox) error {
 	for _, m := range s.Mounts {
 		if _, err := os.Stat(h.Root + m.Target); err != nil && !h.inTree(s, m.Target) {
-			return fmt.Errorf("mount point %s does not exist on the host, whose root containers share read-only; make it, or choose one below /srv, /var or /home", m.Target)
+			return fmt.Errorf("mount point %s does not exist on the host, whose root containers share read-only; "+
+				"make it, or choose one below /srv, /var or /home", m.Target)
 		}
 		if !m.Kind.ShowsInside() {
 			continue
 		}
 		if _, err := os.Stat(h.Root + m.Source); err != nil && !h.inTree(s, m.Source) {
-			return fmt.Errorf("%s, which %s is to show, does not exist on the host, whose root containers share read-only; choose a place below /srv, /var or /home", m.Source, m.Target)
+			return fmt.Errorf("%s, which %s is to show, does not exist on the host, whose root containers share read-only; "+
+				"choose a place below /srv, /var or /home", m.Source, m.Target)
 		}
 	}
 	return nil
@@ -33,7 +35,8 @@ func (h Host) CheckMounts(s *config.Sandbox) error {
 // inTree tells whether a path of the container lies in its private content.
 func (h Host) inTree(s *config.Sandbox, p string) bool {
 	top, _, nested := strings.Cut(strings.TrimPrefix(p, "/"), "/")
-	if nested && !slices.Contains(sharedTop(), top) && !slices.Contains([]string{"dev", "proc", "sys", "run", "tmp"}, top) {
+	kernels := []string{"dev", "proc", "sys", "run", "tmp"}
+	if nested && !slices.Contains(sharedTop(), top) && !slices.Contains(kernels, top) {
 		_, err := os.Stat(h.Root + "/" + top)
 		return err == nil
 	}
@@ -104,8 +107,8 @@ func (b *builder) showsFile(m config.Mount) bool {
 	return err == nil && !info.IsDir()
 }
 
-// SharedMounts gives the mount points, as this thread has them, below the directories that containers share, from the top down: a copy of
-// the root's mount is without them.
+// SharedMounts gives the mount points, as this thread has them, below the directories that containers share, from the
+// top down: a copy of the root's mount is without them.
 func SharedMounts() ([]string, error) {
 	mounts, err := mountinfo.GetMounts(nil)
 	if err != nil {
@@ -114,7 +117,8 @@ func SharedMounts() ([]string, error) {
 	var points []string
 	for _, m := range mounts {
 		point := m.Mountpoint
-		if top, _, _ := strings.Cut(strings.TrimPrefix(point, "/"), "/"); slices.Contains(sharedTop(), top) && !slices.Contains(points, point) {
+		top, _, _ := strings.Cut(strings.TrimPrefix(point, "/"), "/")
+		if slices.Contains(sharedTop(), top) && !slices.Contains(points, point) {
 			points = append(points, point)
 		}
 	}

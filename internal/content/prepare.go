@@ -21,8 +21,8 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/privatepaths"
 )
 
-// Prepare brings the tree of a sandbox into being, or completes one that an interrupted run left, or adds what the config
-// newly asks for. What is already complete is never touched: it belongs to the administrator.
+// Prepare brings the tree of a sandbox into being, or completes one that an interrupted run left, or adds what the
+// config newly asks for. What is already complete is never touched: it belongs to the administrator.
 //
 // A directory that virt-sandbox did not make is refused.
 func (h Host) Prepare(ctx context.Context, s *config.Sandbox, progress *filetree.Progress) error {
@@ -127,8 +127,8 @@ func (c *copier) private(ctx context.Context, tree *os.Root, paths []config.Priv
 	return nil
 }
 
-// MarkCreating claims the content directory for a create that has no config yet, so that what it leaves when it is killed
-// can be told from content whose config was lost.
+// MarkCreating claims the content directory for a create that has no config yet, so that what it leaves when it is
+// killed can be told from content whose config was lost.
 func (h Host) MarkCreating(s *config.Sandbox) error {
 	if err := os.MkdirAll(filepath.Dir(s.Content), 0o755); err != nil {
 		return fmt.Errorf("make content directory: %w", err)

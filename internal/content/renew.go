@@ -14,8 +14,9 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/filetree"
 )
 
-// Renew writes anew what virt-sandbox itself made in complete content and would make otherwise now, where nobody changed it:
-// what adapts units to a container, of which there may be new versions, and the accounts that are known inside.
+// Renew writes anew what virt-sandbox itself made in complete content and would make otherwise now, where nobody
+// changed it: what adapts units to a container, of which there may be new versions, and the accounts that are known
+// inside.
 func (h Host) Renew(s *config.Sandbox, dryRun bool) ([]Change, error) {
 	var changes []Change
 	err := h.WithLabel(s, func() (err error) {
@@ -117,7 +118,8 @@ func (r *renewal) replace(at *filestate.Place, text string, like *unix.Stat_t, e
 	if err := r.trees.Clear(); err != nil {
 		return false, err
 	}
-	fd, err := unix.Openat(r.trees.Tree, filestate.UpgradeName, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
+	const flags = unix.O_WRONLY | unix.O_CREAT | unix.O_EXCL | unix.O_NOFOLLOW | unix.O_CLOEXEC
+	fd, err := unix.Openat(r.trees.Tree, filestate.UpgradeName, flags, 0o600)
 	if err != nil {
 		return false, err
 	}

@@ -16,17 +16,19 @@ import (
 // SystemDir is where the tree has units and their drop-ins.
 const SystemDir = "etc/systemd/system"
 
-// maskedUnits are units of the host's systemd that a container has no use for: consoles nobody reads, run levels and what
-// belongs to the machine. virt-sandbox-service(1) has a table of those that are left.
+// maskedUnits are units of the host's systemd that a container has no use for: consoles nobody reads, run levels and
+// what belongs to the machine. virt-sandbox-service(1) has a table of those that are left.
 func maskedUnits() []string {
 	return []string{
 		"console-getty.service", "getty.target", "getty@.service", "serial-getty@.service", "container-getty@.service",
 		"systemd-ask-password-console.path", "systemd-ask-password-wall.path", "systemd-firstboot.service",
 		"systemd-networkd.service", "systemd-networkd.socket", "systemd-networkd-wait-online.service",
 		"systemd-resolved.service", "systemd-timesyncd.service", "systemd-homed.service", "systemd-userdbd.socket",
-		"dev-hugepages.mount", "dev-mqueue.mount", "sys-kernel-config.mount", "sys-kernel-debug.mount", "sys-kernel-tracing.mount",
+		"dev-hugepages.mount", "dev-mqueue.mount", "sys-kernel-config.mount", "sys-kernel-debug.mount",
+		"sys-kernel-tracing.mount",
 		"proc-sys-fs-binfmt_misc.automount", "proc-sys-fs-binfmt_misc.mount", "sys-fs-fuse-connections.mount",
-		"systemd-udevd.service", "systemd-udevd-kernel.socket", "systemd-udevd-control.socket", "systemd-udev-trigger.service",
+		"systemd-udevd.service", "systemd-udevd-kernel.socket", "systemd-udevd-control.socket",
+		"systemd-udev-trigger.service",
 		"systemd-modules-load.service", "systemd-sysctl.service", "systemd-binfmt.service", "systemd-remount-fs.service",
 		"systemd-machine-id-commit.service",
 		"systemd-initctl.socket", "systemd-update-utmp.service", "systemd-update-utmp-runlevel.service",
@@ -65,17 +67,21 @@ Type=oneshot
 ExecStart=-/run/host/virt-sandbox-init %[1]s
 `
 
-// mountDropIn is for every mount unit: systemd would run an umount for each cover of the host's files when it shuts down,
-// and all would fail, for want of CAP_SYS_ADMIN.
+// mountDropIn is for every mount unit: systemd would run an umount for each cover of the host's files when it shuts
+// down, and all would fail, for want of CAP_SYS_ADMIN.
 const mountDropIn = "[Unit]\nDefaultDependencies=no\n"
 
-// telling makes the units that tell of a shutdown, so that the host knows it from a breakdown. A reboot ends the container
-// too, and its unit on the host starts it anew: libvirt would do that by itself, unseen by the host's systemd.
+// telling makes the units that tell of a shutdown, so that the host knows it from a breakdown. A reboot ends the
+// container too, and its unit on the host starts it anew: libvirt would do that by itself, unseen by the host's
+// systemd.
 func (b *builder) telling() error {
-	if err := b.dropIn("systemd-reboot.service", "virt-sandbox.conf", "[Unit]\nSuccessAction=poweroff-force\n"); err != nil {
+	err := b.dropIn("systemd-reboot.service", "virt-sandbox.conf", "[Unit]\nSuccessAction=poweroff-force\n")
+	if err != nil {
 		return err
 	}
-	for target, word := range map[string]string{"shutdown.target": guest.TellStopping, "reboot.target": guest.TellRebooting} {
+	for target, word := range map[string]string{
+		"shutdown.target": guest.TellStopping, "reboot.target": guest.TellRebooting,
+	} {
 		unit := "virt-sandbox-" + word + ".service"
 		if err := b.file(SystemDir+"/"+unit, fmt.Sprintf(tellingUnit, word), 0o644); err != nil {
 			return err

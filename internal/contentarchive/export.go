@@ -1,5 +1,5 @@
-// Package contentarchive writes the content of a sandbox to an archive and makes content of one. In: a tar stream that nobody
-// needs to trust, and a sandbox; out: its content with a manifest. The verbs export and import call it.
+// Package contentarchive writes the content of a sandbox to an archive and makes content of one. In: a tar stream that
+// nobody needs to trust, and a sandbox; out: its content with a manifest. The verbs export and import call it.
 package contentarchive
 
 import (
@@ -39,8 +39,8 @@ const (
 	paxLabel = "RHT.security.selinux"
 )
 
-// Export writes the content of a sandbox, which nothing may change meanwhile, and its manifest to an archive that has its
-// config.
+// Export writes the content of a sandbox, which nothing may change meanwhile, and its manifest to an archive that has
+// its config.
 func Export(ctx context.Context, s *config.Sandbox, out *tar.Writer, progress *filetree.Progress) error {
 	tree, err := os.OpenRoot(s.Content)
 	if err != nil {
@@ -61,7 +61,9 @@ func Export(ctx context.Context, s *config.Sandbox, out *tar.Writer, progress *f
 
 // AddText adds a file to an archive.
 func AddText(out *tar.Writer, name, text string) error {
-	header := tar.Header{Typeflag: tar.TypeReg, Name: name, Size: int64(len(text)), Mode: 0o600, ModTime: time.Now(), Format: tar.FormatPAX}
+	header := tar.Header{
+		Typeflag: tar.TypeReg, Name: name, Size: int64(len(text)), Mode: 0o600, ModTime: time.Now(), Format: tar.FormatPAX,
+	}
 	if err := out.WriteHeader(&header); err != nil {
 		return fmt.Errorf("write %s to the archive: %w", name, err)
 	}
@@ -187,14 +189,16 @@ func (e *exporter) file(dir *os.Root, p, name string, info fs.FileInfo, header *
 		return err
 	}
 	data := filetree.ProgressReader{Ctx: e.ctx, From: f, Progress: e.progress}
-	n, err := io.CopyBuffer(struct{ io.Writer }{e.out}, io.LimitReader(data, header.Size), make([]byte, filetree.BufferSize))
+	buffer := make([]byte, filetree.BufferSize)
+	n, err := io.CopyBuffer(struct{ io.Writer }{e.out}, io.LimitReader(data, header.Size), buffer)
 	if err == nil && n < header.Size {
 		err = errors.New("it became shorter while it was read")
 	}
 	return err
 }
 
-// recordsOf gives the extended attributes of a file as records of an archive. An archive cannot have one without a value.
+// recordsOf gives the extended attributes of a file as records of an archive. An archive cannot have one without a
+// value.
 func recordsOf(f *os.File) (map[string]string, error) {
 	records := make(map[string]string)
 	err := filetree.EachXattr(int(f.Fd()), func(name string, value []byte) error {
@@ -209,8 +213,8 @@ func recordsOf(f *os.File) (map[string]string, error) {
 	return records, err
 }
 
-// escapeKey writes the name of an attribute as the key of a record, which ends at the first equals sign; GNU tar does it so
-// too.
+// escapeKey writes the name of an attribute as the key of a record, which ends at the first equals sign; GNU tar does
+// it so too.
 func escapeKey(name string) string { return strings.NewReplacer("%", "%25", "=", "%3D").Replace(name) }
 
 func unescapeKey(key string) string { return strings.NewReplacer("%25", "%", "%3D", "=").Replace(key) }

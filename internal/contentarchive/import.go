@@ -29,11 +29,11 @@ import (
 // maxManifest bounds the manifest of an archive: of one for a million files there is room.
 const maxManifest = 256 << 20
 
-// Import makes the content of a sandbox, at a place that is marked as being created, from the rest of an archive whose config
-// has been read. Nobody needs to trust the archive: nothing is made outside of the content, no devices, and nothing where a
-// mount of the container would lead out. from is what the archive's config says. With another identity what is for one
-// sandbox alone is left out, as by Clone. Private paths that the archive does not have are taken from the sandbox, and are
-// returned: they would be filled from this host.
+// Import makes the content of a sandbox, at a place that is marked as being created, from the rest of an archive whose
+// config has been read. Nobody needs to trust the archive: nothing is made outside of the content, no devices, and
+// nothing where a mount of the container would lead out. from is what the archive's config says. With another identity
+// what is for one sandbox alone is left out, as by Clone. Private paths that the archive does not have are taken from
+// the sandbox, and are returned: they would be filled from this host.
 func Import(ctx context.Context, h content.Host, from, to *config.Sandbox, in *tar.Reader,
 	progress *filetree.Progress,
 ) (lacking []string, err error) {
@@ -43,7 +43,10 @@ func Import(ctx context.Context, h content.Host, from, to *config.Sandbox, in *t
 	}
 	defer tree.Close()
 	defer progress.Clear()
-	i := importer{ctx: ctx, in: in, tree: tree, made: map[string]byte{"/": tar.TypeDir}, left: make(map[string]bool), progress: progress}
+	i := importer{
+		ctx: ctx, in: in, tree: tree, progress: progress,
+		made: map[string]byte{"/": tar.TypeDir}, left: make(map[string]bool),
+	}
 	// These two Prepare makes by the config.
 	i.leave = func(p string) bool { return p == "/etc/hostname" || p == "/etc/machine-id" || content.IsRecord(p) }
 	if from.MachineID != to.MachineID {
@@ -81,7 +84,8 @@ type importer struct {
 	progress *filetree.Progress
 }
 
-// importedDir is a directory whose attributes it gets last, since filling it changes its times and needs its permission.
+// importedDir is a directory whose attributes it gets last, since filling it changes its times and needs its
+// permission.
 type importedDir struct {
 	path       string
 	attributes filetree.Attributes
@@ -195,14 +199,16 @@ func attributesOf(header *tar.Header) (filetree.Attributes, error) {
 	}, nil
 }
 
-// xattrsOf gives the extended attributes of a member that are the container's own business; others are the kernel's, or of
-// what lies below its file systems.
+// xattrsOf gives the extended attributes of a member that are the container's own business; others are the kernel's, or
+// of what lies below its file systems.
 func xattrsOf(header *tar.Header) map[string][]byte {
 	found := make(map[string][]byte)
 	for key, value := range header.PAXRecords {
 		name, isXattr := strings.CutPrefix(key, paxXattr)
 		name = unescapeKey(name)
-		if isXattr && (strings.HasPrefix(name, "user.") || name == "security.capability" || strings.HasPrefix(name, "system.posix_acl_")) {
+		isOwn := strings.HasPrefix(name, "user.") || name == "security.capability" ||
+			strings.HasPrefix(name, "system.posix_acl_")
+		if isXattr && isOwn {
 			found[name] = []byte(value)
 		}
 	}

@@ -124,8 +124,8 @@ func TestExportImport(t *testing.T) {
 	}
 }
 
-// TestImportOfLinksToWhatIsLeftOut: root inside gives other names to files that a copy does not get, and has directories in
-// place of them.
+// TestImportOfLinksToWhatIsLeftOut: root inside gives other names to files that a copy does not get, and has
+// directories in place of them.
 func TestImportOfLinksToWhatIsLeftOut(t *testing.T) {
 	h := content.Host{Root: hosttest.Root(t, nil)}
 	from := config.New("web1")

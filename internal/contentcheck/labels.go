@@ -1,6 +1,6 @@
-// Package contentcheck looks for what is wrong with the content of a sandbox and changes nothing but labels, where that is
-// asked for. In: content with its manifest, and the config; out: findings, each as one line for a person. The verb check
-// and the start call it.
+// Package contentcheck looks for what is wrong with the content of a sandbox and changes nothing but labels, where that
+// is asked for. In: content with its manifest, and the config; out: findings, each as one line for a person. The verb
+// check and the start call it.
 package contentcheck
 
 import (
@@ -54,12 +54,14 @@ type Finding struct {
 // String is the finding as one line, whatever root in the container named the file.
 func (f Finding) String() string {
 	if f.Problem == ProblemDepth {
-		return fmt.Sprintf("%s: %s: lies below %d directories, and is not looked into", printable.Quoted(f.Path), f.Problem, filetree.MaxDepth)
+		return fmt.Sprintf("%s: %s: lies below %d directories, and is not looked into",
+			printable.Quoted(f.Path), f.Problem, filetree.MaxDepth)
 	}
 	if f.Problem != ProblemLabel {
 		return fmt.Sprintf("%s: %s: %s", printable.Quoted(f.Path), f.Problem, f.Detail)
 	}
-	text := fmt.Sprintf("%s: %s %s, wanted %s", printable.Quoted(f.Path), f.Problem, cmp.Or(printable.Quoted(f.Actual), "none"), f.Wanted)
+	text := fmt.Sprintf("%s: %s %s, wanted %s",
+		printable.Quoted(f.Path), f.Problem, cmp.Or(printable.Quoted(f.Actual), "none"), f.Wanted)
 	switch {
 	case f.Fixed:
 		text += ", fixed"
@@ -69,8 +71,8 @@ func (f Finding) String() string {
 	return text
 }
 
-// Labels compares the labels of all content with what the config wants, in the order of paths, and with fix sets them. The
-// user of a label is left out, as by restorecon: it decides nothing, and is that of who made the file.
+// Labels compares the labels of all content with what the config wants, in the order of paths, and with fix sets them.
+// The user of a label is left out, as by restorecon: it decides nothing, and is that of who made the file.
 func Labels(ctx context.Context, h content.Host, s *config.Sandbox, fix bool) ([]Finding, error) {
 	wanted := wantedLabel(h, s)
 	if wanted == "" {
@@ -101,8 +103,8 @@ func Labels(ctx context.Context, h content.Host, s *config.Sandbox, fix bool) ([
 	return findings, nil
 }
 
-// TopLabels is Labels of the content directory and the private paths themselves, which costs nothing; it returns the first that
-// it finds, nil for none.
+// TopLabels is Labels of the content directory and the private paths themselves, which costs nothing; it returns the
+// first that it finds, nil for none.
 func TopLabels(h content.Host, s *config.Sandbox) (*Finding, error) {
 	wanted := wantedLabel(h, s)
 	if wanted == "" {
@@ -120,7 +122,8 @@ func TopLabels(h content.Host, s *config.Sandbox) (*Finding, error) {
 		fd, err := filetree.OpenIn(top, strings.TrimPrefix(p.Path, "/"))
 		if fd < 0 {
 			if err != nil {
-				return nil, fmt.Errorf("check content of %s: %w", s.Name, &os.PathError{Op: "open", Path: s.Content + p.Path, Err: err})
+				err = &os.PathError{Op: "open", Path: s.Content + p.Path, Err: err}
+				return nil, fmt.Errorf("check content of %s: %w", s.Name, err)
 			}
 			continue
 		}
@@ -133,7 +136,8 @@ func TopLabels(h content.Host, s *config.Sandbox) (*Finding, error) {
 	return nil, nil
 }
 
-// Sources returns which files of the host that the administrator mounts into the container it cannot use for their label.
+// Sources returns which files of the host that the administrator mounts into the container it cannot use for their
+// label.
 func Sources(h content.Host, s *config.Sandbox) ([]Finding, error) {
 	wanted := wantedLabel(h, s)
 	if wanted == "" {

@@ -20,12 +20,15 @@ import (
 )
 
 // Manifest returns what was put into the content and is gone, or is of another type by now, in the order of paths. What
-// is below a directory that is gone goes with it, without a word. A file that was changed is somebody's right, as is data,
-// which comes and goes where services keep it: there only what a package owns counts.
+// is below a directory that is gone goes with it, without a word. A file that was changed is somebody's right, as is
+// data, which comes and goes where services keep it: there only what a package owns counts.
 func Manifest(ctx context.Context, h content.Host, s *config.Sandbox) ([]Finding, error) {
 	entries, err := filestate.ReadManifest(s.Content)
 	if errors.Is(err, fs.ErrNotExist) {
-		return []Finding{{Path: filepath.Join(s.Content, filestate.ManifestName), Problem: ProblemMissing, Detail: "the content was never completed; a start does that"}}, nil
+		return []Finding{{
+			Path: filepath.Join(s.Content, filestate.ManifestName), Problem: ProblemMissing,
+			Detail: "the content was never completed; a start does that",
+		}}, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("check content of %s: %w", s.Name, err)
@@ -42,7 +45,8 @@ func Manifest(ctx context.Context, h content.Host, s *config.Sandbox) ([]Finding
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
-		if config.CheckPath(e.Path) != nil || (e.Package == "" && privatepaths.Below(e.Path, "/var", "/home", "/root", "/srv")) {
+		isData := e.Package == "" && privatepaths.Below(e.Path, "/var", "/home", "/root", "/srv")
+		if config.CheckPath(e.Path) != nil || isData {
 			continue
 		}
 		if missing[filepath.Dir(e.Path)] {

@@ -31,9 +31,9 @@ type Options struct {
 var ErrIncomplete = errors.New("its content is not complete yet")
 
 // Run brings content up to date with the packages, by what the manifest says was put there. What is unchanged in the
-// container follows the package, what was changed there stays, and so does what an administrator had changed on the host
-// before it was copied. The host's files are where the packages' are taken from; one that was changed on the host is looked
-// for beside it, where the package manager left it.
+// container follows the package, what was changed there stays, and so does what an administrator had changed on the
+// host before it was copied. The host's files are where the packages' are taken from; one that was changed on the host
+// is looked for beside it, where the package manager left it.
 //
 // The container may run, and its root may change the content meanwhile. Every file appears whole, and the manifest is
 // written last: an upgrade that was killed is completed by the next. Errors: ErrIncomplete.
@@ -184,8 +184,8 @@ func (u *upgrade) path(f *privatepaths.OwnedFile) error {
 	return u.replace(f, at, mine, entry, unchanged)
 }
 
-// absent handles a path that the container lacks: a new one is added; one that was there has been removed on purpose, or its
-// directory was.
+// absent handles a path that the container lacks: a new one is added; one that was there has been removed on purpose,
+// or its directory was.
 func (u *upgrade) absent(f *privatepaths.OwnedFile, entry filestate.Entry, known bool) error {
 	if known || u.parentRemoved(f.Path) {
 		if known && entry.Shipped != f.Shipped() {
@@ -250,8 +250,11 @@ func (u *upgrade) parentRemoved(p string) bool {
 	return false
 }
 
-// replace puts the package's new version in the place of a file that is unchanged in the container, and beside any other.
-func (u *upgrade) replace(f *privatepaths.OwnedFile, at *filestate.Place, mine *filestate.Version, entry filestate.Entry, unchanged bool) error {
+// replace puts the package's new version in the place of a file that is unchanged in the container, and beside any
+// other.
+func (u *upgrade) replace(
+	f *privatepaths.OwnedFile, at *filestate.Place, mine *filestate.Version, entry filestate.Entry, unchanged bool,
+) error {
 	source, err := u.trees.Source(f, false)
 	if err != nil {
 		return err
@@ -287,8 +290,8 @@ func (u *upgrade) replace(f *privatepaths.OwnedFile, at *filestate.Place, mine *
 	return u.beside(f, source, at, entry)
 }
 
-// keptAttributes gives mode and owner that were changed in the container, for a file that is replaced; nil where they were
-// not.
+// keptAttributes gives mode and owner that were changed in the container, for a file that is replaced; nil where they
+// were not.
 func (u *upgrade) keptAttributes(mine *filestate.Version, entry filestate.Entry) *unix.Stat_t {
 	if entry.HasAttributes(mine) || mine.Kind != filestate.KindFile {
 		return nil
@@ -296,9 +299,11 @@ func (u *upgrade) keptAttributes(mine *filestate.Version, entry filestate.Entry)
 	return &mine.Stat
 }
 
-// beside puts the package's version next to a file that was changed in the container, under a name that is free or its own
-// from an earlier upgrade.
-func (u *upgrade) beside(f *privatepaths.OwnedFile, source *filestate.Version, at *filestate.Place, entry filestate.Entry) error {
+// beside puts the package's version next to a file that was changed in the container, under a name that is free or its
+// own from an earlier upgrade.
+func (u *upgrade) beside(
+	f *privatepaths.OwnedFile, source *filestate.Version, at *filestate.Place, entry filestate.Entry,
+) error {
 	const most = 100
 	for n := 1; n <= most; n++ {
 		suffix := f.NewSuffix
@@ -335,7 +340,10 @@ func (u *upgrade) beside(f *privatepaths.OwnedFile, source *filestate.Version, a
 				return err
 			}
 		}
-		put := filestate.Entry{Path: p, Type: there.TypeName(), Digest: there.Digest, Target: there.Target, Size: there.Size(), Origin: originOf(u.sandbox, f.Path)}
+		put := filestate.Entry{
+			Path: p, Type: there.TypeName(), Digest: there.Digest, Target: there.Target, Size: there.Size(),
+			Origin: originOf(u.sandbox, f.Path),
+		}
 		u.note(put)
 		// What is changed stays changed, and this version has been told of.
 		entry.Path, entry.Type, entry.Origin = f.Path, filestate.EntryType(f, entry), put.Origin
@@ -348,7 +356,9 @@ func (u *upgrade) beside(f *privatepaths.OwnedFile, source *filestate.Version, a
 }
 
 // attributes has a directory follow the host's mode and owner.
-func (u *upgrade) attributes(f *privatepaths.OwnedFile, at *filestate.Place, mine *filestate.Version, entry filestate.Entry) error {
+func (u *upgrade) attributes(
+	f *privatepaths.OwnedFile, at *filestate.Place, mine *filestate.Version, entry filestate.Entry,
+) error {
 	if entry.Path == "" {
 		// It was there before: no mode of it is known to be the package's.
 		entry = filestate.Entry{Path: f.Path, Type: "directory", Origin: originOf(u.sandbox, f.Path)}
@@ -358,7 +368,9 @@ func (u *upgrade) attributes(f *privatepaths.OwnedFile, at *filestate.Place, min
 }
 
 // attributesOf has a path follow the host's mode and owner where nobody changed them, on either side, and notes it.
-func (u *upgrade) attributesOf(f *privatepaths.OwnedFile, at *filestate.Place, mine *filestate.Version, entry filestate.Entry) error {
+func (u *upgrade) attributesOf(
+	f *privatepaths.OwnedFile, at *filestate.Place, mine *filestate.Version, entry filestate.Entry,
+) error {
 	switch wanted := u.trees.AttributesOf(f); {
 	case wanted == nil || mine.Kind == filestate.KindSymlink:
 	case filestate.SameAttributes(wanted, &mine.Stat):

@@ -89,8 +89,8 @@ func Open(dir, root string) (*DB, error) {
 	return db, nil
 }
 
-// readUpdates reads what a dpkg that runs, or was killed, has not put into the status file yet: a paragraph in each file, in
-// the order of their numbers.
+// readUpdates reads what a dpkg that runs, or was killed, has not put into the status file yet: a paragraph in each
+// file, in the order of their numbers.
 func (db *DB) readUpdates() error {
 	dir := filepath.Join(db.dir, "updates")
 	entries, err := os.ReadDir(dir)

@@ -32,7 +32,8 @@ func addStatus(packages map[string]*record, data []byte) {
 			case "Package":
 				r.name = value
 			case "Status":
-				installed = strings.HasSuffix(value, " installed") || strings.HasSuffix(value, " triggers-pending") || strings.HasSuffix(value, " triggers-awaited")
+				installed = strings.HasSuffix(value, " installed") ||
+					strings.HasSuffix(value, " triggers-pending") || strings.HasSuffix(value, " triggers-awaited")
 			case "Version":
 				r.version = value
 			case "Source":

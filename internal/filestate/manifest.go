@@ -1,6 +1,6 @@
-// Package filestate has the manifest of a sandbox's content, and compares what it says with what lies in the content and on
-// the host. In: a content directory, entries, files of packages; out: versions of files, each put in its place in one step.
-// What makes, checks, upgrades and packs content calls it.
+// Package filestate has the manifest of a sandbox's content, and compares what it says with what lies in the content
+// and on the host. In: a content directory, entries, files of packages; out: versions of files, each put in its place
+// in one step. What makes, checks, upgrades and packs content calls it.
 package filestate
 
 import (
@@ -28,7 +28,7 @@ type Entry struct {
 
 	// Of what a package owned when it was put in place:
 	Package string `json:"package,omitempty"`
-	Shipped string `json:"shipped,omitempty"` // Digest or link target in the newest version that was seen; as the package says it
+	Shipped string `json:"shipped,omitempty"` // digest or link target in the newest version seen, as the package says it
 	Edited  bool   `json:"edited,omitempty"`  // it was not as shipped: an administrator's
 }
 
@@ -92,8 +92,8 @@ func StartManifest(tree *os.Root) error {
 	return WriteManifest(tree, nil)
 }
 
-// WriteManifest adds entries to those of an earlier run and makes the manifest appear in one step. Of two for one path the
-// later counts; one without a type takes the path out of it.
+// WriteManifest adds entries to those of an earlier run and makes the manifest appear in one step. Of two for one path
+// the later counts; one without a type takes the path out of it.
 func WriteManifest(tree *os.Root, added []Entry) error {
 	const temporary = ManifestName + ".new"
 	old, err := ReadManifest(tree.Name())

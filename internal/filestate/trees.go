@@ -143,8 +143,8 @@ func (t *Trees) KindOf(f *privatepaths.OwnedFile) Kind {
 	return KindOther
 }
 
-// Source opens the package's version of a path: the host's, or what the package manager put beside that since it had been
-// changed. With edited the host's is taken as it is where there is no other, as create does. nil for none.
+// Source opens the package's version of a path: the host's, or what the package manager put beside that since it had
+// been changed. With edited the host's is taken as it is where there is no other, as create does. nil for none.
 func (t *Trees) Source(f *privatepaths.OwnedFile, edited bool) (*Version, error) {
 	kind := t.KindOf(f)
 	own, err := t.LookOnHost(f.Path)
@@ -195,8 +195,8 @@ func (v *Version) digestOf(f *privatepaths.OwnedFile) error {
 	return err
 }
 
-// AttributesOf returns mode and owner that a path has on the host, unless its package says another mode: then somebody has
-// changed it there.
+// AttributesOf returns mode and owner that a path has on the host, unless its package says another mode: then somebody
+// has changed it there.
 func (t *Trees) AttributesOf(f *privatepaths.OwnedFile) *unix.Stat_t {
 	at, err := t.onHost(f.Path)
 	if err != nil {
@@ -296,8 +296,9 @@ func (t *Trees) MoveNew(at *Place) error {
 	return unix.Renameat2(t.Tree, UpgradeName, at.Dir, at.Name, unix.RENAME_NOREPLACE)
 }
 
-// MoveOver brings what was put to the place of what nobody changed since it was put. Both change places, so that the old one
-// can be looked at when nobody reaches it any more: one that was changed in the last moment goes back, and that is false.
+// MoveOver brings what was put to the place of what nobody changed since it was put. Both change places, so that the
+// old one can be looked at when nobody reaches it any more: one that was changed in the last moment goes back, and that
+// is false.
 func (t *Trees) MoveOver(at *Place, put Entry) (bool, error) {
 	if err := unix.Renameat2(t.Tree, UpgradeName, at.Dir, at.Name, unix.RENAME_EXCHANGE); err != nil {
 		return false, err

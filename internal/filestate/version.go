@@ -136,8 +136,9 @@ func (p *Place) Close() {
 // Sibling is another name in the same directory.
 func (p *Place) Sibling(name string) *Place { return &Place{p.Dir, name, true} }
 
-// Look reads what lies at a place of the content: of a file both digests, unless its size alone tells that it is neither
-// what was put there nor short enough to be worth it. Root in the container can have made it anything, and long.
+// Look reads what lies at a place of the content: of a file both digests, unless its size alone tells that it is
+// neither what was put there nor short enough to be worth it. Root in the container can have made it anything, and
+// long.
 func (p *Place) Look(like string, put Entry) (*Version, error) {
 	const longest = 1 << 30
 	v := &Version{}

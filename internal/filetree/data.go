@@ -11,8 +11,8 @@ import (
 // BufferSize is that of buffers for data on their way; one for each of hundreds of containers takes no time to clear.
 const BufferSize = 64 << 10
 
-// DataCopy fills an empty file with the data of another. Each part passes through the buffer, and between two it can be told to
-// stop.
+// DataCopy fills an empty file with the data of another. Each part passes through the buffer, and between two it can be
+// told to stop.
 type DataCopy struct {
 	Ctx      context.Context
 	From, To int
@@ -21,8 +21,8 @@ type DataCopy struct {
 	Progress *Progress
 }
 
-// Run copies: the data are shared where the file system can (ioctl_ficlone(2)), and where the one file, whose status is s, has
-// holes (lseek(2)), so has the other.
+// Run copies: the data are shared where the file system can (ioctl_ficlone(2)), and where the one file, whose status is
+// s, has holes (lseek(2)), so has the other.
 func (c *DataCopy) Run(s *unix.Stat_t) error {
 	if unix.IoctlFileClone(c.To, c.From) == nil {
 		return c.SumTarget()

@@ -17,7 +17,8 @@ type Digester struct {
 	algorithm string
 }
 
-// NewHash returns what computes digests of the algorithm of another one; nil where that is empty or of an unknown algorithm.
+// NewHash returns what computes digests of the algorithm of another one; nil where that is empty or of an unknown
+// algorithm.
 func NewHash(like string) *Digester {
 	algorithm := algorithmOf(like)
 	newOf, found := map[string]func() hash.Hash{

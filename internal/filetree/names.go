@@ -10,7 +10,8 @@ import (
 // LabelAttribute is the extended attribute with the SELinux label of a file.
 const LabelAttribute = "security.selinux"
 
-// OwnLink names the file that a descriptor stands for, be it a symbolic link, without a name that could have been exchanged.
+// OwnLink names the file that a descriptor stands for, be it a symbolic link, without a name that could have been
+// exchanged.
 func OwnLink(fd int) string { return "/proc/self/fd/" + strconv.Itoa(fd) }
 
 // WithoutPath takes from an error of the operating system the path, which has not been made fit for a terminal.

@@ -1,7 +1,7 @@
-// Package filetree works on the files of a tree which root in a container may change meanwhile: it walks, copies, digests
-// and removes them through open directories, so that no link and no exchanged directory leads it out. In: descriptors and
-// paths below them; out: files, digests and errors without paths that a terminal could not show. Whatever makes, checks or
-// packs content calls it.
+// Package filetree works on the files of a tree which root in a container may change meanwhile: it walks, copies,
+// digests and removes them through open directories, so that no link and no exchanged directory leads it out. In:
+// descriptors and paths below them; out: files, digests and errors without paths that a terminal could not show.
+// Whatever makes, checks or packs content calls it.
 package filetree
 
 import (
@@ -19,8 +19,8 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/printable"
 )
 
-// walker visits all that lies in a tree which root in a container may change meanwhile. Each file is opened by its name in
-// a directory that is open already, so that no link and no exchanged directory leads it out.
+// walker visits all that lies in a tree which root in a container may change meanwhile. Each file is opened by its name
+// in a directory that is open already, so that no link and no exchanged directory leads it out.
 type walker struct {
 	ctx     context.Context
 	cancel  context.CancelCauseFunc
@@ -30,15 +30,15 @@ type walker struct {
 	wait    sync.WaitGroup
 }
 
-// What a walk holds at once is bounded, whatever root in the container has made: directories below each other, each with
-// two descriptors, and names of each.
+// What a walk holds at once is bounded, whatever root in the container has made: directories below each other, each
+// with two descriptors, and names of each.
 const (
 	MaxDepth    = 1024
 	namesAtOnce = 128
 )
 
-// Location is where a file lies. Its path is put together when it is asked for: that of each directory would take memory by
-// the square of the depth.
+// Location is where a file lies. Its path is put together when it is asked for: that of each directory would take
+// memory by the square of the depth.
 type Location struct {
 	above *Location // nil for the top of the tree
 	Name  string    // the whole path of the top
@@ -56,8 +56,8 @@ func (p *Location) String() string {
 }
 
 // Walk calls visit for dir and all below it, on all CPUs at once, with a descriptor that stands for the file itself
-// (O_PATH). What is mounted in the tree is left out. tooDeep is told of directories with more than maxDepth above them, which
-// are not looked into. The first error ends it.
+// (O_PATH). What is mounted in the tree is left out. tooDeep is told of directories with more than maxDepth above them,
+// which are not looked into. The first error ends it.
 func Walk(ctx context.Context, dir string, visit func(fd int, at *Location) error, tooDeep func(at *Location)) error {
 	w := walker{visit: visit, tooDeep: tooDeep, slots: make(chan struct{}, runtime.NumCPU()-1)}
 	w.ctx, w.cancel = context.WithCancelCause(ctx)

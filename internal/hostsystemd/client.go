@@ -1,6 +1,6 @@
-// Package hostsystemd talks to the systemd of this host over D-Bus: it starts and stops units, has unit files read again
-// and asks what became of a unit. In: names of units and the configs that they are made from; out: states and errors in
-// words for a person. The verbs of package helper call it, and nothing else does.
+// Package hostsystemd talks to the systemd of this host over D-Bus: it starts and stops units, has unit files read
+// again and asks what became of a unit. In: names of units and the configs that they are made from; out: states and
+// errors in words for a person. The verbs of package helper call it, and nothing else does.
 package hostsystemd
 
 import (
@@ -27,7 +27,8 @@ type bus interface {
 	Close()
 }
 
-// ReloadOnce calls reload unless a call of another process, which began after this one was asked for, has done the same.
+// ReloadOnce calls reload unless a call of another process, which began after this one was asked for, has done the
+// same.
 type ReloadOnce func(ctx context.Context, reload func() error) error
 
 // Client is the systemd of this host. Its methods may be called from several goroutines. Each call connects anew, since

@@ -35,8 +35,8 @@ func (c *Client) Own(ctx context.Context) (OwnUnit, error) {
 	return unit, nil
 }
 
-// StartAgain queues a start of a unit for when it has ended. Unlike Restart= it leaves no pause in which a stop would find
-// a unit that is down and a container that is up. It goes back behind any job that came meanwhile.
+// StartAgain queues a start of a unit for when it has ended. Unlike Restart= it leaves no pause in which a stop would
+// find a unit that is down and a container that is up. It goes back behind any job that came meanwhile.
 func (c *Client) StartAgain(ctx context.Context, name string) error {
 	systemd, err := c.private(ctx)
 	if err != nil {

@@ -9,8 +9,8 @@ import (
 // reloadLimit is how long a reload of the host's systemd may take.
 const reloadLimit = 90 * time.Second
 
-// Reload has systemd read unit files and run generators again, where systemd runs. Of many processes that ask at once, one
-// reloads for all those that asked before it began. While a batch runs it only notes that a reload is due.
+// Reload has systemd read unit files and run generators again, where systemd runs. Of many processes that ask at once,
+// one reloads for all those that asked before it began. While a batch runs it only notes that a reload is due.
 func (c *Client) Reload(ctx context.Context) error {
 	if !c.Booted() {
 		return nil

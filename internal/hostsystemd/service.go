@@ -16,8 +16,8 @@ type Service struct {
 	Before            string   // a unit that starts after it and ends before it
 }
 
-// RunForking runs a program that puts itself into the background, and returns when it has (Type=forking). The error of one
-// that fails quotes what it logged.
+// RunForking runs a program that puts itself into the background, and returns when it has (Type=forking). The error of
+// one that fails quotes what it logged.
 func (c *Client) RunForking(ctx context.Context, service Service) error {
 	program, err := exec.LookPath(service.Args[0])
 	if err != nil {

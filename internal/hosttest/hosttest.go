@@ -1,5 +1,5 @@
-// Package hosttest makes root directories that look like hosts, and package databases in memory, for tests of the packages
-// that take such. Only tests import it.
+// Package hosttest makes root directories that look like hosts, and package databases in memory, for tests of the
+// packages that take such. Only tests import it.
 package hosttest
 
 import (
@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// ServiceUID returns the number that owns what belongs to the account "svc" of a fake host: an account of its own where the test may give files
-// away, else the one that the test runs as.
+// ServiceUID returns the number that owns what belongs to the account "svc" of a fake host: an account of its own where
+// the test may give files away, else the one that the test runs as.
 func ServiceUID() int {
 	if uid := os.Getuid(); uid != 0 {
 		return uid
@@ -27,16 +27,17 @@ func Root(t *testing.T, tree map[string]string) string {
 		t.Fatal(err)
 	}
 	Add(t, root, map[string]string{
-		"/etc/passwd": fmt.Sprintf("root:x:0:0::/root:/bin/sh\nsvc:x:%d:%d::/:/bin/false\n+@nis::::::\n", ServiceUID(), os.Getgid()),
-		"/etc/group":  fmt.Sprintf("root:x:0:\nmail:x:%d:\nsystemd-journal:x:%d:\n", os.Getgid(), os.Getgid()),
-		"/run/":       "", "/var/lib/": "", "/var/log/": "",
+		"/etc/passwd": fmt.Sprintf("root:x:0:0::/root:/bin/sh\nsvc:x:%d:%d::/:/bin/false\n+@nis::::::\n",
+			ServiceUID(), os.Getgid()),
+		"/etc/group": fmt.Sprintf("root:x:0:\nmail:x:%d:\nsystemd-journal:x:%d:\n", os.Getgid(), os.Getgid()),
+		"/run/":      "", "/var/lib/": "", "/var/log/": "",
 	})
 	Add(t, root, tree)
 	return root
 }
 
-// Add makes files of the texts given; a path that ends in / is a directory, and a text that begins with "-> " a symbolic
-// link.
+// Add makes files of the texts given; a path that ends in / is a directory, and a text that begins with "-> " a
+// symbolic link.
 func Add(t *testing.T, root string, tree map[string]string) {
 	t.Helper()
 	for p, text := range tree {

@@ -13,8 +13,9 @@ import (
 func VariedRoot(t *testing.T) string {
 	t.Helper()
 	root := Root(t, map[string]string{
-		"/etc/d/d.conf": "plain", "/etc/d/empty": "", "/etc/d/setuid": "#!", "/etc/d/closed": "secret", "/etc/d/attributed": "x",
-		"/etc/d/first": "linked", "/etc/d/sub/deep/er/file": "deep", "/etc/d/empty-dir/": "", "/etc/d/drop/": "",
+		"/etc/d/d.conf": "plain", "/etc/d/empty": "", "/etc/d/setuid": "#!", "/etc/d/closed": "secret",
+		"/etc/d/attributed": "x",
+		"/etc/d/first":      "linked", "/etc/d/sub/deep/er/file": "deep", "/etc/d/empty-dir/": "", "/etc/d/drop/": "",
 		"/etc/d/link": "-> d.conf", "/etc/d/link-out": "-> /etc/passwd", "/etc/d/dangling": "-> ../absent",
 		"/etc/d/name with \n newline": "odd", "/etc/d/name that is not UTF-8 \xff": "odder",
 		"/etc/d/big": strings.Repeat("0123456789abcdef", 40000),
@@ -46,7 +47,9 @@ func VariedRoot(t *testing.T) string {
 		}
 	}
 	old := time.Date(2001, 2, 3, 4, 5, 6, 123456789, time.UTC)
-	for i, name := range []string{"d.conf", "empty", "first", "link", "dangling", "sub/deep/er/file", "sub/deep", "sub", "."} {
+	for i, name := range []string{
+		"d.conf", "empty", "first", "link", "dangling", "sub/deep/er/file", "sub/deep", "sub", ".",
+	} {
 		stamp, err := unix.TimeToTimespec(old.Add(time.Duration(i) * time.Hour))
 		check(err)
 		check(unix.UtimesNanoAt(unix.AT_FDCWD, d+name, []unix.Timespec{stamp, stamp}, unix.AT_SYMLINK_NOFOLLOW))

@@ -1,6 +1,6 @@
-// Package innersystemd talks to the systemd of a running container over the container's bus. In: what enters the container,
-// and names of its units; out: their states, a verdict on a start, and errors with text made harmless, since root inside
-// may answer what it likes. The verbs of package helper call it.
+// Package innersystemd talks to the systemd of a running container over the container's bus. In: what enters the
+// container, and names of its units; out: their states, a verdict on a start, and errors with text made harmless, since
+// root inside may answer what it likes. The verbs of package helper call it.
 package innersystemd
 
 import (
@@ -26,8 +26,8 @@ type bus interface {
 // Client is the systemd of one container, connected. Its methods may be called from several goroutines.
 type Client struct{ bus bus }
 
-// Dial connects to the systemd of a container over the container's system bus. Its private socket would not do: it turns
-// away whoever has no process number in the container. The connection ends with ctx, or by Close.
+// Dial connects to the systemd of a container over the container's system bus. Its private socket would not do: it
+// turns away whoever has no process number in the container. The connection ends with ctx, or by Close.
 func Dial(ctx context.Context, target enter.Target) (*Client, error) {
 	connection, err := dbus.NewConnection(func() (*godbus.Conn, error) { return dialBus(ctx, target) })
 	if err != nil {
@@ -88,8 +88,8 @@ func (c *Client) RunningJobs(ctx context.Context) ([]string, error) {
 	return names, nil
 }
 
-// Reload has a unit read its configuration again and waits for the end of that. Errors: *UnitError where it failed inside;
-// of the context.
+// Reload has a unit read its configuration again and waits for the end of that. Errors: *UnitError where it failed
+// inside; of the context.
 func (c *Client) Reload(ctx context.Context, unit string) error {
 	done := make(chan string, 1)
 	if _, err := c.bus.ReloadUnitContext(ctx, unit, "replace", done); err != nil {

@@ -19,8 +19,8 @@ type UnitError struct {
 // Error names the unit and says what is wrong with it.
 func (e *UnitError) Error() string { return fmt.Sprintf("%s inside %s", e.Unit, e.Reason) }
 
-// settleTime is how long a service must be up that systemd counts as started when it is merely executed: one that ends at
-// once is active for a moment too.
+// settleTime is how long a service must be up that systemd counts as started when it is merely executed: one that ends
+// at once is active for a moment too.
 const settleTime = 250 * time.Millisecond
 
 // maxRestarts is how many automatic restarts make a unit count as failed.
@@ -29,8 +29,8 @@ const maxRestarts = 3
 // pollInterval is the time between two questions for a unit's state.
 const pollInterval = 50 * time.Millisecond
 
-// WaitActive waits until each unit is active and returns their states, in words. Errors: *UnitError for one that failed or
-// was not active when ctx ended.
+// WaitActive waits until each unit is active and returns their states, in words. Errors: *UnitError for one that failed
+// or was not active when ctx ended.
 func (c *Client) WaitActive(ctx context.Context, units []string) (states []string, err error) {
 	for _, unit := range units {
 		for {
@@ -104,7 +104,7 @@ func (s State) Verdict() (up bool, reason string) {
 	switch {
 	case s.Load != "loaded":
 		return false, "is " + s.Load
-	case s.Active == "active" && s.Sub == "running" && (s.Type == "simple" || s.Type == "exec") && s.ActiveFor < settleTime:
+	case s.isExecutedOnly() && s.ActiveFor < settleTime:
 		return false, ""
 	case s.Active == "active" || s.Active == "reloading":
 		return true, ""
@@ -123,4 +123,9 @@ func (s State) Verdict() (up bool, reason string) {
 		return false, "was not started, since a unit that it requires failed"
 	}
 	return false, ""
+}
+
+// isExecutedOnly reports whether systemd counts a service as started because it was executed, whatever became of it.
+func (s State) isExecutedOnly() bool {
+	return s.Active == "active" && s.Sub == "running" && (s.Type == "simple" || s.Type == "exec")
 }

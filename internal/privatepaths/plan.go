@@ -72,8 +72,8 @@ func (h Planner) Plan(ctx context.Context, units []*unitfile.Unit, extra []strin
 	return collapse(all), nil
 }
 
-// linkedSecrets returns what symbolic links in a private path point to below /etc that not everybody may read, such as the
-// key of a TLS certificate: it would be hidden otherwise, though the service is configured to use it.
+// linkedSecrets returns what symbolic links in a private path point to below /etc that not everybody may read, such as
+// the key of a TLS certificate: it would be hidden otherwise, though the service is configured to use it.
 func (h Planner) linkedSecrets(private string) []candidate {
 	var all []candidate
 	etc, err := os.Stat(h.Root + "/etc")
@@ -127,8 +127,8 @@ type packageSet struct {
 	packages []*pkgdb.Package
 }
 
-// packagesOf finds the owners of each unit, their base packages, and the packages that the administrator named. A unit can
-// be owned in several databases: by a deb, and by an RPM that takes it over.
+// packagesOf finds the owners of each unit, their base packages, and the packages that the administrator named. A unit
+// can be owned in several databases: by a deb, and by an RPM that takes it over.
 func (h Planner) packagesOf(ctx context.Context, units []*unitfile.Unit, extra []string) ([]packageSet, error) {
 	sets := make([]packageSet, len(h.Packages))
 	add := func(i int, name string) error {
@@ -190,9 +190,9 @@ func (h Planner) packagesOf(ctx context.Context, units []*unitfile.Unit, extra [
 	return sets, nil
 }
 
-// ownedPaths returns what the packages own below /etc and /var. A directory counts as theirs when most of what packages own
-// there is theirs or of their sources, as /etc/httpd is though others put modules there; of directories that they only
-// put something into, like /etc/default, their own files count.
+// ownedPaths returns what the packages own below /etc and /var. A directory counts as theirs when most of what packages
+// own there is theirs or of their sources, as /etc/httpd is though others put modules there; of directories that they
+// only put something into, like /etc/default, their own files count.
 func (h Planner) ownedPaths(ctx context.Context, set packageSet) ([]candidate, error) {
 	var dirs []string
 	for _, pkg := range set.packages {
@@ -254,7 +254,8 @@ func mostlyOurs(ctx context.Context, set packageSet, counts map[string]int, rela
 	return 2*ours > total, nil
 }
 
-// isDir trusts the host before the package, since dpkg does not record types and an administrator may have moved things.
+// isDir trusts the host before the package, since dpkg does not record types and an administrator may have moved
+// things.
 func (h Planner) isDir(f pkgdb.File) bool {
 	if info, err := os.Lstat(h.Root + f.Path); err == nil {
 		return info.IsDir()

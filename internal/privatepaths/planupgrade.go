@@ -11,8 +11,8 @@ import (
 )
 
 // PlanUpgrade returns the paths that new versions of a sandbox's packages have come to need for themselves. What an
-// administrator of the host changed since the sandbox was made is left out: its secrets and its data are not for containers
-// that are there already. Errors: ErrNoOwner, ErrNoUnit.
+// administrator of the host changed since the sandbox was made is left out: its secrets and its data are not for
+// containers that are there already. Errors: ErrNoOwner, ErrNoUnit.
 func (h Planner) PlanUpgrade(ctx context.Context, s *config.Sandbox) ([]config.PrivatePath, error) {
 	var shipped []*unitfile.Unit
 	for _, name := range s.Units {

@@ -8,8 +8,8 @@ import (
 )
 
 // Capabilities returns those that a unit names for itself (systemd.exec(5)), and what it needs for a priority above the
-// ordinary or for mounts that it cannot be without: others are only to protect it, and systemd starts it without. A line
-// that takes some away, as one that begins with ~ does, names none.
+// ordinary or for mounts that it cannot be without: others are only to protect it, and systemd starts it without. A
+// line that takes some away, as one that begins with ~ does, names none.
 func (u *Unit) Capabilities() []string {
 	var names []string
 	for _, directive := range []string{"CapabilityBoundingSet", "AmbientCapabilities"} {

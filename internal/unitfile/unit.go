@@ -1,6 +1,6 @@
-// Package unitfile finds unit files of a host and reads them as its systemd does (systemd.unit(5)). In: a root directory and
-// a name as an administrator writes it; out: the unit with its drop-ins and what they say. Content planning and the verbs
-// call it; it runs nothing and talks to no systemd.
+// Package unitfile finds unit files of a host and reads them as its systemd does (systemd.unit(5)). In: a root
+// directory and a name as an administrator writes it; out: the unit with its drop-ins and what they say. Content
+// planning and the verbs call it; it runs nothing and talks to no systemd.
 package unitfile
 
 import (
@@ -88,8 +88,8 @@ func noUnit(name string) error {
 	return fmt.Errorf("%w as %s in %s; is its package installed?", ErrNoUnit, name, strings.Join(unitDirs()[:3], ", "))
 }
 
-// runsContainer tells of the stub unit file of a container: foo@NAME.service of the host runs the container NAME, in which
-// an instance of foo@.service has the same name.
+// runsContainer tells of the stub unit file of a container: foo@NAME.service of the host runs the container NAME, in
+// which an instance of foo@.service has the same name.
 func (r Root) runsContainer(file string) bool {
 	text, err := os.ReadFile(string(r) + file)
 	return err == nil && units.IsAnyStub(text)
@@ -133,8 +133,8 @@ func instantiate(file string, wanted unitname.Name) string {
 	return unit.Instantiate(wanted.Instance()).String()
 }
 
-// read reads the unit's file and its drop-ins in the order of systemd.unit(5): by name wherever they lie, and of those of
-// one name only the first.
+// read reads the unit's file and its drop-ins in the order of systemd.unit(5): by name wherever they lie, and of those
+// of one name only the first.
 func (r Root) read(u *Unit) error {
 	seen := make(map[string]bool)
 	for _, name := range withTemplate(u.Name) {
@@ -173,7 +173,8 @@ func (r Root) readOptions(u *Unit) error {
 	return nil
 }
 
-// AsShipped returns a unit without what an administrator of the host made of it; nil for one that is an administrator's whole.
+// AsShipped returns a unit without what an administrator of the host made of it; nil for one that is an administrator's
+// whole.
 func (r Root) AsShipped(u *Unit) (*Unit, error) {
 	local := func(file string) bool {
 		return strings.HasPrefix(file, "/etc/") || strings.HasPrefix(file, "/usr/local/")

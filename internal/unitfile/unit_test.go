@@ -96,8 +96,8 @@ func TestFind(t *testing.T) {
 	}
 }
 
-// TestDropIns: by name wherever they lie; of two of a name only the one counts that is nearer to the administrator or to
-// the instance.
+// TestDropIns: by name wherever they lie; of two of a name only the one counts that is nearer to the administrator or
+// to the instance.
 func TestDropIns(t *testing.T) {
 	host := Root(hosttest.Root(t, map[string]string{
 		"/usr/lib/systemd/system/d@.service":                         "[Service]\nReadWritePaths=/var/unit\n",
