@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/virt-sandbox/virt-sandbox/internal/unitname"
 )
 
 // BackupSuffix is what legacy files are kept with when ours take their places.
@@ -62,7 +64,7 @@ func (r Remains) RemoveBackups() error {
 		r.Configs.Store.Path(r.Name) + BackupSuffix, own,
 		filepath.Join(r.Stubs.Dir(), laterUnit(r.Name)+BackupSuffix),
 	}
-	instances, err := filepath.Glob(r.Stubs.Dir() + "/*@" + r.Name + ".service" + BackupSuffix)
+	instances, err := filepath.Glob(filepath.Join(r.Stubs.Dir(), unitname.Instance("*", r.Name).String()+BackupSuffix))
 	if err != nil {
 		return err
 	}

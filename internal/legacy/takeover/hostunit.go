@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/unitname"
 )
 
 // Unit is a legacy unit file of a sandbox.
@@ -42,7 +43,8 @@ func (r Remains) Units() ([]Unit, error) {
 	}
 	var found []Unit
 	for _, e := range entries {
-		prefix, isInstance := strings.CutSuffix(e.Name(), "@"+r.Name+".service")
+		name, err := unitname.Parse(e.Name())
+		isInstance := err == nil && name.Instance() == r.Name && name.Type() == unitname.Service
 		if !e.Type().IsRegular() || (!isInstance && e.Name() != laterUnit(r.Name)) {
 			continue
 		}
@@ -55,8 +57,8 @@ func (r Remains) Units() ([]Unit, error) {
 			continue
 		}
 		u.Inner = wordsOf(string(text), "ReloadPropagatedFrom")
-		if len(u.Inner) == 0 && isInstance && prefix != "virt-sandbox" {
-			u.Inner = []string{prefix + ".service"}
+		if len(u.Inner) == 0 && isInstance && name.Prefix() != "virt-sandbox" {
+			u.Inner = []string{name.Prefix() + ".service"}
 		}
 		links, err := filepath.Glob(r.Stubs.Dir() + "/*.wants/" + e.Name())
 		if err != nil {
