@@ -55,7 +55,7 @@ type Route struct {
 	Gateway     netip.Addr
 }
 
-// ParseNetworks reads the -N options of a container. None of them is a network with only loopback.
+// ParseNetworks reads the networks of a container: private or host alone, or interfaces. None of them is a network with only loopback.
 func ParseNetworks(options []string) (NetworkMode, []Interface, error) {
 	mode := NetworkPrivate
 	var interfaces []Interface

@@ -82,6 +82,7 @@ inherit is for commands of virt-sandbox only.`
 
 func createCommand(manager newManagerFunc) *cobra.Command {
 	var options helper.CreateOptions
+	var written writtenOptions
 	var uid, gid int64
 	var several many
 	command := &cobra.Command{
@@ -115,6 +116,9 @@ func createCommand(manager newManagerFunc) *cobra.Command {
 			if err := identify(&options, uid, gid); err != nil {
 				return usageError{err}
 			}
+			if err := written.parse(&options); err != nil {
+				return usageError{err}
+			}
 			return several.each(c.Context(), m, names, "Created", func(ctx context.Context, name string, _ io.Writer) error {
 				s, err := m.Create(ctx, options.For(name))
 				if err != nil || len(names) > 1 {
@@ -133,7 +137,7 @@ func createCommand(manager newManagerFunc) *cobra.Command {
 	labelFlags(flags, &options.Level, &options.Security, &options.Share)
 	flags.StringVarP(&options.FileType, "filetype", "f", "", "SELinux `TYPE` of the content; container_file_t by default")
 	flags.StringVarP(&options.Base, "path", "p", "", "`DIR` whose subdirectory NAME holds the content; "+config.DefaultContentBase+" by default")
-	flags.StringArrayVarP(&options.Networks, "network", "N", nil, "`NETWORK` as above; may be repeated")
+	flags.StringArrayVarP(&written.networks, "network", "N", nil, "`NETWORK` as above; may be repeated")
 	flags.StringArrayVarP(&options.Mounts, "mount", "m", nil, "`MOUNT` as above; may be repeated")
 	flags.StringVarP(&options.Image.Size, "imagesize", "i", "", "`SIZE` of an image that holds the content, which bounds what the sandbox can store. A bare number is of MB of 1000000 bytes, as it was with the original libvirt-sandbox; with K, M, G or T it is as sizes in the config, of 1024s")
 	flags.StringVar(&options.Image.Size, "image", "", "as --imagesize")
@@ -141,13 +145,36 @@ func createCommand(manager newManagerFunc) *cobra.Command {
 	flags.StringVar(&options.Image.Format, "image-format", "", "`FORMAT` of the image: raw, the default, or qcow2")
 	flags.StringVar(&options.Image.FS, "image-fs", "", "`TYPE` of the file system in the image: ext4, the default, or xfs")
 	flags.StringArrayVar(&options.Image.Disks, "disk", nil, "block device of the host, or file as one, that is /dev/disk/by-tag/TAG inside, as `TAG=PATH[,format=raw|qcow2]`; may be repeated")
-	flags.StringVar(&options.Capabilities, "capabilities", "", "`SET` of capabilities that processes of the sandbox can have, as capabilities= of virt-sandbox.config(5): auto [+CAP_NAME]… [-CAP_NAME]…, all, or CAP_NAME…; auto by default, what the units need")
-	flags.StringVar(&options.IDMap, "idmap", "", "user and group `IDS` of the sandbox's own, auto or BASE:COUNT: root inside is another user outside, and files keep their owners; see idmap= of virt-sandbox.config(5). Where the host has neither SELinux nor AppArmor nothing else separates the two, which is said otherwise")
+	flags.StringVar(&written.capabilities, "capabilities", "", "`SET` of capabilities that processes of the sandbox can have, as capabilities= of virt-sandbox.config(5): auto [+CAP_NAME]… [-CAP_NAME]…, all, or CAP_NAME…; auto by default, what the units need")
+	flags.StringVar(&written.idMap, "idmap", "", "user and group `IDS` of the sandbox's own, auto or BASE:COUNT: root inside is another user outside, and files keep their owners; see idmap= of virt-sandbox.config(5). Where the host has neither SELinux nor AppArmor nothing else separates the two, which is said otherwise")
 	flags.Int64VarP(&uid, "uid", "U", -1, "`UID` of the command; that of --username by default, or root")
 	flags.Int64VarP(&gid, "gid", "G", -1, "`GID` of the command; the user's own by default")
 	flags.StringVar(&options.Identity.User, "username", "", "`USER` name of the command; that of -U in the host's accounts by default")
 	flags.StringVar(&options.Identity.Home, "homedir", "", "`DIR` that is the command's HOME; the user's by default")
 	return command
+}
+
+// writtenOptions are options whose text is read here, since the library takes what it means.
+type writtenOptions struct {
+	networks            []string
+	capabilities, idMap string
+}
+
+func (w writtenOptions) parse(o *helper.CreateOptions) (err error) {
+	if o.Network, o.Interfaces, err = config.ParseNetworks(w.networks); err != nil {
+		return fmt.Errorf("-N: %w", err)
+	}
+	if w.capabilities != "" {
+		if o.Capabilities, err = config.ParseCapabilities(w.capabilities); err != nil {
+			return fmt.Errorf("--capabilities: %w", err)
+		}
+	}
+	if w.idMap != "" {
+		if o.IDMap, err = config.ParseIDMap(w.idMap); err != nil {
+			return fmt.Errorf("--idmap: %w", err)
+		}
+	}
+	return nil
 }
 
 // labelFlags are those that choose the label of a new sandbox.

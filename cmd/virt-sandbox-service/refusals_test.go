@@ -15,11 +15,7 @@ func TestRefusals(t *testing.T) {
 	for want, change := range map[string]func(*helper.CreateOptions){
 		"a container runs units (-u) or a command (after --), not both": func(o *helper.CreateOptions) { o.Command = []string{"true"} },
 		"nothing to run: name a unit with -u or a command after --":     func(o *helper.CreateOptions) { o.Units = nil },
-		"-N: host excludes every other -N":                              func(o *helper.CreateOptions) { o.Networks = []string{"host", "dhcp"} },
-		`--capabilities: "CAP_X" is not a capability that libvirt can give or take, such as CAP_NET_RAW; see capabilities(7)`: func(o *helper.CreateOptions) {
-			o.Capabilities = "CAP_X"
-		},
-		`-P: "a b" is not a package name`: func(o *helper.CreateOptions) { o.Packages = []string{"a b"} },
+		`-P: "a b" is not a package name`:                               func(o *helper.CreateOptions) { o.Packages = []string{"a b"} },
 		"-m host-bind:/srv=/no/such: stat /no/such: no such file or directory": func(o *helper.CreateOptions) {
 			o.Mounts = []string{"host-bind:/srv=/no/such"}
 		},
@@ -59,5 +55,26 @@ func TestRefusals(t *testing.T) {
 	var option *helper.OptionError
 	if _, err := m.Create(t.Context(), helper.CreateOptions{Name: "x"}); !errors.As(err, &option) {
 		t.Errorf("%v is no mistake in the command line", err)
+	}
+}
+
+// TestWrittenOptions pins what is said of options whose text the program itself reads.
+func TestWrittenOptions(t *testing.T) {
+	for want, written := range map[string]writtenOptions{
+		"-N: host excludes every other -N": {networks: []string{"host", "dhcp"}},
+		`--capabilities: "CAP_X" is not a capability that libvirt can give or take, such as CAP_NET_RAW; see capabilities(7)`: {
+			capabilities: "CAP_X",
+		},
+		`--idmap: idmap "many" is not auto, nor BASE:COUNT such as 100000000:65536, both at least 65536`: {idMap: "many"},
+	} {
+		var o helper.CreateOptions
+		if err := written.parse(&o); err == nil || flagname.Text(usageError{err}) != want {
+			t.Errorf("got  %v\nwant %s", err, want)
+		}
+	}
+	var o helper.CreateOptions
+	written := writtenOptions{networks: []string{"dhcp", "bridge=br0"}, capabilities: "all", idMap: "auto"}
+	if err := written.parse(&o); err != nil || len(o.Interfaces) != 2 || !o.IDMap.Auto || o.Capabilities.String() != "all" {
+		t.Errorf("got %+v, %v", o, err)
 	}
 }

@@ -24,11 +24,13 @@ type Options struct {
 	FileType string
 	Base     string // directory whose subdirectory Name becomes the content; empty: the default
 	Mounts   []string
-	Networks []string // -N options
 	Identity config.Identity
-	// Capabilities and IDMap are what the config says of them; empty: auto, and the host's ids.
-	Capabilities string
-	IDMap        string
+
+	Network    config.NetworkMode // empty: private
+	Interfaces []config.Interface
+
+	Capabilities config.Capabilities // the zero value: auto
+	IDMap        config.IDMap        // the zero value: the host's ids
 	Image        ImageOptions
 }
 

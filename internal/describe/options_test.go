@@ -22,9 +22,7 @@ func TestOptionErrors(t *testing.T) {
 	}{
 		{name: "name", err: create(func(o *Options) { o.Name = "a/b" })},
 		{name: "nothing to run", err: create(func(o *Options) { o.Units = nil })},
-		{name: "network", err: create(func(o *Options) { o.Networks = []string{"nosuch"} })},
-		{name: "capabilities", err: create(func(o *Options) { o.Capabilities = "CAP_NOSUCH" })},
-		{name: "ids", err: create(func(o *Options) { o.IDMap = "many" })},
+		{name: "network", err: create(func(o *Options) { o.Network, o.Interfaces = config.NetworkHost, make([]config.Interface, 1) })},
 		{name: "mount", err: create(func(o *Options) { o.Mounts = []string{"nosuch:/x=/y"} })},
 		{name: "mount of what is absent", err: create(func(o *Options) { o.Mounts = []string{"host-bind:/x=/no/such"} }), isFailure: true},
 		{name: "disk of what is absent", err: create(func(o *Options) { o.Image.Disks = []string{"a=/no/such"} }), isFailure: true},

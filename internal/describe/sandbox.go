@@ -2,6 +2,7 @@ package describe
 
 import (
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -25,22 +26,17 @@ func New(o Options) (*config.Sandbox, error) {
 	s := config.New(o.Name)
 	Identify(s)
 	s.Units, s.Packages, s.Command, s.Copy = o.Units, o.Packages, o.Command, o.Copy
-	var err error
-	if s.Network, s.Interfaces, err = config.ParseNetworks(o.Networks); err != nil {
+	if o.Network != "" {
+		s.Network = o.Network
+	}
+	s.Interfaces = slices.Clone(o.Interfaces) // Each of several sandboxes gets addresses of its own.
+	if err := config.CheckInterfaces(s.Network, s.Interfaces); err != nil {
 		return nil, field.Errorf("%s: %w", field.Networks, err)
 	}
-	if o.Capabilities != "" {
-		var err error
-		if s.Hardening.Capabilities, err = config.ParseCapabilities(o.Capabilities); err != nil {
-			return nil, field.Errorf("%s: %w", field.Capabilities, err)
-		}
+	if o.Capabilities.Base != "" {
+		s.Hardening.Capabilities = o.Capabilities
 	}
-	if o.IDMap != "" {
-		var err error
-		if s.Hardening.IDMap, err = config.ParseIDMap(o.IDMap); err != nil {
-			return nil, field.Errorf("%s: %w", field.IDMap, err)
-		}
-	}
+	s.Hardening.IDMap = o.IDMap
 	if len(o.Command) > 0 {
 		s.Identity = o.Identity
 	}
