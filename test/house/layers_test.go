@@ -83,6 +83,7 @@ var layers = []layer{
 	{"verbs' own matters", []string{
 		"internal/claims",
 		"internal/contentarchive",
+		"internal/contentcheck",
 		"internal/contentupgrade",
 		"internal/describe",
 		"internal/hostnet",
