@@ -104,6 +104,10 @@ var layers = []layer{
 	{"coming and going", []string{
 		"internal/provision",
 	}},
+	{"verbs", []string{
+		"internal/checkup",
+		"internal/upgrading",
+	}},
 	{"containers that stay", []string{
 		"helper",
 	}},

@@ -1,4 +1,4 @@
-package helper
+package upgrading
 
 import (
 	"context"
@@ -14,24 +14,25 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/legacy"
 	"github.com/virt-sandbox/virt-sandbox/internal/legacy/takeover"
 	"github.com/virt-sandbox/virt-sandbox/internal/privatepaths"
+	"github.com/virt-sandbox/virt-sandbox/internal/provision"
 	"github.com/virt-sandbox/virt-sandbox/internal/sandboximage"
 	"github.com/virt-sandbox/virt-sandbox/internal/virt"
 )
 
 // legacyConfigs are the legacy configs beside ours.
-func (m *Manager) legacyConfigs() legacy.Configs { return legacy.Configs{Store: m.Store} }
+func (u *Upgrader) legacyConfigs() legacy.Configs { return legacy.Configs{Store: u.Configs} }
 
 // remains are the places where this host may have legacy files of a sandbox.
-func (m *Manager) remains(name string) takeover.Remains {
-	return takeover.Remains{Name: name, Configs: m.legacyConfigs(), Stubs: m.stubs()}
+func (u *Upgrader) remains(name string) takeover.Remains {
+	return takeover.Remains{Name: name, Configs: u.legacyConfigs(), Stubs: u.Stubs}
 }
 
 // migrate turns a legacy config into ours, if the sandbox has one, and its content into ours; nil for none. What else is
 // legacy is finishMigration's. All that can be refused is refused before anything is changed.
-func (m *Manager) migrate(
-	ctx context.Context, name string, options UpgradeOptions, result *Upgraded,
+func (u *Upgrader) migrate(
+	ctx context.Context, name string, options Options, result *Result,
 ) (*config.Sandbox, error) {
-	file, imported, err := m.legacyConfigs().Load(name)
+	file, imported, err := u.legacyConfigs().Load(name)
 	if errors.Is(err, config.ErrNotFound) {
 		return nil, nil
 	}
@@ -39,28 +40,28 @@ func (m *Manager) migrate(
 		return nil, err
 	}
 	s := imported.Sandbox
-	if err := m.withLegacyDomain(name, func(*virt.Domain) error { return nil }); err != nil {
+	if err := u.withLegacyDomain(name, func(*virt.Domain) error { return nil }); err != nil {
 		return nil, err
 	}
-	if err := m.planMigration(ctx, s, options.Units); err != nil {
+	if err := u.planMigration(ctx, s, options.Units); err != nil {
 		return nil, err
 	}
-	step := fmt.Sprintf("config %s (the original's is %s)", m.Store.Path(name), file+takeover.BackupSuffix)
+	step := fmt.Sprintf("config %s (the original's is %s)", u.Configs.Path(name), file+takeover.BackupSuffix)
 	result.Steps = append(result.Steps, step)
 	result.Notes = imported.Notes
 	if options.DryRun {
 		return s, nil
 	}
-	closed, err := m.images().OpenIfDown(ctx, s)
+	closed, err := u.Images.OpenIfDown(ctx, s)
 	if err != nil {
 		return nil, err
 	}
 	defer closed()
-	if err := takeover.AdoptContent(m.Host, s, imported.Tree); err != nil {
+	if err := takeover.AdoptContent(u.Host, s, imported.Tree); err != nil {
 		return nil, sandboximage.ExplainFull(s, err)
 	}
 	if !s.Generic() {
-		if s.Copy, err = m.Host.IsCopy(ctx, s); err != nil {
+		if s.Copy, err = u.Host.IsCopy(ctx, s); err != nil {
 			return nil, err
 		}
 	}
@@ -68,17 +69,17 @@ func (m *Manager) migrate(
 		return nil, err
 	}
 	s.Created = time.Now().UTC().Truncate(time.Second)
-	if _, err := m.provisioner().Reconcile(ctx, s); err != nil {
+	if _, err := u.Provisioner.Reconcile(ctx, s); err != nil {
 		return nil, err
 	}
 	if err := sandboximage.Sync(s); err != nil {
 		return nil, err
 	}
-	return s, m.Store.Save(s)
+	return s, u.Configs.Save(s)
 }
 
 // planMigration finds the units of a sandbox that was legacy, and what is private to them beside what its config lists.
-func (m *Manager) planMigration(ctx context.Context, s *config.Sandbox, named []string) error {
+func (u *Upgrader) planMigration(ctx context.Context, s *config.Sandbox, named []string) error {
 	if err := takeover.CheckContent(s); err != nil {
 		return err
 	}
@@ -86,7 +87,7 @@ func (m *Manager) planMigration(ctx context.Context, s *config.Sandbox, named []
 		id := uuid.New()
 		s.UUID, s.MachineID = id.String(), strings.ReplaceAll(id.String(), "-", "")
 	}
-	remains := m.remains(s.Name)
+	remains := u.remains(s.Name)
 	old, err := remains.Units()
 	if err != nil {
 		return err
@@ -102,9 +103,9 @@ func (m *Manager) planMigration(ctx context.Context, s *config.Sandbox, named []
 		}
 	}
 	listed := s.Private
-	err = m.provisioner().PlanContent(ctx, s)
+	err = u.Provisioner.PlanContent(ctx, s)
 	if errors.Is(err, privatepaths.ErrNoOwner) {
-		m.Warn("no package owns the units of %s; package= in its config names those whose files are to follow their updates",
+		u.Warn("no package owns the units of %s; package= in its config names those whose files are to follow their updates",
 			s.Name)
 		err = nil
 	}
@@ -112,7 +113,7 @@ func (m *Manager) planMigration(ctx context.Context, s *config.Sandbox, named []
 		return err
 	}
 	takeover.KeepPrivate(s, listed)
-	if err := m.provisioner().PlanNetwork(s); err != nil {
+	if err := u.Provisioner.PlanNetwork(s); err != nil {
 		return err
 	}
 	return remains.CheckUnit(s, old)
@@ -120,8 +121,8 @@ func (m *Manager) planMigration(ctx context.Context, s *config.Sandbox, named []
 
 // finishMigration removes what is legacy beside a config that is ours now, or will be after a dry run: the config in a
 // directory of its own, the unit and the domain.
-func (m *Manager) finishMigration(ctx context.Context, s *config.Sandbox, dryRun bool, result *Upgraded) error {
-	remains := m.remains(s.Name)
+func (u *Upgrader) finishMigration(ctx context.Context, s *config.Sandbox, dryRun bool, result *Result) error {
+	remains := u.remains(s.Name)
 	if !dryRun {
 		if err := takeover.FinishContent(s); err != nil {
 			return err
@@ -134,21 +135,21 @@ func (m *Manager) finishMigration(ctx context.Context, s *config.Sandbox, dryRun
 	if err != nil {
 		return err
 	}
-	for _, u := range old {
-		step := fmt.Sprintf("unit %s (the original's is %s)", UnitFile(s), u.Path+takeover.BackupSuffix)
+	for _, unit := range old {
+		step := fmt.Sprintf("unit %s (the original's is %s)", u.Stubs.Path(s), unit.Path+takeover.BackupSuffix)
 		result.Steps = append(result.Steps, step)
-		if u.HasDropIns() && u.Name() != s.HostUnit() {
+		if unit.HasDropIns() && unit.Name() != s.HostUnit() {
 			note := "%s.d: what it adds to the original's unit; [unit] and [service] of %s take such lines"
-			result.Notes = append(result.Notes, fmt.Sprintf(note, u.Path, m.Store.Path(s.Name)))
+			result.Notes = append(result.Notes, fmt.Sprintf(note, unit.Path, u.Configs.Path(s.Name)))
 		}
 		if dryRun {
 			continue
 		}
-		if err := remains.ReplaceUnit(s, u); err != nil {
+		if err := remains.ReplaceUnit(s, unit); err != nil {
 			return err
 		}
 	}
-	undefined, err := m.undefineLegacy(s.Name, dryRun)
+	undefined, err := u.undefineLegacy(s.Name, dryRun)
 	if err != nil {
 		return err
 	}
@@ -158,12 +159,12 @@ func (m *Manager) finishMigration(ctx context.Context, s *config.Sandbox, dryRun
 	if dryRun || len(result.Steps) == 0 {
 		return nil
 	}
-	return m.ReloadHost(ctx)
+	return u.Reload(ctx)
 }
 
 // undefineLegacy removes the legacy domain of a sandbox; ours exist only while they run. It reports whether there was one.
-func (m *Manager) undefineLegacy(name string, dryRun bool) (found bool, err error) {
-	err = m.withLegacyDomain(name, func(domain *virt.Domain) error {
+func (u *Upgrader) undefineLegacy(name string, dryRun bool) (found bool, err error) {
+	err = u.withLegacyDomain(name, func(domain *virt.Domain) error {
 		found = true
 		if dryRun {
 			return nil
@@ -178,8 +179,8 @@ func (m *Manager) undefineLegacy(name string, dryRun bool) (found bool, err erro
 
 // withLegacyDomain calls act with the legacy domain of a sandbox, if there is one. It refuses one that runs, and a domain
 // of somebody else that has the name.
-func (m *Manager) withLegacyDomain(name string, act func(*virt.Domain) error) error {
-	connection, err := m.libvirt.Connect()
+func (u *Upgrader) withLegacyDomain(name string, act func(*virt.Domain) error) error {
+	connection, err := u.Connect()
 	if err != nil {
 		return err
 	}
@@ -189,7 +190,7 @@ func (m *Manager) withLegacyDomain(name string, act func(*virt.Domain) error) er
 		return err
 	}
 	defer domain.Free()
-	verdict, err := m.remains(name).Judge(domain, m.run(name).Phase() != "")
+	verdict, err := u.remains(name).Judge(domain, u.run(name).Phase() != "")
 	if err != nil {
 		return fmt.Errorf("look at domain %s: %w", name, err)
 	}
@@ -198,7 +199,7 @@ func (m *Manager) withLegacyDomain(name string, act func(*virt.Domain) error) er
 		return fmt.Errorf("libvirt has another domain of the name %s; rename one of them", name)
 	case takeover.Running:
 		return fmt.Errorf("%s %w as the original's; stop it first, with its unit or virsh -c %s destroy %s",
-			name, ErrRunning, m.URI, name)
+			name, provision.ErrRunning, u.URI, name)
 	case takeover.Defined:
 		return act(domain)
 	}
