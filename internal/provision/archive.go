@@ -186,7 +186,7 @@ func readConfig(archive *tar.Reader) (s *config.Sandbox, text string, err error)
 	return s, string(data), err
 }
 
-// isOnlyHere tells whether a sandbox of another host has an identity, and neither a sandbox nor the host itself has
+// isOnlyHere reports whether a sandbox of another host has an identity, and neither a sandbox nor the host itself has
 // the same.
 func (p *Provisioner) isOnlyHere(from *config.Sandbox) (bool, error) {
 	if from.UUID == "" || from.MachineID == "" || from.Created.IsZero() {

@@ -71,7 +71,7 @@ func (p *Provisioner) Clone(ctx context.Context, o describe.CloneOptions) (*conf
 	})
 }
 
-// checkPrerequisites tells whether this host can have a sandbox that is described as another's copy: its name is
+// checkPrerequisites reports whether this host can have a sandbox that is described as another's copy: its name is
 // free, the config can be written, and there are units, packages, and what its mounts and disks show.
 func (p *Provisioner) checkPrerequisites(ctx context.Context, s *config.Sandbox) error {
 	if err := p.nameIsFree(s.Name); err != nil {

@@ -46,7 +46,7 @@ func (p *Provisioner) Create(ctx context.Context, options describe.Options) (*co
 	return s, p.provision(ctx, s, provisionSpec{options: options, fill: fill})
 }
 
-// nameIsFree tells whether neither a config nor a libvirt domain has the name; a libvirt that does not answer is
+// nameIsFree reports whether neither a config nor a libvirt domain has the name; a libvirt that does not answer is
 // found out here, before anything is made.
 func (p *Provisioner) nameIsFree(name string) error {
 	connection, err := p.Connect()

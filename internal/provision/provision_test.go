@@ -72,12 +72,18 @@ func newHost(t *testing.T) *host {
 		},
 		Images: &sandboximage.Images{
 			Root: places.Root(root), Configs: store, Claims: book, IsLabelled: machine.SELinux, LockName: locks.Name, Warn: warn,
+			Systemd: noSystemd{},
 		},
 		Stubs: unitstub.Files{Root: root, Store: store}, Network: hostnet.New(store, warn),
 		Connect: func() (Connection, error) { return connection{h}, h.noAnswer },
 	})
 	return h
 }
+
+// noSystemd is that of a host which was booted with another init.
+type noSystemd struct{ claims.Systemd }
+
+func (noSystemd) Booted() bool { return false }
 
 // LockName implements Containers.
 func (h *host) LockName(ctx context.Context, name string) (*lockfile.Lock, error) {
@@ -144,7 +150,15 @@ func (h *host) create(t *testing.T, name string) *config.Sandbox {
 	return s
 }
 
-// isGone reports that nothing of a sandbox is left.
+// needRoot skips a test that copies content: only root can read what hides the host's files in it.
+func needRoot(t *testing.T) {
+	t.Helper()
+	if os.Getuid() != 0 {
+		t.Skip("needs root")
+	}
+}
+
+// isGone fails unless nothing of a sandbox is left.
 func (h *host) isGone(t *testing.T, name string) {
 	t.Helper()
 	stub := h.Stubs.Path(&config.Sandbox{Name: name, Units: []string{"web.service"}})
@@ -157,7 +171,7 @@ func (h *host) isGone(t *testing.T, name string) {
 	}
 }
 
-// warned reports that there was one warning, which says so.
+// warned fails unless there was a warning which says so.
 func (h *host) warned(t *testing.T, want string) {
 	t.Helper()
 	if !slices.ContainsFunc(h.warnings, func(w string) bool { return strings.Contains(w, want) }) {
@@ -165,7 +179,7 @@ func (h *host) warned(t *testing.T, want string) {
 	}
 }
 
-// says reports that an error says something.
+// says fails unless an error says something.
 func says(t *testing.T, err error, want string) {
 	t.Helper()
 	if err == nil || !strings.Contains(err.Error(), want) {
