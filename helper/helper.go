@@ -10,6 +10,10 @@ import (
 	"sync"
 	"time"
 
+	"github.com/virt-sandbox/virt-sandbox/internal/debdeps"
+	"github.com/virt-sandbox/virt-sandbox/internal/describe"
+	"github.com/virt-sandbox/virt-sandbox/rpmdeps"
+
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/content"
 	"github.com/virt-sandbox/virt-sandbox/internal/filetree"
@@ -102,4 +106,36 @@ func RequireRoot() error {
 		return errors.New("root is needed; run it with sudo")
 	}
 	return nil
+}
+
+// What an administrator asks of the verbs that make sandboxes.
+type (
+	CreateOptions = describe.Options
+	ImageOptions  = describe.ImageOptions
+	CloneOptions  = describe.CloneOptions
+	ImportOptions = describe.ImportOptions
+)
+
+// OptionError is an option whose value cannot be used, or that does not go with others: a mistake in the command line.
+type OptionError = describe.OptionError
+
+// Packages returns the package databases of this machine, RPM before dpkg. Each is opened when it is first asked, and asked
+// a question only once, since many sandboxes of one service ask the same.
+func Packages() []pkgdb.Database {
+	return []pkgdb.Database{
+		pkgdb.NewCache(pkgdb.NewLazy(rpmdeps.NewSuffix, func() (pkgdb.Database, error) {
+			db, err := rpmdeps.Open(rpmdeps.Dirs()...)
+			if errors.Is(err, rpmdeps.ErrNoDatabase) {
+				return pkgdb.Empty{}, nil
+			}
+			return db, err
+		})),
+		pkgdb.NewCache(pkgdb.NewLazy(debdeps.NewSuffix, func() (pkgdb.Database, error) {
+			db, err := debdeps.Open(debdeps.DefaultDir, "/")
+			if errors.Is(err, debdeps.ErrNoDatabase) {
+				return pkgdb.Empty{}, nil
+			}
+			return db, err
+		})),
+	}
 }

@@ -2,9 +2,12 @@ package helper
 
 import (
 	"context"
+	"fmt"
+	"path/filepath"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/hostsystemd"
+	"github.com/virt-sandbox/virt-sandbox/units"
 )
 
 // hostSystemd is the host's systemd, as far as the verbs need it.
@@ -71,4 +74,28 @@ func (m *Manager) reloadOnce(ctx context.Context, reload func() error) error {
 	}
 	defer right.Release()
 	return right.Do(reload)
+}
+
+// UnitFile is where the stub unit file of a sandbox lies.
+func UnitFile(s *config.Sandbox) string { return filepath.Join(units.Dir, s.HostUnit()) }
+
+// WriteUnitFile gives a sandbox the stub unit file that create would have made, for a config that came another way or has
+// come to name another first unit. It returns the unit's name.
+func (m *Manager) WriteUnitFile(ctx context.Context, name string) (string, error) {
+	lock, err := m.lockName(ctx, name)
+	if err != nil {
+		return "", err
+	}
+	defer lock.Release()
+	s, err := m.Store.Load(name)
+	if err != nil {
+		return "", err
+	}
+	if s.State == config.StateDeleting {
+		return "", fmt.Errorf("%s is being deleted; run delete again to finish that", name)
+	}
+	if err := m.stubs().Renew(s); err != nil {
+		return "", err
+	}
+	return s.HostUnit(), nil
 }

@@ -5,13 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/virt-sandbox/virt-sandbox/internal/consoletext"
+	"github.com/virt-sandbox/virt-sandbox/internal/filestate"
 	"github.com/virt-sandbox/virt-sandbox/internal/guest"
+	"github.com/virt-sandbox/virt-sandbox/internal/launch"
 	"github.com/virt-sandbox/virt-sandbox/internal/proc"
+	"golang.org/x/sys/unix"
 )
 
 // awaitReady waits until the container reports that it has booted and its units are active, and collects what it says on
@@ -36,7 +40,7 @@ func (m *Manager) awaitReady(ctx context.Context, r *Running, socket *net.UnixCo
 		}
 	}()
 	booted := make(chan struct{})
-	go listenReady(ctx, socket, booted)
+	go launch.ListenReady(ctx, socket, booted)
 	if err := m.run(s.Name).MarkHostReady(filepath.Base(guest.HostReadyFile)); err != nil {
 		return err
 	}
@@ -71,25 +75,6 @@ func (m *Manager) awaitReady(ctx context.Context, r *Running, socket *net.UnixCo
 	return err
 }
 
-// listenReady waits for READY=1 of sd_notify(3) and closes ready. What else a container says is not believed.
-func listenReady(ctx context.Context, socket *net.UnixConn, ready chan<- struct{}) {
-	stop := context.AfterFunc(ctx, func() { _ = socket.SetReadDeadline(time.Now()) })
-	defer stop()
-	buffer := make([]byte, 4096)
-	for {
-		n, err := socket.Read(buffer)
-		if err != nil {
-			return
-		}
-		for l := range strings.Lines(string(buffer[:n])) {
-			if strings.TrimSpace(l) == "READY=1" {
-				close(ready)
-				return
-			}
-		}
-	}
-}
-
 // pendingJobs says what a boot that takes too long is waiting for.
 func (m *Manager) pendingJobs(r *Running) string {
 	if r.Sandbox.Generic() {
@@ -107,4 +92,17 @@ func (m *Manager) pendingJobs(r *Running) string {
 		return ""
 	}
 	return "; inside it still waits for " + strings.Join(names, ", ")
+}
+
+// ConsoleLog opens the file that a container's console goes to where no journal takes it.
+func (m *Manager) ConsoleLog(name string) (*os.File, error) {
+	s, err := m.Store.Load(name)
+	if err != nil {
+		return nil, err
+	}
+	file, err := os.OpenFile(filepath.Join(s.Content, filestate.ConsoleLog), os.O_WRONLY|os.O_CREATE|os.O_APPEND|unix.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open console log: %w", err)
+	}
+	return file, nil
 }

@@ -10,15 +10,15 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/apparmor"
 	"github.com/virt-sandbox/virt-sandbox/internal/guest"
+	"github.com/virt-sandbox/virt-sandbox/internal/lockfile"
 	"github.com/virt-sandbox/virt-sandbox/internal/monitor"
 	"github.com/virt-sandbox/virt-sandbox/internal/places"
 	"github.com/virt-sandbox/virt-sandbox/internal/proc"
 	"github.com/virt-sandbox/virt-sandbox/internal/virt"
+	"golang.org/x/sys/unix"
 )
 
 // Running is a container that is up, with what its monitor must hold.
@@ -319,4 +319,20 @@ func (m *Manager) Prepare(ctx context.Context, name string) error {
 		return errors.Join(err, m.claims().Detach(name))
 	}
 	return nil
+}
+
+// labelForStart gives a sandbox of mode dynamic the level of this start, and its images that label.
+func (m *Manager) labelForStart(ctx context.Context, s *config.Sandbox) (*lockfile.Lock, error) {
+	if s.Security.Mode != config.SecurityDynamic {
+		return new(lockfile.Lock), nil
+	}
+	level, err := m.alloc().ChooseLevel(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	if err := m.images().AttachAll(ctx, s); err != nil {
+		level.Release()
+		return nil, err
+	}
+	return level, nil
 }

@@ -6,14 +6,14 @@ import (
 	"fmt"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/cgroup"
 	"github.com/virt-sandbox/virt-sandbox/internal/guest"
+	"github.com/virt-sandbox/virt-sandbox/internal/launch"
 	"github.com/virt-sandbox/virt-sandbox/internal/places"
 	"github.com/virt-sandbox/virt-sandbox/internal/proc"
 	"github.com/virt-sandbox/virt-sandbox/internal/virt"
+	"golang.org/x/sys/unix"
 )
 
 // ErrNotRunning is returned by Stop for a container that is down.
@@ -222,8 +222,37 @@ func (m *Manager) sweep(name string) error {
 		m.startup().RootTree(name).Remove(),
 		m.claims().Detach(name),
 		m.run(name).Remove(),
-		removeLaunches(m.places(name)),
+		launch.RemoveLeft(m.places(name)),
 		cgroup.Host().Remove(cgroup.OwnName(name)),
 		m.stateFiles().RemoveMountPoints(name),
 	)
+}
+
+// endUnanswered brings a container down without libvirt: systemd starts no libvirtd while a unit that is ordered after it
+// stops, so the stop of a container would wait for what waits for it. Errors: ErrNotRunning.
+func (m *Manager) endUnanswered(ctx context.Context, s *config.Sandbox, limit time.Duration) error {
+	controller, err := m.stateFiles().Controller(s.Name)
+	if err != nil {
+		return err
+	}
+	if controller == nil {
+		return m.notRunning(s.Name)
+	}
+	defer controller.Close()
+	m.Warn("libvirt does not answer; shutting %s down without it", s.Name)
+	groups := cgroup.Host().MadeByLibvirt(controller.PID())
+	kill := func() error { return controller.Signal(unix.SIGKILL) }
+	if err := m.shutDown(ctx, controller, s, limit, kill); err != nil {
+		return err
+	}
+	if err := m.stateFiles().RemoveState(s.Name); err != nil {
+		return err
+	}
+	if groups != "" {
+		if err := cgroup.Host().Remove(groups); err != nil {
+			return err
+		}
+	}
+	m.hostnet().RemoveDevices(s)
+	return m.sweep(s.Name)
 }

@@ -19,6 +19,7 @@ import (
 
 	"github.com/virt-sandbox/virt-sandbox/cmd/internal/flagname"
 	"github.com/virt-sandbox/virt-sandbox/helper"
+	"github.com/virt-sandbox/virt-sandbox/internal/launch"
 	"github.com/virt-sandbox/virt-sandbox/internal/monitor"
 	"github.com/virt-sandbox/virt-sandbox/internal/programs"
 	"github.com/virt-sandbox/virt-sandbox/internal/version"
@@ -196,7 +197,7 @@ func handOver(ctx context.Context, m *helper.Manager, name string, running *help
 		if err != nil {
 			return err
 		}
-		if err := helper.Detach(console); err != nil {
+		if err := launch.Detach(console); err != nil {
 			return err
 		}
 	}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/helper"
+	"github.com/virt-sandbox/virt-sandbox/internal/launch"
 )
 
 func startCommand(manager newManagerFunc) *cobra.Command {
@@ -49,7 +50,7 @@ func start(ctx context.Context, m *helper.Manager, name string, stderr io.Writer
 	if helper.SystemdRuns() {
 		return m.StartUnit(ctx, name)
 	}
-	err := helper.Launch(ctx, m.URI, name, stderr)
+	err := launch.Run(ctx, m.URI, name, stderr)
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {
 		return errReported

@@ -23,6 +23,9 @@ type RunDir struct {
 	root       Root
 }
 
+// Name is the name of the sandbox.
+func (d RunDir) Name() string { return filepath.Base(d.path) }
+
 // Path is the directory itself.
 func (d RunDir) Path() string { return d.path }
 
@@ -100,7 +103,7 @@ func (d RunDir) Record(s *config.Sandbox) error {
 
 // Recorded returns what Record kept. Errors: config.ErrNotFound.
 func (d RunDir) Recorded() (*config.Sandbox, error) {
-	return (config.Store{Dir: d.path}).Load(filepath.Base(d.path))
+	return (config.Store{Dir: d.path}).Load(d.Name())
 }
 
 // SocketOwner is whom a socket for the container belongs to: root of its user namespace, and its labels.

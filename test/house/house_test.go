@@ -31,7 +31,6 @@ const (
 // tooLarge lists the rooms that may be larger than the bounds, with the reason.
 var tooLarge = map[string]string{
 	"config": "the grammar of a few options is still to move to the programs that have them",
-	"helper": "its verbs that make, copy and check sandboxes are still to get rooms of their own",
 }
 
 // room is a package of the tree.

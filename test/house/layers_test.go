@@ -92,6 +92,8 @@ var layers = []layer{
 		"internal/virt",
 	}},
 	{"starts", []string{
+		"internal/freezing",
+		"internal/launch",
 		"internal/startup",
 	}},
 	{"what verbs stand on", []string{

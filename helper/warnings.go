@@ -2,9 +2,34 @@ package helper
 
 import (
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/contentcheck"
 	"github.com/virt-sandbox/virt-sandbox/internal/places"
 	"github.com/virt-sandbox/virt-sandbox/internal/proc"
+	"github.com/virt-sandbox/virt-sandbox/internal/secontext"
 )
+
+// warnOfLabels warns of content that the container will not be able to use.
+func (m *Manager) warnOfLabels(s *config.Sandbox) {
+	finding, err := contentcheck.TopLabels(m.Host, s)
+	if err != nil {
+		m.Warn("%v", err)
+	}
+	if finding != nil {
+		m.Warn("%v; virt-sandbox-service check %s lists all such files, and with --fix gives them their label", finding, s.Name)
+	}
+	sources, err := contentcheck.Sources(m.Host, s)
+	if err != nil {
+		m.Warn("%v", err)
+	}
+	for _, f := range sources {
+		wanted, err := secontext.Parse(f.Wanted)
+		if err != nil {
+			m.Warn("%v: %s cannot write there", f, s.Name)
+			continue
+		}
+		m.Warn("%v: %s cannot write there; chcon -R -t %s -l %s gives it the label", f, s.Name, wanted.Type, wanted.Level)
+	}
+}
 
 // inotifyEach is about how many of them the systemd, journal and bus of a container take.
 const inotifyEach = 3

@@ -1,4 +1,7 @@
-package helper
+// Package launch runs the helper in the background where no systemd does, and listens for readiness. In: a sandbox's name,
+// sockets of sd_notify(3). Out: a container that is up, or what the helper said. The verb start and the helper itself call
+// it.
+package launch
 
 import (
 	"context"
@@ -12,17 +15,15 @@ import (
 	"strconv"
 	"syscall"
 
-	"golang.org/x/sys/unix"
-
-	"github.com/virt-sandbox/virt-sandbox/internal/filestate"
 	"github.com/virt-sandbox/virt-sandbox/internal/places"
 	"github.com/virt-sandbox/virt-sandbox/internal/proc"
 	"github.com/virt-sandbox/virt-sandbox/internal/programs"
+	"golang.org/x/sys/unix"
 )
 
-// Launch runs the helper program in the background until it reports that the container is ready, for hosts whose
+// Run runs the helper program in the background until it reports that the container is ready, for hosts whose
 // systemd does not run. What the helper says goes to stderr; its exit status is err's.
-func Launch(ctx context.Context, uri, name string, stderr io.Writer) error {
+func Run(ctx context.Context, uri, name string, stderr io.Writer) error {
 	program, err := programs.Find("virt-sandbox-service-helper")
 	if err != nil {
 		return err
@@ -58,7 +59,7 @@ func Launch(ctx context.Context, uri, name string, stderr io.Writer) error {
 	ready := make(chan struct{})
 	listening, stop := context.WithCancel(ctx)
 	defer stop()
-	go listenReady(listening, socket, ready)
+	go ListenReady(listening, socket, ready)
 	select {
 	case err := <-ended:
 		return err
@@ -71,8 +72,8 @@ func Launch(ctx context.Context, uri, name string, stderr io.Writer) error {
 	}
 }
 
-// removeLaunches removes what launchers left that were killed.
-func removeLaunches(at places.Sandbox) error {
+// RemoveLeft removes what launchers left that were killed.
+func RemoveLeft(at places.Sandbox) error {
 	dirs, err := at.Launches()
 	if err != nil {
 		return fmt.Errorf("look for interrupted starts: %w", err)
@@ -100,17 +101,4 @@ func Detach(console *os.File) error {
 		}
 	}
 	return nil
-}
-
-// ConsoleLog opens the file that a container's console goes to where no journal takes it.
-func (m *Manager) ConsoleLog(name string) (*os.File, error) {
-	s, err := m.Store.Load(name)
-	if err != nil {
-		return nil, err
-	}
-	file, err := os.OpenFile(filepath.Join(s.Content, filestate.ConsoleLog), os.O_WRONLY|os.O_CREATE|os.O_APPEND|unix.O_NOFOLLOW, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("open console log: %w", err)
-	}
-	return file, nil
 }

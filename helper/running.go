@@ -4,12 +4,32 @@ import (
 	"fmt"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/enter"
+	"github.com/virt-sandbox/virt-sandbox/internal/guest"
+	"github.com/virt-sandbox/virt-sandbox/internal/places"
 	"github.com/virt-sandbox/virt-sandbox/internal/proc"
+	"github.com/virt-sandbox/virt-sandbox/internal/programs"
 	"github.com/virt-sandbox/virt-sandbox/internal/virt"
 )
 
-// stateFiles are what libvirt keeps of domains on this host.
-func (m *Manager) stateFiles() virt.StateFiles { return virt.NewStateFiles(m.Host.Root) }
+// asStarted returns the config that a running container was started with, and that of the store for one that is down.
+func (m *Manager) asStarted(name string) (*config.Sandbox, error) {
+	s, err := m.run(name).Recorded()
+	if err == nil {
+		return s, nil
+	}
+	return m.Store.Load(name)
+}
+
+// IsUnwatched reports whether a container is up whose monitor was lost.
+func (m *Manager) IsUnwatched(name string) bool {
+	d := m.run(name)
+	if d.Phase() != places.PhaseReady {
+		return false
+	}
+	watched, err := d.HasMonitor()
+	return err == nil && !watched
+}
 
 // controllerPID returns the number of the libvirt_lxc process of a sandbox. Errors: ErrNotRunning.
 func (m *Manager) controllerPID(s *config.Sandbox) (int, error) {
@@ -50,3 +70,16 @@ func controllerOf(running controlled) (*proc.Process, error) {
 // initOf finds the first process of the container that a libvirt_lxc controller runs. Errors: proc.ErrNoFirst while
 // there is no container yet, or no more.
 func initOf(controller int) (int, error) { return virt.NewStateFiles("").FirstProcess(controller) }
+
+// targetOf returns the running container of a sandbox as one to enter. Errors: ErrNotRunning.
+func (m *Manager) targetOf(s *config.Sandbox) (enter.Target, error) {
+	a := m.run(s.Name).State().Admission
+	if a == nil {
+		return enter.Target{}, fmt.Errorf("%s %w", s.Name, ErrNotRunning)
+	}
+	program, err := programs.Find(guest.Program)
+	if err != nil {
+		return enter.Target{}, err
+	}
+	return a.Target(s.Hardening.IDMap.Base, program), nil
+}

@@ -1,0 +1,144 @@
+package helper
+
+import (
+	"context"
+
+	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/alloc"
+	"github.com/virt-sandbox/virt-sandbox/internal/apparmor"
+	"github.com/virt-sandbox/virt-sandbox/internal/claims"
+	"github.com/virt-sandbox/virt-sandbox/internal/freezing"
+	"github.com/virt-sandbox/virt-sandbox/internal/lockfile"
+	"github.com/virt-sandbox/virt-sandbox/internal/namespace"
+	"github.com/virt-sandbox/virt-sandbox/internal/places"
+	"github.com/virt-sandbox/virt-sandbox/internal/sandboximage"
+	"github.com/virt-sandbox/virt-sandbox/internal/startup"
+	"github.com/virt-sandbox/virt-sandbox/internal/unitstub"
+	"github.com/virt-sandbox/virt-sandbox/internal/virt"
+)
+
+// places returns the places of a sandbox on this host.
+func (m *Manager) places(name string) places.Sandbox { return places.Root(m.Host.Root).Of(name) }
+
+// run returns the runtime directory of a container that stays.
+func (m *Manager) run(name string) places.RunDir { return m.places(name).Run() }
+
+// startup returns what makes this host ready for starts.
+func (m *Manager) startup() *startup.Host {
+	return &startup.Host{Places: places.Root(m.Host.Root), Content: m.Host, Claims: m.claims(), Warn: m.Warn}
+}
+
+// apparmor returns the profiles of this host.
+func (m *Manager) apparmor() apparmor.Root { return apparmor.Root(m.Host.Root) }
+
+// locks returns the lock file of this host.
+func (m *Manager) locks() *lockfile.File { return lockfile.New(m.Host.Root, m.Warn) }
+
+// lockName waits until nobody else works on the sandbox, and thaws it: one that is still frozen was left so by a process
+// that was killed, since the one that freezes it holds the lock as long as it is frozen.
+func (m *Manager) lockName(ctx context.Context, name string) (*lockfile.Lock, error) {
+	l, err := m.locks().Name(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	if err := freezing.Thaw(m.run(name)); err != nil {
+		l.Release()
+		return nil, err
+	}
+	return l, nil
+}
+
+// lockNames is lockName for several, in an order in which no two commands wait for each other.
+func (m *Manager) lockNames(ctx context.Context, names ...string) (lockfile.Locks, error) {
+	l, err := m.locks().Names(ctx, names...)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range names {
+		if err := freezing.Thaw(m.run(name)); err != nil {
+			l.Release()
+			return nil, err
+		}
+	}
+	return l, nil
+}
+
+// alloc returns what allocates levels and ids on this host.
+func (m *Manager) alloc() *alloc.Book {
+	return &alloc.Book{
+		Root: m.Host.Root, Locks: m.locks(), Configs: m.Store, Host: m.Host, Domains: m.domainLevels, Warn: m.Warn,
+	}
+}
+
+// domainLevels lists the levels of libvirt's domains but one, of running and of defined ones.
+func (m *Manager) domainLevels(except string) ([]alloc.Use, error) {
+	connection, err := m.libvirt.Connect()
+	if err != nil {
+		return nil, err
+	}
+	defer connection.Close()
+	var uses []alloc.Use
+	// Of hundreds of our own, libvirt need not write and we not read the long description.
+	texts, err := connection.DomainTexts(func(name, uuid string) bool {
+		use := m.startedLevel(name, uuid)
+		if use != nil && use.By != "libvirt domain "+except {
+			uses = append(uses, *use)
+		}
+		return use != nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, text := range texts {
+		found, err := alloc.LevelsOfDomain(text, except)
+		if err != nil {
+			return nil, err
+		}
+		uses = append(uses, found...)
+	}
+	return uses, nil
+}
+
+// startedLevel returns the level that a running sandbox was started with; nil for a domain that is none.
+func (m *Manager) startedLevel(name, uuid string) *alloc.Use {
+	if config.CheckName(name) != nil {
+		return nil
+	}
+	s, err := m.run(name).Recorded()
+	if err != nil || s.UUID != uuid {
+		return nil
+	}
+	level, err := alloc.LevelOf(s)
+	if err != nil {
+		return nil
+	}
+	return &alloc.Use{Level: level, By: "libvirt domain " + name}
+}
+
+// claims returns the notes of which images the sandboxes of this host use.
+func (m *Manager) claims() *claims.Book {
+	return claims.New(claims.Options{
+		Root: m.Host.Root, InHostMounts: namespace.InHostMounts, UnlinkJournals: m.Host.UnlinkJournals, Warn: m.Warn,
+		Lock: func(ctx context.Context) (func(), error) {
+			lock, err := m.locks().Images(ctx)
+			if err != nil {
+				return nil, err
+			}
+			return lock.Release, nil
+		},
+	})
+}
+
+// images returns the images of the sandboxes of this host.
+func (m *Manager) images() *sandboximage.Images {
+	return &sandboximage.Images{
+		Root: places.Root(m.Host.Root), Configs: m.Store, Claims: m.claims(), Systemd: m.systemd, IsLabelled: m.Host.SELinux,
+		LockName: m.lockName, Warn: m.Warn,
+	}
+}
+
+// stubs are the stub unit files of the host.
+func (m *Manager) stubs() unitstub.Files { return unitstub.Files{Root: m.Host.Root, Store: m.Store} }
+
+// stateFiles are what libvirt keeps of domains on this host.
+func (m *Manager) stateFiles() virt.StateFiles { return virt.NewStateFiles(m.Host.Root) }
