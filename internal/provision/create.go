@@ -68,6 +68,7 @@ func (p *Provisioner) nameIsFree(name string) error {
 }
 
 // PlanContent finds the units and what is private to them.
+// Preconditions: the caller holds the lock on the sandbox's name.
 func (p *Provisioner) PlanContent(ctx context.Context, s *config.Sandbox) error {
 	var units []*unitfile.Unit
 	for i, name := range s.Units {

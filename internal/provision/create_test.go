@@ -1,7 +1,6 @@
 package provision
 
 import (
-	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -78,26 +77,6 @@ func TestCreateFails(t *testing.T) {
 				t.Errorf("%s is left: %v", h.content, err)
 			}
 		})
-	}
-}
-
-// One that is told to stop half way leaves nothing.
-func TestCreateIsInterrupted(t *testing.T) {
-	h := newHost(t)
-	ctx, cancel := context.WithCancelCause(t.Context())
-	s := config.New("web")
-	s.Units, s.Content = []string{"web.service"}, filepath.Join(h.content, "web")
-	interrupt := errors.New("interrupted")
-	err := h.provision(ctx, s, provisionSpec{fill: func() error {
-		cancel(interrupt)
-		return nil
-	}})
-	if !errors.Is(err, interrupt) {
-		t.Errorf("got %v", err)
-	}
-	h.isGone(t, "web")
-	if _, err := os.Lstat(filepath.Dir(h.content)); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("directories on the way are left: %v", err)
 	}
 }
 

@@ -17,8 +17,8 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/places"
 )
 
-// Leftovers lists what verbs that were interrupted have left of a sandbox, for who holds its name's lock. s is nil
-// for one without a config.
+// Leftovers lists what verbs that were interrupted have left of a sandbox. s is nil for one without a config.
+// Without the lock on the sandbox's name, a verb that is at work looks like one that was interrupted.
 func (p *Provisioner) Leftovers(name string, s *config.Sandbox) ([]contentcheck.Finding, error) {
 	var findings []contentcheck.Finding
 	found := func(path, detail string) {

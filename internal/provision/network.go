@@ -4,6 +4,7 @@ import "github.com/virt-sandbox/virt-sandbox/config"
 
 // PlanNetwork checks for a new sandbox that the host has what the interfaces name, and chooses their MAC addresses.
 // Errors: *hostnet.InterfaceError.
+// Preconditions: the caller holds the lock on the sandbox's name.
 func (p *Provisioner) PlanNetwork(s *config.Sandbox) error {
 	if len(s.Interfaces) == 0 {
 		return nil

@@ -81,8 +81,8 @@ type Options struct {
 	Noted *sync.Once
 }
 
-// Provisioner makes, completes, copies and removes sandboxes. Its methods may be called from several goroutines:
-// those that lock a name say nothing of it, the others name it as a precondition.
+// Provisioner makes, completes, copies and removes sandboxes. Its methods may be called from several goroutines. Each
+// locks the name of its sandbox, unless its comment says that the caller does.
 type Provisioner struct{ Options }
 
 // New returns a Provisioner.

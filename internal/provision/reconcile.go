@@ -21,6 +21,7 @@ import (
 // identity, level and private paths. What the content was made with is taken from there. It is saved before any
 // content is made of it, so that an interruption changes nothing of that. It returns what lies at the content
 // directory.
+// Preconditions: the caller holds the lock on the sandbox's name.
 func (p *Provisioner) Reconcile(ctx context.Context, s *config.Sandbox) (content.State, error) {
 	state, err := p.takeIdentity(s)
 	if err != nil {
