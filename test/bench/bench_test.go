@@ -1,5 +1,5 @@
-// Package bench measures what a sandbox costs beside what does the same without one, in one run. It needs root, an lxc:///
-// that answers, and the built programs: make bench provides all.
+// Package bench measures what a sandbox costs beside what does the same without one, in one run. It needs root, an
+// lxc:/// that answers, and the built programs: make bench provides all.
 package bench
 
 import (
@@ -24,7 +24,8 @@ func TestCommand(t *testing.T) {
 	description := filepath.Join(t.TempDir(), "bare.xml")
 	xml := `<domain type='lxc'><name>bench-bare</name><memory unit='MiB'>256</memory><vcpu>1</vcpu>
 <os><type>exe</type><init>/bin/true</init></os>
-<devices><filesystem type='mount'><source dir='/'/><target dir='/'/><readonly/></filesystem><console type='pty'/></devices></domain>`
+<devices><filesystem type='mount'><source dir='/'/><target dir='/'/><readonly/></filesystem>
+<console type='pty'/></devices></domain>`
 	if err := os.WriteFile(description, []byte(xml), 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -40,7 +41,8 @@ func TestCommand(t *testing.T) {
 		bare = append(bare, took)
 	}
 	a, b := median(ours), median(bare)
-	fmt.Printf("virt-sandbox -c lxc:/// /bin/true: %v; virsh create of /bin/true, and polling until it is gone: %v (medians of %d)\n", a, b, rounds)
+	fmt.Printf("virt-sandbox -c lxc:/// /bin/true: %v; virsh create of /bin/true, and polling until it is gone: %v "+
+		"(medians of %d)\n", a, b, rounds)
 	if a > b {
 		t.Errorf("virt-sandbox takes %v, libvirt by hand %v", a, b)
 	}
@@ -75,7 +77,8 @@ func TestOutput(t *testing.T) {
 		bare = append(bare, timed(func() { pipe(t, "") }))
 	}
 	a, start, b := median(ours), median(starts), median(bare)
-	fmt.Printf("1 GiB through standard output: %v, of which start and end take %v; through a plain pipe: %v (medians of %d)\n", a, start, b, rounds)
+	fmt.Printf("1 GiB through standard output: %v, of which start and end take %v; through a plain pipe: %v "+
+		"(medians of %d)\n", a, start, b, rounds)
 	if a-start > 2*b {
 		t.Errorf("a sandbox takes %v, a pipe %v", a-start, b)
 	}
@@ -85,7 +88,8 @@ func TestOutput(t *testing.T) {
 func pipe(t *testing.T, by string) {
 	t.Helper()
 	const size = 1 << 30
-	out, err := exec.Command("sh", "-c", by+"head -c "+fmt.Sprint(size)+" /dev/zero | { cat >/dev/null; echo read; }").Output()
+	out, err := exec.Command("sh", "-c", by+"head -c "+fmt.Sprint(size)+
+		" /dev/zero | { cat >/dev/null; echo read; }").Output()
 	if err != nil || string(out) != "read\n" {
 		t.Fatalf("%q, %v", out, err)
 	}

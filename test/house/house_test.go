@@ -1,5 +1,5 @@
-// Package house holds the structure of the tree against its rules: how large a room may be, who may import whom, how wide
-// a type may be. In: the tree, as the go command lists it. It needs no root and no libvirtd.
+// Package house holds the structure of the tree against its rules: how large a room may be, who may import whom, how
+// wide a type may be. In: the tree, as the go command lists it. It needs no root and no libvirtd.
 package house
 
 import (
@@ -100,7 +100,8 @@ func TestRoomsAreSmall(t *testing.T) {
 		over := r.lines > maxLines || len(r.files()) > maxFiles
 		switch {
 		case over && !excepted:
-			t.Errorf("%s has %d lines in %d files; the bounds are %d and %d", r.name(), r.lines, len(r.files()), maxLines, maxFiles)
+			t.Errorf("%s has %d lines in %d files; the bounds are %d and %d", r.name(), r.lines, len(r.files()), maxLines,
+				maxFiles)
 		case over:
 			t.Logf("%s has %d lines in %d files: %s", r.name(), r.lines, len(r.files()), reason)
 		case excepted:

@@ -158,7 +158,8 @@ func TestLayers(t *testing.T) {
 // What another program can use alone knows nothing of the helper, and what is below internal/ only of its own kind.
 func TestNobodyNeedsHelper(t *testing.T) {
 	alone := []string{
-		"config", "generator", "internal/console", "internal/debdeps", "internal/domain", "internal/mcs", "internal/network", "rpmdeps", "units",
+		"config", "generator", "internal/console", "internal/debdeps", "internal/domain", "internal/mcs", "internal/network",
+		"rpmdeps", "units",
 	}
 	for _, r := range rooms(t) {
 		if !slices.Contains(alone, r.name()) && !strings.HasPrefix(r.name(), "internal/") {

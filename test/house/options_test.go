@@ -23,7 +23,8 @@ var option = regexp.MustCompile(`(?:^|[\s("'=])(-[A-Za-z]|--[a-z][a-z-]+)(?:$|[\
 var argument = regexp.MustCompile(`^--?[A-Za-z][\w-]*(=\S*)?$`)
 
 // command is a command line of a program that a message advises to run, up to the end of the clause.
-var command = regexp.MustCompile(`\b(virsh|chcon|mkdir|sysctl|apparmor_parser|qemu-img|systemctl|virt-sandbox-service-generator) -[^;,)]*`)
+var command = regexp.MustCompile(`\b(virsh|chcon|mkdir|sysctl|apparmor_parser|qemu-img|systemctl|` +
+	`virt-sandbox-service-generator) -[^;,)]*`)
 
 // withOptions are the literals of libraries that have an option all the same, by a part of them, with the reason.
 var withOptions = map[string]string{
@@ -33,8 +34,8 @@ var withOptions = map[string]string{
 	`"qemu-img convert -O qcow2"`: "the command to run is named in full",
 }
 
-// TestLibrariesKnowNoOptions: a Go program that calls a library has no command line. Errors name the field of the options
-// (internal/field), and the programs in cmd know which option sets it.
+// TestLibrariesKnowNoOptions: a Go program that calls a library has no command line. Errors name the field of the
+// options (internal/field), and the programs in cmd know which option sets it.
 func TestLibrariesKnowNoOptions(t *testing.T) {
 	used := make(map[string]bool)
 	eachLiteral(t, func(position token.Position, text string) {
@@ -56,8 +57,8 @@ func TestLibrariesKnowNoOptions(t *testing.T) {
 	}
 }
 
-// eachLiteral calls visit for each string literal of the library packages' production code: all but the programs' own and
-// the tests'.
+// eachLiteral calls visit for each string literal of the library packages' production code: all but the programs' own
+// and the tests'.
 func eachLiteral(t *testing.T, visit func(token.Position, string)) {
 	t.Helper()
 	err := filepath.WalkDir(root, func(path string, e fs.DirEntry, err error) error {
@@ -65,7 +66,8 @@ func eachLiteral(t *testing.T, visit func(token.Position, string)) {
 			return err
 		}
 		switch inTree, _ := filepath.Rel(root, path); {
-		case e.IsDir() && (inTree == "cmd" || inTree == "test" || inTree == "tools" || strings.HasPrefix(e.Name(), ".") && inTree != "."):
+		case e.IsDir() && (inTree == "cmd" || inTree == "test" || inTree == "tools" || strings.HasPrefix(e.Name(), ".") &&
+			inTree != "."):
 			return fs.SkipDir
 		case e.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go"):
 			return nil

@@ -17,7 +17,8 @@ func TestAppArmorFeature(t *testing.T) {
 	rig.Needs(t, rig.AppArmorOn)
 	create(t, "t-armor", "-C", "-u", "apache2")
 	must(t, "start", "t-armor")
-	if got := inside(t, "t-armor", "curl -s http://localhost/ | grep -q 'Default Page' && echo served; systemctl --failed --no-legend --plain"); got != "served\n" {
+	if got := inside(t, "t-armor", "curl -s http://localhost/ | grep -q 'Default Page' && echo served; systemctl "+
+		"--failed --no-legend --plain"); got != "served\n" {
 		t.Errorf("apache2 does not serve, or units failed: %q", got)
 	}
 	profile := inside(t, "t-armor", "cat /proc/1/attr/current")
@@ -45,7 +46,8 @@ func TestAppArmorFeature(t *testing.T) {
 		"mkdir -p /tmp/p; mount -t proc proc /tmp/p":                                   "",
 		"mkdir -p /tmp/r; mount --rbind / /tmp/r && echo h >/tmp/r/proc/sysrq-trigger": "",
 	} {
-		if o := run(t, "execute", "t-armor", "--", "sh", "-c", "exec 2>&1; "+script); o.status == 0 || !strings.Contains(o.stdout, refusal) {
+		if o := run(t, "execute", "t-armor", "--", "sh", "-c", "exec 2>&1; "+script); o.status == 0 ||
+			!strings.Contains(o.stdout, refusal) {
 			t.Errorf("%s: %+v", script, o)
 		}
 	}
@@ -82,7 +84,8 @@ func TestAppArmorProfile(t *testing.T) {
 			t.Fatalf("create under the profile %s: %+v", test.profile, o)
 		}
 		must(t, "start", name)
-		got := inside(t, name, "cat /proc/1/attr/current /proc/self/attr/current; cat /etc/debian_version >/dev/null 2>&1 && echo read || echo denied")
+		got := inside(t, name, "cat /proc/1/attr/current /proc/self/attr/current; cat /etc/debian_version >/dev/null 2>&1 "+
+			"&& echo read || echo denied")
 		if want := test.label + test.label + test.release; got != want {
 			t.Errorf("under the profile %s: %q, want %q", test.profile, got, want)
 		}
@@ -104,7 +107,8 @@ func TestAppArmorStorage(t *testing.T) {
 	t.Cleanup(func() { shell(t, "rm -r "+disk+" "+dir) })
 	create(t, "t-armor", "-C", "-u", "apache2", "-i", "100", "--disk", "db="+disk, "-m", "host-bind:/srv/shared="+dir)
 	must(t, "start", "t-armor")
-	if got := inside(t, "t-armor", "echo kept >/var/www/html/kept && printf written >/dev/disk/by-tag/db && sync && echo shared >/srv/shared/file && curl -s localhost/kept"); got != "kept\n" {
+	if got := inside(t, "t-armor", "echo kept >/var/www/html/kept && printf written >/dev/disk/by-tag/db && sync && echo "+
+		"shared >/srv/shared/file && curl -s localhost/kept"); got != "kept\n" {
 		t.Errorf("a page in the image: %q", got)
 	}
 	must(t, "stop", "t-armor")

@@ -16,8 +16,8 @@ import (
 // moved are the paths of a content that differ when it has been moved: what its first preparation there touches.
 var moved = []string{"/etc", "/etc/hostname", "/etc/machine-id"}
 
-// export | import: under another name it is a clone, and under its own, after the first one is gone, the same sandbox with
-// its journal and keys. Nothing gets lost, holes neither.
+// export | import: under another name it is a clone, and under its own, after the first one is gone, the same sandbox
+// with its journal and keys. Nothing gets lost, holes neither.
 func TestExportImport(t *testing.T) {
 	rig.On(t, rig.Native)
 	before := snapshot(t)
@@ -68,7 +68,8 @@ func TestExportImport(t *testing.T) {
 			t.Errorf("%s is %q and was %q", key, now, was)
 		}
 	}
-	if got := shell(t, "journalctl -m _MACHINE_ID="+identity["machine-id"]+" -t t-logger -o cat"); got != "before the move\n" {
+	if got := shell(t, "journalctl -m _MACHINE_ID="+identity["machine-id"]+
+		" -t t-logger -o cat"); got != "before the move\n" {
 		t.Errorf("its journal says %q", got)
 	}
 	must(t, "start", "t-source")
@@ -115,16 +116,20 @@ func TestImportRefusals(t *testing.T) {
 		{"name out", strings.ReplaceAll(head, "t-import", "../t-import") + command, "name"},
 		{"long config", head + strings.Repeat("#\n", 1<<20) + command, "longer than"},
 		{"unit that is not there", head + "unit=no-such.service\n", "t-import needs no-such.service: no such unit"},
-		{"package that is not there", head + "unit=apache2.service\npackage=no-such-package\n", "no-such-package: package is not installed"},
+		{"package that is not there", head + "unit=apache2.service\npackage=no-such-package\n",
+			"no-such-package: package is not installed"},
 		{"image of unknown size", head + "image=/etc/shadow\n" + command, "an image without image-size="},
 		{"delete that has begun", head + "state=deleting\n" + command, "deleting"},
-		{"mount of the host", head + command + "[mounts]\nhost-bind=/mnt=/\n", "asks for what reaches beyond the sandbox: host-bind=/mnt=/; if you trust"},
+		{"mount of the host", head + command + "[mounts]\nhost-bind=/mnt=/\n",
+			"asks for what reaches beyond the sandbox: host-bind=/mnt=/; if you trust"},
 		{"program of the host", head + command + "[service]\nExecStartPre=/bin/sh -c evil\n", "ExecStartPre=/bin/sh -c evil"},
 		{"network of the host", head + command + "[network]\nmode=host\n", "mode=host"},
 		{"capabilities", head + command + "[hardening]\ncapabilities=all\n", "capabilities=all"},
-		{"label", head + command + "[security]\nlabel=system_u:system_r:unconfined_t:s0:c1\n", "label=system_u:system_r:unconfined_t"},
+		{"label", head + command + "[security]\nlabel=system_u:system_r:unconfined_t:s0:c1\n",
+			"label=system_u:system_r:unconfined_t"},
 		{"no profile", head + command + "[security]\napparmor=unconfined\n", "apparmor=unconfined"},
-		{"kernel", head + command + "[hardening]\nread-only-kernel=no\nhide-kernel=no\n", "read-only-kernel=no, hide-kernel=no"},
+		{"kernel", head + command + "[hardening]\nread-only-kernel=no\nhide-kernel=no\n",
+			"read-only-kernel=no, hide-kernel=no"},
 		{"processes", head + command + "[limits]\npids=none\n", "pids=none"},
 	} {
 		t.Run(c.name, func(t *testing.T) { refused(t, imported(t, c.config), c.want) })
@@ -139,17 +144,19 @@ func TestImportRefusals(t *testing.T) {
 	sameAs(t, before, "after more of them")
 }
 
-// What an archive asks for is allowed by --trust; a level that is another's gives way, and one of -l does not. What the host has
-// is not copied in for a path that the archive only names.
+// What an archive asks for is allowed by --trust; a level that is another's gives way, and one of -l does not. What the
+// host has is not copied in for a path that the archive only names.
 func TestImportGivesWay(t *testing.T) {
 	rig.On(t, rig.Native)
 	t.Cleanup(func() { remove(t, "t-import"); remove(t, "t-first") })
 	must(t, "create", "-l", "s0:c901,c902", "t-first", "--", "/bin/true")
-	const config = "[sandbox]\nformat=1\nname=t-import\ncopy=yes\n[command]\nargument=/bin/true\n[security]\nlevel=s0:c902\n" +
+	const config = "[sandbox]\nformat=1\nname=t-import\ncopy=yes\n[command]\nargument=/bin/true\n[security]\n" +
+		"level=s0:c902\n" +
 		"[network]\nmode=host\n[private]\npath=admin /etc/ssl/private\n"
 	refused(t, imported(t, config, "--trust", "-l", "s0:c901"), "not kept apart")
 	o := imported(t, config, "--trust")
-	if o.status != 0 || !strings.Contains(o.stderr, "level s0:c902 is not kept apart from s0:c901,c902, which sandbox t-first has; t-import gets ") ||
+	if o.status != 0 || !strings.Contains(o.stderr, "level s0:c902 is not kept apart from s0:c901,c902, which sandbox "+
+		"t-first has; t-import gets ") ||
 		!strings.Contains(o.stderr, "/etc/ssl/private is not private in t-import") {
 		t.Fatalf("import: %+v", o)
 	}
@@ -162,7 +169,8 @@ func TestImportGivesWay(t *testing.T) {
 	must(t, "start", "t-import")
 	must(t, "stop", "t-import")
 	must(t, "delete", "t-import")
-	if o := imported(t, "[sandbox]\nformat=1\nname=t-import\ncopy=yes\n[command]\nargument=/bin/true\n"); o.status != 0 || valueOf(t, "t-import", "copy") != "" {
+	if o := imported(t, "[sandbox]\nformat=1\nname=t-import\ncopy=yes\n[command]\nargument=/bin/true\n"); o.status != 0 ||
+		valueOf(t, "t-import", "copy") != "" {
 		t.Errorf("what root inside removes would be copied from the host: %+v", o)
 	}
 }

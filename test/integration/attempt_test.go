@@ -121,8 +121,8 @@ func (h held) stay() error {
 	return nil
 }
 
-// holdKey makes a key that every process of the same user could read. A session keyring is one thread's: the caller stays
-// on it for good.
+// holdKey makes a key that every process of the same user could read. A session keyring is one thread's: the caller
+// stays on it for good.
 func holdKey() (int, error) {
 	runtime.LockOSThread()
 	if _, err := unix.KeyctlJoinSessionKeyring("virt-sandbox-test"); err != nil {
@@ -183,7 +183,8 @@ func attempt(name string, args ...string) error {
 		return unix.Mknod(args[0], unix.S_IFBLK|0o600, int(unix.Mkdev(259, 0)))
 	case "module":
 		image := []byte("no module")
-		_, _, errno := unix.Syscall(unix.SYS_INIT_MODULE, uintptr(unsafe.Pointer(&image[0])), uintptr(len(image)), uintptr(unsafe.Pointer(new(byte))))
+		_, _, errno := unix.Syscall(unix.SYS_INIT_MODULE, uintptr(unsafe.Pointer(&image[0])), uintptr(len(image)),
+			uintptr(unsafe.Pointer(new(byte))))
 		return errnoOf(errno)
 	case "kexec":
 		_, _, errno := unix.Syscall6(unix.SYS_KEXEC_LOAD, 0, 0, 0, 0, 0, 0)
@@ -193,7 +194,8 @@ func attempt(name string, args ...string) error {
 		_, _, errno := unix.Syscall(unix.SYS_BPF, 0, uintptr(unsafe.Pointer(&attributes)), unsafe.Sizeof(attributes))
 		return errnoOf(errno)
 	case "perf":
-		_, err := unix.PerfEventOpen(&unix.PerfEventAttr{Type: unix.PERF_TYPE_SOFTWARE, Size: uint32(unsafe.Sizeof(unix.PerfEventAttr{}))}, -1, 0, -1, 0)
+		_, err := unix.PerfEventOpen(&unix.PerfEventAttr{Type: unix.PERF_TYPE_SOFTWARE,
+			Size: uint32(unsafe.Sizeof(unix.PerfEventAttr{}))}, -1, 0, -1, 0)
 		return err
 	case "clock":
 		now := unix.NsecToTimeval(time.Now().UnixNano())
@@ -257,7 +259,8 @@ func attemptHandle(file string) error {
 	return err
 }
 
-// attemptChroot leaves a chroot by the old way, a directory that stays open outside, and looks for the host's processes.
+// attemptChroot leaves a chroot by the old way, a directory that stays open outside, and looks for the host's
+// processes.
 func attemptChroot() error {
 	dir, err := os.MkdirTemp("/var/www", "out")
 	if err != nil {

@@ -40,7 +40,8 @@ func TestSELinuxCheck(t *testing.T) {
 	}
 	o := run(t, "check", "--json", "t-check")
 	if err := json.Unmarshal([]byte(o.stdout), &list); err != nil || o.status != 1 || len(list) != 1 ||
-		list[0].Path != file || list[0].Problem != "label" || list[0].Actual != other || list[0].Wanted != own || list[0].Fixed {
+		list[0].Path != file || list[0].Problem != "label" || list[0].Actual != other || list[0].Wanted != own ||
+		list[0].Fixed {
 		t.Errorf("check --json: %+v (%v)", o, err)
 	}
 	if got := must(t, "check", "--fix", "t-check"); got != want+", fixed\n" {
@@ -59,8 +60,8 @@ func TestSELinuxCheck(t *testing.T) {
 	}
 }
 
-// Where there are no labels to check, there is all else: what is gone, what was left, what cannot be used. A sandbox that was
-// never started has nothing that could be wrong.
+// Where there are no labels to check, there is all else: what is gone, what was left, what cannot be used. A sandbox
+// that was never started has nothing that could be wrong.
 func TestCheckWithoutSELinux(t *testing.T) {
 	rig.On(t, rig.Native)
 	rig.Needs(t, rig.NoSELinux)
@@ -80,7 +81,8 @@ func TestCheckWithoutSELinux(t *testing.T) {
 	shell(t, "rm "+gone)
 	file := configDir + "/t-new.sandbox"
 	t.Cleanup(func() { os.Remove(file) })
-	if err := os.WriteFile(file, []byte("[sandbox]\nformat=1\nname=t-new\n[command]\nargument=/bin/true\n"), 0o644); err != nil {
+	if err := os.WriteFile(file, []byte("[sandbox]\nformat=1\nname=t-new\n[command]\nargument=/bin/true\n"),
+		0o644); err != nil {
 		t.Fatal(err)
 	}
 	must(t, "check", "t-new")
@@ -121,7 +123,8 @@ func TestSELinuxUpgrade(t *testing.T) {
 	if got := must(t, "check", "t-upgrade"); got != "" {
 		t.Errorf("labels after the upgrade:\n%s", got)
 	}
-	inside(t, "t-upgrade", "echo more >>/etc/vstup/follows.conf && cat /etc/vstup/both.conf.dpkg-dist /etc/vstup/new/new.conf /etc/vstup/link")
+	inside(t, "t-upgrade", "echo more >>/etc/vstup/follows.conf && cat /etc/vstup/both.conf.dpkg-dist "+
+		"/etc/vstup/new/new.conf /etc/vstup/link")
 	must(t, "stop", "t-upgrade")
 	must(t, "start", "t-upgrade")
 	inside(t, "t-upgrade", "echo more >>/etc/vstup-new/new.conf && touch /var/lib/vstup-new/x")

@@ -17,10 +17,11 @@ import (
 const manyFiles = 20_000
 
 // ofOne are the paths of a content that a clone does not get from its source, or that change when it is made.
-var ofOne = []string{"/etc", "/etc/hostname", "/etc/hosts", "/etc/machine-id", "/var/log/journal", "/var/log/journal/*", "/var/lib/systemd/*", "/var/lib/dbus", "/var/lib/dbus/machine-id"}
+var ofOne = []string{"/etc", "/etc/hostname", "/etc/hosts", "/etc/machine-id", "/var/log/journal", "/var/log/journal/*",
+	"/var/lib/systemd/*", "/var/lib/dbus", "/var/lib/dbus/machine-id"}
 
-// A clone of a stopped sandbox is its like in all but what identifies it, takes next to no space for holes, and both run at
-// once, each with its own name, pages, journal and level.
+// A clone of a stopped sandbox is its like in all but what identifies it, takes next to no space for holes, and both
+// run at once, each with its own name, pages, journal and level.
 func TestCloneStopped(t *testing.T) {
 	rig.On(t, rig.Native)
 	before := snapshot(t)
@@ -42,9 +43,11 @@ func TestCloneStopped(t *testing.T) {
 	if now := shell(t, "cat "+config); now != text {
 		t.Errorf("the config of the source became %s", now)
 	}
-	sameTree(t, "clone", tree(t, clone, "/etc", "/var", "/home", "/root", "/srv"), tree(t, source, "/etc", "/var", "/home", "/root", "/srv"), ofOne...)
+	sameTree(t, "clone", tree(t, clone, "/etc", "/var", "/home", "/root", "/srv"),
+		tree(t, source, "/etc", "/var", "/home", "/root", "/srv"), ofOne...)
 	isSparse(t, clone+"/var/www/sparse")
-	if copied := shell(t, "cat "+configDir+"/t-clone.sandbox"); !strings.HasPrefix(copied, "# Ask Joe") || strings.Contains(copied, "t-source") {
+	if copied := shell(t, "cat "+configDir+"/t-clone.sandbox"); !strings.HasPrefix(copied, "# Ask Joe") ||
+		strings.Contains(copied, "t-source") {
 		t.Errorf("the config of the clone is %s", copied)
 	}
 	for _, key := range []string{"uuid", "machine-id", "level"} {
@@ -52,7 +55,8 @@ func TestCloneStopped(t *testing.T) {
 			t.Errorf("%s is %q and %q", key, a, b)
 		}
 	}
-	if got := shell(t, "cat "+clone+"/etc/hosts"); got != "127.0.0.1 localhost t-clone\n::1 localhost ip6-localhost ip6-loopback t-clone\n" {
+	if got := shell(t, "cat "+clone+"/etc/hosts"); got != "127.0.0.1 localhost t-clone\n::1 localhost ip6-localhost "+
+		"ip6-loopback t-clone\n" {
 		t.Errorf("hosts of the clone: %q", got)
 	}
 	if o := run(t, "check", "t-clone"); o.status != 0 || o.stdout != "" {
@@ -145,10 +149,12 @@ func TestCloneTemplate(t *testing.T) {
 	t.Cleanup(func() { remove(t, "t-clone") })
 	must(t, "clone", "-p", contentDir, "t-source", "t-clone")
 	must(t, "start", "t-clone")
-	if got := inside(t, "t-clone", "systemctl show -P Environment vst-template@t-clone; systemctl is-active vst-template@t-source || :"); got != "WHO=t-clone\ninactive\n" {
+	if got := inside(t, "t-clone", "systemctl show -P Environment vst-template@t-clone; systemctl is-active "+
+		"vst-template@t-source || :"); got != "WHO=t-clone\ninactive\n" {
 		t.Errorf("the clone runs %q", got)
 	}
-	if left := shell(t, "find "+contentDir+"/t-clone -name '*t-source*'; grep -rl t-source "+contentDir+"/t-clone "+configDir+"/t-clone.sandbox || :"); left != "" {
+	if left := shell(t, "find "+contentDir+"/t-clone -name '*t-source*'; grep -rl t-source "+contentDir+"/t-clone "+
+		configDir+"/t-clone.sandbox || :"); left != "" {
 		t.Errorf("the source is named in %s", left)
 	}
 }
@@ -161,7 +167,8 @@ func TestCloneRefusals(t *testing.T) {
 		must(t, "create", "-l", level, name, "--", "/bin/true")
 	}
 	file := configDir + "/t-bare.sandbox"
-	if err := os.WriteFile(file, []byte("[sandbox]\nformat=1\nname=t-bare\n[command]\nargument=/bin/true\n"), 0o644); err != nil {
+	if err := os.WriteFile(file, []byte("[sandbox]\nformat=1\nname=t-bare\n[command]\nargument=/bin/true\n"),
+		0o644); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.Remove(file) })
@@ -177,7 +184,9 @@ func TestCloneRefusals(t *testing.T) {
 		{[]string{"t-source", "a/b"}, "name"},
 		{[]string{"../t-source", "t-clone"}, "name"},
 		{[]string{"t-bare", "t-clone"}, "start it first"},
-		{[]string{"-l", "s0:c901,c902", "t-source", "t-clone"}, "-l s0:c901,c902 is not kept apart from s0:c901,c902, which sandbox t-source has"},
+		{[]string{"-l", "s0:c901,c902", "t-source", "t-clone"}, "-l s0:c901,c902 is not kept apart from " +
+			"s0:c901,c902, which " +
+			"sandbox t-source has"},
 		{[]string{"-l", "s0:c903", "t-source", "t-clone"}, "which sandbox t-other has"},
 		{[]string{"-l", "s0", "t-source", "t-clone"}, "--share-level"},
 		{[]string{"-l", "s0:c1,c2", "-s", "static,label=u:r:t:s0:c1,c2", "t-source", "t-clone"}, "exclude each other"},
@@ -229,12 +238,14 @@ func TestCloneKilled(t *testing.T) {
 	}
 }
 
-// The same of a source whose content is in an image that does not lie where create makes images; the clone's lies beside it.
+// The same of a source whose content is in an image that does not lie where create makes images; the clone's lies
+// beside it.
 func TestCloneKilledInImage(t *testing.T) {
 	rig.On(t, rig.Native)
 	images := t.TempDir()
 	create(t, "t-source", "-C", "-u", "apache2", "-i", "200")
-	shell(t, "mv "+imageDir+"/t-source.raw "+images+"/ && sed -i 's|^image=.*|image="+images+"/t-source.raw|' "+configDir+"/t-source.sandbox")
+	shell(t, "mv "+imageDir+"/t-source.raw "+images+"/ && sed -i 's|^image=.*|image="+images+"/t-source.raw|' "+configDir+
+		"/t-source.sandbox")
 	before := snapshot(t)
 	begun := time.Now()
 	must(t, "clone", "t-source", "t-clone")
@@ -272,7 +283,8 @@ func TestCloneInterrupted(t *testing.T) {
 	must(t, "start", "t-source")
 	before := snapshot(t)
 	for _, args := range [][]string{
-		{"clone", "--freeze", "t-source", "t-clone"}, {"import", archive, "t-clone"}, {"export", "--freeze", "t-source", t.TempDir() + "/other"},
+		{"clone", "--freeze", "t-source", "t-clone"}, {"import", archive, "t-clone"},
+		{"export", "--freeze", "t-source", t.TempDir() + "/other"},
 	} {
 		command := exec.Command(program, args...)
 		if err := command.Start(); err != nil {
@@ -307,7 +319,8 @@ func TestCloneInterrupted(t *testing.T) {
 // isServed fails the test unless a container answers within a moment.
 func isServed(t *testing.T, name string, moment time.Duration) {
 	t.Helper()
-	command := exec.Command("timeout", "10", program, "execute", name, "--", "curl", "-sf", "-o", "/dev/null", "http://localhost/")
+	command := exec.Command("timeout", "10", program, "execute", name, "--", "curl", "-sf", "-o", "/dev/null",
+		"http://localhost/")
 	if out, err := command.CombinedOutput(); err != nil {
 		t.Errorf("killed after %v, %s does not run on: %v %s", moment, name, err, out)
 	}
@@ -318,7 +331,8 @@ func killGuards(t *testing.T) {
 	t.Helper()
 	for _, line := range processes() {
 		fields := strings.Fields(line)
-		if strings.HasSuffix(fields[2], "virt-sandbox-service-helper") && slices.Contains(fields, "thaw") && fields[len(fields)-1] == "t-source" {
+		if strings.HasSuffix(fields[2], "virt-sandbox-service-helper") && slices.Contains(fields, "thaw") &&
+			fields[len(fields)-1] == "t-source" {
 			shell(t, "kill -9 "+fields[1]+" || :")
 		}
 	}

@@ -39,7 +39,8 @@ func TestExecute(t *testing.T) {
 		{[]string{"sh", "-c", "exec 2>/dev/null; : </dev/tty && echo a terminal of the caller"}, outcome{"", "", 2}},
 		{[]string{"sh", "-c", "setsid sleep 3 & echo gone"}, outcome{"gone\n", "", 0}},
 		{[]string{"sh", "-c", "diff /proc/1/cgroup /proc/self/cgroup"}, outcome{"", "", 0}},
-		{[]string{"sh", "-c", "grep CapBnd /proc/1/status >/tmp/1; grep CapBnd /proc/self/status | diff /tmp/1 -"}, outcome{"", "", 0}},
+		{[]string{"sh", "-c", "grep CapBnd /proc/1/status >/tmp/1; grep CapBnd /proc/self/status | diff /tmp/1 -"},
+			outcome{"", "", 0}},
 	} {
 		if got := run(t, append([]string{"execute", "t-exec", "--"}, c.args...)...); got != c.want {
 			t.Errorf("execute %q: got %+v, want %+v", c.args, got, c.want)

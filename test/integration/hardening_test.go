@@ -12,11 +12,12 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/test/rig"
 )
 
-// Root inside has only the capabilities that a container's root needs, and those that the unit or the administrator asked
-// for.
+// Root inside has only the capabilities that a container's root needs, and those that the unit or the administrator
+// asked for.
 func TestCapabilities(t *testing.T) {
 	rig.On(t, rig.Native)
-	const base = 1<<unix.CAP_AUDIT_WRITE | 1<<unix.CAP_CHOWN | 1<<unix.CAP_DAC_OVERRIDE | 1<<unix.CAP_FOWNER | 1<<unix.CAP_FSETID |
+	const base = 1<<unix.CAP_AUDIT_WRITE | 1<<unix.CAP_CHOWN | 1<<unix.CAP_DAC_OVERRIDE | 1<<unix.CAP_FOWNER |
+		1<<unix.CAP_FSETID |
 		1<<unix.CAP_KILL | 1<<unix.CAP_NET_ADMIN | 1<<unix.CAP_NET_BIND_SERVICE | 1<<unix.CAP_NET_RAW | 1<<unix.CAP_SETFCAP |
 		1<<unix.CAP_SETGID | 1<<unix.CAP_SETPCAP | 1<<unix.CAP_SETUID | 1<<unix.CAP_SYS_CHROOT |
 		1<<unix.CAP_SYS_PTRACE | 1<<unix.CAP_SYS_RESOURCE | 1<<unix.CAP_SYS_TTY_CONFIG
@@ -28,10 +29,13 @@ func TestCapabilities(t *testing.T) {
 	}{
 		{"auto", nil, base},
 		{"unit", []string{"-u", "vst-capable"}, base | 1<<unix.CAP_IPC_LOCK},
-		{"changed", []string{"--capabilities", "auto +CAP_SYS_NICE -CAP_NET_RAW"}, base&^(1<<unix.CAP_NET_RAW) | 1<<unix.CAP_SYS_NICE},
+		{"changed", []string{"--capabilities", "auto +CAP_SYS_NICE -CAP_NET_RAW"},
+			base&^(1<<unix.CAP_NET_RAW) | 1<<unix.CAP_SYS_NICE},
 		{"mounting", []string{"--capabilities", "auto +CAP_SYS_ADMIN"}, base | 1<<unix.CAP_SYS_ADMIN},
-		{"listed", []string{"--capabilities", "CAP_SETUID CAP_SETGID CAP_DAC_OVERRIDE CAP_SYS_RESOURCE CAP_SYS_PTRACE CAP_KILL"},
-			1<<unix.CAP_SETUID | 1<<unix.CAP_SETGID | 1<<unix.CAP_DAC_OVERRIDE | 1<<unix.CAP_SYS_RESOURCE | 1<<unix.CAP_SYS_PTRACE | 1<<unix.CAP_KILL},
+		{"listed", []string{"--capabilities", "CAP_SETUID CAP_SETGID CAP_DAC_OVERRIDE CAP_SYS_RESOURCE " +
+			"CAP_SYS_PTRACE CAP_KILL"},
+			1<<unix.CAP_SETUID | 1<<unix.CAP_SETGID | 1<<unix.CAP_DAC_OVERRIDE | 1<<unix.CAP_SYS_RESOURCE |
+				1<<unix.CAP_SYS_PTRACE | 1<<unix.CAP_KILL},
 		{"host-network", []string{"-N", "host"}, base &^ network},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -98,7 +102,8 @@ func TestKernelIsOutOfReach(t *testing.T) {
 			t.Errorf("%s: %+v, want %q", attempt.script, o, attempt.refusal)
 		}
 	}
-	for _, p := range []string{"/proc/kallsyms", "/proc/keys", "/proc/kcore", "/proc/kmsg", "/proc/timer_list", "/sys/firmware", "/sys/kernel/debug"} {
+	for _, p := range []string{"/proc/kallsyms", "/proc/keys", "/proc/kcore", "/proc/kmsg", "/proc/timer_list",
+		"/sys/firmware", "/sys/kernel/debug"} {
 		if _, err := os.Lstat(p); err != nil {
 			continue
 		}
@@ -106,13 +111,15 @@ func TestKernelIsOutOfReach(t *testing.T) {
 			t.Errorf("%s has %.100q inside", p, got)
 		}
 	}
-	if got := inside(t, "t-hard", "curl -s http://localhost/ | grep -c 'Default Page'; echo 1 >/proc/sys/net/ipv4/ip_forward; ls -A /run | grep covers; true"); got == "0\n" || strings.Contains(got, "covers") {
+	if got := inside(t, "t-hard", "curl -s http://localhost/ | grep -c 'Default Page'; echo 1 "+
+		">/proc/sys/net/ipv4/ip_forward; ls -A /run | grep covers; true"); got == "0\n" || strings.Contains(got, "covers") {
 		t.Errorf("with all that: %q", got)
 	}
 	must(t, "stop", "t-hard")
 	edit(t, "t-hard", "[limits]", "[hardening]\nread-only-kernel=no\nhide-kernel=no\n\n[limits]")
 	must(t, "start", "t-hard")
-	if got := inside(t, "t-hard", "head -c 1 /proc/kallsyms | wc -c; awk '$2 == \"/proc/sysrq-trigger\"' /proc/mounts"); got != "1\n" {
+	if got := inside(t, "t-hard", "head -c 1 /proc/kallsyms | wc -c; awk '$2 == \"/proc/sysrq-trigger\"' "+
+		"/proc/mounts"); got != "1\n" {
 		t.Errorf("switched off: %q", got)
 	}
 }
@@ -126,10 +133,12 @@ func TestProcessLimit(t *testing.T) {
 	edit(t, "t-pids", "pids=4096", "pids=150")
 	must(t, "start", "t-pids")
 	const bomb = "for i in $(seq 200); do sleep 2 & done; wait"
-	if o := run(t, "execute", "t-pids", "--", "sh", "-c", bomb); !strings.Contains(strings.ToLower(o.stderr), "cannot fork") {
+	if o := run(t, "execute", "t-pids", "--", "sh", "-c", bomb); !strings.Contains(strings.ToLower(o.stderr),
+		"cannot fork") {
 		t.Errorf("200 processes of 150: %+v", o)
 	}
-	if got := inside(t, "t-pids", "cat /sys/fs/cgroup/pids.max 2>/dev/null; mkdir /tmp/v1; mount -t cgroup -o pids x /tmp/v1 2>/dev/null; cat /tmp/v1/pids.max 2>/dev/null; true"); strings.Contains(got, "150") {
+	if got := inside(t, "t-pids", "cat /sys/fs/cgroup/pids.max 2>/dev/null; mkdir /tmp/v1; mount -t cgroup -o pids x "+
+		"/tmp/v1 2>/dev/null; cat /tmp/v1/pids.max 2>/dev/null; true"); strings.Contains(got, "150") {
 		t.Errorf("the limit shows inside, where it can be changed: %q", got)
 	}
 	remove(t, "t-pids")

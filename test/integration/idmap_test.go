@@ -15,7 +15,8 @@ func TestIDMap(t *testing.T) {
 	rig.On(t, rig.Native)
 	before := snapshot(t)
 	shared := t.TempDir()
-	create(t, "t-map", "-C", "-u", "apache2", "--idmap", "auto", "-m", "host-bind:/srv/shared="+shared, "-m", "ram:/srv/scratch=3M")
+	create(t, "t-map", "-C", "-u", "apache2", "--idmap", "auto", "-m", "host-bind:/srv/shared="+shared, "-m",
+		"ram:/srv/scratch=3M")
 	create(t, "t-map-two", "-C", "-u", "apache2", "--idmap", "auto")
 	base := idMapOf(t, "t-map")
 	if other := idMapOf(t, "t-map-two"); other == base {
@@ -24,7 +25,8 @@ func TestIDMap(t *testing.T) {
 	for _, name := range []string{"t-map", "t-map-two"} {
 		must(t, "start", name)
 	}
-	inside(t, "t-map", "echo mapped >/var/www/html/index.html; chown www-data /var/www/html/index.html; echo x >/srv/shared/of-root; echo x >/srv/scratch/f")
+	inside(t, "t-map", "echo mapped >/var/www/html/index.html; chown www-data /var/www/html/index.html; echo x "+
+		">/srv/shared/of-root; echo x >/srv/scratch/f")
 	for _, question := range []struct{ script, want string }{
 		{"curl -s http://localhost/", "mapped"},
 		{"systemctl --failed --no-legend --plain", ""},
@@ -40,7 +42,8 @@ func TestIDMap(t *testing.T) {
 		{"journalctl -q -n 1 -u apache2 | wc -l", "1"},
 		{"touch /usr/bin/x /etc/x 2>&1 | grep -c 'Read-only file system'", "2"},
 		{"mount -o remount,bind,rw / 2>&1 | grep -c -i -e denied -e permitted", "1"},
-		{"umount /etc/shadow 2>&1; umount /boot 2>&1; cut -d: -f2 /etc/shadow | sort -u", "umount: /etc/shadow: must be superuser to unmount.\numount: /boot: must be superuser to unmount.\n*"},
+		{"umount /etc/shadow 2>&1; umount /boot 2>&1; cut -d: -f2 /etc/shadow | sort -u",
+			"umount: /etc/shadow: must be superuser to unmount.\numount: /boot: must be superuser to unmount.\n*"},
 		{"touch /run/host/x 2>&1 | grep -c -i -e denied -e read-only", "1"},
 		{"kill -0 $$ && echo h 2>/dev/null >/proc/sysrq-trigger || echo refused", "refused"},
 	} {
@@ -130,7 +133,8 @@ func TestIDMapRefused(t *testing.T) {
 	sameAs(t, before, "after the refusals")
 }
 
-// A config put in place by hand chooses its ids at the first start, a copy of it gets others, and what is taken is refused.
+// A config put in place by hand chooses its ids at the first start, a copy of it gets others, and what is taken is
+// refused.
 func TestIDMapOfConfigs(t *testing.T) {
 	rig.On(t, rig.Native)
 	create(t, "t-first", "-C", "-u", "apache2", "--idmap", "auto")

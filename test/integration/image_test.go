@@ -14,8 +14,8 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/test/rig"
 )
 
-// A container whose content is in an image serves, keeps what is written over a restart, and cannot use more of the host's
-// disk than the image has; nothing of the image is mounted while it is down.
+// A container whose content is in an image serves, keeps what is written over a restart, and cannot use more of the
+// host's disk than the image has; nothing of the image is mounted while it is down.
 func TestImage(t *testing.T) {
 	rig.On(t, rig.Native)
 	for _, c := range []struct {
@@ -53,10 +53,13 @@ func TestImage(t *testing.T) {
 			if data, err := os.ReadFile(contentDir + "/t-image/var/www/html/kept"); string(data) != "kept\n" {
 				t.Errorf("on the host it says %q, %v", data, err)
 			}
-			if journals := shell(t, "ls /var/log/journal/$(sed -n s/^machine-id=//p "+configDir+"/t-image.sandbox)/ || ls /run/log/journal/$(sed -n s/^machine-id=//p "+configDir+"/t-image.sandbox)/"); !strings.Contains(journals, ".journal") {
+			if journals := shell(t, "ls /var/log/journal/$(sed -n s/^machine-id=//p "+configDir+
+				"/t-image.sandbox)/ || ls /run/log/journal/$(sed -n s/^machine-id=//p "+configDir+
+				"/t-image.sandbox)/"); !strings.Contains(journals, ".journal") {
 				t.Errorf("its journal is not among the host's: %q", journals)
 			}
-			if got := inside(t, "t-image", "dd if=/dev/zero of=/var/big bs=1M 2>&1 | grep -c 'No space left'; true"); got != "1\n" {
+			if got := inside(t, "t-image", "dd if=/dev/zero of=/var/big bs=1M 2>&1 | grep -c 'No space "+
+				"left'; true"); got != "1\n" {
 				t.Errorf("the disk of the container has no end: %q", got)
 			}
 			if now, used := sizeOf(t, file); now != size || used > size+(1<<20) {
@@ -76,7 +79,8 @@ func TestImage(t *testing.T) {
 				t.Errorf("after a check: %s", now)
 			}
 			must(t, "start", "t-image")
-			if got := inside(t, "t-image", "curl -s http://localhost/kept; stat -c %U /var/www/html/kept"); got != "kept\nwww-data\n" {
+			if got := inside(t, "t-image", "curl -s http://localhost/kept; stat -c %U "+
+				"/var/www/html/kept"); got != "kept\nwww-data\n" {
 				t.Errorf("after a restart: %q", got)
 			}
 			must(t, "stop", "t-image")
@@ -155,7 +159,8 @@ func TestImageMounts(t *testing.T) {
 				{"readlink /dev/disk/by-tag/*; ls /dev/sd*", "../../sda\n../../sdb\n/dev/sda\n/dev/sdb"},
 				{"printf written >/dev/disk/by-tag/db; sync; head -c 7 /dev/disk/by-tag/db", "written"},
 				// The device must stay the container's: its number could be another's next.
-				{"losetup -d /dev/sda 2>/dev/null; printf again >/dev/sda && head -c 5 /dev/sda; printf written >/dev/sda", "again"},
+				{"losetup -d /dev/sda 2>/dev/null; printf again >/dev/sda && head -c 5 /dev/sda; printf written >/dev/sda",
+					"again"},
 				{"mkfs.ext4 -q /dev/disk/by-tag/log.2 && dumpe2fs -h /dev/disk/by-tag/log.2 2>/dev/null | grep -c clean", "1"},
 				{"mknod /dev/other b 7 7 2>&1 | grep -c permitted", "1"},
 				{"systemctl --failed --no-legend --plain", ""},
@@ -164,14 +169,16 @@ func TestImageMounts(t *testing.T) {
 					t.Errorf("%s\nsays %q, want %q", question.script, got, question.want)
 				}
 			}
-			if got := inside(t, "t-others", "ls /dev/sd* /dev/disk 2>/dev/null; ls /srv; grep -c -e '"+data+"' -e images-t-mounts /proc/self/mountinfo; true"); got != "0\n" {
+			if got := inside(t, "t-others", "ls /dev/sd* /dev/disk 2>/dev/null; ls /srv; grep -c -e '"+data+
+				"' -e images-t-mounts /proc/self/mountinfo; true"); got != "0\n" {
 				t.Errorf("another container sees %q", got)
 			}
 			must(t, "stop", "t-mounts")
 			if got := shell(t, "head -c 7 '"+disk+"'"); got != "written" {
 				t.Errorf("the disk's file says %q", got)
 			}
-			if loops := shell(t, "cat /sys/block/loop*/loop/backing_file 2>/dev/null | grep -c -F -e '"+data+"' -e "+dir+" || true"); strings.TrimSpace(loops) != "0" {
+			if loops := shell(t, "cat /sys/block/loop*/loop/backing_file 2>/dev/null | grep -c -F -e '"+data+"' -e "+dir+
+				" || true"); strings.TrimSpace(loops) != "0" {
 				t.Errorf("%s loop devices are left", loops)
 			}
 			must(t, "stop", "t-others")
@@ -201,7 +208,8 @@ func TestGuestBindStaysInside(t *testing.T) {
 		must(t, "stop", "t-bind")
 		shell(t, "rm -rf "+contentDir+"/t-bind/srv/shown && ln -s '"+target+"' "+contentDir+"/t-bind/srv/shown")
 		if o := run(t, "start", "t-bind"); o.status == 0 {
-			if got := inside(t, "t-bind", "ls -A /srv/seen/ 2>/dev/null | grep -c -x -e secret -e work; cat /srv/seen/shadow 2>/dev/null | cut -d: -f2 | grep -v '*'; true"); got != "0\n" {
+			if got := inside(t, "t-bind", "ls -A /srv/seen/ 2>/dev/null | grep -c -x -e secret -e work; cat /srv/seen/shadow "+
+				"2>/dev/null | cut -d: -f2 | grep -v '*'; true"); got != "0\n" {
 				t.Errorf("linked to %s it sees %q", target, got)
 			}
 			must(t, "stop", "t-bind")
@@ -280,7 +288,8 @@ func TestForeignImage(t *testing.T) {
 		t.Errorf("start: %+v", o)
 	}
 	shell(t, "rm "+file)
-	if o := run(t, "start", "t-foreign"); o.status != 1 || !strings.Contains(o.stderr, "the image of t-foreign at "+file+" is gone") {
+	if o := run(t, "start", "t-foreign"); o.status != 1 || !strings.Contains(o.stderr,
+		"the image of t-foreign at "+file+" is gone") {
 		t.Errorf("start without it: %+v", o)
 	}
 	shell(t, "echo not a file system >"+file)
@@ -310,13 +319,16 @@ func TestImageOfConfig(t *testing.T) {
 	write := func(image string) {
 		t.Helper()
 		shell(t, "mkdir -p "+configDir)
-		text := fmt.Sprintf("[sandbox]\nformat=1\nname=t-written\nunit=mariadb.service\ncopy=yes\nimage=%s\nimage-size=400M\n", image)
+		text := fmt.Sprintf("[sandbox]\nformat=1\nname=t-written\nunit=mariadb.service\ncopy=yes\nimage=%s\n"+
+			"image-size=400M\n",
+			image)
 		if err := os.WriteFile(config, []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
 	write(small + "/db.raw")
-	if o := run(t, "start", "t-written"); o.status != 1 || !strings.Contains(o.stderr, "no space left on the file system of "+small) {
+	if o := run(t, "start", "t-written"); o.status != 1 || !strings.Contains(o.stderr,
+		"no space left on the file system of "+small) {
 		t.Errorf("start without room: %+v", o)
 	}
 	if loops := shell(t, "cat /sys/block/loop*/loop/backing_file 2>/dev/null | grep -c db.raw || true"); loops != "0\n" {
@@ -371,7 +383,8 @@ func TestImageQCOW2(t *testing.T) {
 	rig.On(t, rig.Native, rig.VM)
 	before := snapshot(t)
 	if _, err := os.Stat("/dev/nbd0"); err != nil {
-		if _, err := os.Stat("/lib/modules/" + strings.TrimSpace(shell(t, "uname -r")) + "/kernel/drivers/block/nbd.ko"); err != nil {
+		if _, err := os.Stat("/lib/modules/" + strings.TrimSpace(shell(t, "uname -r")) +
+			"/kernel/drivers/block/nbd.ko"); err != nil {
 			refused(t, run(t, "create", "-u", "apache2", "-i", "100", "--image-format", "qcow2", "x"), "modprobe nbd")
 			sameAs(t, before, "after the refusal")
 			t.Skip("this kernel has no nbd")
@@ -383,7 +396,8 @@ func TestImageQCOW2(t *testing.T) {
 	slices.Sort(before)
 	shell(t, "qemu-img create -q -f qcow2 "+disk+" 32M")
 	create(t, "t-qcow2", "-C", "-u", "apache2", "-i", "200", "--image-format", "qcow2", "--disk", "db="+disk)
-	if got := shell(t, "qemu-img info --output=json "+imageDir+"/t-qcow2.qcow2 | grep -c '\"format\": \"qcow2\"'"); got != "1\n" {
+	if got := shell(t, "qemu-img info --output=json "+imageDir+
+		"/t-qcow2.qcow2 | grep -c '\"format\": \"qcow2\"'"); got != "1\n" {
 		t.Errorf("the image is not in qcow2: %q", got)
 	}
 	must(t, "start", "t-qcow2")
@@ -410,7 +424,8 @@ func TestImageDynamic(t *testing.T) {
 	must(t, "clone", "t-dynamic", "t-dynamic2")
 	names := []string{"t-dynamic", "t-dynamic2"}
 	for _, name := range names {
-		if text := shell(t, "cat "+configDir+"/"+name+".sandbox"); !strings.Contains(text, "mode=dynamic\n") || strings.Contains(text, "level=") {
+		if text := shell(t, "cat "+configDir+"/"+name+".sandbox"); !strings.Contains(text, "mode=dynamic\n") ||
+			strings.Contains(text, "level=") {
 			t.Errorf("the config is\n%s", text)
 		}
 	}
@@ -425,7 +440,8 @@ func TestImageDynamic(t *testing.T) {
 		level := strings.TrimPrefix(label, "system_u:system_r:container_t:")
 		levels[level] = true
 		want := "system_u:object_r:container_file_t:" + level + "\n"
-		if got := shell(t, "find "+contentDir+"/"+name+" -printf '%Z\n' | sort -u"); got != want || !strings.Contains(level, ",") {
+		if got := shell(t, "find "+contentDir+"/"+name+" -printf '%Z\n' | sort -u"); got != want ||
+			!strings.Contains(level, ",") {
 			t.Errorf("the content of %s has the labels %q, and its processes %q", name, got, label)
 		}
 		if got := must(t, "status", name); !strings.Contains(got, level) {
@@ -450,8 +466,8 @@ func TestImageDynamic(t *testing.T) {
 	sameAs(t, before, "after delete")
 }
 
-// makeExt4 makes a file system in a file: by a copy of the program, which SELinux policies give no domain of its own that may
-// work on devices only.
+// makeExt4 makes a file system in a file: by a copy of the program, which SELinux policies give no domain of its own
+// that may work on devices only.
 func makeExt4(t *testing.T, file string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -463,7 +479,8 @@ func attached(t *testing.T) string {
 	t.Helper()
 	var list []string
 	for _, line := range snapshot(t) {
-		if strings.HasPrefix(line, "mount ") || strings.HasPrefix(line, "device ") || strings.HasPrefix(line, "file /run/virt-sandbox") {
+		if strings.HasPrefix(line, "mount ") || strings.HasPrefix(line, "device ") ||
+			strings.HasPrefix(line, "file /run/virt-sandbox") {
 			list = append(list, line)
 		}
 	}

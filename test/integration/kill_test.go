@@ -34,7 +34,8 @@ func TestKilled(t *testing.T) {
 		{" with ids of its own", []string{"--idmap", "auto"}, otherKillings, "start"},
 		{" with an image", []string{"-i", "100"}, otherKillings, ""},
 	} {
-		create, start := slices.Concat([]string{"create", "-C", "-u", "apache2"}, options.given, []string{"t-kill"}), []string{"start", "t-kill"}
+		create, start := slices.Concat([]string{"create", "-C", "-u", "apache2"}, options.given, []string{"t-kill"}),
+			[]string{"start", "t-kill"}
 		for _, verb := range []struct {
 			setUp [][]string
 			args  []string
@@ -71,11 +72,12 @@ func TestKilled(t *testing.T) {
 	}
 }
 
-// killAtRandom kills a verb, and every other time the helper that it started for t-kill too, at a moment within its usual
-// time.
+// killAtRandom kills a verb, and every other time the helper that it started for t-kill too, at a moment within its
+// usual time.
 func killAtRandom(t *testing.T, numbers *rand.Rand, args []string) time.Duration {
 	t.Helper()
-	usual := map[string]time.Duration{"create": 250 * time.Millisecond, "start": 600 * time.Millisecond, "stop": 500 * time.Millisecond, "delete": 60 * time.Millisecond}[args[0]]
+	usual := map[string]time.Duration{"create": 250 * time.Millisecond, "start": 600 * time.Millisecond,
+		"stop": 500 * time.Millisecond, "delete": 60 * time.Millisecond}[args[0]]
 	if slices.Contains(args, "-i") {
 		usual *= 2
 	}
@@ -92,7 +94,8 @@ func killAtRandom(t *testing.T, numbers *rand.Rand, args []string) time.Duration
 	return moment
 }
 
-// killWithin kills a verb at a random moment of its usual time, and what others kills right before that, if it is given.
+// killWithin kills a verb at a random moment of its usual time, and what others kills right before that, if it is
+// given.
 func killWithin(t *testing.T, numbers *rand.Rand, usual time.Duration, others func(), args ...string) time.Duration {
 	t.Helper()
 	moment := time.Duration(numbers.Int64N(int64(usual)))
@@ -124,7 +127,8 @@ var ends = map[string]end{
 	"delete": {"no such sandbox", isGone},
 }
 
-// isWhole reports whether a sandbox has been made: it is listed as one that can be started, and its content is complete.
+// isWhole reports whether a sandbox has been made: it is listed as one that can be started, and its content is
+// complete.
 func isWhole(t *testing.T, name string) bool {
 	t.Helper()
 	var list []struct{ Name, State string }
@@ -151,7 +155,8 @@ func isUp(t *testing.T, name string) bool {
 func isGone(t *testing.T, name string) bool {
 	t.Helper()
 	left := false
-	for _, file := range []string{configDir + "/" + name + ".sandbox", contentDir + "/" + name, imageDir + "/" + name + ".raw"} {
+	for _, file := range []string{configDir + "/" + name + ".sandbox", contentDir + "/" + name,
+		imageDir + "/" + name + ".raw"} {
 		if _, err := os.Lstat(file); err == nil {
 			t.Logf("%s is left", file)
 			left = true
@@ -160,9 +165,9 @@ func isGone(t *testing.T, name string) bool {
 	return !left
 }
 
-// again runs a killed verb once more on a sandbox, the last of its arguments unless a name is given. It succeeds. Only where
-// the first one had come to its end may it refuse, with its own words; as it then makes nothing, what there is afterwards is
-// the first one's.
+// again runs a killed verb once more on a sandbox, the last of its arguments unless a name is given. It succeeds. Only
+// where the first one had come to its end may it refuse, with its own words; as it then makes nothing, what there is
+// afterwards is the first one's.
 func again(t *testing.T, args []string, moment time.Duration, its end, name ...string) {
 	t.Helper()
 	of := append(name, args[len(args)-1])[0]

@@ -58,7 +58,8 @@ func TestParallelLevels(t *testing.T) {
 	sameAs(t, before, "after all were deleted")
 }
 
-// A level is its sandbox's until that is deleted, shared only when that is asked for, and never one of libvirt's domains.
+// A level is its sandbox's until that is deleted, shared only when that is asked for, and never one of libvirt's
+// domains.
 func TestLevelsAreKeptApart(t *testing.T) {
 	rig.On(t, rig.Native)
 	const level = "s0:c901,c902"
@@ -99,8 +100,8 @@ func TestEqualLevelsAtOnce(t *testing.T) {
 	}
 }
 
-// A host without SELinux is told of once, when the level is given; the config keeps it. One that was put in place by hand
-// and shares a level is warned about at its first start.
+// A host without SELinux is told of once, when the level is given; the config keeps it. One that was put in place by
+// hand and shares a level is warned about at its first start.
 func TestLevelNotices(t *testing.T) {
 	rig.On(t, rig.Native)
 	t.Cleanup(func() { remove(t, "t-notice") })

@@ -9,8 +9,8 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/test/rig"
 )
 
-// Of a container that ends while libvirtd is down, the next libvirtd keeps a domain that it takes for one being started. The
-// sandbox is then down for every verb.
+// Of a container that ends while libvirtd is down, the next libvirtd keeps a domain that it takes for one being
+// started. The sandbox is then down for every verb.
 func TestEndWithoutLibvirtd(t *testing.T) {
 	rig.On(t, rig.Native)
 	const name = "t-unseen"
@@ -32,8 +32,8 @@ func TestEndWithoutLibvirtd(t *testing.T) {
 	sameAs(t, before, "after ends that libvirtd did not see")
 }
 
-// TestStopOverRestart: a libvirtd that is restarted in the middle of a stop does not keep it from its end. A stop that does not
-// reach libvirtd at all changes nothing.
+// TestStopOverRestart: a libvirtd that is restarted in the middle of a stop does not keep it from its end. A stop that
+// does not reach libvirtd at all changes nothing.
 func TestStopOverRestart(t *testing.T) {
 	rig.On(t, rig.Native)
 	const name = "t-over"
@@ -76,7 +76,8 @@ func TestStartOverRestart(t *testing.T) {
 		return strings.Contains(shell(t, "virsh -q -c lxc:/// list --name"), name)
 	})
 	restartLibvirtd(t, "kill -9")
-	if o := <-failed; o.status != 1 || strings.Count(o.stderr, "\n") != 1 || !strings.Contains(o.stderr, "no DHCP server answers") {
+	if o := <-failed; o.status != 1 || strings.Count(o.stderr, "\n") != 1 ||
+		!strings.Contains(o.stderr, "no DHCP server answers") {
 		t.Errorf("start without a DHCP server: %+v", o)
 	}
 	if out := must(t, "list"); !strings.Contains(out, "stopped") {

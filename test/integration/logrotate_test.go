@@ -12,7 +12,8 @@ import (
 // dueLog fills a log inside that was rotated long ago.
 func dueLog(t *testing.T, name string) {
 	t.Helper()
-	inside(t, name, "mkdir -p /var/lib/logrotate && printf 'logrotate state -- version 2\n\"/var/log/apache2/access.log\" 2020-1-1-0:0:0\n' >/var/lib/logrotate/status && "+
+	inside(t, name, "mkdir -p /var/lib/logrotate && printf 'logrotate state -- version "+
+		"2\n\"/var/log/apache2/access.log\" 2020-1-1-0:0:0\n' >/var/lib/logrotate/status && "+
 		"echo a line of "+name+" >>/var/log/apache2/access.log && rm -f /var/log/apache2/access.log.1")
 }
 
@@ -21,8 +22,8 @@ func isRotated(t *testing.T, name string) bool {
 	return strings.Contains(inside(t, name, "cat /var/log/apache2/access.log.1 2>/dev/null; true"), "a line of "+name)
 }
 
-// Logs are rotated inside, by the host's configuration of the packages and with state of the container's own; one container
-// that fails does not stop the others.
+// Logs are rotated inside, by the host's configuration of the packages and with state of the container's own; one
+// container that fails does not stop the others.
 func TestLogrotate(t *testing.T) {
 	rig.On(t, rig.Native, rig.Host)
 	for _, name := range []string{"t-log1", "t-log2", "t-log3"} {
@@ -35,7 +36,8 @@ func TestLogrotate(t *testing.T) {
 	host := shell(t, "ls -lR /var/log/apache2 /var/lib/logrotate; cat /var/lib/logrotate/* 2>/dev/null; true")
 	inside(t, "t-log1", "mv /var/lib/logrotate /var/lib/logrotate.kept && touch /var/lib/logrotate")
 	o := run(t, "logrotate")
-	if o.status != 1 || o.stdout != "t-log3: logs rotated\n" || !strings.Contains(o.stderr, "rotate logs of t-log1: exit status") {
+	if o.status != 1 || o.stdout != "t-log3: logs rotated\n" ||
+		!strings.Contains(o.stderr, "rotate logs of t-log1: exit status") {
 		t.Errorf("with one that fails: %+v", o)
 	}
 	if isRotated(t, "t-log1") || !isRotated(t, "t-log3") {
@@ -51,10 +53,12 @@ func TestLogrotate(t *testing.T) {
 			return strings.Contains(inside(t, "t-log1", "curl -so /dev/null localhost; cat /var/log/apache2/access.log"), "curl")
 		})
 	}
-	if o := run(t, "logrotate", "t-log2", "t-log3"); o.status != 1 || !strings.Contains(o.stderr, "t-log2 is not running") || o.stdout != "t-log3: logs rotated\n" {
+	if o := run(t, "logrotate", "t-log2", "t-log3"); o.status != 1 ||
+		!strings.Contains(o.stderr, "t-log2 is not running") || o.stdout != "t-log3: logs rotated\n" {
 		t.Errorf("one that is down: %+v", o)
 	}
-	if after := shell(t, "ls -lR /var/log/apache2 /var/lib/logrotate; cat /var/lib/logrotate/* 2>/dev/null; true"); after != host {
+	if after := shell(t, "ls -lR /var/log/apache2 /var/lib/logrotate; cat /var/lib/logrotate/* "+
+		"2>/dev/null; true"); after != host {
 		t.Errorf("the host's logs changed:\n%s\nwas\n%s", after, host)
 	}
 	shell(t, "mv /etc/logrotate.conf /etc/logrotate.conf.kept")

@@ -45,7 +45,8 @@ func machinesLeft(t *testing.T) []string {
 		t.Fatal(err)
 	}
 	list = append(list, strings.Fields(string(domains))...)
-	for _, pattern := range []string{"/run/libvirt-sandbox/*", "/var/log/libvirt/qemu/*.log", "/var/lib/libvirt/qemu/domain-*"} {
+	for _, pattern := range []string{"/run/libvirt-sandbox/*", "/var/log/libvirt/qemu/*.log",
+		"/var/lib/libvirt/qemu/domain-*"} {
 		files, _ := filepath.Glob(pattern)
 		list = append(list, files...)
 	}
@@ -73,13 +74,20 @@ func TestMachineCommands(t *testing.T) {
 		t.Fatal(err)
 	}
 	all := append(everySandbox(t), []sandboxedCommand{
-		{name: "no container", command: []string{"sh", "-c", "echo ${container-none}; cat /proc/1/comm; stat -f -c %T /run; echo x >/dev/fd/1"}, stdout: "none\ninit\ntmpfs\nx\n"},
-		{name: "-S and the plan", options: []string{"-S", "nobody"}, command: []string{"sh", "-c", "cat /run/host/sandbox.json; ls /run/host"},
-			stdout: "modprobe\nmodules\nmodules.list\nsandbox.json\nvirt-sandbox-init\n", stderr: "Permission denied"},
-		{name: "remounted", command: []string{"sh", "-c", "mount -o remount,rw /; touch /x /etc/x; cat /etc/shadow"}, stderr: "Read-only file system", status: 1},
-		{name: "a place that is not there", brief: true, options: []string{"-r", root, "-m", "host-bind:/not/there/yet=" + shared}, command: []string{"sh", "-c", "cat /etc/release /not/there/yet/there; ls /; touch /srv/x"},
+		{name: "no container", command: []string{"sh", "-c", "echo ${container-none}; cat /proc/1/comm; stat -f " +
+			"-c %T /run; " +
+			"echo x >/dev/fd/1"}, stdout: "none\ninit\ntmpfs\nx\n"},
+		{name: "-S and the plan", options: []string{"-S", "nobody"},
+			command: []string{"sh", "-c", "cat /run/host/sandbox.json; ls /run/host"},
+			stdout:  "modprobe\nmodules\nmodules.list\nsandbox.json\nvirt-sandbox-init\n", stderr: "Permission denied"},
+		{name: "remounted", command: []string{"sh", "-c", "mount -o remount,rw /; touch /x /etc/x; cat /etc/shadow"},
+			stderr: "Read-only file system", status: 1},
+		{name: "a place that is not there", brief: true, options: []string{"-r", root, "-m",
+			"host-bind:/not/there/yet=" + shared}, command: []string{"sh", "-c",
+			"cat /etc/release /not/there/yet/there; ls /; touch /srv/x"},
 			stdout: "another system\nthere\nbin\ndev\netc\nnot\nproc\nrun\nsrv\nsys\ntmp\n", stderr: "Read-only", status: 1},
-		{name: "--memory", options: []string{"--memory", "1G", "--cpus", "1.5"}, command: []string{"awk", "/MemTotal/ { print ($2 > 900000 && $2 <= 1048576) }", "/proc/meminfo"}, stdout: "1\n"},
+		{name: "--memory", options: []string{"--memory", "1G", "--cpus", "1.5"},
+			command: []string{"awk", "/MemTotal/ { print ($2 > 900000 && $2 <= 1048576) }", "/proc/meminfo"}, stdout: "1\n"},
 	}...)
 	// As many at once as there are processors; of different owners, for what they share is then that of both.
 	t.Run("all", func(t *testing.T) {
@@ -135,13 +143,15 @@ func TestMachineRefusals(t *testing.T) {
 		{append(slices.Clone(kernel), "--disk", "x="+used, "true"), used + " is in use by " + device},
 		{append(slices.Clone(kernel), "-m", "host-image:/srv="+used, "true"), used + " is in use by " + device},
 		{[]string{"--kernver", "1.2.3", "true"}, "/boot/vmlinuz-1.2.3: no such file or directory; install linux-image-1.2.3"},
-		{[]string{kernel[0], kernel[1], kernel[2], kernel[3], "--kmodpath", empty, "true"}, "modules.dep: no such file or directory; install the modules"},
+		{[]string{kernel[0], kernel[1], kernel[2], kernel[3], "--kmodpath", empty, "true"},
+			"modules.dep: no such file or directory; install the modules"},
 		{append(slices.Clone(kernel), "--disk", "x", "true"), "is not TAG=PATH"},
 		{append(slices.Clone(kernel), "--disk", "../x=/etc/passwd", "true"), "the tag must be the name of a file"},
 		{append(slices.Clone(kernel), "--disk", "x=/no/such/image", "true"), "no such file"},
 		{append(slices.Clone(kernel), "-m", "host-bind:/srv=/etc/passwd", "true"), "can have directories of the host"},
 		{append(slices.Clone(kernel), "-N", "host", "true"), "-N host: a virtual machine has a kernel of its own"},
-		{append(slices.Clone(kernel), "-N", "dhcp,source=no-such", "true"), "-N dhcp,source=no-such: libvirt has no network no-such"},
+		{append(slices.Clone(kernel), "-N", "dhcp,source=no-such", "true"),
+			"-N dhcp,source=no-such: libvirt has no network no-such"},
 	}
 	for _, c := range cases {
 		o := runCommand(t, exec.Command(oneshot, append([]string{"-c", "qemu:///system"}, c.args...)...))
@@ -217,18 +227,22 @@ func TestMachineSession(t *testing.T) {
 		t.Fatal(err)
 	}
 	args := slices.Concat([]string{"-c", "qemu:///session"}, kernel,
-		[]string{"-N", "dhcp", "--read-write", home, "--", "sh", "-c", "id -un; echo written >" + home + "/file; ip -o -4 addr show dev eth0 | grep -o 'inet 10.0.2.[0-9]*'; busybox wget -qO- " +
-			strings.Replace(serve(t, "127.0.0.1"), "127.0.0.1", "10.0.2.2", 1) + "; cat /etc/shadow"})
+		[]string{"-N", "dhcp", "--read-write", home, "--", "sh", "-c",
+			"id -un; echo written >" + home + "/file; ip -o -4 addr show dev eth0 | grep -o 'inet 10.0.2.[0-9]*'; " +
+				"busybox wget -qO- " +
+				strings.Replace(serve(t, "127.0.0.1"), "127.0.0.1", "10.0.2.2", 1) + "; cat /etc/shadow"})
 	asNobody := func(args []string) *exec.Cmd {
 		command := exec.Command(home+"/virt-sandbox", args...)
 		command.Env = []string{"HOME=" + home, "XDG_RUNTIME_DIR=" + home + "/run", "PATH=" + os.Getenv("PATH")}
 		command.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
 		return command
 	}
-	if o := runCommand(t, asNobody([]string{"-c", "qemu:///session", "-N", "bridge=br0", "true"})); o.status != 125 || !strings.Contains(o.stderr, "-N bridge=br0: source=, bridge= and filter= need qemu:///system") {
+	if o := runCommand(t, asNobody([]string{"-c", "qemu:///session", "-N", "bridge=br0", "true"})); o.status != 125 ||
+		!strings.Contains(o.stderr, "-N bridge=br0: source=, bridge= and filter= need qemu:///system") {
 		t.Errorf("%+v", o)
 	}
-	if o := runCommand(t, asNobody(args)); o.stdout != "nobody\ninet 10.0.2.15\nreached" || o.status != 1 || !strings.Contains(o.stderr, "Permission denied") {
+	if o := runCommand(t, asNobody(args)); o.stdout != "nobody\ninet 10.0.2.15\nreached" || o.status != 1 ||
+		!strings.Contains(o.stderr, "Permission denied") {
 		t.Errorf("%+v", o)
 	}
 	if data, err := os.ReadFile(home + "/file"); string(data) != "written\n" {

@@ -18,7 +18,8 @@ func TestMountsAndLimits(t *testing.T) {
 		t.Fatal(err)
 	}
 	create(t, "t-mount", "-C", "-u", "apache2",
-		"-m", "host-bind:/srv/shared="+shared, "-m", "host-bind:/var/www/html/file.txt="+file, "-m", "ram:/srv/scratch=3M", "-m", "host-bind:/mnt/deep/shared="+shared)
+		"-m", "host-bind:/srv/shared="+shared, "-m", "host-bind:/var/www/html/file.txt="+file, "-m", "ram:/srv/scratch=3M",
+		"-m", "host-bind:/mnt/deep/shared="+shared)
 	edit(t, "t-mount", "[limits]", "[limits]\nmemory=300M\ncpus=0.5")
 	if selinuxRuns() {
 		shell(t, "chcon -R --reference="+contentDir+"/t-mount "+shared)
@@ -63,7 +64,8 @@ func TestGenericContainer(t *testing.T) {
 	rig.On(t, rig.Native, rig.Host)
 	before := snapshot(t)
 	t.Cleanup(func() { remove(t, "t-command") })
-	must(t, "create", "-U", "33", "t-command", "--", "sh", "-c", "id -un; echo home $HOME; ls /root; trap 'echo told to end; exit 0' TERM; while :; do sleep 0.1; done")
+	must(t, "create", "-U", "33", "t-command", "--", "sh", "-c",
+		"id -un; echo home $HOME; ls /root; trap 'echo told to end; exit 0' TERM; while :; do sleep 0.1; done")
 	must(t, "start", "t-command")
 	if got := inside(t, "t-command", "pgrep -u www-data sh >/dev/null && echo yes; true"); got != "yes\n" {
 		t.Errorf("the command does not run as its user: %q", got)
@@ -93,7 +95,8 @@ func TestShortCommand(t *testing.T) {
 			systemctl(t, "reset-failed", "virt-sandbox@t-short.service")
 		}
 	}
-	if o := run(t, "create", "--username", "no-such-user", "x", "--", "true"); o.status != 2 || !strings.Contains(o.stderr, "no such account") {
+	if o := run(t, "create", "--username", "no-such-user", "x", "--", "true"); o.status != 2 ||
+		!strings.Contains(o.stderr, "no such account") {
 		t.Errorf("an account that does not exist: %+v", o)
 	}
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/test/rig"
 )
 
-// Containers on a libvirt network get addresses and names from its dnsmasq, and reach each other and the host, as far as a
-// filter lets them; leases and containers outlive a libvirtd.
+// Containers on a libvirt network get addresses and names from its dnsmasq, and reach each other and the host, as far
+// as a filter lets them; leases and containers outlive a libvirtd.
 func TestNetworkDHCP(t *testing.T) {
 	rig.On(t, rig.Native)
 	makeNetwork(t, "off")
@@ -29,7 +29,8 @@ func TestNetworkDHCP(t *testing.T) {
 	for _, name := range []string{"t-net-a", "t-net-b", "t-net-c"} {
 		must(t, "start", name)
 		text := inside(t, name, "ip -4 -o addr show dev eth0")
-		found := regexp.MustCompile(`inet (192\.168\.221\.\d+)/24 brd 192\.168\.221\.255 .* valid_lft (\d+)sec`).FindStringSubmatch(text)
+		lease := regexp.MustCompile(`inet (192\.168\.221\.\d+)/24 brd 192\.168\.221\.255 .* valid_lft (\d+)sec`)
+		found := lease.FindStringSubmatch(text)
 		if found == nil {
 			t.Fatalf("%s has no lease: %s", name, text)
 		}
@@ -37,10 +38,12 @@ func TestNetworkDHCP(t *testing.T) {
 		if by := shell(t, "busybox nslookup "+name+" 192.168.221.1 | tail -n +3"); !strings.Contains(by, found[1]) {
 			t.Errorf("the host finds %s by its name as %q, not as %s", name, by, found[1])
 		}
-		if got := inside(t, name, "cat /etc/resolv.conf"); !strings.HasSuffix(got, "nameserver 192.168.221.1\nsearch t-net.test\n") {
+		if got := inside(t, name, "cat /etc/resolv.conf"); !strings.HasSuffix(got,
+			"nameserver 192.168.221.1\nsearch t-net.test\n") {
 			t.Errorf("resolv.conf of %s: %q", name, got)
 		}
-		if got := inside(t, name, "ip route show default"); !strings.HasPrefix(got, "default via 192.168.221.1 dev eth0 proto dhcp") {
+		if got := inside(t, name, "ip route show default"); !strings.HasPrefix(got,
+			"default via 192.168.221.1 dev eth0 proto dhcp") {
 			t.Errorf("default route of %s: %q", name, got)
 		}
 	}
@@ -90,7 +93,8 @@ func TestNetworkDHCP(t *testing.T) {
 		must(t, "stop", name)
 	}
 	must(t, "start", "t-net-a")
-	if got := inside(t, "t-net-a", "ip -4 -o addr show dev eth0"); !strings.Contains(got, addresses["t-net-a"]+"/24") || macOf(t, "t-net-a") != mac {
+	if got := inside(t, "t-net-a", "ip -4 -o addr show dev eth0"); !strings.Contains(got, addresses["t-net-a"]+"/24") ||
+		macOf(t, "t-net-a") != mac {
 		t.Errorf("after a stop and a start, t-net-a has %s, not %s", got, addresses["t-net-a"])
 	}
 	for _, name := range []string{"t-net-a", "t-net-b", "t-net-c"} {
@@ -132,7 +136,8 @@ func TestNetworkLease(t *testing.T) {
 	})
 	serveDHCP(t, 20)
 	within(t, 75*time.Second, "a new lease", has)
-	if got := inside(t, "t-lease", "cat /etc/resolv.conf"); !strings.Contains(got, "nameserver 10.221.0.1\nsearch lease.test\n") {
+	if got := inside(t, "t-lease", "cat /etc/resolv.conf"); !strings.Contains(got,
+		"nameserver 10.221.0.1\nsearch lease.test\n") {
 		t.Errorf("resolv.conf: %q", got)
 	}
 }
@@ -144,10 +149,12 @@ func TestNetworkStatic(t *testing.T) {
 	makeBridge(t)
 	before := snapshot(t)
 	create(t, "t-static", "-C", "-u", "apache2",
-		"-N", "source=t-net,mac=52:54:00:22:10:01,address=192.168.221.200/24,address=fd00:221::200/64,route=0.0.0.0/0%192.168.221.1,route=::/0%fd00:221::1",
+		"-N", "source=t-net,mac=52:54:00:22:10:01,address=192.168.221.200/24,address=fd00:221::200/64,"+
+			"route=0.0.0.0/0%192.168.221.1,route=::/0%fd00:221::1",
 		"-N", "bridge=t-br,address=10.221.0.9/24%10.221.0.254,route=10.222.0.0/16%10.221.0.1,dns=10.221.0.1")
 	conf := contentDir + "/t-static/etc/apache2/ports.conf"
-	if err := os.WriteFile(conf, []byte("Listen 192.168.221.200:80\nListen [fd00:221::200]:80\nListen 10.221.0.9:80\n"), 0o644); err != nil {
+	if err := os.WriteFile(conf, []byte("Listen 192.168.221.200:80\nListen [fd00:221::200]:80\nListen 10.221.0.9:80\n"),
+		0o644); err != nil {
 		t.Fatal(err)
 	}
 	must(t, "start", "t-static")
@@ -161,13 +168,14 @@ func TestNetworkStatic(t *testing.T) {
 		return shell(t, "curl -s --max-time 1 -o /dev/null -w '%{http_code}' 'http://[fd00:221::200]/' || true") == "200"
 	})
 	for script, want := range map[string]string{
-		"ip -o -4 addr show dev eth1":                      "10.221.0.9/24 brd 10.221.0.254",
-		"ip route show":                                    "default via 192.168.221.1 dev eth0",
-		"ip route show 10.222.0.0/16":                      "via 10.221.0.1 dev eth1",
-		"cat /proc/sys/net/ipv6/conf/eth0/accept_ra":       "1\n",
-		"ip -6 route show default":                         "default via fd00:221::1 dev eth0",
-		"ip -o link show dev eth0":                         "link/ether 52:54:00:22:10:01 ",
-		"grep nameserver /etc/resolv.conf | paste -sd ' '": "nameserver 192.168.221.1 nameserver fd00:221::1 nameserver 10.221.0.1\n",
+		"ip -o -4 addr show dev eth1":                "10.221.0.9/24 brd 10.221.0.254",
+		"ip route show":                              "default via 192.168.221.1 dev eth0",
+		"ip route show 10.222.0.0/16":                "via 10.221.0.1 dev eth1",
+		"cat /proc/sys/net/ipv6/conf/eth0/accept_ra": "1\n",
+		"ip -6 route show default":                   "default via fd00:221::1 dev eth0",
+		"ip -o link show dev eth0":                   "link/ether 52:54:00:22:10:01 ",
+		"grep nameserver /etc/resolv.conf | paste -sd ' '": "nameserver 192.168.221.1 nameserver fd00:221::1 nameserver " +
+			"10.221.0.1\n",
 	} {
 		if got := inside(t, "t-static", script); !strings.Contains(got, want) {
 			t.Errorf("%s: got %q, want %q", script, got, want)
@@ -207,7 +215,8 @@ func TestNetworkRefusals(t *testing.T) {
 	starts := func(want string) {
 		t.Helper()
 		links := shell(t, "ip -br link | grep -v -e '^t-'")
-		if o := run(t, "start", "t-refused"); o.status != 1 || strings.Count(o.stderr, "\n") != 1 || !strings.Contains(o.stderr, want) {
+		if o := run(t, "start", "t-refused"); o.status != 1 || strings.Count(o.stderr, "\n") != 1 ||
+			!strings.Contains(o.stderr, want) {
 			t.Errorf("start: %+v, want %s", o, want)
 		}
 		if now := shell(t, "ip -br link | grep -v -e '^t-'"); now != links {
@@ -219,13 +228,14 @@ func TestNetworkRefusals(t *testing.T) {
 	starts("libvirt's network t-net is active: run virsh -c lxc:/// net-start t-net")
 	shell(t, "ip link del t-br")
 	starts("the host has no bridge t-br")
-	shell(t, "virsh -q -c lxc:/// net-start t-net; ip link add t-br type bridge; ip addr add 10.221.0.1/24 dev t-br; ip link set t-br up")
+	shell(t, "virsh -q -c lxc:/// net-start t-net; ip link add t-br type bridge; ip addr add 10.221.0.1/24 dev t-br; ip "+
+		"link set t-br up")
 	remove(t, "t-refused")
 	sameAs(t, before, "after delete")
 }
 
-// A start that is killed while it waits for a DHCP server leaves nothing that a stop and a delete do not remove, and can be
-// tried again.
+// A start that is killed while it waits for a DHCP server leaves nothing that a stop and a delete do not remove, and
+// can be tried again.
 func TestNetworkKilled(t *testing.T) {
 	rig.On(t, rig.Native)
 	makeBridge(t)
@@ -236,7 +246,8 @@ func TestNetworkKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	waits := func() bool {
-		return exec.Command("ip", "link", "show", "dev", "sb525400221003", "up").Run() == nil && strings.Contains(strings.Join(processes(), "\n"), "virt-sandbox-init")
+		return exec.Command("ip", "link", "show", "dev", "sb525400221003", "up").Run() == nil &&
+			strings.Contains(strings.Join(processes(), "\n"), "virt-sandbox-init")
 	}
 	wait(t, "the start to wait", waits)
 	time.Sleep(500 * time.Millisecond)
@@ -254,8 +265,10 @@ func TestNetworkKilled(t *testing.T) {
 }
 
 // networkXML is a network of libvirt's with its shortest leases, and a spanning tree or none.
-const networkXML = `<network><name>t-net</name><bridge name='t-net-br' stp='%s'/><forward mode='nat'/><domain name='t-net.test' localOnly='yes'/>
-<ip address='192.168.221.1' prefix='24'><dhcp><range start='192.168.221.10' end='192.168.221.99'><lease expiry='2' unit='minutes'/></range></dhcp></ip>
+const networkXML = `<network><name>t-net</name><bridge name='t-net-br' stp='%s'/>
+<forward mode='nat'/><domain name='t-net.test' localOnly='yes'/>
+<ip address='192.168.221.1' prefix='24'><dhcp>
+<range start='192.168.221.10' end='192.168.221.99'><lease expiry='2' unit='minutes'/></range></dhcp></ip>
 <ip family='ipv6' address='fd00:221::1' prefix='64'/></network>`
 
 // makeNetwork has libvirt run a network t-net for the test.
@@ -267,7 +280,8 @@ func makeNetwork(t *testing.T, tree string) {
 	}
 	shell(t, "virsh -q -c lxc:/// net-define "+file+" && virsh -q -c lxc:/// net-start t-net")
 	t.Cleanup(func() {
-		shell(t, "virsh -q -c lxc:/// net-destroy t-net || true; virsh -q -c lxc:/// net-undefine t-net; rm -f /var/lib/libvirt/dnsmasq/t-net*")
+		shell(t, "virsh -q -c lxc:/// net-destroy t-net || true; virsh -q -c lxc:/// net-undefine t-net; rm -f "+
+			"/var/lib/libvirt/dnsmasq/t-net*")
 	})
 }
 
@@ -281,8 +295,8 @@ func defineFilter(t *testing.T, name, rules string) {
 	t.Cleanup(func() { shell(t, "virsh -q -c lxc:/// nwfilter-undefine "+name) })
 }
 
-// makeBridge makes t-br, a bridge of the host's own at 10.221.0.1/24, with a MAC address that does not change with those of
-// its ports.
+// makeBridge makes t-br, a bridge of the host's own at 10.221.0.1/24, with a MAC address that does not change with
+// those of its ports.
 func makeBridge(t *testing.T) {
 	t.Helper()
 	shell(t, "ip link add t-br address 52:54:00:22:1b:01 type bridge")

@@ -38,7 +38,8 @@ func TestSELinuxOneshot(t *testing.T) {
 	if err := os.Chmod(shared, 0o777); err != nil {
 		t.Fatal(err)
 	}
-	write := []string{"-s", "static,label=" + label, "-m", "host-bind:/srv=" + shared, "--", "sh", "-c", "echo written >/srv/file"}
+	write := []string{"-s", "static,label=" + label, "-m", "host-bind:/srv=" + shared, "--", "sh", "-c",
+		"echo written >/srv/file"}
 	if o := runCommand(t, once(write...)); o.status == 0 || !strings.Contains(o.stderr, "Permission denied") {
 		t.Errorf("a directory of another level can be written: %+v", o)
 	}
@@ -46,7 +47,8 @@ func TestSELinuxOneshot(t *testing.T) {
 	if o := runCommand(t, once(write...)); o.status != 0 {
 		t.Errorf("a directory of its own level cannot be written: %+v", o)
 	}
-	if got := shell(t, "stat -c %C "+shared+"/file; cat "+shared+"/file"); got != "system_u:object_r:container_file_t:s0:c5,c6\nwritten\n" {
+	if got := shell(t, "stat -c %C "+shared+"/file; cat "+shared+
+		"/file"); got != "system_u:object_r:container_file_t:s0:c5,c6\nwritten\n" {
 		t.Errorf("what was written is %q", got)
 	}
 	if o := runCommand(t, once("--", "cat", "/etc/shadow")); o.status == 0 {

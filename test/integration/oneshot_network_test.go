@@ -41,14 +41,18 @@ func networksOf(t *testing.T, sandboxed func(args ...string) *exec.Cmd) {
 		want    []string
 	}{
 		{"dhcp", []string{"-N", "dhcp,source=t-net", "-S", "nobody"}, "true", "192.168.221.1", []string{
-			`eth0 +inet 192\.168\.221\.\d+/24 brd 192\.168\.221\.255 .*valid_lft 1\d\dsec`, `default via 192\.168\.221\.1 dev eth0 proto dhcp`,
+			`eth0 +inet 192\.168\.221\.\d+/24 brd 192\.168\.221\.255 .*valid_lft 1\d\dsec`,
+			`default via 192\.168\.221\.1 dev eth0 proto dhcp`,
 			`nameserver 192\.168\.221\.1\nsearch t-net\.test\n`,
 		}},
-		{"static", []string{"-N", "source=t-net,address=192.168.221.200,address=fd00:221::5/64,route=10.1.0.0/16%192.168.221.1",
-			"-N", "bridge=t-br,mac=52:54:00:22:10:01,address=10.221.0.9/24%10.221.0.200,dns=10.221.0.77"}, "cat /sys/class/net/eth1/address", "10.221.0.1", []string{
-			`eth0 +inet 192\.168\.221\.200/24`, `eth0 +inet6 fd00:221::5/64`, `eth1 +inet 10\.221\.0\.9/24 brd 10\.221\.0\.200`, `10\.1\.0\.0/16 via 192\.168\.221\.1 dev eth0`,
-			`nameserver 192\.168\.221\.1\nnameserver fd00:221::1\nnameserver 10\.221\.0\.77\n`, `52:54:00:22:10:01\n`,
-		}},
+		{"static", []string{"-N", "source=t-net,address=192.168.221.200,address=fd00:221::5/64," +
+			"route=10.1.0.0/16%192.168.221.1",
+			"-N", "bridge=t-br,mac=52:54:00:22:10:01,address=10.221.0.9/24%10.221.0.200,dns=10.221.0.77"},
+			"cat /sys/class/net/eth1/address", "10.221.0.1", []string{
+				`eth0 +inet 192\.168\.221\.200/24`, `eth0 +inet6 fd00:221::5/64`, `eth1 +inet 10\.221\.0\.9/24 brd 10\.221\.0\.200`,
+				`10\.1\.0\.0/16 via 192\.168\.221\.1 dev eth0`,
+				`nameserver 192\.168\.221\.1\nnameserver fd00:221::1\nnameserver 10\.221\.0\.77\n`, `52:54:00:22:10:01\n`,
+			}},
 		// It is shorter than the command, and the kernel takes an address away whose lease has ended.
 		{"lease", []string{"-N", "dhcp,bridge=t-br"}, "sleep 13", "10.221.0.1", []string{`eth0 +inet 10\.221\.0\.`}},
 	}
@@ -56,7 +60,8 @@ func networksOf(t *testing.T, sandboxed func(args ...string) *exec.Cmd) {
 		for _, c := range cases {
 			t.Run(c.name, func(t *testing.T) {
 				t.Parallel()
-				script := c.command + "; ip -o addr show scope global; ip route; cat /etc/resolv.conf; busybox wget -qO- " + serve(t, c.host)
+				script := c.command + "; ip -o addr show scope global; ip route; cat /etc/resolv.conf; busybox wget -qO- " +
+					serve(t, c.host)
 				o := runCommand(t, sandboxed(append(c.options, "--", "sh", "-c", script)...))
 				if o.status != 0 || !strings.HasSuffix(o.stdout, "\nreached") {
 					t.Errorf("%+v", o)
@@ -79,14 +84,18 @@ func TestOneshotNetworkKilled(t *testing.T) {
 	serveDHCP(t, 10)
 	before := snapshot(t)
 	for _, after := range []time.Duration{20, 40, 60, 80, 100, 150, 4000} {
-		command := once("-n", "t-killed", "-N", "dhcp,bridge=t-br", "-N", "bridge=t-br,address=10.221.0.9", "--", "sleep", "1000")
+		command := once("-n", "t-killed", "-N", "dhcp,bridge=t-br", "-N", "bridge=t-br,address=10.221.0.9", "--", "sleep",
+			"1000")
 		if err := command.Start(); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(after * time.Millisecond)
 		_ = command.Process.Kill()
 		_ = command.Wait()
-		wait(t, "the end of the sandbox", func() bool { return exec.Command("virsh", "-q", "-c", "lxc:///", "domid", "t-killed").Run() != nil })
+		wait(t, "the end of the sandbox", func() bool {
+			return exec.Command("virsh", "-q", "-c", "lxc:///", "domid",
+				"t-killed").Run() != nil
+		})
 	}
 	if o := runCommand(t, once("true")); o.status != 0 {
 		t.Errorf("the next one: %+v", o)
@@ -101,7 +110,10 @@ func serve(t *testing.T, host string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "reached") })}
+	server := http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter,
+		_ *http.Request) {
+		fmt.Fprint(w, "reached")
+	})}
 	go func() { _ = server.Serve(listener) }()
 	t.Cleanup(func() { server.Close() })
 	return "http://" + listener.Addr().String() + "/"
@@ -130,7 +142,8 @@ func TestOneshotNetworkRefusals(t *testing.T) {
 			t.Errorf("%s: %+v; want %q", network, o, want)
 		}
 	}
-	if o := runCommand(t, once("-N", "host", "-N", "dhcp", "true")); o.status != 125 || !strings.Contains(o.stderr, "host excludes every other -N") {
+	if o := runCommand(t, once("-N", "host", "-N", "dhcp", "true")); o.status != 125 ||
+		!strings.Contains(o.stderr, "host excludes every other -N") {
 		t.Errorf("two that exclude each other: %+v", o)
 	}
 	sameAs(t, before, "after refusals")

@@ -32,17 +32,26 @@ func TestOneshotCommands(t *testing.T) {
 	before := snapshot(t)
 	for _, c := range append(everySandbox(t), []sandboxedCommand{
 		{name: "-p", options: []string{"-p"}, command: []string{"id", "-un"}, stdout: "root\n"},
-		{name: "-S has a namespace", options: []string{"-S", "nobody"}, command: []string{"awk", "{ print ($2 >= 100000000) }", "/proc/self/uid_map"}, stdout: "1\n"},
-		{name: "-S writes as itself", options: []string{"-S", "nobody", "-m", "host-bind:/srv=" + world(t)}, command: []string{"sh", "-c", "touch /srv/x && stat -c %U /srv/x"}, stdout: "nobody\n"},
-		{name: "kernel", command: []string{"sh", "-c", "echo 1 >/proc/sys/kernel/panic"}, stderr: "Read-only file system", status: 2},
+		{name: "-S has a namespace", options: []string{"-S", "nobody"},
+			command: []string{"awk", "{ print ($2 >= 100000000) }", "/proc/self/uid_map"}, stdout: "1\n"},
+		{name: "-S writes as itself", options: []string{"-S", "nobody", "-m", "host-bind:/srv=" + world(t)},
+			command: []string{"sh", "-c", "touch /srv/x && stat -c %U /srv/x"}, stdout: "nobody\n"},
+		{name: "kernel", command: []string{"sh", "-c", "echo 1 >/proc/sys/kernel/panic"}, stderr: "Read-only file system",
+			status: 2},
 		{name: "no mount", command: []string{"mount", "-t", "tmpfs", "x", "/mnt"}, stderr: "permission denied", status: 32},
-		{name: "-N host", options: []string{"-N", "host"}, command: []string{"readlink", "/proc/self/ns/net"}, stdout: shell(t, "readlink /proc/self/ns/net")},
-		{name: "processes", command: []string{"sh", "-c", "test $(ls -d /proc/[0-9]* | wc -l) -lt 7 && cat /proc/1/comm"}, stdout: "virt-sandbox-in\n"},
+		{name: "-N host", options: []string{"-N", "host"}, command: []string{"readlink", "/proc/self/ns/net"},
+			stdout: shell(t, "readlink /proc/self/ns/net")},
+		{name: "processes", command: []string{"sh", "-c", "test $(ls -d /proc/[0-9]* | wc -l) -lt 7 && cat /proc/1/comm"},
+			stdout: "virt-sandbox-in\n"},
 		{name: "cgroups", command: []string{"sh", "-c", "find /sys/fs/cgroup -name tasks | wc -l"}, stdout: "0\n"},
-		{name: "capabilities", command: []string{"sh", "-c", "grep CapBnd /proc/self/status | cut -f2 | grep -c '^00000000.*'; chroot / true && echo chroot; mknod /tmp/n c 1 3 2>/dev/null || echo none"}, stdout: "1\nchroot\nnone\n"},
-		{name: "limits", options: []string{"--memory", "300M"}, command: []string{"awk", "/MemTotal/ { print $2 }", "/proc/meminfo"}, stdout: "307200\n"},
+		{name: "capabilities", command: []string{"sh", "-c", "grep CapBnd /proc/self/status | cut -f2 | grep -c " +
+			"'^00000000.*'; chroot / true && echo chroot; mknod /tmp/n c 1 3 2>/dev/null || echo none"},
+			stdout: "1\nchroot\nnone\n"},
+		{name: "limits", options: []string{"--memory", "300M"}, command: []string{"awk", "/MemTotal/ { print $2 }",
+			"/proc/meminfo"}, stdout: "307200\n"},
 		{name: "-v", options: []string{"-v"}, command: []string{"echo", "x"}, stdout: "x\n", stderr: "private network"},
-		{name: "-d", options: []string{"-d", "-S", "nobody"}, command: []string{"echo", "x"}, stdout: "x\n", stderr: "user ids from"},
+		{name: "-d", options: []string{"-d", "-S", "nobody"}, command: []string{"echo", "x"}, stdout: "x\n",
+			stderr: "user ids from"},
 	}...) {
 		t.Run(c.name, func(t *testing.T) { c.check(t, once) })
 	}
@@ -64,7 +73,8 @@ func TestOneshotRefusals(t *testing.T) {
 		{[]string{}, "there is no command"},
 		{[]string{"-c", "xen:///", "true"}, "sandboxes run at lxc:///"},
 		{[]string{"-c", "lxc://other/", "true"}, "sandboxes run at lxc:///"},
-		{[]string{"--disk", "data=/no/such/image", "true"}, "--disk \"data=/no/such/image\": stat /no/such/image: no such file"},
+		{[]string{"--disk", "data=/no/such/image", "true"}, "--disk \"data=/no/such/image\": stat /no/such/image: " +
+			"no such file"},
 		{[]string{"--disk", "data", "true"}, "--disk \"data\": it is not TAG=PATH"},
 		{[]string{"-m", "host-image:/srv=/no/such/image", "true"}, "mount at /srv: stat /no/such/image: no such file"},
 		{[]string{"-m", "host-image:/srv=" + empty, "true"}, "it has no ext4, XFS or Btrfs file system"},
@@ -93,13 +103,15 @@ func TestOneshotRefusals(t *testing.T) {
 	}
 	nobody := exec.Command(oneshot, "true")
 	nobody.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
-	if path, err := exec.LookPath(oneshot); err == nil && exec.Command("runuser", "-u", "nobody", "--", "test", "-x", path).Run() == nil {
+	if path, err := exec.LookPath(oneshot); err == nil && exec.Command("runuser", "-u", "nobody", "--", "test", "-x",
+		path).Run() == nil {
 		if o := runCommand(t, nobody); o.status != 125 || !strings.Contains(o.stderr, "root is needed") {
 			t.Errorf("not root: %+v", o)
 		}
 	}
 	away := exec.Command("unshare", "-m", "sh", "-c", "mount -t tmpfs x /run/libvirt && exec "+oneshot+" true")
-	if o := runCommand(t, away); o.status != 125 || !strings.Contains(o.stderr, "is libvirtd") || strings.Count(o.stderr, "\n") != 1 {
+	if o := runCommand(t, away); o.status != 125 || !strings.Contains(o.stderr, "is libvirtd") ||
+		strings.Count(o.stderr, "\n") != 1 {
 		t.Errorf("without libvirtd: %+v", o)
 	}
 	sameAs(t, before, "after refusals")
@@ -112,7 +124,8 @@ func TestOneshotStreams(t *testing.T) {
 	sameThrough(t, once("--", "sh", "-c", "tee /dev/stderr"), size)
 }
 
-// The caller's files are pipes inside: nobody can open them anew for what the caller may not do, or write to its terminal.
+// The caller's files are pipes inside: nobody can open them anew for what the caller may not do, or write to its
+// terminal.
 func TestOneshotFilesStayOutside(t *testing.T) {
 	rig.On(t, rig.Native)
 	file := t.TempDir() + "/input"
@@ -124,7 +137,8 @@ func TestOneshotFilesStayOutside(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer input.Close()
-	command := once("--", "sh", "-c", "readlink /proc/self/fd/0 | cut -d: -f1; echo lost >/proc/self/fd/0; ls -l /proc/*/fd | grep -c "+file)
+	command := once("--", "sh", "-c", "readlink /proc/self/fd/0 | cut -d: -f1; echo lost >/proc/self/fd/0; ls -l "+
+		"/proc/*/fd | grep -c "+file)
 	command.Stdin = input
 	if o := runCommand(t, command); o.stdout != "pipe\n0\n" {
 		t.Errorf("%+v", o)
@@ -134,8 +148,8 @@ func TestOneshotFilesStayOutside(t *testing.T) {
 	}
 }
 
-// A command has a terminal where its caller has one: of the same size, with job control; ^C reaches it as a signal and ^]
-// leaves.
+// A command has a terminal where its caller has one: of the same size, with job control; ^C reaches it as a signal and
+// ^] leaves.
 func TestOneshotTerminal(t *testing.T) {
 	rig.On(t, rig.Native)
 	before := snapshot(t)

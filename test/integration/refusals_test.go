@@ -20,7 +20,8 @@ func TestRefusals(t *testing.T) {
 	t.Cleanup(func() { os.Remove(unowned) })
 	create(t, "t-there", "-C", "-u", "apache2")
 	must(t, "start", "t-there")
-	if err := os.WriteFile(configDir+"/t-broken.sandbox", []byte("[sandbox]\nformat=1\nname=t-broken\ncolour=blue\n"), 0o644); err != nil {
+	if err := os.WriteFile(configDir+"/t-broken.sandbox", []byte("[sandbox]\nformat=1\nname=t-broken\ncolour=blue\n"),
+		0o644); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.Remove(configDir + "/t-broken.sandbox") })
@@ -42,39 +43,59 @@ func TestRefusals(t *testing.T) {
 		{"category too high", []string{"create", "-u", "apache2", "-l", "s0:c1024", "x"}, "c1024"},
 		{"range that falls", []string{"create", "-u", "apache2", "-l", "s0:c1.c0", "x"}, "c1.c0"},
 		{"sensitivity", []string{"create", "-u", "apache2", "-l", "s1", "x"}, "s1"},
-		{"level and label", []string{"create", "-u", "apache2", "-l", "s0:c1", "-s", "static,label=u:r:t:s0", "x"}, "exclude"},
+		{"level and label", []string{"create", "-u", "apache2", "-l", "s0:c1", "-s", "static,label=u:r:t:s0", "x"},
+			"exclude"},
 		{"level of everybody", []string{"create", "-u", "apache2", "-l", "s0", "x"}, "--share-level"},
 		{"dynamic label", []string{"create", "-u", "apache2", "-s", "dynamic", "x"}, "static"},
 		{"label of the caller", []string{"create", "-u", "apache2", "-s", "inherit", "x"}, "static"},
 		{"file type", []string{"create", "-u", "apache2", "-f", "no type", "x"}, "-f"},
 		{"security option", []string{"create", "-u", "apache2", "-s", "tight", "x"}, "tight"},
-		{"capability", []string{"create", "-u", "apache2", "--capabilities", "auto +CAP_TIME_TRAVEL", "x"}, "--capabilities: \"CAP_TIME_TRAVEL\""},
+		{"capability", []string{"create", "-u", "apache2", "--capabilities", "auto +CAP_TIME_TRAVEL", "x"},
+			"--capabilities: \"CAP_TIME_TRAVEL\""},
 		{"mount type", []string{"create", "-u", "apache2", "-m", "tape:/a=/b", "x"}, "tape"},
 		{"mount without type", []string{"create", "-u", "apache2", "-m", "/srv=/data", "x"}, "mount type"},
-		{"host-image source", []string{"create", "-u", "apache2", "-m", "host-image:/srv/a=/no/such.raw", "x"}, "/no/such.raw"},
-		{"host-image of a directory", []string{"create", "-u", "apache2", "-m", "host-image:/srv/a=/etc", "x"}, "not a regular file"},
-		{"host-image of a format", []string{"create", "-u", "apache2", "-m", "host-image:/srv/a=/etc/passwd,format=vmdk", "x"}, "format=raw|qcow2"},
-		{"guest-bind of a relative path", []string{"create", "-u", "apache2", "-m", "guest-bind:/srv/a=var/www", "x"}, "TARGET=PATH"},
-		{"guest-bind of nothing", []string{"create", "-u", "apache2", "-m", "guest-bind:/srv/a=/usr/no/such", "x"}, "/usr/no/such"},
-		{"guest-bind to nowhere", []string{"create", "-u", "apache2", "-m", "guest-bind:/usr/no/such=/srv/a", "x"}, "/usr/no/such"},
-		{"guest-bind within itself", []string{"create", "-u", "apache2", "-m", "guest-bind:/srv/a/b=/srv/a", "x"}, "within itself"},
-		{"mount below a guest-bind", []string{"create", "-u", "apache2", "-m", "guest-bind:/srv/a=/var/a", "-m", "ram:/srv/a/b=1M", "x"}, "out of sight"},
-		{"two mounts at one place", []string{"create", "-u", "apache2", "-m", "ram:/srv/a=1M", "-m", "ram:/srv/a=2M", "x"}, "two mounts"},
+		{"host-image source", []string{"create", "-u", "apache2", "-m", "host-image:/srv/a=/no/such.raw", "x"},
+			"/no/such.raw"},
+		{"host-image of a directory", []string{"create", "-u", "apache2", "-m", "host-image:/srv/a=/etc", "x"},
+			"not a regular file"},
+		{"host-image of a format", []string{"create", "-u", "apache2", "-m", "host-image:/srv/a=/etc/passwd,format=vmdk",
+			"x"},
+			"format=raw|qcow2"},
+		{"guest-bind of a relative path", []string{"create", "-u", "apache2", "-m", "guest-bind:/srv/a=var/www", "x"},
+			"TARGET=PATH"},
+		{"guest-bind of nothing", []string{"create", "-u", "apache2", "-m", "guest-bind:/srv/a=/usr/no/such", "x"},
+			"/usr/no/such"},
+		{"guest-bind to nowhere", []string{"create", "-u", "apache2", "-m", "guest-bind:/usr/no/such=/srv/a", "x"},
+			"/usr/no/such"},
+		{"guest-bind within itself", []string{"create", "-u", "apache2", "-m", "guest-bind:/srv/a/b=/srv/a", "x"},
+			"within itself"},
+		{"mount below a guest-bind", []string{"create", "-u", "apache2", "-m", "guest-bind:/srv/a=/var/a", "-m",
+			"ram:/srv/a/b=1M", "x"}, "out of sight"},
+		{"two mounts at one place", []string{"create", "-u", "apache2", "-m", "ram:/srv/a=1M", "-m", "ram:/srv/a=2M", "x"},
+			"two mounts"},
 		{"ram without size", []string{"create", "-u", "apache2", "-m", "ram:/srv/a=", "x"}, "TARGET=SIZE"},
 		{"image size", []string{"create", "-u", "apache2", "-i", "huge", "x"}, "-i \"huge\""},
 		{"image of no size", []string{"create", "-u", "apache2", "-i", "0", "x"}, "-i \"0\""},
-		{"image format", []string{"create", "-u", "apache2", "-i", "1G", "--image-format", "vmdk", "x"}, "--image-format: \"vmdk\""},
-		{"image format without image", []string{"create", "-u", "apache2", "--image-format", "raw", "x"}, "give its size with -i"},
-		{"image file system", []string{"create", "-u", "apache2", "-i", "1G", "--image-fs", "vfat", "x"}, "--image-fs: \"vfat\""},
-		{"image file system without image", []string{"create", "-u", "apache2", "--image-fs", "xfs", "x"}, "give its size with -i"},
+		{"image format", []string{"create", "-u", "apache2", "-i", "1G", "--image-format", "vmdk", "x"},
+			"--image-format: \"vmdk\""},
+		{"image format without image", []string{"create", "-u", "apache2", "--image-format", "raw", "x"},
+			"give its size with -i"},
+		{"image file system", []string{"create", "-u", "apache2", "-i", "1G", "--image-fs", "vfat", "x"},
+			"--image-fs: \"vfat\""},
+		{"image file system without image", []string{"create", "-u", "apache2", "--image-fs", "xfs", "x"},
+			"give its size with -i"},
 		{"disk without path", []string{"create", "-u", "apache2", "--disk", "db", "x"}, "TAG=PATH"},
 		{"disk's tag", []string{"create", "-u", "apache2", "--disk", "a/b=/dev/loop0", "x"}, "tag \"a/b\""},
 		{"disk of nothing", []string{"create", "-u", "apache2", "--disk", "db=/no/such", "x"}, "/no/such"},
-		{"disk of a directory", []string{"create", "-u", "apache2", "--disk", "db=/etc", "x"}, "neither a block device nor a regular file"},
-		{"disk of a character device", []string{"create", "-u", "apache2", "--disk", "db=/dev/null", "x"}, "neither a block device nor a regular file"},
+		{"disk of a directory", []string{"create", "-u", "apache2", "--disk", "db=/etc", "x"},
+			"neither a block device nor a regular file"},
+		{"disk of a character device", []string{"create", "-u", "apache2", "--disk", "db=/dev/null", "x"},
+			"neither a block device nor a regular file"},
 		{"device in qcow2", []string{"create", "-u", "apache2", "--disk", "db=/dev/loop0,format=qcow2", "x"}, "which is raw"},
-		{"two disks of one tag", []string{"create", "-u", "apache2", "--disk", "db=/etc/passwd", "--disk", "db=/etc/group", "x"}, "two disks"},
-		{"one file twice", []string{"create", "-u", "apache2", "--disk", "db=/etc/passwd", "-m", "host-image:/srv/a=/etc/passwd", "x"}, "named twice"},
+		{"two disks of one tag", []string{"create", "-u", "apache2", "--disk", "db=/etc/passwd", "--disk", "db=/etc/group",
+			"x"}, "two disks"},
+		{"one file twice", []string{"create", "-u", "apache2", "--disk", "db=/etc/passwd", "-m",
+			"host-image:/srv/a=/etc/passwd", "x"}, "named twice"},
 		{"mount source", []string{"create", "-u", "apache2", "-m", "host-bind:/srv=/no/such", "x"}, "/no/such"},
 		{"mount point", []string{"create", "-u", "apache2", "-m", "host-bind:/no/place=/srv", "x"}, "/no/place"},
 		{"mount over the root", []string{"create", "-u", "apache2", "-m", "host-bind:/=/srv", "x"}, "replace"},
@@ -158,7 +179,8 @@ func TestNotRoot(t *testing.T) {
 	rig.On(t, rig.Native)
 	bin := t.TempDir()
 	shell(t, "cp ../../bin/"+program+" "+bin+" && chmod 755 "+bin+" "+bin+"/..")
-	for _, args := range [][]string{{"create", "-u", "apache2", "x"}, {"list"}, {"start", "x"}, {"delete", "x"}, {"execute", "x", "--", "true"}} {
+	for _, args := range [][]string{{"create", "-u", "apache2", "x"}, {"list"}, {"start", "x"}, {"delete", "x"},
+		{"execute", "x", "--", "true"}} {
 		command := exec.Command(bin+"/"+program, args...)
 		command.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
 		refused(t, runCommand(t, command), "root is needed")
@@ -170,16 +192,19 @@ func TestLibvirtDown(t *testing.T) {
 	rig.On(t, rig.Native)
 	create(t, "t-down", "-C", "-u", "apache2")
 	before := snapshot(t)
-	for _, args := range [][]string{{"create", "-u", "apache2", "x"}, {"start", "t-down"}, {"delete", "t-down"}, {"list"}, {"execute", "t-down", "--", "true"}} {
+	for _, args := range [][]string{{"create", "-u", "apache2", "x"}, {"start", "t-down"}, {"delete", "t-down"}, {"list"},
+		{"execute", "t-down", "--", "true"}} {
 		// In a mount namespace without libvirt's sockets there is no libvirtd.
-		command := exec.Command("unshare", append([]string{"-m", "sh", "-c", `mount -t tmpfs none /run/libvirt && exec "$@"`, "-", program}, args...)...)
+		command := exec.Command("unshare", append([]string{"-m", "sh", "-c", `mount -t tmpfs none /run/libvirt && exec "$@"`,
+			"-", program}, args...)...)
 		o := runCommand(t, command)
 		if o.status != 1 || !strings.Contains(o.stderr, "connect to libvirt") || strings.Count(o.stderr, "\n") != 1 {
 			t.Errorf("%v: exit status %d, stderr %q", args, o.status, o.stderr)
 		}
 	}
 	// What was never started is stopped without asking.
-	command := exec.Command("unshare", "-m", "sh", "-c", `mount -t tmpfs none /run/libvirt && exec "$@"`, "-", program, "stop", "t-down")
+	command := exec.Command("unshare", "-m", "sh", "-c", `mount -t tmpfs none /run/libvirt && exec "$@"`, "-", program,
+		"stop", "t-down")
 	if o := runCommand(t, command); o.status != 0 || o.stderr != "" {
 		t.Errorf("stop: %+v", o)
 	}

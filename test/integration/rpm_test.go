@@ -8,8 +8,8 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/test/rig"
 )
 
-// A service that the host's RPM database owns gets its private paths from there: the RPM is recorded as the owner of the
-// distribution's Apache, under the name that the merged /usr has for its unit.
+// A service that the host's RPM database owns gets its private paths from there: the RPM is recorded as the owner of
+// the distribution's Apache, under the name that the merged /usr has for its unit.
 func TestServiceOfRPM(t *testing.T) {
 	rig.On(t, rig.Native)
 	dir := t.TempDir()

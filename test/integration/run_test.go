@@ -99,7 +99,8 @@ func snapshot(t *testing.T) []string {
 			t.Fatal(err)
 		}
 		// What an earlier test told to end may take a moment for it.
-		settled := slices.Equal(now, list) || !slices.ContainsFunc(now, func(line string) bool { return strings.HasPrefix(line, "process ") })
+		settled := slices.Equal(now, list) || !slices.ContainsFunc(now,
+			func(line string) bool { return strings.HasPrefix(line, "process ") })
 		if list = now; settled {
 			break
 		}

@@ -34,12 +34,14 @@ func (c sandboxedCommand) check(t *testing.T, sandboxed func(args ...string) *ex
 	command.Env = append(os.Environ(), "VST_CALLER=x")
 	command.Stdin = strings.NewReader(c.stdin)
 	o := runCommand(t, command)
-	if o.status != c.status || o.stdout != c.stdout || !strings.Contains(o.stderr, c.stderr) || (c.stderr == "" && o.stderr != "") {
+	if o.status != c.status || o.stdout != c.stdout || !strings.Contains(o.stderr, c.stderr) ||
+		(c.stderr == "" && o.stderr != "") {
 		t.Errorf("got %+v; want status %d, output %q, error %q", o, c.status, c.stdout, c.stderr)
 	}
 }
 
-// everySandbox are commands of which the same comes in all kinds of sandboxes. The host must be as before when all have run.
+// everySandbox are commands of which the same comes in all kinds of sandboxes. The host must be as before when all have
+// run.
 func everySandbox(t *testing.T) []sandboxedCommand {
 	t.Helper()
 	root, musl, shared := busyboxRoot(t), muslRoot(t), t.TempDir()
@@ -65,11 +67,14 @@ func everySandbox(t *testing.T) []sandboxedCommand {
 		{name: "exit 1", command: []string{"/bin/false"}, status: 1},
 		{name: "exit 7", brief: true, command: []string{"sh", "-c", "exit 7"}, status: 7},
 		{name: "exit 255", command: []string{"sh", "-c", "exit 255"}, status: 255},
-		{name: "not found", brief: true, command: []string{"no-such-command"}, stderr: "no-such-command: command not found", status: 127},
-		{name: "no such path", command: []string{"/no/such/command"}, stderr: "/no/such/command: command not found", status: 127},
+		{name: "not found", brief: true, command: []string{"no-such-command"}, stderr: "no-such-command: command not found",
+			status: 127},
+		{name: "no such path", command: []string{"/no/such/command"}, stderr: "/no/such/command: command not found",
+			status: 127},
 		{name: "not executable", command: []string{"/etc/passwd"}, stderr: "permission denied", status: 126},
 		{name: "a directory", command: []string{"/etc"}, stderr: "permission denied", status: 126},
-		{name: "no interpreter", options: []string{"--read-write", shared}, command: []string{script}, stderr: "no such file", status: 127},
+		{name: "no interpreter", options: []string{"--read-write", shared}, command: []string{script}, stderr: "no such file",
+			status: 127},
 		{name: "SIGKILL", brief: true, command: []string{"sh", "-c", "kill -9 $$"}, status: 128 + 9},
 		{name: "SIGTERM", command: []string{"sh", "-c", "kill $$"}, status: 128 + 15},
 		{name: "SIGSEGV", command: []string{"sh", "-c", "kill -SEGV $$"}, status: 128 + 11},
@@ -77,36 +82,56 @@ func everySandbox(t *testing.T) []sandboxedCommand {
 		{name: "stderr", command: []string{"sh", "-c", "echo out; echo err >&2"}, stdout: "out\n", stderr: "err\n"},
 		{name: "stdin", command: []string{"cat"}, stdin: "in\nno newline", stdout: "in\nno newline"},
 		{name: "empty stdin", command: []string{"wc", "-c"}, stdout: "0\n"},
-		{name: "binary", brief: true, command: []string{"od", "-An", "-c"}, stdin: "\x00\x1d\xff\r\n", stdout: "  \\0 035 377  \\r  \\n\n"},
+		{name: "binary", brief: true, command: []string{"od", "-An", "-c"}, stdin: "\x00\x1d\xff\r\n",
+			stdout: "  \\0 035 377  \\r  \\n\n"},
 		{name: "unread stdin", command: []string{"true"}, stdin: strings.Repeat("x", 1<<20)},
 		{name: "no terminal", command: []string{"tty"}, stdout: "not a tty\n", status: 1},
 		{name: "a child that stays", command: []string{"sh", "-c", "sleep 1000 & echo gone"}, stdout: "gone\n"},
-		{name: "arguments", brief: true, command: []string{"printf", "%s|", "", "a b", "$x", "-c", "*"}, stdout: "|a b|$x|-c|*|"},
-		{name: "env", brief: true, options: []string{"-e", "A=b=c", "-e", "EMPTY="}, command: []string{"sh", "-c", `echo "$A,${EMPTY-unset},${EMPTY:-empty}"`}, stdout: "b=c,,empty\n"},
-		{name: "nothing of the caller's environment", command: []string{"sh", "-c", "echo ${VST_CALLER-unset}"}, stdout: "unset\n"},
-		{name: "PATH", options: []string{"-e", "PATH=" + shared + ":/bin", "--read-write", shared}, command: []string{"sh", "-c", "echo $PATH"}, stdout: shared + ":/bin\n"},
-		{name: "PATH without", options: []string{"-e", "PATH=/nowhere"}, command: []string{"true"}, stderr: "command not found", status: 127},
+		{name: "arguments", brief: true, command: []string{"printf", "%s|", "", "a b", "$x", "-c", "*"},
+			stdout: "|a b|$x|-c|*|"},
+		{name: "env", brief: true, options: []string{"-e", "A=b=c", "-e", "EMPTY="},
+			command: []string{"sh", "-c", `echo "$A,${EMPTY-unset},${EMPTY:-empty}"`}, stdout: "b=c,,empty\n"},
+		{name: "nothing of the caller's environment", command: []string{"sh", "-c", "echo ${VST_CALLER-unset}"},
+			stdout: "unset\n"},
+		{name: "PATH", options: []string{"-e", "PATH=" + shared + ":/bin", "--read-write", shared},
+			command: []string{"sh", "-c", "echo $PATH"}, stdout: shared + ":/bin\n"},
+		{name: "PATH without", options: []string{"-e", "PATH=/nowhere"}, command: []string{"true"},
+			stderr: "command not found", status: 127},
 		{name: "root", command: []string{"sh", "-c", "id -u; echo $HOME $USER; pwd"}, stdout: "0\n/root root\n/root\n"},
-		{name: "-S", brief: true, options: []string{"-S", "nobody"}, command: []string{"id"}, stdout: "uid=65534(nobody) gid=65534(nogroup) groups=65534(nogroup)\n"},
-		{name: "-S may not", options: []string{"-S", "nobody"}, command: []string{"cat", "/etc/shadow"}, stderr: "Permission denied", status: 1},
-		{name: "host file", brief: true, command: []string{"sh", "-c", "echo x >>/etc/passwd"}, stderr: "Read-only file system", status: 2},
+		{name: "-S", brief: true, options: []string{"-S", "nobody"}, command: []string{"id"},
+			stdout: "uid=65534(nobody) gid=65534(nogroup) groups=65534(nogroup)\n"},
+		{name: "-S may not", options: []string{"-S", "nobody"}, command: []string{"cat", "/etc/shadow"},
+			stderr: "Permission denied", status: 1},
+		{name: "host file", brief: true, command: []string{"sh", "-c", "echo x >>/etc/passwd"},
+			stderr: "Read-only file system", status: 2},
 		{name: "host root", command: []string{"touch", "/x"}, stderr: "Read-only file system", status: 1},
 		{name: "tmp", command: []string{"sh", "-c", "ls -A /tmp; touch /tmp/x && stat -f -c %T /tmp"}, stdout: "tmpfs\n"},
 		{name: "hostname", options: []string{"-n", "t-once"}, command: []string{"hostname"}, stdout: "t-once\n"},
 		{name: "open files", command: []string{"ls", "/proc/self/fd"}, stdout: "0\n1\n2\n3\n"},
-		{name: "--read-write", brief: true, options: []string{"--read-write", shared}, command: []string{"sh", "-c", "cat " + shared + "/there; echo written >" + shared + "/file"}, stdout: "there\n"},
-		{name: "-m host-bind", options: []string{"-m", "host-bind:/srv=" + shared}, command: []string{"cat", "/srv/there"}, stdout: "there\n"},
-		{name: "-m ram", options: []string{"-m", "ram:/srv=3M"}, command: []string{"sh", "-c", "df -k --output=size /srv | tail -1 | tr -d ' '"}, stdout: "3072\n"},
-		{name: "-i", options: []string{"-m", "host-bind:/srv=" + shared, "-i", "/srv/a/passwd=/etc/passwd"}, command: []string{"cmp", "/srv/a/passwd", "/etc/passwd"}},
-		{name: "--root", brief: true, options: []string{"-r", root}, command: []string{"sh", "-c", "cat /etc/release; ls /"}, stdout: "another system\nbin\ndev\netc\nproc\nrun\nsrv\nsys\ntmp\n"},
-		{name: "--root is read-only", options: []string{"-r", root}, command: []string{"touch", "/srv/x"}, stderr: "Read-only", status: 1},
-		{name: "--root -m", options: []string{"-r", root, "-m", "host-bind:/srv=" + shared}, command: []string{"cat", "/srv/there"}, stdout: "there\n"},
+		{name: "--read-write", brief: true, options: []string{"--read-write", shared},
+			command: []string{"sh", "-c", "cat " + shared + "/there; echo written >" + shared + "/file"}, stdout: "there\n"},
+		{name: "-m host-bind", options: []string{"-m", "host-bind:/srv=" + shared}, command: []string{"cat", "/srv/there"},
+			stdout: "there\n"},
+		{name: "-m ram", options: []string{"-m", "ram:/srv=3M"}, command: []string{"sh", "-c",
+			"df -k --output=size /srv | tail -1 | tr -d ' '"}, stdout: "3072\n"},
+		{name: "-i", options: []string{"-m", "host-bind:/srv=" + shared, "-i", "/srv/a/passwd=/etc/passwd"},
+			command: []string{"cmp", "/srv/a/passwd", "/etc/passwd"}},
+		{name: "--root", brief: true, options: []string{"-r", root}, command: []string{"sh", "-c", "cat /etc/release; ls /"},
+			stdout: "another system\nbin\ndev\netc\nproc\nrun\nsrv\nsys\ntmp\n"},
+		{name: "--root is read-only", options: []string{"-r", root}, command: []string{"touch", "/srv/x"},
+			stderr: "Read-only",
+			status: 1},
+		{name: "--root -m", options: []string{"-r", root, "-m", "host-bind:/srv=" + shared},
+			command: []string{"cat", "/srv/there"}, stdout: "there\n"},
 		{name: "--root -S", options: []string{"-r", root, "-S", "nobody"}, command: []string{"id", "-u"}, stdout: "65534\n"},
-		{name: "--timeout", brief: true, options: []string{"--timeout", "300ms"}, command: []string{"sleep", "1000"}, stderr: "--timeout", status: 124},
+		{name: "--timeout", brief: true, options: []string{"--timeout", "300ms"}, command: []string{"sleep", "1000"},
+			stderr: "--timeout", status: 124},
 		{name: "--timeout in time", options: []string{"--timeout", "1m"}, command: []string{"true"}},
 		{name: "network", brief: true, command: []string{"sh", "-c", "ip -o addr | cut -d' ' -f2 | sort -u"}, stdout: "lo\n"},
-		{name: "another libc", brief: true, options: []string{"-r", musl}, command: []string{"libc"}, stdout: "/lib/ld-musl-x86_64.so.1\n"},
-		{name: "another libc -S", options: []string{"-r", musl, "-S", "nobody"}, command: []string{"libc"}, stdout: "/lib/ld-musl-x86_64.so.1\n"},
+		{name: "another libc", brief: true, options: []string{"-r", musl}, command: []string{"libc"},
+			stdout: "/lib/ld-musl-x86_64.so.1\n"},
+		{name: "another libc -S", options: []string{"-r", musl, "-S", "nobody"}, command: []string{"libc"},
+			stdout: "/lib/ld-musl-x86_64.so.1\n"},
 	}
 }
 

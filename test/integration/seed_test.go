@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// seedVariable names the environment variable with the seed of what tests do at random, such as the moments at which they
-// kill a verb. Without it each run has another seed.
+// seedVariable names the environment variable with the seed of what tests do at random, such as the moments at which
+// they kill a verb. Without it each run has another seed.
 const seedVariable = "VIRT_SANDBOX_TEST_SEED"
 
 // random returns a test's source of random numbers. The log of the test says with which seed the same come again.

@@ -31,7 +31,8 @@ var denialText = regexp.MustCompile(`avc:\s+denied\s+\{ ([^}]*) \}.* scontext=(\
 func denials(t *testing.T, since time.Time) []denial {
 	t.Helper()
 	var list []denial
-	for line := range strings.Lines(shell(t, fmt.Sprintf("journalctl -b -q -o cat --no-pager --since @%d _TRANSPORT=audit", since.Unix()))) {
+	for line := range strings.Lines(shell(t, fmt.Sprintf("journalctl -b -q -o cat --no-pager --since @%d _TRANSPORT=audit",
+		since.Unix()))) {
 		if match := denialText.FindStringSubmatch(line); match != nil {
 			list = append(list, denial{strings.Fields(match[1]), match[4], match[2], match[3], strings.TrimSpace(line)})
 		}
@@ -39,8 +40,8 @@ func denials(t *testing.T, since time.Time) []denial {
 	return list
 }
 
-// What the containers of all earlier tests of this boot were denied is what the policy expects: nothing but what it does
-// not even log.
+// What the containers of all earlier tests of this boot were denied is what the policy expects: nothing but what it
+// does not even log.
 func TestSELinuxDenials(t *testing.T) {
 	rig.On(t, rig.Denials)
 	rig.Needs(t, rig.SELinux)
@@ -52,8 +53,8 @@ func TestSELinuxDenials(t *testing.T) {
 	}
 }
 
-// An administrator who logged in runs commands inside under the container's label, with the level of it alone, and makes
-// files that the container can use.
+// An administrator who logged in runs commands inside under the container's label, with the level of it alone, and
+// makes files that the container can use.
 func TestSELinuxAdministrator(t *testing.T) {
 	rig.On(t, rig.VM)
 	rig.Needs(t, rig.SELinux)
@@ -64,10 +65,12 @@ func TestSELinuxAdministrator(t *testing.T) {
 	if !strings.HasPrefix(label, "system_u:system_r:container_t:s0:c") {
 		t.Errorf("the first process has the label %s", label)
 	}
-	if got := shell(t, admin+program+" execute t-admin -- cat /proc/self/attr/current | tr -d '\\0'"); strings.TrimSpace(got) != label {
+	if got := shell(t, admin+program+" execute t-admin -- cat /proc/self/attr/current | "+
+		"tr -d '\\0'"); strings.TrimSpace(got) != label {
 		t.Errorf("a command of execute has the label %s, the first process %s", got, label)
 	}
-	if got := shell(t, admin+program+" execute --noseclabel t-admin -- cat /proc/self/attr/current | tr -d '\\0'"); !strings.Contains(got, ":unconfined_t:") {
+	if got := shell(t, admin+program+" execute --noseclabel t-admin -- cat /proc/self/attr/current | "+
+		"tr -d '\\0'"); !strings.Contains(got, ":unconfined_t:") {
 		t.Errorf("with --noseclabel a command has the label %s", got)
 	}
 	shell(t, admin+"sh -c 'echo from outside >"+contentDir+"/t-admin/var/www/html/new.html'")
@@ -89,7 +92,8 @@ func TestSELinuxLabels(t *testing.T) {
 		{[]string{"-f", "no_such_t"}, "-f no_such_t: the loaded policy does not know type"},
 		{[]string{"-l", "s0:c1024"}, "c1024"},
 	} {
-		if o := run(t, append(append([]string{"create"}, c.options...), "t-labels", "--", "/bin/true")...); o.status == 0 || !strings.Contains(o.stderr, c.message) {
+		if o := run(t, append(append([]string{"create"}, c.options...), "t-labels", "--", "/bin/true")...); o.status == 0 ||
+			!strings.Contains(o.stderr, c.message) {
 			t.Errorf("%q: %+v", c.options, o)
 		}
 	}
@@ -97,13 +101,16 @@ func TestSELinuxLabels(t *testing.T) {
 	const label = "system_u:system_r:container_t:s0:c5,c6"
 	t.Cleanup(func() { remove(t, "t-labels") })
 	must(t, "create", "-s", "static,label="+label, "-f", "container_ro_file_t", "t-labels", "--", "/bin/true")
-	if got := strings.TrimSpace(shell(t, "stat -c %C "+contentDir+"/t-labels")); got != "system_u:object_r:container_ro_file_t:s0:c5,c6" {
+	if got := strings.TrimSpace(shell(t, "stat -c %C "+contentDir+
+		"/t-labels")); got != "system_u:object_r:container_ro_file_t:s0:c5,c6" {
 		t.Errorf("the content has %s", got)
 	}
 	must(t, "delete", "t-labels")
 	must(t, "create", "-s", "static,label="+label, "t-labels", "--", "/bin/sleep", "1000")
 	must(t, "start", "t-labels")
-	if got := inside(t, "t-labels", "cat /proc/1/attr/current /proc/self/attr/current | tr '\\0' '\\n'"); got != label+"\n"+label+"\n" {
+	if got := inside(t, "t-labels", "cat /proc/1/attr/current /proc/self/attr/current | tr '\\0' '\\n'"); got != label+
+		"\n"+
+		label+"\n" {
 		t.Errorf("first process and command have %q, want %s", got, label)
 	}
 }
@@ -121,7 +128,8 @@ func TestSELinuxModule(t *testing.T) {
 	})
 	elsewhere := t.TempDir()
 	create(t, "t-module", "-p", elsewhere, "-u", "apache2")
-	if o := module("uninstall"); o.status != 1 || !strings.Contains(o.stderr, elsewhere+"/t-module has the labels of this module") {
+	if o := module("uninstall"); o.status != 1 || !strings.Contains(o.stderr,
+		elsewhere+"/t-module has the labels of this module") {
 		t.Errorf("uninstall while content has the labels: %+v", o)
 	}
 	must(t, "delete", "t-module")
@@ -129,7 +137,8 @@ func TestSELinuxModule(t *testing.T) {
 		t.Fatalf("uninstall: %+v", o)
 	}
 	removed = true
-	if o := run(t, "create", "t-module", "-u", "apache2"); o.status != 1 || !strings.Contains(o.stderr, "make install-selinux") {
+	if o := run(t, "create", "t-module", "-u", "apache2"); o.status != 1 ||
+		!strings.Contains(o.stderr, "make install-selinux") {
 		t.Errorf("create without the module: %+v", o)
 	}
 	if o := module("uninstall"); o.status != 0 || !strings.Contains(o.stdout, "nothing to do") {
@@ -169,8 +178,8 @@ func readAttempts(t *testing.T) []triedAttempt {
 	return list
 }
 
-// Root of one container reaches neither another container nor the host: not inside, not in a user namespace there, and not
-// with all of the host's namespaces and capabilities, where only the label is left.
+// Root of one container reaches neither another container nor the host: not inside, not in a user namespace there, and
+// not with all of the host's namespaces and capabilities, where only the label is left.
 func TestSELinuxAttempts(t *testing.T) {
 	rig.On(t, rig.Attempts)
 	rig.Needs(t, rig.SELinux)
@@ -224,7 +233,8 @@ func TestSELinuxAttempts(t *testing.T) {
 	} {
 		t.Run(way.name, func(t *testing.T) { tryAll(t, attempts, way.args, way.want) })
 	}
-	if got := shell(t, "cat "+tree+"/var/www/html/secret; kill -0 "+fmt.Sprint(theirs.PID)+" && echo alive"); got != "secret\nalive\n" {
+	if got := shell(t, "cat "+tree+"/var/www/html/secret; kill -0 "+fmt.Sprint(theirs.PID)+
+		" && echo alive"); got != "secret\nalive\n" {
 		t.Errorf("after all attempts: %q", got)
 	}
 }
@@ -255,8 +265,8 @@ func startHolder(t *testing.T, args ...string) held {
 	return h
 }
 
-// tryAll makes the attempts and checks that each is refused with the message wanted ("": any; "-": it is not tried), and that
-// the denial wanted is logged ("~": none need be).
+// tryAll makes the attempts and checks that each is refused with the message wanted ("": any; "-": it is not tried),
+// and that the denial wanted is logged ("~": none need be).
 func tryAll(t *testing.T, attempts []triedAttempt, program []string, want func(triedAttempt) (refusal, denial string)) {
 	t.Helper()
 	var list strings.Builder
@@ -287,7 +297,8 @@ func tryAll(t *testing.T, attempts []triedAttempt, program []string, want func(t
 		}
 		field := strings.Fields(denied)
 		if denied != "~" && !slices.ContainsFunc(logged, func(d denial) bool {
-			return slices.Contains(d.permissions, field[0]) && d.class == field[1] && (len(field) < 3 || d.targetType() == field[2])
+			return slices.Contains(d.permissions, field[0]) && d.class == field[1] &&
+				(len(field) < 3 || d.targetType() == field[2])
 		}) {
 			t.Errorf("%s\nno denial of %s is logged", r.Command, denied)
 		}

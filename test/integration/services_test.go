@@ -18,10 +18,12 @@ func TestDistributionServices(t *testing.T) {
 		answer  string
 		private []string // files of the service that must be the container's own
 	}{
-		{"apache2", "curl -s http://localhost/", "Apache2 Debian Default Page", []string{"/etc/apache2/apache2.conf", "/var/www/html/index.html"}},
+		{"apache2", "curl -s http://localhost/", "Apache2 Debian Default Page",
+			[]string{"/etc/apache2/apache2.conf", "/var/www/html/index.html"}},
 		{"ssh", "busybox nc -w 2 127.0.0.1 22 </dev/null", "SSH-2.0-OpenSSH", []string{"/etc/ssh/sshd_config"}},
 		{"mariadb", "mariadb -N -e 'select 6*7'", "42", []string{"/etc/mysql/mariadb.cnf", "/var/lib/mysql/ibdata1"}},
-		{"dovecot", "(sleep 1; printf 'a logout\\r\\n'; sleep 1) | busybox nc -w 5 127.0.0.1 143", "Dovecot (Debian) ready", []string{"/etc/dovecot/dovecot.conf"}},
+		{"dovecot", "(sleep 1; printf 'a logout\\r\\n'; sleep 1) | busybox nc -w 5 127.0.0.1 143", "Dovecot (Debian) ready",
+			[]string{"/etc/dovecot/dovecot.conf"}},
 	} {
 		t.Run(service.unit, func(t *testing.T) {
 			if service.unit != "apache2" {

@@ -54,16 +54,19 @@ func TestStatus(t *testing.T) {
 	}
 	create(t, "t-status", "-C", "-u", "apache2")
 	d, down := statusOf(t, "t-status", 3)
-	if d.State != "stopped" || d.Unit != "apache2@t-status.service" || d.Level == "" || d.Content != contentDir+"/t-status" || d.Usage.PIDs != nil {
+	if d.State != "stopped" || d.Unit != "apache2@t-status.service" || d.Level == "" ||
+		d.Content != contentDir+"/t-status" || d.Usage.PIDs != nil {
 		t.Errorf("stopped: %+v", d)
 	}
 	begun := time.Now()
 	must(t, "start", "t-status")
 	d, up := statusOf(t, "t-status", 0)
-	if d.State != "running" || d.Halted || d.Since == nil || d.Since.Before(begun.Add(-time.Second)) || d.Since.After(time.Now()) {
+	if d.State != "running" || d.Halted || d.Since == nil || d.Since.Before(begun.Add(-time.Second)) ||
+		d.Since.After(time.Now()) {
 		t.Errorf("running: %+v", d)
 	}
-	if len(d.InnerUnits) != 1 || d.InnerUnits[0].Unit != "apache2.service" || d.InnerUnits[0].Active != "active" || d.InnerUnits[0].Sub != "running" {
+	if len(d.InnerUnits) != 1 || d.InnerUnits[0].Unit != "apache2.service" || d.InnerUnits[0].Active != "active" ||
+		d.InnerUnits[0].Sub != "running" {
 		t.Errorf("units inside: %+v", d.InnerUnits)
 	}
 	if d.Usage.CPU == nil || *d.Usage.CPU <= 0 || d.Usage.PIDs == nil || *d.Usage.PIDs < 5 || *d.Usage.PIDsLimit != 4096 {
@@ -79,18 +82,21 @@ func TestStatus(t *testing.T) {
 			}
 		}
 	}
-	for _, want := range []string{"State: running since ", "Unit: apache2@t-status.service", "Inside: apache2.service active (running)", "Memory: ", "Tasks: "} {
+	for _, want := range []string{"State: running since ", "Unit: apache2@t-status.service",
+		"Inside: apache2.service active (running)", "Memory: ", "Tasks: "} {
 		if got := must(t, "status", "t-status"); !strings.Contains(got, want) {
 			t.Errorf("for a person:\n%swithout %q", got, want)
 		}
 	}
 	inside(t, "t-status", "systemd-run --unit=t-fails --wait false || :; systemctl stop apache2")
-	if d, _ := statusOf(t, "t-status", 0); !slices.Contains(d.Failed, "t-fails.service") || d.InnerUnits[0].Active != "inactive" {
+	if d, _ := statusOf(t, "t-status", 0); !slices.Contains(d.Failed, "t-fails.service") ||
+		d.InnerUnits[0].Active != "inactive" {
 		t.Errorf("with failed units: %+v", d)
 	}
 	must(t, "stop", "t-status")
 	statusOf(t, "t-status", 3)
-	if err := os.WriteFile(configDir+"/t-broken.sandbox", []byte("[sandbox]\nformat=1\nname=t-broken\ncolour=blue\n"), 0o644); err != nil {
+	if err := os.WriteFile(configDir+"/t-broken.sandbox", []byte("[sandbox]\nformat=1\nname=t-broken\ncolour=blue\n"),
+		0o644); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.Remove(configDir + "/t-broken.sandbox") })
@@ -107,7 +113,8 @@ func TestLogs(t *testing.T) {
 		t.Errorf("before the first start: %q", got)
 	}
 	must(t, "start", "t-logs")
-	inside(t, "t-logs", "logger -t t-logger first; logger -t t-logger $(printf 'a\\033[2Jb'); logger -p user.err -t t-logger third; systemd-run --wait --unit=t-other echo of another; journalctl --sync")
+	inside(t, "t-logs", "logger -t t-logger first; logger -t t-logger $(printf 'a\\033[2Jb'); logger -p user.err -t "+
+		"t-logger third; systemd-run --wait --unit=t-other echo of another; journalctl --sync")
 	for _, state := range []string{"up", "down"} {
 		if state == "down" {
 			must(t, "stop", "t-logs")
@@ -145,7 +152,8 @@ func TestLogs(t *testing.T) {
 	} {
 		refused(t, run(t, append(append([]string{"logs"}, c.args...), "t-logs")...), c.want)
 	}
-	if o := run(t, "logs", "--since", "--file=/etc/passwd", "t-logs"); o.status != 1 || !strings.Contains(o.stderr, "timestamp") {
+	if o := run(t, "logs", "--since", "--file=/etc/passwd", "t-logs"); o.status != 1 ||
+		!strings.Contains(o.stderr, "timestamp") {
 		t.Errorf("an option for a time: %+v", o)
 	}
 	// Root inside can make the directory anything.
@@ -185,7 +193,8 @@ func TestLogsFollow(t *testing.T) {
 func TestLogsOfCommand(t *testing.T) {
 	rig.On(t, rig.Native)
 	t.Cleanup(func() { remove(t, "t-logs") })
-	must(t, "create", "t-logs", "--", "/bin/sh", "-c", `for i in 1 2 3; do echo line $i; done; printf 'a\033[2Jb\n'; exec sleep 60`)
+	must(t, "create", "t-logs", "--", "/bin/sh", "-c",
+		`for i in 1 2 3; do echo line $i; done; printf 'a\033[2Jb\n'; exec sleep 60`)
 	must(t, "start", "t-logs")
 	wait(t, "the console", func() bool { return strings.Contains(must(t, "logs", "t-logs"), "[2Jb") })
 	if got := must(t, "logs", "-n", "2", "t-logs"); got != "line 3\na?[2Jb\n" {

@@ -28,7 +28,8 @@ func TestSystemdGeneric(t *testing.T) {
 			name := "t-generic" + strconv.Itoa(n)
 			unit := "virt-sandbox@" + name + ".service"
 			createGeneric(t, name, []string{"-U", "33", "-G", "4", "--homedir", "/var/tmp"},
-				"echo id $(id -u):$(id -g) home $HOME user $USER; echo reads $(wc -c) from $(readlink /proc/self/fd/0); "+end.script)
+				"echo id $(id -u):$(id -g) home $HOME user $USER; echo reads $(wc -c) from $(readlink /proc/self/fd/0); "+
+					end.script)
 			systemctl(t, "start", "--no-block", unit)
 			wait(t, "its last words", func() bool { return strings.Contains(consoleOf(t, name), "reads 0 from /dev/null\n") })
 			becomes(t, unit, end.state)
@@ -54,10 +55,12 @@ func TestSystemdGenericStays(t *testing.T) {
 	rig.On(t, rig.Host)
 	rig.Needs(t, rig.Systemd)
 	const unit = "virt-sandbox@t-stays.service"
-	createGeneric(t, "t-stays", []string{"--username", "www-data"}, "trap 'echo told; exit 0' TERM; while :; do sleep 0.1; done")
+	createGeneric(t, "t-stays", []string{"--username", "www-data"},
+		"trap 'echo told; exit 0' TERM; while :; do sleep 0.1; done")
 	systemctl(t, "start", unit)
 	first := boot(t, "t-stays")
-	if got := strings.TrimSpace(inside(t, "t-stays", "pgrep -u www-data -x sh | head -n 1 | xargs -I{} readlink /proc/{}/fd/0")); got != "/dev/null" {
+	if got := strings.TrimSpace(inside(t, "t-stays", "pgrep -u www-data -x sh | head -n 1 | xargs -I{} readlink "+
+		"/proc/{}/fd/0")); got != "/dev/null" {
 		t.Errorf("its standard input is %q", got)
 	}
 	systemctl(t, "stop", unit)

@@ -9,8 +9,8 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/test/rig"
 )
 
-// The host's journal has the console and the helper's words; the container's own is read with the host's journalctl, and
-// is kept after delete if that is asked for.
+// The host's journal has the console and the helper's words; the container's own is read with the host's journalctl,
+// and is kept after delete if that is asked for.
 func TestSystemdLogs(t *testing.T) {
 	rig.On(t, rig.Host, rig.VM)
 	rig.Needs(t, rig.Systemd)

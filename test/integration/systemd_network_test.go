@@ -10,8 +10,8 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/test/rig"
 )
 
-// A unit of systemd has a container with a lease: its status has the address, and the lease outlives whoever watches the
-// container, and libvirtd. Without a server the status says so.
+// A unit of systemd has a container with a lease: its status has the address, and the lease outlives whoever watches
+// the container, and libvirtd. Without a server the status says so.
 func TestSystemdNetwork(t *testing.T) {
 	rig.On(t, rig.Host)
 	rig.Needs(t, rig.Systemd)
@@ -27,7 +27,8 @@ func TestSystemdNetwork(t *testing.T) {
 	first := boot(t, "t-super")
 	serves := func(after string) {
 		t.Helper()
-		if got := shell(t, "curl -s --max-time 5 http://"+strings.TrimSuffix(address, "/24")+"/ || true"); !strings.Contains(got, "Debian") {
+		if got := shell(t, "curl -s --max-time 5 http://"+strings.TrimSuffix(address, "/24")+
+			"/ || true"); !strings.Contains(got, "Debian") {
 			t.Errorf("%s it serves %q", after, got)
 		}
 		if boot(t, "t-super") != first {
@@ -35,7 +36,8 @@ func TestSystemdNetwork(t *testing.T) {
 		}
 	}
 	serves("at first")
-	if got := inside(t, "t-super", "cat /etc/resolv.conf"); !strings.Contains(got, "nameserver 10.221.0.1\nsearch lease.test\n") {
+	if got := inside(t, "t-super", "cat /etc/resolv.conf"); !strings.Contains(got,
+		"nameserver 10.221.0.1\nsearch lease.test\n") {
 		t.Errorf("resolv.conf: %q", got)
 	}
 	watcher := property(t, supervised, "MainPID")

@@ -32,11 +32,14 @@ func TestSystemdPageBeforeReboot(t *testing.T) {
 		t.Errorf("create prints %q, want %q", got, want)
 	}
 	// Content that comes from outside has the container's level.
-	shell(t, "cd "+pageTree+"/var/log && touch content && mkdir -p more/below && echo '"+strings.TrimSpace(pageText)+"' >"+pageTree+"/var/www/html/index.html")
+	shell(t, "cd "+pageTree+"/var/log && touch content && mkdir -p more/below && echo '"+strings.TrimSpace(pageText)+"' >"+
+		pageTree+"/var/www/html/index.html")
 	if selinuxRuns() {
 		shell(t, "cd "+pageTree+"/var/www/html && echo Secret >badcontent && chcon -l s0:c3,c4 badcontent")
-		for _, file := range []string{"", "/var/log/content", "/var/log/more/below", "/etc/apache2/apache2.conf", "/var/www/html/index.html", "/etc/machine-id", "/.virt-sandbox"} {
-			if got := strings.TrimSpace(shell(t, "stat -c %C "+pageTree+file)); got != "system_u:object_r:container_file_t:"+pageLevel {
+		for _, file := range []string{"", "/var/log/content", "/var/log/more/below", "/etc/apache2/apache2.conf",
+			"/var/www/html/index.html", "/etc/machine-id", "/.virt-sandbox"} {
+			if got := strings.TrimSpace(shell(t, "stat -c %C "+pageTree+file)); got != "system_u:object_r:container_file_t:"+
+				pageLevel {
 				t.Errorf("%s has the label %s", pageTree+file, got)
 			}
 		}
@@ -45,14 +48,16 @@ func TestSystemdPageBeforeReboot(t *testing.T) {
 	pageProcesses(t)
 	connect := exec.Command(program, "connect", "container1")
 	connect.Stdin = strings.NewReader("id -u; touch /var/www/html/content && touch /file\nexit 7\n")
-	if o := runCommand(t, connect); o.status != 7 || o.stdout != "0\n" || !strings.Contains(o.stderr, "Read-only file system") {
+	if o := runCommand(t, connect); o.status != 7 || o.stdout != "0\n" ||
+		!strings.Contains(o.stderr, "Read-only file system") {
 		t.Errorf("the shell inside: %+v", o)
 	}
 	if selinuxRuns() {
 		connect := exec.Command(program, "connect", "container1")
 		connect.Stdin = strings.NewReader("getenforce; id -Z; setenforce 1; cat /var/www/html/badcontent\nexit 8\n")
 		if o := runCommand(t, connect); o.status != 8 || o.stdout != "Disabled\n" ||
-			!strings.Contains(o.stderr, "setenforce: SELinux is disabled") || !strings.Contains(o.stderr, "badcontent: Permission denied") {
+			!strings.Contains(o.stderr, "setenforce: SELinux is disabled") ||
+			!strings.Contains(o.stderr, "badcontent: Permission denied") {
 			t.Errorf("SELinux inside: %+v", o)
 		}
 	}
@@ -73,12 +78,14 @@ func TestSystemdPageAfterReboot(t *testing.T) {
 	pageProcesses(t)
 	pageServed(t)
 	// The host's shutdown was an orderly one for the container.
-	if got := shell(t, "journalctl -u "+pageUnit+" -b -1 --no-pager"); !strings.Contains(got, "Powering off.") || strings.Contains(got, "broke down") || !strings.Contains(got, "Deactivated successfully") {
+	if got := shell(t, "journalctl -u "+pageUnit+" -b -1 --no-pager"); !strings.Contains(got, "Powering off.") ||
+		strings.Contains(got, "broke down") || !strings.Contains(got, "Deactivated successfully") {
 		t.Errorf("the end before the reboot:\n%s", got)
 	}
 	systemctl(t, "stop", pageUnit)
 	must(t, "delete", "container1")
-	for _, file := range []string{pageTree, configDir + "/container1.sandbox", "/etc/systemd/system/" + pageUnit, "/etc/systemd/system/multi-user.target.wants/" + pageUnit} {
+	for _, file := range []string{pageTree, configDir + "/container1.sandbox", "/etc/systemd/system/" + pageUnit,
+		"/etc/systemd/system/multi-user.target.wants/" + pageUnit} {
 		if _, err := os.Lstat(file); !os.IsNotExist(err) {
 			t.Errorf("%s is still there (%v)", file, err)
 		}
@@ -92,7 +99,8 @@ func installHTTPD(t *testing.T) {
 	shell(t, "mkdir "+top+"/SOURCES && cp testdata/httpd/httpd.service "+top+"/SOURCES/ && "+
 		"rpmbuild --quiet -bb --define '_topdir "+top+"' testdata/httpd/httpd.spec && "+
 		"rpm -i --nodeps --justdb "+top+"/RPMS/*/httpd-*.rpm && "+
-		"cp testdata/httpd/httpd.service /usr/lib/systemd/system/ && cp /usr/sbin/apache2 /usr/sbin/httpd && systemctl daemon-reload")
+		"cp testdata/httpd/httpd.service /usr/lib/systemd/system/ && cp /usr/sbin/apache2 /usr/sbin/httpd && systemctl "+
+		"daemon-reload")
 	if selinuxRuns() {
 		shell(t, "restorecon /usr/lib/systemd/system/httpd.service /usr/sbin/httpd")
 	}
@@ -108,7 +116,8 @@ func pageProcesses(t *testing.T) {
 	t.Helper()
 	for _, name := range []string{"systemd", "systemd-journal", "httpd"} {
 		found := false
-		list := shell(t, "ps -eo label,pidns,comm | awk -v ns=$(readlink /proc/self/ns/pid | tr -dc 0-9) '$2 != ns && $3 == \""+name+"\"'")
+		list := shell(t, "ps -eo label,pidns,comm | awk -v ns=$(readlink /proc/self/ns/pid | tr -dc 0-9) '$2 != ns "+
+			"&& $3 == \""+name+"\"'")
 		for line := range strings.Lines(list) {
 			found = found || !selinuxRuns() || strings.HasPrefix(line, "system_u:system_r:container_t:"+pageLevel+" ")
 			if selinuxRuns() && !strings.Contains(line, ":"+pageLevel+" ") {

@@ -78,7 +78,8 @@ func TestSystemdStopAfterKill(t *testing.T) {
 		systemctl(t, "start", supervised)
 		shell(t, "systemctl kill -s KILL "+supervised+"; systemctl stop "+supervised)
 		wait(t, "the container's end", func() bool {
-			return property(t, supervised, "ActiveState") != "active" && !strings.Contains(shell(t, "virsh -q -c lxc:/// list --name"), "t-super")
+			return property(t, supervised, "ActiveState") != "active" &&
+				!strings.Contains(shell(t, "virsh -q -c lxc:/// list --name"), "t-super")
 		})
 		runCommand(t, exec.Command("systemctl", "reset-failed", supervised))
 	}
@@ -103,7 +104,8 @@ func TestSystemdStopWithoutLibvirtd(t *testing.T) {
 		if got := property(t, supervised, "ActiveState"); got != want {
 			t.Errorf("after %s the unit is %s, want %s\n%s", verb, got, want, status(t, supervised))
 		}
-		if got := shell(t, "journalctl --no-pager -q -u "+supervised+" --since=-1min"); !strings.Contains(got, "shutting t-super down without it") {
+		if got := shell(t, "journalctl --no-pager -q -u "+supervised+" --since=-1min"); !strings.Contains(got,
+			"shutting t-super down without it") {
 			t.Errorf("the journal does not say how it was stopped:\n%s", got)
 		}
 	}

@@ -65,7 +65,8 @@ func TestSystemdCycle(t *testing.T) {
 		t.Errorf("create prints %q, want %q", got, want)
 	}
 	systemctl(t, "start", unit)
-	for _, part := range []string{"active (running)", "apache2.service active (running)", "s0:c1,c2", "no network but loopback", configDir + "/t-cycle.sandbox"} {
+	for _, part := range []string{"active (running)", "apache2.service active (running)", "s0:c1,c2",
+		"no network but loopback", configDir + "/t-cycle.sandbox"} {
 		if got := status(t, unit); !strings.Contains(got, part) {
 			t.Errorf("systemctl status lacks %q:\n%s", part, got)
 		}
@@ -93,7 +94,8 @@ func TestSystemdCycle(t *testing.T) {
 
 	edit(t, "t-cycle", "start-timeout=5m0s", "start-timeout=70s")
 	editor := t.TempDir() + "/editor"
-	if err := os.WriteFile(editor, []byte("#!/bin/sh\nprintf '[Unit]\\nDescription=edited by hand\\n' >\"$1\"\n"), 0o755); err != nil {
+	if err := os.WriteFile(editor, []byte("#!/bin/sh\nprintf '[Unit]\\nDescription=edited by hand\\n' >\"$1\"\n"),
+		0o755); err != nil {
 		t.Fatal(err)
 	}
 	shell(t, "EDITOR="+editor+" script -qec 'systemctl edit "+unit+"' /dev/null")
@@ -137,7 +139,8 @@ func TestSystemdConfigByHand(t *testing.T) {
 	}
 	hasOwn(t, "t-hand", "/etc/apache2/apache2.conf")
 	completed := shell(t, "cat "+configDir+"/t-hand.sandbox")
-	for _, part := range []string{"# by hand\n", "uuid=", "machine-id=", "level=s0:c", "created=", "path=package:apache2 /etc/apache2\n"} {
+	for _, part := range []string{"# by hand\n", "uuid=", "machine-id=", "level=s0:c", "created=",
+		"path=package:apache2 /etc/apache2\n"} {
 		if !strings.Contains(completed, part) {
 			t.Errorf("the config lacks %q:\n%s", part, completed)
 		}
@@ -175,7 +178,8 @@ func copied(t *testing.T) {
 	shell(t, "mv "+configDir+"/t-copy.kept "+configDir+"/t-copy.sandbox; systemctl daemon-reload")
 	systemctl(t, "start", unit)
 	unique := func(key string) {
-		if lines := shell(t, "grep -h ^"+key+"= "+configDir+"/t-*.sandbox | sort -u | wc -l"); strings.TrimSpace(lines) != "2" {
+		if lines := shell(t, "grep -h ^"+key+"= "+configDir+"/t-*.sandbox | "+
+			"sort -u | wc -l"); strings.TrimSpace(lines) != "2" {
 			t.Errorf("%s is not unique", key)
 		}
 	}
@@ -217,10 +221,12 @@ func TestSystemdStopWithoutConfig(t *testing.T) {
 	t.Cleanup(func() { shell(t, "mv "+file+".kept "+file) })
 	for _, c := range []struct{ name, change, stop string }{
 		{"wrong", "echo colour=blue >>" + file, "systemctl stop " + unit},
-		{"wrong, and systemd has read it", "echo colour=blue >>" + file + "; systemctl daemon-reload", "systemctl stop " + unit},
+		{"wrong, and systemd has read it", "echo colour=blue >>" + file + "; systemctl daemon-reload",
+			"systemctl stop " + unit},
 		{"gone", "rm " + file, "systemctl stop " + unit},
 		{"gone, and systemd has read it", "rm " + file + "; systemctl daemon-reload", "systemctl stop " + unit},
-		{"gone with the unit file", "rm " + file + " /etc/systemd/system/" + unit + "; systemctl daemon-reload", "systemctl stop " + unit},
+		{"gone with the unit file", "rm " + file + " /etc/systemd/system/" + unit + "; systemctl daemon-reload",
+			"systemctl stop " + unit},
 		{"wrong, by our tool", "echo colour=blue >>" + file, "virt-sandbox-service stop t-lost"},
 		{"by a signal", "true", "systemctl kill " + unit},
 	} {
@@ -236,7 +242,8 @@ func TestSystemdStopWithoutConfig(t *testing.T) {
 		if took := time.Since(begun); took > 10*time.Second {
 			t.Errorf("%s: the stop took %v", c.name, took)
 		}
-		if got := shell(t, "journalctl --sync; journalctl -q -o cat -u "+unit+" -n 20"); !strings.Contains(got, "Powering off.") {
+		if got := shell(t, "journalctl --sync; journalctl -q -o cat -u "+unit+" -n 20"); !strings.Contains(got,
+			"Powering off.") {
 			t.Errorf("%s: the container was not shut down in order:\n%s", c.name, got)
 		}
 	}
@@ -295,7 +302,8 @@ func TestSystemdBadConfig(t *testing.T) {
 	if strings.Count(got, reason) < 2 || !strings.Contains(got, "failed") {
 		t.Errorf("systemctl status does not say %s as description and in the log:\n%s", reason, got)
 	}
-	if o := runCommand(t, exec.Command("virt-sandbox-service", "start", "t-bad")); o.status != 1 || !strings.Contains(o.stderr, reason) {
+	if o := runCommand(t, exec.Command("virt-sandbox-service", "start", "t-bad")); o.status != 1 ||
+		!strings.Contains(o.stderr, reason) {
 		t.Errorf("start: %+v", o)
 	}
 	dryRun := runCommand(t, exec.Command("/usr/lib/systemd/system-generators/virt-sandbox-service-generator", "--dry-run"))
@@ -343,7 +351,9 @@ func TestSystemdReloadsTogether(t *testing.T) {
 		t.Cleanup(func() { remove(t, names[i]) })
 	}
 	reloads := func() int {
-		return strings.Count(shell(t, "journalctl --sync; journalctl --quiet --output=cat _PID=1 | grep '^Reloading\\.' || :"), "\n")
+		return strings.Count(shell(t, "journalctl --sync; journalctl --quiet --output=cat _PID=1 | grep "+
+			"'^Reloading\\.' || :"),
+			"\n")
 	}
 	before := reloads()
 	failed := make(chan error, many)

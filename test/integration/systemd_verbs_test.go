@@ -9,8 +9,8 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/test/rig"
 )
 
-// Where systemd runs the host a clone has a unit at once, status knows why a unit failed, edit has systemd read the config anew,
-// and a sandbox that is halted for a copy stays up for its unit.
+// Where systemd runs the host a clone has a unit at once, status knows why a unit failed, edit has systemd read the
+// config anew, and a sandbox that is halted for a copy stays up for its unit.
 func TestSystemdVerbs(t *testing.T) {
 	rig.On(t, rig.Host)
 	rig.Needs(t, rig.Systemd)
@@ -28,7 +28,8 @@ func TestSystemdVerbs(t *testing.T) {
 		if got := inside(t, name, "hostname; curl -so /dev/null -w '%{http_code}' http://localhost/"); got != name+"\n200" {
 			t.Errorf("%s says %q", name, got)
 		}
-		if d, _ := statusOf(t, name, 0); d.Usage.CPU == nil || d.Usage.PIDs == nil || len(d.InnerUnits) != 1 || selinuxRuns() && !strings.HasSuffix(d.Label, d.Level) {
+		if d, _ := statusOf(t, name, 0); d.Usage.CPU == nil || d.Usage.PIDs == nil || len(d.InnerUnits) != 1 ||
+			selinuxRuns() && !strings.HasSuffix(d.Label, d.Level) {
 			t.Errorf("status of %s: %+v", name, d)
 		}
 	}
@@ -53,7 +54,8 @@ func TestSystemdVerbs(t *testing.T) {
 	if o := run(t, "start", "t-verbs2"); o.status == 0 {
 		t.Error("a start with a broken configuration succeeded")
 	}
-	if d, _ := statusOf(t, "t-verbs2", 3); d.Since == nil || !strings.Contains(d.LastError, "apache2@t-verbs2.service failed (") {
+	if d, _ := statusOf(t, "t-verbs2", 3); d.Since == nil || !strings.Contains(d.LastError,
+		"apache2@t-verbs2.service failed (") {
 		t.Errorf("status of one that failed: %+v", d)
 	}
 	archive := t.TempDir() + "/archive"
@@ -69,7 +71,10 @@ func TestSystemdVerbs(t *testing.T) {
 	t.Cleanup(func() { remove(t, "t-command") })
 	must(t, "create", "t-command", "--", "/bin/sh", "-c", "echo said by a command; exec sleep 60")
 	must(t, "start", "t-command")
-	wait(t, "the console", func() bool { return strings.Contains(must(t, "logs", "-n", "50", "t-command"), "said by a command") })
+	wait(t, "the console", func() bool {
+		return strings.Contains(must(t, "logs", "-n", "50", "t-command"),
+			"said by a command")
+	})
 	must(t, "stop", "t-command")
 	must(t, "delete", "t-command")
 	sameAs(t, before, "after all were deleted")
@@ -101,7 +106,8 @@ func TestSELinuxClone(t *testing.T) {
 			t.Errorf("logs of %s: %q", name, got)
 		}
 	}
-	if got := shell(t, program+" export t-source | tar -tvv --xattrs -f - --xattrs-include=security.selinux | head -3"); !strings.Contains(got, "t-source.sandbox") {
+	if got := shell(t, program+" export t-source | tar -tvv --xattrs -f - "+
+		"--xattrs-include=security.selinux | head -3"); !strings.Contains(got, "t-source.sandbox") {
 		t.Errorf("the archive has %s", got)
 	}
 }

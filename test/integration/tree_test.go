@@ -25,7 +25,8 @@ const (
 	sparseUse  = 1 << 20
 )
 
-// fillTree puts files of all kinds below a directory of a content: some thousands, and one of everything that a copy must keep.
+// fillTree puts files of all kinds below a directory of a content: some thousands, and one of everything that a copy
+// must keep.
 func fillTree(t *testing.T, dir string, files int) {
 	t.Helper()
 	check := func(err error) {
@@ -61,7 +62,8 @@ func fillTree(t *testing.T, dir string, files int) {
 	check(unix.Chmod(dir+"/program", 0o6755))
 	check(unix.Chmod(dir+"/drop", 0o1777))
 	// VFS_CAP_REVISION_2 with CAP_NET_BIND_SERVICE, effective.
-	check(unix.Setxattr(dir+"/first", "security.capability", []byte("\x01\x00\x00\x02\x00\x04\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"), 0))
+	check(unix.Setxattr(dir+"/first", "security.capability",
+		[]byte("\x01\x00\x00\x02\x00\x04\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"), 0))
 	for _, name := range []string{"attributed", "drop"} {
 		if err := unix.Setxattr(dir+"/"+name, "user.test=1", []byte("a\x00b\n"), 0); err != nil {
 			t.Logf("this file system has no user attributes: %v", err)
@@ -72,8 +74,8 @@ func fillTree(t *testing.T, dir string, files int) {
 	}
 }
 
-// tree describes all that lies below a directory of a content, by path: kind, owners, mode, time, attributes, names of one
-// file, and what is in it.
+// tree describes all that lies below a directory of a content, by path: kind, owners, mode, time, attributes, names of
+// one file, and what is in it.
 func tree(t *testing.T, content string, tops ...string) map[string]string {
 	t.Helper()
 	found, names := make(map[string]string), make(map[uint64]string)
@@ -115,7 +117,8 @@ func tree(t *testing.T, content string, tops ...string) map[string]string {
 	return found
 }
 
-// digest is that of a file's bytes, of which the many zeros in holes need not be read: of where it has others, and these.
+// digest is that of a file's bytes, of which the many zeros in holes need not be read: of where it has others, and
+// these.
 func digest(t *testing.T, file string) []byte {
 	t.Helper()
 	f, err := os.Open(file)

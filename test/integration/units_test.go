@@ -16,7 +16,8 @@ func installUnits(t *testing.T) {
 	t.Helper()
 	tree := filepath.Join(t.TempDir(), "tree")
 	shell(t, "cp -a testdata/units "+tree+" && mkdir "+tree+"/DEBIAN && chmod -R go-w "+tree)
-	control := "Package: virt-sandbox-test-units\nVersion: 1\nArchitecture: all\nMaintainer: virt-sandbox <root@localhost>\nDescription: units of every kind\n"
+	control := "Package: virt-sandbox-test-units\nVersion: 1\nArchitecture: all\nMaintainer: virt-sandbox " +
+		"<root@localhost>\nDescription: units of every kind\n"
 	if err := os.WriteFile(tree+"/DEBIAN/control", []byte(control), 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -54,7 +55,8 @@ func TestUnitClasses(t *testing.T) {
 		t.Run(class.unit, func(t *testing.T) {
 			create(t, "t-class", "-C", "-u", class.unit)
 			must(t, "start", "t-class")
-			got := inside(t, "t-class", fmt.Sprintf("curl -s --retry 5 --retry-connrefused --retry-delay 1 http://localhost:%d/index.html", class.port))
+			got := inside(t, "t-class", fmt.Sprintf("curl -s --retry 5 --retry-connrefused --retry-delay 1 "+
+				"http://localhost:%d/index.html", class.port))
 			if strings.TrimSpace(got) != class.answer {
 				t.Errorf("answers %q, want %q", got, class.answer)
 			}
@@ -71,7 +73,8 @@ func TestUnitClasses(t *testing.T) {
 	t.Run("two units", func(t *testing.T) {
 		create(t, "t-two", "-C", "-u", "vst-state", "-u", "vst-pre")
 		must(t, "start", "t-two")
-		if got := inside(t, "t-two", "curl -s --retry 5 --retry-connrefused --retry-delay 1 localhost:8001/index.html localhost:8003/index.html"); got != "started\nprepared\n" {
+		if got := inside(t, "t-two", "curl -s --retry 5 --retry-connrefused --retry-delay 1 localhost:8001/index.html "+
+			"localhost:8003/index.html"); got != "started\nprepared\n" {
 			t.Errorf("answer %q", got)
 		}
 	})

@@ -34,14 +34,18 @@ func TestUpgradeHooks(t *testing.T) {
 	t.Run("apt", func(t *testing.T) {
 		begin(t, installDeb, "dpkg --purge vst-upgrade")
 		deb := buildDeb(t, 2)
-		shell(t, "cat "+absolute+"/apt.conf; APT_CONFIG="+absolute+"/apt.conf DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "+deb)
+		shell(t, "cat "+absolute+"/apt.conf; APT_CONFIG="+absolute+
+			"/apt.conf DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "+deb)
 		follows(t, "version 2\n")
 	})
 	t.Run("dpkg", func(t *testing.T) {
 		begin(t, installDeb, "dpkg --purge vst-upgrade vst-hook")
 		dir := filepath.Join(t.TempDir(), "hook")
-		writeTree(t, dir, map[string]string{"/DEBIAN/control": "Package: vst-hook\nVersion: 1\nArchitecture: all\nMaintainer: virt-sandbox <root@localhost>\nDescription: triggers\n"})
-		shell(t, "cp "+hooks+"/dpkg.triggers "+dir+"/DEBIAN/triggers && install -m 755 "+hooks+"/dpkg.postinst "+dir+"/DEBIAN/postinst && chmod -R go-w "+dir+" && dpkg-deb -b --root-owner-group "+dir+" "+dir+".deb && dpkg -i "+dir+".deb")
+		writeTree(t, dir, map[string]string{"/DEBIAN/control": "Package: vst-hook\nVersion: 1\nArchitecture: " +
+			"all\nMaintainer: virt-sandbox <root@localhost>\nDescription: triggers\n"})
+		shell(t, "cp "+hooks+"/dpkg.triggers "+dir+"/DEBIAN/triggers && install -m 755 "+hooks+"/dpkg.postinst "+dir+
+			"/DEBIAN/postinst && chmod -R go-w "+dir+" && dpkg-deb -b --root-owner-group "+dir+" "+dir+".deb && dpkg -i "+dir+
+			".deb")
 		installDeb(t, 2)
 		follows(t, "version 2\n")
 	})
@@ -58,8 +62,10 @@ func TestUpgradeHooks(t *testing.T) {
 			t.Fatal(err)
 		}
 		text := strings.ReplaceAll(string(trigger), "\n"+program+" ", "\n"+installed+" ")
-		writeTree(t, dir, map[string]string{"/vst-hook.spec": "Name: vst-hook\nVersion: 1\nRelease: 1\nSummary: Triggers\nLicense: none\nBuildArch: noarch\nAutoReqProv: no\n%description\nNone.\n" + text + "%files\n"})
-		shell(t, "rpmbuild --quiet -bb --define '_topdir "+dir+"/top' "+dir+"/vst-hook.spec && rpm -i --nodeps --force-debian "+dir+"/top/RPMS/noarch/*.rpm")
+		writeTree(t, dir, map[string]string{"/vst-hook.spec": "Name: vst-hook\nVersion: 1\nRelease: 1\nSummary: " +
+			"Triggers\nLicense: none\nBuildArch: noarch\nAutoReqProv: no\n%description\nNone.\n" + text + "%files\n"})
+		shell(t, "rpmbuild --quiet -bb --define '_topdir "+dir+"/top' "+dir+
+			"/vst-hook.spec && rpm -i --nodeps --force-debian "+dir+"/top/RPMS/noarch/*.rpm")
 		installRPM(t, 2)
 		follows(t, "version 2\n")
 	})

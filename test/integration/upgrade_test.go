@@ -41,7 +41,8 @@ func upgradeTree(version int) map[string]string {
 	for n := range 200 {
 		tree[fmt.Sprintf("/etc/vstup/many/%d.conf", n)] = text
 	}
-	tree["/usr/lib/systemd/system/vst-upgrade.service"] = "[Service]\nEnvironmentFile=/etc/vstup/environment\nStateDirectory=" + state +
+	tree["/usr/lib/systemd/system/vst-upgrade.service"] = "[Service]\nEnvironmentFile=/etc/vstup/environment\n" +
+		"StateDirectory=" + state +
 		"\nExecStart=/bin/busybox httpd -f -p ${PORT} -h /etc/vstup/www\nExecReload=/bin/true\n"
 	return tree
 }
@@ -81,7 +82,8 @@ func buildDeb(t *testing.T, version int) string {
 	}
 	slices.Sort(conffiles)
 	writeTree(t, dir, map[string]string{
-		"/DEBIAN/control":   fmt.Sprintf("Package: vst-upgrade\nVersion: %d\nArchitecture: all\nMaintainer: virt-sandbox <root@localhost>\nDescription: two versions\n", version),
+		"/DEBIAN/control": fmt.Sprintf("Package: vst-upgrade\nVersion: %d\nArchitecture: all\nMaintainer: virt-sandbox "+
+			"<root@localhost>\nDescription: two versions\n", version),
 		"/DEBIAN/conffiles": strings.Join(conffiles, "\n") + "\n",
 	})
 	shell(t, "chmod -R go-w "+dir+" && dpkg-deb -b --root-owner-group "+dir+" "+dir+".deb >/dev/null")
@@ -113,7 +115,8 @@ cp -a %s/tree/. %%{buildroot}
 /usr/lib/systemd/system/vst-upgrade.service
 %%config(noreplace) /etc/vstup
 %s`, version, dir, extra)})
-	shell(t, "rpmbuild --quiet -bb --define '_topdir "+dir+"/top' "+dir+"/vst-upgrade.spec && rpm -U --nodeps --force-debian "+dir+"/top/RPMS/noarch/*.rpm")
+	shell(t, "rpmbuild --quiet -bb --define '_topdir "+dir+"/top' "+dir+
+		"/vst-upgrade.spec && rpm -U --nodeps --force-debian "+dir+"/top/RPMS/noarch/*.rpm")
 }
 
 // Two versions of a real package: what is unchanged in a container follows, and nothing of a person's is lost.
@@ -138,7 +141,8 @@ func TestUpgrade(t *testing.T) {
 			create(t, "t-upgrade", "-C", "-u", "vst-upgrade")
 			create(t, "t-bare", "-u", "vst-upgrade")
 			tree := contentDir + "/t-upgrade"
-			shell(t, "cd "+tree+"/etc/vstup && echo mine >>edited.conf && echo mine >>both.conf && rm removed.conf && echo mine >own.conf")
+			shell(t, "cd "+tree+"/etc/vstup && echo mine >>edited.conf && echo mine >>both.conf && rm removed.conf && echo "+
+				"mine >own.conf")
 			must(t, "start", "t-upgrade")
 			shell(t, "echo edited later >/etc/vstup/on-host.conf")
 			if got := must(t, "upgrade", "t-upgrade", "--quiet"); got != "" {
@@ -150,16 +154,21 @@ func TestUpgrade(t *testing.T) {
 				"private /etc/vstup-new", "private /var/lib/vstup-new",
 				"conflict /etc/vstup/before.conf (the package's is /etc/vstup/before.conf" + format.suffix + ")",
 				"conflict /etc/vstup/both.conf (the package's is /etc/vstup/both.conf" + format.suffix + ")",
-				"dropped /etc/vstup/dropped.conf", "kept /etc/vstup/edited.conf", "updated /etc/vstup/follows.conf", "updated /etc/vstup/link",
-				"added /etc/vstup-new", "added /etc/vstup-new/new.conf", "added /etc/vstup/new", "added /etc/vstup/new/new.conf", "updated /etc/vstup/on-host.conf", "kept /etc/vstup/removed.conf",
+				"dropped /etc/vstup/dropped.conf", "kept /etc/vstup/edited.conf", "updated /etc/vstup/follows.conf",
+				"updated /etc/vstup/link",
+				"added /etc/vstup-new", "added /etc/vstup-new/new.conf", "added /etc/vstup/new", "added /etc/vstup/new/new.conf",
+				"updated /etc/vstup/on-host.conf", "kept /etc/vstup/removed.conf",
 				"updated /etc/vstup/www/index.html",
 			}
 			dry := upgradeLines(t, "--dry-run", "t-upgrade")
-			if got := shell(t, "cat "+tree+"/etc/vstup/follows.conf; ls "+tree+"/etc /etc/libvirt-sandbox/services"); !strings.HasPrefix(got, "version 1\n") || strings.Contains(got, "vstup-new") {
+			if got := shell(t, "cat "+tree+"/etc/vstup/follows.conf; ls "+tree+
+				"/etc /etc/libvirt-sandbox/services"); !strings.HasPrefix(got, "version 1\n") ||
+				strings.Contains(got, "vstup-new") {
 				t.Errorf("a dry run changes the content: %s", got)
 			}
 			o := run(t, "upgrade", "t-upgrade")
-			if o.status != 0 || !strings.Contains(o.stdout, "t-upgrade: 2 private, 4 added, 204 updated, 2 conflict, 2 kept, 1 dropped; it is running") {
+			if o.status != 0 || !strings.Contains(o.stdout, "t-upgrade: 2 private, 4 added, 204 updated, 2 conflict, 2 kept, 1 "+
+				"dropped; it is running") {
 				t.Errorf("upgrade: %+v", o)
 			}
 			for _, got := range [][]string{dry, withoutMany(o.stdout)} {
@@ -168,10 +177,12 @@ func TestUpgrade(t *testing.T) {
 				}
 			}
 			for file, want := range map[string]string{
-				"follows.conf": "version 2\n", "www/index.html": "version 2\n", "many/7.conf": "version 2\n", "new/new.conf": "version 2\n",
+				"follows.conf": "version 2\n", "www/index.html": "version 2\n", "many/7.conf": "version 2\n",
+				"new/new.conf": "version 2\n",
 				"on-host.conf": "version 2\n", "edited.conf": "always the same\nmine\n", "both.conf": "version 1\nmine\n",
-				"both.conf" + format.suffix: "version 2\n", "before.conf": "edited before\n", "before.conf" + format.suffix: "version 2\n",
-				"dropped.conf": "version 1\n", "own.conf": "mine\n", "../vstup-new/new.conf": "version 2\n",
+				"both.conf" + format.suffix: "version 2\n", "before.conf": "edited before\n",
+				"before.conf" + format.suffix: "version 2\n",
+				"dropped.conf":                "version 1\n", "own.conf": "mine\n", "../vstup-new/new.conf": "version 2\n",
 			} {
 				if got := shell(t, "cat "+tree+"/etc/vstup/"+file); got != want {
 					t.Errorf("%s has %q, want %q", file, got, want)
@@ -190,7 +201,10 @@ func TestUpgrade(t *testing.T) {
 			must(t, "start", "t-upgrade")
 			inside(t, "t-upgrade", "touch /etc/vstup-new/new.conf /var/lib/vstup-new/x")
 			all := upgradeJSON(t, "--all", "--remove-dropped")
-			if len(all) < 2 || !slices.ContainsFunc(all, func(u upgradedJSON) bool { return u.Name == "t-bare" && u.has("private", "/etc/vstup-new") }) ||
+			if len(all) < 2 || !slices.ContainsFunc(all, func(u upgradedJSON) bool {
+				return u.Name == "t-bare" &&
+					u.has("private", "/etc/vstup-new")
+			}) ||
 				!slices.ContainsFunc(all, func(u upgradedJSON) bool {
 					return u.Name == "t-upgrade" && u.has("removed", "/etc/vstup/dropped.conf")
 				}) {
@@ -213,7 +227,10 @@ type upgradedJSON struct {
 }
 
 func (u upgradedJSON) has(action, path string) bool {
-	return slices.ContainsFunc(u.Changes, func(c struct{ Path, Action, Beside string }) bool { return c.Path == path && c.Action == action })
+	return slices.ContainsFunc(u.Changes, func(c struct{ Path, Action, Beside string }) bool {
+		return c.Path == path &&
+			c.Action == action
+	})
 }
 
 func upgradeJSON(t *testing.T, args ...string) []upgradedJSON {
@@ -248,13 +265,15 @@ func TestUpgradeKilled(t *testing.T) {
 	installDeb(t, 1)
 	create(t, "t-upgrade", "-C", "-u", "vst-upgrade")
 	tree, config := contentDir+"/t-upgrade", configDir+"/t-upgrade.sandbox"
-	shell(t, "cd "+tree+"/etc/vstup && echo mine >>edited.conf && echo mine >>both.conf && rm removed.conf && echo mine >own.conf")
+	shell(t, "cd "+tree+"/etc/vstup && echo mine >>edited.conf && echo mine >>both.conf && rm removed.conf && echo "+
+		"mine >own.conf")
 	installDeb(t, 2)
 	saved := t.TempDir()
 	shell(t, "cp -a "+tree+" "+saved+"/tree && cp -a "+config+" "+saved+"/config")
 	restore := func() { shell(t, "rm -rf "+tree+" && cp -a "+saved+"/tree "+tree+" && cp -a "+saved+"/config "+config) }
 	state := func() string {
-		return shell(t, "cat "+config+"; cd "+tree+" && sort .virt-sandbox/manifest && ls .virt-sandbox && find etc var -printf '%p %y %m %u %l\\n' | sort && find etc -type f -exec sha256sum {} + | sort")
+		return shell(t, "cat "+config+"; cd "+tree+" && sort .virt-sandbox/manifest && ls .virt-sandbox && find etc var "+
+			"-printf '%p %y %m %u %l\\n' | sort && find etc -type f -exec sha256sum {} + | sort")
 	}
 	begun := time.Now()
 	must(t, "upgrade", "t-upgrade")
@@ -264,7 +283,8 @@ func TestUpgradeKilled(t *testing.T) {
 	for range killings {
 		restore()
 		moment := killWithin(t, numbers, usual, nil, "upgrade", "t-upgrade")
-		for file, want := range map[string]string{"edited.conf": "always the same\nmine\n", "both.conf": "version 1\nmine\n", "own.conf": "mine\n"} {
+		for file, want := range map[string]string{"edited.conf": "always the same\nmine\n", "both.conf": "version 1\nmine\n",
+			"own.conf": "mine\n"} {
 			if got := shell(t, "cat "+tree+"/etc/vstup/"+file); got != want {
 				t.Errorf("killed after %v: %s has %q, want %q", moment, file, got, want)
 			}
@@ -277,7 +297,8 @@ func TestUpgradeKilled(t *testing.T) {
 		must(t, "upgrade", "t-upgrade")
 		if got := state(); got != want {
 			a, b := strings.Split(got, "\n"), strings.Split(want, "\n")
-			t.Errorf("killed after %v, then completed:\n%s\nis not so otherwise, and lacks\n%s", moment, lacking(a, b), lacking(b, a))
+			t.Errorf("killed after %v, then completed:\n%s\nis not so otherwise, and lacks\n%s", moment, lacking(a, b),
+				lacking(b, a))
 		}
 		if t.Failed() {
 			return
@@ -287,5 +308,6 @@ func TestUpgradeKilled(t *testing.T) {
 
 // lacking gives the lines that the other list lacks.
 func lacking(lines, other []string) string {
-	return strings.Join(slices.DeleteFunc(slices.Clone(lines), func(l string) bool { return slices.Contains(other, l) }), "\n")
+	return strings.Join(slices.DeleteFunc(slices.Clone(lines), func(l string) bool { return slices.Contains(other, l) }),
+		"\n")
 }

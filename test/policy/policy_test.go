@@ -1,5 +1,5 @@
-// Package policy asks the built SELinux policy, that of the virtual machine's image with our module in it, for what must not
-// be allowed.
+// Package policy asks the built SELinux policy, that of the virtual machine's image with our module in it, for what
+// must not be allowed.
 package policy
 
 import (
@@ -19,8 +19,11 @@ func TestNeverAllowed(t *testing.T) {
 		what   string
 		search []string
 	}{
-		{"to mount, unmount or remount any file system", []string{"-c", "filesystem", "-p", "mount,unmount,remount,relabelfrom,relabelto"}},
-		{"to have CAP_SYS_ADMIN and what else reaches the whole machine", []string{"-c", "capability", "-p", "sys_admin,sys_module,sys_rawio,sys_time,sys_boot,mknod,dac_read_search,linux_immutable,sys_pacct"}},
+		{"to mount, unmount or remount any file system", []string{"-c", "filesystem", "-p",
+			"mount,unmount,remount,relabelfrom,relabelto"}},
+		{"to have CAP_SYS_ADMIN and what else reaches the whole machine",
+			[]string{"-c", "capability", "-p",
+				"sys_admin,sys_module,sys_rawio,sys_time,sys_boot,mknod,dac_read_search,linux_immutable,sys_pacct"}},
 		{"to have any of the newer capabilities", []string{"-c", "capability2"}},
 		{"to mount in a user namespace", []string{"-c", "cap_userns", "-p", "sys_admin,sys_module,mknod"}},
 		{"to load modules and policies, or switch SELinux", []string{"-c", "security"}},
@@ -54,7 +57,8 @@ func TestOpensOnlyItsDisks(t *testing.T) {
 			t.Errorf("a container opens %s", line)
 		}
 	}
-	if found := search(t, policy, []string{"-A", "-s", "container_t", "-c", "blk_file", "-p", "create,mounton,relabelto"}); found != "" {
+	if found := search(t, policy, []string{"-A", "-s", "container_t", "-c", "blk_file", "-p",
+		"create,mounton,relabelto"}); found != "" {
 		t.Errorf("a container makes disks:\n%s", found)
 	}
 }
@@ -107,7 +111,8 @@ func TestAttributes(t *testing.T) {
 			t.Errorf("%s is not an alias: %s", alias, text)
 		}
 	}
-	if text := output(t, "seinfo", policy, "--permissive"); strings.Contains(text, "container") || strings.Contains(text, "virt") {
+	if text := output(t, "seinfo", policy, "--permissive"); strings.Contains(text, "container") ||
+		strings.Contains(text, "virt") {
 		t.Errorf("permissive: %s", text)
 	}
 }

@@ -1,4 +1,5 @@
-// Package residue lists all that a container can leave on a host, so that tests can tell whether one has left something.
+// Package residue lists all that a container can leave on a host, so that tests can tell whether one has left
+// something.
 package residue
 
 import (
@@ -18,7 +19,9 @@ const configDir = "/etc/libvirt-sandbox/services"
 // List gives files, mounts, block devices, network interfaces, domains, cgroups and processes, sorted.
 func List() ([]string, error) {
 	var list []string
-	for _, dir := range []string{"/etc/libvirt-sandbox", "/var/lib/libvirt/filesystems", "/var/lib/libvirt/images", "/var/log/journal", "/run/log/journal", "/run/virt-sandbox", "/run/libvirt/lxc", "/var/log/libvirt/lxc", "/etc/systemd/system", "/sys/fs/cgroup"} {
+	for _, dir := range []string{"/etc/libvirt-sandbox", "/var/lib/libvirt/filesystems", "/var/lib/libvirt/images",
+		"/var/log/journal", "/run/log/journal", "/run/virt-sandbox", "/run/libvirt/lxc", "/var/log/libvirt/lxc",
+		"/etc/systemd/system", "/sys/fs/cgroup"} {
 		_ = filepath.WalkDir(dir, func(p string, e fs.DirEntry, err error) error {
 			if err == nil && p != dir && p != configDir && (dir != "/sys/fs/cgroup" || (e.IsDir() && ofContainer(p))) {
 				list = append(list, "file "+p)
@@ -60,10 +63,11 @@ func List() ([]string, error) {
 	return list, nil
 }
 
-// ofContainer tells of cgroups that libvirt, we, or a systemd inside would make; others come and go with the host's work.
-// The slices of templates and of machines are systemd's, which keeps them.
+// ofContainer tells of cgroups that libvirt, we, or a systemd inside would make; others come and go with the host's
+// work. The slices of templates and of machines are systemd's, which keeps them.
 func ofContainer(cgroup string) bool {
-	if name := filepath.Base(cgroup); name == "machine.slice" || (strings.HasPrefix(name, "system-") && strings.HasSuffix(name, ".slice")) {
+	if name := filepath.Base(cgroup); name == "machine.slice" ||
+		(strings.HasPrefix(name, "system-") && strings.HasSuffix(name, ".slice")) {
 		return false
 	}
 	for _, mark := range []string{"/virt-sandbox-", "/lxc-", "libvirt", ".scope", ".slice"} {
@@ -92,8 +96,8 @@ func Processes() []string {
 	return list
 }
 
-// Differences tells how the host is not as it was when before was listed. What ends by itself, like a process that has been
-// told to, gets a moment.
+// Differences tells how the host is not as it was when before was listed. What ends by itself, like a process that has
+// been told to, gets a moment.
 func Differences(before []string) []string {
 	var differences []string
 	for range 40 {

@@ -12,8 +12,8 @@ import (
 // Place is where tests run, or a step there: what Variable says.
 type Place string
 
-// Variable names the environment variable that says on which rig tests run. Without it a test runs wherever its needs are
-// met, unless it costs much.
+// Variable names the environment variable that says on which rig tests run. Without it a test runs wherever its needs
+// are met, unless it costs much.
 const Variable = "VIRT_SANDBOX_RIG"
 
 // The places of make test, in its order.
@@ -70,13 +70,16 @@ type Need struct {
 
 // What tests need.
 var (
-	Root          = Need{"root", func() bool { return os.Geteuid() == 0 }}
-	Systemd       = Need{"a systemd that runs the host", func() bool { return exists("/run/systemd/system") }}
-	SELinux       = Need{"SELinux that enforces", func() bool { return says("/sys/fs/selinux/enforce", "1") }}
-	SELinuxOn     = Need{"SELinux", func() bool { return exists("/sys/fs/selinux/enforce") }}
-	NoSELinux     = Need{"no SELinux", func() bool { return !exists("/sys/fs/selinux/enforce") }}
-	AppArmorOn    = Need{"AppArmor", func() bool { return says("/sys/module/apparmor/parameters/enabled", "Y\n") }}
-	QEMU          = Need{"a qemu:///system that answers", func() bool { return succeeds("virsh", "-q", "-c", "qemu:///system", "version") }}
+	Root       = Need{"root", func() bool { return os.Geteuid() == 0 }}
+	Systemd    = Need{"a systemd that runs the host", func() bool { return exists("/run/systemd/system") }}
+	SELinux    = Need{"SELinux that enforces", func() bool { return says("/sys/fs/selinux/enforce", "1") }}
+	SELinuxOn  = Need{"SELinux", func() bool { return exists("/sys/fs/selinux/enforce") }}
+	NoSELinux  = Need{"no SELinux", func() bool { return !exists("/sys/fs/selinux/enforce") }}
+	AppArmorOn = Need{"AppArmor", func() bool { return says("/sys/module/apparmor/parameters/enabled", "Y\n") }}
+	QEMU       = Need{"a qemu:///system that answers", func() bool {
+		return succeeds("virsh", "-q", "-c",
+			"qemu:///system", "version")
+	}}
 	PIDController = Need{"the pids controller of cgroups", hasPIDController}
 )
 

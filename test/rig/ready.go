@@ -1,5 +1,5 @@
-// Package rig has what tests need to know of where they run: which rig this is (On), what it has (Needs), and whether the
-// programs and libvirt are there at all (Ready). with-libvirt and the test hosts are such places.
+// Package rig has what tests need to know of where they run: which rig this is (On), what it has (Needs), and whether
+// the programs and libvirt are there at all (Ready). with-libvirt and the test hosts are such places.
 package rig
 
 import (
@@ -29,8 +29,8 @@ func MustBeReady(tests, program string) {
 	}
 }
 
-// waitForOthers waits until no other tests use this machine's sandboxes, which have the same names. The lock ends with the
-// process.
+// waitForOthers waits until no other tests use this machine's sandboxes, which have the same names. The lock ends with
+// the process.
 func waitForOthers(tests string) error {
 	if err := os.MkdirAll("/run/lock", 0o755); err != nil {
 		return err
@@ -47,8 +47,9 @@ func waitForOthers(tests string) error {
 	return err
 }
 
-// Ready reports whether this is root on a machine whose lxc:/// answers, and has PATH find the program and those that belong to
-// it: in a source tree, two directories below which tests run, those just built; on a test host the installed ones.
+// Ready reports whether this is root on a machine whose lxc:/// answers, and has PATH find the program and those that
+// belong to it: in a source tree, two directories below which tests run, those just built; on a test host the installed
+// ones.
 func Ready(program string) error {
 	if os.Geteuid() != 0 {
 		return errors.New("they need root")

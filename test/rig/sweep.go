@@ -9,11 +9,12 @@ import (
 	"strings"
 )
 
-// Sweep removes the sandboxes, whole or in part, whose names begin with a prefix that is the tests' own: an earlier run that
-// was killed could not.
+// Sweep removes the sandboxes, whole or in part, whose names begin with a prefix that is the tests' own: an earlier run
+// that was killed could not.
 func Sweep(program, prefix string) error {
 	names := make(map[string]bool)
-	for _, pattern := range []string{"/etc/libvirt-sandbox/services/*.sandbox", "/var/lib/libvirt/filesystems/*", "/var/lib/libvirt/images/*"} {
+	for _, pattern := range []string{"/etc/libvirt-sandbox/services/*.sandbox", "/var/lib/libvirt/filesystems/*",
+		"/var/lib/libvirt/images/*"} {
 		paths, err := filepath.Glob(filepath.Join(filepath.Dir(pattern), prefix+filepath.Base(pattern)))
 		if err != nil {
 			return err
@@ -29,7 +30,8 @@ func Sweep(program, prefix string) error {
 		out, err := exec.Command(program, "delete", name).CombinedOutput()
 		if err != nil {
 			// It can be a legacy one, whose content a test has made by hand.
-			err = errors.Join(os.RemoveAll("/etc/libvirt-sandbox/services/"+name+".sandbox"), os.RemoveAll("/etc/libvirt-sandbox/services/"+name),
+			err = errors.Join(os.RemoveAll("/etc/libvirt-sandbox/services/"+name+".sandbox"),
+				os.RemoveAll("/etc/libvirt-sandbox/services/"+name),
 				os.RemoveAll("/var/lib/libvirt/filesystems/"+name))
 		}
 		if err != nil {

@@ -18,8 +18,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// processesOf lists the processes of each container by the group that its first program made, in one pass over /proc. The
-// first of each is the container's first process.
+// processesOf lists the processes of each container by the group that its first program made, in one pass over /proc.
+// The first of each is the container's first process.
 func processesOf(mark string, names []string) map[string][]int {
 	found := make(map[string][]int)
 	for _, pid := range allProcesses() {
@@ -65,8 +65,8 @@ func allProcesses() []int {
 	return list
 }
 
-// journals counts the journals of systemd that run: the host's and those of the containers of these tests, and not those of
-// other hosts that a machine may have in containers.
+// journals counts the journals of systemd that run: the host's and those of the containers of these tests, and not
+// those of other hosts that a machine may have in containers.
 func journals() int {
 	own, _ := os.Readlink("/proc/self/ns/pid")
 	n := 0
@@ -76,7 +76,8 @@ func journals() int {
 		if err != nil || groupsErr != nil {
 			continue
 		}
-		if namespace == own || strings.Contains(string(groups), "/virt-sandbox-sc-") || strings.Contains(string(groups), "/sc-nspawn/") {
+		if namespace == own || strings.Contains(string(groups), "/virt-sandbox-sc-") ||
+			strings.Contains(string(groups), "/sc-nspawn/") {
 			n++
 		}
 	}
@@ -150,7 +151,8 @@ func page(name string) string { return "This is " + name + ".\n" }
 func writePages(t *testing.T, names []string) {
 	t.Helper()
 	for _, name := range names {
-		if err := os.WriteFile(filepath.Join(contentDir, name, "var/www/html/index.html"), []byte(page(name)), 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(contentDir, name, "var/www/html/index.html"), []byte(page(name)),
+			0o644); err != nil {
 			t.Fatal(err)
 		}
 	}

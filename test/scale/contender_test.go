@@ -68,7 +68,8 @@ func (o ours) stop(t *testing.T, names []string) {
 }
 
 func (ours) processes(names []string) []int {
-	return append(append(flat(processesOf("/virt-sandbox-", names)), processNamed("libvirt_lxc")...), processNamed("virt-sandbox-se")...)
+	return append(append(flat(processesOf("/virt-sandbox-", names)), processNamed("libvirt_lxc")...),
+		processNamed("virt-sandbox-se")...)
 }
 
 func flat(of map[string][]int) []int {
@@ -79,8 +80,8 @@ func flat(of map[string][]int) []int {
 	return list
 }
 
-// bare is libvirt alone, with the very XML of our containers and the same first program inside: what it costs that virsh
-// makes a domain of it and somebody waits for READY=1.
+// bare is libvirt alone, with the very XML of our containers and the same first program inside: what it costs that
+// virsh makes a domain of it and somebody waits for READY=1.
 type bare struct {
 	meter *meter
 	dir   string // of the XML and what containers see as /run/host
@@ -254,13 +255,14 @@ func (n *nspawn) prepare(t *testing.T, b bare, names []string) {
 				option = "--bind-ro="
 			}
 			escape := strings.NewReplacer(`\`, `\\`, ":", `\:`)
-			n.binds[name] = append(n.binds[name], option+escape.Replace(f.Source.Mount.Dir)+":"+escape.Replace(target)+":norbind")
+			n.binds[name] = append(n.binds[name], option+escape.Replace(f.Source.Mount.Dir)+":"+escape.Replace(target)+
+				":norbind")
 		}
 	}
 }
 
-// root is where nspawn, which takes no /, finds the host's tree: in a mount namespace of its own, and read-only, so that
-// whoever cleans up cannot meet it.
+// root is where nspawn, which takes no /, finds the host's tree: in a mount namespace of its own, and read-only, so
+// that whoever cleans up cannot meet it.
 func (n *nspawn) root() string { return filepath.Join(n.dir, "root") }
 
 func (n *nspawn) group(dir, name string) string { return filepath.Join(dir, "sc-nspawn", name) }
@@ -292,9 +294,11 @@ func (n *nspawn) start(t *testing.T, names []string) {
 		groups = append(groups, inGroup)
 		script := `for group in ` + strings.Join(groups, " ") + `; do echo $$ >$group/cgroup.procs || exit; done
 			mount --bind / "$0" && mount -o remount,bind,ro "$0" && exec "$@"`
-		args := []string{"--mount", "--propagation=private", "sh", "-c", script, n.root(), "systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--boot", "--read-only",
+		args := []string{"--mount", "--propagation=private", "sh", "-c", script, n.root(), "systemd-nspawn", "--quiet",
+			"--register=no", "--keep-unit", "--boot", "--read-only",
 			"--directory=" + n.root(), "--machine=" + name, "--private-network", "--notify-ready=yes",
-			"--console=read-only", "--link-journal=no", "--resolv-conf=off", "--timezone=off", "--tmpfs=/tmp", "--tmpfs=/dev/shm"}
+			"--console=read-only", "--link-journal=no", "--resolv-conf=off", "--timezone=off", "--tmpfs=/tmp",
+			"--tmpfs=/dev/shm"}
 		args = append(append(args, n.binds[name]...), "--", "--unit=multi-user.target", "--show-status=no")
 		log, err := os.Create(filepath.Join(n.dir, name+".log"))
 		if err != nil {
@@ -368,13 +372,14 @@ func removeGroups(dir string) error {
 
 func (n *nspawn) processes(names []string) []int { return flat(processesOf("/sc-nspawn/", names)) }
 
-// hierarchies lists where the controllers of cgroup version 1, and version 2 beside them, are mounted; cpuset, whose groups
-// take no process before they have been given CPUs, is left out.
+// hierarchies lists where the controllers of cgroup version 1, and version 2 beside them, are mounted; cpuset, whose
+// groups take no process before they have been given CPUs, is left out.
 func hierarchies() []string {
 	mounts, _ := os.ReadFile("/proc/self/mounts")
 	var list []string
 	for line := range strings.Lines(string(mounts)) {
-		if f := strings.Fields(line); len(f) > 2 && (f[2] == "cgroup" || f[2] == "cgroup2") && !strings.HasSuffix(f[1], "/cpuset") {
+		if f := strings.Fields(line); len(f) > 2 && (f[2] == "cgroup" || f[2] == "cgroup2") &&
+			!strings.HasSuffix(f[1], "/cpuset") {
 			list = append(list, f[1])
 		}
 	}

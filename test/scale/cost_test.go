@@ -10,12 +10,12 @@ import (
 	"time"
 )
 
-// cpuacct is where the kernel counts the CPU time of what is measured, by groups of cgroup version 1: they keep the time of
-// processes that have ended.
+// cpuacct is where the kernel counts the CPU time of what is measured, by groups of cgroup version 1: they keep the
+// time of processes that have ended.
 const cpuacct = "/sys/fs/cgroup/cpuacct"
 
-// meter tells wall and CPU time of what happens between two readings. It has a group of its own for what is started, one
-// for libvirtd, and that in which libvirt makes those of its containers.
+// meter tells wall and CPU time of what happens between two readings. It has a group of its own for what is started,
+// one for libvirtd, and that in which libvirt makes those of its containers.
 type meter struct {
 	started, libvirt, containers string
 }
@@ -94,7 +94,8 @@ func groupOf(pid int, controller string) string {
 func processNamed(name string) []int {
 	var list []int
 	for _, pid := range allProcesses() {
-		if comm, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid)); err == nil && strings.TrimSpace(string(comm)) == name {
+		if comm, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid)); err == nil &&
+			strings.TrimSpace(string(comm)) == name {
 			list = append(list, pid)
 		}
 	}
@@ -122,8 +123,8 @@ func used(group, file string) time.Duration {
 	return time.Duration(ns)
 }
 
-// cost is what something took: started is the CPU time of the programs which were started for it, own that of these outside
-// the kernel.
+// cost is what something took: started is the CPU time of the programs which were started for it, own that of these
+// outside the kernel.
 type cost struct{ wall, started, own, libvirt, containers time.Duration }
 
 func (c cost) cpu() time.Duration { return c.started + c.libvirt + c.containers }
@@ -134,7 +135,8 @@ func (m *meter) measure(f func()) cost {
 	f()
 	after := m.read()
 	return cost{
-		after.at.Sub(before.at), after.started - before.started, after.own - before.own, after.libvirt - before.libvirt, after.containers - before.containers,
+		after.at.Sub(before.at), after.started - before.started, after.own - before.own, after.libvirt - before.libvirt,
+		after.containers - before.containers,
 	}
 }
 
@@ -143,7 +145,8 @@ func within(group string, args ...string) []string {
 	return append([]string{"sh", "-c", `echo $$ >"$0/cgroup.procs" && exec "$@"`, group}, args...)
 }
 
-// pss is the memory of processes by their programs' names: what is shared is divided by who shares it (proc(5), smaps_rollup).
+// pss is the memory of processes by their programs' names: what is shared is divided by who shares it (proc(5),
+// smaps_rollup).
 func pss(pids []int) map[string]int64 {
 	by := make(map[string]int64)
 	for _, pid := range pids {

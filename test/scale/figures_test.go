@@ -44,8 +44,8 @@ func (f figures) median(what string, size int, of func(cost) time.Duration) time
 
 func wall(c cost) time.Duration { return c.wall }
 
-// The figures of this project beside those of libvirt alone and of systemd-nspawn, and its goals. It measures; what it makes
-// sure of is that each container came up and went away.
+// The figures of this project beside those of libvirt alone and of systemd-nspawn, and its goals. It measures; what it
+// makes sure of is that each container came up and went away.
 func TestFigures(t *testing.T) {
 	rig.On(t, rig.Bench)
 	if _, err := os.Stat("/run/systemd/system"); err == nil {
@@ -120,9 +120,9 @@ func checkServed(t *testing.T, c contender, names []string) {
 	checkPages(t, names)
 }
 
-// creation measures create and delete beside cp -a and rm of the same files, and leaves all containers made. All are made
-// before the first is deleted: ext4 passes over the inodes of files that were deleted in the last minutes, one by one, and
-// after a thousand deletions whoever makes files next, cp too, takes several times the CPU time.
+// creation measures create and delete beside cp -a and rm of the same files, and leaves all containers made. All are
+// made before the first is deleted: ext4 passes over the inodes of files that were deleted in the last minutes, one by
+// one, and after a thousand deletions whoever makes files next, cp too, takes several times the CPU time.
 func creation(t *testing.T, f figures, o ours, list []string) {
 	t.Helper()
 	copies := t.TempDir()
@@ -137,7 +137,8 @@ func creation(t *testing.T, f figures, o ours, list []string) {
 			f.add("create", size, o.meter.measure(func() {
 				o.verb(t, append([]string{"create", "-C", "-u", unit, parallel}, some...)...)
 			}))
-			copying := "printf '%s\\n' " + strings.Join(some, " ") + " | xargs -P " + strconv.Itoa(*jobs) + " -I {} cp -a " + contentDir + "/{} " + copies + "/{}"
+			copying := "printf '%s\\n' " + strings.Join(some, " ") + " | xargs -P " + strconv.Itoa(*jobs) + " -I {} cp -a " +
+				contentDir + "/{} " + copies + "/{}"
 			f.add("cp -a", size, o.meter.measure(func() { run(t, within(o.meter.started, "sh", "-c", copying)...) }))
 		}
 	}
@@ -165,14 +166,16 @@ func blocks(t *testing.T, names []string) int64 {
 	return total / int64(len(names))
 }
 
-// printShares tells whose the CPU time of the starts and stops of n is. Of systemd-nspawn, what runs inside counts as started.
+// printShares tells whose the CPU time of the starts and stops of n is. Of systemd-nspawn, what runs inside counts as
+// started.
 func (f figures) printShares(n int) {
 	for _, what := range slices.Sorted(maps.Keys(f)) {
 		if !strings.HasPrefix(what, "start ") && !strings.HasPrefix(what, "stop ") {
 			continue
 		}
 		share := func(of func(cost) time.Duration) float64 { return f.median(what, n, of).Seconds() }
-		fmt.Printf("CPU time of %s of %d: programs started %.2f s and the kernel for them %.2f s, libvirtd %.2f s, containers %.2f s\n", what, n,
+		fmt.Printf("CPU time of %s of %d: programs started %.2f s and the kernel for them %.2f s, libvirtd %.2f s, "+
+			"containers %.2f s\n", what, n,
 			share(func(c cost) time.Duration { return c.own }), share(func(c cost) time.Duration { return c.started - c.own }),
 			share(func(c cost) time.Duration { return c.libvirt }), share(func(c cost) time.Duration { return c.containers }))
 	}
@@ -217,18 +220,22 @@ func (f figures) print(disk int64, memory map[string]map[string]int64, idleCPU m
 	ratio := func(a, b string, of func(cost) time.Duration) float64 {
 		return f.median(a, n, of).Seconds() / f.median(b, n, of).Seconds()
 	}
-	goal(fmt.Sprintf("start of %d to ready, wall time of bare libvirt's", n), ratio("start "+ourTitle, "start "+bareTitle, wall), 1.2)
-	goal(fmt.Sprintf("start of %d to ready, CPU time of bare libvirt's", n), ratio("start "+ourTitle, "start "+bareTitle, cost.cpu), 1.2)
+	goal(fmt.Sprintf("start of %d to ready, wall time of bare libvirt's", n),
+		ratio("start "+ourTitle, "start "+bareTitle, wall), 1.2)
+	goal(fmt.Sprintf("start of %d to ready, CPU time of bare libvirt's", n),
+		ratio("start "+ourTitle, "start "+bareTitle, cost.cpu), 1.2)
 	own := func(of string) float64 {
 		return f.median("start "+of, n, func(c cost) time.Duration { return c.own }).Seconds()
 	}
 	// Most of what virsh takes is the loading of libvirt's library, which our helper loads too.
-	goal("our programs' share of the CPU time of a start, less virsh's", (own(ourTitle)-own(bareTitle))/f.median("start "+ourTitle, n, cost.cpu).Seconds(), 0.05)
+	goal("our programs' share of the CPU time of a start, less virsh's",
+		(own(ourTitle)-own(bareTitle))/f.median("start "+ourTitle, n, cost.cpu).Seconds(), 0.05)
 	goal("memory beside bare libvirt's, MB each", each(sum(memory[ourTitle])-sum(memory[bareTitle])), 3)
 	goal(fmt.Sprintf("CPUs that %d idle take", n), idleCPU[ourTitle], 0.02*float64(n)/100)
 	goal(fmt.Sprintf("create of %d, wall time of cp -a", n), ratio("create", "cp -a", wall), 1.5)
 	goal(fmt.Sprintf("create of %d, CPU time of cp -a", n), ratio("create", "cp -a", cost.cpu), 1.5)
-	for _, what := range []string{"create", "start " + ourTitle, "start " + bareTitle, "stop " + ourTitle, "stop " + bareTitle, "delete"} {
+	for _, what := range []string{"create", "start " + ourTitle, "start " + bareTitle, "stop " + ourTitle,
+		"stop " + bareTitle, "delete"} {
 		growth := f.median(what, n, cost.cpu).Seconds() / f.median(what, 10, cost.cpu).Seconds()
 		goal(fmt.Sprintf("%s: CPU time of %d against 10", what, n), growth, 1.1*float64(n)/10)
 	}

@@ -13,14 +13,15 @@ import (
 // hostsUnits are those in the table of virt-sandbox-service(1), INSIDE, that run from the start.
 func hostsUnits() []string {
 	return []string{
-		"systemd-journald.service", "systemd-journald.socket", "systemd-journald-dev-log.socket", "systemd-journal-flush.service",
+		"systemd-journald.service", "systemd-journald.socket", "systemd-journald-dev-log.socket",
+		"systemd-journal-flush.service",
 		"dbus.socket", "dbus.service", "systemd-tmpfiles-setup.service", "systemd-tmpfiles-setup-dev.service",
 		"systemd-tmpfiles-clean.timer", "systemd-user-sessions.service", "virt-sandbox-host-keys.service",
 	}
 }
 
-// Inside, nothing runs beside the sandbox's own units but what the table has, nothing fails that the host's /usr has systemd
-// start, and what serves only who logs in comes with the first who does.
+// Inside, nothing runs beside the sandbox's own units but what the table has, nothing fails that the host's /usr has
+// systemd start, and what serves only who logs in comes with the first who does.
 func TestInside(t *testing.T) {
 	rig.On(t, rig.Native)
 	clean(t)
@@ -47,12 +48,14 @@ func TestInside(t *testing.T) {
 				}
 			}
 			failed()
-			for line := range strings.Lines(inside("systemctl", "list-units", "--type=service,socket,timer,path,automount", "--state=active", "--no-legend", "--plain")) {
+			for line := range strings.Lines(inside("systemctl", "list-units", "--type=service,socket,timer,path,automount",
+				"--state=active", "--no-legend", "--plain")) {
 				if running := strings.Fields(line)[0]; running != service+".service" && !slices.Contains(hostsUnits(), running) {
 					t.Errorf("%s runs, which virt-sandbox-service(1) does not tell of", running)
 				}
 			}
-			if out, err := exec.Command(program, "execute", name, "--", "systemctl", "is-active", "systemd-logind").Output(); err == nil {
+			if out, err := exec.Command(program, "execute", name, "--", "systemctl", "is-active",
+				"systemd-logind").Output(); err == nil {
 				t.Errorf("logind runs already: %s", out)
 			}
 			inside("loginctl", "list-sessions")

@@ -1,5 +1,5 @@
-// Package scale drives many containers at once, checks that each is what it should be, and measures them beside what people
-// use instead. It needs root and an lxc:/// that answers: make bench-scale and make test provide both.
+// Package scale drives many containers at once, checks that each is what it should be, and measures them beside what
+// people use instead. It needs root and an lxc:/// that answers: make bench-scale and make test provide both.
 package scale
 
 import (

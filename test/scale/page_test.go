@@ -10,7 +10,8 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/test/rig"
 )
 
-// The script of the feature page as it stands, but for the name of Apache's unit, and for systemctl where no systemd runs.
+// The script of the feature page as it stands, but for the name of Apache's unit, and for systemctl where no systemd
+// runs.
 func TestPage(t *testing.T) {
 	rig.On(t, rig.Native, rig.Bench)
 	clean(t)

@@ -10,7 +10,8 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/test/rig"
 )
 
-// What configs cost at each systemctl daemon-reload, of the generator and of systemd, which loads no unit that is not used.
+// What configs cost at each systemctl daemon-reload, of the generator and of systemd, which loads no unit that is not
+// used.
 func TestReload(t *testing.T) {
 	rig.On(t, rig.BenchHost)
 	rig.Needs(t, rig.Systemd)

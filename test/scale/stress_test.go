@@ -44,8 +44,8 @@ func (v *victim) enter() (leave func() (alone bool)) {
 	}
 }
 
-// Whatever is done to many containers at once, with libvirtd ending in the middle of it: each is afterwards what it is said
-// to be, and nothing stays behind.
+// Whatever is done to many containers at once, with libvirtd ending in the middle of it: each is afterwards what it is
+// said to be, and nothing stays behind.
 func TestStress(t *testing.T) {
 	rig.On(t, rig.Native, rig.Stress)
 	clean(t)

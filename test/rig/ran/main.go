@@ -1,9 +1,10 @@
-// Command ran fails when a test ran on none of the rigs of a run: when it was skipped wherever it could have run, or was not
-// even there. It reads what record kept:
+// Command ran fails when a test ran on none of the rigs of a run: when it was skipped wherever it could have run, or
+// was not even there. It reads what record kept:
 //
 //	ran [-elsewhere PLACE,…] DIR
 //
-// DIR holds the outputs. A test may be missing from all of them that says it runs only on places of other targets (rig.On).
+// DIR holds the outputs. A test may be missing from all of them that says it runs only on places of other targets
+// (rig.On).
 package main
 
 import (
@@ -69,8 +70,8 @@ type test struct {
 	reasons []string   // of all skips
 }
 
-// runsOnlyOn reports whether a test that ran nowhere is none of this run's: each skip said places, and all of those of one
-// are elsewhere.
+// runsOnlyOn reports whether a test that ran nowhere is none of this run's: each skip said places, and all of those of
+// one are elsewhere.
 func (t *test) runsOnlyOn(elsewhere []string) bool {
 	if len(t.places) < len(t.reasons) {
 		return false

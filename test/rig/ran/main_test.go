@@ -43,8 +43,10 @@ func TestCheck(t *testing.T) {
 		want    []string // each in the error
 	}{
 		{"all", []string{native, vm, "--- PASS: TestParts/two (1s)\n"}, nil},
-		{"a part that ran nowhere", []string{native, vm}, []string{"TestParts/two ran nowhere: this machine does not have nbd"}},
-		{"a rig that did not run", []string{native, "--- PASS: TestParts/two (1s)\n"}, []string{"TestLabels ran nowhere: it runs on: vm"}},
+		{"a part that ran nowhere", []string{native, vm}, []string{"TestParts/two ran nowhere: this machine does " +
+			"not have nbd"}},
+		{"a rig that did not run", []string{native, "--- PASS: TestParts/two (1s)\n"},
+			[]string{"TestLabels ran nowhere: it runs on: vm"}},
 		{"no output", nil, []string{"has no outputs"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
