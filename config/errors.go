@@ -63,8 +63,6 @@ const (
 	msgProfile         = "%q is not the name of an AppArmor profile"
 	msgIDMap           = "idmap %q is not auto, nor BASE:COUNT such as 100000000:65536, both at least 65536"
 	msgNetwork         = "network mode %q is not private or host"
-	msgNetworkOption   = "%q is not private, host, or an interface such as dhcp,source=default"
-	msgNetworkAlone    = "%s excludes every other %s"
 	msgHostInterface   = "interface= and mode=host exclude each other: with the host's network a container has no interface of its own"
 	msgInterfaces      = "there are more than %d interfaces"
 	msgSameMAC         = "two interfaces have the MAC address %s"
@@ -100,7 +98,6 @@ const (
 	msgImageFormat     = "%q is not an image format; raw and qcow2 are"
 	msgImageFS         = "%q is not a file system that images are made with; ext4 and xfs are"
 	msgImageAlone      = "%s is given without image; name the image's file"
-	msgImageSize       = "%q is not a size such as 500 (MB of 1000000 bytes), 512M or 2G"
 	msgImageBelow      = "image %q lies in the content directory, on which it is mounted"
 	msgRAM             = "%q is not TARGET=SIZE such as /scratch=10M"
 	msgMountTarget     = "mount target %q would replace what every container needs"
@@ -116,5 +113,4 @@ const (
 	msgUnitsAndCommand = "unit and [command] exclude each other; remove one"
 	msgNothingToRun    = "nothing to run: give [sandbox] unit or [command] argument"
 	msgMountKind       = "mount type %q is not %s"
-	msgSecurityOption  = "security option %q is not dynamic[,label=…], static,label=…, inherit, or apparmor,profile=…"
 )

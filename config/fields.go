@@ -89,7 +89,7 @@ func sandboxFields() []field {
 			func(s *Sandbox) []string { return optional(s.Security.ChosenLabel()) }},
 		text("security", "level", func(s *Sandbox) *string { return &s.Security.Level }, checkLevel),
 		text("security", "file-type", func(s *Sandbox) *string { return &s.Security.FileType }, CheckFileType),
-		text("security", "apparmor", func(s *Sandbox) *string { return &s.Security.AppArmor }, checkProfile),
+		text("security", "apparmor", func(s *Sandbox) *string { return &s.Security.AppArmor }, CheckProfile),
 
 		{"hardening", "capabilities", false,
 			func(s *Sandbox, v string) (err error) {

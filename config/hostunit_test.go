@@ -20,24 +20,3 @@ func TestHostUnit(t *testing.T) {
 		}
 	}
 }
-
-// TestGuessHostUnit has configs that cannot be parsed.
-func TestGuessHostUnit(t *testing.T) {
-	cases := []struct{ name, file, text, want string }{
-		{"a wrong key after the unit", "/x/web.sandbox", "[sandbox]\nunit=httpd.service\ncolour=blue\n", "httpd@web.service"},
-		{"blanks", "web.sandbox", " [sandbox] \n unit = httpd.service \n", "httpd@web.service"},
-		{"the first of several", "web.sandbox", "[sandbox]\nunit=a.service\nunit=b.service\n", "a@web.service"},
-		{"a wrong one first", "web.sandbox", "[sandbox]\nunit=../../x\nunit=b.service\n", "b@web.service"},
-		{"a command", "job.sandbox", "[command]\nargument=/bin/true\nargument\n", "virt-sandbox@job.service"},
-		{"in another section", "web.sandbox", "[limits]\nunit=httpd.service\n", ""},
-		{"the name of another file", "web.sandbox", "[sandbox]\nname=db\nunit=httpd.service\n", "httpd@web.service"},
-		{"empty", "web.sandbox", "", ""},
-		{"no text", "web.sandbox", "\x7fELF\x00\x00", ""},
-		{"file name of no sandbox", "we b.sandbox", "[sandbox]\nunit=httpd.service\n", ""},
-	}
-	for _, c := range cases {
-		if got := GuessHostUnit(c.file, c.text); got != c.want {
-			t.Errorf("%s: got %q, want %q", c.name, got, c.want)
-		}
-	}
-}

@@ -3,9 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
-	"math"
 	"path"
-	"strconv"
 	"strings"
 )
 
@@ -94,12 +92,12 @@ func FormatOf(file string) ImageFormat {
 	return FormatRaw
 }
 
-// ParseImageFormat reads the argument of --image-format.
+// ParseImageFormat reads the name of a format.
 func ParseImageFormat(text string) (ImageFormat, error) {
 	return ImageFormat(text), checkImageFormat(text)
 }
 
-// ParseImageFS reads the argument of --image-fs.
+// ParseImageFS reads the name of a type of file systems.
 func ParseImageFS(text string) (FileSystemType, error) {
 	return FileSystemType(text), checkImageFS(text)
 }
@@ -116,20 +114,6 @@ func checkImageFS(text string) error {
 		return fmt.Errorf(msgImageFS, text)
 	}
 	return nil
-}
-
-// ParseImageSize reads the size of an image as create takes it: a bare number is of MB of 10^6 bytes, as in legacy configs; with a suffix it
-// is what ParseSize reads.
-func ParseImageSize(text string) (Size, error) {
-	const megabyte = 1000000
-	if n, err := strconv.ParseUint(text, 10, 63); err == nil && n > 0 && n <= math.MaxInt64/megabyte {
-		return Size(n * megabyte), nil
-	}
-	size, err := ParseSize(text)
-	if err != nil || size == 0 || strings.Trim(text, "0123456789") == "" {
-		return 0, fmt.Errorf(msgImageSize, text)
-	}
-	return size, nil
 }
 
 // CheckStorage tells what is wrong with images, mounts and disks that are each right by themselves.

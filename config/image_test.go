@@ -40,22 +40,6 @@ func TestParseDisk(t *testing.T) {
 	}
 }
 
-func TestParseImageSize(t *testing.T) {
-	for text, want := range map[string]Size{
-		"1": 1000000, "500": 500000000, "007": 7000000, "512M": 512 << 20, "2G": 2 << 30, "1T": 1 << 40, "64K": 64 << 10,
-		"9223372036854": 9223372036854000000,
-	} {
-		if got, err := ParseImageSize(text); err != nil || got != want {
-			t.Errorf("%q: got %d, %v; want %d", text, got, err, want)
-		}
-	}
-	for _, text := range []string{"", "0", "0G", "-1", "+1", "1.5G", "1 G", "2g", "2GB", "G", "9223372036855", "99999999999999999999", "0x10"} {
-		if got, err := ParseImageSize(text); err == nil || !complains(err, "\""+text+"\" is not a size") {
-			t.Errorf("%q: got %d, %v", text, got, err)
-		}
-	}
-}
-
 // FuzzDisk: what is read is written so that it reads as the same, and its tag is a mere name.
 func FuzzDisk(f *testing.F) {
 	for _, text := range []string{"db=/dev/sdb", "file:db=/x.qcow2", "d=/a,format=raw,format=qcow2", "a/b=/c", "=,format="} {

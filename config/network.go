@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/virt-sandbox/virt-sandbox/internal/ascii"
-	fieldname "github.com/virt-sandbox/virt-sandbox/internal/field"
 )
 
 // DefaultNetwork is the libvirt network of an interface that names none.
@@ -53,30 +52,6 @@ type Address struct {
 type Route struct {
 	Destination netip.Prefix
 	Gateway     netip.Addr
-}
-
-// ParseNetworks reads the networks of a container: private or host alone, or interfaces. None of them is a network with only loopback.
-func ParseNetworks(options []string) (NetworkMode, []Interface, error) {
-	mode := NetworkPrivate
-	var interfaces []Interface
-	for _, option := range options {
-		if option == string(NetworkPrivate) || option == string(NetworkHost) {
-			if len(options) > 1 {
-				return "", nil, fieldname.Errorf(msgNetworkAlone, option, fieldname.Networks)
-			}
-			mode = NetworkMode(option)
-			continue
-		}
-		i, err := ParseInterface(option)
-		if err != nil && !strings.ContainsAny(option, ",=") {
-			return "", nil, fmt.Errorf(msgNetworkOption, option)
-		}
-		if err != nil {
-			return "", nil, fmt.Errorf("%s: %w", option, err)
-		}
-		interfaces = append(interfaces, i)
-	}
-	return mode, interfaces, CheckInterfaces(mode, interfaces)
 }
 
 // ParseInterface reads one interface: parts KEY[=VALUE] with commas between them.

@@ -170,42 +170,6 @@ func TestParseInterfaceErrors(t *testing.T) {
 	}
 }
 
-func TestParseNetworks(t *testing.T) {
-	const mac = "mac=52:54:00:12:34:56"
-	cases := []struct {
-		options []string
-		mode    NetworkMode
-		count   int
-		err     string
-	}{
-		{mode: NetworkPrivate},
-		{options: []string{"private"}, mode: NetworkPrivate},
-		{options: []string{"host"}, mode: NetworkHost},
-		{options: []string{"dhcp"}, mode: NetworkPrivate, count: 1},
-		{options: []string{"dhcp", "dhcp", "bridge=br0"}, mode: NetworkPrivate, count: 3},
-		{options: []string{"host", "dhcp"}, err: "host excludes every other Interfaces"},
-		{options: []string{"dhcp", "private"}, err: "private excludes every other Interfaces"},
-		{options: []string{"host", "host"}, err: "host excludes every other Interfaces"},
-		{options: []string{"moon"}, err: `"moon" is not private, host, or an interface such as dhcp,source=default`},
-		{options: []string{""}, err: `"" is not private, host, or an interface such as dhcp,source=default`},
-		{options: []string{"dhcp", "source=a/b"}, err: `source=a/b: "a/b" is not the name of a libvirt network`},
-		{options: []string{mac, "bridge=br0," + mac}, err: "two interfaces have the MAC address 52:54:00:12:34:56"},
-		{options: strings.Split(strings.Repeat("dhcp ", 100)+"dhcp", " "), err: "there are more than 100 interfaces"},
-	}
-	for _, c := range cases {
-		mode, interfaces, err := ParseNetworks(c.options)
-		if c.err != "" {
-			if err == nil || err.Error() != c.err {
-				t.Errorf("%q: got %v, want %s", c.options, err, c.err)
-			}
-			continue
-		}
-		if err != nil || mode != c.mode || len(interfaces) != c.count {
-			t.Errorf("%q: got %s, %v, %v; want %s and %d interfaces", c.options, mode, interfaces, err, c.mode, c.count)
-		}
-	}
-}
-
 // TestHostDevice: the kernel takes the name, and no other address gives it.
 func TestHostDevice(t *testing.T) {
 	if got := (Interface{MAC: "52:54:00:12:34:56"}).HostDevice(); got != "sb525400123456" || !isDevice(got) {
@@ -238,4 +202,19 @@ func FuzzInterface(f *testing.F) {
 			t.Errorf("%q is written as %q", text, written)
 		}
 	})
+}
+
+func TestCheckInterfaces(t *testing.T) {
+	same := Interface{MAC: "52:54:00:12:34:56"}
+	for want, interfaces := range map[string][]Interface{
+		"two interfaces have the MAC address 52:54:00:12:34:56": {same, {Bridge: "br0"}, same},
+		"there are more than 100 interfaces":                    make([]Interface, 101),
+	} {
+		if err := CheckInterfaces(NetworkPrivate, interfaces); err == nil || err.Error() != want {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	}
+	if err := CheckInterfaces(NetworkPrivate, make([]Interface, 100)); err != nil {
+		t.Error(err)
+	}
 }

@@ -71,13 +71,9 @@ func TestBadConfigs(t *testing.T) {
 // dead or untested.
 func TestEverySentenceHasAnExample(t *testing.T) {
 	elsewhere := map[string]string{
-		"msgTooLong":        "TestParseBoundsLength",
-		"msgImageSize":      "TestParseImageSize",
-		"msgMountKind":      "TestParseMount",
-		"msgSecurityOption": "TestParseSecurity",
-		"msgNetworkOption":  "TestParseNetworks",
-		"msgNetworkAlone":   "TestParseNetworks",
-		"msgInterfaces":     "TestParseNetworks",
+		"msgTooLong":    "TestParseBoundsLength",
+		"msgMountKind":  "TestParseMount",
+		"msgInterfaces": "TestCheckInterfaces",
 	}
 	var wants []string
 	for _, file := range examples(t, "bad") {

@@ -82,28 +82,6 @@ func (s *Sandbox) WritableLabel() string {
 	return writable.FileLabel()
 }
 
-// ParseSecurity reads how a sandbox is confined: dynamic[,label=U:R:T:L], static,label=U:R:T:L, inherit or
-// apparmor,profile=NAME.
-func ParseSecurity(text string) (Security, error) {
-	if profile, found := strings.CutPrefix(text, "apparmor,profile="); found {
-		return Security{Mode: SecurityStatic, AppArmor: profile}, checkProfile(profile)
-	}
-	mode, label, labelled := strings.Cut(text, ",label=")
-	security := Security{Mode: SecurityMode(mode)}
-	if checkMode(mode) != nil || (labelled && mode == string(SecurityInherit)) || (!labelled && mode == string(SecurityStatic)) {
-		return Security{}, fmt.Errorf(msgSecurityOption, text)
-	}
-	if !labelled {
-		return security, nil
-	}
-	context, err := ParseLabel(label)
-	if err != nil {
-		return Security{}, err
-	}
-	security.SetLabel(context)
-	return security, nil
-}
-
 // ParseLabel reads a full SELinux context with a usable MCS level.
 func ParseLabel(label string) (secontext.Context, error) {
 	context, err := secontext.Parse(label)
@@ -132,7 +110,8 @@ func checkLevel(level string) error {
 	return nil
 }
 
-func checkProfile(name string) error { return match(isProfile, name, msgProfile) }
+// CheckProfile reports what is wrong with the name of an AppArmor profile.
+func CheckProfile(name string) error { return match(isProfile, name, msgProfile) }
 
 func checkMode(mode string) error {
 	switch SecurityMode(mode) {

@@ -2,7 +2,6 @@ package config
 
 import (
 	"math"
-	"reflect"
 	"strings"
 	"testing"
 
@@ -145,42 +144,6 @@ func TestParseMount(t *testing.T) {
 	for _, c := range cases {
 		got, err := ParseMount(c.option)
 		if got != c.want || !complains(err, c.err) {
-			t.Errorf("%q: got %+v, %v; want %+v, %s", c.option, got, err, c.want, c.err)
-		}
-	}
-}
-
-func TestParseSecurity(t *testing.T) {
-	const label = "system_u:system_r:container_t:s0:c1,c2"
-	base := secontext.Context{User: "u", Role: "r", Type: "t", Level: "s0"}
-	cases := []struct {
-		option string
-		want   Security
-		err    string
-	}{
-		{"static,label=" + label, Security{Mode: SecurityStatic, Label: secontext.Context{User: "system_u", Role: "system_r", Type: "container_t"}, Level: "s0:c1,c2"}, ""},
-		{"dynamic", Security{Mode: SecurityDynamic}, ""},
-		{"dynamic,label=u:r:t:s0", Security{Mode: SecurityDynamic, Label: base}, ""},
-		{"inherit", Security{Mode: SecurityInherit}, ""},
-		{"apparmor,profile=lxc-web", Security{Mode: SecurityStatic, AppArmor: "lxc-web"}, ""},
-		{"apparmor,profile=unconfined", Security{Mode: SecurityStatic, AppArmor: AppArmorUnconfined}, ""},
-		{"apparmor,profile=", Security{Mode: SecurityStatic}, "AppArmor profile"},
-		{"apparmor", Security{}, "security option"},
-		{"static", Security{}, `security option "static" is not dynamic[,label=…], static,label=…, inherit, or apparmor,profile=…`},
-		{"inherit,label=" + label, Security{}, "security option"},
-		{"enforcing", Security{}, "security option"},
-		{"dynamic,level=s0", Security{}, "security option"},
-		{"", Security{}, "security option"},
-		{"static,label=", Security{}, "USER:ROLE:TYPE:LEVEL"},
-		{"static,label=u:r:t", Security{}, "USER:ROLE:TYPE:LEVEL"},
-		{"static,label=u::t:s0", Security{}, "USER:ROLE:TYPE:LEVEL"},
-		{"static,label=u:r:t t:s0", Security{}, "USER:ROLE:TYPE:LEVEL"},
-		{"static,label=u:r:t:s1", Security{}, `level "s1"`},
-		{"static,label=u:r:t:s0-s0:c1", Security{}, `level "s0-s0:c1"`},
-	}
-	for _, c := range cases {
-		got, err := ParseSecurity(c.option)
-		if !reflect.DeepEqual(got, c.want) || !complains(err, c.err) {
 			t.Errorf("%q: got %+v, %v; want %+v, %s", c.option, got, err, c.want, c.err)
 		}
 	}

@@ -26,7 +26,7 @@ func FuzzUnits(f *testing.F) {
 		s, err := config.Parse("x.sandbox", text)
 		if err != nil {
 			check(t, units.ErrorUnit("x", err.Error(), paths), nil)
-			if name := config.GuessHostUnit("x.sandbox", text); name != "" && (name != filepath.Base(name) || len(name) > 235) {
+			if name := guessHostUnit("x", text); name != "" && (name != filepath.Base(name) || len(name) > 235) {
 				t.Errorf("unit name %q", name)
 			}
 			return

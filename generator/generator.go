@@ -170,7 +170,7 @@ func (g Generator) errorUnit(name, text string, reason error, present map[string
 	if config.CheckName(name) != nil {
 		return nil
 	}
-	unit := config.GuessHostUnit(g.Store.Path(name), text)
+	unit := guessHostUnit(name, text)
 	if unit == "" {
 		unit = g.stubUnit(name, present)
 	}

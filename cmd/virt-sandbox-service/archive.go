@@ -95,6 +95,7 @@ another type or profile. --trust allows these lines, and copy=yes.`
 
 func importCommand(manager newManagerFunc) *cobra.Command {
 	var options helper.ImportOptions
+	var security string
 	command := &cobra.Command{
 		Use:   "import [-l LEVEL] [--trust] [FILE [NAME]]",
 		Short: "Make a sandbox from an archive",
@@ -116,6 +117,9 @@ func importCommand(manager newManagerFunc) *cobra.Command {
 			if len(args) == 2 {
 				options.Name = args[1]
 			}
+			if options.Security, err = parseSecurity(security); err != nil {
+				return usageError{err}
+			}
 			in := os.Stdin
 			if len(args) > 0 && args[0] != "-" {
 				if in, err = os.Open(args[0]); err != nil {
@@ -134,7 +138,7 @@ func importCommand(manager newManagerFunc) *cobra.Command {
 		},
 	}
 	flags := command.Flags()
-	labelFlags(flags, &options.Level, &options.Security, &options.Share)
+	labelFlags(flags, &options.Level, &security, &options.Share)
 	flags.StringVarP(&options.Base, "path", "p", "", "`DIR` whose subdirectory NAME holds the content; "+config.DefaultContentBase+" by default")
 	flags.BoolVar(&options.Trust, "trust", false, "allow what the config asks for beyond the sandbox, and copy=yes")
 	return command

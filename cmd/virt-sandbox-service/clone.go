@@ -31,6 +31,7 @@ content's directory where that is not the default).`
 
 func cloneCommand(manager newManagerFunc) *cobra.Command {
 	var options helper.CloneOptions
+	var security string
 	command := &cobra.Command{
 		Use:   "clone [--freeze] [-l LEVEL] SOURCE NAME",
 		Short: "Make a sandbox that is a copy of another",
@@ -50,6 +51,9 @@ func cloneCommand(manager newManagerFunc) *cobra.Command {
 				return err
 			}
 			options.Source, options.Name = args[0], args[1]
+			if options.Security, err = parseSecurity(security); err != nil {
+				return usageError{err}
+			}
 			s, err := m.Clone(c.Context(), options)
 			if err != nil {
 				return err
@@ -60,7 +64,7 @@ func cloneCommand(manager newManagerFunc) *cobra.Command {
 	}
 	flags := command.Flags()
 	flags.BoolVar(&options.Freeze, "freeze", false, "halt a source that is running for as long as the copy takes")
-	labelFlags(flags, &options.Level, &options.Security, &options.Share)
+	labelFlags(flags, &options.Level, &security, &options.Share)
 	flags.StringVarP(&options.Base, "path", "p", "", "`DIR` whose subdirectory NAME holds the content; the one that SOURCE's lies in by default")
 	return command
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/virt-sandbox/virt-sandbox/cmd/internal/optiontext"
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/helper"
 )
@@ -98,7 +99,7 @@ func createCommand(manager newManagerFunc) *cobra.Command {
 			if dash < 0 {
 				dash = len(args)
 			}
-			if dash > 1 && (options.Level != "" || options.Security != "") && !options.Share {
+			if dash > 1 && (options.Level != "" || written.security != "") && !options.Share {
 				return usageError{errors.New("one level of -l or -s for several NAMEs needs --share-level; without it each gets its own")}
 			}
 			return several.check(c, args[:dash])
@@ -134,16 +135,16 @@ func createCommand(manager newManagerFunc) *cobra.Command {
 	flags.StringArrayVarP(&options.Units, "unitfile", "u", nil, "`UNIT` to run; may be repeated. .service may be left out, and of a template such as foo@.service the instance NAME is run")
 	flags.BoolVarP(&options.Copy, "copy", "C", false, "start with a copy of the host's content, instead of empty files and directories. Stop a database on the host before its files are copied")
 	flags.StringArrayVarP(&options.Packages, "package", "P", nil, "`PACKAGE` whose content is private too; may be repeated. Needed for a unit that no package owns")
-	labelFlags(flags, &options.Level, &options.Security, &options.Share)
+	labelFlags(flags, &options.Level, &written.security, &options.Share)
 	flags.StringVarP(&options.FileType, "filetype", "f", "", "SELinux `TYPE` of the content; container_file_t by default")
 	flags.StringVarP(&options.Base, "path", "p", "", "`DIR` whose subdirectory NAME holds the content; "+config.DefaultContentBase+" by default")
 	flags.StringArrayVarP(&written.networks, "network", "N", nil, "`NETWORK` as above; may be repeated")
 	flags.StringArrayVarP(&options.Mounts, "mount", "m", nil, "`MOUNT` as above; may be repeated")
-	flags.StringVarP(&options.Image.Size, "imagesize", "i", "", "`SIZE` of an image that holds the content, which bounds what the sandbox can store. A bare number is of MB of 1000000 bytes, as it was with the original libvirt-sandbox; with K, M, G or T it is as sizes in the config, of 1024s")
-	flags.StringVar(&options.Image.Size, "image", "", "as --imagesize")
+	flags.StringVarP(&written.imageSize, "imagesize", "i", "", "`SIZE` of an image that holds the content, which bounds what the sandbox can store. A bare number is of MB of 1000000 bytes, as it was with the original libvirt-sandbox; with K, M, G or T it is as sizes in the config, of 1024s")
+	flags.StringVar(&written.imageSize, "image", "", "as --imagesize")
 	_ = flags.MarkHidden("image")
-	flags.StringVar(&options.Image.Format, "image-format", "", "`FORMAT` of the image: raw, the default, or qcow2")
-	flags.StringVar(&options.Image.FS, "image-fs", "", "`TYPE` of the file system in the image: ext4, the default, or xfs")
+	flags.StringVar((*string)(&options.Image.Format), "image-format", "", "`FORMAT` of the image: raw, the default, or qcow2")
+	flags.StringVar((*string)(&options.Image.FS), "image-fs", "", "`TYPE` of the file system in the image: ext4, the default, or xfs")
 	flags.StringArrayVar(&options.Image.Disks, "disk", nil, "block device of the host, or file as one, that is /dev/disk/by-tag/TAG inside, as `TAG=PATH[,format=raw|qcow2]`; may be repeated")
 	flags.StringVar(&written.capabilities, "capabilities", "", "`SET` of capabilities that processes of the sandbox can have, as capabilities= of virt-sandbox.config(5): auto [+CAP_NAME]… [-CAP_NAME]…, all, or CAP_NAME…; auto by default, what the units need")
 	flags.StringVar(&written.idMap, "idmap", "", "user and group `IDS` of the sandbox's own, auto or BASE:COUNT: root inside is another user outside, and files keep their owners; see idmap= of virt-sandbox.config(5). Where the host has neither SELinux nor AppArmor nothing else separates the two, which is said otherwise")
@@ -158,10 +159,24 @@ func createCommand(manager newManagerFunc) *cobra.Command {
 type writtenOptions struct {
 	networks            []string
 	capabilities, idMap string
+	security            string
+	imageSize           string
+}
+
+// parseSecurity reads -s, which may be left out.
+func parseSecurity(text string) (config.Security, error) {
+	if text == "" {
+		return config.Security{}, nil
+	}
+	security, err := optiontext.Security(text)
+	if err != nil {
+		return config.Security{}, fmt.Errorf("-s: %w", err)
+	}
+	return security, nil
 }
 
 func (w writtenOptions) parse(o *helper.CreateOptions) (err error) {
-	if o.Network, o.Interfaces, err = config.ParseNetworks(w.networks); err != nil {
+	if o.Network, o.Interfaces, err = optiontext.Networks(w.networks); err != nil {
 		return fmt.Errorf("-N: %w", err)
 	}
 	if w.capabilities != "" {
@@ -174,7 +189,13 @@ func (w writtenOptions) parse(o *helper.CreateOptions) (err error) {
 			return fmt.Errorf("--idmap: %w", err)
 		}
 	}
-	return nil
+	if w.imageSize != "" {
+		if o.Image.Size, err = optiontext.ImageSize(w.imageSize); err != nil {
+			return fmt.Errorf("-i %w", err)
+		}
+	}
+	o.Security, err = parseSecurity(w.security)
+	return err
 }
 
 // labelFlags are those that choose the label of a new sandbox.

@@ -5,12 +5,17 @@ import (
 	"testing"
 
 	"github.com/virt-sandbox/virt-sandbox/cmd/internal/flagname"
+	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/helper"
 )
 
 // TestRefusals pins what create says of mistakes in options, in the words of its command line.
 func TestRefusals(t *testing.T) {
 	const without = ": every sandbox can reach a level without categories; add some, as in s0:c1,c2, or allow that with --share-level"
+	plainLabel, err := parseSecurity("static,label=u:r:t:s0")
+	if err != nil {
+		t.Fatal(err)
+	}
 	m := helper.New(helper.Options{URI: helper.DefaultURI})
 	for want, change := range map[string]func(*helper.CreateOptions){
 		"a container runs units (-u) or a command (after --), not both": func(o *helper.CreateOptions) { o.Command = []string{"true"} },
@@ -19,24 +24,22 @@ func TestRefusals(t *testing.T) {
 		"-m host-bind:/srv=/no/such: stat /no/such: no such file or directory": func(o *helper.CreateOptions) {
 			o.Mounts = []string{"host-bind:/srv=/no/such"}
 		},
-		`-i "big" is not a size such as 500 (MB of 1000000 bytes), 512M or 2G`: func(o *helper.CreateOptions) { o.Image.Size = "big" },
-		"--image-format is about an image; give its size with -i":              func(o *helper.CreateOptions) { o.Image.Format = "raw" },
-		"--image-fs is about an image; give its size with -i":                  func(o *helper.CreateOptions) { o.Image.FS = "xfs" },
+		"--image-format is about an image; give its size with -i": func(o *helper.CreateOptions) { o.Image.Format = "raw" },
+		"--image-fs is about an image; give its size with -i":     func(o *helper.CreateOptions) { o.Image.FS = "xfs" },
 		`--image-format: "vmdk" is not an image format; raw and qcow2 are`: func(o *helper.CreateOptions) {
-			o.Image.Size, o.Image.Format = "1G", "vmdk"
+			o.Image.Size, o.Image.Format = 1<<30, "vmdk"
 		},
 		"--disk db=/etc: /etc is neither a block device nor a regular file": func(o *helper.CreateOptions) { o.Image.Disks = []string{"db=/etc"} },
 		`-f: "a b" is not an SELinux type`:                                  func(o *helper.CreateOptions) { o.FileType = "a b" },
 		"-l s0:c1024: category c1024 is above c1023":                        func(o *helper.CreateOptions) { o.Level = "s0:c1024" },
 		"-l and -s exclude each other; put the level into the label of -s": func(o *helper.CreateOptions) {
-			o.Level, o.Security = "s0:c1", "static,label=u:r:t:s0"
+			o.Level, o.Security = "s0:c1", plainLabel
 		},
-		`-s: label "u:r:t" is not USER:ROLE:TYPE:LEVEL`: func(o *helper.CreateOptions) { o.Security = "static,label=u:r:t" },
 		"-s dynamic: the files of a directory carry their level, so that it has to be fixed; keep the content in an image (-i), or use static": func(o *helper.CreateOptions) {
-			o.Security = "dynamic"
+			o.Security.Mode = config.SecurityDynamic
 		},
 		"-l s0" + without:                    func(o *helper.CreateOptions) { o.Level = "s0" },
-		"-s static,label=u:r:t:s0" + without: func(o *helper.CreateOptions) { o.Security = "static,label=u:r:t:s0" },
+		"-s static,label=u:r:t:s0" + without: func(o *helper.CreateOptions) { o.Security = plainLabel },
 	} {
 		o := helper.CreateOptions{Name: "x", Units: []string{"httpd.service"}}
 		change(&o)
@@ -65,7 +68,10 @@ func TestWrittenOptions(t *testing.T) {
 		`--capabilities: "CAP_X" is not a capability that libvirt can give or take, such as CAP_NET_RAW; see capabilities(7)`: {
 			capabilities: "CAP_X",
 		},
-		`--idmap: idmap "many" is not auto, nor BASE:COUNT such as 100000000:65536, both at least 65536`: {idMap: "many"},
+		`--idmap: idmap "many" is not auto, nor BASE:COUNT such as 100000000:65536, both at least 65536`:        {idMap: "many"},
+		`-i "big" is not a size such as 500 (MB of 1000000 bytes), 512M or 2G`:                                  {imageSize: "big"},
+		`-s: label "u:r:t" is not USER:ROLE:TYPE:LEVEL`:                                                         {security: "static,label=u:r:t"},
+		`-s: security option "static" is not dynamic[,label=…], static,label=…, inherit, or apparmor,profile=…`: {security: "static"},
 	} {
 		var o helper.CreateOptions
 		if err := written.parse(&o); err == nil || flagname.Text(usageError{err}) != want {
@@ -73,8 +79,9 @@ func TestWrittenOptions(t *testing.T) {
 		}
 	}
 	var o helper.CreateOptions
-	written := writtenOptions{networks: []string{"dhcp", "bridge=br0"}, capabilities: "all", idMap: "auto"}
-	if err := written.parse(&o); err != nil || len(o.Interfaces) != 2 || !o.IDMap.Auto || o.Capabilities.String() != "all" {
+	written := writtenOptions{networks: []string{"dhcp", "bridge=br0"}, capabilities: "all", idMap: "auto", imageSize: "500", security: "dynamic"}
+	if err := written.parse(&o); err != nil || len(o.Interfaces) != 2 || !o.IDMap.Auto || o.Capabilities.String() != "all" ||
+		o.Image.Size != 500_000_000 || o.Security.Mode != config.SecurityDynamic {
 		t.Errorf("got %+v, %v", o, err)
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/virt-sandbox/virt-sandbox/cmd/internal/flagname"
+	"github.com/virt-sandbox/virt-sandbox/cmd/internal/optiontext"
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/version"
 	"github.com/virt-sandbox/virt-sandbox/sandbox"
@@ -161,11 +162,11 @@ func (f *flags) options(command []string) (o sandbox.Options, err error) {
 		}
 		o.Includes = append(o.Includes, sandbox.Include{Target: target, Source: source})
 	}
-	if o.Network, o.Interfaces, err = config.ParseNetworks(f.networks); err != nil {
+	if o.Network, o.Interfaces, err = optiontext.Networks(f.networks); err != nil {
 		return o, fmt.Errorf("-N: %w", err)
 	}
 	if f.security != "" {
-		if o.Security, err = config.ParseSecurity(f.security); err != nil {
+		if o.Security, err = optiontext.Security(f.security); err != nil {
 			return o, fmt.Errorf("-s: %w", err)
 		}
 	}

@@ -10,12 +10,12 @@ import (
 
 // ImportOptions are what an administrator asks of import.
 type ImportOptions struct {
-	Name     string // empty: that in the archive
-	Level    string // MCS level; empty: that in the archive, or where it is another's one that is allocated
-	Security string // -s option; empty: as in the archive
-	Share    bool   // whether the level may be one that others reach
-	Base     string // directory whose subdirectory Name becomes the content; empty: the default
-	Trust    bool   // whether the config may ask for what reaches beyond the sandbox
+	Name     string          // empty: that in the archive
+	Level    string          // MCS level; empty: that in the archive, or where it is another's one that is allocated
+	Security config.Security // the zero value: as in the archive
+	Share    bool            // whether the level may be one that others reach
+	Base     string          // directory whose subdirectory Name becomes the content; empty: the default
+	Trust    bool            // whether the config may ask for what reaches beyond the sandbox
 }
 
 // Import describes the sandbox that is made of what the config in an archive says. isNew reports whether that one's
@@ -57,7 +57,7 @@ func Import(from *config.Sandbox, o ImportOptions, isNew func() (bool, error)) (
 		return nil, err
 	}
 	level, err := alloc.LevelOf(&s)
-	if o.Level != "" || o.Security != "" || err != nil || level.Count() == 0 && !o.Share {
+	if o.Level != "" || o.Security.Mode != "" || err != nil || level.Count() == 0 && !o.Share {
 		return &s, giveSecurity(&s, Options{Level: o.Level, Security: o.Security, Share: o.Share, FileType: s.Security.FileType})
 	}
 	s.Security.Level = level.String()

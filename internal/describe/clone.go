@@ -14,11 +14,11 @@ import (
 // CloneOptions are what an administrator asks of clone.
 type CloneOptions struct {
 	Source, Name string
-	Level        string // MCS level; empty: one is allocated
-	Security     string // -s option; empty: that of the source with another level
-	Share        bool   // whether the level may be one that others reach
-	Base         string // directory whose subdirectory Name becomes the content; empty: that of the source
-	Freeze       bool   // whether a source that is up is halted for as long as the copy takes
+	Level        string          // MCS level; empty: one is allocated
+	Security     config.Security // the zero value: that of the source with another level
+	Share        bool            // whether the level may be one that others reach
+	Base         string          // directory whose subdirectory Name becomes the content; empty: that of the source
+	Freeze       bool            // whether a source that is up is halted for as long as the copy takes
 }
 
 // Clone describes the clone of a sandbox. What the administrator wrote into the config stays as it is.
@@ -75,12 +75,12 @@ func renameUnits(s, source *config.Sandbox) {
 	}
 }
 
-// giveSecurity gives a copy of another's description a label by options: without -s the other's, and without -l too a level
+// giveSecurity gives a copy of another's description a label by options: without Security the other's, and without Level too a level
 // that is still to be allocated.
 func giveSecurity(s *config.Sandbox, o Options) error {
 	s.Security.Level = ""
 	// One that cannot be parsed is refused below.
-	if level, err := mcs.Parse(o.Level); err == nil && o.Security == "" {
+	if level, err := mcs.Parse(o.Level); err == nil && o.Security.Mode == "" {
 		s.Security.Level = level.String()
 	}
 	return OptionErrorOf(setSecurity(s, o))

@@ -65,11 +65,11 @@ func TestCloneSecurity(t *testing.T) {
 		{"", CloneOptions{Level: "s0:c4,c3"}, "", "s0:c3,c4", ""},
 		{label, CloneOptions{}, "system_u:system_r:web_t:s0", "", ""},
 		{label, CloneOptions{Level: "s0:c4,c3"}, "system_u:system_r:web_t:s0:c3,c4", "s0:c3,c4", ""},
-		{label, CloneOptions{Security: "static,label=u:r:t:s0:c5"}, "u:r:t:s0:c5", "s0:c5", ""},
+		{label, CloneOptions{Security: labelled(config.SecurityStatic, "u:r:t:s0:c5")}, "u:r:t:s0:c5", "s0:c5", ""},
 		{label, CloneOptions{Level: "s0"}, "", "", "Share"},
 		{label, CloneOptions{Level: "s0:c1024"}, "", "", "Level s0:c1024"},
-		{label, CloneOptions{Level: "s0:c1", Security: "static,label=u:r:t:s0:c5"}, "", "", "exclude each other"},
-		{"", CloneOptions{Security: "inherit"}, "", "", "static"},
+		{label, CloneOptions{Level: "s0:c1", Security: labelled(config.SecurityStatic, "u:r:t:s0:c5")}, "", "", "exclude each other"},
+		{"", CloneOptions{Security: config.Security{Mode: config.SecurityInherit}}, "", "", "static"},
 	} {
 		source := webSource()
 		if c.source != "" {

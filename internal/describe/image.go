@@ -1,6 +1,7 @@
 package describe
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -12,10 +13,10 @@ import (
 
 // ImageOptions are what an administrator asks of create about images and disks.
 type ImageOptions struct {
-	Size   string // -i; empty: the content is a directory
-	Format string // of the image; empty: raw
-	FS     string // in the image; empty: ext4
-	Disks  []string
+	Size   config.Size           // bytes; 0: the content is a directory
+	Format config.ImageFormat    // empty: raw
+	FS     config.FileSystemType // in the image; empty: DefaultImageFS
+	Disks  []string              // TAG=PATH[,format=FORMAT]
 }
 
 // setImages turns the options into the description of the sandbox, and looks at the files that they name.
@@ -36,28 +37,22 @@ func setImages(s *config.Sandbox, o ImageOptions) error {
 	return s.CheckStorage()
 }
 
-func setImage(s *config.Sandbox, o ImageOptions) (err error) {
+func setImage(s *config.Sandbox, o ImageOptions) error {
 	switch {
-	case o.Size == "" && o.Format != "":
+	case o.Size == 0 && o.Format != "":
 		return field.Errorf("%s is about an image; give its size with %s", field.ImageFormat, field.ImageSize)
-	case o.Size == "" && o.FS != "":
+	case o.Size == 0 && o.FS != "":
 		return field.Errorf("%s is about an image; give its size with %s", field.ImageFS, field.ImageSize)
-	case o.Size == "":
+	case o.Size == 0:
 		return nil
 	}
-	if s.ImageSize, err = config.ParseImageSize(o.Size); err != nil {
-		return field.Errorf("%s %w", field.ImageSize, err)
+	s.ImageSize = o.Size
+	s.ImageFormat, s.ImageFS = cmp.Or(o.Format, config.FormatRaw), cmp.Or(o.FS, config.DefaultImageFS)
+	if _, err := config.ParseImageFormat(string(s.ImageFormat)); err != nil {
+		return field.Errorf("%s: %w", field.ImageFormat, err)
 	}
-	s.ImageFormat, s.ImageFS = config.FormatRaw, config.DefaultImageFS
-	if o.Format != "" {
-		if s.ImageFormat, err = config.ParseImageFormat(o.Format); err != nil {
-			return field.Errorf("%s: %w", field.ImageFormat, err)
-		}
-	}
-	if o.FS != "" {
-		if s.ImageFS, err = config.ParseImageFS(o.FS); err != nil {
-			return field.Errorf("%s: %w", field.ImageFS, err)
-		}
+	if _, err := config.ParseImageFS(string(s.ImageFS)); err != nil {
+		return field.Errorf("%s: %w", field.ImageFS, err)
 	}
 	s.Image = places.Root("").Of(s.Name).Image(s.ImageFormat)
 	return nil

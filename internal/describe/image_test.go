@@ -21,18 +21,17 @@ func TestSetImages(t *testing.T) {
 		fails   string
 	}{
 		{name: "nothing", want: func(*config.Sandbox) {}},
-		{name: "size in MB", options: ImageOptions{Size: "500"}, want: func(s *config.Sandbox) {
+		{name: "size in MB", options: ImageOptions{Size: 500_000_000}, want: func(s *config.Sandbox) {
 			s.Image, s.ImageFormat, s.ImageFS, s.ImageSize = "/var/lib/libvirt/images/box.raw", config.FormatRaw, config.Ext4, 500000000
 		}},
-		{name: "all of an image", options: ImageOptions{Size: "2G", Format: "qcow2", FS: "xfs"}, want: func(s *config.Sandbox) {
+		{name: "all of an image", options: ImageOptions{Size: 2 << 30, Format: "qcow2", FS: "xfs"}, want: func(s *config.Sandbox) {
 			s.Image, s.ImageFormat, s.ImageFS, s.ImageSize = "/var/lib/libvirt/images/box.qcow2", config.FormatQCOW2, config.XFS, 2<<30
 		}},
 		{name: "disks", options: ImageOptions{Disks: []string{"a=" + file, "b=/etc/passwd,format=qcow2"}}, want: func(s *config.Sandbox) {
 			s.Disks = []config.Disk{{Tag: "a", Source: file, Format: config.FormatRaw}, {Tag: "b", Source: "/etc/passwd", Format: config.FormatQCOW2}}
 		}},
-		{name: "size", options: ImageOptions{Size: "big"}, fails: `Image.Size "big" is not a size such as 500 (MB of 1000000 bytes), 512M or 2G`},
-		{name: "format", options: ImageOptions{Size: "1G", Format: "vmdk"}, fails: `Image.Format: "vmdk" is not an image format; raw and qcow2 are`},
-		{name: "file system", options: ImageOptions{Size: "1G", FS: "btrfs"}, fails: `Image.FS: "btrfs" is not a file system that images are made with; ext4 and xfs are`},
+		{name: "format", options: ImageOptions{Size: 1 << 30, Format: "vmdk"}, fails: `Image.Format: "vmdk" is not an image format; raw and qcow2 are`},
+		{name: "file system", options: ImageOptions{Size: 1 << 30, FS: "btrfs"}, fails: `Image.FS: "btrfs" is not a file system that images are made with; ext4 and xfs are`},
 		{name: "format alone", options: ImageOptions{Format: "raw"}, fails: "Image.Format is about an image; give its size with Image.Size"},
 		{name: "file system alone", options: ImageOptions{FS: "xfs"}, fails: "Image.FS is about an image; give its size with Image.Size"},
 		{name: "disk", options: ImageOptions{Disks: []string{"db"}}, fails: `Disks: "db" is not TAG=PATH[,format=raw|qcow2] with an absolute path`},

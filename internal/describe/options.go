@@ -18,9 +18,9 @@ type Options struct {
 	Packages []string
 	Command  []string
 	Copy     bool
-	Level    string // MCS level; empty: one is allocated
-	Security string // -s option; empty: static
-	Share    bool   // whether the level may be one that others reach
+	Level    string          // MCS level; empty: one is allocated
+	Security config.Security // without its FileType; the zero value: static with Level
+	Share    bool            // whether the level may be one that others reach
 	FileType string
 	Base     string // directory whose subdirectory Name becomes the content; empty: the default
 	Mounts   []string

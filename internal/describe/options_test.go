@@ -26,10 +26,9 @@ func TestOptionErrors(t *testing.T) {
 		{name: "mount", err: create(func(o *Options) { o.Mounts = []string{"nosuch:/x=/y"} })},
 		{name: "mount of what is absent", err: create(func(o *Options) { o.Mounts = []string{"host-bind:/x=/no/such"} }), isFailure: true},
 		{name: "disk of what is absent", err: create(func(o *Options) { o.Image.Disks = []string{"a=/no/such"} }), isFailure: true},
-		{name: "image format", err: create(func(o *Options) { o.Image = ImageOptions{Size: "1G", Format: "vmdk"} })},
-		{name: "image size", err: create(func(o *Options) { o.Image.Size = "much" })},
+		{name: "image format", err: create(func(o *Options) { o.Image = ImageOptions{Size: 1 << 30, Format: "vmdk"} })},
 		{name: "level", err: create(func(o *Options) { o.Level = "c1" })},
-		{name: "security", err: create(func(o *Options) { o.Security = "dynamic" })},
+		{name: "security", err: create(func(o *Options) { o.Security.Mode = config.SecurityDynamic })},
 		{name: "level of a clone", err: giveSecurity(config.New("web1"), Options{Level: "c1"})},
 		{name: "directory of a clone", err: placeContent(config.New("web1"), "/proc/a\nb")},
 	}

@@ -9,7 +9,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/mcs"
 )
 
-// setSecurity turns the options -s, -l and -f into the description of the sandbox's label.
+// setSecurity turns Security, Level and FileType of the options into the description of the sandbox's label.
 func setSecurity(s *config.Sandbox, o Options) error {
 	if o.FileType != "" {
 		if err := config.CheckFileType(o.FileType); err != nil {
@@ -17,19 +17,16 @@ func setSecurity(s *config.Sandbox, o Options) error {
 		}
 		s.Security.FileType = o.FileType
 	}
-	if o.Security != "" {
-		security, err := config.ParseSecurity(o.Security)
-		if err != nil {
-			return field.Errorf("%s: %w", field.Security, err)
-		}
-		security.FileType = s.Security.FileType
-		s.Security = security
+	if o.Security.Mode != "" {
+		fileType := s.Security.FileType
+		s.Security = o.Security
+		s.Security.FileType = fileType
 		if err := CheckMode(s); err != nil {
-			return field.Errorf("%s %s: %w", field.Security, o.Security, err)
+			return field.Errorf("%s %s: %w", field.Security, securityText(o.Security), err)
 		}
 	}
 	if o.Level != "" {
-		if o.Security != "" && s.Security.AppArmor == "" {
+		if o.Security.Mode != "" && s.Security.AppArmor == "" {
 			return field.Errorf("%s and %s exclude each other; put the level into the label of %s",
 				field.Level, field.Security, field.Security)
 		}
@@ -66,10 +63,21 @@ func (o Options) LevelOption() field.Setting {
 	switch {
 	case o.Level != "":
 		return field.Setting{Name: field.Level, Value: o.Level}
-	case o.Security != "":
-		return field.Setting{Name: field.Security, Value: o.Security}
+	case o.Security.Mode != "":
+		return field.Setting{Name: field.Security, Value: securityText(o.Security)}
 	}
 	return field.Setting{Value: "allocated level"}
+}
+
+// securityText returns what somebody chose in one line, as the programs' option has it.
+func securityText(s config.Security) string {
+	switch {
+	case s.AppArmor != "":
+		return "apparmor,profile=" + s.AppArmor
+	case s.HasLabel():
+		return string(s.Mode) + ",label=" + s.ChosenLabel()
+	}
+	return string(s.Mode)
 }
 
 // RefuseShared refuses a level that is not kept apart from another's, unless that is asked for.

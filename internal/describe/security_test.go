@@ -17,32 +17,27 @@ func TestSetSecurity(t *testing.T) {
 	}{
 		{name: "level", options: Options{Level: "s0:c2,c1"},
 			process: "system_u:system_r:container_t:s0:c1,c2", file: "system_u:object_r:container_file_t:s0:c1,c2"},
-		{name: "label", options: Options{Security: "static,label=" + label},
+		{name: "label", options: Options{Security: labelled(config.SecurityStatic, label)},
 			process: label, file: "system_u:object_r:container_file_t:s0:c1,c2"},
 		{name: "file type", options: Options{Level: "s0:c7", FileType: "httpd_sys_content_t"},
 			process: "system_u:system_r:container_t:s0:c7", file: "system_u:object_r:httpd_sys_content_t:s0:c7"},
-		{name: "label and file type", options: Options{Security: "static,label=" + label, FileType: "foo_t"},
+		{name: "label and file type", options: Options{Security: labelled(config.SecurityStatic, label), FileType: "foo_t"},
 			process: label, file: "system_u:object_r:foo_t:s0:c1,c2"},
 		{name: "plain level that is allowed", options: Options{Level: "s0", Share: true},
 			process: "system_u:system_r:container_t:s0", file: "system_u:object_r:container_file_t:s0"},
 
 		{name: "plain level", options: Options{Level: "s0"},
 			fails: "Level s0: every sandbox can reach a level without categories; add some, as in s0:c1,c2, or allow that with Share"},
-		{name: "plain label", options: Options{Security: "static,label=u:r:t:s0"},
+		{name: "plain label", options: Options{Security: labelled(config.SecurityStatic, "u:r:t:s0")},
 			fails: "Security static,label=u:r:t:s0: every sandbox can reach a level without categories; add some, as in s0:c1,c2, or allow that with Share"},
-		{name: "level and label", options: Options{Level: "s0:c1", Security: "static,label=" + label},
+		{name: "level and label", options: Options{Level: "s0:c1", Security: labelled(config.SecurityStatic, label)},
 			fails: "Level and Security exclude each other; put the level into the label of Security"},
 		{name: "no level", options: Options{Level: "s0:c1024"}, fails: "Level s0:c1024: category c1024 is above c1023"},
-		{name: "label without level", options: Options{Security: "static,label=u:r:t"}, fails: `Security: label "u:r:t" is not USER:ROLE:TYPE:LEVEL`},
-		{name: "static without label", options: Options{Security: "static"},
-			fails: `Security: security option "static" is not dynamic[,label=…], static,label=…, inherit, or apparmor,profile=…`},
-		{name: "inherit with label", options: Options{Security: "inherit,label=" + label},
-			fails: `Security: security option "inherit,label=` + label + `" is not dynamic[,label=…], static,label=…, inherit, or apparmor,profile=…`},
-		{name: "dynamic", options: Options{Security: "dynamic"},
+		{name: "dynamic", options: Options{Security: config.Security{Mode: config.SecurityDynamic}},
 			fails: "Security dynamic: the files of a directory carry their level, so that it has to be fixed; keep the content in an image (Image.Size), or use static"},
-		{name: "dynamic with label", options: Options{Security: "dynamic,label=" + label},
+		{name: "dynamic with label", options: Options{Security: labelled(config.SecurityDynamic, label)},
 			fails: "Security dynamic,label=" + label + ": the files of a directory carry their level, so that it has to be fixed; keep the content in an image (Image.Size), or use static"},
-		{name: "inherit", options: Options{Security: "inherit"},
+		{name: "inherit", options: Options{Security: config.Security{Mode: config.SecurityInherit}},
 			fails: "Security inherit: only a command in a throw-away sandbox has a caller whose label it can have; use static"},
 		{name: "file type of no form", options: Options{FileType: "a b"}, fails: `FileType: "a b" is not an SELinux type`},
 	}
@@ -74,7 +69,7 @@ func TestRefuseShared(t *testing.T) {
 		want    string
 	}{
 		{Options{Level: "s0:c1"}, "Level s0:c1 is not kept apart from s0:c1, which sandbox web1 has; choose another level, or allow that with Share"},
-		{Options{Security: "static,label=u:r:t:s0:c1"}, "Security static,label=u:r:t:s0:c1 is not kept apart from s0:c1, which sandbox web1 has; choose another level, or allow that with Share"},
+		{Options{Security: labelled(config.SecurityStatic, "u:r:t:s0:c1")}, "Security static,label=u:r:t:s0:c1 is not kept apart from s0:c1, which sandbox web1 has; choose another level, or allow that with Share"},
 	} {
 		if err := c.options.RefuseShared(use); err == nil || err.Error() != c.want {
 			t.Errorf("got  %v\nwant %s", err, c.want)
@@ -82,6 +77,31 @@ func TestRefuseShared(t *testing.T) {
 		c.options.Share = true
 		if err := c.options.RefuseShared(use); err != nil {
 			t.Errorf("with --share-level: %v", err)
+		}
+	}
+}
+
+// labelled is a label that somebody chose.
+func labelled(mode config.SecurityMode, label string) config.Security {
+	context, err := config.ParseLabel(label)
+	if err != nil {
+		panic(err)
+	}
+	s := config.Security{Mode: mode}
+	s.SetLabel(context)
+	return s
+}
+
+func TestSecurityText(t *testing.T) {
+	for want, s := range map[string]config.Security{
+		"dynamic":                   {Mode: config.SecurityDynamic},
+		"dynamic,label=u:r:t:s0:c3": labelled(config.SecurityDynamic, "u:r:t:s0:c3"),
+		"static,label=u:r:t:s0:c3":  labelled(config.SecurityStatic, "u:r:t:s0:c3"),
+		"inherit":                   {Mode: config.SecurityInherit},
+		"apparmor,profile=web":      {Mode: config.SecurityStatic, AppArmor: "web"},
+	} {
+		if got := securityText(s); got != want {
+			t.Errorf("got %s, want %s", got, want)
 		}
 	}
 }

@@ -141,9 +141,8 @@ func (v *converter) security() {
 	case v.Label == "":
 		return
 	case !strings.Contains(v.Label, ":"):
-		apparmor, err := config.ParseSecurity("apparmor,profile=" + v.Label)
-		v.check(line, err)
-		security.AppArmor = apparmor.AppArmor
+		v.check(line, config.CheckProfile(v.Label))
+		security.AppArmor = v.Label
 		return
 	case v.Dynamic && v.result.Sandbox.Image == "":
 		v.note(line, "the level of a dynamic label was chosen anew at each start; it gets one of its own for good")

@@ -129,7 +129,7 @@ func (p *Provisioner) Import(ctx context.Context, o describe.ImportOptions, in i
 			Level: o.Level, Security: o.Security, Share: o.Share, FileType: s.Security.FileType,
 		},
 		like:                 text,
-		reallocateOnConflict: o.Level == "" && o.Security == "" && !o.Share,
+		reallocateOnConflict: o.Level == "" && o.Security.Mode == "" && !o.Share,
 		fill: func() error {
 			lacking, err := contentarchive.Import(ctx, p.Host, from, s, archive, p.Progress)
 			if err != nil {

@@ -118,6 +118,7 @@ var layers = []layer{
 	}},
 	{"options of the command line", []string{
 		"cmd/internal/flagname",
+		"cmd/internal/optiontext",
 	}},
 }
 
