@@ -8,7 +8,8 @@ func BenchmarkParse(b *testing.B) {
 	text.Units = []string{"httpd.service"}
 	text.UUID, text.MachineID = "01234567-89ab-4def-8123-456789abcdef", "0123456789ab4def8123456789abcdef"
 	text.Security.Level = "s0:c10,c20"
-	for _, p := range []string{"/etc/httpd", "/etc/default/httpd", "/etc/sysconfig/httpd", "/var/lib/httpd", "/var/www", "/var/cache/httpd"} {
+	for _, p := range []string{"/etc/httpd", "/etc/default/httpd", "/etc/sysconfig/httpd", "/var/lib/httpd", "/var/www",
+		"/var/cache/httpd"} {
 		text.Private = append(text.Private, PrivatePath{Path: p, Origin: "package:httpd"})
 	}
 	written := text.Text()

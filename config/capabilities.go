@@ -33,10 +33,10 @@ var capabilityNames = [...]string{
 	"CAP_MAC_OVERRIDE", "CAP_MAC_ADMIN", "CAP_SYSLOG", "CAP_WAKE_ALARM", "CAP_BLOCK_SUSPEND",
 }
 
-// CapabilityNames gives the names of all capabilities that libvirt can give and take.
+// CapabilityNames returns the names of all capabilities that libvirt can give and take.
 func CapabilityNames() []string { return slices.Clone(capabilityNames[:]) }
 
-// CapabilityNumber gives the kernel's number of one of CapabilityNames.
+// CapabilityNumber returns the kernel's number of one of CapabilityNames.
 func CapabilityNumber(name string) uint32 { return uint32(slices.Index(capabilityNames[:], name)) }
 
 // ParseCapabilities reads auto or all, followed by names with + and -, or only names.
@@ -72,7 +72,7 @@ func ParseCapabilities(text string) (Capabilities, error) {
 	return c, nil
 }
 
-// String gives the text that ParseCapabilities reads as the same.
+// String returns the text that ParseCapabilities reads as the same.
 func (c Capabilities) String() string {
 	var words []string
 	plus := ""

@@ -16,9 +16,20 @@ func TestParseCapabilities(t *testing.T) {
 	}{
 		{text: "auto", want: Capabilities{Base: CapabilitiesAuto}},
 		{text: "all", want: Capabilities{Base: CapabilitiesAll}},
-		{text: "auto +CAP_SYS_NICE -CAP_NET_RAW", want: Capabilities{CapabilitiesAuto, []string{"CAP_SYS_NICE"}, []string{"CAP_NET_RAW"}}},
-		{text: "all -CAP_KILL +CAP_MKNOD", want: Capabilities{CapabilitiesAll, []string{"CAP_MKNOD"}, []string{"CAP_KILL"}}, back: "all +CAP_MKNOD -CAP_KILL"},
-		{text: " CAP_KILL\tCAP_SYS_ADMIN ", want: Capabilities{Add: []string{"CAP_KILL", "CAP_SYS_ADMIN"}}, back: "CAP_KILL CAP_SYS_ADMIN"},
+		{
+			text: "auto +CAP_SYS_NICE -CAP_NET_RAW",
+			want: Capabilities{CapabilitiesAuto, []string{"CAP_SYS_NICE"}, []string{"CAP_NET_RAW"}},
+		},
+		{
+			text: "all -CAP_KILL +CAP_MKNOD",
+			want: Capabilities{CapabilitiesAll, []string{"CAP_MKNOD"}, []string{"CAP_KILL"}},
+			back: "all +CAP_MKNOD -CAP_KILL",
+		},
+		{
+			text: " CAP_KILL\tCAP_SYS_ADMIN ",
+			want: Capabilities{Add: []string{"CAP_KILL", "CAP_SYS_ADMIN"}},
+			back: "CAP_KILL CAP_SYS_ADMIN",
+		},
 		{text: "", err: "is not auto or all"},
 		{text: "auto CAP_KILL", err: "is not auto or all"},
 		{text: "+CAP_KILL", err: `"+CAP_KILL" is not a capability`},
@@ -43,7 +54,8 @@ func TestParseCapabilities(t *testing.T) {
 		if c.back == "" {
 			c.back = c.text
 		}
-		if got.Base != c.want.Base || !slices.Equal(got.Add, c.want.Add) || !slices.Equal(got.Drop, c.want.Drop) || got.String() != c.back {
+		if got.Base != c.want.Base || !slices.Equal(got.Add, c.want.Add) || !slices.Equal(got.Drop, c.want.Drop) ||
+			got.String() != c.back {
 			t.Errorf("%q: got %+v (%s), want %+v", c.text, got, got, c.want)
 		}
 	}
@@ -67,7 +79,8 @@ func TestCapabilityNames(t *testing.T) {
 
 // FuzzCapabilities: whatever parses is read back as the same.
 func FuzzCapabilities(f *testing.F) {
-	for _, text := range []string{"auto", "all -CAP_MKNOD", "auto +CAP_KILL -CAP_NET_RAW", "CAP_SYS_ADMIN CAP_KILL", "+", "-", " "} {
+	for _, text := range []string{"auto", "all -CAP_MKNOD", "auto +CAP_KILL -CAP_NET_RAW", "CAP_SYS_ADMIN CAP_KILL",
+		"+", "-", " "} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

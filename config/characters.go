@@ -13,8 +13,8 @@ func isName(text string) bool {
 	return len(text) <= maxName && ascii.Begins(text, "") && ascii.Consists(text, "_.-") && !strings.Contains(text, "..")
 }
 
-// isUnit reports whether text is the name of a unit that a container can run, as narrow as configs have it: it neither is
-// hidden in a directory, nor has a second "@".
+// isUnit reports whether text is the name of a unit that a container can run, as narrow as configs have it: it neither
+// is hidden in a directory, nor has a second "@".
 func isUnit(text string) bool {
 	unit, err := unitname.Parse(text)
 	return err == nil && unit.Type().Runs() && text[0] != '.' && !strings.Contains(unit.Instance(), "@")

@@ -16,7 +16,7 @@ const DefaultBootTarget = "multi-user.target"
 // DefaultContentBase is the directory whose subdirectories hold the private content of each sandbox.
 const DefaultContentBase = "/var/lib/libvirt/filesystems"
 
-// State tells whether a config is in ordinary use.
+// State reports whether a config is in ordinary use.
 type State string
 
 // The states of a config: in use, or marked by a delete that has begun and must be finished.
@@ -150,5 +150,5 @@ func New(name string) *Sandbox {
 	}
 }
 
-// Generic tells whether the sandbox runs a command instead of systemd units.
+// Generic reports whether the sandbox runs a command instead of systemd units.
 func (s *Sandbox) Generic() bool { return len(s.Command) > 0 }

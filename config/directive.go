@@ -27,8 +27,8 @@ func ownDirectives() []string {
 	}
 }
 
-// CheckDirective tells whether a line of [unit] or [service] can be passed on: it must stay one line, and leave alone what
-// the unit stands on.
+// CheckDirective reports whether a line of [unit] or [service] can be passed on: it must stay one line, and leave alone
+// what the unit stands on.
 func CheckDirective(d Directive) error {
 	if !isDirective(d.Name) {
 		return fmt.Errorf(msgDirective, d.Name)
@@ -44,7 +44,7 @@ func CheckDirective(d Directive) error {
 	return nil
 }
 
-// directives gives the list of a section of directives; nil for any other section.
+// directives returns the list of a section of directives; nil for any other section.
 func (s *Sandbox) directives(section string) *[]Directive {
 	switch section {
 	case unitSection:

@@ -95,7 +95,7 @@ func parseLine(raw, section string) (line, error) {
 	return l, nil
 }
 
-// text gives an entry as a line.
+// text returns an entry as a line.
 func (e entry) text() string {
 	if isVerbatim(e.section) {
 		return e.key + "=" + e.value
@@ -105,7 +105,8 @@ func (e entry) text() string {
 
 // quote writes a value so that unquote reads it back: bare where a person would write it bare.
 func quote(value string) string {
-	if value == "" || value != strings.TrimSpace(value) || value[0] == '"' || hasControl(value) || !utf8.ValidString(value) {
+	if value == "" || value != strings.TrimSpace(value) || value[0] == '"' || hasControl(value) ||
+		!utf8.ValidString(value) {
 		// A literal U+FFFD is what text that is not UTF-8 turns into; parseLines takes none.
 		return strings.ReplaceAll(strconv.Quote(value), "\ufffd", `\ufffd`)
 	}

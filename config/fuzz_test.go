@@ -45,8 +45,8 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// FuzzMerge: a config merged into any other reads as itself. Of variables the order may differ, it means nothing; so may
-// that of directives of different names.
+// FuzzMerge: a config merged into any other reads as itself. Of variables the order may differ, it means nothing; so
+// may that of directives of different names.
 func FuzzMerge(f *testing.F) {
 	texts := seeds(f)
 	for i, text := range texts {
@@ -83,7 +83,8 @@ func FuzzMerge(f *testing.F) {
 
 // FuzzQuote: every value that a command line can hold survives being written.
 func FuzzQuote(f *testing.F) {
-	for _, value := range []string{"", " a", `"`, `\`, "a\nb", "\xff", "\ufffd", "\u0085", "\u2028", "\ufeff", "#", "[x]"} {
+	for _, value := range []string{"", " a", `"`, `\`, "a\nb", "\xff", "\ufffd", "\u0085", "\u2028", "\ufeff", "#",
+		"[x]"} {
 		f.Add(value)
 	}
 	f.Fuzz(func(t *testing.T, value string) {

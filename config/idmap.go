@@ -34,7 +34,7 @@ func ParseIDMap(text string) (IDMap, error) {
 	return IDMap{Base: uint32(b), Count: uint32(c)}, nil
 }
 
-// String gives the text that ParseIDMap reads as the same; "" for none.
+// String returns the text that ParseIDMap reads as the same; "" for none.
 func (m IDMap) String() string {
 	switch {
 	case m.Auto:
@@ -45,10 +45,10 @@ func (m IDMap) String() string {
 	return fmt.Sprintf("%d:%d", m.Base, m.Count)
 }
 
-// Mapped tells whether the container's ids are not the host's.
+// Mapped reports whether the container's ids are not the host's.
 func (m IDMap) Mapped() bool { return m.Count > 0 }
 
-// Overlaps tells whether two ranges have an id in common.
+// Overlaps reports whether two ranges have an id in common.
 func (m IDMap) Overlaps(other IDMap) bool {
 	return uint64(m.Base) < uint64(other.Base)+uint64(other.Count) && uint64(other.Base) < uint64(m.Base)+uint64(m.Count)
 }

@@ -13,7 +13,9 @@ func TestParseIDMap(t *testing.T) {
 		{"65536:65536", IDMap{Base: 65536, Count: 65536}, true},
 		{"4294901759:65536", IDMap{Base: 4294901759, Count: 65536}, true},
 		{text: "4294901760:65536"}, {text: "65535:65536"}, {text: "65536:65535"}, {text: "0:65536"}, {text: ""}, {text: "no"},
-		{text: "100000000"}, {text: "100000000:"}, {text: ":65536"}, {text: "-1:65536"}, {text: "100000000:65536:0"}, {text: "1e9:65536"},
+		{
+			text: "100000000",
+		}, {text: "100000000:"}, {text: ":65536"}, {text: "-1:65536"}, {text: "100000000:65536:0"}, {text: "1e9:65536"},
 	}
 	for _, c := range cases {
 		got, err := ParseIDMap(c.text)

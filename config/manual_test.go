@@ -40,8 +40,8 @@ func TestManual(t *testing.T) {
 	}
 }
 
-// documented gives the sections and keys of a page, and what it says of each: .SS [a], [b] begins sections, and .TP in
-// them, outside of a list within one of them, keys.
+// documented returns the sections and keys of a page, and what it says of each: .SS [a], [b] begins sections, and .TP
+// in them, outside of a list within one of them, keys.
 func documented(page string) map[string]string {
 	names := make(map[string]string)
 	var sections, current []string
@@ -82,7 +82,7 @@ func documented(page string) map[string]string {
 	return names
 }
 
-// keysOf gives the keys of a tag: all of .B, the bold words of .BR.
+// keysOf returns the keys of a tag: all of .B, the bold words of .BR.
 func keysOf(macro, rest string) []string {
 	switch macro {
 	case ".B":

@@ -155,7 +155,7 @@ func (s *Sandbox) complete(fileName string, hasFormat bool) string {
 	return message(s.CheckStorage())
 }
 
-// Text gives the config as a file, without a person's comments.
+// Text returns the config as a file, without a person's comments.
 func (s *Sandbox) Text() string { return s.mergeInto(nil) }
 
 // LinesNotIn lists the entries of a config that another does not have in the same section, as lines.

@@ -48,7 +48,7 @@ func (s Store) Load(name string) (*Sandbox, error) {
 // ReadText reads a file as that of a config is read: only a regular one, and of a long one no more than tells that.
 func ReadText(file string) (string, error) { return readBounded(file) }
 
-// Read gives the text of one config, of a file that is too long its beginning. Errors: ErrNotFound, or of reading.
+// Read returns the text of one config, of a file that is too long its beginning. Errors: ErrNotFound, or of reading.
 func (s Store) Read(name string) (string, error) {
 	if err := CheckName(name); err != nil {
 		return "", err
@@ -146,8 +146,8 @@ func (s Store) Remove(name string) error {
 	return s.removeStale(name)
 }
 
-// removeStale removes the temporary files of saves of name that were killed. Whoever changes a config holds its lock, so
-// that none of them is in use.
+// removeStale removes the temporary files of saves of name that were killed. Whoever changes a config holds its lock,
+// so that none of them is in use.
 func (s Store) removeStale(name string) error {
 	entries, err := os.ReadDir(s.Dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -158,7 +158,8 @@ func TestLoadErrors(t *testing.T) {
 		t.Errorf("absent: got %v, want ErrNotFound and the file", err)
 	}
 	var syntax *SyntaxError
-	if _, err := store.Load("broken"); !errors.As(err, &syntax) || syntax.File != store.Path("broken") || syntax.Line != 1 {
+	if _, err := store.Load("broken"); !errors.As(err, &syntax) || syntax.File != store.Path("broken") ||
+		syntax.Line != 1 {
 		t.Errorf("broken: got %v, want a *SyntaxError in line 1 of the file", err)
 	}
 	if _, err := store.Load("../broken"); err == nil || errors.Is(err, ErrNotFound) {
@@ -170,7 +171,8 @@ func TestNamesIgnoresForeignFiles(t *testing.T) {
 	store := Store{t.TempDir()}
 	for _, file := range []string{
 		"web2.sandbox", "web10.sandbox", "broken.sandbox", // any content will do
-		"README", "web.sandbox.rpmsave", "web.sandbox~", ".web.sandbox1234567", ".sandbox", ".hidden.sandbox", "a b.sandbox", "a..b.sandbox",
+		"README", "web.sandbox.rpmsave", "web.sandbox~", ".web.sandbox1234567", ".sandbox", ".hidden.sandbox",
+		"a b.sandbox", "a..b.sandbox",
 	} {
 		write(t, filepath.Join(store.Dir, file), "")
 	}

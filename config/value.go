@@ -32,7 +32,7 @@ func ParseSize(text string) (Size, error) {
 	return Size(n << shift), nil
 }
 
-// String gives the shortest text that ParseSize reads as the same number.
+// String returns the shortest text that ParseSize reads as the same number.
 func (s Size) String() string {
 	suffix := ""
 	for _, unit := range "KMGT" {
@@ -47,7 +47,7 @@ func (s Size) String() string {
 // maxName is the longest name of a sandbox, which also is a hostname (hostname(7)).
 const maxName = 63
 
-// CheckName tells whether name may become part of a path, a unit name and a domain name.
+// CheckName reports whether name may become part of a path, a unit name and a domain name.
 func CheckName(name string) error {
 	if !isName(name) {
 		return fmt.Errorf(msgName, name)
@@ -55,7 +55,7 @@ func CheckName(name string) error {
 	return nil
 }
 
-// CheckPath tells whether p is absolute and clean, so that it means what it says.
+// CheckPath reports whether p is absolute and clean, so that it means what it says.
 func CheckPath(p string) error {
 	if !path.IsAbs(p) || path.Clean(p) != p || hasControl(p) {
 		return fmt.Errorf(msgPath, p)
@@ -63,7 +63,7 @@ func CheckPath(p string) error {
 	return nil
 }
 
-// CheckContent tells whether dir can hold content: all containers see what lies below the directories of programs.
+// CheckContent reports whether dir can hold content: all containers see what lies below the directories of programs.
 func CheckContent(dir string) error {
 	if err := CheckPath(dir); err != nil {
 		return err
@@ -79,7 +79,7 @@ func CheckContent(dir string) error {
 	return nil
 }
 
-// CheckUnit tells whether unit is the full name of a unit (systemd.unit(5)) that a container can run.
+// CheckUnit reports whether unit is the full name of a unit (systemd.unit(5)) that a container can run.
 func CheckUnit(unit string) error {
 	if !isUnit(unit) {
 		return fmt.Errorf(msgUnit, unit)
@@ -90,15 +90,15 @@ func CheckUnit(unit string) error {
 	return nil
 }
 
-// CheckPackage tells whether name can be the name of an RPM or deb package.
+// CheckPackage reports whether name can be the name of an RPM or deb package.
 func CheckPackage(name string) error {
 	return match(isPackage, name, msgPackage)
 }
 
-// CheckVariable tells whether name can be that of an environment variable.
+// CheckVariable reports whether name can be that of an environment variable.
 func CheckVariable(name string) error { return match(isVariable, name, msgVariable) }
 
-// CheckUser tells whether name can be that of a user.
+// CheckUser reports whether name can be that of a user.
 func CheckUser(name string) error { return match(isUser, name, msgUser) }
 
 // ParseMount reads the TYPE:DST=SRC of a -m option.

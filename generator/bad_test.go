@@ -30,7 +30,8 @@ func badConfigs() []bad {
 		{"empty", "", 1, "format is missing", ""},
 		{"binary", "\x7fELF\x02\x01\x00\xff\xfe", 1, "not UTF-8 text", ""},
 		{"huge", named("huge", strings.Repeat("# filler\n", 10<<20/9)), 1, "longer than 1048576 bytes", ""},
-		{"newline", named("newline", "content=\"/srv/a\\nExecStart=/bin/sh\"\n"), 5, "must be an absolute path", "httpd@newline.service"},
+		{"newline", named("newline", "content=\"/srv/a\\nExecStart=/bin/sh\"\n"), 5, "must be an absolute path",
+			"httpd@newline.service"},
 		{"unit-newline", "[sandbox]\nformat=1\nname=unit-newline\nunit=\"a.service\\nb\"\n", 4, "not a unit name", ""},
 		{"twice", named("twice", "name=twice\n"), 5, "given twice", "httpd@twice.service"},
 		{"other", named("good", ""), 1, "differs from the file's name", "httpd@other.service"},
@@ -44,13 +45,15 @@ func badConfigs() []bad {
 		{"traversal", "[sandbox]\nformat=1\nname=traversal\nunit=../../x.service\n", 4, "not a unit name", ""},
 		{"level", named("level", "[security]\nlevel=s0:c9999\n"), 6, "c9999", "httpd@level.service"},
 		{"quotes", named("quotes", "content=\"/srv\n"), 5, "quote", "httpd@quotes.service"},
-		{"original", "[api]\nclass=GVirSandboxConfigServiceSystemd\n[core]\nname=original\n", 1, "run virt-sandbox-service upgrade original", ""},
-		{"job", "[sandbox]\nformat=1\nname=job\n[command]\nargument=/bin/true\n[identity]\nuid=-1\n", 7, "not a number", "virt-sandbox@job.service"},
+		{"original", "[api]\nclass=GVirSandboxConfigServiceSystemd\n[core]\nname=original\n", 1, "run virt-sandbox-service " +
+			"upgrade original", ""},
+		{"job", "[sandbox]\nformat=1\nname=job\n[command]\nargument=/bin/true\n[identity]\nuid=-1\n", 7, "not a number",
+			"virt-sandbox@job.service"},
 	}
 }
 
-// TestBadConfigs: one good config among twenty that are bad, each in its own way, gives the one unit, a line for each of
-// the others that names file and line, and where the name of its unit is known, one that fails.
+// TestBadConfigs: one good config among twenty that are bad, each in its own way, gives the one unit, a line for each
+// of the others that names file and line, and where the name of its unit is known, one that fails.
 func TestBadConfigs(t *testing.T) {
 	texts := map[string]string{"good.sandbox": good}
 	for _, b := range badConfigs() {
@@ -71,7 +74,12 @@ func TestBadConfigs(t *testing.T) {
 		t.Errorf("%d problems, want %d", len(problems), len(all))
 	}
 	for _, b := range all {
-		pattern := fmt.Sprintf(`(?m)^%s:%d: [^\n]*%s[^\n]*$`, regexp.QuoteMeta(store.Path(b.name)), b.line, regexp.QuoteMeta(b.reason))
+		pattern := fmt.Sprintf(
+			`(?m)^%s:%d: [^\n]*%s[^\n]*$`,
+			regexp.QuoteMeta(store.Path(b.name)),
+			b.line,
+			regexp.QuoteMeta(b.reason),
+		)
 		var found error
 		for _, p := range problems {
 			if regexp.MustCompile(pattern).MatchString(p.Error()) {
@@ -124,7 +132,8 @@ func TestNoDirectoryOfConfigs(t *testing.T) {
 // TestStubsWithoutAConfig: a stub whose config is gone, or has come to name another unit, tells so and can
 // still stop what was started with it.
 func TestStubsWithoutAConfig(t *testing.T) {
-	store := configsIn(t, map[string]string{"good.sandbox": good, "good-2.sandbox": strings.Replace(good, "name=good", "name=good-2", 1)})
+	store := configsIn(t, map[string]string{"good.sandbox": good, "good-2.sandbox": strings.Replace(good, "name=good",
+		"name=good-2", 1)})
 	dir := t.TempDir()
 	put := func(unit, name string) {
 		text := units.Stub(&config.Sandbox{Name: name, Units: []string{"x.service"}}, units.Paths{Config: store.Path(name)})
@@ -135,9 +144,11 @@ func TestStubsWithoutAConfig(t *testing.T) {
 	put("httpd@good.service", "good")
 	put("nginx@good.service", "good")
 	put("httpd@gone.service", "gone")
-	shell(t, "printf '[Service]\nExecStart=/bin/true\n' >"+dir+"/own@other.service; ln -s /dev/null "+dir+"/getty@tty1.service")
+	shell(t, "printf '[Service]\nExecStart=/bin/true\n' >"+dir+"/own@other.service; ln -s /dev/null "+dir+
+		"/getty@tty1.service")
 	files, problems := generate(t, store, dir)
-	if len(problems) != 1 || !strings.HasPrefix(problems[0].Error(), store.Path("gone")+":1: the config of httpd@gone.service is gone") {
+	if len(problems) != 1 || !strings.HasPrefix(problems[0].Error(), store.Path("gone")+":1: the config of "+
+		"httpd@gone.service is gone") {
 		t.Errorf("problems: %v", problems)
 	}
 	for file, part := range map[string]string{
@@ -201,9 +212,11 @@ func TestUnitFiles(t *testing.T) {
 // TestOriginalConfigs in directories of their own give one line each, until ours is beside them.
 func TestOriginalConfigs(t *testing.T) {
 	store := configsIn(t, map[string]string{"good.sandbox": good})
-	shell(t, "cd "+store.Dir+" && mkdir -p good/config old/config other/empty && touch good/config/sandbox.cfg old/config/sandbox.cfg")
+	shell(t, "cd "+store.Dir+" && mkdir -p good/config old/config other/empty && touch good/config/sandbox.cfg "+
+		"old/config/sandbox.cfg")
 	files, problems := generate(t, store, t.TempDir())
-	want := store.Dir + "/old/config/sandbox.cfg:1: it is a config of the original libvirt-sandbox; run virt-sandbox-service upgrade old"
+	want := store.Dir + "/old/config/sandbox.cfg:1: it is a config of the original libvirt-sandbox; run " +
+		"virt-sandbox-service upgrade old"
 	if len(problems) != 1 || problems[0].Error() != want {
 		t.Errorf("problems %q, want %q", problems, want)
 	}

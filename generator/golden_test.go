@@ -160,12 +160,14 @@ func TestVerify(t *testing.T) {
 		t.Skip("make test runs it")
 	}
 	root := t.TempDir()
-	for _, dir := range []string{"etc/systemd/system", "usr/lib/systemd", filepath.Dir(helper)[1:], "usr/bin", "usr/share/man/man1", "usr/share/man/man5", "run"} {
+	for _, dir := range []string{"etc/systemd/system", "usr/lib/systemd", filepath.Dir(helper)[1:], "usr/bin",
+		"usr/share/man/man1", "usr/share/man/man5", "run"} {
 		if err := os.MkdirAll(filepath.Join(root, dir), 0o755); err != nil {
 			t.Fatal(err)
 		}
 	}
-	shell(t, "cp -a /usr/lib/systemd/system "+root+"/usr/lib/systemd/; cp /bin/true "+root+helper+"; cp /bin/true "+root+"/usr/bin/logger")
+	shell(t, "cp -a /usr/lib/systemd/system "+root+"/usr/lib/systemd/; cp /bin/true "+root+helper+"; cp /bin/true "+root+
+		"/usr/bin/logger")
 	files, err := filepath.Glob(golden + "/*@*")
 	if err != nil || len(files) < 20 {
 		t.Fatalf("golden units: %v, %v", files, err)
@@ -178,10 +180,15 @@ func TestVerify(t *testing.T) {
 		dir := root + "/etc/systemd/system/"
 		shell(t, "rm -rf "+dir+"*; cp "+file+" "+dir)
 		verify(t, root, unit)
-		shell(t, "cp "+file+".stub "+dir+unit+" && mkdir "+dir+unit+".d && cp "+file+".drop-in "+dir+unit+".d/50-virt-sandbox.conf")
+		shell(t, "cp "+file+".stub "+dir+unit+" && mkdir "+dir+unit+".d && cp "+file+".drop-in "+dir+unit+
+			".d/50-virt-sandbox.conf")
 		verify(t, root, unit)
 	}
-	errorUnit := units.ErrorUnit("web", `web.sandbox:7: unknown key "a%n$b\`, units.Paths{Config: "/etc/libvirt-sandbox/services/web.sandbox", Helper: helper})
+	errorUnit := units.ErrorUnit(
+		"web",
+		`web.sandbox:7: unknown key "a%n$b\`,
+		units.Paths{Config: "/etc/libvirt-sandbox/services/web.sandbox", Helper: helper},
+	)
 	if err := os.WriteFile(root+"/etc/systemd/system/httpd@web.service", errorUnit, 0o644); err != nil {
 		t.Fatal(err)
 	}

@@ -24,9 +24,14 @@ func TestProgram(t *testing.T) {
 	}
 	store := configsIn(t, texts)
 	dir := t.TempDir()
-	shell(t, "ln -s /no/such/config "+store.Path("dangling")+"; mkfifo "+store.Path("pipe")+"; chmod 0 "+store.Path("unreadable")+
-		"; cd ../cmd/virt-sandbox-service-generator && CGO_ENABLED=0 go build -o "+dir+" . && touch "+dir+"/virt-sandbox-service-helper"+
-		" && mkdir "+dir+"/normal "+dir+"/early "+dir+"/late && chown -R 65534 "+dir+" && chmod 755 "+dir+" "+store.Dir+" "+dir+"/.. "+store.Dir+"/..")
+	shell(
+		t,
+		"ln -s /no/such/config "+store.Path("dangling")+"; mkfifo "+store.Path("pipe")+"; chmod 0 "+store.Path("unreadable")+
+			"; cd ../cmd/virt-sandbox-service-generator && CGO_ENABLED=0 go build -o "+dir+" . && touch "+dir+
+			"/virt-sandbox-service-helper"+
+			" && mkdir "+dir+"/normal "+dir+"/early "+dir+"/late && chown -R 65534 "+dir+" && chmod 755 "+dir+" "+store.Dir+
+			" "+dir+"/.. "+store.Dir+"/..",
+	)
 	run := func(args ...string) (stdout, stderr string, status int) {
 		command := exec.Command(filepath.Join(dir, "virt-sandbox-service-generator"), args...)
 		command.Env = append(os.Environ(), config.DirVariable+"="+store.Dir)
@@ -41,12 +46,21 @@ func TestProgram(t *testing.T) {
 	bad := len(texts) - 1 + 2 // less the good one, and the link and the pipe
 	stdout, stderr, status := run(dir+"/normal", dir+"/early", dir+"/late")
 	if status != 0 || stdout != "" || strings.Count(stderr, "\n") != bad {
-		t.Errorf("exit status %d, stdout %q, %d lines on stderr, want 0, nothing, %d:\n%s", status, stdout, strings.Count(stderr, "\n"), bad, stderr)
+		t.Errorf(
+			"exit status %d, stdout %q, %d lines on stderr, want 0, nothing, %d:\n%s",
+			status,
+			stdout,
+			strings.Count(stderr, "\n"),
+			bad,
+			stderr,
+		)
 	}
-	if !strings.Contains(stderr, store.Path("unreadable")+":1: read config: open "+store.Path("unreadable")+": permission denied\n") {
+	if !strings.Contains(stderr, store.Path("unreadable")+":1: read config: open "+store.Path("unreadable")+
+		": permission denied\n") {
 		t.Errorf("no line of the unreadable one:\n%s", stderr)
 	}
-	if files, err := os.ReadDir(dir + "/normal"); err != nil || len(files) != 1 || files[0].Name() != "httpd@good.service" {
+	if files, err := os.ReadDir(dir + "/normal"); err != nil || len(files) != 1 ||
+		files[0].Name() != "httpd@good.service" {
 		t.Errorf("generated %v, %v", files, err)
 	}
 	stdout, stderr, status = run("--dry-run")

@@ -14,8 +14,8 @@ import (
 )
 
 // Bounds of the time: for 1,000 configs a fifth of what podman's quadlet needs on a machine of two cores for as many
-// .container files, for one what it needs. The floor is what a bare program needs for the same bytes. The bounds are for a
-// machine on which that takes no longer than it took there; for a slower one they are wider by as much.
+// .container files, for one what it needs. The floor is what a bare program needs for the same bytes. The bounds are
+// for a machine on which that takes no longer than it took there; for a slower one they are wider by as much.
 const (
 	floorCPU1000 = 25 * time.Millisecond
 	floorWall0   = 1600 * time.Microsecond
@@ -36,7 +36,8 @@ func TestSpeed(t *testing.T) {
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	program, floor := dir+"/virt-sandbox-service-generator", dir+"/floor"
 	shell(t, "touch "+dir+"/virt-sandbox-service-helper; export CGO_ENABLED=0; "+
-		"go build -trimpath -ldflags '-s -w' -o "+program+" ../cmd/virt-sandbox-service-generator; go build -o "+floor+" ./testdata/floor")
+		"go build -trimpath -ldflags '-s -w' -o "+program+" ../cmd/virt-sandbox-service-generator; go build -o "+floor+
+		" ./testdata/floor")
 	for _, n := range []int{0, 1, 1000} {
 		if err := os.MkdirAll(filepath.Join(dir, strconv.Itoa(n)), 0o755); err != nil {
 			t.Fatal(err)

@@ -10,9 +10,9 @@ import (
 // Finding is something of a sandbox that is not as it should be.
 type Finding = contentcheck.Finding
 
-// Check lists what of a sandbox, which may be up, is not as it should be: its config, the unit file, images, content and
-// labels, and what interrupted verbs have left. With fix it sets labels right, and nothing else.
-// Errors: config.ErrNotFound.
+// Check lists what of a sandbox, which may be up, is not as it should be: its config, the unit file, images, content
+// and labels, and what interrupted verbs have left. With fix it sets labels right, and nothing else. Errors:
+// config.ErrNotFound.
 func (m *Manager) Check(ctx context.Context, name string, fix bool) ([]Finding, error) {
 	c := checkup.Checker{
 		Configs: m.Store, Host: m.Host, Images: m.images(), Stubs: m.stubs(), Provisioner: m.provisioner(), LockName: m.lockName,

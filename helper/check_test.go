@@ -21,7 +21,9 @@ func TestCheck(t *testing.T) {
 	}
 	const name = "unit-test-of-check"
 	root := t.TempDir()
-	m := New(Options{Root: root, Store: config.Store{Dir: root + "/configs"}, Packages: []pkgdb.Database{}, Warn: t.Errorf})
+	m := New(
+		Options{Root: root, Store: config.Store{Dir: root + "/configs"}, Packages: []pkgdb.Database{}, Warn: t.Errorf},
+	)
 	dir := t.TempDir()
 	healthy := func() *config.Sandbox {
 		s := config.New(name)
@@ -113,7 +115,12 @@ func TestCheck(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Cleanup(func() {
-				_ = errors.Join(os.RemoveAll(dir+"/content"), os.RemoveAll(dir+"/image.raw"), os.RemoveAll(dir+"/.image.raw.virt-sandbox"), m.Store.Remove(name))
+				_ = errors.Join(
+					os.RemoveAll(dir+"/content"),
+					os.RemoveAll(dir+"/image.raw"),
+					os.RemoveAll(dir+"/.image.raw.virt-sandbox"),
+					m.Store.Remove(name),
+				)
 			})
 			c.make()
 			findings, err := m.Check(context.Background(), name, false)

@@ -12,9 +12,9 @@ import (
 // EditError is a text that was not written. It stays in a file.
 type EditError = editing.Error
 
-// Edit lets a person change the config of a sandbox: edit is called with a file that has its text. What cannot be used is
-// told to again, which reports whether to edit it once more. The config is written in one step, and the host's systemd
-// told. Errors: config.ErrNotFound, *EditError.
+// Edit lets a person change the config of a sandbox: edit is called with a file that has its text. What cannot be used
+// is told to again, which reports whether to edit it once more. The config is written in one step, and the host's
+// systemd told. Errors: config.ErrNotFound, *EditError.
 func (m *Manager) Edit(ctx context.Context, name string, edit func(file string) error, again func(error) bool) error {
 	text, err := m.Store.Read(name)
 	if err != nil {
@@ -62,7 +62,12 @@ func (m *Manager) takeEdited(ctx context.Context, name, file, old string) error 
 		return err
 	}
 	if was != nil && was.HostUnit() != edited.HostUnit() {
-		m.Warn("the unit of %s is %s now, and was %s; run enable again to have it start with the host", name, edited.HostUnit(), was.HostUnit())
+		m.Warn(
+			"the unit of %s is %s now, and was %s; run enable again to have it start with the host",
+			name,
+			edited.HostUnit(),
+			was.HostUnit(),
+		)
 	}
 	if m.run(name).Phase() != "" {
 		m.Warn("%s is running: what was changed takes effect at its next start", name)

@@ -35,7 +35,7 @@ func (m *Manager) Execute(ctx context.Context, name string, command enter.Comman
 	return status, nil
 }
 
-// labelOf gives the SELinux context of a process; "" where SELinux is off.
+// labelOf returns the SELinux context of a process; "" where SELinux is off.
 func labelOf(pid int) string {
 	if !selinux.GetEnabled() {
 		return ""

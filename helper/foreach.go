@@ -6,9 +6,15 @@ import (
 	"sync/atomic"
 )
 
-// ForEach calls act for each name, at most jobs at a time and in their order, and done with what came of it, one at a time.
-// When the context ends, those that have not begun fail with its reason.
-func ForEach(ctx context.Context, names []string, jobs int, act func(context.Context, string) error, done func(name string, err error)) {
+// ForEach calls act for each name, at most jobs at a time and in their order, and done with what came of it, one at a
+// time. When the context ends, those that have not begun fail with its reason.
+func ForEach(
+	ctx context.Context,
+	names []string,
+	jobs int,
+	act func(context.Context, string) error,
+	done func(name string, err error),
+) {
 	var next atomic.Int64
 	var reporting sync.Mutex
 	var workers sync.WaitGroup

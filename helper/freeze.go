@@ -12,9 +12,9 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/virt"
 )
 
-// hold keeps a container that is up from changing its content until release is called: it freezes the container, if it may.
-// Should the caller be killed, a process that waits for that thaws the container, and so does whoever locks the name next.
-// Preconditions: the caller holds the lock on the sandbox's name.
+// hold keeps a container that is up from changing its content until release is called: it freezes the container, if it
+// may. Should the caller be killed, a process that waits for that thaws the container, and so does whoever locks the
+// name next. Preconditions: the caller holds the lock on the sandbox's name.
 func (m *Manager) hold(ctx context.Context, s *config.Sandbox, freeze bool) (release func() error, err error) {
 	nothing := func() error { return nil }
 	started, err := m.asStarted(s.Name)

@@ -1,6 +1,7 @@
 // Package helper is what units and the service tool call: create, start, stop and delete of containers on libvirt's LXC
 // driver. In: names, and configs from the store; out: a container in the state asked for, or an error with nothing half
-// done left behind. It is the Go API for containers that stay, as package sandbox, which stands on it, is for one command.
+// done left behind. It is the Go API for containers that stay, as package sandbox, which stands on it, is for one
+// command.
 package helper
 
 import (
@@ -119,8 +120,8 @@ type (
 // OptionError is an option whose value cannot be used, or that does not go with others: a mistake in the command line.
 type OptionError = describe.OptionError
 
-// Packages returns the package databases of this machine, RPM before dpkg. Each is opened when it is first asked, and asked
-// a question only once, since many sandboxes of one service ask the same.
+// Packages returns the package databases of this machine, RPM before dpkg. Each is opened when it is first asked, and
+// asked a question only once, since many sandboxes of one service ask the same.
 func Packages() []pkgdb.Database {
 	return []pkgdb.Database{
 		pkgdb.NewCache(pkgdb.NewLazy(rpmdeps.NewSuffix, func() (pkgdb.Database, error) {

@@ -57,8 +57,8 @@ func (m *Manager) hostUnit(s *config.Sandbox) hostsystemd.Unit {
 	return hostsystemd.Unit{Name: s.HostUnit(), Source: m.Store.Path(s.Name)}
 }
 
-// ReloadHost has the host's systemd read unit files again, where one runs. Of many that ask at once, one reloads for all
-// those that asked before it began.
+// ReloadHost has the host's systemd read unit files again, where one runs. Of many that ask at once, one reloads for
+// all those that asked before it began.
 func (m *Manager) ReloadHost(ctx context.Context) error { return m.systemd.Reload(ctx) }
 
 // BatchReloads calls f and then has the host's systemd read unit files again once for all that f did with this manager.
@@ -79,8 +79,8 @@ func (m *Manager) reloadOnce(ctx context.Context, reload func() error) error {
 // UnitFile is where the stub unit file of a sandbox lies.
 func UnitFile(s *config.Sandbox) string { return filepath.Join(units.Dir, s.HostUnit()) }
 
-// WriteUnitFile gives a sandbox the stub unit file that create would have made, for a config that came another way or has
-// come to name another first unit. It returns the unit's name.
+// WriteUnitFile gives a sandbox the stub unit file that create would have made, for a config that came another way or
+// has come to name another first unit. It returns the unit's name.
 func (m *Manager) WriteUnitFile(ctx context.Context, name string) (string, error) {
 	lock, err := m.lockName(ctx, name)
 	if err != nil {

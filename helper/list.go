@@ -43,8 +43,8 @@ func (m *Manager) List() ([]Status, error) {
 	return list, nil
 }
 
-// statusOf looks at one sandbox: its status, its config as it was started or as it is, and its domain where it is up. Without a
-// usable config there is only the first.
+// statusOf looks at one sandbox: its status, its config as it was started or as it is, and its domain where it is up.
+// Without a usable config there is only the first.
 func (m *Manager) statusOf(connection *virt.Connection, name string) (Status, *config.Sandbox, *virt.Domain, error) {
 	s, err := m.Store.Load(name)
 	if err != nil {

@@ -11,8 +11,8 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/guest"
 )
 
-// What logrotate(8) goes by, inside: the programs and what packages say of their logs are the host's, logs and state the
-// container's own.
+// What logrotate(8) goes by, inside: the programs and what packages say of their logs are the host's, logs and state
+// the container's own.
 const (
 	logrotateConfig = "/etc/logrotate.conf"
 	logrotateState  = "/var/lib/logrotate"

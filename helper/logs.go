@@ -20,8 +20,8 @@ type LogOptions = logview.Options
 func LogForms() []string { return logview.Forms() }
 
 // Logs shows the journal of a sandbox, or the console of one that runs a command, and returns the exit status of
-// journalctl(1), which alone reads what root in the container may have made of its journal: inside of a container that is up,
-// and without rights for one that is down.
+// journalctl(1), which alone reads what root in the container may have made of its journal: inside of a container that
+// is up, and without rights for one that is down.
 func (m *Manager) Logs(ctx context.Context, name string, o LogOptions, stdout, stderr io.Writer) (int, error) {
 	args, err := o.Arguments()
 	if err != nil {
@@ -60,8 +60,8 @@ func (m *Manager) Logs(ctx context.Context, name string, o LogOptions, stdout, s
 	return logview.Outcome(ctx, status, err)
 }
 
-// journalOfStopped shows the journal of a sandbox that is down. One in an image cannot be started while that is read, so that
-// nothing waits then for who takes the output.
+// journalOfStopped shows the journal of a sandbox that is down. One in an image cannot be started while that is read,
+// so that nothing waits then for who takes the output.
 func (m *Manager) journalOfStopped(
 	ctx context.Context, s *config.Sandbox, o logview.Options, args []string, stdout, stderr io.Writer,
 ) (int, error) {

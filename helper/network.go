@@ -76,7 +76,7 @@ func (r *Running) network() string {
 	return strings.Join(words, ", ")
 }
 
-// addresses gives those of a running container that others can reach, as the kernel has them for its network; of one
+// addresses returns those of a running container that others can reach, as the kernel has them for its network; of one
 // that has the host's network none are its own. Errors: ErrNotRunning.
 func (m *Manager) addresses(ctx context.Context, name string) ([]netip.Prefix, error) {
 	s, err := m.asStarted(name)

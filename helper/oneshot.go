@@ -15,7 +15,9 @@ import (
 // OneShots returns what starts containers for one command on this host, for package sandbox.
 func (m *Manager) OneShots() *oneshot.Starter {
 	return &oneshot.Starter{
-		Host: oneShotHost{m}, Startup: m.startup(), Places: places.Root(m.Host.Root), Locks: m.locks(), Alloc: m.alloc(), Libvirt: m.libvirt,
+		Host: oneShotHost{
+			m,
+		}, Startup: m.startup(), Places: places.Root(m.Host.Root), Locks: m.locks(), Alloc: m.alloc(), Libvirt: m.libvirt,
 		Console: m.Console, Warn: m.Warn,
 	}
 }
@@ -37,5 +39,9 @@ func (h oneShotHost) AttachImages(ctx context.Context, s *config.Sandbox) error 
 }
 
 func (h oneShotHost) Release(name string) error {
-	return errors.Join(h.m.claims().Detach(name), h.m.stateFiles().RemoveMountPoints(name), h.m.stateFiles().RemoveLog(name))
+	return errors.Join(
+		h.m.claims().Detach(name),
+		h.m.stateFiles().RemoveMountPoints(name),
+		h.m.stateFiles().RemoveLog(name),
+	)
 }

@@ -34,8 +34,8 @@ func (m *Manager) apparmor() apparmor.Root { return apparmor.Root(m.Host.Root) }
 // locks returns the lock file of this host.
 func (m *Manager) locks() *lockfile.File { return lockfile.New(m.Host.Root, m.Warn) }
 
-// lockName waits until nobody else works on the sandbox, and thaws it: one that is still frozen was left so by a process
-// that was killed, since the one that freezes it holds the lock as long as it is frozen.
+// lockName waits until nobody else works on the sandbox, and thaws it: one that is still frozen was left so by a
+// process that was killed, since the one that freezes it holds the lock as long as it is frozen.
 func (m *Manager) lockName(ctx context.Context, name string) (*lockfile.Lock, error) {
 	l, err := m.locks().Name(ctx, name)
 	if err != nil {

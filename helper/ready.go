@@ -18,8 +18,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// awaitReady waits until the container reports that it has booted and its units are active, and collects what it says on
-// its console meanwhile.
+// awaitReady waits until the container reports that it has booted and its units are active, and collects what it says
+// on its console meanwhile.
 func (m *Manager) awaitReady(ctx context.Context, r *Running, socket *net.UnixConn, status func(string)) error {
 	s := r.Sandbox
 	ctx, cancel := context.WithTimeoutCause(ctx, s.Limits.StartTimeout,
@@ -100,7 +100,11 @@ func (m *Manager) ConsoleLog(name string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	file, err := os.OpenFile(filepath.Join(s.Content, filestate.ConsoleLog), os.O_WRONLY|os.O_CREATE|os.O_APPEND|unix.O_NOFOLLOW, 0o600)
+	file, err := os.OpenFile(
+		filepath.Join(s.Content, filestate.ConsoleLog),
+		os.O_WRONLY|os.O_CREATE|os.O_APPEND|unix.O_NOFOLLOW,
+		0o600,
+	)
 	if err != nil {
 		return nil, fmt.Errorf("open console log: %w", err)
 	}

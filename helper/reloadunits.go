@@ -11,8 +11,8 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/unitname"
 )
 
-// Reload makes units of a running container read their configuration anew: those that are named, or else the container's own
-// that can. Errors: ErrNotRunning.
+// Reload makes units of a running container read their configuration anew: those that are named, or else the
+// container's own that can. Errors: ErrNotRunning.
 func (m *Manager) Reload(ctx context.Context, name string, named ...string) error {
 	s, err := m.asStarted(name)
 	if err != nil {
@@ -53,7 +53,8 @@ func (m *Manager) Reload(ctx context.Context, name string, named ...string) erro
 	return errors.Join(failures...)
 }
 
-// reloadable returns the units that are to be reloaded. One that is named and cannot be is refused, before any other is.
+// reloadable returns the units that are to be reloaded. One that is named and cannot be is refused, before any other
+// is.
 func reloadable(ctx context.Context, systemd innerSystemd, s *config.Sandbox, named []string) ([]string, error) {
 	asked := named
 	if len(named) == 0 {

@@ -133,7 +133,12 @@ func (m *Manager) endFailedStart(ctx context.Context, connection *virt.Connectio
 	return err
 }
 
-func (m *Manager) startFresh(ctx context.Context, connection *virt.Connection, s *config.Sandbox, status func(string)) (*Running, error) {
+func (m *Manager) startFresh(
+	ctx context.Context,
+	connection *virt.Connection,
+	s *config.Sandbox,
+	status func(string),
+) (*Running, error) {
 	status("Preparing content")
 	if err := m.provisioner().Prepare(ctx, s); err != nil {
 		return nil, err
@@ -243,7 +248,14 @@ func (m *Manager) watch(s *config.Sandbox, running *virt.Domain, socket *net.Uni
 		runtime.Close()
 		return nil, err
 	}
-	return &Running{Sandbox: s, Controller: controller.File(), Console: console, Notify: notify, Lock: lock, Runtime: runtime}, nil
+	return &Running{
+		Sandbox:    s,
+		Controller: controller.File(),
+		Console:    console,
+		Notify:     notify,
+		Lock:       lock,
+		Runtime:    runtime,
+	}, nil
 }
 
 // takeOver adopts a container that is up though nobody watches it; nil, nil for one that is not up.

@@ -32,7 +32,8 @@ type InnerUnit struct {
 	Result string `json:"result"`
 }
 
-// insideLimit is how long a container may take to answer: one that is not well must not keep its status from being told.
+// insideLimit is how long a container may take to answer: one that is not well must not keep its status from being
+// told.
 const insideLimit = 5 * time.Second
 
 // Details looks at one sandbox. Errors: config.ErrNotFound.
@@ -60,7 +61,8 @@ func (m *Manager) Details(ctx context.Context, name string) (*Details, error) {
 	return d, nil
 }
 
-// lookInside tells of a container that is up. What it does not answer is left out: its status is asked when it is not well.
+// lookInside tells of a container that is up. What it does not answer is left out: its status is asked when it is not
+// well.
 func (m *Manager) lookInside(ctx context.Context, d *Details, s *config.Sandbox, running *virt.Domain) {
 	run := m.run(s.Name).State()
 	if !run.Since.IsZero() {

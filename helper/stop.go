@@ -228,8 +228,8 @@ func (m *Manager) sweep(name string) error {
 	)
 }
 
-// endUnanswered brings a container down without libvirt: systemd starts no libvirtd while a unit that is ordered after it
-// stops, so the stop of a container would wait for what waits for it. Errors: ErrNotRunning.
+// endUnanswered brings a container down without libvirt: systemd starts no libvirtd while a unit that is ordered after
+// it stops, so the stop of a container would wait for what waits for it. Errors: ErrNotRunning.
 func (m *Manager) endUnanswered(ctx context.Context, s *config.Sandbox, limit time.Duration) error {
 	controller, err := m.stateFiles().Controller(s.Name)
 	if err != nil {

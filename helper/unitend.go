@@ -10,9 +10,9 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/places"
 )
 
-// End carries out what systemd asks of a unit that ends, in ExecStop= and ExecStopPost=: it stops the container, or leaves
-// it alone where the unit only lost the monitor. last says that it is the last that systemd asks; then a
-// unit whose process was killed is started again, which takes over a container that is up.
+// End carries out what systemd asks of a unit that ends, in ExecStop= and ExecStopPost=: it stops the container, or
+// leaves it alone where the unit only lost the monitor. last says that it is the last that systemd asks; then a unit
+// whose process was killed is started again, which takes over a container that is up.
 func (m *Manager) End(ctx context.Context, name string, last bool) error {
 	inUnit := os.Getenv("SERVICE_RESULT") != ""
 	if inUnit && m.run(name).IsForeign() {
@@ -71,8 +71,8 @@ func wasKilled() bool {
 	return code == "killed" || code == "dumped"
 }
 
-// monitorLost reports whether the main process of the unit was killed (systemd.exec(5): MAINPID is set where it lives), while
-// the container is up and nobody has begun to stop it.
+// monitorLost reports whether the main process of the unit was killed (systemd.exec(5): MAINPID is set where it lives),
+// while the container is up and nobody has begun to stop it.
 func (m *Manager) monitorLost(name string) (bool, error) {
 	if !wasKilled() || os.Getenv("MAINPID") != "" || m.run(name).Phase() != places.PhaseReady {
 		return false, nil

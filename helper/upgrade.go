@@ -19,9 +19,9 @@ func (m *Manager) upgrader() *upgrading.Upgrader {
 	}
 }
 
-// Upgrade brings a sandbox up to date: a legacy config becomes ours, its domain goes, what new versions of the packages need
-// becomes private, and the content follows the packages where nobody changed it. It can be killed at any point and run
-// again. Errors: config.ErrNotFound.
+// Upgrade brings a sandbox up to date: a legacy config becomes ours, its domain goes, what new versions of the packages
+// need becomes private, and the content follows the packages where nobody changed it. It can be killed at any point and
+// run again. Errors: config.ErrNotFound.
 func (m *Manager) Upgrade(ctx context.Context, name string, options UpgradeOptions) (*Upgraded, error) {
 	return m.upgrader().Upgrade(ctx, name, options)
 }

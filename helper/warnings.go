@@ -15,7 +15,11 @@ func (m *Manager) warnOfLabels(s *config.Sandbox) {
 		m.Warn("%v", err)
 	}
 	if finding != nil {
-		m.Warn("%v; virt-sandbox-service check %s lists all such files, and with --fix gives them their label", finding, s.Name)
+		m.Warn(
+			"%v; virt-sandbox-service check %s lists all such files, and with --fix gives them their label",
+			finding,
+			s.Name,
+		)
 	}
 	sources, err := contentcheck.Sources(m.Host, s)
 	if err != nil {
@@ -34,15 +38,16 @@ func (m *Manager) warnOfLabels(s *config.Sandbox) {
 // inotifyEach is about how many of them the systemd, journal and bus of a container take.
 const inotifyEach = 3
 
-// warnOfInotify says that there are too few inotify instances for one more container: its systemd then ends with "Too many
-// open files", which nobody would guess means this.
+// warnOfInotify says that there are too few inotify instances for one more container: its systemd then ends with "Too
+// many open files", which nobody would guess means this.
 func (m *Manager) warnOfInotify(s *config.Sandbox) {
 	limit, err := proc.Host.InotifyInstances()
 	if err != nil || s.Generic() {
 		return
 	}
 	if up := places.Root(m.Host.Root).Running(); up*inotifyEach > limit {
-		m.Warn("%d containers are up, each with about %d inotify instances, of which the host allows %d: %s may not come up; "+
+		m.Warn("%d containers are up, each with about %d inotify instances, of which the host allows %d: %s may not come "+
+			"up; "+
 			"run sysctl -w fs.inotify.max_user_instances=8192 (make install has that done at boot)", up, inotifyEach, limit, s.Name)
 	}
 }

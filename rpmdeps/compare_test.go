@@ -53,7 +53,8 @@ func TestDistributions(t *testing.T) {
 
 func compareWithRPM(t *testing.T, dir string) {
 	t.Helper()
-	printed := run(t, nil, "rpm", "--dbpath", dir, "-qa", "--qf", "package %{NAME} %{VERSION}-%{RELEASE} %{SOURCERPM}\n", "--dump")
+	printed := run(t, nil, "rpm", "--dbpath", dir, "-qa", "--qf", "package %{NAME} %{VERSION}-%{RELEASE} %{SOURCERPM}\n",
+		"--dump")
 	compareLines(t, ourLines(t, dir), parseDump(t, printed))
 }
 
@@ -106,7 +107,14 @@ func sourceOf(file string) string {
 }
 
 func modeOf(unix uint64) fs.FileMode {
-	types := map[uint64]fs.FileMode{0o04: fs.ModeDir, 0o10: 0, 0o12: fs.ModeSymlink, 0o02: fs.ModeDevice | fs.ModeCharDevice, 0o06: fs.ModeDevice, 0o01: fs.ModeNamedPipe}
+	types := map[uint64]fs.FileMode{
+		0o04: fs.ModeDir,
+		0o10: 0,
+		0o12: fs.ModeSymlink,
+		0o02: fs.ModeDevice | fs.ModeCharDevice,
+		0o06: fs.ModeDevice,
+		0o01: fs.ModeNamedPipe,
+	}
 	mode := fs.FileMode(unix&0o777) | types[unix>>12]
 	for bit, flag := range map[uint64]fs.FileMode{0o4000: fs.ModeSetuid, 0o2000: fs.ModeSetgid, 0o1000: fs.ModeSticky} {
 		if unix&bit != 0 {
@@ -166,7 +174,7 @@ func describe(pkg *pkgdb.Package, f pkgdb.File) string {
 	return fmt.Sprintf("%s %s of %s: %+v", pkg.Name, pkg.Version, pkg.Source, f)
 }
 
-// allPackages gives every version of every package of a database.
+// allPackages returns every version of every package of a database.
 func allPackages(t *testing.T, dir string) (all []*pkgdb.Package) {
 	t.Helper()
 	switch s := open(t, dir).store.(type) {

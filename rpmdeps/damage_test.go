@@ -33,12 +33,14 @@ func TestDamagedDatabase(t *testing.T) {
 		{"ndb, half", "Packages.db", ndb[:len(ndb)/2]},
 		{"ndb, overwritten slots", "Packages.db", overwrite(ndb, 100)},
 		{"ndb, overwritten headers", "Packages.db", overwrite(ndb, ndbPageSize)},
-		{"ndb, a header too short", "Packages.db", readAll(t, filepath.Join(ndbDatabase(t, damagedHeader(all[0].blob[:7])), "Packages.db"))},
+		{"ndb, a header too short", "Packages.db", readAll(t, filepath.Join(ndbDatabase(t, damagedHeader(all[0].blob[:7])),
+			"Packages.db"))},
 		{"bdb, empty", "Packages", nil},
 		{"bdb, other content", "Packages", bytes.Repeat([]byte("x"), 8192)},
 		{"bdb, half", "Packages", bdb[:len(bdb)/2]},
 		{"bdb, overwritten", "Packages", overwrite(bdb, 4096)},
-		{"bdb, half a header", "Packages", readAll(t, filepath.Join(bdbDatabase(t, damagedHeader(all[0].blob[:1000]), 4096), "Packages"))},
+		{"bdb, half a header", "Packages", readAll(t, filepath.Join(bdbDatabase(t, damagedHeader(all[0].blob[:1000]), 4096),
+			"Packages"))},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -131,7 +133,7 @@ func use(dir string) error {
 	return errors.Join(owners, tally, pkg)
 }
 
-// overwrite gives data with other content from a place on.
+// overwrite returns data with other content from a place on.
 func overwrite(data []byte, from int) []byte {
 	return append(bytes.Clone(data[:from]), bytes.Repeat([]byte{0xa5}, len(data)-from)...)
 }

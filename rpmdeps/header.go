@@ -102,7 +102,7 @@ type fullReader struct{ r io.Reader }
 
 func (f fullReader) Read(p []byte) (int, error) { return io.ReadFull(f.r, p) }
 
-// trim gives the data of a header and the entries of its index that are needed. The library makes room for as much as
+// trim returns the data of a header and the entries of its index that are needed. The library makes room for as much as
 // an entry claims to have, so it is given only what was checked; and most of a header is of no use here.
 func trim(blob []byte) (index, data []byte, err error) {
 	if len(blob) < 8 {

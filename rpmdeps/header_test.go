@@ -96,10 +96,13 @@ func TestDecodeBlob(t *testing.T) {
 		{"an unknown type", []value{name, {tagBaseNames, 7, 1, "f\x00"}}, "of the type 7"},
 		{"no values", []value{name, {tagBaseNames, typeStringArray, 0, "f\x00"}}, "value count"},
 		{"a file without a directory", []value{name, file, dir, mode}, "1 files and 0 directories"},
-		{"a directory that is not there", []value{name, file, dir, {tagDirIndexes, typeInt32, 1, "\x00\x00\x00\x01"}, mode}, "no directory 1"},
-		{"a negative directory", []value{name, file, dir, {tagDirIndexes, typeInt32, 1, "\xff\xff\xff\xff"}, mode}, "no directory"},
+		{"a directory that is not there", []value{name, file, dir, {tagDirIndexes, typeInt32, 1, "\x00\x00\x00\x01"}, mode},
+			"no directory 1"},
+		{"a negative directory", []value{name, file, dir, {tagDirIndexes, typeInt32, 1, "\xff\xff\xff\xff"}, mode},
+			"no directory"},
 		{"a file without a mode", []value{name, file, dir, dirOf}, "1 files and 0 modes"},
-		{"more users than files", []value{name, file, dir, dirOf, mode, {tagFileUsers, typeStringArray, 2, "a\x00b\x00"}}, "1 files and 2 users"},
+		{"more users than files", []value{name, file, dir, dirOf, mode, {tagFileUsers, typeStringArray, 2, "a\x00b\x00"}},
+			"1 files and 2 users"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -95,7 +95,7 @@ echo %[1]d > %%{buildroot}/boot/vmlinuz-%[1]d
 // hostFiles are the files of the database of a host with all of the packages above, in sqlite format.
 var hostFiles = make(map[string][]byte)
 
-// hostDatabase gives a copy of that database. It is made once, as rpmbuild takes longer than most tests.
+// hostDatabase returns a copy of that database. It is made once, as rpmbuild takes longer than most tests.
 func hostDatabase(t testing.TB) string {
 	t.Helper()
 	if len(hostFiles) == 0 {

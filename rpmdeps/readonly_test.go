@@ -26,7 +26,7 @@ func TestChangesNothing(t *testing.T) {
 	})
 }
 
-// contentOf gives the digest of each file but those in which sqlite notes who reads.
+// contentOf returns the digest of each file but those in which sqlite notes who reads.
 func contentOf(t *testing.T, dir string) map[string][sha256.Size]byte {
 	t.Helper()
 	entries, err := os.ReadDir(dir)

@@ -17,7 +17,7 @@ const specHead = `
 %global _binary_filedigest_algorithm 8
 `
 
-// buildRPMs gives the files of the packages that real rpmbuild makes of a spec.
+// buildRPMs returns the files of the packages that real rpmbuild makes of a spec.
 func buildRPMs(t testing.TB, spec string) []string {
 	t.Helper()
 	top := t.TempDir()
@@ -27,7 +27,8 @@ func buildRPMs(t testing.TB, spec string) []string {
 	writeFile(t, magic, "0\tstring\t#!\tscript\n")
 	t.Setenv("MAGIC", magic)
 	t.Setenv("OMP_NUM_THREADS", "1")
-	run(t, nil, "rpmbuild", "-bb", "--quiet", "--define", "_topdir "+top, "--define", "_dbpath "+filepath.Join(top, "db"), file)
+	run(t, nil, "rpmbuild", "-bb", "--quiet", "--define", "_topdir "+top, "--define", "_dbpath "+filepath.Join(top,
+		"db"), file)
 	rpms, err := filepath.Glob(filepath.Join(top, "RPMS", "*", "*.rpm"))
 	if err != nil || len(rpms) == 0 {
 		t.Fatalf("rpmbuild left no packages: %v", err)
@@ -52,10 +53,11 @@ func open(t testing.TB, dir string) *DB {
 	return db
 }
 
-// run gives what a command prints. What it says on standard error is shown only when it fails.
+// run returns what a command prints. What it says on standard error is shown only when it fails.
 func run(t testing.TB, input io.Reader, name string, arguments ...string) string {
 	t.Helper()
-	packages := map[string]string{"rpm": "rpm", "rpmbuild": "rpm (rpm-build on Fedora)", "perl": "perl (perl-DB_File on Fedora)", "go": "golang"}
+	packages := map[string]string{"rpm": "rpm", "rpmbuild": "rpm (rpm-build on Fedora)", "perl": "perl (perl-DB_File on " +
+		"Fedora)", "go": "golang"}
 	command := exec.Command(name, arguments...)
 	command.Env = append(os.Environ(), "LC_ALL=C")
 	var messages bytes.Buffer

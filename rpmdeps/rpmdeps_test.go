@@ -29,11 +29,24 @@ func TestOwners(t *testing.T) {
 		want  map[string][]string
 	}{
 		{"a unit", []string{webUnit}, map[string][]string{webUnit: {"httpd"}}},
-		{"recorded below /usr, asked without", []string{"/lib/systemd/system/httpd.service"}, map[string][]string{"/lib/systemd/system/httpd.service": {"httpd"}}},
+		{
+			"recorded below /usr, asked without",
+			[]string{"/lib/systemd/system/httpd.service"},
+			map[string][]string{"/lib/systemd/system/httpd.service": {"httpd"}},
+		},
 		{"recorded without /usr, asked below", []string{"/usr" + ftpUnit}, map[string][]string{"/usr" + ftpUnit: {"vsftpd"}}},
-		{"both spellings at once", []string{ftpUnit, "/usr" + ftpUnit}, map[string][]string{ftpUnit: {"vsftpd"}, "/usr" + ftpUnit: {"vsftpd"}}},
-		{"a program asked by the other directory of programs", []string{"/usr/bin/httpd"}, map[string][]string{"/usr/bin/httpd": {"httpd"}}},
-		{"a directory of two packages", []string{"/etc/httpd/conf.d"}, map[string][]string{"/etc/httpd/conf.d": {"httpd", "mod_ssl"}}},
+		{
+			"both spellings at once",
+			[]string{ftpUnit, "/usr" + ftpUnit},
+			map[string][]string{ftpUnit: {"vsftpd"}, "/usr" + ftpUnit: {"vsftpd"}},
+		},
+		{
+			"a program asked by the other directory of programs",
+			[]string{"/usr/bin/httpd"},
+			map[string][]string{"/usr/bin/httpd": {"httpd"}},
+		},
+		{"a directory of two packages", []string{"/etc/httpd/conf.d"}, map[string][]string{"/etc/httpd/conf.d": {"httpd",
+			"mod_ssl"}}},
 		{"a link", []string{"/etc/httpd/logs"}, map[string][]string{"/etc/httpd/logs": {"httpd"}}},
 		{"a file of another directory and the same name", []string{"/etc/httpd.service"}, map[string][]string{}},
 		{"a directory that packages have files in", []string{"/usr/lib/systemd/system"}, map[string][]string{}},
@@ -68,7 +81,13 @@ func TestPackage(t *testing.T) {
 		{Name: "httpd", Version: "2.4.62-1", Source: "httpd", Files: []pkgdb.File{
 			{Path: "/etc/httpd/conf.d", Mode: fs.ModeDir | 0o755, User: "root", Group: "root"},
 			{Path: "/etc/httpd/httpd.conf", Mode: 0o644, User: "root", Group: "root", Config: true, Digest: sum("Listen\n")},
-			{Path: "/etc/httpd/logs", Mode: fs.ModeSymlink | 0o777, User: "root", Group: "root", LinkTarget: "../../var/log/httpd"},
+			{
+				Path:       "/etc/httpd/logs",
+				Mode:       fs.ModeSymlink | 0o777,
+				User:       "root",
+				Group:      "root",
+				LinkTarget: "../../var/log/httpd",
+			},
 			{Path: webUnit, Mode: 0o644, User: "root", Group: "root", Digest: sum(webUnitText)},
 			{Path: "/usr/sbin/httpd", Mode: 0o755, User: "root", Group: "root", Digest: sum("program\n")},
 			{Path: "/usr/sbin/suexec", Mode: fs.ModeSetuid | 0o510, User: "root", Group: "apache", Digest: sum("helper\n")},
@@ -77,7 +96,14 @@ func TestPackage(t *testing.T) {
 		}},
 		{Name: "mod_ssl", Version: "2.4.62-1", Source: "httpd", Files: []pkgdb.File{
 			{Path: "/etc/httpd/conf.d", Mode: fs.ModeDir | 0o755, User: "root", Group: "root"},
-			{Path: "/etc/httpd/conf.d/ssl.conf", Mode: 0o640, User: "apache", Group: "apache", Config: true, Digest: sum("SSLEngine\n")},
+			{
+				Path:   "/etc/httpd/conf.d/ssl.conf",
+				Mode:   0o640,
+				User:   "apache",
+				Group:  "apache",
+				Config: true,
+				Digest: sum("SSLEngine\n"),
+			},
 		}},
 		{Name: "httpd-meta", Version: "2.4.62-1", Source: "httpd", Files: []pkgdb.File{}},
 		{Name: "kernel", Version: "10-1", Source: "kernel", Files: []pkgdb.File{
@@ -123,7 +149,8 @@ func TestBelow(t *testing.T) {
 		{"a tree", []string{"/var"}, []string{"/var/www", "/var/www/cache"}},
 		{"the directory itself", []string{"/var/www"}, []string{"/var/www", "/var/www/cache"}},
 		{"a name that begins the same", []string{"/etc/httpd/log", "/usr/sbin/http"}, nil},
-		{"trees within each other", []string{"/etc", "/etc/httpd/conf.d"}, []string{"/etc/httpd/conf.d", "/etc/httpd/httpd.conf", "/etc/httpd/logs"}},
+		{"trees within each other", []string{"/etc", "/etc/httpd/conf.d"}, []string{"/etc/httpd/conf.d",
+			"/etc/httpd/httpd.conf", "/etc/httpd/logs"}},
 		{"no tree", nil, nil},
 	}
 	for _, test := range tests {

@@ -18,8 +18,8 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/field"
 )
 
-// ExitStatus is how a command ended, as shells have it: its own status, 128 and the number of the signal that ended it, 127
-// where it was not found and 126 where it could not be executed.
+// ExitStatus is how a command ended, as shells have it: its own status, 128 and the number of the signal that ended it,
+// 127 where it was not found and 126 where it could not be executed.
 type ExitStatus int
 
 // Exit statuses of a sandbox, those of timeout(1).
@@ -55,8 +55,8 @@ type Streams struct {
 	Signals <-chan os.Signal
 }
 
-// Attach runs the command with its streams and waits until it has ended and all its output is written. A context that is
-// cancelled ends the command: it is asked to, and then by force. Errors: ErrDetached, ErrTimeout, ErrNotExecuted,
+// Attach runs the command with its streams and waits until it has ended and all its output is written. A context that
+// is cancelled ends the command: it is asked to, and then by force. Errors: ErrDetached, ErrTimeout, ErrNotExecuted,
 // console.ErrLost.
 func (s *Sandbox) Attach(ctx context.Context, streams Streams) (ExitStatus, error) {
 	start := console.Start{Terminal: streams.Terminal}
@@ -128,7 +128,12 @@ func (s *Sandbox) Attach(ctx context.Context, streams Streams) (ExitStatus, erro
 }
 
 // place calls the init inside, unless the end is asked for before that answers; then there is no call, but a status.
-func place(ctx context.Context, connection io.ReadWriteCloser, start console.Start, signals <-chan os.Signal) (call *console.Caller, status ExitStatus, err error) {
+func place(
+	ctx context.Context,
+	connection io.ReadWriteCloser,
+	start console.Start,
+	signals <-chan os.Signal,
+) (call *console.Caller, status ExitStatus, err error) {
 	answered := make(chan struct{})
 	go func() {
 		defer close(answered)
@@ -152,9 +157,14 @@ func place(ctx context.Context, connection io.ReadWriteCloser, start console.Sta
 	}
 }
 
-// oversee waits for the end of the command, and brings it about when that is asked for. It has not ended where it must be
-// ended by force.
-func (s *Sandbox) oversee(ctx context.Context, call *console.Caller, signals <-chan os.Signal, detached <-chan struct{}) (status ExitStatus, ended bool, err error) {
+// oversee waits for the end of the command, and brings it about when that is asked for. It has not ended where it must
+// be ended by force.
+func (s *Sandbox) oversee(
+	ctx context.Context,
+	call *console.Caller,
+	signals <-chan os.Signal,
+	detached <-chan struct{},
+) (status ExitStatus, ended bool, err error) {
 	var timeout, force <-chan time.Time
 	if s.options.Timeout > 0 {
 		timer := time.NewTimer(s.options.Timeout)
@@ -289,7 +299,8 @@ func (t *typed) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Stop ends the sandbox, by force if its command still runs, and removes all that it had. It may be called more than once.
+// Stop ends the sandbox, by force if its command still runs, and removes all that it had. It may be called more than
+// once.
 func (s *Sandbox) Stop() error {
 	s.once.Do(func() { s.stopErr = s.machine.Stop() })
 	return s.stopErr

@@ -19,7 +19,7 @@ type backend interface {
 
 // machine is a sandbox that a backend has made.
 type machine interface {
-	// link is the connection to the init inside; files tells whether both ends are on one kernel.
+	// link is the connection to the init inside; files reports whether both ends are on one kernel.
 	link() (connection io.ReadWriteCloser, files bool)
 	// PrepareTeardown is told that the command has ended, before the init inside may go.
 	PrepareTeardown()
@@ -35,10 +35,11 @@ func backendOf(uri string) (backend, error) {
 	case uri == "qemu:///system" || uri == "qemu:///session":
 		return &qemu{}, nil
 	}
-	return nil, fmt.Errorf("connection URI %q is not supported; sandboxes run at lxc:///, qemu:///system and qemu:///session", uri)
+	return nil, fmt.Errorf("connection URI %q is not supported; sandboxes run at lxc:///, qemu:///system and "+
+		"qemu:///session", uri)
 }
 
-// freshName gives a name that nobody else has.
+// freshName returns a name that nobody else has.
 func freshName() string {
 	var number [5]byte
 	_, _ = rand.Read(number[:]) // It never fails.
@@ -54,7 +55,8 @@ type Sandbox struct {
 	stopErr error
 }
 
-// Start makes a sandbox in which everything is ready for the command, which Attach runs. The caller calls Stop in any case.
+// Start makes a sandbox in which everything is ready for the command, which Attach runs. The caller calls Stop in any
+// case.
 //
 //	s, err := sandbox.Start(ctx, sandbox.Options{Command: []string{"sort"}})
 //	if err != nil {

@@ -12,14 +12,15 @@ import (
 // spliceSize is how much is moved at once: what the pipes of a sandbox hold.
 const spliceSize = 1 << 20
 
-// Where much is under way, but less than half of spliceSize has come, more is awaited for a moment after it was passed on: to
-// be woken for each page that a writer writes costs more than to move it.
+// Where much is under way, but less than half of spliceSize has come, more is awaited for a moment after it was passed
+// on: to be woken for each page that a writer writes costs more than to move it.
 const (
 	muchData = 4096
 	moment   = 100 * time.Microsecond
 )
 
-// move copies a stream to its end. Between a pipe and another file the kernel does so without a copy of ours (splice(2)).
+// move copies a stream to its end. Between a pipe and another file the kernel does so without a copy of ours
+// (splice(2)).
 func move(to io.Writer, from io.Reader) error {
 	source, fromFile := from.(*os.File)
 	target, toFile := to.(*os.File)
@@ -37,7 +38,8 @@ func move(to io.Writer, from io.Reader) error {
 	return err
 }
 
-// splice is move for files of which one is a pipe; not done where the kernel cannot, as with a file that is appended to.
+// splice is move for files of which one is a pipe; not done where the kernel cannot, as with a file that is appended
+// to.
 func splice(target, source int) (done bool, err error) {
 	for moved := false; ; {
 		n, err := unix.Splice(source, nil, target, nil, spliceSize, unix.SPLICE_F_MOVE)

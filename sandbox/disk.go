@@ -10,12 +10,12 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/field"
 )
 
-// formats are those of images, by QEMU's names. What a file is, is not found out from what is in it: that is the sandbox's, and
-// it could name another file of the host.
+// formats are those of images, by QEMU's names. What a file is, is not found out from what is in it: that is the
+// sandbox's, and it could name another file of the host.
 func formats() []string { return []string{"raw", "qcow2", "qed", "vmdk", "vdi", "vpc", "vhdx"} }
 
-// parseDisk reads [file:]TAG=PATH[,format=FORMAT], of what a sandbox has as /dev/disk/by-tag/TAG. Without a format it is that of
-// the name's last suffix, and raw for others.
+// parseDisk reads [file:]TAG=PATH[,format=FORMAT], of what a sandbox has as /dev/disk/by-tag/TAG. Without a format it
+// is that of the name's last suffix, and raw for others.
 func parseDisk(text string) (config.Disk, error) {
 	tag, rest, found := strings.Cut(strings.TrimPrefix(text, "file:"), "=")
 	if !found || tag == "" || rest == "" {

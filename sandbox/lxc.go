@@ -102,8 +102,8 @@ func oneShot(o *Options) (oneshot.Spec, error) {
 	return t, identify(o.User, &t)
 }
 
-// checkMountPoint refuses a place that is not there: nothing can be made on a root that is read-only. That of a guest-bind
-// can lie in another mount.
+// checkMountPoint refuses a place that is not there: nothing can be made on a root that is read-only. That of a
+// guest-bind can lie in another mount.
 func checkMountPoint(root string, m config.Mount) error {
 	if m.Kind.ShowsInside() {
 		return nil
@@ -143,8 +143,8 @@ func security(s config.Security) (config.Security, error) {
 	return s, nil
 }
 
-// identify makes the command that of an account of the host. One that is not root gets a user namespace: root inside, which
-// it might become by a program with the set-user-ID bit, is nobody outside then.
+// identify makes the command that of an account of the host. One that is not root gets a user namespace: root inside,
+// which it might become by a program with the set-user-ID bit, is nobody outside then.
 func identify(name string, t *oneshot.Spec) error {
 	if name == "" {
 		name = "root"

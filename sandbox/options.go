@@ -1,6 +1,6 @@
-// Package sandbox runs one command in a throw-away sandbox, which is gone when the command has ended. In: Options; out: the
-// command's output and exit status. It is what virt-sandbox is made of, and for every program that wants the same. There is
-// no state but that of each Sandbox; of one process many can run at once.
+// Package sandbox runs one command in a throw-away sandbox, which is gone when the command has ended. In: Options; out:
+// the command's output and exit status. It is what virt-sandbox is made of, and for every program that wants the same.
+// There is no state but that of each Sandbox; of one process many can run at once.
 package sandbox
 
 import (
@@ -65,7 +65,7 @@ func (o *Options) note(format string, args ...any) {
 	}
 }
 
-// mounts gives all mounts in the order in which they are made.
+// mounts returns all mounts in the order in which they are made.
 func (o *Options) mounts() ([]config.Mount, error) {
 	all := append([]config.Mount(nil), o.Mounts...)
 	for _, dir := range o.ReadWrite {

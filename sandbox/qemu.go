@@ -27,7 +27,8 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/programs"
 )
 
-// qemu has sandboxes in virtual machines of libvirt's QEMU driver: on a kernel of their own, without an operating system.
+// qemu has sandboxes in virtual machines of libvirt's QEMU driver: on a kernel of their own, without an operating
+// system.
 type qemu struct{}
 
 // sessionURI is where everybody has virtual machines of their own.
@@ -142,10 +143,17 @@ func layOut(o *Options, s *config.Sandbox) (*layout, error) {
 	for i, m := range inOrder(s.Mounts) {
 		switch {
 		case m.Kind.ShowsMemory():
-			l.inside.Mounts = append(l.inside.Mounts, guest.MachineMount{Kind: guest.MountRAM, Target: m.Target, Size: uint64(m.Size)})
+			l.inside.Mounts = append(
+				l.inside.Mounts,
+				guest.MachineMount{Kind: guest.MountRAM, Target: m.Target, Size: uint64(m.Size)},
+			)
 		case m.Kind.ShowsHostFiles():
 			if info, err := os.Stat(m.Source); err != nil || !info.IsDir() {
-				return nil, fmt.Errorf("mount at %s: a virtual machine can have directories of the host, and %s is none", m.Target, m.Source)
+				return nil, fmt.Errorf(
+					"mount at %s: a virtual machine can have directories of the host, and %s is none",
+					m.Target,
+					m.Source,
+				)
 			}
 			tag := fmt.Sprintf("mount%d", i)
 			l.shares = append(l.shares, domain.Share{Tag: tag, Dir: m.Source, ReadOnly: !m.Kind.IsWritable()})
@@ -156,9 +164,15 @@ func layOut(o *Options, s *config.Sandbox) (*layout, error) {
 		case m.Kind.ShowsImage():
 			serial := fmt.Sprintf("image%d", i)
 			l.addDisk(domain.Disk{Serial: serial, File: m.Source, Format: string(m.Format), ReadOnly: !m.Kind.IsWritable()})
-			l.inside.Mounts = append(l.inside.Mounts, guest.MachineMount{Kind: guest.MountImage, Source: serial, Target: m.Target})
+			l.inside.Mounts = append(
+				l.inside.Mounts,
+				guest.MachineMount{Kind: guest.MountImage, Source: serial, Target: m.Target},
+			)
 		case m.Kind.ShowsInside():
-			l.inside.Mounts = append(l.inside.Mounts, guest.MachineMount{Kind: guest.MountBind, Source: m.Source, Target: m.Target})
+			l.inside.Mounts = append(
+				l.inside.Mounts,
+				guest.MachineMount{Kind: guest.MountBind, Source: m.Source, Target: m.Target},
+			)
 		}
 		if !madeInside(m.Target) && !hasPlaces(root, m.Target) {
 			l.inside.Overlay = true
@@ -179,7 +193,7 @@ func layOut(o *Options, s *config.Sandbox) (*layout, error) {
 	return &l, nil
 }
 
-// inOrder gives mounts as they are made: one below another after it, and guest-binds after all others.
+// inOrder returns mounts as they are made: one below another after it, and guest-binds after all others.
 func inOrder(mounts []config.Mount) []config.Mount {
 	mounts = slices.Clone(mounts)
 	isBind := func(m config.Mount) int {
@@ -211,8 +225,8 @@ func (l *layout) addDisk(d domain.Disk) {
 	l.disks = append(l.disks, d)
 }
 
-// account has the emulator run as the owner of a directory for which others lack a permission that it needs, as root where
-// two have different owners. Else it runs as libvirt's own user, who may read what everybody may.
+// account has the emulator run as the owner of a directory for which others lack a permission that it needs, as root
+// where two have different owners. Else it runs as libvirt's own user, who may read what everybody may.
 func (l *layout) account(dir string, needed os.FileMode, what field.Setting) error {
 	info, err := os.Stat(dir)
 	if err != nil {
@@ -245,7 +259,7 @@ func hasPlaces(root string, places ...string) bool {
 	return true
 }
 
-// describe gives libvirt's view of the machine, with all files it needs made.
+// describe returns libvirt's view of the machine, with all files it needs made.
 func (m *virtual) describe(s *config.Sandbox) (*domain.Machine, error) {
 	o := m.options
 	l, err := layOut(o, s)
@@ -300,7 +314,9 @@ func (m *virtual) describe(s *config.Sandbox) (*domain.Machine, error) {
 		Name: s.Name, UUID: s.UUID, Title: "virt-sandbox: " + s.Command[0],
 		Kernel: image, Initrd: m.state.file("initrd"), Arguments: domain.KernelArguments(o.Log != nil), Firmware: firmware(),
 		Memory: s.Limits.Memory, CPUs: s.Limits.CPUs, Shares: l.shares, Disks: l.disks, Interfaces: s.Interfaces,
-		Socket: m.state.file("sockets/console"), Log: m.state.file("sockets/log"), Shell: o.Shell, Security: s.Security, RunAs: l.runAs,
+		Socket: m.state.file(
+			"sockets/console",
+		), Log: m.state.file("sockets/log"), Shell: o.Shell, Security: s.Security, RunAs: l.runAs,
 	}, nil
 }
 

@@ -37,8 +37,10 @@ func TestParseDisk(t *testing.T) {
 			t.Errorf("%s: got %+v, %v", text, got, err)
 		}
 	}
-	for _, text := range []string{"", "data", "=" + img, "data=", "../x=" + img, ".=" + img, "..=" + img, "a/b=" + img, "a\nb=" + img, "data=/no/such/file",
-		"data=" + t.TempDir(), "data=/dev/null", "data=" + img + ",format=", "data=" + img + ",format=exe", "data=" + img + ",size=1"} {
+	for _, text := range []string{"", "data", "=" + img, "data=", "../x=" + img, ".=" + img, "..=" + img, "a/b=" + img,
+		"a\nb=" + img, "data=/no/such/file",
+		"data=" + t.TempDir(), "data=/dev/null", "data=" + img + ",format=", "data=" + img + ",format=exe", "data=" + img +
+			",size=1"} {
 		if got, err := parseDisk(text); err == nil {
 			t.Errorf("%q was taken as %+v", text, got)
 		}
@@ -53,7 +55,8 @@ func FuzzParseDisk(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if strings.ContainsAny(d.Tag, "/\n") || d.Tag == ".." || !filepath.IsAbs(d.Source) || !slices.Contains(formats(), string(d.Format)) {
+		if strings.ContainsAny(d.Tag, "/\n") || d.Tag == ".." || !filepath.IsAbs(d.Source) ||
+			!slices.Contains(formats(), string(d.Format)) {
 			t.Errorf("%q became %+v", text, d)
 		}
 	})
@@ -62,7 +65,8 @@ func FuzzParseDisk(f *testing.F) {
 // TestLayOut: what a machine gets of the host and makes of it.
 func TestLayOut(t *testing.T) {
 	top := t.TempDir()
-	for _, dir := range []string{"whole/proc", "whole/sys", "whole/dev", "whole/run", "whole/tmp", "whole/srv", "bare", "open"} {
+	for _, dir := range []string{"whole/proc", "whole/sys", "whole/dev", "whole/run", "whole/tmp", "whole/srv", "bare",
+		"open"} {
 		if err := os.MkdirAll(filepath.Join(top, dir), 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -71,7 +75,10 @@ func TestLayOut(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := config.New("t")
-	s.Mounts = []config.Mount{{Kind: config.MountHostBind, Target: "/srv", Source: top + "/open"}, {Kind: config.MountRAM, Target: "/tmp/x", Size: 4096}}
+	s.Mounts = []config.Mount{
+		{Kind: config.MountHostBind, Target: "/srv", Source: top + "/open"},
+		{Kind: config.MountRAM, Target: "/tmp/x", Size: 4096},
+	}
 	s.Mounts = append(s.Mounts, config.Mount{Kind: config.MountGuestBind, Target: "/proc", Source: "/srv"},
 		config.Mount{Kind: config.MountHostImage, Target: "/run/y", Source: "/b.img", Format: config.FormatRaw})
 	s.Disks = []config.Disk{{Tag: "data", Source: imageFile(t, "a.qcow2"), Format: config.FormatQCOW2}}
@@ -80,17 +87,26 @@ func TestLayOut(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := []domain.Share{{Tag: "root", Dir: top + "/whole", ReadOnly: true}, {Tag: "mount1", Dir: top + "/open"}}; !slices.Equal(l.shares, want) {
+	if want := []domain.Share{{Tag: "root", Dir: top + "/whole", ReadOnly: true}, {Tag: "mount1", Dir: top + "/open"}}; !slices.Equal(
+		l.shares,
+		want,
+	) {
 		t.Errorf("shares %+v", l.shares)
 	}
 	if want := []guest.MachineMount{{Kind: guest.MountImage, Source: "image0", Target: "/run/y"}, {Kind: guest.MountShare, Source: "mount1", Target: "/srv"},
-		{Kind: guest.MountRAM, Target: "/tmp/x", Size: 4096}, {Kind: guest.MountBind, Source: "/srv", Target: "/proc"}}; !slices.Equal(l.inside.Mounts, want) {
+		{Kind: guest.MountRAM, Target: "/tmp/x", Size: 4096}, {Kind: guest.MountBind, Source: "/srv", Target: "/proc"}}; !slices.Equal(
+		l.inside.Mounts,
+		want,
+	) {
 		t.Errorf("mounts %+v", l.inside.Mounts)
 	}
-	if len(l.disks) != 2 || l.disks[0] != (domain.Disk{Serial: "image0", File: "/b.img", Format: "raw"}) || l.disks[1].Format != "qcow2" || l.inside.Disks[0] != (guest.MachineDisk{Serial: l.disks[1].Serial, Tag: "data"}) {
+	if len(l.disks) != 2 || l.disks[0] != (domain.Disk{Serial: "image0", File: "/b.img", Format: "raw"}) ||
+		l.disks[1].Format != "qcow2" ||
+		l.inside.Disks[0] != (guest.MachineDisk{Serial: l.disks[1].Serial, Tag: "data"}) {
 		t.Errorf("disks %+v, %+v", l.disks, l.inside.Disks)
 	}
-	if l.inside.Overlay || slices.Contains(l.modules, "overlay") || !slices.Contains(l.modules, "virtio_blk") || l.runAs != nil {
+	if l.inside.Overlay || slices.Contains(l.modules, "overlay") || !slices.Contains(l.modules, "virtio_blk") ||
+		l.runAs != nil {
 		t.Errorf("overlay %v, modules %q, as %v", l.inside.Overlay, l.modules, l.runAs)
 	}
 	s.Mounts = append(s.Mounts, config.Mount{Kind: config.MountRAM, Target: "/not/there"})

@@ -28,18 +28,44 @@ func TestStartRefuses(t *testing.T) {
 		{"both users", Options{Command: []string{"x"}, User: "nobody", Privileged: true}, "exclude each other"},
 		{"name", Options{Command: []string{"x"}, Name: "a/b"}, "must match"},
 		{"variable", Options{Command: []string{"x"}, Environment: []config.Variable{{Name: "A=B"}}}, "is not NAME=VALUE"},
-		{"variable with NUL", Options{Command: []string{"x"}, Environment: []config.Variable{{Name: "A", Value: "\x00"}}}, "is not NAME=VALUE"},
+		{"variable with NUL", Options{Command: []string{"x"}, Environment: []config.Variable{{Name: "A", Value: "\x00"}}},
+			"is not NAME=VALUE"},
 		{"timeout", Options{Command: []string{"x"}, Timeout: -1}, "timeout"},
 		{"disk", Options{Command: []string{"x"}, Disks: []string{"a=/no/such/file"}}, "Disks"},
-		{"format", Options{Command: []string{"x"}, Disks: []string{"a=" + imageFile(t, "a.vmdk")}}, "at lxc:/// there are the formats raw and qcow2 only"},
-		{"a tag twice", Options{Command: []string{"x"}, Disks: []string{"a=" + imageFile(t, "a"), "a=" + imageFile(t, "b")}}, `two disks have the tag "a"`},
+		{"format", Options{Command: []string{"x"}, Disks: []string{"a=" + imageFile(t, "a.vmdk")}}, "at lxc:/// there are " +
+			"the formats raw and qcow2 only"},
+		{"a tag twice", Options{Command: []string{"x"}, Disks: []string{"a=" + imageFile(t, "a"), "a=" + imageFile(t, "b")}},
+			`two disks have the tag "a"`},
 		{"an image twice", Options{Command: []string{"x"}, Disks: []string{"a=" + img, "b=" + img}}, "is named twice"},
-		{"an image as disk and mount", Options{Command: []string{"x"}, Disks: []string{"a=" + img}, Mounts: []config.Mount{{Kind: config.MountHostImage, Target: "/srv", Source: img, Format: "raw"}}}, "is named twice"},
-		{"a mount twice", Options{Command: []string{"x"}, Mounts: []config.Mount{{Kind: config.MountRAM, Target: "/srv", Size: 1}, {Kind: config.MountRAM, Target: "/srv", Size: 1}}}, "two mounts have the target"},
+		{
+			"an image as disk and mount",
+			Options{
+				Command: []string{"x"},
+				Disks:   []string{"a=" + img},
+				Mounts:  []config.Mount{{Kind: config.MountHostImage, Target: "/srv", Source: img, Format: "raw"}},
+			},
+			"is named twice",
+		},
+		{
+			"a mount twice",
+			Options{
+				Command: []string{"x"},
+				Mounts: []config.Mount{
+					{Kind: config.MountRAM, Target: "/srv", Size: 1},
+					{Kind: config.MountRAM, Target: "/srv", Size: 1},
+				},
+			},
+			"two mounts have the target",
+		},
 		{"kernel", Options{Command: []string{"x"}, Kernel: Kernel{Version: "6"}}, "Kernel.Version"},
 		{"network", Options{Command: []string{"x"}, Network: "dhcp"}, "Interfaces \"dhcp\" is not private"},
-		{"host and interface", Options{Command: []string{"x"}, Network: config.NetworkHost, Interfaces: []config.Interface{{DHCP: true}}}, "exclude each other"},
-		{"interface", Options{Command: []string{"x"}, Interfaces: []config.Interface{{Source: "a", Bridge: "b"}}}, "Interfaces source=a,bridge=b"},
+		{
+			"host and interface",
+			Options{Command: []string{"x"}, Network: config.NetworkHost, Interfaces: []config.Interface{{DHCP: true}}},
+			"exclude each other",
+		},
+		{"interface", Options{Command: []string{"x"}, Interfaces: []config.Interface{{Source: "a", Bridge: "b"}}},
+			"Interfaces source=a,bridge=b"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {

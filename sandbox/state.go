@@ -144,7 +144,8 @@ func (d *stateDir) remove() error {
 	return nil
 }
 
-// removeLogs removes what libvirt's QEMU driver, of the system or the user, wrote down of a domain that will not come back.
+// removeLogs removes what libvirt's QEMU driver, of the system or the user, wrote down of a domain that will not come
+// back.
 func removeLogs(name string) error {
 	dirs := []string{}
 	if os.Geteuid() == 0 {

@@ -143,7 +143,8 @@ func (m *virtual) boot(ctx context.Context, d *domain.Machine, limit time.Durati
 // PrepareTeardown implements machine: nothing of it is in the way of a machine that switches itself off.
 func (m *virtual) PrepareTeardown() {}
 
-// Stop implements machine. What has said how its command ended is about to switch itself off, with nothing left to write.
+// Stop implements machine. What has said how its command ended is about to switch itself off, with nothing left to
+// write.
 func (m *virtual) Stop() error {
 	m.shutDown()
 	if m.libvirt != nil {
@@ -208,7 +209,7 @@ func (l *machineLog) close() {
 	<-l.done
 }
 
-// quoted gives the last words for an error, once there are no more to come or too late.
+// quoted returns the last words for an error, once there are no more to come or too late.
 func (l *machineLog) quoted() string {
 	select {
 	case <-l.done:

@@ -199,7 +199,7 @@ func (t *text) body(s *config.Sandbox, p Paths) {
 	}
 }
 
-// needsHostNetwork tells whether the container has the host's network or a bridge that is made with it.
+// needsHostNetwork reports whether the container has the host's network or a bridge that is made with it.
 func needsHostNetwork(s *config.Sandbox) bool {
 	hasBridge := func(i config.Interface) bool { return i.Bridge != "" }
 	return s.Network == config.NetworkHost || slices.ContainsFunc(s.Interfaces, hasBridge)

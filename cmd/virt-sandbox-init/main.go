@@ -1,4 +1,5 @@
-// SELinux would log that a command's first program may not read the limits of its cgroup, by which Go counts processors.
+// SELinux would log that a command's first program may not read the limits of its cgroup, by which Go counts
+// processors.
 //go:debug containermaxprocs=0
 //go:debug updatemaxprocs=0
 
@@ -45,7 +46,8 @@ func main() {
 		return
 	}
 	if os.Getpid() != 1 {
-		fmt.Fprintln(os.Stderr, "virt-sandbox-init: runs only as the first process of a container; see virt-sandbox-service(1)")
+		fmt.Fprintln(os.Stderr, "virt-sandbox-init: runs only as the first process of a container; see "+
+			"virt-sandbox-service(1)")
 		os.Exit(2)
 	}
 	plan, err := guest.ReadPlan(guest.PlanFile)

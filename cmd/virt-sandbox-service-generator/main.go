@@ -1,5 +1,5 @@
-// Command virt-sandbox-service-generator makes the units of containers from their configs; systemd runs it at boot and at
-// each daemon-reload (systemd.generator(7)).
+// Command virt-sandbox-service-generator makes the units of containers from their configs; systemd runs it at boot and
+// at each daemon-reload (systemd.generator(7)).
 package main
 
 import (

@@ -24,7 +24,10 @@ func TestManual(t *testing.T) {
 	if got := manpage.Names(`(?m)^  (?:-.,|   ) --([a-z-]+)`, usage); !slices.Equal(got, want) {
 		t.Errorf("--help tells of %q, and the options are %q", got, want)
 	}
-	if got := manpage.Names(`(?m)^\.BR? .*--([a-z-]+)(?: .*)?$`, manpage.Section(page, ".SH OPTIONS")); !slices.Equal(got, want) {
+	if got := manpage.Names(`(?m)^\.BR? .*--([a-z-]+)(?: .*)?$`, manpage.Section(page, ".SH OPTIONS")); !slices.Equal(
+		got,
+		want,
+	) {
 		t.Errorf("the page tells of %q, and the options are %q", got, want)
 	}
 }

@@ -123,7 +123,11 @@ func run() error {
 		if err != nil {
 			return err
 		}
-		return fmt.Errorf("the config of %s can be used, and its unit is %s; run systemctl daemon-reload and start that", name, s.HostUnit())
+		return fmt.Errorf(
+			"the config of %s can be used, and its unit is %s; run systemctl daemon-reload and start that",
+			name,
+			s.HostUnit(),
+		)
 	}
 	flags.Usage()
 	os.Exit(2)
@@ -166,8 +170,8 @@ func runContainer(ctx context.Context, m *helper.Manager, name string) error {
 	return nil
 }
 
-// consoleLog opens a container's log when there is something to write: a start that fails before leaves none, and its file
-// is no reason why content cannot be unmounted.
+// consoleLog opens a container's log when there is something to write: a start that fails before leaves none, and its
+// file is no reason why content cannot be unmounted.
 type consoleLog struct {
 	manager *helper.Manager
 	name    string
@@ -207,5 +211,5 @@ func handOver(ctx context.Context, m *helper.Manager, name string, running *help
 	return monitor.Become(ctx, program, running.Files(), running.ShutdownSignal())
 }
 
-// isUnit tells whether systemd runs this process for a unit (systemd.exec(5)).
+// isUnit reports whether systemd runs this process for a unit (systemd.exec(5)).
 func isUnit() bool { return os.Getenv("INVOCATION_ID") != "" }

@@ -1,5 +1,5 @@
-// Command virt-sandbox-service-monitor-dhcp watches a container that is up and renews the leases of its network; the helper
-// turns into it.
+// Command virt-sandbox-service-monitor-dhcp watches a container that is up and renews the leases of its network; the
+// helper turns into it.
 package main
 
 import (

@@ -11,8 +11,8 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/unitfile"
 )
 
-// completeOptions has the shell offer values of a command's options, by the options' names: one of the same name takes the
-// same with every verb, but for the few that are named with their verb.
+// completeOptions has the shell offer values of a command's options, by the options' names: one of the same name takes
+// the same with every verb, but for the few that are named with their verb.
 func completeOptions(command *cobra.Command) {
 	completions := map[string]cobra.CompletionFunc{
 		"connect":         offer(helper.DefaultURI),
@@ -25,24 +25,25 @@ func completeOptions(command *cobra.Command) {
 		"filetype":        offer("container_file_t"),
 		"path":            completeDirectories,
 		"homedir":         completeDirectories,
-		"network":         offer(string(config.NetworkPrivate), string(config.NetworkHost), "dhcp", "dhcp,source=", "source=", "bridge="),
-		"mount":           offer(mountKinds()...),
-		"imagesize":       cobra.NoFileCompletions,
-		"image":           cobra.NoFileCompletions,
-		"image-format":    offer(string(config.FormatRaw), string(config.FormatQCOW2)),
-		"image-fs":        offer(string(config.Ext4), string(config.XFS)),
-		"disk":            cobra.NoFileCompletions,
-		"capabilities":    offer(string(config.CapabilitiesAuto), string(config.CapabilitiesAll)),
-		"idmap":           offer("auto"),
-		"jobs":            cobra.NoFileCompletions,
-		"uid":             cobra.NoFileCompletions,
-		"gid":             cobra.NoFileCompletions,
-		"username":        cobra.NoFileCompletions,
-		"lines":           offer("all"),
-		"since":           offer("today", "yesterday"),
-		"until":           offer("today", "yesterday"),
-		"priority":        offer("emerg", "alert", "crit", "err", "warning", "notice", "info", "debug"),
-		"output":          offer(helper.LogForms()...),
+		"network": offer(string(config.NetworkPrivate), string(config.NetworkHost), "dhcp", "dhcp,source=",
+			"source=", "bridge="),
+		"mount":        offer(mountKinds()...),
+		"imagesize":    cobra.NoFileCompletions,
+		"image":        cobra.NoFileCompletions,
+		"image-format": offer(string(config.FormatRaw), string(config.FormatQCOW2)),
+		"image-fs":     offer(string(config.Ext4), string(config.XFS)),
+		"disk":         cobra.NoFileCompletions,
+		"capabilities": offer(string(config.CapabilitiesAuto), string(config.CapabilitiesAll)),
+		"idmap":        offer("auto"),
+		"jobs":         cobra.NoFileCompletions,
+		"uid":          cobra.NoFileCompletions,
+		"gid":          cobra.NoFileCompletions,
+		"username":     cobra.NoFileCompletions,
+		"lines":        offer("all"),
+		"since":        offer("today", "yesterday"),
+		"until":        offer("today", "yesterday"),
+		"priority":     offer("emerg", "alert", "crit", "err", "warning", "notice", "info", "debug"),
+		"output":       offer(helper.LogForms()...),
 	}
 	for _, c := range append([]*cobra.Command{command}, command.Commands()...) {
 		for name, completion := range completions {
@@ -70,13 +71,16 @@ func mountKinds() (words []string) {
 	return words
 }
 
-// offer gives those of the words that begin as the one that is typed; after a sign that something has to follow there is no
-// blank.
+// offer returns those of the words that begin as the one that is typed; after a sign that something has to follow there
+// is no blank.
 func offer(words ...string) cobra.CompletionFunc {
 	return func(_ *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
 		list := beginning(words, typed)
 		directive := cobra.ShellCompDirectiveNoFileComp
-		if !slices.ContainsFunc(list, func(word string) bool { return !strings.ContainsAny(word[len(word)-1:], "=:") && word != "s0:c" }) {
+		if !slices.ContainsFunc(
+			list,
+			func(word string) bool { return !strings.ContainsAny(word[len(word)-1:], "=:") && word != "s0:c" },
+		) {
 			directive |= cobra.ShellCompDirectiveNoSpace
 		}
 		return list, directive

@@ -138,10 +138,13 @@ func TestCompleteOptions(t *testing.T) {
 // TestUsageErrors shows that mistakes in the command line are told from failures, so that they end with 2.
 func TestUsageErrors(t *testing.T) {
 	for _, line := range []string{
-		"nosuch", "--nosuch", "-c qemu:///system list", "-c", "help nosuch", "completion", "completion nosuch", "completion bash more",
+		"nosuch", "--nosuch", "-c qemu:///system list", "-c", "help nosuch", "completion", "completion nosuch",
+		"completion bash more",
 		"create", "create --nosuch x", "create -U many x", "create -u", "create --copy=perhaps x", "clone a", "clone a b c",
-		"export", "export a b c", "import a b c", "start", "start --nosuch a", "stop", "reload", "enable a b", "disable", "delete",
-		"upgrade", "upgrade --all a", "logs", "logs --nosuch a", "status a b", "list a", "check", "connect", "execute a", "execute --nosuch a -- b",
+		"export", "export a b c", "import a b c", "start", "start --nosuch a", "stop", "reload", "enable a b", "disable",
+		"delete",
+		"upgrade", "upgrade --all a", "logs", "logs --nosuch a", "status a b", "list a", "check", "connect", "execute a",
+		"execute --nosuch a -- b",
 	} {
 		command := rootOfTest(t)
 		command.SetArgs(strings.Fields(line))

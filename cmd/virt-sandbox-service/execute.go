@@ -37,7 +37,7 @@ The exit status is the command's, 128 and the number of a signal that ended it,
 	return command
 }
 
-// commandOf gives what follows NAME, with or without -- between them.
+// commandOf returns what follows NAME, with or without -- between them.
 func commandOf(args []string) []string {
 	switch {
 	case len(args) > 1 && args[1] == "--":

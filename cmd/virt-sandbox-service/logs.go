@@ -42,13 +42,15 @@ or where systemd does not run from a file, which knows -f and -n only.`,
 		},
 	}
 	flags := command.Flags()
-	flags.BoolVarP(&options.Follow, "follow", "f", false, "go on with what comes, after the last ten lines unless -n says otherwise")
+	flags.BoolVarP(&options.Follow, "follow", "f", false, "go on with what comes, after the last ten lines unless -n "+
+		"says otherwise")
 	flags.StringVarP(&lines, "lines", "n", lines, "only the last `LINES`, a number; all by default")
 	flags.StringVarP(&options.Unit, "unit", "u", "", "only what `UNIT` inside says")
 	flags.StringVar(&options.Since, "since", "", "from `TIME` on (systemd.time(7))")
 	flags.StringVar(&options.Until, "until", "", "up to `TIME`")
 	flags.StringVarP(&options.Priority, "priority", "p", "", "`PRIORITY` and what is more urgent, such as warning")
-	flags.StringVarP(&options.Output, "output", "o", "", "`FORM` of the lines: short, the default, short-iso, cat, json and others of journalctl(1)")
+	flags.StringVarP(&options.Output, "output", "o", "", "`FORM` of the lines: short, the default, short-iso, cat, json "+
+		"and others of journalctl(1)")
 	return command
 }
 

@@ -109,10 +109,26 @@ Root is needed.`,
 		return newManager(uri), nil
 	}
 	command.AddCommand(
-		createCommand(manager), cloneCommand(manager), exportCommand(manager), importCommand(manager),
-		startCommand(manager), stopCommand(manager), deleteCommand(manager),
-		reloadCommand(manager), enableCommand(manager), disableCommand(manager), upgradeCommand(manager), editCommand(manager), logsCommand(manager),
-		statusCommand(manager), listCommand(manager), checkCommand(manager), connectCommand(manager), executeCommand(manager),
+		createCommand(manager),
+		cloneCommand(manager),
+		exportCommand(manager),
+		importCommand(manager),
+		startCommand(manager),
+		stopCommand(manager),
+		deleteCommand(manager),
+		reloadCommand(
+			manager,
+		),
+		enableCommand(manager),
+		disableCommand(manager),
+		upgradeCommand(manager),
+		editCommand(manager),
+		logsCommand(manager),
+		statusCommand(manager),
+		listCommand(manager),
+		checkCommand(manager),
+		connectCommand(manager),
+		executeCommand(manager),
 		logrotateCommand(manager),
 	)
 	addStandardCommands(command)

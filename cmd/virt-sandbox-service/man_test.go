@@ -24,7 +24,7 @@ const (
 	overview = manual + "virt-sandbox-service.1"
 )
 
-// rootOfTest gives the program's commands, whatever the environment of the test.
+// rootOfTest returns the program's commands, whatever the environment of the test.
 func rootOfTest(t *testing.T) *cobra.Command {
 	t.Setenv("LIBVIRT_DEFAULT_URI", "")
 	return root()
@@ -32,7 +32,10 @@ func rootOfTest(t *testing.T) *cobra.Command {
 
 // verbs are the commands that have a page; completion says in --help what there is to say.
 func verbs(root *cobra.Command) []*cobra.Command {
-	return slices.DeleteFunc(slices.Clone(root.Commands()), func(c *cobra.Command) bool { return !c.IsAvailableCommand() || c.HasSubCommands() })
+	return slices.DeleteFunc(
+		slices.Clone(root.Commands()),
+		func(c *cobra.Command) bool { return !c.IsAvailableCommand() || c.HasSubCommands() },
+	)
 }
 
 // TestManual compares the pages of the verbs, and what the overview lists of them, with the commands.
@@ -186,7 +189,12 @@ func page(c *cobra.Command) string {
 func listOf(verbs []*cobra.Command) string {
 	var b strings.Builder
 	for _, c := range verbs {
-		fmt.Fprintf(&b, ".TP\n%s\n%s.\n", strings.Replace(synopsis(c), `\fBvirt\-sandbox\-service\fR `, "", 1), escape(c.Short))
+		fmt.Fprintf(
+			&b,
+			".TP\n%s\n%s.\n",
+			strings.Replace(synopsis(c), `\fBvirt\-sandbox\-service\fR `, "", 1),
+			escape(c.Short),
+		)
 	}
 	return b.String()
 }
@@ -216,8 +224,8 @@ func optionsOf(flags *pflag.FlagSet, placeholders []string) string {
 	return b.String()
 }
 
-// description sets plain text: paragraphs between empty lines, and in them lists, whose tags are indented by two blanks and
-// their texts by more.
+// description sets plain text: paragraphs between empty lines, and in them lists, whose tags are indented by two blanks
+// and their texts by more.
 func description(text string, placeholders []string) string {
 	var b strings.Builder
 	inList := false
@@ -242,7 +250,7 @@ func description(text string, placeholders []string) string {
 	return b.String()
 }
 
-// words gives what stands for something else in a command: the arguments of the command and of its options.
+// words returns what stands for something else in a command: the arguments of the command and of its options.
 func words(c *cobra.Command) []string {
 	placeholder := regexp.MustCompile(`\b[A-Z]{2,}\b`)
 	list := placeholder.FindAllString(c.Use, -1)

@@ -33,7 +33,8 @@ func (m *many) addFlags(command *cobra.Command, withAll bool) {
 	if withAll {
 		command.Flags().BoolVar(&m.all, "all", false, "all sandboxes, in place of NAMEs")
 	}
-	command.Flags().IntVarP(&m.jobs, "jobs", "j", min(2*runtime.NumCPU(), libvirtWorkers), fmt.Sprintf("at most `N` sandboxes at a time; by default two for each CPU, but %d at most", libvirtWorkers))
+	command.Flags().IntVarP(&m.jobs, "jobs", "j", min(2*runtime.NumCPU(), libvirtWorkers), fmt.Sprintf("at most `N` "+
+		"sandboxes at a time; by default two for each CPU, but %d at most", libvirtWorkers))
 }
 
 // check takes one name at least, or --all.

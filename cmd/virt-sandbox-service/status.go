@@ -63,7 +63,8 @@ no such sandbox.`,
 			return err
 		},
 	}
-	command.Flags().BoolVar(&asJSON, "json", false, "print a JSON object, whose keys stay and are null for what is not known")
+	command.Flags().BoolVar(&asJSON, "json", false, "print a JSON object, whose keys stay and are null for what is not "+
+		"known")
 	return command
 }
 
@@ -80,7 +81,12 @@ func printDetails(out io.Writer, d *helper.Details, now time.Time) error {
 		state += " (halted)"
 	}
 	if d.Since != nil {
-		state += " since " + d.Since.Local().Format("Mon 2006-01-02 15:04:05 MST") + "; " + now.Sub(*d.Since).Round(time.Second).String() + " ago"
+		state += " since " + d.Since.Local().
+			Format("Mon 2006-01-02 15:04:05 MST") +
+			"; " + now.Sub(*d.Since).
+			Round(time.Second).
+			String() +
+			" ago"
 	}
 	var addresses []string
 	for _, a := range d.Addresses {

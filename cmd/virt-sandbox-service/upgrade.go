@@ -82,10 +82,12 @@ func upgradeCommand(manager newManagerFunc) *cobra.Command {
 	flags := command.Flags()
 	flags.BoolVar(&all, "all", false, "upgrade all sandboxes")
 	flags.BoolVar(&options.DryRun, "dry-run", false, "tell what would be done, and change nothing")
-	flags.BoolVar(&options.RemoveDropped, "remove-dropped", false, "remove the files that the packages have no more, where nobody changed them")
+	flags.BoolVar(&options.RemoveDropped, "remove-dropped", false, "remove the files that the packages have no more, "+
+		"where nobody changed them")
 	flags.BoolVarP(&quiet, "quiet", "q", false, "say nothing of sandboxes in which nothing is changed")
 	flags.BoolVar(&asJSON, "json", false, "print a JSON array")
-	flags.StringArrayVarP(&options.Units, "unitfile", "u", nil, "`UNIT` of a container of the original whose own unit file is gone; may be repeated")
+	flags.StringArrayVarP(&options.Units, "unitfile", "u", nil, "`UNIT` of a container of the original whose own unit "+
+		"file is gone; may be repeated")
 	return command
 }
 

@@ -35,7 +35,7 @@ func usage(c *cobra.Command) error {
 	return nil
 }
 
-// useLine gives a command with its arguments; that options can be given needs no word.
+// useLine returns a command with its arguments; that options can be given needs no word.
 func useLine(c *cobra.Command) string {
 	if c.HasParent() {
 		return c.Parent().CommandPath() + " " + c.Use
@@ -65,7 +65,7 @@ func usageOptions(w io.Writer, title string, flags *pflag.FlagSet) {
 	})
 }
 
-// describe gives the argument of an option, "" where it has none, and what it says of itself in whole sentences.
+// describe returns the argument of an option, "" where it has none, and what it says of itself in whole sentences.
 func describe(f *pflag.Flag) (argument, text string) {
 	argument, text = pflag.UnquoteUsage(f)
 	first, size := utf8.DecodeRuneInString(text)

@@ -113,7 +113,8 @@ cannot is refused, and so is a sandbox that runs a command.`,
 			return err
 		},
 	}
-	command.Flags().StringArrayVarP(&units, "unitfile", "u", nil, "`UNIT` inside to reload; may be repeated; .service may be left out")
+	command.Flags().StringArrayVarP(&units, "unitfile", "u", nil, "`UNIT` inside to reload; may be repeated; .service "+
+		"may be left out")
 	return command
 }
 
@@ -194,8 +195,11 @@ Of several see SEVERAL SANDBOXES of virt-sandbox-service(1).`,
 		},
 	}
 	several.addFlags(command, false)
-	command.Flags().BoolVar(&keepJournal, "keep-journal", false, "leave the container's own journal in the host's /var/log/journal")
-	command.Flags().StringVarP(&base, "path", "p", "", "`DIR` to look in for content whose config is gone; "+config.DefaultContentBase+" by default")
+	command.Flags().BoolVar(&keepJournal, "keep-journal", false, "leave the container's own journal in the host's "+
+		"/var/log/journal")
+	command.Flags().
+		StringVarP(&base, "path", "p", "", "`DIR` to look in for content whose config is gone; "+config.DefaultContentBase+
+			" by default")
 	return command
 }
 

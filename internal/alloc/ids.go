@@ -16,8 +16,8 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/lockfile"
 )
 
-// Ids for containers: above those that systemd gives its own, and that SSSD and FreeIPA give accounts of a domain; below the
-// sign bit, which some programs trip over. It is a multiple of config.IDMapCount.
+// Ids for containers: above those that systemd gives its own, and that SSSD and FreeIPA give accounts of a domain;
+// below the sign bit, which some programs trip over. It is a multiple of config.IDMapCount.
 const (
 	firstID = 30521 * config.IDMapCount
 	lastID  = 1 << 31
@@ -67,7 +67,8 @@ func (b *Book) ReserveIDs(ctx context.Context, s *config.Sandbox) (*lockfile.Loc
 			return reservation, nil
 		}
 	}
-	return nil, errors.New("no range of user ids is free; delete containers, or give ranges back in /etc/subuid and /etc/subgid")
+	return nil, errors.New("no range of user ids is free; delete containers, or give ranges back in /etc/subuid and " +
+		"/etc/subgid")
 }
 
 // reserveRange reserves a range of ids; it returns nil when another create has a part of it.
@@ -91,7 +92,7 @@ func (b *Book) CheckIDs(s *config.Sandbox) error {
 	return nil
 }
 
-// takenIDs gives the ranges of other sandboxes and of users.
+// takenIDs returns the ranges of other sandboxes and of users.
 func (b *Book) takenIDs(except string) ([]config.IDMap, error) {
 	names, err := b.Configs.Names()
 	if err != nil {

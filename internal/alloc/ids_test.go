@@ -14,7 +14,11 @@ func TestReadSubordinateIDs(t *testing.T) {
 		name, text string
 		want       []config.IDMap
 	}{
-		{"two users", "alice:100000:65536\nbob:165536:1000\n", []config.IDMap{{Base: 100000, Count: 65536}, {Base: 165536, Count: 1000}}},
+		{
+			"two users",
+			"alice:100000:65536\nbob:165536:1000\n",
+			[]config.IDMap{{Base: 100000, Count: 65536}, {Base: 165536, Count: 1000}},
+		},
 		{"by number, with blanks", " 1000:200000:65536 ", []config.IDMap{{Base: 200000, Count: 65536}}},
 		{"not of the form", "# comment\n\nalice:100000\nalice:x:65536\nalice:1:2:3\nalice:99999999999:1\n", nil},
 		{"empty", "", nil},

@@ -21,9 +21,9 @@ type Use struct {
 	By    string // for a message, as in "sandbox web1"
 }
 
-// ReserveLevel gives the sandbox a level that nobody has, and keeps it from other creates until the config names it. For
-// a level that the sandbox has already, shared is asked about one that it overlaps. A sandbox of mode dynamic gets none
-// before its start.
+// ReserveLevel gives the sandbox a level that nobody has, and keeps it from other creates until the config names it.
+// For a level that the sandbox has already, shared is asked about one that it overlaps. A sandbox of mode dynamic gets
+// none before its start.
 func (b *Book) ReserveLevel(ctx context.Context, s *config.Sandbox, shared func(Use) error) (*lockfile.Lock, error) {
 	if s.Security.Mode == config.SecurityDynamic {
 		return new(lockfile.Lock), nil
@@ -60,8 +60,8 @@ func (b *Book) ReserveLevel(ctx context.Context, s *config.Sandbox, shared func(
 	return allocation.Level(level)
 }
 
-// ReserveFreeLevel is ReserveLevel for a sandbox whose level comes from elsewhere: where that overlaps another's, a free
-// one takes its place.
+// ReserveFreeLevel is ReserveLevel for a sandbox whose level comes from elsewhere: where that overlaps another's, a
+// free one takes its place.
 func (b *Book) ReserveFreeLevel(ctx context.Context, s *config.Sandbox) (*lockfile.Lock, error) {
 	errShared := errors.New("the level is another's too")
 	var other Use
@@ -82,8 +82,8 @@ func (b *Book) ReserveFreeLevel(ctx context.Context, s *config.Sandbox) (*lockfi
 	return reservation, nil
 }
 
-// ChooseLevel gives a sandbox of mode dynamic a level that nobody else has, as if it had always had that. Where SELinux is
-// off there is nothing to choose.
+// ChooseLevel gives a sandbox of mode dynamic a level that nobody else has, as if it had always had that. Where SELinux
+// is off there is nothing to choose.
 func (b *Book) ChooseLevel(ctx context.Context, s *config.Sandbox) (*lockfile.Lock, error) {
 	if s.Security.Mode != config.SecurityDynamic {
 		return new(lockfile.Lock), nil
@@ -112,8 +112,8 @@ func LevelOf(s *config.Sandbox) (mcs.Level, error) {
 	return mcs.Parse(s.Security.Level)
 }
 
-// findConflict returns a use that is not kept apart from a level; nil for none. A level without categories is open to all
-// by its owner's choice.
+// findConflict returns a use that is not kept apart from a level; nil for none. A level without categories is open to
+// all by its owner's choice.
 func findConflict(level mcs.Level, uses []Use) *Use {
 	for _, use := range uses {
 		if level.Reaches(use.Level) && (use.Level.Count() > 0 || level.Count() == 0) {
@@ -190,8 +190,8 @@ func LevelsOfDomain(xml, except string) ([]Use, error) {
 	return uses, nil
 }
 
-// processLevels lists the levels with categories of all processes, also of guests and containers that others manage. None
-// has one where SELinux is off, and a host of hundreds of containers has thousands of processes to look at.
+// processLevels lists the levels with categories of all processes, also of guests and containers that others manage.
+// None has one where SELinux is off, and a host of hundreds of containers has thousands of processes to look at.
 func (b *Book) processLevels() []mcs.Level {
 	if !b.Host.SELinux() {
 		return nil

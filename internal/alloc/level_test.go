@@ -22,7 +22,8 @@ type plainHost struct{ selinux bool }
 func (h plainHost) SELinux() bool           { return h.selinux }
 func (h plainHost) CheckLabel(string) error { return nil }
 
-// book is of a host of its own, whose policy grants the categories given and which runs processes of the contexts given.
+// book is of a host of its own, whose policy grants the categories given and which runs processes of the contexts
+// given.
 func book(t *testing.T, granted string, processes ...string) *Book {
 	t.Helper()
 	root := t.TempDir()
@@ -114,7 +115,8 @@ func TestParallelAllocations(t *testing.T) {
 	}
 }
 
-// TestRangeIsUsedUp: the last pair goes, then create says why there is none; delete and the end of a create give one back.
+// TestRangeIsUsedUp: the last pair goes, then create says why there is none; delete and the end of a create give one
+// back.
 func TestRangeIsUsedUp(t *testing.T) {
 	b := book(t, "s0:c7.c9")
 	for _, name := range []string{"one", "two"} {
@@ -169,9 +171,10 @@ func TestWhatTakesALevel(t *testing.T) {
 		{name: "one of each", processes: []string{"u:r:t:s0:c0,c1"}, domains: []string{"s0:c1,c2,c9"}},
 		{name: "names", named: "s0:c1=Payroll\n"},
 		{
-			name:      "beside what takes none",
-			processes: []string{"u:r:init_t:s0", "u:r:udev_t:s0-s0:c0.c1023", "u:r:auditd_t:s0:c0.c1023", "docker-default (enforce)", ""},
-			domains:   []string{"s0"}, configs: []string{"s0", "s0:c1", "s0:c5,c6"}, named: "s0=Low\ns0:c0.c1023=High\n",
+			name: "beside what takes none",
+			processes: []string{"u:r:init_t:s0", "u:r:udev_t:s0-s0:c0.c1023", "u:r:auditd_t:s0:c0.c1023", "docker-default " +
+				"(enforce)", ""},
+			domains: []string{"s0"}, configs: []string{"s0", "s0:c1", "s0:c5,c6"}, named: "s0=Low\ns0:c0.c1023=High\n",
 		},
 	}
 	for _, c := range cases {
@@ -279,12 +282,18 @@ func TestEqualLevelsAtOnce(t *testing.T) {
 func TestLevelsOfDomain(t *testing.T) {
 	cases := []struct{ name, labels, want string }{
 		{"none", "", ""},
-		{"static", `<seclabel type='static' model='selinux' relabel='no'><label>u:r:t:s0:c1,c2</label></seclabel>`, "s0:c1,c2"},
+		{"static", `<seclabel type='static' model='selinux' relabel='no'><label>u:r:t:s0:c1,c2</label></seclabel>`,
+			"s0:c1,c2"},
 		{"plain", `<seclabel type='static' model='selinux' relabel='no'><label>u:r:t:s0</label></seclabel>`, "s0"},
-		{"dynamic, defined", `<seclabel type='dynamic' model='selinux' relabel='yes'><baselabel>u:r:t:s0</baselabel></seclabel>`, ""},
-		{"dynamic, running", `<seclabel type='dynamic' model='selinux' relabel='yes'><label>u:r:t:s0:c8,c9</label><imagelabel>u:object_r:f:s0:c8,c9</imagelabel><baselabel>u:r:t:s0</baselabel></seclabel>`, "s0:c8,c9"},
-		{"base with categories", `<seclabel type='dynamic' model='selinux' relabel='yes'><baselabel>u:r:t:s0:c5</baselabel></seclabel>`, "s0:c5"},
-		{"other models", `<seclabel type='dynamic' model='dac' relabel='yes'><label>+107:+107</label></seclabel><seclabel type='static' model='apparmor'><label>libvirt-x</label></seclabel>`, ""},
+		{"dynamic, defined", `<seclabel type='dynamic' model='selinux' ` +
+			`relabel='yes'><baselabel>u:r:t:s0</baselabel></seclabel>`, ""},
+		{"dynamic, running", `<seclabel type='dynamic' model='selinux' ` +
+			`relabel='yes'><label>u:r:t:s0:c8,c9</label><imagelabel>u:object_r:f:s0:c8,c9</imagelabel><baselabel>u:r:t:s0</bas` +
+			`elabel></seclabel>`, "s0:c8,c9"},
+		{"base with categories", `<seclabel type='dynamic' model='selinux' ` +
+			`relabel='yes'><baselabel>u:r:t:s0:c5</baselabel></seclabel>`, "s0:c5"},
+		{"other models", `<seclabel type='dynamic' model='dac' relabel='yes'><label>+107:+107</label></seclabel><seclabel ` +
+			`type='static' model='apparmor'><label>libvirt-x</label></seclabel>`, ""},
 	}
 	for _, c := range cases {
 		xml := "<domain type='lxc'><name>guest</name>" + c.labels + "</domain>"

@@ -1,6 +1,6 @@
-// Package apparmor knows the host's AppArmor profiles: those that libvirt makes for containers, what our abstraction adds to
-// them, and the one that a config names. In: a config's choice, a process, a domain's UUID. Out: a profile's name, or what
-// the administrator has to do. What plans a start, shows a status or deletes calls it.
+// Package apparmor knows the host's AppArmor profiles: those that libvirt makes for containers, what our abstraction
+// adds to them, and the one that a config names. In: a config's choice, a process, a domain's UUID. Out: a profile's
+// name, or what the administrator has to do. What plans a start, shows a status or deletes calls it.
 package apparmor
 
 import (
@@ -28,8 +28,8 @@ const (
 // Root is the directory below which the host's files lie; "" is /.
 type Root string
 
-// PayloadProfile returns the profile that init has to set; "" where libvirt makes one, or none is wanted. It fails early
-// for what would only fail inside.
+// PayloadProfile returns the profile that init has to set; "" where libvirt makes one, or none is wanted. It fails
+// early for what would only fail inside.
 func (r Root) PayloadProfile(s *config.Sandbox) (string, error) {
 	switch {
 	case s.Security.AppArmor == config.AppArmorUnconfined || s.Security.Mode == config.SecurityInherit:
@@ -53,7 +53,8 @@ func (r Root) checkAbstraction() error {
 		return nil
 	}
 	return fmt.Errorf("the host has AppArmor, and libvirt's profile for containers lets no systemd boot: "+
-		"%s is missing or %s does not include it; run make install-apparmor, or choose a profile with apparmor= in the config",
+		"%s is missing or %s does not include it; run make install-apparmor, or choose a profile with apparmor= in the "+
+		"config",
 		abstraction, localInclude)
 }
 

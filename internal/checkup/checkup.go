@@ -1,5 +1,6 @@
-// Package checkup lists what of a sandbox is not as it should be. In: the name of a sandbox, which may be up. Out: findings
-// with the remedy of each. It sets labels right where it is asked to, and changes nothing else. The verb check calls it.
+// Package checkup lists what of a sandbox is not as it should be. In: the name of a sandbox, which may be up. Out:
+// findings with the remedy of each. It sets labels right where it is asked to, and changes nothing else. The verb check
+// calls it.
 package checkup
 
 import (
@@ -29,9 +30,9 @@ type Checker struct {
 	Warn     func(format string, args ...any)
 }
 
-// Check lists what of a sandbox, which may be up, is not as it should be: its config, the unit file, images, content and
-// labels, and what interrupted verbs have left. With fix it sets labels right, and nothing else.
-// Errors: config.ErrNotFound.
+// Check lists what of a sandbox, which may be up, is not as it should be: its config, the unit file, images, content
+// and labels, and what interrupted verbs have left. With fix it sets labels right, and nothing else. Errors:
+// config.ErrNotFound.
 func (c *Checker) Check(ctx context.Context, name string, fix bool) ([]contentcheck.Finding, error) {
 	s, findings, err := c.checkOutside(ctx, name)
 	if err == nil && s != nil {
@@ -45,8 +46,8 @@ func (c *Checker) Check(ctx context.Context, name string, fix bool) ([]contentch
 	return findings, err
 }
 
-// checkOutside checks all but the content, while no other verb works on the sandbox. It returns the description where there
-// may be content to check.
+// checkOutside checks all but the content, while no other verb works on the sandbox. It returns the description where
+// there may be content to check.
 func (c *Checker) checkOutside(ctx context.Context, name string) (*config.Sandbox, []contentcheck.Finding, error) {
 	if err := config.CheckName(name); err != nil {
 		return nil, nil, err
@@ -65,7 +66,9 @@ func (c *Checker) checkOutside(ctx context.Context, name string) (*config.Sandbo
 		return nil, findings, err
 	}
 	if err != nil {
-		return nil, []contentcheck.Finding{{Path: c.Configs.Path(name), Problem: contentcheck.ProblemConfig, Detail: reasonOf(err)}}, nil
+		return nil, []contentcheck.Finding{
+			{Path: c.Configs.Path(name), Problem: contentcheck.ProblemConfig, Detail: reasonOf(err)},
+		}, nil
 	}
 	findings, err := c.Provisioner.Leftovers(name, s)
 	if err != nil || s.State == config.StateDeleting {
@@ -95,8 +98,8 @@ func reasonOf(err error) string {
 	return printable.Line(syntax.Message)
 }
 
-// checkUnitFiles compares the files of units on the host with what the config names. One that was never started need have none:
-// the generator makes a full unit for it.
+// checkUnitFiles compares the files of units on the host with what the config names. One that was never started need
+// have none: the generator makes a full unit for it.
 func (c *Checker) checkUnitFiles(s *config.Sandbox) ([]contentcheck.Finding, error) {
 	var findings []contentcheck.Finding
 	found := func(path, detail string) {

@@ -11,8 +11,8 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/image"
 )
 
-// checkImages looks at the files of images and disks, and tells whether the content can be looked into. What a file has inside
-// is not looked at: that may be a container's.
+// checkImages looks at the files of images and disks, and reports whether the content can be looked into. What a file
+// has inside is not looked at: that may be a container's.
 func checkImages(s *config.Sandbox) (findings []contentcheck.Finding, usable bool) {
 	usable = true
 	for _, f := range s.ImageFiles() {

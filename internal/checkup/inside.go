@@ -18,12 +18,20 @@ func (c *Checker) checkInside(ctx context.Context, s *config.Sandbox, fix bool) 
 	}
 	defer release()
 	if found, err := c.Provisioner.HasContent(s); err != nil {
-		return []contentcheck.Finding{{Path: s.Content, Problem: contentcheck.ProblemContent, Detail: printable.Line(err.Error())}}, nil
+		return []contentcheck.Finding{
+			{Path: s.Content, Problem: contentcheck.ProblemContent, Detail: printable.Line(err.Error())},
+		}, nil
 	} else if !found {
 		return nil, nil
 	}
 	if state, err := content.Inspect(s.Content); err != nil || state == content.Creating {
-		return []contentcheck.Finding{{Path: s.Content, Problem: contentcheck.ProblemLeftover, Detail: provision.InterruptedMaking + provision.RemedyOf(s.Name, s)}}, err
+		return []contentcheck.Finding{
+			{
+				Path:    s.Content,
+				Problem: contentcheck.ProblemLeftover,
+				Detail:  provision.InterruptedMaking + provision.RemedyOf(s.Name, s),
+			},
+		}, err
 	}
 	findings, err := contentcheck.Manifest(ctx, c.Host, s)
 	if err != nil {

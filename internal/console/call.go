@@ -30,7 +30,8 @@ type Caller struct {
 	closing sync.Once
 }
 
-// Greet waits until the end inside is there. A connection on which nobody speaks ends by its deadline or by being closed.
+// Greet waits until the end inside is there. A connection on which nobody speaks ends by its deadline or by being
+// closed.
 func Greet(connection io.ReadWriteCloser) error {
 	f, err := readFrame(connection, make([]byte, MaxPayload))
 	if err != nil {
@@ -174,7 +175,8 @@ func (c *Caller) Signal(s syscall.Signal) error {
 // Ended is closed when there is an answer for Wait.
 func (c *Caller) Ended() <-chan struct{} { return c.ended }
 
-// Wait waits for the end of the command, which may come before the end of Stdout and Stderr. Errors: ErrLost, ErrProtocol.
+// Wait waits for the end of the command, which may come before the end of Stdout and Stderr. Errors: ErrLost,
+// ErrProtocol.
 func (c *Caller) Wait() (Exit, error) {
 	<-c.ended
 	return c.exit, c.err

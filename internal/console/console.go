@@ -1,6 +1,6 @@
-// Package console is the wire between a command in a sandbox and who called it. In: a connection of bytes, such as a Unix
-// socket or a virtio-serial port; out: standard input, output and error kept apart, ends of file, window sizes, signals and
-// the exit status. The caller's end is Call, the end inside is Serve. It links neither libvirt nor cgo.
+// Package console is the wire between a command in a sandbox and who called it. In: a connection of bytes, such as a
+// Unix socket or a virtio-serial port; out: standard input, output and error kept apart, ends of file, window sizes,
+// signals and the exit status. The caller's end is Call, the end inside is Serve. It links neither libvirt nor cgo.
 //
 // # The protocol, version 1
 //
@@ -25,12 +25,13 @@
 //	10 exit   I     exit status (1 byte), then a message for a person where there was no command to exit
 //	11 done   C     the exit has arrived: the end inside may switch the machine off
 //
-// Each stream may be ahead of its reader by 262144 bytes, and by what credit adds: a reader that does not read stops its
-// writer, and no other stream. Data beyond that, a frame of another kind or length, and one out of turn end the connection.
+// Each stream may be ahead of its reader by 262144 bytes, and by what credit adds: a reader that does not read stops
+// its writer, and no other stream. Data beyond that, a frame of another kind or length, and one out of turn end the
+// connection.
 //
-// Where both ends are on one kernel, no data has to pass here: with the flag files, the end inside makes the pipes, or the
-// terminal, and hands their outer ends over with ready: input, output and error; or the terminal, and error where it is
-// apart. The caller never gives a file of its own away: who holds one can do with it what the caller could.
+// Where both ends are on one kernel, no data has to pass here: with the flag files, the end inside makes the pipes, or
+// the terminal, and hands their outer ends over with ready: input, output and error; or the terminal, and error where
+// it is apart. The caller never gives a file of its own away: who holds one can do with it what the caller could.
 package console
 
 import (
@@ -89,7 +90,7 @@ type frame struct {
 	payload []byte
 }
 
-// payloadBounds gives the least and the greatest length of the payload of a kind; the latter is -1 for no such kind.
+// payloadBounds returns the least and the greatest length of the payload of a kind; the latter is -1 for no such kind.
 func (k kind) payloadBounds() (least, most int) {
 	switch k {
 	case kindHello:
@@ -114,8 +115,8 @@ func (k kind) hasStream() bool {
 	return k == kindData || k == kindCredit || k == kindEnd || k == kindStop
 }
 
-// readFrame reads one frame and no byte more. The payload is the buffer's, of at least MaxPayload. Errors: ErrProtocol, and
-// io.EOF where the connection ended between frames.
+// readFrame reads one frame and no byte more. The payload is the buffer's, of at least MaxPayload. Errors: ErrProtocol,
+// and io.EOF where the connection ended between frames.
 func readFrame(r io.Reader, buffer []byte) (frame, error) {
 	var header [headerSize]byte
 	if _, err := io.ReadFull(r, header[:]); err != nil {

@@ -24,7 +24,11 @@ func pair(t *testing.T) (call *Caller, session *Session, stdin, stdout, stderr *
 	return join(t, host, guest, Start{})
 }
 
-func join(t *testing.T, host, guest net.Conn, start Start) (call *Caller, session *Session, stdin, stdout, stderr *os.File) {
+func join(
+	t *testing.T,
+	host, guest net.Conn,
+	start Start,
+) (call *Caller, session *Session, stdin, stdout, stderr *os.File) {
 	t.Helper()
 	var outer [3]*os.File
 	joined := make(chan error, 1)
@@ -48,7 +52,7 @@ func join(t *testing.T, host, guest net.Conn, start Start) (call *Caller, sessio
 	return call, session, stdin, stdout, stderr
 }
 
-// sockets gives both ends of a connection that carries files.
+// sockets returns both ends of a connection that carries files.
 func sockets(t *testing.T) (host, guest *net.UnixConn) {
 	t.Helper()
 	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)

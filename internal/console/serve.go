@@ -101,8 +101,8 @@ func Resume(word string) (*Session, error) {
 	return s, err
 }
 
-// Join connects the caller with the outer ends of the command's streams: input, output and error; or the terminal, nil, and
-// error or nil. It takes them over, but for the terminal, which the command's side goes on to resize.
+// Join connects the caller with the outer ends of the command's streams: input, output and error; or the terminal, nil,
+// and error or nil. It takes them over, but for the terminal, which the command's side goes on to resize.
 func (s *Session) Join(input, output, errors *os.File) error {
 	s.requests, s.done = make(chan Request, 16), make(chan struct{})
 	if s.Start.Files {
@@ -196,11 +196,11 @@ func (s *Session) listen() {
 	}
 }
 
-// Requests gives what the caller asks for. It is closed when the caller has gone, or wants no more.
+// Requests returns what the caller asks for. It is closed when the caller has gone, or wants no more.
 func (s *Session) Requests() <-chan Request { return s.requests }
 
-// Exit tells the caller of the end, after all output, for whose end it waits: nobody may hold it open any more. It returns
-// when the caller knows.
+// Exit tells the caller of the end, after all output, for whose end it waits: nobody may hold it open any more. It
+// returns when the caller knows.
 func (s *Session) Exit(e Exit) error {
 	s.outputs.Wait()
 	if err := s.link.send(e.frame()); err != nil {

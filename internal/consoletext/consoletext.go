@@ -1,5 +1,5 @@
-// Package consoletext keeps the beginning of what a container says on its console while it starts, and passes all of it on.
-// In: the host's end of a console, which the container fills as it likes. Out: bounded text that is harmless for a
+// Package consoletext keeps the beginning of what a container says on its console while it starts, and passes all of it
+// on. In: the host's end of a console, which the container fills as it likes. Out: bounded text that is harmless for a
 // terminal. Whatever starts containers calls it.
 package consoletext
 
@@ -25,8 +25,8 @@ type Text struct {
 	done chan struct{} // closed when the last of it has been passed on
 }
 
-// Read reads a console until the context ends or the console does, and passes it on to out. It uses the read deadline of
-// the console.
+// Read reads a console until the context ends or the console does, and passes it on to out. It uses the read deadline
+// of the console.
 func Read(ctx context.Context, console *os.File, out io.Writer) *Text {
 	t := &Text{kept: Head{Left: Kept}, done: make(chan struct{})}
 	_ = console.SetReadDeadline(time.Time{})

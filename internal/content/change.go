@@ -31,7 +31,7 @@ func Actions() []Action {
 	}
 }
 
-// Changes tells whether the action changes the sandbox.
+// Changes reports whether the action changes the sandbox.
 func (a Action) Changes() bool {
 	return slices.Contains([]Action{ActionPrivate, ActionAdded, ActionUpdated, ActionConflict, ActionRemoved}, a)
 }

@@ -107,7 +107,7 @@ func RenamedUnits(from, to *config.Sandbox) NewNames {
 	return units
 }
 
-// unit gives the new name of a unit file, or of a directory that adds to one.
+// unit returns the new name of a unit file, or of a directory that adds to one.
 func (n NewNames) unit(name string) string {
 	if renamed, found := n[name]; found {
 		return renamed
@@ -122,7 +122,7 @@ func (n NewNames) unit(name string) string {
 // unitDirKinds are the suffixes of directories beside a unit file (systemd.unit(5)).
 func unitDirKinds() []string { return []string{".d", ".wants", ".requires", ".upholds"} }
 
-// path gives the new place of a path of the container.
+// path returns the new place of a path of the container.
 func (n NewNames) path(p string) string {
 	rest, found := strings.CutPrefix(p, "/"+SystemDir+"/")
 	if !found {
@@ -135,7 +135,7 @@ func (n NewNames) path(p string) string {
 	return "/" + SystemDir + "/" + strings.Join(parts, "/")
 }
 
-// Origin gives an origin of a private path that names a unit with that one's new name.
+// Origin returns an origin of a private path that names a unit with that one's new name.
 func (n NewNames) Origin(origin string) string {
 	for old, renamed := range n {
 		if rest, found := strings.CutPrefix(origin, "unit:"+privatepaths.EscapeOrigin(old)+"/"); found {

@@ -50,9 +50,15 @@ func TestCloneLeavesOutWhatIdentifies(t *testing.T) {
 	ofOne := []string{
 		"/etc/machine-id", "/etc/hostname", "/var/lib/dbus/machine-id", "/var/lib/systemd/random-seed",
 		"/var/lib/systemd/credential.secret", "/etc/ssh/ssh_host_rsa_key", "/etc/ssh/ssh_host_rsa_key.pub",
-		"/var/log/journal/" + strings.Repeat("1", 32) + "/system.journal", "/.virt-sandbox/console.log", "/.virt-sandbox/adding",
+		"/var/log/journal/" + strings.Repeat("1", 32) + "/system.journal", "/.virt-sandbox/console.log",
+		"/.virt-sandbox/adding",
 	}
-	stays := []string{"/etc/ssh/sshd_config", "/var/lib/systemd/timers", "/var/log/journal.txt", "/.virt-sandbox/notes/of-another-version"}
+	stays := []string{
+		"/etc/ssh/sshd_config",
+		"/var/lib/systemd/timers",
+		"/var/log/journal.txt",
+		"/.virt-sandbox/notes/of-another-version",
+	}
 	tree := make(map[string]string)
 	for _, p := range append(stays, ofOne...) {
 		tree[p] = "text of " + p
@@ -134,7 +140,8 @@ func TestCloneNeverLeavesTheTree(t *testing.T) {
 // TestCloneKeepsHoles, and what a file has in them.
 func TestCloneKeepsHoles(t *testing.T) {
 	const size = 64 << 20
-	for name, at := range map[string]int64{"in the middle": size / 2, "at the begin": 0, "at the end": size - 4, "nowhere": -1} {
+	for name, at := range map[string]int64{"in the middle": size / 2, "at the begin": 0, "at the end": size - 4,
+		"nowhere": -1} {
 		t.Run(name, func(t *testing.T) {
 			from, err := os.Create(t.TempDir() + "/from")
 			if err != nil {
@@ -174,7 +181,7 @@ func TestCloneKeepsHoles(t *testing.T) {
 	}
 }
 
-// copyData gives an empty file the data of another, and has them summed up.
+// copyData returns an empty file the data of another, and has them summed up.
 func copyData(from, to *os.File) (sum string, err error) {
 	var s unix.Stat_t
 	if err := unix.Fstat(int(from.Fd()), &s); err != nil {

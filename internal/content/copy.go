@@ -164,7 +164,7 @@ func (c *copier) entry(ctx context.Context, source, target *os.File, dir, name s
 	return nil
 }
 
-// owner gives what a package says of a path; nil where none owns it.
+// owner returns what a package says of a path; nil where none owns it.
 func (c *copier) owner(hostPath string) (*privatepaths.OwnedFile, error) {
 	if c.owned == nil {
 		return nil, nil
@@ -369,7 +369,7 @@ func (c *copier) fill(ctx context.Context, from, to int, fresh bool, v *filestat
 	return nil
 }
 
-// exists tells whether the tree has something at a path of the container.
+// exists reports whether the tree has something at a path of the container.
 func exists(tree *os.Root, p string) bool {
 	_, err := tree.Lstat(filepath.Clean(strings.TrimPrefix(p, "/")))
 	return err == nil

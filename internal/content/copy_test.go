@@ -33,7 +33,14 @@ func copyTo(t *testing.T, ctx context.Context, dir string, h fakeHost, whole boo
 		t.Fatal(err)
 	}
 	defer tree.Close()
-	c := copier{host: host, tree: tree, whole: whole, fresh: true, skip: privatepaths.IsHostIdentity, links: make(map[filetree.Inode]string)}
+	c := copier{
+		host:  host,
+		tree:  tree,
+		whole: whole,
+		fresh: true,
+		skip:  privatepaths.IsHostIdentity,
+		links: make(map[filetree.Inode]string),
+	}
 	for _, p := range paths {
 		if err := c.Place(ctx, p, "admin"); err != nil {
 			return err
@@ -95,7 +102,8 @@ func TestCopyMakesParents(t *testing.T) {
 	}
 	all := hosttest.Snapshot(t, h.Root)
 	want := map[string]string{}
-	for _, p := range []string{"/etc", "/etc/d", "/etc/d/sub", "/etc/d/sub/deep", "/etc/d/sub/deep/er", "/etc/d/sub/deep/er/file"} {
+	for _, p := range []string{"/etc", "/etc/d", "/etc/d/sub", "/etc/d/sub/deep", "/etc/d/sub/deep/er",
+		"/etc/d/sub/deep/er/file"} {
 		want[p] = all[p]
 	}
 	hosttest.CheckSame(t, "copy", hosttest.Part(hosttest.Snapshot(t, dir), "/etc"), want)
@@ -126,12 +134,22 @@ func TestCopyNeverLeavesTheRoots(t *testing.T) {
 		path       string
 	}{
 		{"parent on the host", map[string]string{"/var/d": "-> " + outside}, nil, "/var/d/secret"},
-		{"parent on the host, relative", map[string]string{"/var/d": "-> ../../../../../../../../.." + outside}, nil, "/var/d/secret"},
-		{"parent in the tree", map[string]string{"/var/d/secret": "mine"}, map[string]string{"/var/d": "-> " + outside}, "/var/d/secret"},
-		{"parent of the parent in the tree", map[string]string{"/var/d/secret": "mine"}, map[string]string{"/var": "-> " + outside}, "/var/d/secret"},
-		{"directory in the tree", map[string]string{"/var/d/secret": "mine"}, map[string]string{"/var/d": "-> " + outside}, "/var/d"},
-		{"file in the tree", map[string]string{"/var/d/secret": "mine"}, map[string]string{"/var/d/secret": "-> " + outside + "/secret"}, "/var/d"},
-		{"new file in the tree", map[string]string{"/var/d/new": "mine"}, map[string]string{"/var/d/new": "-> " + outside + "/new"}, "/var/d"},
+		{"parent on the host, relative", map[string]string{"/var/d": "-> ../../../../../../../../.." + outside}, nil,
+			"/var/d/secret"},
+		{"parent in the tree", map[string]string{"/var/d/secret": "mine"}, map[string]string{"/var/d": "-> " + outside},
+			"/var/d/secret"},
+		{
+			"parent of the parent in the tree",
+			map[string]string{"/var/d/secret": "mine"},
+			map[string]string{"/var": "-> " + outside},
+			"/var/d/secret",
+		},
+		{"directory in the tree", map[string]string{"/var/d/secret": "mine"}, map[string]string{"/var/d": "-> " + outside},
+			"/var/d"},
+		{"file in the tree", map[string]string{"/var/d/secret": "mine"}, map[string]string{"/var/d/secret": "-> " + outside +
+			"/secret"}, "/var/d"},
+		{"new file in the tree", map[string]string{"/var/d/new": "mine"}, map[string]string{"/var/d/new": "-> " + outside +
+			"/new"}, "/var/d"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -226,7 +244,8 @@ func TestCopyReplacesWhatAnInterruptedRunLeft(t *testing.T) {
 		if err := unix.Mkfifo(dir+"/etc/d/d.conf", 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if err := copyTo(t, context.Background(), dir, h, true, "/etc/d"); err == nil || !strings.Contains(err.Error(), "is no file") {
+		if err := copyTo(t, context.Background(), dir, h, true, "/etc/d"); err == nil || !strings.Contains(err.Error(),
+			"is no file") {
 			t.Errorf("got %v, want that it is no file", err)
 		}
 	})

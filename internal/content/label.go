@@ -13,7 +13,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/secontext"
 )
 
-// SELinux tells whether the host's kernel runs it.
+// SELinux reports whether the host's kernel runs it.
 func (h Host) SELinux() bool {
 	if h.Root == "" {
 		return selinux.GetEnabled()
@@ -22,7 +22,7 @@ func (h Host) SELinux() bool {
 	return err == nil
 }
 
-// CheckLabel tells whether the loaded policy takes an SELinux context; without SELinux any will do.
+// CheckLabel reports whether the loaded policy takes an SELinux context; without SELinux any will do.
 func (h Host) CheckLabel(context string) error {
 	if h.Root != "" || !h.SELinux() {
 		return nil

@@ -20,8 +20,10 @@ func TestCheckContext(t *testing.T) {
 		{"system_u:object_r:foo_t:s0", "the loaded policy does not know type foo_t"},
 		{"nobody_u:system_r:container_t:s0", "the loaded policy does not know user nobody_u"},
 		{"system_u:system_r:container_t:s0:c256", "the loaded policy does not know level s0:c256"},
-		{"system_u:no_r:container_t:s0", "the loaded policy does not allow system_u:no_r:container_t:s0: its role may not have that type, or its user not that role or level"},
-		{"user_u:object_r:container_t:s0:c1", "the loaded policy does not allow user_u:object_r:container_t:s0:c1: its role may not have that type, or its user not that role or level"},
+		{"system_u:no_r:container_t:s0", "the loaded policy does not allow system_u:no_r:container_t:s0: its role may not " +
+			"have that type, or its user not that role or level"},
+		{"user_u:object_r:container_t:s0:c1", "the loaded policy does not allow user_u:object_r:container_t:s0:c1: its " +
+			"role may not have that type, or its user not that role or level"},
 	}
 	const unknown = "system_u:object_r:container_file_t:s0"
 	want := "the loaded policy does not know type container_file_t; install container-selinux, or run make install-selinux"

@@ -32,7 +32,8 @@ func TestLayout(t *testing.T) {
 	h := newHost(t, map[string]string{
 		"/usr/bin/": "", "/bin": "-> usr/bin", "/opt/": "", "/proc/": "", "/home/": "", "/root/": "", "/srv/": "",
 		"/boot/": "", "/data/secret": "", "/pool/app/": "", "/pool/other": "", "/swap": "", "/file": "",
-		"/etc/hostname": "h", "/etc/machine-id": "m", "/etc/fstab": "", "/etc/hosts": "", "/etc/shadow": "s", "/etc/gshadow": "s",
+		"/etc/hostname": "h", "/etc/machine-id": "m", "/etc/fstab": "", "/etc/hosts": "", "/etc/shadow": "s",
+		"/etc/gshadow":         "s",
 		"/etc/systemd/system/": "",
 		"/etc/d/d.conf":        "", "/etc/d/closed": "", "/etc/d.conf": "", "/etc/default/d": "", "/etc/default/other": "",
 		"/etc/closed": "secret", "/etc/closed-dir/file": "secret", "/etc/open/closed": "secret", "/etc/open/open": "",
@@ -41,7 +42,8 @@ func TestLayout(t *testing.T) {
 		"/var/lib/d/": "", "/opt/d/": "",
 		unitFile: bareUnit,
 	})
-	h.close("/swap", "/etc/shadow", "/etc/gshadow", "/etc/closed", "/etc/closed-dir", "/etc/open/closed", "/etc/mixed", "/etc/d/closed", "/etc/mixed/d.key")
+	h.close("/swap", "/etc/shadow", "/etc/gshadow", "/etc/closed", "/etc/closed-dir", "/etc/open/closed", "/etc/mixed",
+		"/etc/d/closed", "/etc/mixed/d.key")
 	s := box(t, "/etc/d", "/etc/d.conf", "/etc/default/d", "/etc/mixed/d.key", "/opt/d", "/pool/app", "/var/lib/d")
 	s.Command, s.Units = nil, []string{"d.service"}
 	binds, missing := layoutOf(t, h, s)
@@ -71,7 +73,10 @@ func TestLayout(t *testing.T) {
 func TestLayoutOfACommand(t *testing.T) {
 	h := newHost(t, map[string]string{"/etc/systemd/system/": "", "/home/": "", "/srv/": "", "/etc/hosts": ""})
 	binds, missing := layoutOf(t, h, box(t))
-	if want := []string{"/var < TREE/var", "/home < TREE/home", "/srv < TREE/srv", "/etc/hosts < TREE/etc/hosts"}; !slices.Equal(binds, want) {
+	if want := []string{"/var < TREE/var", "/home < TREE/home", "/srv < TREE/srv", "/etc/hosts < TREE/etc/hosts"}; !slices.Equal(
+		binds,
+		want,
+	) {
 		t.Errorf("got %q, want %q", binds, want)
 	}
 	if want := []string{"/root"}; !slices.Equal(missing, want) {
@@ -85,7 +90,8 @@ func TestLayoutTellsWhatCannotBeMounted(t *testing.T) {
 		"/home/": "", "/root/": "", "/srv/": "", "/etc/gone": "", "/etc/retyped": "", "/etc/relinked": "", "/etc/stays": "",
 		"/etc/removed-by-admin": "", "/var/lib/gone/": "",
 	})
-	s := box(t, "/etc/gone", "/etc/retyped", "/etc/relinked", "/etc/stays", "/etc/never", "/etc/removed-by-admin", "/var/lib/gone")
+	s := box(t, "/etc/gone", "/etc/retyped", "/etc/relinked", "/etc/stays", "/etc/never", "/etc/removed-by-admin",
+		"/var/lib/gone")
 	prepare(t, h, s)
 	for _, p := range []string{"/etc/gone", "/etc/retyped", "/var/lib/gone"} {
 		if err := os.RemoveAll(h.Root + p); err != nil {

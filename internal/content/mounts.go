@@ -13,8 +13,8 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/privatepaths"
 )
 
-// CheckMounts tells whether every mount of the administrator has a place, and every guest-bind something to show: below
-// what is private it is made, elsewhere the host must have it, since its root is read-only for containers.
+// CheckMounts reports whether every mount of the administrator has a place, and every guest-bind something to show:
+// below what is private it is made, elsewhere the host must have it, since its root is read-only for containers.
 func (h Host) CheckMounts(s *config.Sandbox) error {
 	for _, m := range s.Mounts {
 		if _, err := os.Stat(h.Root + m.Target); err != nil && !h.inTree(s, m.Target) {
@@ -32,7 +32,7 @@ func (h Host) CheckMounts(s *config.Sandbox) error {
 	return nil
 }
 
-// inTree tells whether a path of the container lies in its private content.
+// inTree reports whether a path of the container lies in its private content.
 func (h Host) inTree(s *config.Sandbox, p string) bool {
 	top, _, nested := strings.Cut(strings.TrimPrefix(p, "/"), "/")
 	kernels := []string{"dev", "proc", "sys", "run", "tmp"}
@@ -93,7 +93,7 @@ func (b *builder) mountPoint(m config.Mount, name string) error {
 	return nil
 }
 
-// showsFile tells whether a mount shows a file and no directory, so that a file must be its place.
+// showsFile reports whether a mount shows a file and no directory, so that a file must be its place.
 func (b *builder) showsFile(m config.Mount) bool {
 	if !m.Kind.ShowsHostFiles() && !m.Kind.ShowsInside() {
 		return false
@@ -107,7 +107,7 @@ func (b *builder) showsFile(m config.Mount) bool {
 	return err == nil && !info.IsDir()
 }
 
-// SharedMounts gives the mount points, as this thread has them, below the directories that containers share, from the
+// SharedMounts returns the mount points, as this thread has them, below the directories that containers share, from the
 // top down: a copy of the root's mount is without them.
 func SharedMounts() ([]string, error) {
 	mounts, err := mountinfo.GetMounts(nil)

@@ -47,7 +47,7 @@ func contentOf(t *testing.T, s *config.Sandbox, timed ...string) map[string]stri
 	return all
 }
 
-// manifest gives what the manifest says, by path.
+// manifest returns what the manifest says, by path.
 func manifest(t *testing.T, s *config.Sandbox) map[string]string {
 	t.Helper()
 	entries, err := filestate.ReadManifest(s.Content)
@@ -72,7 +72,8 @@ func TestPrepareMakesTheSkeleton(t *testing.T) {
 	prepare(t, h, s)
 	got := contentOf(t, s)
 	for p, want := range map[string]string{
-		"/var": "drwxr-xr-x", "/var/lib": "drwxr-xr-x", "/etc/hostname": `-rw-r--r-- `, "/etc/machine-id": `"` + machineID + `\n"`, "/etc/fstab": `""`,
+		"/var": "drwxr-xr-x", "/var/lib": "drwxr-xr-x", "/etc/hostname": `-rw-r--r-- `, "/etc/machine-id": `"` + machineID +
+			`\n"`, "/etc/fstab": `""`,
 		"/etc/hosts":     `"127.0.0.1 localhost box\n::1 localhost ip6-localhost ip6-loopback box\n"`,
 		"/etc/shadow":    `"root:*:19000:0:99999:7:::\nsvc:*:19000:0:99999:7:::\n"`,
 		"/etc/gshadow":   `"root:*::\nmail:*::\nsystemd-journal:*::\n"`,
@@ -180,7 +181,8 @@ func TestPrepareAddsWhatIsNewInTheConfig(t *testing.T) {
 	if got["/etc"] != before["/etc"] {
 		t.Errorf("/etc is %s, was %s", got["/etc"], before["/etc"])
 	}
-	hosttest.CheckSame(t, "as it was", hosttest.Part(got, "/etc/passwd", "/var", "/root"), hosttest.Part(before, "/etc/passwd", "/var", "/root"))
+	hosttest.CheckSame(t, "as it was", hosttest.Part(got, "/etc/passwd", "/var", "/root"), hosttest.Part(before,
+		"/etc/passwd", "/var", "/root"))
 	if !strings.HasSuffix(got["/etc/hostname"], `"box\n" ["/etc/hostname"]`) {
 		t.Errorf("/etc/hostname is %s", got["/etc/hostname"])
 	}
@@ -241,7 +243,8 @@ func TestPrepareNeverLeavesTheContent(t *testing.T) {
 	for _, name := range []string{"etc", "var", "var/lib", "var/log", "root"} {
 		t.Run(name, func(t *testing.T) {
 			outside := t.TempDir()
-			h := newHost(t, map[string]string{"/var/lib/d/file": "x", "/var/log/d/file": "x", "/etc/d/file": "x", "/etc/skel/x": "x", "/root/d": "x"})
+			h := newHost(t, map[string]string{"/var/lib/d/file": "x", "/var/log/d/file": "x", "/etc/d/file": "x",
+				"/etc/skel/x": "x", "/root/d": "x"})
 			s := box(t)
 			prepare(t, h, s)
 			if err := errors.Join(os.RemoveAll(s.Content+"/"+name), os.Symlink(outside, s.Content+"/"+name)); err != nil {
@@ -258,7 +261,7 @@ func TestPrepareNeverLeavesTheContent(t *testing.T) {
 	}
 }
 
-// isComplete tells whether the content at dir was ever finished.
+// isComplete reports whether the content at dir was ever finished.
 func isComplete(dir string) bool {
 	_, err := filestate.ReadManifest(dir)
 	return err == nil

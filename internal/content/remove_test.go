@@ -60,7 +60,12 @@ func TestRemoveLeavesJournalsOfOthers(t *testing.T) {
 			target := strings.Replace(c.link, "CONTENT", content, 1)
 			h := newHost(t, map[string]string{"/var/log/journal/other/system.journal": "x", "/etc/link": "-> " + content + "/x"})
 			if target != "" {
-				h.add(map[string]string{"/run/log/journal/" + machineID: "-> " + target, "/var/log/journal/" + machineID: "-> " + target})
+				h.add(
+					map[string]string{
+						"/run/log/journal/" + machineID: "-> " + target,
+						"/var/log/journal/" + machineID: "-> " + target,
+					},
+				)
 			}
 			before := hosttest.Snapshot(t, h.Root)
 			fakeHost{Host{Root: content}, t}.add(map[string]string{"/etc/machine-id": c.id + "\n", "/.virt-sandbox/": ""})
@@ -77,7 +82,8 @@ func TestRemoveImmutable(t *testing.T) {
 	h := newHost(t, nil)
 	content := t.TempDir() + "/box"
 	fakeHost{Host{Root: content}, t}.add(map[string]string{
-		"/var/immutable": "x", "/var/append-only": "x", "/var/dir/file": "x", "/var/not UTF-8 \xff/file": "x", "/file": "x", "/var/link": "-> dir",
+		"/var/immutable": "x", "/var/append-only": "x", "/var/dir/file": "x", "/var/not UTF-8 \xff/file": "x", "/file": "x",
+		"/var/link": "-> dir",
 	})
 	for name, flag := range map[string]uint32{
 		"/var/immutable": unix.STATX_ATTR_IMMUTABLE, "/var/append-only": unix.STATX_ATTR_APPEND, "/var/dir": unix.STATX_ATTR_IMMUTABLE,

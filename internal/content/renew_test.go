@@ -14,7 +14,8 @@ import (
 func TestRenew(t *testing.T) {
 	const unit = "/usr/lib/systemd/system/d.service"
 	const dropIn, shadow = "/etc/systemd/system/d.service.d/90-virt-sandbox.conf", "/etc/shadow"
-	h := newHost(t, map[string]string{unit: "[Unit]\nConditionVirtualization=!container\n[Service]\nExecStart=/bin/true\n", "/etc/d/": ""})
+	h := newHost(t, map[string]string{unit: "[Unit]\nConditionVirtualization=!container\n[Service]\n" +
+		"ExecStart=/bin/true\n", "/etc/d/": ""})
 	s := box(t, "/etc/d")
 	s.Command, s.Units = nil, []string{"d.service"}
 	prepare(t, h, s)
@@ -50,7 +51,8 @@ func TestRenew(t *testing.T) {
 	if got := hosttest.Reads(t, s.Content, dropIn); got == first || !strings.Contains(got, "CAP_SYS_TIME") {
 		t.Errorf("the drop-in is %q", got)
 	}
-	if info, err := os.Stat(s.Content + shadow); err != nil || info.Mode().Perm() != 0o600 || !strings.Contains(hosttest.Reads(t, s.Content, shadow), "new:*:") {
+	if info, err := os.Stat(s.Content + shadow); err != nil || info.Mode().Perm() != 0o600 ||
+		!strings.Contains(hosttest.Reads(t, s.Content, shadow), "new:*:") {
 		t.Errorf("%v, %v: %s", info.Mode(), err, hosttest.Reads(t, s.Content, shadow))
 	}
 	edit(t, s, dropIn, "[Service]\n# mine\n")

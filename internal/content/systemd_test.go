@@ -58,7 +58,8 @@ func TestContainerEnablesOnlyItsUnits(t *testing.T) {
 		}
 	}
 	for name := range got {
-		if strings.Contains(name, "other") || strings.Contains(name, "host-only") || strings.Contains(name, "from-usr") || strings.Contains(name, "20-b") {
+		if strings.Contains(name, "other") || strings.Contains(name, "host-only") || strings.Contains(name, "from-usr") ||
+			strings.Contains(name, "20-b") {
 			t.Errorf("%s is there: %s", name, got[name])
 		}
 	}
@@ -82,7 +83,8 @@ func TestContainerWithABootTargetOfItsOwn(t *testing.T) {
 func TestContainerMakesItsHostKeys(t *testing.T) {
 	for _, private := range []string{"/etc/ssh", "/etc/ssh/sshd_config"} {
 		h := newHost(t, map[string]string{
-			"/usr/lib/systemd/system/sshd.service": bareUnit, "/usr/lib/systemd/system/sshd.socket": "[Socket]\nListenStream=22\n",
+			"/usr/lib/systemd/system/sshd.service": bareUnit, "/usr/lib/systemd/system/sshd.socket": "[Socket]\n" +
+				"ListenStream=22\n",
 			"/etc/ssh/sshd_config": "", "/etc/ssh/ssh_host_rsa_key": "secret",
 		})
 		got := booted(t, h, []string{"sshd.service", "sshd.socket"}, private)

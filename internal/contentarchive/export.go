@@ -197,7 +197,7 @@ func (e *exporter) file(dir *os.Root, p, name string, info fs.FileInfo, header *
 	return err
 }
 
-// recordsOf gives the extended attributes of a file as records of an archive. An archive cannot have one without a
+// recordsOf returns the extended attributes of a file as records of an archive. An archive cannot have one without a
 // value.
 func recordsOf(f *os.File) (map[string]string, error) {
 	records := make(map[string]string)

@@ -116,7 +116,7 @@ func (i *importer) all() error {
 	}
 }
 
-// pathOf gives the path of the container that a member stands for.
+// pathOf returns the path of the container that a member stands for.
 func pathOf(name string) (string, error) {
 	p, found := strings.CutPrefix(strings.TrimSuffix(name, "/"), archiveTree)
 	if !found || !strings.HasPrefix(p, "/") || strings.ContainsRune(p, 0) || path.Clean(p) != p || p == "/" {
@@ -199,8 +199,8 @@ func attributesOf(header *tar.Header) (filetree.Attributes, error) {
 	}, nil
 }
 
-// xattrsOf gives the extended attributes of a member that are the container's own business; others are the kernel's, or
-// of what lies below its file systems.
+// xattrsOf returns the extended attributes of a member that are the container's own business; others are the kernel's,
+// or of what lies below its file systems.
 func xattrsOf(header *tar.Header) map[string][]byte {
 	found := make(map[string][]byte)
 	for key, value := range header.PAXRecords {

@@ -35,8 +35,16 @@ func archiveOf(t testing.TB, whole bool, members ...entry) []byte {
 		members = append(members, entry{name: "manifest", text: `{"path":"/etc/hosts","type":"file","origin":"sandbox"}`})
 	}
 	for _, m := range members {
-		header := &tar.Header{Typeflag: tar.TypeReg, Name: m.name, Linkname: m.link, Size: int64(len(m.text)), Mode: 0o644, Format: tar.FormatPAX,
-			Uid: os.Getuid(), Gid: os.Getgid()}
+		header := &tar.Header{
+			Typeflag: tar.TypeReg,
+			Name:     m.name,
+			Linkname: m.link,
+			Size:     int64(len(m.text)),
+			Mode:     0o644,
+			Format:   tar.FormatPAX,
+			Uid:      os.Getuid(),
+			Gid:      os.Getgid(),
+		}
 		if m.kind != 0 {
 			header.Typeflag = m.kind
 		}
@@ -60,7 +68,12 @@ func archiveOf(t testing.TB, whole bool, members ...entry) []byte {
 }
 
 // importTo imports an archive into content below a directory, for a sandbox that is the same as in the archive.
-func importTo(t testing.TB, dir string, archive []byte, private ...string) (s *config.Sandbox, lacking []string, err error) {
+func importTo(
+	t testing.TB,
+	dir string,
+	archive []byte,
+	private ...string,
+) (s *config.Sandbox, lacking []string, err error) {
 	t.Helper()
 	s = config.New("web1")
 	s.Content, s.MachineID = dir+"/web1", strings.Repeat("1", 32)
@@ -117,7 +130,8 @@ func TestExportImport(t *testing.T) {
 			if _, err := os.Lstat(to.Content + "/etc/machine-id"); err == nil {
 				t.Error("the machine-id is the archive's")
 			}
-			if entries, err := filestate.ReadManifest(to.Content); err != nil || len(entries) != 1 || entries[0].Path != "/etc/d" {
+			if entries, err := filestate.ReadManifest(to.Content); err != nil || len(entries) != 1 ||
+				entries[0].Path != "/etc/d" {
 				t.Errorf("manifest %v (%v)", entries, err)
 			}
 		})
@@ -200,46 +214,95 @@ func hostile(t testing.TB, outside string) map[string]struct {
 		want    string
 	}
 	cases := map[string]refusal{
-		"nothing":                    {nil, "not whole"},
-		"not a tar":                  {bytes.Repeat([]byte("x"), 2048), "invalid tar header"},
-		"no manifest":                {archiveOf(t, false, etc), "not whole"},
-		"cut":                        {of(etc, entry{name: "content/etc/f", text: strings.Repeat("x", 4096)})[:3000], "unexpected EOF"},
-		"parent":                     {of(entry{name: "content/../evil", text: "x"}), "not one of a sandbox's archive"},
-		"parent below":               {of(etc, entry{name: "content/etc/../../evil", text: "x"}), "not one of a sandbox's archive"},
-		"absolute":                   {of(entry{name: outside + "/evil", text: "x"}), "not one of a sandbox's archive"},
-		"elsewhere":                  {of(entry{name: "contents/evil", text: "x"}), "not one of a sandbox's archive"},
-		"itself":                     {of(dir("content/")), "not one of a sandbox's archive"},
-		"two slashes":                {of(etc, entry{name: "content//etc/f"}), "not one of a sandbox's archive"},
-		"dot":                        {of(etc, entry{name: "content/./f"}), "not one of a sandbox's archive"},
-		"no directory":               {of(entry{name: "content/etc/f"}), "there is no directory /etc before it"},
-		"below a file":               {of(etc, entry{name: "content/etc/f"}, entry{name: "content/etc/f/g"}), "there is no directory /etc/f before it"},
-		"below a link out":           {of(etc, entry{name: "content/etc/l", kind: tar.TypeSymlink, link: outside}, entry{name: "content/etc/l/evil"}), "there is no directory /etc/l before it"},
-		"below a link in":            {of(etc, entry{name: "content/etc/l", kind: tar.TypeSymlink, link: "."}, entry{name: "content/etc/l/evil"}), "there is no directory /etc/l before it"},
-		"over a link":                {of(etc, entry{name: "content/etc/l", kind: tar.TypeSymlink, link: outside + "/evil"}, entry{name: "content/etc/l", text: "x"}), "twice"},
-		"directory over a link":      {of(etc, entry{name: "content/etc/l", kind: tar.TypeSymlink, link: outside}, dir("content/etc/l/")), "twice"},
-		"twice":                      {of(etc, etc), "twice"},
-		"hard link out":              {of(etc, entry{name: "content/etc/l", kind: tar.TypeLink, link: outside + "/secret"}), "there is no file"},
-		"hard link by dots":          {of(etc, entry{name: "content/etc/l", kind: tar.TypeLink, link: "content/etc/../../../secret"}), "there is no file"},
-		"hard link to a link":        {of(etc, entry{name: "content/etc/s", kind: tar.TypeSymlink, link: outside + "/secret"}, entry{name: "content/etc/l", kind: tar.TypeLink, link: "content/etc/s"}), "there is no file"},
-		"hard link to a directory":   {of(etc, dir("content/etc/d/"), entry{name: "content/etc/l", kind: tar.TypeLink, link: "content/etc/d"}), "there is no file"},
-		"hard link to our own":       {of(etc, entry{name: "content/etc/l", kind: tar.TypeLink, link: "content/.virt-sandbox/creating"}), "there is no file"},
-		"device":                     {of(etc, entry{name: "content/etc/d", kind: tar.TypeBlock}), "no devices"},
-		"terminal":                   {of(etc, entry{name: "content/etc/d", kind: tar.TypeChar}), "no devices"},
-		"link for a top directory":   {of(entry{name: "content/var", kind: tar.TypeSymlink, link: "/"}), "not a directory"},
-		"link for /boot":             {of(entry{name: "content/boot", kind: tar.TypeSymlink, link: "/boot"}), "not a directory"},
-		"link for units":             {of(etc, dir("content/etc/systemd/"), entry{name: "content/etc/systemd/system", kind: tar.TypeSymlink, link: "/etc"}), "not a directory"},
-		"link for a file of its own": {of(etc, entry{name: "content/etc/shadow", kind: tar.TypeSymlink, link: "/etc/shadow"}), "not a file"},
+		"nothing":     {nil, "not whole"},
+		"not a tar":   {bytes.Repeat([]byte("x"), 2048), "invalid tar header"},
+		"no manifest": {archiveOf(t, false, etc), "not whole"},
+		"cut": {of(etc, entry{name: "content/etc/f", text: strings.Repeat("x", 4096)})[:3000],
+			"unexpected EOF"},
+		"parent": {of(entry{name: "content/../evil", text: "x"}), "not one of a sandbox's archive"},
+		"parent below": {of(etc, entry{name: "content/etc/../../evil", text: "x"}), "not one of a sandbox's " +
+			"archive"},
+		"absolute":     {of(entry{name: outside + "/evil", text: "x"}), "not one of a sandbox's archive"},
+		"elsewhere":    {of(entry{name: "contents/evil", text: "x"}), "not one of a sandbox's archive"},
+		"itself":       {of(dir("content/")), "not one of a sandbox's archive"},
+		"two slashes":  {of(etc, entry{name: "content//etc/f"}), "not one of a sandbox's archive"},
+		"dot":          {of(etc, entry{name: "content/./f"}), "not one of a sandbox's archive"},
+		"no directory": {of(entry{name: "content/etc/f"}), "there is no directory /etc before it"},
+		"below a file": {of(etc, entry{name: "content/etc/f"}, entry{name: "content/etc/f/g"}),
+			"there is no directory /etc/f before it"},
+		"below a link out": {
+			of(etc, entry{name: "content/etc/l", kind: tar.TypeSymlink, link: outside}, entry{name: "content/etc/l/evil"}),
+			"there is no directory /etc/l before it",
+		},
+		"below a link in": {
+			of(etc, entry{name: "content/etc/l", kind: tar.TypeSymlink, link: "."}, entry{name: "content/etc/l/evil"}),
+			"there is no directory /etc/l before it",
+		},
+		"over a link": {
+			of(
+				etc,
+				entry{name: "content/etc/l", kind: tar.TypeSymlink, link: outside + "/evil"},
+				entry{name: "content/etc/l", text: "x"},
+			),
+			"twice",
+		},
+		"directory over a link": {
+			of(etc, entry{name: "content/etc/l", kind: tar.TypeSymlink, link: outside}, dir("content/etc/l/")),
+			"twice",
+		},
+		"twice": {of(etc, etc), "twice"},
+		"hard link out": {of(etc, entry{name: "content/etc/l", kind: tar.TypeLink, link: outside + "/secret"}),
+			"there is no file"},
+		"hard link by dots": {
+			of(etc, entry{name: "content/etc/l", kind: tar.TypeLink, link: "content/etc/../../../secret"}),
+			"there is no file",
+		},
+		"hard link to a link": {of(etc, entry{name: "content/etc/s", kind: tar.TypeSymlink, link: outside +
+			"/secret"}, entry{name: "content/etc/l", kind: tar.TypeLink, link: "content/etc/s"}), "there is no file"},
+		"hard link to a directory": {
+			of(etc, dir("content/etc/d/"), entry{name: "content/etc/l", kind: tar.TypeLink, link: "content/etc/d"}),
+			"there is no file",
+		},
+		"hard link to our own": {
+			of(etc, entry{name: "content/etc/l", kind: tar.TypeLink, link: "content/.virt-sandbox/creating"}),
+			"there is no file",
+		},
+		"device":                   {of(etc, entry{name: "content/etc/d", kind: tar.TypeBlock}), "no devices"},
+		"terminal":                 {of(etc, entry{name: "content/etc/d", kind: tar.TypeChar}), "no devices"},
+		"link for a top directory": {of(entry{name: "content/var", kind: tar.TypeSymlink, link: "/"}), "not a directory"},
+		"link for /boot": {of(entry{name: "content/boot", kind: tar.TypeSymlink, link: "/boot"}),
+			"not a directory"},
+		"link for units": {
+			of(etc, dir("content/etc/systemd/"), entry{name: "content/etc/systemd/system", kind: tar.TypeSymlink, link: "/etc"}),
+			"not a directory",
+		},
+		"link for a file of its own": {of(etc, entry{name: "content/etc/shadow", kind: tar.TypeSymlink, link: "/etc/shadow"}),
+			"not a file"},
 		"pipe for a file of its own": {of(etc, entry{name: "content/etc/hosts", kind: tar.TypeFifo}), "not a file"},
-		"link in our own":            {of(dir("content/.virt-sandbox/"), entry{name: "content/.virt-sandbox/x", kind: tar.TypeSymlink, link: outside + "/secret"}), "only files and directories"},
-		"pipe in our own":            {of(dir("content/.virt-sandbox/"), entry{name: "content/.virt-sandbox/x", kind: tar.TypeFifo}), "only files and directories"},
-		"our own as a link":          {of(entry{name: "content/.virt-sandbox", kind: tar.TypeSymlink, link: outside}), "not a directory"},
-		"owner":                      {of(etc, entry{name: "content/etc/f", change: func(h *tar.Header) { h.Uid = -1 }}), "owner"},
-		"large owner":                {of(etc, entry{name: "content/etc/f", change: func(h *tar.Header) { h.Gid = 1 << 32 }}), "owner"},
-		"a name for a terminal":      {of(entry{name: "content/\x1b[2J"}), `"content/\x1b[2J": `},
-		"manifest that is a link":    {archiveOf(t, false, entry{name: "manifest", kind: tar.TypeSymlink, link: outside + "/secret"}), "manifest: it is not a file"},
+		"link in our own": {
+			of(
+				dir("content/.virt-sandbox/"),
+				entry{name: "content/.virt-sandbox/x", kind: tar.TypeSymlink, link: outside + "/secret"},
+			),
+			"only files and directories",
+		},
+		"pipe in our own": {
+			of(dir("content/.virt-sandbox/"), entry{name: "content/.virt-sandbox/x", kind: tar.TypeFifo}),
+			"only files and directories",
+		},
+		"our own as a link": {of(entry{name: "content/.virt-sandbox", kind: tar.TypeSymlink, link: outside}),
+			"not a directory"},
+		"owner": {of(etc, entry{name: "content/etc/f", change: func(h *tar.Header) { h.Uid = -1 }}),
+			"owner"},
+		"large owner": {of(etc, entry{name: "content/etc/f", change: func(h *tar.Header) { h.Gid = 1 << 32 }}),
+			"owner"},
+		"a name for a terminal": {of(entry{name: "content/\x1b[2J"}), `"content/\x1b[2J": `},
+		"manifest that is a link": {archiveOf(t, false, entry{name: "manifest", kind: tar.TypeSymlink, link: outside +
+			"/secret"}), "manifest: it is not a file"},
 	}
 	for name, text := range map[string]string{
-		"no JSON": "{", "a relative path": `{"path":"etc","type":"file"}`, "a path with dots": `{"path":"/etc/../..","type":"file"}`,
+		"no JSON": "{", "a relative path": `{"path":"etc","type":"file"}`, "a path with dots": `{"path":"/etc/../..","type"` +
+			`:"file"}`,
 		"an unknown type": `{"path":"/etc","type":"device"}`, "no digest": `{"path":"/etc","type":"file","digest":"md5:00"}`,
 		"a short digest": `{"path":"/etc","type":"file","digest":"sha256:00"}`, "an origin for a terminal": `{"path":"/etc","type":"file","origin":"\u001b"}`,
 	} {
@@ -300,11 +363,15 @@ func TestImportTakesNoPrivatePathFromTheHost(t *testing.T) {
 // TestImportTakesNoAttributeOfTheKernel, and no label.
 func TestImportXattrs(t *testing.T) {
 	header := &tar.Header{PAXRecords: map[string]string{
-		"SCHILY.xattr.user.a": "1", "SCHILY.xattr.user.b%3Dc%25": "2", "SCHILY.xattr.security.capability": "3", "SCHILY.xattr.system.posix_acl_access": "4",
-		"SCHILY.xattr.security.selinux": "5", "SCHILY.xattr.trusted.overlay.opaque": "6", "SCHILY.xattr.security.ima": "7", "RHT.security.selinux": "8", "user.c": "9",
+		"SCHILY.xattr.user.a": "1", "SCHILY.xattr.user.b%3Dc%25": "2", "SCHILY.xattr.security.capability": "3",
+		"SCHILY.xattr.system.posix_acl_access": "4",
+		"SCHILY.xattr.security.selinux":        "5", "SCHILY.xattr.trusted.overlay.opaque": "6", "SCHILY.xattr.security.ima": "7",
+		"RHT.security.selinux": "8", "user.c": "9",
 	}}
 	want := map[string][]byte{
-		"user.a": []byte("1"), "user.b=c%": []byte("2"), "security.capability": []byte("3"), "system.posix_acl_access": []byte("4"),
+		"user.a": []byte(
+			"1",
+		), "user.b=c%": []byte("2"), "security.capability": []byte("3"), "system.posix_acl_access": []byte("4"),
 	}
 	if got := xattrsOf(header); !maps.EqualFunc(got, want, bytes.Equal) {
 		t.Errorf("got %q, want %q", got, want)
@@ -342,9 +409,19 @@ func FuzzImport(f *testing.F) {
 	for _, c := range hostile(f, outside) {
 		f.Add(c.archive)
 	}
-	f.Add(archiveOf(f, true, entry{name: "content/etc/", kind: tar.TypeDir}, entry{name: "content/etc/f", text: "x"},
-		entry{name: "content/etc/l", kind: tar.TypeLink, link: "content/etc/f"}, entry{name: "content/etc/p", kind: tar.TypeFifo},
-		entry{name: "content/etc/s", kind: tar.TypeSymlink, link: "/dev/null"}))
+	f.Add(archiveOf(
+		f,
+		true,
+		entry{name: "content/etc/", kind: tar.TypeDir},
+		entry{name: "content/etc/f", text: "x"},
+		entry{
+			name: "content/etc/l",
+			kind: tar.TypeLink,
+			link: "content/etc/f",
+		},
+		entry{name: "content/etc/p", kind: tar.TypeFifo},
+		entry{name: "content/etc/s", kind: tar.TypeSymlink, link: "/dev/null"},
+	))
 	f.Fuzz(func(t *testing.T, archive []byte) {
 		if len(archive) > 1<<16 {
 			return

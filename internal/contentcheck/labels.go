@@ -199,7 +199,7 @@ func (f *Finding) fix(fd int) {
 	f.Fixed = true
 }
 
-// readLabel gives the label of a file, "" for none.
+// readLabel returns the label of a file, "" for none.
 func readLabel(fd int) (string, error) {
 	label := make([]byte, 256)
 	n, err := unix.Getxattr(filetree.OwnLink(fd), filetree.LabelAttribute, label)

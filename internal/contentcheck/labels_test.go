@@ -69,7 +69,7 @@ func labelAt(t *testing.T, file string) string {
 	return string(label[:n])
 }
 
-// lines gives the findings of a check, below the content.
+// lines returns the findings of a check, below the content.
 func lines(t *testing.T, h content.Host, s *config.Sandbox, fix bool) []string {
 	t.Helper()
 	findings, err := Labels(context.Background(), h, s, fix)
@@ -102,8 +102,13 @@ func TestCheckFindsAndFixes(t *testing.T) {
 		{"no label", map[string]string{"/var/empty": ""}, []string{"/var/empty: label none, wanted " + ownLabel}},
 		{"a link, not what it leads to", map[string]string{"/srv/link": otherLabel}, []string{
 			"/srv/link: label " + otherLabel + ", wanted " + ownLabel}},
-		{"the top, and in the order of paths", map[string]string{"/var/www/deep/er/page": "x", "": "y", "/var/www/deep": "z"}, []string{
-			": label y, wanted " + ownLabel, "/var/www/deep: label z, wanted " + ownLabel, "/var/www/deep/er/page: label x, wanted " + ownLabel}},
+		{
+			"the top, and in the order of paths",
+			map[string]string{"/var/www/deep/er/page": "x", "": "y", "/var/www/deep": "z"},
+			[]string{
+				": label y, wanted " + ownLabel, "/var/www/deep: label z, wanted " + ownLabel, "/var/www/deep/er/page: label x, " +
+					"wanted " + ownLabel},
+		},
 		{"tricks", map[string]string{"/etc/d.conf": "a\n/etc/shadow: \x1b[2J"}, []string{
 			`/etc/d.conf: label "a\n/etc/shadow: \x1b[2J", wanted ` + ownLabel}},
 		{"a long one", map[string]string{"/etc/d.conf": "a:b:" + strings.Repeat("c", 3000)}, []string{
@@ -158,7 +163,8 @@ func TestCheckSaysWhatCannotBeFixed(t *testing.T) {
 	}
 	defer func() { _ = unix.IoctlSetPointerInt(int(immutable.Fd()), unix.FS_IOC_SETFLAGS, 0) }()
 	line := ": label " + otherLabel + ", wanted " + ownLabel
-	want := []string{"/a" + line + ", fixed", "/b" + line + ", cannot be fixed: operation not permitted", "/c" + line + ", fixed"}
+	want := []string{"/a" + line + ", fixed", "/b" + line + ", cannot be fixed: operation not permitted", "/c" + line +
+		", fixed"}
 	if got := lines(t, h, s, true); !slices.Equal(got, want) {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}

@@ -74,7 +74,7 @@ func Manifest(ctx context.Context, h content.Host, s *config.Sandbox) ([]Finding
 // blockedType is what cannot be looked at: that which is in the way has a finding of its own, or is a mount.
 const blockedType = "blocked"
 
-// typeAt gives what lies at a path of the content, in the words of the manifest; "" for nothing.
+// typeAt returns what lies at a path of the content, in the words of the manifest; "" for nothing.
 func typeAt(t *filestate.Trees, p string) (string, error) {
 	at, err := t.Find(p)
 	switch {

@@ -233,7 +233,7 @@ func (u *upgrade) absent(f *privatepaths.OwnedFile, entry filestate.Entry, known
 	return nil
 }
 
-// parentRemoved tells whether a directory that was put on the way to p is gone.
+// parentRemoved reports whether a directory that was put on the way to p is gone.
 func (u *upgrade) parentRemoved(p string) bool {
 	for dir := filepath.Dir(p); dir != "/"; dir = filepath.Dir(dir) {
 		if _, known := u.was[dir]; !known {
@@ -290,7 +290,7 @@ func (u *upgrade) replace(
 	return u.beside(f, source, at, entry)
 }
 
-// keptAttributes gives mode and owner that were changed in the container, for a file that is replaced; nil where they
+// keptAttributes returns mode and owner that were changed in the container, for a file that is replaced; nil where they
 // were not.
 func (u *upgrade) keptAttributes(mine *filestate.Version, entry filestate.Entry) *unix.Stat_t {
 	if entry.HasAttributes(mine) || mine.Kind != filestate.KindFile {
@@ -391,7 +391,7 @@ func (u *upgrade) attributesOf(
 	return nil
 }
 
-// entryOf gives the entry of a path that is as the package has it.
+// entryOf returns the entry of a path that is as the package has it.
 func (u *upgrade) entryOf(f *privatepaths.OwnedFile, v *filestate.Version, entry filestate.Entry) filestate.Entry {
 	if entry.Origin == "" {
 		entry.Origin = originOf(u.sandbox, f.Path)
@@ -435,7 +435,7 @@ func (u *upgrade) dropped(e filestate.Entry) error {
 	return nil
 }
 
-// originOf gives the origin of the private path that p lies in.
+// originOf returns the origin of the private path that p lies in.
 func originOf(s *config.Sandbox, p string) string {
 	for _, private := range s.Private {
 		if private.Path == p || strings.HasPrefix(p, private.Path+"/") {

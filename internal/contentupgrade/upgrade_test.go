@@ -105,7 +105,8 @@ func TestUpgradeRules(t *testing.T) {
 			if text := hosttest.Reads(t, s.Content, file); text != test.want {
 				t.Errorf("has %q, want %q", text, test.want)
 			}
-			if text, want := hosttest.Reads(t, s.Content, file+".rpmnew"), test.wantBeside; text != want && (want != "" || text != "none") {
+			if text, want := hosttest.Reads(t, s.Content, file+".rpmnew"), test.wantBeside; text != want &&
+				(want != "" || text != "none") {
 				t.Errorf("beside it lies %q, want %q", text, want)
 			}
 			// Once more there is nothing to do.
@@ -172,7 +173,8 @@ func TestUpgradeNewVersionsBeside(t *testing.T) {
 			t.Errorf("version %s: %q, want %q", step.version, got, step.want)
 		}
 	}
-	for p, want := range map[string]string{"/etc/d/file": "mine", "/etc/d/file.rpmnew": "notes of a person", "/etc/d/file.rpmnew.2": "4"} {
+	for p, want := range map[string]string{"/etc/d/file": "mine", "/etc/d/file.rpmnew": "notes of a person",
+		"/etc/d/file.rpmnew.2": "4"} {
 		if got := hosttest.Reads(t, s.Content, p); got != want {
 			t.Errorf("%s has %q, want %q", p, got, want)
 		}
@@ -281,7 +283,8 @@ func TestUpgradeIsNotLedOut(t *testing.T) {
 		if got := upgraded(t, h, s, Options{}); !slices.Equal(got, []string{"unavailable /var/lib/d/a"}) {
 			t.Errorf("says %q", got)
 		}
-		if a, b := hosttest.Reads(t, s.Content, "/var/lib/d/a"), hosttest.Reads(t, s.Content, "/var/lib/d/b"); a != "1" || b != "none" {
+		if a, b := hosttest.Reads(t, s.Content, "/var/lib/d/a"), hosttest.Reads(t, s.Content, "/var/lib/d/b"); a != "1" ||
+			b != "none" {
 			t.Errorf("has %q and %q", a, b)
 		}
 	})
@@ -306,7 +309,8 @@ func TestUpgradeOfBareContent(t *testing.T) {
 func TestUpgradeRefusesUnfinishedContent(t *testing.T) {
 	h := newHost(t, nil)
 	s := box(t, "/etc/d")
-	if _, err := Run(context.Background(), h.Host, s, Options{}); err == nil || !strings.Contains(err.Error(), ErrIncomplete.Error()) {
+	if _, err := Run(context.Background(), h.Host, s, Options{}); err == nil ||
+		!strings.Contains(err.Error(), ErrIncomplete.Error()) {
 		t.Errorf("error %v", err)
 	}
 }

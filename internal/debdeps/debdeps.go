@@ -51,7 +51,7 @@ type names struct {
 	known sync.Map // of string, by uint32
 }
 
-// of gives the name of a number that look finds, or the number itself.
+// of returns the name of a number that look finds, or the number itself.
 func (n *names) of(id uint32, look func(id string) (string, error)) string {
 	if name, found := n.known.Load(id); found {
 		return name.(string)

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// run gives what a command of the package dpkg prints. Its own messages are shown only when it fails.
+// run returns what a command of the package dpkg prints. Its own messages are shown only when it fails.
 func run(t testing.TB, name string, arguments ...string) string {
 	t.Helper()
 	command := exec.Command(name, arguments...)
@@ -40,11 +40,12 @@ type file struct {
 	mode       os.FileMode
 }
 
-// build gives the file of the package.
+// build returns the file of the package.
 func (d deb) build(t testing.TB) string {
 	t.Helper()
 	tree := t.TempDir()
-	control := "Package: " + d.name + "\nVersion: 1.0-2\nArchitecture: " + d.arch + "\nMaintainer: none\nDescription: none\n" + d.fields
+	control := "Package: " + d.name + "\nVersion: 1.0-2\nArchitecture: " + d.arch + "\nMaintainer: none\nDescription: " +
+		"none\n" + d.fields
 	write(t, filepath.Join(tree, "DEBIAN/control"), file{text: control, mode: 0o644})
 	if d.conffiles != "" {
 		write(t, filepath.Join(tree, "DEBIAN/conffiles"), file{text: d.conffiles, mode: 0o644})
@@ -85,7 +86,8 @@ type system struct {
 func newSystem(t testing.TB) system {
 	t.Helper()
 	s := system{t, t.TempDir()}
-	for _, dir := range []string{"usr/lib", "usr/sbin", "var/lib/dpkg/info", "var/lib/dpkg/updates", "var/lib/dpkg/triggers"} {
+	for _, dir := range []string{"usr/lib", "usr/sbin", "var/lib/dpkg/info", "var/lib/dpkg/updates",
+		"var/lib/dpkg/triggers"} {
 		if err := os.MkdirAll(filepath.Join(s.root, dir), 0o755); err != nil {
 			t.Fatal(err)
 		}

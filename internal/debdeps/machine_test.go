@@ -122,7 +122,8 @@ type description struct {
 func describedByDpkg(t *testing.T) map[string]description {
 	t.Helper()
 	native := strings.TrimSpace(run(t, "dpkg", "--print-architecture"))
-	installed := strings.Split(run(t, "dpkg-query", "-W", "-f", "${binary:Package} ${Package} ${Architecture} ${db:Status-Status}|${Version} ${source:Package}|${Conffiles}|end\n"), "|end\n")
+	installed := strings.Split(run(t, "dpkg-query", "-W", "-f", "${binary:Package} ${Package} ${Architecture} "+
+		"${db:Status-Status}|${Version} ${source:Package}|${Conffiles}|end\n"), "|end\n")
 	all := make(map[string]description)
 	var asked, names []string
 	for i, p := range installed {

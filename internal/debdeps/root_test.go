@@ -27,17 +27,27 @@ const (
 func host(t testing.TB) system {
 	t.Helper()
 	s := newSystem(t)
-	web := deb{name: "web", arch: "all", fields: "Source: web-suite (2.0)\n", conffiles: "/etc/web/web.conf\n/etc/web/a b.conf\n", files: map[string]file{
+	web := deb{name: "web", arch: "all", fields: "Source: web-suite (2.0)\n", conffiles: "/etc/web/web.conf\n/etc/web/a " +
+		"b.conf\n", files: map[string]file{
 		webUnit:             {text: "unit\n", mode: 0o644},
 		"/etc/web/web.conf": {text: "Listen\n", mode: 0o640},
 		"/etc/web/a b.conf": {text: "spaces\n", mode: 0o644},
 		"/etc/web/logs":     {link: "../../var/log/web"},
 		"/usr/sbin/web":     {text: "program\n", mode: fs.ModeSetgid | 0o755},
 		"/usr/share/web/x":  {text: "x\n", mode: 0o644},
-		"/DEBIAN/md5sums":   {text: md5sum("x\n") + "  usr/share/web/x\n" + md5sum("program\n") + "  ./usr/sbin/web\n", mode: 0o644},
+		"/DEBIAN/md5sums": {
+			text: md5sum("x\n") + "  usr/share/web/x\n" + md5sum("program\n") + "  ./usr/sbin/web\n",
+			mode: 0o644,
+		},
 	}}
-	ftp := deb{name: "ftp", arch: "all", files: map[string]file{ftpUnit: {text: "unit\n", mode: 0o644}, "/etc/web/ftp.conf": {text: "beside\n", mode: 0o644}}}
-	removed := deb{name: "removed", arch: "all", conffiles: "/etc/removed.conf\n", files: map[string]file{"/etc/removed.conf": {text: "kept\n", mode: 0o644}}}
+	ftp := deb{name: "ftp", arch: "all", files: map[string]file{ftpUnit: {text: "unit\n", mode: 0o644},
+		"/etc/web/ftp.conf": {text: "beside\n", mode: 0o644}}}
+	removed := deb{
+		name:      "removed",
+		arch:      "all",
+		conffiles: "/etc/removed.conf\n",
+		files:     map[string]file{"/etc/removed.conf": {text: "kept\n", mode: 0o644}},
+	}
 	purged := deb{name: "purged", arch: "all", files: map[string]file{"/etc/purged.conf": {text: "gone\n", mode: 0o644}}}
 	tool := deb{name: "dpkg", arch: "amd64", files: map[string]file{"/usr/bin/dpkg": {text: "program\n", mode: 0o755}}}
 	arguments := []string{"-i", web.build(t), ftp.build(t), removed.build(t), purged.build(t), tool.build(t)}
@@ -45,7 +55,10 @@ func host(t testing.TB) system {
 	for _, arch := range []string{"alpha", "amd64", "i386"} {
 		s.dpkg("--add-architecture", arch)
 		library := deb{name: "library", arch: arch, fields: "Multi-Arch: same\n", files: map[string]file{
-			"/usr/lib/" + arch + "/library.so": {text: arch + "\n", mode: 0o644}, "/usr/share/doc/library": {text: "same\n", mode: 0o644},
+			"/usr/lib/" + arch + "/library.so": {
+				text: arch + "\n",
+				mode: 0o644,
+			}, "/usr/share/doc/library": {text: "same\n", mode: 0o644},
 		}}
 		arguments = append(arguments, library.build(t))
 	}
@@ -69,12 +82,28 @@ func TestOwners(t *testing.T) {
 	}{
 		{"a unit", []string{webUnit}, map[string][]string{webUnit: {"web"}}},
 		{"recorded without /usr, asked below", []string{"/usr" + webUnit}, map[string][]string{"/usr" + webUnit: {"web"}}},
-		{"recorded below /usr, asked without", []string{"/lib/systemd/system/ftp.service"}, map[string][]string{"/lib/systemd/system/ftp.service": {"ftp"}}},
-		{"both spellings at once", []string{webUnit, "/usr" + webUnit}, map[string][]string{webUnit: {"web"}, "/usr" + webUnit: {"web"}}},
+		{
+			"recorded below /usr, asked without",
+			[]string{"/lib/systemd/system/ftp.service"},
+			map[string][]string{"/lib/systemd/system/ftp.service": {"ftp"}},
+		},
+		{
+			"both spellings at once",
+			[]string{webUnit, "/usr" + webUnit},
+			map[string][]string{webUnit: {"web"}, "/usr" + webUnit: {"web"}},
+		},
 		{"a directory of two packages", []string{"/etc/web"}, map[string][]string{"/etc/web": {"ftp", "web"}}},
 		{"a path with spaces", []string{"/etc/web/a b.conf"}, map[string][]string{"/etc/web/a b.conf": {"web"}}},
-		{"a library of one architecture", []string{"/usr/lib/i386/library.so"}, map[string][]string{"/usr/lib/i386/library.so": {"library"}}},
-		{"a file of several architectures", []string{"/usr/share/doc/library"}, map[string][]string{"/usr/share/doc/library": {"library"}}},
+		{
+			"a library of one architecture",
+			[]string{"/usr/lib/i386/library.so"},
+			map[string][]string{"/usr/lib/i386/library.so": {"library"}},
+		},
+		{
+			"a file of several architectures",
+			[]string{"/usr/share/doc/library"},
+			map[string][]string{"/usr/share/doc/library": {"library"}},
+		},
 		{"what a removed package left", []string{"/etc/removed.conf"}, map[string][]string{}},
 		{"what a purged package had", []string{"/etc/purged.conf"}, map[string][]string{}},
 		{"a part of a name", []string{"/etc/we", "/etc/web/web"}, map[string][]string{}},

@@ -20,18 +20,34 @@ func TestParseStatus(t *testing.T) {
 			"a": {name: "a", version: "1:2-3", source: "a", arch: "amd64"},
 		}},
 		{"a source", "Package: a\n" + installed + "Source: b (1.0)\n", map[string]record{"a": {name: "a", source: "b"}}},
-		{"one for several architectures", "Package: a\n" + installed + "Architecture: i386\nMulti-Arch: same\n", map[string]record{
-			"a:i386": {name: "a", source: "a", arch: "i386"},
-		}},
-		{"one for a foreign architecture", "Package: a\n" + installed + "Architecture: i386\nMulti-Arch: foreign\n", map[string]record{
-			"a": {name: "a", source: "a", arch: "i386"},
-		}},
-		{"held, and waiting for triggers", "Package: a\nStatus: hold ok installed\n\nPackage: b\nStatus: install ok triggers-pending\n\nPackage: c\nStatus: install ok triggers-awaited\n", map[string]record{
+		{
+			"one for several architectures",
+			"Package: a\n" + installed + "Architecture: i386\nMulti-Arch: same\n",
+			map[string]record{
+				"a:i386": {name: "a", source: "a", arch: "i386"},
+			},
+		},
+		{
+			"one for a foreign architecture",
+			"Package: a\n" + installed + "Architecture: i386\nMulti-Arch: foreign\n",
+			map[string]record{
+				"a": {name: "a", source: "a", arch: "i386"},
+			},
+		},
+		{"held, and waiting for triggers", "Package: a\nStatus: hold ok installed\n\nPackage: b\nStatus: install ok " +
+			"triggers-pending\n\nPackage: c\nStatus: install ok triggers-awaited\n", map[string]record{
 			"a": {name: "a", source: "a"}, "b": {name: "b", source: "b"}, "c": {name: "c", source: "c"},
 		}},
-		{"removed, and never installed", "Package: a\nStatus: deinstall ok config-files\n\nPackage: b\nStatus: unknown ok not-installed\n\nPackage: c\n", map[string]record{}},
-		{"configuration files", "Package: a\n" + installed + "Conffiles:\n /etc/a 1\n /etc/b c 2 obsolete\n /etc/d newconffile remove-on-upgrade\nDescription: a\n /etc/e 4\n", map[string]record{
-			"a": {name: "a", source: "a", conffiles: map[string]string{"/etc/a": "1", "/etc/b c": "2"}, obsolete: []string{"/etc/b c"}},
+		{"removed, and never installed", "Package: a\nStatus: deinstall ok config-files\n\nPackage: b\nStatus: unknown ok " +
+			"not-installed\n\nPackage: c\n", map[string]record{}},
+		{"configuration files", "Package: a\n" + installed + "Conffiles:\n /etc/a 1\n /etc/b c 2 obsolete\n /etc/d " +
+			"newconffile remove-on-upgrade\nDescription: a\n /etc/e 4\n", map[string]record{
+			"a": {
+				name:      "a",
+				source:    "a",
+				conffiles: map[string]string{"/etc/a": "1", "/etc/b c": "2"},
+				obsolete:  []string{"/etc/b c"},
+			},
 		}},
 		{"no name", installed + "Multi-Arch: same\nArchitecture: all\n", map[string]record{}},
 	}
@@ -62,7 +78,11 @@ func TestHostileStatus(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			top := t.TempDir()
 			dir := filepath.Join(top, "dpkg")
-			write(t, filepath.Join(dir, "status"), file{text: test.status + "Status: install ok installed\nVersion: 1\n", mode: 0o644})
+			write(
+				t,
+				filepath.Join(dir, "status"),
+				file{text: test.status + "Status: install ok installed\nVersion: 1\n", mode: 0o644},
+			)
 			write(t, filepath.Join(top, test.outside+".list"), file{text: "/etc/passwd\n", mode: 0o644})
 			if err := os.MkdirAll(filepath.Join(dir, "info"), 0o755); err != nil {
 				t.Fatal(err)
@@ -90,7 +110,8 @@ func TestHostileStatus(t *testing.T) {
 
 // FuzzParseStatus looks for status files that end the program or reach out of the database.
 func FuzzParseStatus(f *testing.F) {
-	f.Add([]byte("Package: a\nStatus: install ok installed\nMulti-Arch: same\nArchitecture: i386\nSource: b (1)\nConffiles:\n /etc/a b 1 obsolete\n\nPackage: c\nStatus: hold ok installed\n"))
+	f.Add([]byte("Package: a\nStatus: install ok installed\nMulti-Arch: same\nArchitecture: i386\nSource: b (1)\n" +
+		"Conffiles:\n /etc/a b 1 obsolete\n\nPackage: c\nStatus: hold ok installed\n"))
 	f.Add([]byte("Package: ../a\nStatus: install ok installed\n"))
 	f.Add([]byte("\n\n \n:\n: installed"))
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -114,7 +135,8 @@ func TestUpdates(t *testing.T) {
 	}
 	const installed = "Status: install ok installed\n"
 	for file, text := range map[string]string{
-		"status":        "Package: a\n" + installed + "Version: 1\n\nPackage: b\n" + installed + "Version: 1\n\nPackage: c\n" + installed + "Version: 1\n",
+		"status": "Package: a\n" + installed + "Version: 1\n\nPackage: b\n" + installed + "Version: 1\n\nPackage: " +
+			"c\n" + installed + "Version: 1\n",
 		"updates/0000":  "Package: a\nStatus: install ok unpacked\nVersion: 2\n",
 		"updates/0001":  "Package: b\nStatus: install ok half-configured\nVersion: 2\n",
 		"updates/0002":  "Package: a\n" + installed + "Version: 2\nConffiles:\n /etc/a 2\n",

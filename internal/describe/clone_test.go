@@ -19,7 +19,10 @@ func webSource() *config.Sandbox {
 	s := config.New("web1")
 	Identify(s)
 	s.Units = []string{"foo@web1.service", "foo@web10.service", "bar.service", "getty@tty1.service", "foo@web1.socket"}
-	s.Private = []config.PrivatePath{{Path: "/var/lib/foo", Origin: "unit:foo@web1.service/StateDirectory"}, {Path: "/etc/bar", Origin: "package:bar"}}
+	s.Private = []config.PrivatePath{
+		{Path: "/var/lib/foo", Origin: "unit:foo@web1.service/StateDirectory"},
+		{Path: "/etc/bar", Origin: "package:bar"},
+	}
 	s.Security.Level = "s0:c1,c2"
 	s.Content = "/srv/web1"
 	s.Hardening.IDMap = config.IDMap{Base: 100_000_000, Count: config.IDMapCount}
@@ -156,8 +159,18 @@ func TestReachesBeyond(t *testing.T) {
 func TestSharedBy(t *testing.T) {
 	source := webSource()
 	source.Image, source.ImageFormat, source.ImageSize = "/images/web1.raw", config.FormatRaw, 1<<20
-	source.Interfaces = []config.Interface{{Bridge: "br0", Addresses: []config.Address{{Prefix: netip.MustParsePrefix("192.0.2.7/24")}}}}
-	source.Mounts = append(source.Mounts, config.Mount{Kind: config.MountHostImage, Target: "/srv/pages", Source: "/images/pages.raw", Format: config.FormatRaw})
+	source.Interfaces = []config.Interface{
+		{Bridge: "br0", Addresses: []config.Address{{Prefix: netip.MustParsePrefix("192.0.2.7/24")}}},
+	}
+	source.Mounts = append(
+		source.Mounts,
+		config.Mount{
+			Kind:   config.MountHostImage,
+			Target: "/srv/pages",
+			Source: "/images/pages.raw",
+			Format: config.FormatRaw,
+		},
+	)
 	source.Disks = []config.Disk{{Tag: "db", Source: "/dev/vg/db", Format: config.FormatRaw}}
 	s, err := Clone(source, CloneOptions{Source: "web1", Name: "web2"})
 	if err != nil {
@@ -179,7 +192,8 @@ func TestCheckSources(t *testing.T) {
 	s := webSource()
 	s.Mounts = []config.Mount{{Kind: config.MountHostBind, Target: "/srv", Source: filepath.Dir(file)}}
 	s.Disks = []config.Disk{{Tag: "db", Source: file, Format: config.FormatRaw}}
-	if err := CheckSources(s); err == nil || !strings.Contains(err.Error(), "disk db: ") || !strings.Contains(err.Error(), file) {
+	if err := CheckSources(s); err == nil || !strings.Contains(err.Error(), "disk db: ") ||
+		!strings.Contains(err.Error(), file) {
 		t.Errorf("without the disk's file: %v", err)
 	}
 	if err := os.WriteFile(file, nil, 0o600); err != nil {

@@ -9,9 +9,10 @@ import (
 )
 
 // baseCapabilities are what ordinary services may have in a container, and what a systemd needs: it reaches into the
-// processes of others to log who said what, sets limits and hangs up terminals. CAP_SYS_ADMIN is not among them: with it
-// root could undo each mount that keeps it out, and remount or freeze the host's file systems for the host too. Nor is
-// CAP_SYS_BOOT, with which kexec_load(2) loads kernels; without it a systemd that powers off leaves, which does as well.
+// processes of others to log who said what, sets limits and hangs up terminals. CAP_SYS_ADMIN is not among them: with
+// it root could undo each mount that keeps it out, and remount or freeze the host's file systems for the host too. Nor
+// is CAP_SYS_BOOT, with which kexec_load(2) loads kernels; without it a systemd that powers off leaves, which does as
+// well.
 func baseCapabilities() []string {
 	return []string{
 		"CAP_AUDIT_WRITE", "CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_FSETID", "CAP_KILL", "CAP_NET_BIND_SERVICE",
@@ -23,20 +24,22 @@ func baseCapabilities() []string {
 // networkCapabilities are harmless only in a network of the container's own.
 func networkCapabilities() []string { return []string{"CAP_NET_ADMIN", "CAP_NET_RAW"} }
 
-// hostCapabilities reach what the kernel has only once for all containers and the host: no unit gets them by asking, nor
-// those of the network where that is the host's.
-// CAP_DAC_READ_SEARCH lets one open any file of a file system by its handle.
+// hostCapabilities reach what the kernel has only once for all containers and the host: no unit gets them by asking,
+// nor those of the network where that is the host's. CAP_DAC_READ_SEARCH lets one open any file of a file system by its
+// handle.
 func hostCapabilities() []string {
 	return []string{
-		"CAP_AUDIT_CONTROL", "CAP_BLOCK_SUSPEND", "CAP_DAC_READ_SEARCH", "CAP_LINUX_IMMUTABLE", "CAP_MAC_ADMIN", "CAP_MAC_OVERRIDE",
-		"CAP_MKNOD", "CAP_SYS_BOOT", "CAP_SYS_MODULE", "CAP_SYS_PACCT", "CAP_SYS_RAWIO", "CAP_SYS_TIME", "CAP_SYSLOG", "CAP_WAKE_ALARM",
+		"CAP_AUDIT_CONTROL", "CAP_BLOCK_SUSPEND", "CAP_DAC_READ_SEARCH", "CAP_LINUX_IMMUTABLE", "CAP_MAC_ADMIN",
+		"CAP_MAC_OVERRIDE",
+		"CAP_MKNOD", "CAP_SYS_BOOT", "CAP_SYS_MODULE", "CAP_SYS_PACCT", "CAP_SYS_RAWIO", "CAP_SYS_TIME", "CAP_SYSLOG",
+		"CAP_WAKE_ALARM",
 	}
 }
 
 // initCapabilities are what virt-sandbox-init makes a container with: it mounts, and takes away what is not allowed.
 func initCapabilities() []string { return []string{"CAP_SETPCAP", "CAP_SYS_ADMIN"} }
 
-// allowedCapabilities gives what processes of the container may have, where the config bounds it.
+// allowedCapabilities returns what processes of the container may have, where the config bounds it.
 func allowedCapabilities(s *config.Sandbox, host Host) []string {
 	c := s.Hardening.Capabilities
 	allowed := slices.Clone(c.Add)
@@ -59,7 +62,7 @@ func allowedCapabilities(s *config.Sandbox, host Host) []string {
 	})
 }
 
-// DroppedCapabilities gives those that the container is made with and its processes may not have.
+// DroppedCapabilities returns those that the container is made with and its processes may not have.
 func DroppedCapabilities(s *config.Sandbox, host Host) []string {
 	c := s.Hardening.Capabilities
 	if c.Base == config.CapabilitiesAll {
@@ -69,11 +72,14 @@ func DroppedCapabilities(s *config.Sandbox, host Host) []string {
 	return slices.DeleteFunc(initCapabilities(), func(name string) bool { return slices.Contains(allowed, name) })
 }
 
-// capabilities gives the policy for libvirt and the capabilities that it switches on or off.
+// capabilities returns the policy for libvirt and the capabilities that it switches on or off.
 func capabilities(s *config.Sandbox, host Host) *libvirtxml.DomainFeatureCapabilities {
 	c := s.Hardening.Capabilities
 	if c.Base == config.CapabilitiesAll {
-		dropped := slices.DeleteFunc(slices.Clone(c.Drop), func(name string) bool { return slices.Contains(initCapabilities(), name) })
+		dropped := slices.DeleteFunc(
+			slices.Clone(c.Drop),
+			func(name string) bool { return slices.Contains(initCapabilities(), name) },
+		)
 		if len(c.Add) == 0 && len(dropped) == 0 {
 			return nil
 		}

@@ -9,8 +9,8 @@ import (
 // DiskName names the device of a sandbox's disk inside, below /dev, by its place in the config.
 func DiskName(index int) string { return "sd" + string(rune('a'+index)) }
 
-// disks gives the container its block devices: the nodes, and the right to open these and no others. libvirt puts a loop
-// device before a raw file, which the kernel takes away with the last who uses it.
+// disks gives the container its block devices: the nodes, and the right to open these and no others. libvirt puts a
+// loop device before a raw file, which the kernel takes away with the last who uses it.
 func disks(s *config.Sandbox, host Host) []libvirtxml.DomainDisk {
 	var list []libvirtxml.DomainDisk
 	for i, d := range s.Disks {

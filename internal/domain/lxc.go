@@ -1,5 +1,5 @@
-// Package domain writes the libvirt domain XML of a sandbox. In: a config.Sandbox and where its pieces lie on this host;
-// out: XML for libvirt's LXC driver. The helper calls it; it is pure and knows no connection.
+// Package domain writes the libvirt domain XML of a sandbox. In: a config.Sandbox and where its pieces lie on this
+// host; out: XML for libvirt's LXC driver. The helper calls it; it is pure and knows no connection.
 package domain
 
 import (
@@ -15,8 +15,8 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/guest"
 )
 
-// Places of a container, fixed by the Container Interface (systemd.io/CONTAINER_INTERFACE): what the manager has for its
-// payload lies below /run/host.
+// Places of a container, fixed by the Container Interface (systemd.io/CONTAINER_INTERFACE): what the manager has for
+// its payload lies below /run/host.
 const (
 	GuestDir  = "/run/host"
 	GuestInit = guest.ProgramFile
@@ -47,7 +47,7 @@ type Host struct {
 	Lacks         []string          // capabilities that the host does not have to give
 }
 
-// LXC gives the XML of a container: the host's root read-only, over it tmpfs, then binds in the order given, then the
+// LXC returns the XML of a container: the host's root read-only, over it tmpfs, then binds in the order given, then the
 // administrator's mounts, then what the manager provides.
 func LXC(s *config.Sandbox, binds []Bind, host Host) (string, error) {
 	memory := s.Limits.Memory
@@ -170,7 +170,8 @@ func filesystems(s *config.Sandbox, binds []Bind, host Host) []libvirtxml.Domain
 	return list
 }
 
-// BindOf returns a mount of the host's as libvirt or a root tree makes it. mounted has the directories of images by target.
+// BindOf returns a mount of the host's as libvirt or a root tree makes it. mounted has the directories of images by
+// target.
 func BindOf(m config.Mount, mounted map[string]string) Bind {
 	b := Bind{Source: m.Source, Target: m.Target, ReadOnly: !m.Kind.IsWritable()}
 	if m.Kind.ShowsImage() {
@@ -201,8 +202,8 @@ func ram(target string, size config.Size) libvirtxml.DomainFilesystem {
 	}
 }
 
-// securityLabel asks for a label where the host's libvirt can give one. Content has its label already, so libvirt must not
-// relabel it.
+// securityLabel asks for a label where the host's libvirt can give one. Content has its label already, so libvirt must
+// not relabel it.
 func securityLabel(s *config.Sandbox, host Host) []libvirtxml.DomainSecLabel {
 	switch host.SecurityModel {
 	case "apparmor":
@@ -213,8 +214,8 @@ func securityLabel(s *config.Sandbox, host Host) []libvirtxml.DomainSecLabel {
 	return nil
 }
 
-// appArmorLabel asks for a profile that libvirt makes for this container alone. libvirt knows no other, so virt-sandbox-init
-// sets one that the config names.
+// appArmorLabel asks for a profile that libvirt makes for this container alone. libvirt knows no other, so
+// virt-sandbox-init sets one that the config names.
 func appArmorLabel(s *config.Sandbox) []libvirtxml.DomainSecLabel {
 	if s.Security.AppArmor != "" || s.Security.Mode == config.SecurityInherit {
 		return []libvirtxml.DomainSecLabel{{Type: "none", Model: "apparmor"}}
@@ -227,5 +228,7 @@ func seLinuxLabel(s *config.Sandbox, setup string) []libvirtxml.DomainSecLabel {
 	if s.Security.Mode == config.SecurityInherit {
 		return nil
 	}
-	return []libvirtxml.DomainSecLabel{{Type: "static", Model: model, Relabel: "no", Label: cmp.Or(setup, s.ProcessLabel())}}
+	return []libvirtxml.DomainSecLabel{
+		{Type: "static", Model: model, Relabel: "no", Label: cmp.Or(setup, s.ProcessLabel())},
+	}
 }

@@ -52,12 +52,21 @@ func TestLXC(t *testing.T) {
 		{golden: "interfaces", change: func(s *config.Sandbox, _ *Host) {
 			s.Interfaces = []config.Interface{
 				{Source: "default", MAC: "52:54:00:12:34:56", DHCP: true},
-				{Bridge: "br0", MAC: "52:54:00:12:34:57", Filter: "clean-traffic", Parameters: []config.Variable{{Name: "IP", Value: "10.1.0.9"}, {Name: "IP", Value: "10.1.0.10"}}},
+				{
+					Bridge:     "br0",
+					MAC:        "52:54:00:12:34:57",
+					Filter:     "clean-traffic",
+					Parameters: []config.Variable{{Name: "IP", Value: "10.1.0.9"}, {Name: "IP", Value: "10.1.0.10"}},
+				},
 			}
 		}},
 		{golden: "capabilities-asked", change: func(s *config.Sandbox, h *Host) {
 			h.Asked, h.Lacks = []string{"CAP_IPC_LOCK", "CAP_CHOWN", "CAP_SYS_TIME"}, []string{"CAP_SYS_RESOURCE"}
-			s.Hardening.Capabilities = config.Capabilities{Base: config.CapabilitiesAuto, Add: []string{"CAP_SYSLOG"}, Drop: []string{"CAP_NET_RAW"}}
+			s.Hardening.Capabilities = config.Capabilities{
+				Base: config.CapabilitiesAuto,
+				Add:  []string{"CAP_SYSLOG"},
+				Drop: []string{"CAP_NET_RAW"},
+			}
 		}},
 		{golden: "capabilities-listed", change: func(s *config.Sandbox, h *Host) {
 			h.Asked = []string{"CAP_IPC_LOCK"}
@@ -67,7 +76,11 @@ func TestLXC(t *testing.T) {
 			s.Hardening.Capabilities = config.Capabilities{Base: config.CapabilitiesAll}
 		}},
 		{golden: "capabilities-all-but", change: func(s *config.Sandbox, _ *Host) {
-			s.Hardening.Capabilities = config.Capabilities{Base: config.CapabilitiesAll, Add: []string{"CAP_MKNOD"}, Drop: []string{"CAP_SYS_PTRACE"}}
+			s.Hardening.Capabilities = config.Capabilities{
+				Base: config.CapabilitiesAll,
+				Add:  []string{"CAP_MKNOD"},
+				Drop: []string{"CAP_SYS_PTRACE"},
+			}
 		}},
 		{golden: "mounts", binds: []Bind{{"/backup/web", "/srv/dumps", false}}, change: func(s *config.Sandbox, _ *Host) {
 			s.Mounts = []config.Mount{
@@ -104,11 +117,15 @@ func TestLXC(t *testing.T) {
 		{golden: "apparmor-unconfined", change: func(s *config.Sandbox, h *Host) {
 			s.Security.AppArmor, h.SecurityModel = config.AppArmorUnconfined, "apparmor"
 		}},
-		{golden: "idmap", binds: []Bind{{"/var/lib/libvirt/filesystems/web/var", "/var", false}}, change: func(s *config.Sandbox, h *Host) {
-			s.Hardening.IDMap = config.IDMap{Base: 100000000, Count: 65536}
-			s.Mounts = []config.Mount{{Kind: config.MountRAM, Target: "/scratch", Size: 10 << 20}}
-			h.Root, h.Init = "/run/virt-sandbox/.root-web", ""
-		}},
+		{
+			golden: "idmap",
+			binds:  []Bind{{"/var/lib/libvirt/filesystems/web/var", "/var", false}},
+			change: func(s *config.Sandbox, h *Host) {
+				s.Hardening.IDMap = config.IDMap{Base: 100000000, Count: 65536}
+				s.Mounts = []config.Mount{{Kind: config.MountRAM, Target: "/scratch", Size: 10 << 20}}
+				h.Root, h.Init = "/run/virt-sandbox/.root-web", ""
+			},
+		},
 		{golden: "generic", change: func(s *config.Sandbox, _ *Host) {
 			s.Name, s.Units, s.Command = "job", nil, []string{"/usr/bin/rsync", "--daemon"}
 		}},
@@ -132,7 +149,8 @@ func TestLXC(t *testing.T) {
 	}
 }
 
-// TestOrderOfFilesystems: libvirt mounts them one after the other, so that what comes later lies over what comes before.
+// TestOrderOfFilesystems: libvirt mounts them one after the other, so that what comes later lies over what comes
+// before.
 func TestOrderOfFilesystems(t *testing.T) {
 	s := apache()
 	s.Mounts = []config.Mount{{Kind: config.MountRAM, Target: "/var/scratch", Size: 1 << 20}}
@@ -158,7 +176,11 @@ func TestCPUs(t *testing.T) {
 		vcpus uint
 		quota int64 // of a period of 100000 µs; 0: none
 	}{
-		{0, 1, 0}, {0.01, 1, 1000}, {0.5, 1, 50000}, {1, 1, 100000}, {1.25, 2, 125000}, {4, 4, 400000}, {4096, 4096, 409600000},
+		{
+			0,
+			1,
+			0,
+		}, {0.01, 1, 1000}, {0.5, 1, 50000}, {1, 1, 100000}, {1.25, 2, 125000}, {4, 4, 400000}, {4096, 4096, 409600000},
 	}
 	for _, c := range cases {
 		s := apache()

@@ -11,7 +11,8 @@ import (
 // InterfaceName is what an interface of the config, by its place there, is called in the container.
 func InterfaceName(n int) string { return "eth" + strconv.Itoa(n) }
 
-// interfaces gives each interface its names on both sides. libvirt 9.0 sets up no filter for one without a name on the host.
+// interfaces gives each interface its names on both sides. libvirt 9.0 sets up no filter for one without a name on the
+// host.
 func interfaces(s *config.Sandbox) (list []libvirtxml.DomainInterface) {
 	for n, i := range s.Interfaces {
 		element := attachment(i)
@@ -21,8 +22,8 @@ func interfaces(s *config.Sandbox) (list []libvirtxml.DomainInterface) {
 	return list
 }
 
-// attachment is the host's side of an interface. One that names neither a libvirt network nor a bridge is on a network of
-// QEMU's own, in user space.
+// attachment is the host's side of an interface. One that names neither a libvirt network nor a bridge is on a network
+// of QEMU's own, in user space.
 func attachment(i config.Interface) libvirtxml.DomainInterface {
 	element := libvirtxml.DomainInterface{Source: &libvirtxml.DomainInterfaceSource{}}
 	if i.MAC != "" {
@@ -43,7 +44,10 @@ func attachment(i config.Interface) libvirtxml.DomainInterface {
 	if i.Filter != "" {
 		element.FilterRef = &libvirtxml.DomainInterfaceFilterRef{Filter: i.Filter}
 		for _, p := range i.Parameters {
-			element.FilterRef.Parameters = append(element.FilterRef.Parameters, libvirtxml.DomainInterfaceFilterParam{Name: p.Name, Value: p.Value})
+			element.FilterRef.Parameters = append(
+				element.FilterRef.Parameters,
+				libvirtxml.DomainInterfaceFilterParam{Name: p.Name, Value: p.Value},
+			)
 		}
 	}
 	return element

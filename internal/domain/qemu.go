@@ -16,8 +16,8 @@ const PortName = "org.virt-sandbox.console"
 // RootTag is the share with the machine's root.
 const RootTag = "root"
 
-// Machine is a virtual machine for libvirt's QEMU driver, which boots a kernel and an initrd and has nothing else but what
-// is listed here.
+// Machine is a virtual machine for libvirt's QEMU driver, which boots a kernel and an initrd and has nothing else but
+// what is listed here.
 type Machine struct {
 	Name, UUID, Title string
 	Emulated          bool        // the processor is; else the kernel's KVM has it
@@ -55,7 +55,7 @@ type Disk struct {
 // Account is a user and group by numbers.
 type Account struct{ UID, GID uint32 }
 
-// String gives it as libvirt reads it.
+// String returns it as libvirt reads it.
 func (a Account) String() string { return fmt.Sprintf("+%d:+%d", a.UID, a.GID) }
 
 // Limits of a machine: PCI slots of the root bus that no device of q35 has, and a virtio disk's serial number.
@@ -65,17 +65,18 @@ const (
 	maxSerial = 20
 )
 
-// KernelArguments are what a machine's kernel gets: what shortens its start, and an end in place of a hang where it or its first
-// process fails. Debug has it say what it does.
+// KernelArguments are what a machine's kernel gets: what shortens its start, and an end in place of a hang where it or
+// its first process fails. Debug has it say what it does.
 func KernelArguments(debug bool) string {
 	volume := "quiet"
 	if debug {
 		volume = "debug"
 	}
-	return "console=ttyS0 " + volume + " panic=-1 cryptomgr.notests tsc=reliable no_timer_check edd=off selinux=0 apparmor=0"
+	return "console=ttyS0 " + volume + " panic=-1 cryptomgr.notests tsc=reliable no_timer_check edd=off selinux=0 " +
+		"apparmor=0"
 }
 
-// QEMU gives the XML of a machine.
+// QEMU returns the XML of a machine.
 func QEMU(m *Machine) (string, error) {
 	d := libvirtxml.Domain{
 		Type:   "kvm",
@@ -99,7 +100,10 @@ func QEMU(m *Machine) (string, error) {
 	}
 	if m.Emulated {
 		// What the emulator's page tables of five levels cost, it does not give back.
-		d.Type, d.CPU = "qemu", &libvirtxml.DomainCPU{Mode: "maximum", Features: []libvirtxml.DomainCPUFeature{{Policy: "disable", Name: "la57"}}}
+		d.Type, d.CPU = "qemu", &libvirtxml.DomainCPU{
+			Mode:     "maximum",
+			Features: []libvirtxml.DomainCPUFeature{{Policy: "disable", Name: "la57"}},
+		}
 	}
 	if m.Firmware != "" {
 		d.OS.Loader = &libvirtxml.DomainLoader{Path: m.Firmware, Readonly: "yes", Type: "rom"}
@@ -122,7 +126,8 @@ func QEMU(m *Machine) (string, error) {
 	return text, nil
 }
 
-// devices puts all on the root bus: behind ports of their own, where libvirt would put them, each costs the kernel time.
+// devices puts all on the root bus: behind ports of their own, where libvirt would put them, each costs the kernel
+// time.
 func (m *Machine) devices() (*libvirtxml.DomainDeviceList, error) {
 	slot := uint(firstSlot)
 	address := func() *libvirtxml.DomainAddress {
@@ -144,14 +149,22 @@ func (m *Machine) devices() (*libvirtxml.DomainDeviceList, error) {
 		MemBalloon: &libvirtxml.DomainMemBalloon{Model: "none"},
 	}
 	if m.Shell {
-		list.Serials = append(list.Serials, serial(&libvirtxml.DomainChardevSource{Pty: &libvirtxml.DomainChardevSourcePty{}}, 1))
+		list.Serials = append(
+			list.Serials,
+			serial(&libvirtxml.DomainChardevSource{Pty: &libvirtxml.DomainChardevSourcePty{}}, 1),
+		)
 	}
 	for _, s := range m.Shares {
 		list.Filesystems = append(list.Filesystems, s.element(address()))
 	}
 	for i, disk := range m.Disks {
 		if len(disk.Serial) > maxSerial {
-			return nil, fmt.Errorf("disk %s: its serial number %q has more than %d characters", disk.File, disk.Serial, maxSerial)
+			return nil, fmt.Errorf(
+				"disk %s: its serial number %q has more than %d characters",
+				disk.File,
+				disk.Serial,
+				maxSerial,
+			)
 		}
 		list.Disks = append(list.Disks, disk.element(i, address()))
 	}
@@ -217,7 +230,12 @@ func (m *Machine) securityLabels() []libvirtxml.DomainSecLabel {
 	case "selinux":
 		label := libvirtxml.DomainSecLabel{Type: "static", Model: "selinux", Relabel: "yes", Label: m.Security.ChosenLabel()}
 		if m.Security.Mode == config.SecurityDynamic {
-			label = libvirtxml.DomainSecLabel{Type: "dynamic", Model: "selinux", Relabel: "yes", BaseLabel: m.Security.ChosenLabel()}
+			label = libvirtxml.DomainSecLabel{
+				Type:      "dynamic",
+				Model:     "selinux",
+				Relabel:   "yes",
+				BaseLabel: m.Security.ChosenLabel(),
+			}
 		}
 		list = append(list, label)
 	case "apparmor":

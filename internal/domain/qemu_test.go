@@ -39,8 +39,12 @@ func TestQEMU(t *testing.T) {
 			m.Disks = []Disk{{"disk0", "/tmp/a.img", "raw", false}, {"disk1", "/tmp/b.qcow2", "qcow2", true}}
 		}},
 		{"qemu-networks", func(m *Machine) {
-			m.Interfaces = []config.Interface{{}, {Bridge: "br0", MAC: "52:54:00:00:00:02"}, {Source: "default", MAC: "52:54:00:00:00:01", Filter: "clean-traffic",
-				Parameters: []config.Variable{{Name: "IP", Value: "192.168.122.5"}}}}
+			m.Interfaces = []config.Interface{
+				{},
+				{Bridge: "br0", MAC: "52:54:00:00:00:02"},
+				{Source: "default", MAC: "52:54:00:00:00:01", Filter: "clean-traffic",
+					Parameters: []config.Variable{{Name: "IP", Value: "192.168.122.5"}}},
+			}
 		}},
 		{"qemu-label", func(m *Machine) {
 			m.Security = config.Security{Mode: config.SecurityStatic}
@@ -102,7 +106,8 @@ func TestHostileMachineText(t *testing.T) {
 	}
 	d := unmarshal(t, got)
 	if len(d.Devices.Disks) != 1 || d.Devices.Disks[0].Source.File.File != text || d.Devices.Filesystems[1].Source.Mount.Dir != text ||
-		d.Devices.Interfaces[0].Source.Network.Network != text || d.OS.Cmdline != text || d.SecLabel[0].BaseLabel != "u:r:"+text+":s0" {
+		d.Devices.Interfaces[0].Source.Network.Network != text || d.OS.Cmdline != text ||
+		d.SecLabel[0].BaseLabel != "u:r:"+text+":s0" {
 		t.Errorf("it became\n%s", got)
 	}
 }

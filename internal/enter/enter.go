@@ -1,6 +1,6 @@
-// Package enter runs a command in all namespaces, the cgroup and under the label of a running container. In: what the helper
-// noted of the container's first process; out: the command's exit status. execute and connect call it, and the helper to
-// read the container's journal.
+// Package enter runs a command in all namespaces, the cgroup and under the label of a running container. In: what the
+// helper noted of the container's first process; out: the command's exit status. execute and connect call it, and the
+// helper to read the container's journal.
 package enter
 
 import (
@@ -87,8 +87,9 @@ func Run(ctx context.Context, target Target, command Command) (int, error) {
 	return exitStatus(process, runOnPipes(process, command, start))
 }
 
-// command is nsenter(1), which joins what of the namespaces a process of several threads can not, and then virt-sandbox-init
-// as it lies on the host, which confines itself while it still sees the host's /proc, and joins the others.
+// command is nsenter(1), which joins what of the namespaces a process of several threads can not, and then
+// virt-sandbox-init as it lies on the host, which confines itself while it still sees the host's /proc, and joins the
+// others.
 func (o *opened) command(ctx context.Context, target Target, command Command) (*exec.Cmd, error) {
 	nsenter, err := exec.LookPath("nsenter")
 	if err != nil {
@@ -121,8 +122,8 @@ func (o *opened) command(ctx context.Context, target Target, command Command) (*
 	return process, nil
 }
 
-// startIn starts a process in cgroups. With version 2 it is born there; of version 1 a thread has to go ahead, which then
-// ends: a container can freeze whoever is in its groups.
+// startIn starts a process in cgroups. With version 2 it is born there; of version 1 a thread has to go ahead, which
+// then ends: a container can freeze whoever is in its groups.
 func startIn(ctx context.Context, groups cgroup.Groups, process *exec.Cmd) error {
 	started := make(chan error, 1)
 	go func() {

@@ -37,7 +37,8 @@ func ProcessOf(pid int) (Process, error) {
 	return p, p.check()
 }
 
-// check tells whether the number still is the process's. What was opened by the number before is then the process's too.
+// check reports whether the number still is the process's. What was opened by the number before is then the process's
+// too.
 func (p Process) check() error {
 	begun, err := startTime(p.PID)
 	if err != nil {

@@ -8,8 +8,8 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/proc"
 )
 
-// openTerminal opens both ends of a new terminal of a container. Links in the way to it are resolved inside, and the end
-// that the command gets is found without a path (ioctl_tty(2), TIOCGPTPEER).
+// openTerminal opens both ends of a new terminal of a container. Links in the way to it are resolved inside, and the
+// end that the command gets is found without a path (ioctl_tty(2), TIOCGPTPEER).
 func openTerminal(target Target) (inside, terminal *os.File, err error) {
 	root, err := unix.Open(proc.Host.Root(target.Process.PID), unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -32,7 +32,12 @@ func openTerminal(target Target) (inside, terminal *os.File, err error) {
 	if err := unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0); err != nil {
 		return nil, nil, err
 	}
-	peer, _, number := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), unix.TIOCGPTPEER, unix.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC)
+	peer, _, number := unix.Syscall(
+		unix.SYS_IOCTL,
+		uintptr(fd),
+		unix.TIOCGPTPEER,
+		unix.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC,
+	)
 	if number != 0 {
 		return nil, nil, number
 	}

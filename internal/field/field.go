@@ -1,6 +1,7 @@
-// Package field has errors of libraries name the options of a caller by the field of a Go struct that holds them: a library
-// knows no command line. In: a format and its arguments, Names among them; out: an error whose text a program can ask for with
-// its own words for the fields, such as -l. Libraries make the errors; only the programs in cmd ask for other words.
+// Package field has errors of libraries name the options of a caller by the field of a Go struct that holds them: a
+// library knows no command line. In: a format and its arguments, Names among them; out: an error whose text a program
+// can ask for with its own words for the fields, such as -l. Libraries make the errors; only the programs in cmd ask
+// for other words.
 package field
 
 import (
@@ -96,9 +97,8 @@ func (e *Error) text(called func(Name) string) string {
 	return fmt.Sprintf(strings.ReplaceAll(e.format, "%w", "%v"), args...)
 }
 
-// Rename returns what stands for an argument of a text in the words of called: those of a field or a setting, and the Text of an
-// error.
-// Everything else is returned as it is.
+// Rename returns what stands for an argument of a text in the words of called: those of a field or a setting, and the
+// Text of an error. Everything else is returned as it is.
 func Rename(arg any, called func(Name) string) any {
 	switch arg := arg.(type) {
 	case Name:
@@ -111,8 +111,8 @@ func Rename(arg any, called func(Name) string) any {
 	return arg
 }
 
-// Text returns the text of an error in which called has named the fields, those of the errors that it wraps too. It relies
-// on an error's text having that of what it wraps, as fmt.Errorf's and errors.Join's have.
+// Text returns the text of an error in which called has named the fields, those of the errors that it wraps too. It
+// relies on an error's text having that of what it wraps, as fmt.Errorf's and errors.Join's have.
 func Text(err error, called func(Name) string) string {
 	text := err.Error()
 	for _, named := range find(err) {

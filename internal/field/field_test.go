@@ -22,12 +22,14 @@ func TestText(t *testing.T) {
 		{fmt.Errorf("clone web1: %w", level), `clone web1: Level "s9": try Share`, `clone web1: --level "s9": try --share`},
 		{Errorf("%s: %w", Security, level), `Security: Level "s9": try Share`, `--security: --level "s9": try --share`},
 		{Errorf("%s: %v", Security, level), `Security: Level "s9": try Share`, `--security: --level "s9": try --share`},
-		{Errorf("%s: %w", Mounts, fmt.Errorf("look: %w", level)), `Mounts: look: Level "s9": try Share`, `--mounts: look: --level "s9": try --share`},
+		{Errorf("%s: %w", Mounts, fmt.Errorf("look: %w", level)), `Mounts: look: Level "s9": try Share`, `--mounts: look: ` +
+			`--level "s9": try --share`},
 		{Errorf("%s is low", Setting{Level, "s0"}), "Level s0 is low", "--level s0 is low"},
 		{Errorf("%s is low", Setting{"", "allocated level"}), "allocated level is low", "allocated level is low"},
 		{errors.Join(level, errors.New("and"), Errorf("no %s", Base)), "Level \"s9\": try Share\nand\nno Base",
 			"--level \"s9\": try --share\nand\nno --base"},
-		{Errorf("%s 100%%: %w", Level, fs.ErrNotExist), "Level 100%: file does not exist", "--level 100%: file does not exist"},
+		{Errorf("%s 100%%: %w", Level, fs.ErrNotExist), "Level 100%: file does not exist", "--level 100%: file does not " +
+			"exist"},
 	} {
 		if got := c.err.Error(); got != c.go_ {
 			t.Errorf("got %q, want %q", got, c.go_)

@@ -1,6 +1,6 @@
-// Package freezing freezes a container for as long as a verb copies its content, so that it always runs on afterwards. In:
-// the container's runtime directory and its cgroup. Out: a container that stands still until it is released. Should the
-// verb be killed, a process that waits for that thaws the container, and so does whoever locks its name next.
+// Package freezing freezes a container for as long as a verb copies its content, so that it always runs on afterwards.
+// In: the container's runtime directory and its cgroup. Out: a container that stands still until it is released. Should
+// the verb be killed, a process that waits for that thaws the container, and so does whoever locks its name next.
 package freezing
 
 import (
@@ -30,7 +30,12 @@ type Guardian interface {
 
 // Freeze freezes a container until release is called.
 // Preconditions: the caller holds the lock on the sandbox's name.
-func Freeze(ctx context.Context, dir places.RunDir, f cgroup.Freezer, guard Guardian) (release func() error, err error) {
+func Freeze(
+	ctx context.Context,
+	dir places.RunDir,
+	f cgroup.Freezer,
+	guard Guardian,
+) (release func() error, err error) {
 	return freeze(ctx, dir, string(f), f, guard)
 }
 

@@ -88,7 +88,8 @@ func TestFreezeFails(t *testing.T) {
 		g, w := c.group, c.guard
 		g.dir = dir
 		_, err := freeze(t.Context(), dir, "/group", &g, &w)
-		if !errors.Is(err, failure) || strings.Join(g.done, " ") != c.did || dir.State().Frozen != c.noted || w.watching != 0 {
+		if !errors.Is(err, failure) || strings.Join(g.done, " ") != c.did || dir.State().Frozen != c.noted ||
+			w.watching != 0 {
 			t.Errorf("%s: %v; did %v, %d watch, state %+v", c.name, err, g.done, w.watching, dir.State())
 		}
 	}

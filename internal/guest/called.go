@@ -23,7 +23,8 @@ import (
 // ConsoleSocket is where the caller of a command waits for its sandbox, which speaks by package console.
 const ConsoleSocket = "/run/host/console"
 
-// ShellTerminal is what the shell of a plan has, the second console of the domain; in a virtual machine it is a serial one.
+// ShellTerminal is what the shell of a plan has, the second console of the domain; in a virtual machine it is a serial
+// one.
 const (
 	ShellTerminal        = "/dev/tty2"
 	MachineShellTerminal = "/dev/ttyS1"
@@ -142,7 +143,7 @@ func find(p *Plan) (*exec.Cmd, console.Exit) {
 	}, console.Exit{}
 }
 
-// startFailure gives the status of a shell for a program that the kernel would not execute.
+// startFailure returns the status of a shell for a program that the kernel would not execute.
 func startFailure(name string, err error) console.Exit {
 	var number syscall.Errno
 	if !errors.As(err, &number) {
@@ -155,7 +156,8 @@ func startFailure(name string, err error) console.Exit {
 	return console.Exit{Status: status, Message: name + ": " + number.Error()}
 }
 
-// streams makes the pipes or the terminal of a command. They are the sandbox's own, so that its policy lets it use them.
+// streams makes the pipes or the terminal of a command. They are the sandbox's own, so that its policy lets it use
+// them.
 func streams(start console.Start, uid uint32) (outer, inner [3]*os.File, err error) {
 	pipe := func(n int, inward bool) {
 		if err != nil {

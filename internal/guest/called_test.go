@@ -13,7 +13,8 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/console"
 )
 
-// TestFindCommand: PATH is that of the command, the directory its home if it is there, and what is missing has a shell's status.
+// TestFindCommand: PATH is that of the command, the directory its home if it is there, and what is missing has a
+// shell's status.
 func TestFindCommand(t *testing.T) {
 	dir := t.TempDir()
 	t.Chdir(dir)
@@ -29,7 +30,13 @@ func TestFindCommand(t *testing.T) {
 		status uint8
 	}{
 		{"by path", Plan{Command: []string{tool}, Directory: dir}, tool, dir, 0},
-		{"in the command's PATH", Plan{Command: []string{"tool"}, Directory: dir, Environment: []string{"PATH=/bin:" + dir}}, tool, dir, 0},
+		{
+			"in the command's PATH",
+			Plan{Command: []string{"tool"}, Directory: dir, Environment: []string{"PATH=/bin:" + dir}},
+			tool,
+			dir,
+			0,
+		},
 		{"in the directory", Plan{Command: []string{"./tool"}, Directory: dir}, "./tool", dir, 0},
 		{"not in the usual PATH", Plan{Command: []string{"tool"}, Directory: dir}, "", "", StatusNotFound},
 		{"no home", Plan{Command: []string{tool}, Directory: "/no/such/home"}, tool, "/", 0},
@@ -41,7 +48,8 @@ func TestFindCommand(t *testing.T) {
 			if exit.Status != c.status || (exit.Status != 0) != (exit.Message != "") {
 				t.Fatalf("exit %+v", exit)
 			}
-			if command != nil && (command.Path != c.path || command.Dir != c.dir || !slices.Contains(command.Env, "container=lxc-libvirt")) {
+			if command != nil && (command.Path != c.path || command.Dir != c.dir || !slices.Contains(command.Env,
+				"container=lxc-libvirt")) {
 				t.Errorf("got %+v", command)
 			}
 		})
@@ -51,7 +59,8 @@ func TestFindCommand(t *testing.T) {
 // TestStartFailure: what the kernel says becomes the status of a shell.
 func TestStartFailure(t *testing.T) {
 	for err, want := range map[error]console.Exit{
-		&os.PathError{Op: "fork/exec", Path: "x", Err: syscall.ENOENT}:  {Status: 127, Message: "x: no such file or directory"},
+		&os.PathError{Op: "fork/exec", Path: "x", Err: syscall.ENOENT}: {Status: 127, Message: "x: no such file or " +
+			"directory"},
 		&os.PathError{Op: "fork/exec", Path: "x", Err: syscall.EACCES}:  {Status: 126, Message: "x: permission denied"},
 		&os.PathError{Op: "fork/exec", Path: "x", Err: syscall.ENOEXEC}: {Status: 126, Message: "x: exec format error"},
 		errors.New("other"): {Status: 125, Message: "x: other"},
@@ -75,7 +84,10 @@ func TestStreams(t *testing.T) {
 			t.Errorf("stream %d: %q, %v", n, got, err)
 		}
 	}
-	outer, inner, err = streams(console.Start{Terminal: true, ErrorApart: true, Size: console.Size{Rows: 33, Columns: 99}}, uint32(os.Getuid()))
+	outer, inner, err = streams(
+		console.Start{Terminal: true, ErrorApart: true, Size: console.Size{Rows: 33, Columns: 99}},
+		uint32(os.Getuid()),
+	)
 	if err != nil {
 		t.Fatal(err)
 	}

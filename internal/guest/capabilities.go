@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// dropCapabilities takes capabilities from this process and all that come from it: what made the container is not for those
-// who live in it.
+// dropCapabilities takes capabilities from this process and all that come from it: what made the container is not for
+// those who live in it.
 func dropCapabilities(numbers []uint32) error {
 	for _, number := range numbers {
 		// Of every thread, since any of them may start the command.
@@ -30,7 +30,12 @@ func dropCapabilities(numbers []uint32) error {
 	}
 	// What is inheritable would come back when root executes a program.
 	data[0].Inheritable, data[1].Inheritable = 0, 0
-	_, _, errno := syscall.AllThreadsSyscall(unix.SYS_CAPSET, uintptr(unsafe.Pointer(&header)), uintptr(unsafe.Pointer(&data[0])), 0)
+	_, _, errno := syscall.AllThreadsSyscall(
+		unix.SYS_CAPSET,
+		uintptr(unsafe.Pointer(&header)),
+		uintptr(unsafe.Pointer(&data[0])),
+		0,
+	)
 	if errno != 0 {
 		return fmt.Errorf("drop capabilities: %w", errno)
 	}

@@ -48,10 +48,10 @@ func readHierarchies(text string) []hierarchy {
 	return list
 }
 
-// enterCgroups moves this process into a cgroup of its own, below the one that libvirt made so that it ends with it, and
-// makes that the root of what the container sees. Otherwise the container's systemd would make its groups at the root
-// of the host's tree and share them with those of other containers. In a user namespace, those stay out of sight that were
-// not given to its root; the processes are in libvirt's group then.
+// enterCgroups moves this process into a cgroup of its own, below the one that libvirt made so that it ends with it,
+// and makes that the root of what the container sees. Otherwise the container's systemd would make its groups at the
+// root of the host's tree and share them with those of other containers. In a user namespace, those stay out of sight
+// that were not given to its root; the processes are in libvirt's group then.
 func enterCgroups(name string, mapped bool) error {
 	text, err := os.ReadFile("/proc/self/cgroup")
 	if err != nil {
@@ -86,9 +86,9 @@ func enterCgroups(name string, mapped bool) error {
 	return mountCgroups(entered)
 }
 
-// hideCgroups leaves this process in the groups that libvirt made, and shows nothing of those of the host: a command makes
-// none of its own, and each group that is entered costs more time than such a command takes. Where there is version 2 alone,
-// the container's own group can be read.
+// hideCgroups leaves this process in the groups that libvirt made, and shows nothing of those of the host: a command
+// makes none of its own, and each group that is entered costs more time than such a command takes. Where there is
+// version 2 alone, the container's own group can be read.
 func hideCgroups() error {
 	text, err := os.ReadFile("/proc/self/cgroup")
 	if err != nil {
@@ -122,8 +122,8 @@ func unshareCgroups() error {
 }
 
 // given selects the hierarchies that libvirt mounted for the container, and version 2. Of the others, libvirt made no
-// group for it, and they are not shown. On a host of version 1 the container's systemd tracks its units' processes in the
-// tree of version 2: in a cgroup namespace version 1 does not tell it when a group has become empty.
+// group for it, and they are not shown. On a host of version 1 the container's systemd tracks its units' processes in
+// the tree of version 2: in a cgroup namespace version 1 does not tell it when a group has become empty.
 func given(hierarchies []hierarchy, mounts []*mountinfo.Info) []hierarchy {
 	var list []hierarchy
 	for _, h := range hierarchies {

@@ -22,8 +22,8 @@ const (
 	StatusNotFound      = 127
 )
 
-// Entry is how a command enters a container whose other namespaces nsenter(1) has joined: virt-sandbox-init, as it lies on
-// the host, takes the words of Args.
+// Entry is how a command enters a container whose other namespaces nsenter(1) has joined: virt-sandbox-init, as it lies
+// on the host, takes the words of Args.
 type Entry struct {
 	PIDs, Mounts   int    // descriptors of these namespaces
 	Bounding       uint64 // set of capabilities
@@ -33,14 +33,23 @@ type Entry struct {
 // EnterWord begins the arguments with which virt-sandbox-init executes a command inside.
 const EnterWord = "enter"
 
-// Args gives the arguments for virt-sandbox-init.
+// Args returns the arguments for virt-sandbox-init.
 func (e Entry) Args(command []string) []string {
-	return append([]string{EnterWord, strconv.Itoa(e.PIDs), strconv.Itoa(e.Mounts), strconv.FormatUint(e.Bounding, 16), e.Label, e.Profile}, command...)
+	return append(
+		[]string{
+			EnterWord,
+			strconv.Itoa(e.PIDs),
+			strconv.Itoa(e.Mounts),
+			strconv.FormatUint(e.Bounding, 16),
+			e.Label,
+			e.Profile,
+		},
+		command...)
 }
 
-// Enter runs the command of arguments that Args made, and returns its exit status: 128 and the signal's number where one
-// ended it. It waits for the command itself: nsenter(1) stops with a child that is stopped, as systemd does with all
-// processes of a container at its end, and would then keep that from it.
+// Enter runs the command of arguments that Args made, and returns its exit status: 128 and the signal's number where
+// one ended it. It waits for the command itself: nsenter(1) stops with a child that is stopped, as systemd does with
+// all processes of a container at its end, and would then keep that from it.
 func Enter(args []string) (status int, err error) {
 	if len(args) < 7 || args[0] != EnterWord {
 		return 2, errors.New("enter: there is no command to execute")
@@ -109,8 +118,8 @@ func (e Entry) confine() error {
 	return nil
 }
 
-// confineNext has the next program that this thread executes run under an SELinux context and an AppArmor profile; "" for
-// this thread's own.
+// confineNext has the next program that this thread executes run under an SELinux context and an AppArmor profile; ""
+// for this thread's own.
 func confineNext(label, profile string) error {
 	if label != "" {
 		if err := writeExisting("/proc/thread-self/attr/exec", []byte(label)); err != nil {

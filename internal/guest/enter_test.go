@@ -14,7 +14,8 @@ func TestEntry(t *testing.T) {
 		t.Errorf("got %q, want %q", args, want)
 	}
 	for _, args := range [][]string{
-		nil, {"enter"}, {"enter", "8", "9", "0", "", ""}, {"enter", "8", "9", "x", "", "", "true"}, {"enter", "8", "x", "0", "", "", "true"},
+		nil, {"enter"}, {"enter", "8", "9", "0", "", ""}, {"enter", "8", "9", "x", "", "", "true"}, {"enter", "8", "x",
+			"0", "", "", "true"},
 		{"enter", "x", "9", "0", "", "", "true"}, {"exit", "8", "9", "0", "", "", "true"},
 	} {
 		if status, err := Enter(args); status != 2 || err == nil {

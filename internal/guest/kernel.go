@@ -10,8 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// tunables are the files of the kernel's own file systems that set it up for all, those that the container's network has
-// for itself apart, which libvirt mounts below /proc/sys.
+// tunables are the files of the kernel's own file systems that set it up for all, those that the container's network
+// has for itself apart, which libvirt mounts below /proc/sys.
 func tunables() []string {
 	return []string{"/proc/sys", "/proc/sysrq-trigger", "/proc/irq", "/proc/bus", "/proc/fs", "/sys"}
 }

@@ -1,7 +1,8 @@
 package guest
 
-// Where an initrd has its files, and a virtual machine's root then too. The list has a line for each kind of use: its name,
-// then the modules in the order in which they are to be loaded; those with ModuleOptional before their names may fail.
+// Where an initrd has its files, and a virtual machine's root then too. The list has a line for each kind of use: its
+// name, then the modules in the order in which they are to be loaded; those with ModuleOptional before their names may
+// fail.
 const (
 	MachineInit    = "/init" // what the kernel executes, a link to ProgramFile
 	ModuleDir      = "/run/host/modules"

@@ -48,8 +48,8 @@ type MachineDisk struct {
 	Tag    string `json:"tag"`
 }
 
-// RunMachine is all that PID 1 of a virtual machine does: it makes the machine of the plan, runs the command for who calls it,
-// and switches off. What goes wrong before the caller can be told is said on the kernel's console.
+// RunMachine is all that PID 1 of a virtual machine does: it makes the machine of the plan, runs the command for who
+// calls it, and switches off. What goes wrong before the caller can be told is said on the kernel's console.
 func RunMachine() {
 	if err := runMachine(); err != nil {
 		fmt.Fprintf(os.Stderr, "virt-sandbox-init: %v\n", err)

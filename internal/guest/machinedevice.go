@@ -41,7 +41,10 @@ func byAttribute(dir, attribute, value string) (string, bool) {
 
 // openPort opens the virtio-serial port of a name.
 func openPort(name string) (*os.File, error) {
-	device, err := await("the port "+name, func() (string, bool) { return byAttribute("/sys/class/virtio-ports", "name", name) })
+	device, err := await(
+		"the port "+name,
+		func() (string, bool) { return byAttribute("/sys/class/virtio-ports", "name", name) },
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -52,9 +55,12 @@ func openPort(name string) (*os.File, error) {
 	return port, nil
 }
 
-// findDisk gives the name of the disk with a serial number.
+// findDisk returns the name of the disk with a serial number.
 func findDisk(serial string) (string, error) {
-	return await("a disk with serial number "+serial, func() (string, bool) { return byAttribute("/sys/block", "serial", serial) })
+	return await(
+		"a disk with serial number "+serial,
+		func() (string, bool) { return byAttribute("/sys/block", "serial", serial) },
+	)
 }
 
 // link makes the disk's name by its tag.

@@ -12,7 +12,8 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/network"
 )
 
-// MachineNetwork is what the interfaces of a virtual machine shall have. The kernel names them in their order, from eth0 on.
+// MachineNetwork is what the interfaces of a virtual machine shall have. The kernel names them in their order, from
+// eth0 on.
 type MachineNetwork struct {
 	Interfaces []network.Interface `json:"interfaces"`
 	Limit      time.Duration       `json:"limit"` // until servers must have answered

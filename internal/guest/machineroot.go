@@ -46,8 +46,8 @@ const (
 	layerDir = "/layer"
 )
 
-// shareOptions are those of 9p (Documentation/filesystems/9p.rst of the kernel): few and large messages, for each leaves the
-// machine. What cannot change inside is kept in its cache.
+// shareOptions are those of 9p (Documentation/filesystems/9p.rst of the kernel): few and large messages, for each
+// leaves the machine. What cannot change inside is kept in its cache.
 func shareOptions(readOnly bool) string {
 	const options = "trans=virtio,version=9p2000.L,msize=512000,cache="
 	if readOnly {
@@ -134,7 +134,8 @@ func mountOverlay() error {
 			return fmt.Errorf("make %s%s: %w", layerDir, dir, err)
 		}
 	}
-	return mountAt("overlay", "overlay", newRoot, 0, "lowerdir="+lowerDir+",upperdir="+layerDir+"/upper,workdir="+layerDir+"/work")
+	return mountAt("overlay", "overlay", newRoot, 0, "lowerdir="+lowerDir+",upperdir="+layerDir+"/upper,workdir="+layerDir+
+		"/work")
 }
 
 // switchRoot makes the new root what "/" is. An initrd's own root cannot be taken off (pivot_root(2)), only covered.
@@ -169,7 +170,13 @@ func (m MachineMount) mount() error {
 	case MountShare:
 		return unix.Mount(m.Source, m.Target, "9p", flags, shareOptions(m.ReadOnly))
 	case MountRAM:
-		return unix.Mount("tmpfs", m.Target, "tmpfs", flags|unix.MS_NOSUID|unix.MS_NODEV, "mode=755,size="+strconv.FormatUint(m.Size, 10))
+		return unix.Mount(
+			"tmpfs",
+			m.Target,
+			"tmpfs",
+			flags|unix.MS_NOSUID|unix.MS_NODEV,
+			"mode=755,size="+strconv.FormatUint(m.Size, 10),
+		)
 	case MountImage:
 		return mountImage(m.Source, m.Target, flags)
 	}

@@ -19,8 +19,9 @@ func serveModprobe() error {
 	return nil
 }
 
-// Modprobe is virt-sandbox-init as what the kernel executes to get a module, with the arguments of modprobe(8): it loads those
-// of the initrd for the name, which is the last one. Others may be where the root's own modprobe finds them.
+// Modprobe is virt-sandbox-init as what the kernel executes to get a module, with the arguments of modprobe(8): it
+// loads those of the initrd for the name, which is the last one. Others may be where the root's own modprobe finds
+// them.
 func Modprobe(args []string) error {
 	if len(args) < 2 {
 		return errors.New("modprobe: no module is named")

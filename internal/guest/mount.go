@@ -51,7 +51,7 @@ func makeReadOnly(point string) error {
 	return unix.MountSetattr(unix.AT_FDCWD, point, unix.AT_SYMLINK_NOFOLLOW, &attributes)
 }
 
-// isOwn tells whether a mount belongs to the container: what the helper listed, and the kernel's own file systems.
+// isOwn reports whether a mount belongs to the container: what the helper listed, and the kernel's own file systems.
 func isOwn(point string, writable []string) bool {
 	for _, dir := range slices.Concat(writable, []string{"/proc", "/sys", "/dev", "/run", "/tmp"}) {
 		if point == dir || strings.HasPrefix(point, dir+"/") {
@@ -61,8 +61,8 @@ func isOwn(point string, writable []string) bool {
 	return false
 }
 
-// uncoverMeminfo takes away the /proc/meminfo that libvirt makes of the container's limit. One can not seek in it, which ps,
-// free and top do; where there is no limit, the kernel's own says as much.
+// uncoverMeminfo takes away the /proc/meminfo that libvirt makes of the container's limit. One can not seek in it,
+// which ps, free and top do; where there is no limit, the kernel's own says as much.
 func uncoverMeminfo() error {
 	const file = "/proc/meminfo"
 	mounts, err := readMounts()
@@ -86,7 +86,8 @@ func muteGenerators() error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("mute generators: %w", err)
 	}
-	for _, name := range []string{"systemd-sysv-generator", "systemd-rc-local-generator", "systemd-getty-generator", "netplan", "lvm2-activation-generator",
+	for _, name := range []string{"systemd-sysv-generator", "systemd-rc-local-generator", "systemd-getty-generator",
+		"netplan", "lvm2-activation-generator",
 		"virt-sandbox-service-generator"} {
 		if err := os.Symlink("/dev/null", filepath.Join(dir, name)); err != nil {
 			return fmt.Errorf("mute generators: %w", err)

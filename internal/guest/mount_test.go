@@ -10,7 +10,8 @@ import (
 // TestReadMounts: this process has a root, and it is mounted in one way.
 func TestReadMounts(t *testing.T) {
 	mounts, err := readMounts()
-	if err != nil || !slices.ContainsFunc(mounts, func(m *mountinfo.Info) bool { return m.Mountpoint == "/" && m.FSType != "" }) {
+	if err != nil ||
+		!slices.ContainsFunc(mounts, func(m *mountinfo.Info) bool { return m.Mountpoint == "/" && m.FSType != "" }) {
 		t.Errorf("%v, %v", mounts, err)
 	}
 	for _, m := range mounts {
@@ -31,7 +32,10 @@ func TestIsOwn(t *testing.T) {
 		want  bool
 	}{
 		{"/var", true}, {"/var/lib", true}, {"/etc/httpd", true}, {"/etc/httpd/conf.d", true}, {"/srv/dumps", true},
-		{"/proc", true}, {"/proc/sys", true}, {"/sys/fs/cgroup", true}, {"/dev/pts", true}, {"/run/host", true}, {"/tmp", true},
+		{
+			"/proc",
+			true,
+		}, {"/proc/sys", true}, {"/sys/fs/cgroup", true}, {"/dev/pts", true}, {"/run/host", true}, {"/tmp", true},
 		{"/", false}, {"/etc", false}, {"/etc/httpd2", false}, {"/variable", false}, {"/srv", false}, {"/boot", false},
 		{"/usr", false}, {"/home/var", false}, {"/process", false}, {"", false},
 	}

@@ -1,6 +1,6 @@
 // Package guest is what virt-sandbox-init does as the first program of a container: what XML cannot express, then the
-// payload. In: a Plan, written by the helper and mounted in; out: a running systemd or command, or a line on the console
-// that says why not. It links neither libvirt nor cgo.
+// payload. In: a Plan, written by the helper and mounted in; out: a running systemd or command, or a line on the
+// console that says why not. It links neither libvirt nor cgo.
 package guest
 
 import (
@@ -63,7 +63,7 @@ type planFile struct {
 	Environment [][]byte `json:"environment,omitempty"`
 }
 
-// Encode gives the plan as ReadPlan reads it from a file.
+// Encode returns the plan as ReadPlan reads it from a file.
 func (p *Plan) Encode() ([]byte, error) {
 	data, err := json.MarshalIndent(planFile{*p, convert[[]byte](p.Command), convert[[]byte](p.Environment)}, "", "\t")
 	if err != nil {

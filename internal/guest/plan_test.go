@@ -12,10 +12,16 @@ import (
 
 func TestPlanWriteThenRead(t *testing.T) {
 	cases := map[string]Plan{
-		"units": {Name: "web", UUID: "01234567-89ab-4def-8123-456789abcdef", BootTarget: "multi-user.target", Writable: []string{"/var", "/etc/a b"}},
+		"units": {
+			Name:       "web",
+			UUID:       "01234567-89ab-4def-8123-456789abcdef",
+			BootTarget: "multi-user.target",
+			Writable:   []string{"/var", "/etc/a b"},
+		},
 		"command": {
 			Name: "job", UUID: "u", Command: []string{"/bin/sh", "-c", "echo \"<&>\"\n", "", "not UTF-8 \xff"},
-			UID: 1000, GID: 4294967294, Groups: []uint32{4, 0}, Environment: []string{"A=b=c", "EMPTY=", "U=grüß\u2028", "X=\xff"}, Directory: "/",
+			UID: 1000, GID: 4294967294, Groups: []uint32{4, 0}, Environment: []string{"A=b=c", "EMPTY=", "U=grüß\u2028",
+				"X=\xff"}, Directory: "/",
 		},
 		"empty": {},
 	}

@@ -11,12 +11,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ResolvFile is where a container finds a resolv.conf(5) of its own, which is kept up to date from outside; none where its
-// network gives none.
+// ResolvFile is where a container finds a resolv.conf(5) of its own, which is kept up to date from outside; none where
+// its network gives none.
 const ResolvFile = "/run/host/resolv.conf"
 
-// showResolv puts such a file where programs look, unless the administrator has put something there. The host's may be a
-// link to what a service makes below /run, which is empty here: then a link is made there.
+// showResolv puts such a file where programs look, unless the administrator has put something there. The host's may be
+// a link to what a service makes below /run, which is empty here: then a link is made there.
 func showResolv(own string, writable []string) error {
 	const place = "/etc/resolv.conf"
 	if _, err := os.Lstat(own); err != nil || slices.Contains(writable, place) {
@@ -32,7 +32,8 @@ func showResolv(own string, writable []string) error {
 	target, linkErr := os.Readlink(place)
 	switch {
 	case errors.Is(linkErr, fs.ErrNotExist):
-		fmt.Fprintf(os.Stderr, "virt-sandbox-init: no names of other hosts can be looked up: the host has no %s to mount over\n", place)
+		fmt.Fprintf(os.Stderr, "virt-sandbox-init: no names of other hosts can be looked up: the host has no %s to mount "+
+			"over\n", place)
 		return nil
 	case linkErr != nil || !errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("find a place for resolv.conf: %w", err)

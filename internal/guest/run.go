@@ -113,8 +113,8 @@ func bootSystemd(p *Plan) error {
 
 const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-// RunCommand runs a plan's command as its user and stays the first process: it hands signals on, reaps orphans and returns the
-// command's exit status, 128 and the signal's number where one killed it, 127 and 126 as shells do.
+// RunCommand runs a plan's command as its user and stays the first process: it hands signals on, reaps orphans and
+// returns the command's exit status, 128 and the signal's number where one killed it, 127 and 126 as shells do.
 func RunCommand(p *Plan) (int, error) {
 	os.Setenv("PATH", defaultPath)
 	file, err := exec.LookPath(p.Command[0])
@@ -170,8 +170,8 @@ const (
 	lastWords = 150 * time.Millisecond
 )
 
-// awaitHost waits until the host's side is ready. Where that was killed, whoever comes next asks for an end as of a systemd
-// or of a command.
+// awaitHost waits until the host's side is ready. Where that was killed, whoever comes next asks for an end as of a
+// systemd or of a command.
 func awaitHost() error {
 	asked := make(chan os.Signal, 1)
 	signal.Notify(asked, unix.SIGTERM, PowerOffSignal)
@@ -209,8 +209,8 @@ func reap(pid int) (int, error) {
 	}
 }
 
-// Messages that a container's systemd has sent when it shuts down in order, by units of its content. Where none came, the
-// container broke down.
+// Messages that a container's systemd has sent when it shuts down in order, by units of its content. Where none came,
+// the container broke down.
 const (
 	TellStopping  = "stopping"
 	TellRebooting = "rebooting"

@@ -38,7 +38,11 @@ func bind(b Bind) error {
 		return fmt.Errorf("open the latter: %w", err)
 	}
 	defer unix.Close(target)
-	tree, err := unix.OpenTree(source, "", unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_EMPTY_PATH|unix.AT_RECURSIVE)
+	tree, err := unix.OpenTree(
+		source,
+		"",
+		unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_EMPTY_PATH|unix.AT_RECURSIVE,
+	)
 	if err != nil {
 		return fmt.Errorf("copy mount: %w", err)
 	}

@@ -69,7 +69,12 @@ func (b *fakeBus) StopUnitContext(_ context.Context, unit, mode string, done cha
 	return b.job(done)
 }
 
-func (b *fakeBus) StartTransientUnitContext(_ context.Context, unit, mode string, p []dbus.Property, done chan<- string) (int, error) {
+func (b *fakeBus) StartTransientUnitContext(
+	_ context.Context,
+	unit, mode string,
+	p []dbus.Property,
+	done chan<- string,
+) (int, error) {
 	var names []string
 	for _, property := range p {
 		names = append(names, property.Name)

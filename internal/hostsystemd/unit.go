@@ -18,7 +18,8 @@ type Unit struct {
 }
 
 var errNoUnit = errors.New("systemd has no such unit; is virt-sandbox-service-generator in a directory of " +
-	"system generators (systemd.generator(7)), and does it run without complaint: virt-sandbox-service-generator --dry-run?")
+	"system generators (systemd.generator(7)), and does it run without complaint: virt-sandbox-service-generator " +
+	"--dry-run?")
 
 // Start starts a unit and returns when it is up. active reports that it was up before.
 func (c *Client) Start(ctx context.Context, unit Unit) (active bool, err error) {

@@ -51,7 +51,8 @@ func TestStop(t *testing.T) {
 		{"up", &fakeBus{properties: unitProperties("active")}, "", stop},
 		{"unknown", &fakeBus{}, "", nil},
 		{"gone meanwhile", &fakeBus{properties: unitProperties("active"), failure: noSuchUnit()}, "", stop},
-		{"no job", &fakeBus{properties: unitProperties("active"), failure: errors.New("refused")}, "web_sandbox.service: refused", stop},
+		{"no job", &fakeBus{properties: unitProperties("active"), failure: errors.New("refused")}, "web_sandbox.service: " +
+			"refused", stop},
 		{"the job fails", &fakeBus{properties: unitProperties("active"), result: "timeout"},
 			"web_sandbox.service: the job ended with \"timeout\"; its journal says:\nfirst line of abcd\nlast ?line", stop},
 	}

@@ -46,11 +46,12 @@ func probe(device io.ReaderAt) (*kind, error) {
 	return nil, errors.New("it has no ext4, XFS or Btrfs file system; partitions and other file systems are not mounted")
 }
 
-// Flags of the mounts of images: neither device nodes nor set-user-ID programs of a container count for anybody who finds
-// them on the host. Programs may be executed, as services have some below /var and /srv.
+// Flags of the mounts of images: neither device nodes nor set-user-ID programs of a container count for anybody who
+// finds them on the host. Programs may be executed, as services have some below /var and /srv.
 const mountFlags = unix.MS_NODEV | unix.MS_NOSUID
 
-// mountFrom mounts the file system of a device; context is the SELinux context of all files, "" where they have their own.
+// mountFrom mounts the file system of a device; context is the SELinux context of all files, "" where they have their
+// own.
 func mountFrom(device *os.File, target, context string) error {
 	k, err := probe(device)
 	if err != nil {

@@ -10,8 +10,8 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/config"
 )
 
-// ExplainFull adds to an error of writing to an image which of the two is full: the image, or the host's file system, of
-// which the kernel says no more than that a block could not be written.
+// ExplainFull adds to an error of writing to an image which of the two is full: the image, or the host's file system,
+// of which the kernel says no more than that a block could not be written.
 func ExplainFull(file string, size config.Size, err error) error {
 	dir := filepath.Dir(file)
 	switch {
@@ -25,7 +25,7 @@ func ExplainFull(file string, size config.Size, err error) error {
 	return err
 }
 
-// isFull tells whether a file system has no space worth mentioning.
+// isFull reports whether a file system has no space worth mentioning.
 func isFull(dir string) bool {
 	var stat unix.Statfs_t
 	const little = 1 << 20

@@ -1,7 +1,7 @@
 // Package image makes files with file systems in them and mounts these on the host: raw files through loop devices
-// (loop(4)), qcow2 files through the kernel's nbd client and qemu-nbd(8). In: files and mount points; out: a mount, or an
-// error with nothing left attached. It knows neither sandboxes nor libvirt; helper calls it, in the mount namespace in
-// which the mounts are to be.
+// (loop(4)), qcow2 files through the kernel's nbd client and qemu-nbd(8). In: files and mount points; out: a mount, or
+// an error with nothing left attached. It knows neither sandboxes nor libvirt; helper calls it, in the mount namespace
+// in which the mounts are to be.
 package image
 
 import (
@@ -36,7 +36,7 @@ func open(file string) (*os.File, error) {
 	return f, nil
 }
 
-// attach gives the block device of an image, open: one that is there already, or a new one.
+// attach returns the block device of an image, open: one that is there already, or a new one.
 func attach(file string, format config.ImageFormat, run Runner) (*os.File, error) {
 	if format == config.FormatQCOW2 {
 		device, err := NBDOf(file)
@@ -66,8 +66,8 @@ func attach(file string, format config.ImageFormat, run Runner) (*os.File, error
 	return attachLoop(f)
 }
 
-// InUse says who else works on the blocks of a file or block device; "" for nobody. mounts are the places where its file
-// system may be mounted all the same.
+// InUse says who else works on the blocks of a file or block device; "" for nobody. mounts are the places where its
+// file system may be mounted all the same.
 func InUse(file string, mounts ...string) (string, error) {
 	f, err := os.OpenFile(file, os.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
 	if err != nil {

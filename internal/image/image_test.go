@@ -70,12 +70,14 @@ func loopsOfFile(t *testing.T, file string) []loop {
 	return loops
 }
 
-// A made image is sparse, is mounted once however often that is asked for, keeps what is written, and leaves no loop device.
+// A made image is sparse, is mounted once however often that is asked for, keeps what is written, and leaves no loop
+// device.
 func TestAttachDetach(t *testing.T) {
 	needRoot(t)
 	m := newImage(t)
 	var stat unix.Stat_t
-	if err := unix.Stat(m.File, &stat); err != nil || stat.Size != 64<<20 || stat.Blocks*512 > 16<<20 || stat.Mode&0o777 != 0o600 {
+	if err := unix.Stat(m.File, &stat); err != nil || stat.Size != 64<<20 || stat.Blocks*512 > 16<<20 ||
+		stat.Mode&0o777 != 0o600 {
 		t.Errorf("the image has %d bytes, %d on disk, mode %o, %v", stat.Size, stat.Blocks*512, stat.Mode, err)
 	}
 	attachIt(t, m)
@@ -88,7 +90,9 @@ func TestAttachDetach(t *testing.T) {
 		t.Errorf("mounted at %v, %v", points, err)
 	}
 	var fs unix.Statfs_t
-	if err := unix.Statfs(m.Target, &fs); err != nil || fs.Flags&(unix.ST_NOSUID|unix.ST_NODEV) != unix.ST_NOSUID|unix.ST_NODEV || fs.Flags&unix.ST_NOEXEC != 0 {
+	if err := unix.Statfs(m.Target, &fs); err != nil ||
+		fs.Flags&(unix.ST_NOSUID|unix.ST_NODEV) != unix.ST_NOSUID|unix.ST_NODEV ||
+		fs.Flags&unix.ST_NOEXEC != 0 {
 		t.Errorf("flags of the mount %x, %v", fs.Flags, err)
 	}
 	if err := os.WriteFile(m.Target+"/file", []byte("kept"), 0o600); err != nil {
@@ -281,7 +285,8 @@ func TestRefusals(t *testing.T) {
 	if info, err := os.Stat(m.File); err != nil || info.Size() != 64<<20 {
 		t.Errorf("the other one: %v, %v", info, err)
 	}
-	if err := Make(m.File+"2", config.FormatRaw, config.Ext4, 1024, noNBD); err == nil || !strings.Contains(err.Error(), "mkfs.ext4") {
+	if err := Make(m.File+"2", config.FormatRaw, config.Ext4, 1024, noNBD); err == nil || !strings.Contains(err.Error(),
+		"mkfs.ext4") {
 		t.Errorf("an image that is too small: %v", err)
 	}
 	if _, err := os.Stat(m.File + "2"); err == nil {
@@ -317,7 +322,8 @@ func TestHostileSuperblock(t *testing.T) {
 		t.Fatal(err)
 	}
 	for l := range strings.Lines(string(mounts)) {
-		if strings.Contains(l, " "+m.Target+" ") && (strings.Contains(l, "panic") || !strings.Contains(l, "errors=remount-ro")) {
+		if strings.Contains(l, " "+m.Target+" ") && (strings.Contains(l, "panic") || !strings.Contains(l,
+			"errors=remount-ro")) {
 			t.Errorf("mounted as %s", l)
 		}
 	}

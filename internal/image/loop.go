@@ -17,8 +17,8 @@ type loop struct {
 	temporary bool   // the kernel takes it away with its last user
 }
 
-// attachLoop puts a loop device before a file. The kernel takes it away when the last has closed it, be it the file system
-// that is mounted from it: who is killed leaves none behind.
+// attachLoop puts a loop device before a file. The kernel takes it away when the last has closed it, be it the file
+// system that is mounted from it: who is killed leaves none behind.
 func attachLoop(file *os.File) (*os.File, error) {
 	control, err := os.OpenFile("/dev/loop-control", os.O_RDWR, 0)
 	if err != nil {
@@ -79,8 +79,8 @@ func loopsOf(file *os.File) ([]loop, error) {
 	return loops, nil
 }
 
-// FreeLoops takes the loop devices from a file that is one sandbox's alone and not in use any more. Who can write to such a
-// device can make it outlast its users.
+// FreeLoops takes the loop devices from a file that is one sandbox's alone and not in use any more. Who can write to
+// such a device can make it outlast its users.
 func FreeLoops(file string) error {
 	f, err := os.OpenFile(file, os.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
 	if errors.Is(err, os.ErrNotExist) {

@@ -27,7 +27,7 @@ func makerOf(t config.FileSystemType) maker {
 	return maker{"mkfs.ext4", "e2fsprogs", []string{"-q", "-F", "-m", "0"}}
 }
 
-// CheckMake tells whether this machine can make images of a kind, and what it lacks.
+// CheckMake reports whether this machine can make images of a kind, and what it lacks.
 func CheckMake(format config.ImageFormat, t config.FileSystemType) error {
 	m := makerOf(t)
 	if _, err := exec.LookPath(m.program); err != nil {
@@ -37,7 +37,8 @@ func CheckMake(format config.ImageFormat, t config.FileSystemType) error {
 		return nil
 	}
 	if _, err := exec.LookPath("qemu-img"); err != nil {
-		return errors.New("a qcow2 image needs qemu-img, which is not installed; install qemu-utils (Debian) or qemu-img (Fedora), or use a raw image")
+		return errors.New("a qcow2 image needs qemu-img, which is not installed; install qemu-utils (Debian) or qemu-img " +
+			"(Fedora), or use a raw image")
 	}
 	return CheckNBD()
 }
@@ -119,7 +120,7 @@ func Temporary(file string) string {
 	return file[:i+1] + "." + file[i+1:] + temporarySuffix
 }
 
-// IsTemporary tells whether a name is one that Temporary gives.
+// IsTemporary reports whether a name is one that Temporary gives.
 func IsTemporary(file string) bool {
 	base := file[strings.LastIndexByte(file, '/')+1:]
 	return strings.HasPrefix(base, ".") && strings.HasSuffix(base, temporarySuffix)

@@ -58,9 +58,9 @@ func (m Mount) Attach(run Runner) error {
 // busyLimit is how long who still uses a file system may take to end: processes that have been told to.
 const busyLimit = 5 * time.Second
 
-// Detach unmounts it with all that is written to it on its disk, and removes the mount point unless that has another use.
-// busy says that something still uses it, so that it is out of sight but not gone: its files can be closed, and it can be
-// mounted again.
+// Detach unmounts it with all that is written to it on its disk, and removes the mount point unless that has another
+// use. busy says that something still uses it, so that it is out of sight but not gone: its files can be closed, and it
+// can be mounted again.
 func (m Mount) Detach() (busy bool, err error) {
 	for {
 		device, err := mountedAt(m.Target)
@@ -88,7 +88,8 @@ func (m Mount) Detach() (busy bool, err error) {
 			return busy, err
 		}
 	}
-	if err := unix.Rmdir(m.Target); err != nil && !errors.Is(err, unix.ENOENT) && !errors.Is(err, unix.ENOTEMPTY) && !errors.Is(err, unix.EBUSY) {
+	if err := unix.Rmdir(m.Target); err != nil && !errors.Is(err, unix.ENOENT) && !errors.Is(err, unix.ENOTEMPTY) &&
+		!errors.Is(err, unix.EBUSY) {
 		return busy, fmt.Errorf("remove mount point %s: %w", m.Target, err)
 	}
 	return busy, nil
@@ -123,8 +124,9 @@ func Sync(dir string) error {
 	return nil
 }
 
-// isOn tells whether a mounted device is one of the image. Where nobody can tell any more, since the file or qemu-nbd is
-// gone, any of the kind is (the kernel's admin-guide/devices.txt): whoever asks has noted that it mounts the image there.
+// isOn reports whether a mounted device is one of the image. Where nobody can tell any more, since the file or qemu-nbd
+// is gone, any of the kind is (the kernel's admin-guide/devices.txt): whoever asks has noted that it mounts the image
+// there.
 func (m Mount) isOn(device uint64) (bool, error) {
 	const loopMajor, nbdMajor = 7, 43
 	if m.Format == config.FormatQCOW2 {

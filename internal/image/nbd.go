@@ -19,18 +19,20 @@ import (
 
 const qemuNBD = "qemu-nbd"
 
-// CheckNBD tells whether this machine can use qcow2 images, and what it lacks. The kernel's module is loaded where that
-// is possible, which it is not for a unit of a container: that one wants modprobe@nbd.service.
+// CheckNBD reports whether this machine can use qcow2 images, and what it lacks. The kernel's module is loaded where
+// that is possible, which it is not for a unit of a container: that one wants modprobe@nbd.service.
 func CheckNBD() error {
 	if _, err := exec.LookPath(qemuNBD); err != nil {
-		return errors.New("a qcow2 image needs qemu-nbd, which is not installed; install qemu-utils (Debian) or qemu-img (Fedora), or use a raw image")
+		return errors.New("a qcow2 image needs qemu-nbd, which is not installed; install qemu-utils (Debian) or qemu-img " +
+			"(Fedora), or use a raw image")
 	}
 	if !hasNBD() {
 		_ = exec.Command("modprobe", "nbd").Run()
 	}
 	for begun := time.Now(); !hasNBD(); time.Sleep(10 * time.Millisecond) {
 		if _, err := os.Stat("/sys/module/nbd"); err != nil || time.Since(begun) > time.Second {
-			return errors.New("a qcow2 image needs the kernel's module nbd, and there is no /dev/nbd0; load it with \"modprobe nbd\" if the kernel has it, or use a raw image")
+			return errors.New("a qcow2 image needs the kernel's module nbd, and there is no /dev/nbd0; load it with " +
+				"\"modprobe nbd\" if the kernel has it, or use a raw image")
 		}
 	}
 	return nil
@@ -41,7 +43,7 @@ func hasNBD() bool {
 	return err == nil
 }
 
-// NBDOf gives the nbd device of a file, "" where it has none.
+// NBDOf returns the nbd device of a file, "" where it has none.
 func NBDOf(file string) (string, error) {
 	connected, err := filepath.Glob("/sys/block/nbd*/pid")
 	if err != nil {

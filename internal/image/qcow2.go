@@ -19,12 +19,13 @@ const (
 	qcow2HeaderV3     = 104
 
 	qcow2ExternalData = 1 << 2
-	// Dirty, corrupt, external data, another compression, and extended L2 tables. One that is not known could name a file too.
+	// Dirty, corrupt, external data, another compression, and extended L2 tables. One that is not known could name a file
+	// too.
 	qcow2Known = 1<<5 - 1
 )
 
-// checkSelfContained refuses an image that makes qemu-nbd, which is root's, open other files: its header can name any of
-// the host, and need not come from this host.
+// checkSelfContained refuses an image that makes qemu-nbd, which is root's, open other files: its header can name any
+// of the host, and need not come from this host.
 func checkSelfContained(file string, format config.ImageFormat) error {
 	if format != config.FormatQCOW2 {
 		return nil

@@ -109,7 +109,9 @@ func TestConnectRefusesOtherFiles(t *testing.T) {
 		}
 		_, err := ConnectNBD(file, config.FormatQCOW2, func([]string) error { return errRun })
 		refused := err != nil && strings.HasPrefix(err.Error(), "image "+file+": ") && !errors.Is(err, errRun)
-		if c.want == "" && refused || c.want != "" && (!refused || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "qemu-img convert")) {
+		if c.want == "" && refused ||
+			c.want != "" &&
+				(!refused || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "qemu-img convert")) {
 			t.Errorf("%s: got %v, want %q", name, err, c.want)
 		}
 	}

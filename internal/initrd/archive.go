@@ -42,7 +42,8 @@ func resolve(k Kernel, o Options) (*contents, error) {
 	c := contents{init: o.Init}
 	start, err := x.order(o.Modules)
 	if err != nil {
-		return nil, fmt.Errorf("kernel %s: %w, neither in %s nor built in; a sandbox needs a kernel with %s (on Debian that of linux-image-amd64; linux-image-cloud-amd64 has no 9p)",
+		return nil, fmt.Errorf("kernel %s: %w, neither in %s nor built in; a sandbox needs a kernel with %s (on Debian "+
+			"that of linux-image-amd64; linux-image-cloud-amd64 has no 9p)",
 			k.Release, err, k.Modules, strings.Join(o.Modules, ", "))
 	}
 	var list strings.Builder
@@ -61,7 +62,8 @@ func resolve(k Kernel, o Options) (*contents, error) {
 	c.list = list.String()
 	for _, m := range c.modules {
 		if err := readable(filepath.Join(k.Modules, m.file)); err != nil {
-			return nil, fmt.Errorf("kernel module %s: %w; install the modules of %s again, or run depmod %[3]s if it is not needed any more", m.name, err, k.Release)
+			return nil, fmt.Errorf("kernel module %s: %w; install the modules of %s again, or run depmod %[3]s if it is not "+
+				"needed any more", m.name, err, k.Release)
 		}
 	}
 	slices.SortFunc(c.modules, func(a, b module) int { return cmp.Compare(a.name, b.name) })
@@ -83,7 +85,8 @@ func (c *contents) add(list *strings.Builder, name string, modules []module) {
 	list.WriteByte('\n')
 }
 
-// write makes the archive. It is not packed: an emulated machine takes longer to unpack it than to have more bytes given.
+// write makes the archive. It is not packed: an emulated machine takes longer to unpack it than to have more bytes
+// given.
 func (c *contents) write(out io.Writer, k Kernel) error {
 	w := archive{cpio.NewWriter(out)}
 	if err := w.directories(guest.ModuleDir); err != nil {
@@ -112,7 +115,8 @@ func (c *contents) write(out io.Writer, k Kernel) error {
 	return w.Close()
 }
 
-// archive writes newc, the format of initrds (Documentation/driver-api/early-userspace/buffer-format.rst of the kernel).
+// archive writes newc, the format of initrds (Documentation/driver-api/early-userspace/buffer-format.rst of the
+// kernel).
 type archive struct{ *cpio.Writer }
 
 // directories makes a directory and those above it.

@@ -23,8 +23,8 @@ type Cache struct{ dir string }
 // unused is how long a file stays that nobody asks for.
 const unused = 30 * 24 * time.Hour
 
-// DefaultCache is the directory for what the user's sandboxes share: /var/cache/libvirt-sandbox of root, libvirt-sandbox in
-// the user's cache directory else.
+// DefaultCache is the directory for what the user's sandboxes share: /var/cache/libvirt-sandbox of root,
+// libvirt-sandbox in the user's cache directory else.
 func DefaultCache() (*Cache, error) {
 	dir := "/var/cache/libvirt-sandbox"
 	if os.Geteuid() != 0 {
@@ -57,7 +57,7 @@ func mine(info fs.FileInfo) bool {
 	return ok && int(status.Uid) == os.Geteuid()
 }
 
-// Initrd gives the file of an initrd for a kernel, made when there is none of the same content.
+// Initrd returns the file of an initrd for a kernel, made when there is none of the same content.
 func (c *Cache) Initrd(k Kernel, o Options) (string, error) {
 	contents, err := resolve(k, o)
 	if err != nil {
@@ -79,8 +79,9 @@ func (c *Cache) Initrd(k Kernel, o Options) (string, error) {
 	})
 }
 
-// Kernel gives the file that QEMU boots: the kernel in the image where it can start that, a copy of the image else. Each
-// account that emulators run as has one of its own: libvirt makes it the owner, and refuses another as long as that boots it.
+// Kernel returns the file that QEMU boots: the kernel in the image where it can start that, a copy of the image else.
+// Each account that emulators run as has one of its own: libvirt makes it the owner, and refuses another as long as
+// that boots it.
 func (c *Cache) Kernel(k Kernel, account string) (string, error) {
 	key := sha256.New()
 	fmt.Fprintf(key, "kernel 2\n%s\n%s\n", k.Release, account)
@@ -121,11 +122,22 @@ func identify(key io.Writer, file string) error {
 	if err := unix.Stat(file, &s); err != nil {
 		return &fs.PathError{Op: "stat", Path: file, Err: err}
 	}
-	fmt.Fprintf(key, "%s %d:%d %d %d.%d %d.%d\n", file, s.Dev, s.Ino, s.Size, s.Mtim.Sec, s.Mtim.Nsec, s.Ctim.Sec, s.Ctim.Nsec)
+	fmt.Fprintf(
+		key,
+		"%s %d:%d %d %d.%d %d.%d\n",
+		file,
+		s.Dev,
+		s.Ino,
+		s.Size,
+		s.Mtim.Sec,
+		s.Mtim.Nsec,
+		s.Ctim.Sec,
+		s.Ctim.Nsec,
+	)
 	return nil
 }
 
-// file gives the file of a key, made by write where there is none.
+// file returns the file of a key, made by write where there is none.
 func (c *Cache) file(name, key string, mode fs.FileMode, write func(io.Writer) error) (string, error) {
 	file := filepath.Join(c.dir, name+"-"+key[:32])
 	now := time.Now()
@@ -155,7 +167,8 @@ func (c *Cache) prune(now time.Time) error {
 		return fmt.Errorf("tidy the cache: %w", err)
 	}
 	for _, e := range entries {
-		own := strings.HasPrefix(strings.TrimPrefix(e.Name(), "."), "initrd-") || strings.HasPrefix(strings.TrimPrefix(e.Name(), "."), "kernel-")
+		own := strings.HasPrefix(strings.TrimPrefix(e.Name(), "."), "initrd-") ||
+			strings.HasPrefix(strings.TrimPrefix(e.Name(), "."), "kernel-")
 		info, err := e.Info()
 		if err != nil || !own || !info.Mode().IsRegular() || now.Sub(info.ModTime()) < unused {
 			continue

@@ -11,8 +11,8 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/guest"
 )
 
-// Compose writes the initrd of one machine: one of the cache, and the plan behind it in an archive of its own, as the kernel
-// takes them. Nobody else may read the file, for a plan may have secrets in its environment.
+// Compose writes the initrd of one machine: one of the cache, and the plan behind it in an archive of its own, as the
+// kernel takes them. Nobody else may read the file, for a plan may have secrets in its environment.
 func Compose(file, cached string, plan *guest.Plan) (err error) {
 	data, err := plan.Encode()
 	if err != nil {

@@ -23,7 +23,8 @@ const (
 // maxUnpacked bounds what a module or a kernel may become when unpacked.
 const maxUnpacked = 512 << 20
 
-// readModule gives the content of a module's file, unpacked: the kernel takes packed ones from 5.17 on only, and not all kinds.
+// readModule returns the content of a module's file, unpacked: the kernel takes packed ones from 5.17 on only, and not
+// all kinds.
 func readModule(file string) ([]byte, error) {
 	f, err := os.Open(file)
 	if err != nil {

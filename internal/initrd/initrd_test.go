@@ -22,8 +22,8 @@ import (
 
 const release = "6.1.0-test"
 
-// installed is a kernel with modules that are packed in every way: b needs a, c needs b and a and has a soft dependency, d is
-// built in, the file of gone is not there.
+// installed is a kernel with modules that are packed in every way: b needs a, c needs b and a and has a soft
+// dependency, d is built in, the file of gone is not there.
 func installed(t *testing.T) (Kernel, Options) {
 	t.Helper()
 	top := t.TempDir()
@@ -41,7 +41,14 @@ func installed(t *testing.T) (Kernel, Options) {
 	}
 	write(t, filepath.Join(top, "vmlinuz"), []byte("an image that is none"))
 	write(t, filepath.Join(top, "init"), []byte("the first program"))
-	return Kernel{release, filepath.Join(top, "vmlinuz"), dir}, Options{Init: filepath.Join(top, "init"), Modules: []string{"c-c", "d"}}
+	return Kernel{
+			release,
+			filepath.Join(top, "vmlinuz"),
+			dir,
+		}, Options{
+			Init:    filepath.Join(top, "init"),
+			Modules: []string{"c-c", "d"},
+		}
 }
 
 func object(name string) []byte { return []byte(elfMagic + strings.Repeat(name, 1000)) }
@@ -172,7 +179,8 @@ func TestArchiveForOthers(t *testing.T) {
 		got = append(got, fmt.Sprint(f[0], f[2:5], strings.Join(f[8:], " ")))
 	}
 	for _, want := range []string{
-		"drwxr-xr-x[0 0 0]run/host", "-r-xr-xr-x[0 0 17]run/host/virt-sandbox-init", "lrwxrwxrwx[0 0 27]init -> /run/host/virt-sandbox-init",
+		"drwxr-xr-x[0 0 0]run/host", "-r-xr-xr-x[0 0 17]run/host/virt-sandbox-init", "lrwxrwxrwx[0 0 27]init -> " +
+			"/run/host/virt-sandbox-init",
 		"-r--r--r--[0 0 1004]run/host/modules/b",
 	} {
 		if !slices.Contains(got, want) {
@@ -309,7 +317,8 @@ func TestFindKernel(t *testing.T) {
 	}
 }
 
-// TestCompose: the plan is in an archive behind the other, which begins where the kernel looks for it; only its owner can read it.
+// TestCompose: the plan is in an archive behind the other, which begins where the kernel looks for it; only its owner
+// can read it.
 func TestCompose(t *testing.T) {
 	dir := t.TempDir()
 	for extra := range 4 {

@@ -23,9 +23,9 @@ type Kernel struct {
 	Modules string // directory with modules.dep
 }
 
-// FindKernel looks for a kernel: by its release, that of the running one where it is empty, its image, /boot/vmlinuz-RELEASE
-// where that is empty, and the directory that holds RELEASE/modules.dep, /lib/modules where that is empty. Errors: of a file
-// that is missing or cannot be read, with what to do.
+// FindKernel looks for a kernel: by its release, that of the running one where it is empty, its image,
+// /boot/vmlinuz-RELEASE where that is empty, and the directory that holds RELEASE/modules.dep, /lib/modules where that
+// is empty. Errors: of a file that is missing or cannot be read, with what to do.
 func FindKernel(release, image, modules string) (Kernel, error) {
 	if release == "" {
 		var name unix.Utsname
@@ -59,8 +59,8 @@ func FindKernel(release, image, modules string) (Kernel, error) {
 
 var releaseSyntax = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.+~-]{0,127}$`)
 
-// installedImage is where Debian, SUSE and Arch have an image, or where Fedora's kernel-core has it when nothing has put it
-// into /boot.
+// installedImage is where Debian, SUSE and Arch have an image, or where Fedora's kernel-core has it when nothing has
+// put it into /boot.
 func installedImage(release string) string {
 	file := "/boot/vmlinuz-" + release
 	if other := "/lib/modules/" + release + "/vmlinuz"; readable(file) != nil && readable(other) == nil {
@@ -76,7 +76,7 @@ func imageAdvice(err error, release string) string {
 	return fmt.Sprintf("install linux-image-%s (Debian) or kernel-core-%[1]s (Fedora)", release)
 }
 
-// readable tells whether a regular file can be opened.
+// readable reports whether a regular file can be opened.
 func readable(file string) error {
 	f, err := os.OpenFile(file, os.O_RDONLY|unix.O_NONBLOCK, 0)
 	if err != nil {

@@ -8,12 +8,13 @@ import (
 	"github.com/google/renameio/v2"
 )
 
-// Remember keeps a word that holds until the host restarts. That it cannot be kept only costs the time to find out again.
+// Remember keeps a word that holds until the host restarts. That it cannot be kept only costs the time to find out
+// again.
 func (c *Cache) Remember(key, word string) {
 	_ = renameio.WriteFile(filepath.Join(c.dir, key), []byte(bootID()+" "+word+"\n"), 0o644, renameio.WithTempDir(c.dir))
 }
 
-// Recall gives the word that was kept since the host started; "" for none.
+// Recall returns the word that was kept since the host started; "" for none.
 func (c *Cache) Recall(key string) string {
 	data, err := os.ReadFile(filepath.Join(c.dir, key))
 	if err != nil {

@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// Files of depmod(8): modules.dep(5), what is built in, which modules want others without needing their symbols, and other
-// names of modules.
+// Files of depmod(8): modules.dep(5), what is built in, which modules want others without needing their symbols, and
+// other names of modules.
 const (
 	dependencyFile = "modules.dep"
 	builtinFile    = "modules.builtin"
@@ -68,8 +68,8 @@ func readBounded(file string) (string, error) {
 	return b.String(), nil
 }
 
-// parseDependencies reads modules.dep: "kernel/fs/9p/9p.ko.xz: kernel/net/9p/9pnet.ko.xz …". Lines with a path that leads out
-// of the directory are left out.
+// parseDependencies reads modules.dep: "kernel/fs/9p/9p.ko.xz: kernel/net/9p/9pnet.ko.xz …". Lines with a path that
+// leads out of the directory are left out.
 func parseDependencies(text string) map[string][]string {
 	needs := make(map[string][]string)
 	for line := range strings.Lines(text) {
@@ -78,7 +78,8 @@ func parseDependencies(text string) map[string][]string {
 			continue
 		}
 		paths := append([]string{file}, strings.Fields(rest)...)
-		if name := moduleName(file); name != "" && !slices.ContainsFunc(paths, func(p string) bool { return !filepath.IsLocal(p) || moduleName(p) == "" }) {
+		if name := moduleName(file); name != "" &&
+			!slices.ContainsFunc(paths, func(p string) bool { return !filepath.IsLocal(p) || moduleName(p) == "" }) {
 			needs[name] = paths
 		}
 	}
@@ -132,7 +133,7 @@ func parseAliases(text string) map[string][]string {
 	return aliases
 }
 
-// underscores gives the name that a module has in the kernel, where - and _ are the same.
+// underscores returns the name that a module has in the kernel, where - and _ are the same.
 func underscores(name string) string { return strings.ReplaceAll(name, "-", "_") }
 
 // moduleName is the name of a module's file without its suffixes; "" where it is none's.
@@ -152,7 +153,7 @@ type module struct {
 	optional   bool   // the machine runs without it
 }
 
-// order gives the modules that those of these names need and themselves, in the order in which they are to be loaded.
+// order returns the modules that those of these names need and themselves, in the order in which they are to be loaded.
 // Those that are built in are left out. Errors: of names that the kernel does not have.
 func (x *index) order(names []string) ([]module, error) {
 	var list []module
@@ -171,7 +172,8 @@ func (x *index) order(names []string) ([]module, error) {
 	return list, nil
 }
 
-// add appends a module after those that it needs; above are the ones on the way to it, for soft dependencies can go in circles.
+// add appends a module after those that it needs; above are the ones on the way to it, for soft dependencies can go in
+// circles.
 func (x *index) add(list []module, name string, optional bool, above []string) []module {
 	paths := x.needs[name]
 	if x.builtin[name] || len(paths) == 0 || slices.Contains(above, name) {

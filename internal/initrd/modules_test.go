@@ -27,8 +27,10 @@ kernel/one.ko:
 kernel/two.ko:
 `),
 		builtin: parseBuiltin("kernel/drivers/virtio/virtio_pci.ko\n"),
-		soft:    parseSoft("softdep ext4 pre: crypto-crc32c\nsoftdep jbd2 pre: crypto-crc32c\nsoftdep one pre: two\nsoftdep two pre: one\n"),
-		aliases: parseAliases("alias crypto-crc32c crc32c_intel\nalias crypto-crc32c crc32c_generic\nalias cpu:type:x86* crc32c_intel\n"),
+		soft: parseSoft("softdep ext4 pre: crypto-crc32c\nsoftdep jbd2 pre: crypto-crc32c\nsoftdep one pre: two\n" +
+			"softdep two pre: one\n"),
+		aliases: parseAliases("alias crypto-crc32c crc32c_intel\nalias crypto-crc32c crc32c_generic\nalias cpu:type:x86* " +
+			"crc32c_intel\n"),
 	}
 	cases := []struct{ names, want string }{
 		{"", ""},
@@ -56,14 +58,16 @@ kernel/two.ko:
 		}
 	}
 	var missing *MissingModules
-	if _, err := x.order([]string{"9p", "xfs", "btrfs"}); !errors.As(err, &missing) || !slices.Equal(missing.Names, []string{"xfs", "btrfs"}) {
+	if _, err := x.order([]string{"9p", "xfs", "btrfs"}); !errors.As(err, &missing) ||
+		!slices.Equal(missing.Names, []string{"xfs", "btrfs"}) {
 		t.Errorf("missing: got %v", err)
 	}
 }
 
 func TestModuleName(t *testing.T) {
 	for file, want := range map[string]string{
-		"kernel/fs/9p/9p.ko": "9p", "crc32c-intel.ko.xz": "crc32c_intel", "a.ko.zst": "a", "a.ko.gz": "a", "a.ko.bz2": "", "a": "", ".ko": "", "": "", "a.ko/": "a",
+		"kernel/fs/9p/9p.ko": "9p", "crc32c-intel.ko.xz": "crc32c_intel", "a.ko.zst": "a", "a.ko.gz": "a", "a.ko.bz2": "",
+		"a": "", ".ko": "", "": "", "a.ko/": "a",
 	} {
 		if got := moduleName(file); got != want {
 			t.Errorf("%q: got %q, want %q", file, got, want)
@@ -73,7 +77,8 @@ func TestModuleName(t *testing.T) {
 
 // TestDependenciesStayInside: no line of modules.dep leads out of its directory.
 func TestDependenciesStayInside(t *testing.T) {
-	got := parseDependencies("../a.ko:\n/etc/b.ko:\nkernel/c.ko: ../../d.ko\nkernel/e.ko: kernel/../../f.ko\nkernel/g.ko: kernel/h.ko\nkernel/i.ko: passwd\n")
+	got := parseDependencies("../a.ko:\n/etc/b.ko:\nkernel/c.ko: ../../d.ko\nkernel/e.ko: kernel/../../f.ko\n" +
+		"kernel/g.ko: kernel/h.ko\nkernel/i.ko: passwd\n")
 	if names := slices.Sorted(maps.Keys(got)); !slices.Equal(names, []string{"g"}) {
 		t.Errorf("got %q", names)
 	}

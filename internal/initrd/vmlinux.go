@@ -23,9 +23,9 @@ const (
 	payloadVersion  = 0x208 // of the boot protocol, the first with a payload's place
 )
 
-// unpackImage gives the kernel within an image where QEMU can start it directly: an ELF file with an entry for PVH (x86/HVM
-// direct boot ABI). That saves the machine from unpacking it, which takes seconds where it is emulated. An image
-// that has no such kernel, or has it packed in an unknown way, is nil.
+// unpackImage returns the kernel within an image where QEMU can start it directly: an ELF file with an entry for PVH
+// (x86/HVM direct boot ABI). That saves the machine from unpacking it, which takes seconds where it is emulated. An
+// image that has no such kernel, or has it packed in an unknown way, is nil.
 func unpackImage(image []byte) ([]byte, error) {
 	payload, err := imagePayload(image)
 	if err != nil || payload == nil {
@@ -41,7 +41,7 @@ func unpackImage(image []byte) ([]byte, error) {
 	return kernel, nil
 }
 
-// imagePayload gives the packed kernel of a bzImage, nil of another image.
+// imagePayload returns the packed kernel of a bzImage, nil of another image.
 func imagePayload(image []byte) ([]byte, error) {
 	if len(image) < headerEnd || string(image[magicAt:magicAt+4]) != "HdrS" ||
 		binary.LittleEndian.Uint16(image[versionAt:]) < payloadVersion {

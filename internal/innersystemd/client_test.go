@@ -71,7 +71,8 @@ func TestWaitActiveFails(t *testing.T) {
 	}}}
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 	defer cancel()
-	for unit, want := range map[string]string{"failed.service": "failed (signal)", "waiting.service": "did not start in time (activating)"} {
+	for unit, want := range map[string]string{"failed.service": "failed (signal)", "waiting.service": "did not start in " +
+		"time (activating)"} {
 		_, err := c.WaitActive(ctx, []string{"up.service", unit})
 		var failure *UnitError
 		if !errors.As(err, &failure) || failure.Unit != unit || failure.Reason != want {
@@ -91,7 +92,8 @@ func TestFailedAndRunningJobs(t *testing.T) {
 		t.Errorf("jobs: %q, %v", got, err)
 	}
 	c = &Client{&fakeBus{err: errors.New("de\x1bnied")}}
-	if _, err := c.Failed(t.Context()); err == nil || err.Error() != "ask the container's systemd for failed units: de?nied" {
+	if _, err := c.Failed(t.Context()); err == nil || err.Error() != "ask the container's systemd for failed units: "+
+		"de?nied" {
 		t.Errorf("failed: %v", err)
 	}
 	if _, err := c.RunningJobs(t.Context()); err == nil {

@@ -42,7 +42,7 @@ func dialInside(target enter.Target, path string) (net.Conn, error) {
 	return connection, nil
 }
 
-// answeredInside tells whether the other end of a connection is a process of the container.
+// answeredInside reports whether the other end of a connection is a process of the container.
 func answeredInside(connection *net.UnixConn, initPID int) error {
 	raw, err := connection.SyscallConn()
 	if err != nil {

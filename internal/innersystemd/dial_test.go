@@ -69,7 +69,8 @@ func TestAnsweredInside(t *testing.T) {
 	if _, err := said.Read(make([]byte, 1)); err != nil {
 		t.Fatal(err)
 	}
-	children, err := os.ReadFile("/proc/" + strconv.Itoa(other.Process.Pid) + "/task/" + strconv.Itoa(other.Process.Pid) + "/children")
+	children, err := os.ReadFile("/proc/" + strconv.Itoa(other.Process.Pid) + "/task/" + strconv.Itoa(other.Process.Pid) +
+		"/children")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,7 +78,8 @@ func TestAnsweredInside(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := answeredInside(connection.(*net.UnixConn), inside); err == nil || !strings.Contains(err.Error(), "is not of the container") {
+	if err := answeredInside(connection.(*net.UnixConn), inside); err == nil || !strings.Contains(err.Error(),
+		"is not of the container") {
 		t.Errorf("process of another namespace: %v", err)
 	}
 }

@@ -17,7 +17,11 @@ func TestVerdict(t *testing.T) {
 		{"masked", State{Load: "masked", Active: "inactive"}, "is masked"},
 		{"starting", State{Active: "activating", Sub: "start"}, pending},
 		{"of type notify", State{Active: "active", Sub: "running", Type: "notify"}, up},
-		{"of type simple, just begun", State{Active: "active", Sub: "running", Type: "simple", ActiveFor: settleTime - 1}, pending},
+		{
+			"of type simple, just begun",
+			State{Active: "active", Sub: "running", Type: "simple", ActiveFor: settleTime - 1},
+			pending,
+		},
 		{"of type simple, for a while", State{Active: "active", Sub: "running", Type: "simple", ActiveFor: settleTime}, up},
 		{"of type exec, just begun", State{Active: "active", Sub: "running", Type: "exec"}, pending},
 		{"a socket", State{Active: "active", Sub: "listening"}, up},
@@ -27,8 +31,10 @@ func TestVerdict(t *testing.T) {
 		{"restarting for ever", State{Active: "activating", Sub: "auto-restart", Restarts: maxRestarts, Result: "signal"},
 			"failed and was restarted 3 times (signal)"},
 		{"oneshot that has run", State{Active: "inactive", Type: "oneshot", Ran: true, Result: "success"}, up},
-		{"oneshot that failed", State{Active: "inactive", Type: "oneshot", Ran: true, Result: "exit-code"}, "ended (exit-code)"},
-		{"condition not met", State{Active: "inactive", Skipped: true}, "was skipped, since a condition of the unit is not met"},
+		{"oneshot that failed", State{Active: "inactive", Type: "oneshot", Ran: true, Result: "exit-code"},
+			"ended (exit-code)"},
+		{"condition not met", State{Active: "inactive", Skipped: true}, "was skipped, since a condition of the unit is not " +
+			"met"},
 		{"ended", State{Active: "inactive", Type: "simple", Ran: true, Result: "success"}, "ended (success)"},
 		{"never begun", State{Active: "inactive"}, "was not started, since a unit that it requires failed"},
 		{"stopping", State{Active: "deactivating", Sub: "stop-sigterm"}, pending},
@@ -68,7 +74,15 @@ func TestUnit(t *testing.T) {
 		t.Errorf("active for %v", got.ActiveFor)
 	}
 	got.ActiveFor = 0
-	want := State{Load: "loaded", Active: "active?[31m", Result: "success", Type: "notify", Restarts: 2, Skipped: true, CanReload: true}
+	want := State{
+		Load:      "loaded",
+		Active:    "active?[31m",
+		Result:    "success",
+		Type:      "notify",
+		Restarts:  2,
+		Skipped:   true,
+		CanReload: true,
+	}
 	if got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}

@@ -85,7 +85,7 @@ func (v *converter) part(m Mount, p string) {
 	v.add(config.MountHostBind, m.Line, m.Target, m.Source)
 }
 
-// isOwn tells whether a path inside is one of the content.
+// isOwn reports whether a path inside is one of the content.
 func (v *converter) isOwn(p string) bool {
 	return isOwnTop(p) || slices.ContainsFunc(v.Mounts, func(m Mount) bool {
 		return m.Kind != RAM && m.Source == v.result.Sandbox.Content+m.Target && strings.HasPrefix(p+"/", m.Target+"/")

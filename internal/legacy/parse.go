@@ -159,7 +159,7 @@ func (r *reader) config() *Config {
 	return c
 }
 
-// counted gives the groups KIND.N, N from 0 with gaps, that are there.
+// counted returns the groups KIND.N, N from 0 with gaps, that are there.
 func (r *reader) counted(kind string, most int) []string {
 	var found []string
 	for n := range most {

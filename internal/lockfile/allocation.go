@@ -34,8 +34,8 @@ func (f *File) Allocate(ctx context.Context, what string) (*Allocation, error) {
 	return &Allocation{l, f, slots}, nil
 }
 
-// IDs reserves ranges of ids, from the first to the last, by their numbers; it returns nil when another process holds one
-// of them. The reservation outlives the allocation.
+// IDs reserves ranges of ids, from the first to the last, by their numbers; it returns nil when another process holds
+// one of them. The reservation outlives the allocation.
 func (a *Allocation) IDs(first, last uint32) (*Lock, error) {
 	return a.file.try(idBytes+int64(first), int64(last-first)+1)
 }

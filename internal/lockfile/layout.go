@@ -6,8 +6,8 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/mcs"
 )
 
-// The map of the file, as offsets of bytes. A byte stands for what may be one process's at a time. The first eight bytes
-// also hold the time of the last reload of the host's systemd: locks are advisory, so text and locks do not meet.
+// The map of the file, as offsets of bytes. A byte stands for what may be one process's at a time. The first eight
+// bytes also hold the time of the last reload of the host's systemd: locks are advisory, so text and locks do not meet.
 //
 //	0            held while a level or a range of ids is chosen
 //	1            held while systemd reloads

@@ -16,7 +16,8 @@ func TestSkipToLast(t *testing.T) {
 		lines int
 		want  string
 	}{
-		{"a\nb\nc\n", -1, "a\nb\nc\n"}, {"a\nb\nc\n", 2, "b\nc\n"}, {"a\nb\nc\n", 3, "a\nb\nc\n"}, {"a\nb\nc\n", 9, "a\nb\nc\n"},
+		{"a\nb\nc\n", -1, "a\nb\nc\n"}, {"a\nb\nc\n", 2, "b\nc\n"}, {"a\nb\nc\n", 3, "a\nb\nc\n"}, {"a\nb\nc\n", 9,
+			"a\nb\nc\n"},
 		{"a\n" + long + "\nc\n", 2, long + "\nc\n"}, {"a\nb\n", 0, ""}, {"", 3, ""},
 	} {
 		f, err := os.CreateTemp(t.TempDir(), "")

@@ -7,17 +7,17 @@ import (
 	"strings"
 )
 
-// Plain gives the source of a page with hyphens as a person types them.
+// Plain returns the source of a page with hyphens as a person types them.
 func Plain(page []byte) string { return strings.ReplaceAll(string(page), `\-`, "-") }
 
-// Section gives the text below a heading, such as ".SH OPTIONS", up to the next of its kind; "" for none.
+// Section returns the text below a heading, such as ".SH OPTIONS", up to the next of its kind; "" for none.
 func Section(page, heading string) string {
 	_, rest, _ := strings.Cut(page, heading+"\n")
 	text, _, _ := strings.Cut(rest, strings.Fields(heading)[0]+" ")
 	return text
 }
 
-// Names gives what the first group of an expression finds, sorted.
+// Names returns what the first group of an expression finds, sorted.
 func Names(expression, text string) []string {
 	var list []string
 	for _, match := range regexp.MustCompile(expression).FindAllStringSubmatch(text, -1) {

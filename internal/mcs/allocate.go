@@ -9,9 +9,9 @@ import (
 // ErrExhausted is returned by Allocate when no pair of categories is left.
 var ErrExhausted = errors.New("no free pair of MCS categories is left")
 
-// Allocate returns a pair of the categories of among that neither reaches a level of taken nor is reached by one; levels
-// without categories, which everybody reaches, do not count. The caller holds the lock that keeps another process from
-// being handed the same pair before it is written down. Errors: ErrExhausted.
+// Allocate returns a pair of the categories of among that neither reaches a level of taken nor is reached by one;
+// levels without categories, which everybody reaches, do not count. The caller holds the lock that keeps another
+// process from being handed the same pair before it is written down. Errors: ErrExhausted.
 func Allocate(among Level, taken []Level) (Level, error) {
 	partners := freePartners(among, taken)
 	pairs := 0
@@ -74,7 +74,7 @@ func (l Level) without(other Level) Level {
 	return l
 }
 
-// nth gives the category that n others of the level are below of.
+// nth returns the category that n others of the level are below of.
 func (l Level) nth(n int) Run {
 	for i, word := range l.set {
 		if here := bits.OnesCount64(word); n >= here {

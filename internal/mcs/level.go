@@ -1,6 +1,6 @@
-// Package mcs knows MCS levels: their text form, which of them reach each other, what the host's policy says of them, and
-// which pairs of categories are still free. In: level texts and the files of a policy; out: parsed levels and new ones.
-// config validates with it, internal/alloc allocates with it.
+// Package mcs knows MCS levels: their text form, which of them reach each other, what the host's policy says of them,
+// and which pairs of categories are still free. In: level texts and the files of a policy; out: parsed levels and new
+// ones. config validates with it, internal/alloc allocates with it.
 package mcs
 
 import (
@@ -67,11 +67,12 @@ func parseCategory(text string) (int, error) {
 	return n, nil
 }
 
-// errNoLevel is returned for the context of a process or file that may be at several levels, and for what is no context.
+// errNoLevel is returned for the context of a process or file that may be at several levels, and for what is no
+// context.
 var errNoLevel = errors.New("not the context of a single level")
 
-// OfContext gives the level of an SELinux context, user:role:type:level. A range such as s0-s0:c0.c1023 is that of a part
-// of the host, not of something that its level keeps apart.
+// OfContext returns the level of an SELinux context, user:role:type:level. A range such as s0-s0:c0.c1023 is that of a
+// part of the host, not of something that its level keeps apart.
 func OfContext(context string) (Level, error) {
 	c, err := secontext.Parse(context)
 	if err != nil {
@@ -88,7 +89,7 @@ func OfContext(context string) (Level, error) {
 	return level, nil
 }
 
-// With gives the level with more categories, which must be from 0 to Categories-1.
+// With returns the level with more categories, which must be from 0 to Categories-1.
 func (l Level) With(run Run) Level {
 	for c := run.First; c <= run.Last; c++ {
 		l.set[c/64] |= 1 << (c % 64)
@@ -98,7 +99,7 @@ func (l Level) With(run Run) Level {
 
 func (l Level) has(c int) bool { return l.set[c/64]&(1<<(c%64)) != 0 }
 
-// Count gives the number of categories.
+// Count returns the number of categories.
 func (l Level) Count() int {
 	n := 0
 	for _, word := range l.set {
@@ -107,7 +108,7 @@ func (l Level) Count() int {
 	return n
 }
 
-// Runs gives the categories in ascending order, as few runs as they make.
+// Runs returns the categories in ascending order, as few runs as they make.
 func (l Level) Runs() []Run {
 	var runs []Run
 	for c := 0; c < Categories; c++ {
@@ -128,7 +129,7 @@ func (l Level) Runs() []Run {
 	return runs
 }
 
-// String gives the level in the form that the kernel prints: consecutive categories of three and more as a range.
+// String returns the level in the form that the kernel prints: consecutive categories of three and more as a range.
 func (l Level) String() string {
 	var items []string
 	for _, run := range l.Runs() {
@@ -147,7 +148,7 @@ func (l Level) String() string {
 	return "s0:" + strings.Join(items, ",")
 }
 
-// Dominates tells whether l has all categories of other: then who is at l may read and write what is at other.
+// Dominates reports whether l has all categories of other: then who is at l may read and write what is at other.
 func (l Level) Dominates(other Level) bool {
 	for i, word := range other.set {
 		if word&^l.set[i] != 0 {
@@ -157,5 +158,5 @@ func (l Level) Dominates(other Level) bool {
 	return true
 }
 
-// Reaches tells whether two levels are not kept apart: one of them dominates the other.
+// Reaches reports whether two levels are not kept apart: one of them dominates the other.
 func (l Level) Reaches(other Level) bool { return l.Dominates(other) || other.Dominates(l) }

@@ -121,7 +121,8 @@ func TestRunsMakeTheLevelAgain(t *testing.T) {
 
 // FuzzParse: what Parse takes, String writes in a form of its own that means the same.
 func FuzzParse(f *testing.F) {
-	for _, text := range []string{"s0", "s0:c1", "s0:c1,c2", "s0:c0.c1023", "s0:c3,c0.c9,c3", "s1:c1", "s0:c01", "s0:c1.c0", "s0:,"} {
+	for _, text := range []string{"s0", "s0:c1", "s0:c1,c2", "s0:c0.c1023", "s0:c3,c0.c9,c3", "s1:c1", "s0:c01",
+		"s0:c1.c0", "s0:,"} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

@@ -16,8 +16,8 @@ type Policy struct {
 	Named  []Level // levels that have a meaning of their own (setrans.conf(5)); they are not handed out
 }
 
-// ReadPolicy reads the policy that /etc/selinux/config names, below a root directory; "" is the host's own. A host without
-// one has all categories.
+// ReadPolicy reads the policy that /etc/selinux/config names, below a root directory; "" is the host's own. A host
+// without one has all categories.
 func ReadPolicy(root string) (*Policy, error) {
 	p := &Policy{Range: Level{}.With(Run{0, Categories - 1}), Source: "every category that there is"}
 	text, err := read(root + "/etc/selinux/config")
@@ -52,7 +52,7 @@ func ReadPolicy(root string) (*Policy, error) {
 	return p, nil
 }
 
-// read gives the text of a file, "" of one that does not exist.
+// read returns the text of a file, "" of one that does not exist.
 func read(file string) (string, error) {
 	data, err := os.ReadFile(file)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -61,7 +61,7 @@ func read(file string) (string, error) {
 	return string(data), nil
 }
 
-// settings gives the lines of a file of the policy, with their numbers, that are neither empty nor comments.
+// settings returns the lines of a file of the policy, with their numbers, that are neither empty nor comments.
 func settings(text string) func(yield func(int, string) bool) {
 	return func(yield func(int, string) bool) {
 		n := 0

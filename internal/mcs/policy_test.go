@@ -18,13 +18,19 @@ func TestReadPolicy(t *testing.T) {
 		fails          string
 	}{
 		{name: "no policy", granted: every, source: "every category that there is"},
-		{name: "a policy without files", files: map[string]string{"config": selinuxConfig}, granted: every, source: "every category that there is"},
+		{
+			name:    "a policy without files",
+			files:   map[string]string{"config": selinuxConfig},
+			granted: every,
+			source:  "every category that there is",
+		},
 		{
 			name: "as distributions ship it",
 			files: map[string]string{
-				"config":                selinuxConfig,
-				"targeted/seusers":      "root:unconfined_u:s0-s0:c0.c1023\n__default__:unconfined_u:s0-s0:c0.c1023\n",
-				"targeted/setrans.conf": "# s0:c0=CompanyConfidential\ns0=SystemLow\ns0-s0:c0.c1023=SystemLow-SystemHigh\ns0:c0.c1023=SystemHigh\n",
+				"config":           selinuxConfig,
+				"targeted/seusers": "root:unconfined_u:s0-s0:c0.c1023\n__default__:unconfined_u:s0-s0:c0.c1023\n",
+				"targeted/setrans.conf": "# s0:c0=CompanyConfidential\ns0=SystemLow\ns0-s0:c0.c1023=SystemLow-SystemHigh\n" +
+					"s0:c0.c1023=SystemHigh\n",
 			},
 			granted: every, source: "__default__ in /etc/selinux/targeted/seusers",
 		},
@@ -66,7 +72,15 @@ func TestReadPolicy(t *testing.T) {
 				t.Fatal(err)
 			}
 			if p.Range != level(t, c.granted) || texts(p.Named) != c.named || p.Source != c.source {
-				t.Errorf("got %s, named %s, from %s; want %s, named %s, from %s", p.Range, texts(p.Named), p.Source, c.granted, c.named, c.source)
+				t.Errorf(
+					"got %s, named %s, from %s; want %s, named %s, from %s",
+					p.Range,
+					texts(p.Named),
+					p.Source,
+					c.granted,
+					c.named,
+					c.source,
+				)
 			}
 		})
 	}
@@ -104,8 +118,10 @@ func TestParseSEUsers(t *testing.T) {
 		{text: "__default__:user_u:s0\n"},
 		{text: "system_u:system_u\n"},
 		{text: "%wheel:staff_u:s0-s0:c0.c9\n"},
-		{text: "system_u:system_u:s0-s0:c0.c1024\n", reason: `1: range "s0-s0:c0.c1024" of system_u: category c1024 is above c1023`},
-		{text: "\n__default__:user_u:s0-SystemHigh:\n", reason: `2: range "s0-SystemHigh:" of __default__: "" is not a category such as c42`},
+		{text: "system_u:system_u:s0-s0:c0.c1024\n", reason: `1: range "s0-s0:c0.c1024" of system_u: category c1024 is ` +
+			`above c1023`},
+		{text: "\n__default__:user_u:s0-SystemHigh:\n", reason: `2: range "s0-SystemHigh:" of __default__: "" is not a ` +
+			`category such as c42`},
 	}
 	for _, c := range cases {
 		login, granted, err := parseSEUsers(c.text)
@@ -152,7 +168,8 @@ func FuzzParsePolicyType(f *testing.F) {
 }
 
 func FuzzParseSEUsers(f *testing.F) {
-	for _, text := range []string{"system_u:system_u:s0-s0:c0.c3\n", "__default__:user_u:s0\n", "a:b:c:d", "system_u::s0:c1-"} {
+	for _, text := range []string{"system_u:system_u:s0-s0:c0.c3\n", "__default__:user_u:s0\n", "a:b:c:d",
+		"system_u::s0:c1-"} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Main is what the programs do: it watches the container of the arguments and gives the exit status. What a program does
-// beside that, beside starts.
+// Main is what the programs do: it watches the container of the arguments and gives the exit status. What a program
+// does beside that, beside starts.
 func Main(args []string, beside func(*Files)) int {
 	// A journal that goes away must not end what it reads.
 	signal.Ignore(unix.SIGINT, unix.SIGHUP, unix.SIGPIPE)

@@ -1,6 +1,6 @@
 // Package monitor watches a container that is up, in a process as small as can be: the helper, which links libvirt,
-// becomes it once its work is done. In: descriptors that the helper opened; out: the console's text, and the exit status
-// when the container ends.
+// becomes it once its work is done. In: descriptors that the helper opened; out: the console's text, and the exit
+// status when the container ends.
 package monitor
 
 import (
@@ -21,8 +21,9 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/proc"
 )
 
-// File names of the monitor, and of that for a container with leases, which it renews: twice the size, though most of it is
-// shared by all. Their arguments are the numbers of the descriptors, in the order of Files, and of the signal for Shutdown.
+// File names of the monitor, and of that for a container with leases, which it renews: twice the size, though most of
+// it is shared by all. Their arguments are the numbers of the descriptors, in the order of Files, and of the signal for
+// Shutdown.
 const (
 	Program     = "virt-sandbox-service-monitor"
 	DHCPProgram = "virt-sandbox-service-monitor-dhcp"
@@ -66,7 +67,8 @@ func (f *Files) Shutdown() {
 	_ = proc.Signal(f.Init, f.shutdown)
 }
 
-// StatusReboot is the exit status after a reboot from inside, as systemd-nspawn has it; the unit starts the container anew.
+// StatusReboot is the exit status after a reboot from inside, as systemd-nspawn has it; the unit starts the container
+// anew.
 const StatusReboot = 133
 
 // ErrBroken is returned by Run for a container that ended without having said that it would.

@@ -16,8 +16,8 @@ import (
 // first is preferred.
 const leaseMetric = 100
 
-// apply takes what an old lease gave from an interface and gives it what a new one does; nil for none. It asks the kernel to
-// take the address away by itself when the lease ends, should nobody live to do so.
+// apply takes what an old lease gave from an interface and gives it what a new one does; nil for none. It asks the
+// kernel to take the address away by itself when the lease ends, should nobody live to do so.
 func (p port) apply(old, lease *Lease) error {
 	link, err := netlink.LinkByName(p.name)
 	if err != nil {
@@ -78,12 +78,14 @@ func (p port) route(link netlink.Link, lease *Lease, r Route) *netlink.Route {
 	return route
 }
 
-// isAbsent tells of what is not there any more: who lives in the container may take things away, and so does the kernel.
+// isAbsent tells of what is not there any more: who lives in the container may take things away, and so does the
+// kernel.
 func isAbsent(err error) bool {
-	return errors.Is(err, unix.ESRCH) || errors.Is(err, unix.EADDRNOTAVAIL) || errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENODEV)
+	return errors.Is(err, unix.ESRCH) || errors.Is(err, unix.EADDRNOTAVAIL) || errors.Is(err, fs.ErrNotExist) ||
+		errors.Is(err, unix.ENODEV)
 }
 
-// left gives the seconds that a lease still lasts, as the kernel counts them: 0 for no end.
+// left returns the seconds that a lease still lasts, as the kernel counts them: 0 for no end.
 func (l *Lease) left(now time.Duration) int {
 	if l.Expire == math.MaxInt64 {
 		return 0

@@ -24,7 +24,8 @@ var errNoAnswer = errors.New("no DHCP server answers")
 // Explain says what to look at where a setup that took as long as it may failed.
 func Explain(err error, limit time.Duration) error {
 	if errors.Is(err, errNoAnswer) {
-		return fmt.Errorf("%w within %v; is there one on the network of that interface, and does its filter let DHCP pass?", err, limit)
+		return fmt.Errorf("%w within %v; is there one on the network of that interface, and does its filter let DHCP "+
+			"pass?", err, limit)
 	}
 	return err
 }
@@ -82,7 +83,12 @@ func (p port) request(ctx context.Context, lease *Lease, everybody bool) (renewe
 	if err != nil {
 		return nil, fmt.Errorf("%s: make a DHCP message: %w", p.name, err)
 	}
-	ack, err := client.SendAndRead(ctx, server, message, nclient4.IsMessageType(dhcpv4.MessageTypeAck, dhcpv4.MessageTypeNak))
+	ack, err := client.SendAndRead(
+		ctx,
+		server,
+		message,
+		nclient4.IsMessageType(dhcpv4.MessageTypeAck, dhcpv4.MessageTypeNak),
+	)
 	if err != nil {
 		return nil, p.reason(err)
 	}
@@ -110,7 +116,11 @@ func (p port) client(mac net.HardwareAddr, from netip.Addr, again time.Duration)
 			err := c.Control(func(fd uintptr) { failure = unix.BindToDevice(int(fd), p.name) })
 			return errors.Join(err, failure)
 		}}
-		socket, err = config.ListenPacket(context.Background(), "udp4", netip.AddrPortFrom(from, nclient4.ClientPort).String())
+		socket, err = config.ListenPacket(
+			context.Background(),
+			"udp4",
+			netip.AddrPortFrom(from, nclient4.ClientPort).String(),
+		)
 	} else {
 		socket, err = nclient4.NewRawUDPConn(p.name, nclient4.ClientPort)
 	}
@@ -120,8 +130,8 @@ func (p port) client(mac net.HardwareAddr, from netip.Addr, again time.Duration)
 	return nclient4.NewWithConn(sane{socket}, mac, nclient4.WithTimeout(again), nclient4.WithRetry(-1))
 }
 
-// sane passes on only messages that can be parsed. Whoever is on the network can send any, to a process that must not end
-// over one; the client would parse them where nobody could catch that.
+// sane passes on only messages that can be parsed. Whoever is on the network can send any, to a process that must not
+// end over one; the client would parse them where nobody could catch that.
 type sane struct{ net.PacketConn }
 
 // ReadFrom implements net.PacketConn.

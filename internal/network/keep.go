@@ -11,8 +11,8 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/namespace"
 )
 
-// Start sets up the network of a container, whose interfaces are on: what is fixed, and a first lease for each interface that
-// wants one, within the context's time. The process is one in the container.
+// Start sets up the network of a container, whose interfaces are on: what is fixed, and a first lease for each
+// interface that wants one, within the context's time. The process is one in the container.
 func (s *State) Start(ctx context.Context, process *os.File) error {
 	if err := namespace.InNetworkOf(process, func() error {
 		for _, i := range s.Interfaces {
@@ -54,8 +54,8 @@ func (s *State) first(ctx context.Context, name string) error {
 	return s.set(name, lease)
 }
 
-// Keep renews the leases that the State in a directory has, until the context ends. It says what changes by log. It returns
-// at once where there is nothing to keep.
+// Keep renews the leases that the State in a directory has, until the context ends. It says what changes by log. It
+// returns at once where there is nothing to keep.
 func Keep(ctx context.Context, directory, process *os.File, log func(string)) error {
 	dir, err := os.OpenRoot(fmt.Sprintf("/proc/self/fd/%d", directory.Fd()))
 	if err != nil {
@@ -120,8 +120,8 @@ const (
 	longestSleep  = 5 * time.Minute  // so that a lease that ended while the host slept is soon found out
 )
 
-// keep renews a lease, and looks for another where there is none or it ends. It returns when the context ends, or with an
-// error when the interface is gone.
+// keep renews a lease, and looks for another where there is none or it ends. It returns when the context ends, or with
+// an error when the interface is gone.
 func (k keeper) keep(ctx context.Context, lease *Lease) error {
 	said := "" // so that nothing is said twice
 	for ctx.Err() == nil {

@@ -13,8 +13,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// fakeHost has a server that answers for some times and not for others. Its clock is the bubble's, in which hours pass in a
-// moment.
+// fakeHost has a server that answers for some times and not for others. Its clock is the bubble's, in which hours pass
+// in a moment.
 type fakeHost struct {
 	begun  time.Time
 	lease  time.Duration
@@ -102,17 +102,49 @@ func TestKeep(t *testing.T) {
 			want: "30m0s renew|30m0s apply 10.0.0.9|1h0m0s renew|1h0m0s apply 10.0.0.9|1h30m0s renew|1h30m0s apply 10.0.0.9"},
 		{name: "gets the first", host: fakeHost{lease: time.Hour}, run: 35 * time.Minute,
 			want: "0s discover|0s apply 10.0.0.1|30m0s renew|30m0s apply 10.0.0.1", said: "eth0: has the address 10.0.0.1/24"},
-		{name: "asks again after half of what is left", host: fakeHost{lease: 8 * time.Minute, silent: before(5 * time.Minute)}, first: true, run: 6 * time.Minute,
-			want: "4m0s renew|5m38s renew|5m38s apply 10.0.0.9", said: "no DHCP server answers"},
-		{name: "asks everybody", host: fakeHost{lease: 8 * time.Minute, silent: before(415 * time.Second)}, first: true, run: 8 * time.Minute,
-			want: "4m0s renew|5m38s renew|6m53s renew|7m0s rebind|7m0s apply 10.0.0.9", said: "no DHCP server answers"},
-		{name: "loses it and finds another", host: fakeHost{lease: 80 * time.Second, silent: before(5 * time.Minute)}, first: true, run: 7 * time.Minute,
-			want: "40s renew|1m10s rebind|1m20s drop|1m20s discover|3m5s discover|4m50s discover|6m35s discover|6m35s apply 10.0.0.1",
-			said: "no DHCP server answers|eth0: the lease of 10.0.0.9 has ended|no DHCP server answers|eth0: has the address 10.0.0.1/24"},
-		{name: "is refused", host: fakeHost{lease: time.Hour, refuse: before(31 * time.Minute), silent: nil}, first: true, run: 32 * time.Minute,
-			want: "30m0s renew|30m0s drop|30m0s discover|31m0s discover|31m0s apply 10.0.0.1", said: "refuses; the address 10.0.0.9 is given up"},
-		{name: "its interface is gone", host: fakeHost{lease: time.Hour, gone: from(time.Minute)}, first: true, run: 2 * time.Hour,
-			want: "30m0s renew", err: unix.ENODEV},
+		{
+			name:  "asks again after half of what is left",
+			host:  fakeHost{lease: 8 * time.Minute, silent: before(5 * time.Minute)},
+			first: true,
+			run:   6 * time.Minute,
+			want:  "4m0s renew|5m38s renew|5m38s apply 10.0.0.9",
+			said:  "no DHCP server answers",
+		},
+		{
+			name:  "asks everybody",
+			host:  fakeHost{lease: 8 * time.Minute, silent: before(415 * time.Second)},
+			first: true,
+			run:   8 * time.Minute,
+			want:  "4m0s renew|5m38s renew|6m53s renew|7m0s rebind|7m0s apply 10.0.0.9",
+			said:  "no DHCP server answers",
+		},
+		{
+			name:  "loses it and finds another",
+			host:  fakeHost{lease: 80 * time.Second, silent: before(5 * time.Minute)},
+			first: true,
+			run:   7 * time.Minute,
+			want: "40s renew|1m10s rebind|1m20s drop|1m20s discover|3m5s discover|4m50s discover|6m35s discover|6m35s apply " +
+				"10.0.0.1",
+			said: "no DHCP server answers|eth0: the lease of 10.0.0.9 has ended|no DHCP server answers|eth0: has the address " +
+				"10.0.0.1/24",
+		},
+		{
+			name:  "is refused",
+			host:  fakeHost{lease: time.Hour, refuse: before(31 * time.Minute), silent: nil},
+			first: true,
+			run:   32 * time.Minute,
+			want:  "30m0s renew|30m0s drop|30m0s discover|31m0s discover|31m0s apply 10.0.0.1",
+			said: "refuses; the address " +
+				"10.0.0.9 is given up",
+		},
+		{
+			name:  "its interface is gone",
+			host:  fakeHost{lease: time.Hour, gone: from(time.Minute)},
+			first: true,
+			run:   2 * time.Hour,
+			want:  "30m0s renew",
+			err:   unix.ENODEV,
+		},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -125,7 +157,15 @@ func TestKeep(t *testing.T) {
 				var said []string
 				ctx, cancel := context.WithTimeout(t.Context(), c.run)
 				defer cancel()
-				err := keeper{host: &c.host, name: "eth0", now: c.host.now, log: func(text string) { said = append(said, text) }}.keep(ctx, lease)
+				err := keeper{
+					host: &c.host,
+					name: "eth0",
+					now:  c.host.now,
+					log:  func(text string) { said = append(said, text) },
+				}.keep(
+					ctx,
+					lease,
+				)
 				if !errors.Is(err, c.err) {
 					t.Errorf("got error %v, want %v", err, c.err)
 				}

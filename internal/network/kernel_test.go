@@ -17,7 +17,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/namespace"
 )
 
-// newNetwork gives a process in a network of its own, with an interface eth0 whose other end is there too.
+// newNetwork returns a process in a network of its own, with an interface eth0 whose other end is there too.
 func newNetwork(t *testing.T) *os.File {
 	t.Helper()
 	if os.Geteuid() != 0 {
@@ -90,10 +90,15 @@ func kernelState(t *testing.T, process *os.File) (list []string) {
 func TestConfigure(t *testing.T) {
 	process := newNetwork(t)
 	i := Interface{Name: "eth0", Addresses: []Address{
-		{Prefix: netip.MustParsePrefix("10.0.0.9/24")}, {netip.MustParsePrefix("10.1.0.9/16"), netip.MustParseAddr("10.1.255.254")},
+		{
+			Prefix: netip.MustParsePrefix("10.0.0.9/24"),
+		}, {netip.MustParsePrefix("10.1.0.9/16"), netip.MustParseAddr("10.1.255.254")},
 		{Prefix: netip.MustParsePrefix("fd00::9/64")},
 	}, Routes: []Route{
-		{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParseAddr("10.0.0.1")}, {netip.MustParsePrefix("::/0"), netip.MustParseAddr("fe80::1")},
+		{
+			netip.MustParsePrefix("0.0.0.0/0"),
+			netip.MustParseAddr("10.0.0.1"),
+		}, {netip.MustParsePrefix("::/0"), netip.MustParseAddr("fe80::1")},
 	}}
 	if err := SwitchOn(process, []Interface{i}); err != nil {
 		t.Fatal(err)
@@ -101,7 +106,8 @@ func TestConfigure(t *testing.T) {
 	for range 2 {
 		within(t, process, func() error { return configure(t.Context(), i) })
 	}
-	want := []string{"0.0.0.0/0 via 10.0.0.1", "10.0.0.9/24 10.0.0.255", "10.1.0.9/16 10.1.255.254", "::/0 via fe80::1", "fd00::9/64"}
+	want := []string{"0.0.0.0/0 via 10.0.0.1", "10.0.0.9/24 10.0.0.255", "10.1.0.9/16 10.1.255.254", "::/0 via fe80::1",
+		"fd00::9/64"}
 	if got := kernelState(t, process); !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %q\nwant %q", got, want)
 	}
@@ -110,7 +116,8 @@ func TestConfigure(t *testing.T) {
 	if err != nil || !slices.Equal(got, wantAddresses) {
 		t.Errorf("Addresses gives %v, %v; want %v", got, err, wantAddresses)
 	}
-	if err := SwitchOn(process, []Interface{{Name: "eth7"}}); err == nil || !strings.Contains(err.Error(), "switch eth7 on") {
+	if err := SwitchOn(process, []Interface{{Name: "eth7"}}); err == nil || !strings.Contains(err.Error(),
+		"switch eth7 on") {
 		t.Errorf("an interface that is not there: %v", err)
 	}
 }
@@ -122,7 +129,12 @@ func TestApply(t *testing.T) {
 		t.Fatal(err)
 	}
 	lease := func(address string, routes ...Route) *Lease {
-		return &Lease{Address: Address{Prefix: netip.MustParsePrefix(address)}, Routes: routes, Obtained: sinceBoot(), Expire: time.Hour}
+		return &Lease{
+			Address:  Address{Prefix: netip.MustParsePrefix(address)},
+			Routes:   routes,
+			Obtained: sinceBoot(),
+			Expire:   time.Hour,
+		}
 	}
 	defaultRoute := func(gateway string) Route {
 		return Route{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParseAddr(gateway)}
@@ -135,7 +147,8 @@ func TestApply(t *testing.T) {
 	}{
 		{lease("10.0.0.9/24", defaultRoute("10.0.0.1")), []string{"0.0.0.0/0 via 10.0.0.1", "10.0.0.9/24 10.0.0.255"}},
 		{lease("10.0.0.9/24", defaultRoute("10.0.0.1")), []string{"0.0.0.0/0 via 10.0.0.1", "10.0.0.9/24 10.0.0.255"}},
-		{lease("10.0.0.9/24", defaultRoute("10.0.0.2"), onLink), []string{"0.0.0.0/0 via 10.0.0.2", "10.0.0.9/24 10.0.0.255", "10.7.0.0/16"}},
+		{lease("10.0.0.9/24", defaultRoute("10.0.0.2"), onLink), []string{"0.0.0.0/0 via 10.0.0.2",
+			"10.0.0.9/24 10.0.0.255", "10.7.0.0/16"}},
 		{lease("10.2.0.9/32", defaultRoute("10.9.9.9")), []string{"0.0.0.0/0 via 10.9.9.9", "10.2.0.9/32"}},
 		{lease("10.2.0.9/24"), []string{"10.2.0.9/24 10.2.0.255"}},
 		{nil, nil},
@@ -147,7 +160,9 @@ func TestApply(t *testing.T) {
 		}
 		old = c.lease
 	}
-	if err := namespace.InNetworkOf(process, func() error { return port{name: "eth7"}.apply(nil, lease("10.0.0.9/24")) }); !isGone(err) {
+	if err := namespace.InNetworkOf(process, func() error { return port{name: "eth7"}.apply(nil, lease("10.0.0.9/24")) }); !isGone(
+		err,
+	) {
 		t.Errorf("an interface that is not there: %v", err)
 	}
 }
@@ -155,8 +170,12 @@ func TestApply(t *testing.T) {
 // TestApplyAfterMeddling: what root inside has taken away is no error, and comes back.
 func TestApplyAfterMeddling(t *testing.T) {
 	process := newNetwork(t)
-	lease := &Lease{Address: Address{Prefix: netip.MustParsePrefix("10.0.0.9/24")}, Obtained: sinceBoot(), Expire: time.Hour,
-		Routes: []Route{{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParseAddr("10.0.0.1")}}}
+	lease := &Lease{
+		Address:  Address{Prefix: netip.MustParsePrefix("10.0.0.9/24")},
+		Obtained: sinceBoot(),
+		Expire:   time.Hour,
+		Routes:   []Route{{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParseAddr("10.0.0.1")}},
+	}
 	p := port{name: "eth0"}
 	if err := SwitchOn(process, []Interface{{Name: "eth0"}}); err != nil {
 		t.Fatal(err)

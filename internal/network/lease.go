@@ -93,7 +93,7 @@ func (l *Lease) setTimes(ack *dhcpv4.DHCPv4) error {
 	return nil
 }
 
-// routesOf gives the classless routes, and only where there are none the router (RFC 3442).
+// routesOf returns the classless routes, and only where there are none the router (RFC 3442).
 func routesOf(ack *dhcpv4.DHCPv4) (routes []Route) {
 	if list := ack.ClasslessStaticRoute(); len(list) > 0 {
 		for _, r := range list[:min(len(list), mostRoutes)] {
@@ -122,7 +122,7 @@ func routesOf(ack *dhcpv4.DHCPv4) (routes []Route) {
 	return nil
 }
 
-// domainsOf gives the domains to search, of those that are a name each.
+// domainsOf returns the domains to search, of those that are a name each.
 func domainsOf(ack *dhcpv4.DHCPv4) (domains []string) {
 	list := []string{ack.DomainName()}
 	if search := ack.DomainSearch(); search != nil && len(search.Labels) > 0 {

@@ -87,17 +87,57 @@ func TestParseLease(t *testing.T) {
 		{name: "without an end", change: dhcpv4.WithLeaseTime(math.MaxUint32), want: func(l *Lease) {
 			l.Renew, l.Rebind, l.Expire = math.MaxInt64, math.MaxInt64, math.MaxInt64
 		}},
-		{name: "broadcast", change: dhcpv4.WithOption(dhcpv4.OptBroadcastAddress(net.IPv4(192, 168, 122, 127))), want: func(l *Lease) {
-			l.Address.Broadcast = netip.MustParseAddr("192.168.122.127")
-		}},
-		{name: "broadcast elsewhere", change: dhcpv4.WithOption(dhcpv4.OptBroadcastAddress(net.IPv4(10, 0, 0, 255))), want: func(*Lease) {}},
+		{
+			name:   "broadcast",
+			change: dhcpv4.WithOption(dhcpv4.OptBroadcastAddress(net.IPv4(192, 168, 122, 127))),
+			want: func(l *Lease) {
+				l.Address.Broadcast = netip.MustParseAddr("192.168.122.127")
+			},
+		},
+		{
+			name:   "broadcast elsewhere",
+			change: dhcpv4.WithOption(dhcpv4.OptBroadcastAddress(net.IPv4(10, 0, 0, 255))),
+			want:   func(*Lease) {},
+		},
 		{name: "no mask", change: func(d *dhcpv4.DHCPv4) { d.DeleteOption(dhcpv4.OptionSubnetMask) }, want: func(*Lease) {}},
-		{name: "router, then others", change: dhcpv4.WithRouter(ips("0.0.0.0", "224.0.0.1", "192.168.122.2", "192.168.122.3")...), want: func(l *Lease) {
+		{name: "router, then others", change: dhcpv4.WithRouter(ips("0.0.0.0", "224.0.0.1", "192.168.122.2",
+			"192.168.122.3")...), want: func(l *Lease) {
 			l.Routes[0].Gateway = netip.MustParseAddr("192.168.122.2")
 		}},
-		{name: "no router", change: func(d *dhcpv4.DHCPv4) { d.DeleteOption(dhcpv4.OptionRouter) }, want: func(l *Lease) { l.Routes = nil }},
-		{name: "classless routes", change: option(dhcpv4.OptionClasslessStaticRoute,
-			0, 192, 168, 122, 7, 16, 10, 1, 192, 168, 122, 8, 24, 10, 2, 3, 0, 0, 0, 0, 8, 11, 224, 0, 0, 1), want: func(l *Lease) {
+		{
+			name:   "no router",
+			change: func(d *dhcpv4.DHCPv4) { d.DeleteOption(dhcpv4.OptionRouter) },
+			want:   func(l *Lease) { l.Routes = nil },
+		},
+		{name: "classless routes", change: option(
+			dhcpv4.OptionClasslessStaticRoute,
+			0,
+			192,
+			168,
+			122,
+			7,
+			16,
+			10,
+			1,
+			192,
+			168,
+			122,
+			8,
+			24,
+			10,
+			2,
+			3,
+			0,
+			0,
+			0,
+			0,
+			8,
+			11,
+			224,
+			0,
+			0,
+			1,
+		), want: func(l *Lease) {
 			l.Routes = []Route{
 				{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParseAddr("192.168.122.7")},
 				{netip.MustParsePrefix("10.1.0.0/16"), netip.MustParseAddr("192.168.122.8")},
@@ -105,26 +145,44 @@ func TestParseLease(t *testing.T) {
 			}
 		}},
 		{name: "broken classless routes", change: option(dhcpv4.OptionClasslessStaticRoute, 99, 1, 2), want: func(*Lease) {}},
-		{name: "hundreds of routes", change: option(dhcpv4.OptionClasslessStaticRoute, bytes.Repeat([]byte{32, 10, 1, 2, 3, 192, 168, 122, 1}, 25)...), want: func(l *Lease) {
-			l.Routes = nil
-			for range 25 {
-				l.Routes = append(l.Routes, Route{netip.MustParsePrefix("10.1.2.3/32"), netip.MustParseAddr("192.168.122.1")})
-			}
-		}},
-		{name: "name servers", change: dhcpv4.WithDNS(ips("10.0.0.1", "0.0.0.0", "127.0.0.1", "10.0.0.1", "224.0.0.251", "255.255.255.255", "10.0.0.2", "10.0.0.3", "10.0.0.4")...),
+		{
+			name:   "hundreds of routes",
+			change: option(dhcpv4.OptionClasslessStaticRoute, bytes.Repeat([]byte{32, 10, 1, 2, 3, 192, 168, 122, 1}, 25)...),
+			want: func(l *Lease) {
+				l.Routes = nil
+				for range 25 {
+					l.Routes = append(l.Routes, Route{netip.MustParsePrefix("10.1.2.3/32"), netip.MustParseAddr("192.168.122.1")})
+				}
+			},
+		},
+		{name: "name servers", change: dhcpv4.WithDNS(ips("10.0.0.1", "0.0.0.0", "127.0.0.1", "10.0.0.1", "224.0.0.251",
+			"255.255.255.255", "10.0.0.2", "10.0.0.3", "10.0.0.4")...),
 			want: func(l *Lease) { l.DNS = addresses("10.0.0.1", "10.0.0.2", "10.0.0.3") }},
-		{name: "domain", change: dhcpv4.WithOption(dhcpv4.OptDomainName("lab.example")), want: func(l *Lease) { l.Search = []string{"lab.example"} }},
-		{name: "domain that is two lines", change: dhcpv4.WithOption(dhcpv4.OptDomainName("a\nnameserver 6.6.6.6")), want: func(*Lease) {}},
+		{
+			name:   "domain",
+			change: dhcpv4.WithOption(dhcpv4.OptDomainName("lab.example")),
+			want:   func(l *Lease) { l.Search = []string{"lab.example"} },
+		},
+		{
+			name:   "domain that is two lines",
+			change: dhcpv4.WithOption(dhcpv4.OptDomainName("a\nnameserver 6.6.6.6")),
+			want:   func(*Lease) {},
+		},
 		{name: "domain of two words", change: dhcpv4.WithOption(dhcpv4.OptDomainName("a b")), want: func(*Lease) {}},
 		{name: "search list", change: func(d *dhcpv4.DHCPv4) {
 			d.UpdateOption(dhcpv4.OptDomainName("left.out"))
-			d.UpdateOption(dhcpv4.OptDomainSearch(&rfc1035label.Labels{Labels: []string{"a.example", "a.example", "b.example", "c", "d", "e", "f", "g"}}))
+			d.UpdateOption(dhcpv4.OptDomainSearch(&rfc1035label.Labels{Labels: []string{"a.example", "a.example", "b.example",
+				"c", "d", "e", "f", "g"}}))
 		}, want: func(l *Lease) { l.Search = []string{"a.example", "b.example", "c", "d", "e", "f"} }},
 		{name: "MTU", change: option(dhcpv4.OptionInterfaceMTU, 0x05, 0x14), want: func(l *Lease) { l.MTU = 1300 }},
 		{name: "MTU that is none", change: option(dhcpv4.OptionInterfaceMTU, 0x00, 0x44), want: func(*Lease) {}},
 		{name: "half an MTU", change: option(dhcpv4.OptionInterfaceMTU, 0x05), want: func(*Lease) {}},
 
-		{name: "no time", change: func(d *dhcpv4.DHCPv4) { d.DeleteOption(dhcpv4.OptionIPAddressLeaseTime) }, err: "how long"},
+		{
+			name:   "no time",
+			change: func(d *dhcpv4.DHCPv4) { d.DeleteOption(dhcpv4.OptionIPAddressLeaseTime) },
+			err:    "how long",
+		},
 		{name: "no address", change: dhcpv4.WithYourIP(net.IPv4zero), err: "gives 0.0.0.0, which is no address"},
 		{name: "loopback", change: dhcpv4.WithYourIP(net.IPv4(127, 0, 0, 1)), err: "gives 127.0.0.1"},
 		{name: "multicast", change: dhcpv4.WithYourIP(net.IPv4(224, 0, 0, 1)), err: "gives 224.0.0.1"},
@@ -168,7 +226,12 @@ func TestLeft(t *testing.T) {
 // FuzzLease: no message makes a lease that an interface or resolv.conf could not have, nor a panic that gets through.
 func FuzzLease(f *testing.F) {
 	f.Add(acknowledgement(f).ToBytes())
-	f.Add(acknowledgement(f, dhcpv4.WithOption(dhcpv4.OptGeneric(dhcpv4.OptionClasslessStaticRoute, []byte{8, 10, 192, 168, 122, 1}))).ToBytes())
+	f.Add(
+		acknowledgement(
+			f,
+			dhcpv4.WithOption(dhcpv4.OptGeneric(dhcpv4.OptionClasslessStaticRoute, []byte{8, 10, 192, 168, 122, 1})),
+		).ToBytes(),
+	)
 	f.Add(acknowledgement(f, dhcpv4.WithOption(dhcpv4.OptDomainName("lab.example")), dhcpv4.WithLeaseTime(7)).ToBytes())
 	f.Fuzz(func(t *testing.T, message []byte) {
 		if !isSane(message) {
@@ -195,7 +258,8 @@ func FuzzLease(f *testing.F) {
 		}
 		state := &State{Interfaces: []Interface{{Name: "eth0", DHCP: true}}, Leases: map[string]*Lease{"eth0": lease}}
 		for line := range strings.Lines(state.resolv()) {
-			if !strings.HasPrefix(line, "# Made") && !strings.HasPrefix(line, "nameserver ") && !strings.HasPrefix(line, "search ") {
+			if !strings.HasPrefix(line, "# Made") && !strings.HasPrefix(line, "nameserver ") && !strings.HasPrefix(line,
+				"search ") {
 				t.Errorf("resolv.conf has the line %q", line)
 			}
 		}

@@ -1,7 +1,8 @@
-// Package network sets up the network of a container, and keeps its leases. In: what each interface shall have, and a process
-// of the container, whose network namespace a thread enters; out: addresses, routes, resolv.conf, and leases that are renewed
-// as long as the container runs. The helper and its monitor call it, from outside: in there nobody needs a right for it, and
-// nobody can get at what does it. In a virtual machine the first program calls it, for itself.
+// Package network sets up the network of a container, and keeps its leases. In: what each interface shall have, and a
+// process of the container, whose network namespace a thread enters; out: addresses, routes, resolv.conf, and leases
+// that are renewed as long as the container runs. The helper and its monitor call it, from outside: in there nobody
+// needs a right for it, and nobody can get at what does it. In a virtual machine the first program calls it, for
+// itself.
 package network
 
 import (
@@ -40,7 +41,7 @@ type Route struct {
 	Gateway     netip.Addr
 }
 
-// Addresses gives those of all interfaces that others can reach: not of loopback, and not of a link only.
+// Addresses returns those of all interfaces that others can reach: not of loopback, and not of a link only.
 func Addresses(process *os.File) (addresses []netip.Prefix, err error) {
 	err = namespace.InNetworkOf(process, func() error {
 		list, err := netlink.AddrList(nil, netlink.FAMILY_ALL)
@@ -122,7 +123,11 @@ func awaitUnique(ctx context.Context, link netlink.Link, i Interface) error {
 			return nil
 		}
 		if time.Now().After(deadline) {
-			return fmt.Errorf("%s: the kernel does not find its IPv6 addresses usable within %v; is its bridge up?", i.Name, dadLimit)
+			return fmt.Errorf(
+				"%s: the kernel does not find its IPv6 addresses usable within %v; is its bridge up?",
+				i.Name,
+				dadLimit,
+			)
 		}
 		if !sleep(ctx, 50*time.Millisecond) {
 			return context.Cause(ctx)
@@ -152,13 +157,13 @@ func ipNet(p netip.Prefix) *net.IPNet {
 	return &net.IPNet{IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())}
 }
 
-// isGone tells whether the kernel or the library says that there is no such interface.
+// isGone reports whether the kernel or the library says that there is no such interface.
 func isGone(err error) bool {
 	var notFound netlink.LinkNotFoundError
 	return errors.As(err, &notFound) || errors.Is(err, unix.ENODEV)
 }
 
-// sleep waits, and tells whether the context still wants to.
+// sleep waits, and reports whether the context still wants to.
 func sleep(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

@@ -12,12 +12,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// HasResolv tells whether there is anything to say about name servers, now or when a lease comes.
+// HasResolv reports whether there is anything to say about name servers, now or when a lease comes.
 func (s *State) HasResolv() bool {
 	return slices.ContainsFunc(s.Interfaces, func(i Interface) bool { return i.DHCP || len(i.DNS) > 0 })
 }
 
-// resolv gives the text of resolv.conf(5).
+// resolv returns the text of resolv.conf(5).
 func (s *State) resolv() string {
 	var servers []netip.Addr
 	var domains []string

@@ -37,7 +37,9 @@ func TestState(t *testing.T) {
 		t.Fatal(err)
 	}
 	got, err := readState(root)
-	if err != nil || !reflect.DeepEqual(got.Leases, state.Leases) || !reflect.DeepEqual(got.Interfaces, state.Interfaces) || got.Hostname != "web" {
+	if err != nil || !reflect.DeepEqual(got.Leases, state.Leases) ||
+		!reflect.DeepEqual(got.Interfaces, state.Interfaces) ||
+		got.Hostname != "web" {
 		t.Errorf("got %+v, %v\nwant %+v", got, err, state)
 	}
 	if err := state.set("eth0", nil); err != nil {
@@ -74,8 +76,10 @@ func TestResolv(t *testing.T) {
 		want  string
 	}{
 		{"eth0", nil, "nameserver 10.9.9.9\nnameserver 192.168.122.1\nnameserver fd00::53\n"},
-		{"eth0", lease("a.example b.example", address("192.168.122.1")), "nameserver 192.168.122.1\nnameserver 10.9.9.9\nnameserver fd00::53\nsearch a.example b.example\n"},
-		{"eth1", lease("c b.example", address("10.8.8.8")), "nameserver 192.168.122.1\nnameserver 10.9.9.9\nnameserver fd00::53\nsearch a.example b.example c\n"},
+		{"eth0", lease("a.example b.example", address("192.168.122.1")), "nameserver 192.168.122.1\nnameserver 10.9.9.9\n" +
+			"nameserver fd00::53\nsearch a.example b.example\n"},
+		{"eth1", lease("c b.example", address("10.8.8.8")), "nameserver 192.168.122.1\nnameserver 10.9.9.9\nnameserver " +
+			"fd00::53\nsearch a.example b.example c\n"},
 		{"eth0", nil, "nameserver 10.9.9.9\nnameserver 192.168.122.1\nnameserver fd00::53\nsearch c b.example\n"},
 	} {
 		if err := state.set(c.name, c.lease); err != nil {

@@ -56,7 +56,11 @@ func (r *Run) setNetwork(
 
 // awaitInit waits until init is there, and sets the bounds of the container. Init goes on when it is called.
 func (r *Run) awaitInit(ctx context.Context, listener *net.UnixListener) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, greetLimit, fmt.Errorf("%s was not ready within %v", r.sandbox.Name, greetLimit))
+	ctx, cancel := context.WithTimeoutCause(
+		ctx,
+		greetLimit,
+		fmt.Errorf("%s was not ready within %v", r.sandbox.Name, greetLimit),
+	)
 	defer cancel()
 	stop := context.AfterFunc(ctx, func() { _ = listener.SetDeadline(time.Now()) })
 	defer stop()
@@ -104,7 +108,9 @@ func (r *Run) setBounds(connection *net.UnixConn) error {
 		return fmt.Errorf("find the container's first process: %w", err)
 	}
 	var peer *unix.Ucred
-	controlErr := raw.Control(func(fd uintptr) { peer, err = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED) })
+	controlErr := raw.Control(
+		func(fd uintptr) { peer, err = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED) },
+	)
 	if err := errors.Join(err, controlErr); err != nil {
 		return fmt.Errorf("find the container's first process: %w", err)
 	}
@@ -152,8 +158,8 @@ func (r *Run) Stop() error {
 const endLimit = 500 * time.Millisecond
 
 // PrepareTeardown is to be called when the command has ended and init, which waits, may go. libvirt's controller has
-// nothing left to do then: it is stopped, and killed later. By itself it would tell libvirt first, which would find it among
-// the container's processes and not look again for 200 ms.
+// nothing left to do then: it is stopped, and killed later. By itself it would tell libvirt first, which would find it
+// among the container's processes and not look again for 200 ms.
 func (r *Run) PrepareTeardown() {
 	_ = r.controller.Signal(unix.SIGSTOP)
 	// Groups of version 1 have those too that are just ending. Where this fails, it takes the 200 ms.

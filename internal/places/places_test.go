@@ -123,7 +123,8 @@ func TestInRunBase(t *testing.T) {
 		t.Errorf("got %v after %d tries", err, tries)
 	}
 	tries = 0
-	if err := InRunBase(func() error { tries++; return fs.ErrPermission }); !errors.Is(err, fs.ErrPermission) || tries != 1 {
+	if err := InRunBase(func() error { tries++; return fs.ErrPermission }); !errors.Is(err, fs.ErrPermission) ||
+		tries != 1 {
 		t.Errorf("got %v after %d tries", err, tries)
 	}
 }
@@ -191,7 +192,8 @@ func TestState(t *testing.T) {
 	}
 }
 
-// A container that a version with a file for each fact started is known to this one, which keeps the facts from then on.
+// A container that a version with a file for each fact started is known to this one, which keeps the facts from then
+// on.
 func TestStateOfSeveralFiles(t *testing.T) {
 	d := made(t, Root(t.TempDir()), "web")
 	for name, text := range map[string]string{
@@ -205,8 +207,14 @@ func TestStateOfSeveralFiles(t *testing.T) {
 	check := func(when string, frozen string) {
 		t.Helper()
 		s := d.State()
-		want := enter.Admission{Init: enter.Process{PID: 5, Begun: 6, UserNamespace: 7}, Bounding: 8, Label: "l", Profile: "p"}
-		if s.Phase != PhaseReady || s.Owner != "one" || s.Frozen != frozen || s.Admission == nil || *s.Admission != want || s.Since.IsZero() {
+		want := enter.Admission{
+			Init:     enter.Process{PID: 5, Begun: 6, UserNamespace: 7},
+			Bounding: 8,
+			Label:    "l",
+			Profile:  "p",
+		}
+		if s.Phase != PhaseReady || s.Owner != "one" || s.Frozen != frozen || s.Admission == nil || *s.Admission != want ||
+			s.Since.IsZero() {
 			t.Errorf("%s: got %+v, %+v", when, s, s.Admission)
 		}
 	}

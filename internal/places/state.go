@@ -96,8 +96,8 @@ func (d RunDir) IsForeign() bool {
 	return owner != "" && owner != os.Getenv("INVOCATION_ID")
 }
 
-// stateOfSeveralFiles reads the state as versions before 1 of format state.json kept it, for containers that were started
-// by one of them and still run.
+// stateOfSeveralFiles reads the state as versions before 1 of format state.json kept it, for containers that were
+// started by one of them and still run.
 func (d RunDir) stateOfSeveralFiles() State {
 	read := func(name string) string {
 		data, err := os.ReadFile(filepath.Join(d.path, name))

@@ -1,6 +1,6 @@
-// Package printable makes text of others harmless for a terminal, a journal and a reader of lines. In: what a container, an
-// archive or a file's name says, in any bytes; out: text without control characters, escape sequences among them. Everybody
-// may call it; it calls nobody.
+// Package printable makes text of others harmless for a terminal, a journal and a reader of lines. In: what a
+// container, an archive or a file's name says, in any bytes; out: text without control characters, escape sequences
+// among them. Everybody may call it; it calls nobody.
 package printable
 
 import (
@@ -41,8 +41,8 @@ func Text(text string) string { return strings.Map(lines, text) }
 // Bytes is Text for bytes.
 func Bytes(text []byte) []byte { return bytes.Map(lines, text) }
 
-// Quoted returns a name, such as a path, as it is, or as a Go string with its quotes where a character of it would not show
-// what it is: nothing is lost, so that an administrator can find what has the name.
+// Quoted returns a name, such as a path, as it is, or as a Go string with its quotes where a character of it would not
+// show what it is: nothing is lost, so that an administrator can find what has the name.
 func Quoted(name string) string {
 	if quoted := strconv.Quote(name); quoted != `"`+name+`"` {
 		return quoted

@@ -32,7 +32,8 @@ func TestText(t *testing.T) {
 
 func TestLine(t *testing.T) {
 	for text, want := range map[string]string{
-		"": "", "one two": "one two", "a\r\n\tb": "a???b", "\x1b[2J": "?[2J", "\u009b": "?", "\x7f": "?", "grüß": "grüß", "a\xc3": "a\ufffd",
+		"": "", "one two": "one two", "a\r\n\tb": "a???b", "\x1b[2J": "?[2J", "\u009b": "?", "\x7f": "?", "grüß": "grüß",
+		"a\xc3": "a\ufffd",
 	} {
 		if got := Line(text); got != want {
 			t.Errorf("%q: got %q, want %q", text, got, want)

@@ -32,7 +32,8 @@ d /var/lib/d/below
 `,
 		"/usr/lib/tmpfiles.d/odd name.conf": "d /var/lib/odd\n",
 		"/usr/lib/tmpfiles.d/others.conf":   "d /var/lib/others\n",
-	}, hosttest.Package("d", "", unitFile, "/usr/lib/tmpfiles.d/d.conf", "/usr/lib/tmpfiles.d/odd name.conf", "/usr/lib/tmpfiles.d/absent.conf"))
+	}, hosttest.Package("d", "", unitFile, "/usr/lib/tmpfiles.d/d.conf", "/usr/lib/tmpfiles.d/odd name.conf",
+		"/usr/lib/tmpfiles.d/absent.conf"))
 	const origin = " tmpfiles:/usr/lib/tmpfiles.d/d.conf"
 	checkPlan(t, h, nil, []string{
 		"/etc/d.conf" + origin, "/var/cache/d" + origin, "/var/lib/d-volume" + origin, "/var/lib/d" + origin,
@@ -50,8 +51,10 @@ func TestPlanOfUsers(t *testing.T) {
 		name, lines string
 		want        []string
 	}{
-		{"its user", "User=svc", []string{"/var/cache/db user:svc", "/var/lib/db user:svc", "/var/log/db user:svc", "/var/spool/db user:svc"}},
-		{"the last user given", "User=root\nUser=svc", []string{"/var/cache/db user:svc", "/var/lib/db user:svc", "/var/log/db user:svc", "/var/spool/db user:svc"}},
+		{"its user", "User=svc", []string{"/var/cache/db user:svc", "/var/lib/db user:svc", "/var/log/db user:svc",
+			"/var/spool/db user:svc"}},
+		{"the last user given", "User=root\nUser=svc", []string{"/var/cache/db user:svc", "/var/lib/db user:svc",
+			"/var/log/db user:svc", "/var/spool/db user:svc"}},
 		{"root owns too much to tell", "User=root", nil},
 		{"a user of the moment", "User=svc\nDynamicUser=yes", nil},
 		{"nobody the host knows", "User=stranger", nil},
@@ -91,7 +94,8 @@ func TestPlanOfLinkedSecrets(t *testing.T) {
 		"/etc/pki/ca.pem": "public", "/etc/pki/closed file": "secret", "/etc/shadow": "secret", "/var/lib/closed": "secret",
 	}, hosttest.Package("d", "", unitFile, "/etc/d/", "/etc/d/chain/"))
 	h.close("/etc/pki/private", "/etc/pki/closed file", "/etc/shadow", "/var/lib/closed")
-	checkPlan(t, h, nil, []string{"/etc/d package:d", "/etc/pki/closed file link:/etc/d", "/etc/pki/private/d.key link:/etc/d"})
+	checkPlan(t, h, nil, []string{"/etc/d package:d", "/etc/pki/closed file link:/etc/d", "/etc/pki/private/d.key " +
+		"link:/etc/d"})
 }
 
 // TestPlanOfLinksOfTheService: what runs as the service could have made them to get at the secrets of others.

@@ -23,7 +23,8 @@ func TestPlanOfPackages(t *testing.T) {
 		want     []string
 	}{
 		{"directories and files below /etc and /var",
-			[]*pkgdb.Package{hosttest.Package("d", "", unitFile, "/etc/d/", "/etc/d/d.conf", "/etc/d.conf", "/var/lib/d/", "/usr/share/d/", "/opt/d/")}, nil,
+			[]*pkgdb.Package{hosttest.Package("d", "", unitFile, "/etc/d/", "/etc/d/d.conf", "/etc/d.conf", "/var/lib/d/",
+				"/usr/share/d/", "/opt/d/")}, nil,
 			[]string{"/etc/d.conf package:d", "/etc/d package:d", "/var/lib/d package:d"}},
 		{"only its own files of a directory of all",
 			[]*pkgdb.Package{
@@ -38,7 +39,8 @@ func TestPlanOfPackages(t *testing.T) {
 			}, nil,
 			[]string{"/etc/d package:d"}},
 		{"a half is not most",
-			[]*pkgdb.Package{hosttest.Package("d", "", unitFile, "/etc/x/", "/etc/x/d.conf"), hosttest.Package("e", "", "/etc/x/", "/etc/x/e.conf")}, nil,
+			[]*pkgdb.Package{hosttest.Package("d", "", unitFile, "/etc/x/", "/etc/x/d.conf"), hosttest.Package("e", "",
+				"/etc/x/", "/etc/x/e.conf")}, nil,
 			[]string{"/etc/x/d.conf package:d"}},
 		{"packages of one source count together",
 			[]*pkgdb.Package{
@@ -57,7 +59,8 @@ func TestPlanOfPackages(t *testing.T) {
 			[]*pkgdb.Package{hosttest.Package("d-server", "d", unitFile, "/var/lib/d/")}, nil,
 			[]string{"/var/lib/d package:d-server"}},
 		{"packages named",
-			[]*pkgdb.Package{hosttest.Package("d", "", unitFile, "/etc/d/"), hosttest.Package("module", "module-src", "/etc/module/"), hosttest.Package("module-src", "", "/etc/base/")},
+			[]*pkgdb.Package{hosttest.Package("d", "", unitFile, "/etc/d/"), hosttest.Package("module", "module-src",
+				"/etc/module/"), hosttest.Package("module-src", "", "/etc/base/")},
 			[]string{"module"},
 			[]string{"/etc/base package:module-src", "/etc/d package:d", "/etc/module package:module"}},
 		{"a package named twice",
@@ -70,19 +73,45 @@ func TestPlanOfPackages(t *testing.T) {
 			[]*pkgdb.Package{hosttest.Package("d", "", "/lib/systemd/system/d.service", "/etc/d/")}, nil,
 			[]string{"/etc/d package:d"}},
 		{"what is the host's business",
-			[]*pkgdb.Package{hosttest.Package("d", "", unitFile, "/etc/d/", "/etc/logrotate.d/d", "/etc/pam.d/d", "/etc/init.d/d", "/etc/rc.d/init.d/d",
-				"/etc/systemd/system/d.service.d/x.conf", "/etc/systemd/d.conf", "/var/run/d/", "/var/lock/d/", "/var/log/journal/",
-				"/etc/machine-id", "/etc/hostname", "/etc/hosts", "/etc/fstab", "/etc/shadow", "/etc/gshadow", "/var/", "/etc/")}, nil,
+			[]*pkgdb.Package{hosttest.Package(
+				"d",
+				"",
+				unitFile,
+				"/etc/d/",
+				"/etc/logrotate.d/d",
+				"/etc/pam.d/d",
+				"/etc/init.d/d",
+				"/etc/rc.d/init.d/d",
+				"/etc/systemd/system/d.service.d/x.conf",
+				"/etc/systemd/d.conf",
+				"/var/run/d/",
+				"/var/lock/d/",
+				"/var/log/journal/",
+				"/etc/machine-id",
+				"/etc/hostname",
+				"/etc/hosts",
+				"/etc/fstab",
+				"/etc/shadow",
+				"/etc/gshadow",
+				"/var/",
+				"/etc/",
+			)}, nil,
 			[]string{"/etc/d package:d"}},
 		{"paths that no config can hold",
-			[]*pkgdb.Package{hosttest.Package("d", "", unitFile, "/etc/d/", "/etc/new\nline", "/etc/bell\a", "/etc/not-utf8\xff"),
-				{Name: "d2", Files: []pkgdb.File{{Path: "/etc/x/../shadow"}, {Path: "/etc//y"}, {Path: "/etc/z/."}}}}, []string{"d2"},
+			[]*pkgdb.Package{hosttest.Package("d", "", unitFile, "/etc/d/", "/etc/new\nline", "/etc/bell\a",
+				"/etc/not-utf8\xff"),
+				{
+					Name:  "d2",
+					Files: []pkgdb.File{{Path: "/etc/x/../shadow"}, {Path: "/etc//y"}, {Path: "/etc/z/."}},
+				}}, []string{"d2"},
 			[]string{"/etc/d package:d"}},
 		{"blanks are no obstacle",
 			[]*pkgdb.Package{hosttest.Package("d", "", unitFile, "/etc/d d.conf")}, nil,
 			[]string{"/etc/d d.conf package:d"}},
 		{"names that begin alike are not below each other",
-			[]*pkgdb.Package{hosttest.Package("d", "", unitFile, "/etc/d/", "/etc/d/a", "/etc/d-x", "/etc/d.conf", "/etc/d0")}, nil,
+			[]*pkgdb.Package{
+				hosttest.Package("d", "", unitFile, "/etc/d/", "/etc/d/a", "/etc/d-x", "/etc/d.conf", "/etc/d0"),
+			}, nil,
 			[]string{"/etc/d-x package:d", "/etc/d.conf package:d", "/etc/d package:d", "/etc/d0 package:d"}},
 	}
 	for _, c := range cases {
@@ -103,7 +132,8 @@ func TestPlanTrustsTheHostAboutTypes(t *testing.T) {
 func TestPlanErrors(t *testing.T) {
 	h := newHost(t, map[string]string{unitFile: bareUnit}, hosttest.Package("other", "", "/etc/other"))
 	_, err := h.Plan(context.Background(), []*unitfile.Unit{h.unit("d")}, nil)
-	if !errors.Is(err, ErrNoOwner) || !strings.Contains(err.Error(), "d.service ("+unitFile+")") || !strings.Contains(err.Error(), "Packages") {
+	if !errors.Is(err, ErrNoOwner) || !strings.Contains(err.Error(), "d.service ("+unitFile+")") ||
+		!strings.Contains(err.Error(), "Packages") {
 		t.Errorf("nobody owns it: got %v, want ErrNoOwner with the file and what to do", err)
 	}
 	_, err = h.Plan(context.Background(), []*unitfile.Unit{h.unit("d")}, []string{"other", "absent"})
@@ -118,7 +148,13 @@ func TestPlanAsksEveryDatabase(t *testing.T) {
 	h.Packages = append(h.Packages, hosttest.Packages{hosttest.Package("deb", "", unitFile, "/etc/deb/")})
 	checkPlan(t, h, []string{"rpm"}, []string{"/etc/deb package:deb", "/etc/rpm package:rpm"})
 
-	h.Packages = append(h.Packages, hosttest.Packages{hosttest.Package("other", "", unitFile, "/etc/other/"), hosttest.Package("rpm", "", "/etc/namesake/")})
+	h.Packages = append(
+		h.Packages,
+		hosttest.Packages{
+			hosttest.Package("other", "", unitFile, "/etc/other/"),
+			hosttest.Package("rpm", "", "/etc/namesake/"),
+		},
+	)
 	checkPlan(t, h, []string{"rpm"}, []string{"/etc/deb package:deb", "/etc/other package:other", "/etc/rpm package:rpm"})
 }
 
@@ -128,7 +164,8 @@ func TestPlanOfDirectives(t *testing.T) {
 		name, lines string
 		want        []string
 	}{
-		{"directories", "StateDirectory=d d/sub\nLogsDirectory=d\nCacheDirectory=d:link\nConfigurationDirectory=d\nRuntimeDirectory=d",
+		{"directories", "StateDirectory=d d/sub\nLogsDirectory=d\nCacheDirectory=d:link\nConfigurationDirectory=d\n" +
+			"RuntimeDirectory=d",
 			[]string{
 				"/etc/d unit:d.service/ConfigurationDirectory", "/var/cache/d unit:d.service/CacheDirectory",
 				"/var/lib/d unit:d.service/StateDirectory", "/var/log/d unit:d.service/LogsDirectory",
@@ -140,17 +177,21 @@ func TestPlanOfDirectives(t *testing.T) {
 			}},
 		{"directories that would be all", "StateDirectory=. ./ a/.. \nDynamicUser=yes\nLogsDirectory=d/../..", nil},
 		{"directories that are a way out", "StateDirectory=../../etc/shadow /etc x/../../../root\nDynamicUser=yes", nil},
-		{"paths", "WorkingDirectory=-/srv/d\nEnvironmentFile=-/etc/default/d\nReadWritePaths=+/opt/d -/data/d\nPIDFile=/var/d/pid",
+		{"paths", "WorkingDirectory=-/srv/d\nEnvironmentFile=-/etc/default/d\nReadWritePaths=+/opt/d -/data/d\n" +
+			"PIDFile=/var/d/pid",
 			[]string{
 				"/data/d unit:d.service/ReadWritePaths", "/etc/default/d unit:d.service/EnvironmentFile",
-				"/opt/d unit:d.service/ReadWritePaths", "/srv/d unit:d.service/WorkingDirectory", "/var/d/pid unit:d.service/PIDFile",
+				"/opt/d unit:d.service/ReadWritePaths", "/srv/d unit:d.service/WorkingDirectory", "/var/d/pid " +
+					"unit:d.service/PIDFile",
 			}},
 		{"paths that are not content",
 			"WorkingDirectory=~\nEnvironmentFile=/run/d/env /usr/lib/d/env\nPIDFile=/run/d.pid /var/run/d.pid /etc/d.pid\n" +
-				"ReadWritePaths=/run/d /tmp/d /dev/shm /proc/sys /sys/fs /usr/d /home/d /root/d /etc/systemd/system /var /data /\n" +
+				"ReadWritePaths=/run/d /tmp/d /dev/shm /proc/sys /sys/fs /usr/d /home/d /root/d /etc/systemd/system /var /data " +
+				"/\n" +
 				"WorkingDirectory=/opt/d\nReadOnlyPaths=/var/lib/x", nil},
 		{"paths with wildcards", "EnvironmentFile=/etc/default/d-*\nReadWritePaths=/srv/[ab]/c /srv/a?c/d", nil},
-		{"a path that is not clean", "ReadWritePaths=/var/lib/d/../e//f/", []string{"/var/lib/e/f unit:d.service/ReadWritePaths"}},
+		{"a path that is not clean", "ReadWritePaths=/var/lib/d/../e//f/", []string{"/var/lib/e/f " +
+			"unit:d.service/ReadWritePaths"}},
 		{"a path that leads out", "ReadWritePaths=/var/../usr/d", nil},
 		{"specifiers", "StateDirectory=%p\nReadWritePaths=%L/%n",
 			[]string{"/var/lib/d unit:d.service/StateDirectory", "/var/log/d.service unit:d.service/ReadWritePaths"}},

@@ -25,7 +25,8 @@ func TestPlanUpgrade(t *testing.T) {
 	if err := os.Lchown(h.Root+"/var/lib/data", hosttest.ServiceUID(), os.Getgid()); err != nil {
 		t.Fatal(err)
 	}
-	h.Packages = []pkgdb.Database{hosttest.Packages{hosttest.Package("d", "d", "/usr/lib/systemd/system/d.service", "/etc/d/")}}
+	h.Packages = []pkgdb.Database{hosttest.Packages{hosttest.Package("d", "d", "/usr/lib/systemd/system/d.service",
+		"/etc/d/")}}
 	s := config.New("box")
 	s.Units = []string{"d.service"}
 	s.Private = []config.PrivatePath{{Path: "/etc/d", Origin: "package:d"}}
@@ -44,9 +45,11 @@ func TestPlanUpgrade(t *testing.T) {
 	if got := plan(); got != nil {
 		t.Errorf("without a new version: %q", got)
 	}
-	h.add(map[string]string{"/usr/lib/systemd/system/d.service": "[Service]\nExecStart=/bin/true\nUser=svc\nStateDirectory=new\nEnvironmentFile=-/etc/mine/env\n"})
+	h.add(map[string]string{"/usr/lib/systemd/system/d.service": "[Service]\nExecStart=/bin/true\nUser=svc\n" +
+		"StateDirectory=new\nEnvironmentFile=-/etc/mine/env\n"})
 	h.add(map[string]string{"/etc/e/": "", "/etc/f": "1"})
-	h.Packages = []pkgdb.Database{hosttest.Packages{hosttest.Package("d", "d", "/usr/lib/systemd/system/d.service", "/etc/d/", "/etc/e/", "/etc/f")}}
+	h.Packages = []pkgdb.Database{hosttest.Packages{hosttest.Package("d", "d", "/usr/lib/systemd/system/d.service",
+		"/etc/d/", "/etc/e/", "/etc/f")}}
 	want := []string{"package:d /etc/e", "package:d /etc/f", "unit:d.service/StateDirectory /var/lib/new"}
 	if got := plan(); !slices.Equal(got, want) {
 		t.Errorf("with a new version: %q, want %q", got, want)

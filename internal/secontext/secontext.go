@@ -1,6 +1,6 @@
-// Package secontext knows SELinux contexts, user:role:type:level. In: the text that a config, a file or a process has; out:
-// its four parts, or the context that has another one of them. What levels mean is for internal/mcs. Everybody may call it;
-// it is the one parser of contexts in this program.
+// Package secontext knows SELinux contexts, user:role:type:level. In: the text that a config, a file or a process has;
+// out: its four parts, or the context that has another one of them. What levels mean is for internal/mcs. Everybody may
+// call it; it is the one parser of contexts in this program.
 package secontext
 
 import (
@@ -10,8 +10,8 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/ascii"
 )
 
-// Context is an SELinux context of a policy with levels. Equal contexts are equal to ==. One with an empty part is none that
-// a kernel takes: it is what somebody chose some parts of.
+// Context is an SELinux context of a policy with levels. Equal contexts are equal to ==. One with an empty part is none
+// that a kernel takes: it is what somebody chose some parts of.
 type Context struct {
 	User, Role, Type string
 	Level            string // a level such as s0:c1,c2, or a range such as s0-s0:c0.c1023

@@ -7,8 +7,9 @@ import (
 
 func TestParse(t *testing.T) {
 	for text, want := range map[string]Context{
-		"system_u:system_r:container_t:s0:c1,c2":                {"system_u", "system_r", "container_t", "s0:c1,c2"},
-		"unconfined_u:unconfined_r:unconfined_t:s0-s0:c0.c1023": {"unconfined_u", "unconfined_r", "unconfined_t", "s0-s0:c0.c1023"},
+		"system_u:system_r:container_t:s0:c1,c2": {"system_u", "system_r", "container_t", "s0:c1,c2"},
+		"unconfined_u:unconfined_r:unconfined_t:s0-s0:c0.c1023": {"unconfined_u", "unconfined_r", "unconfined_t",
+			"s0-s0:c0.c1023"},
 		"u:r:t:s0":          {"u", "r", "t", "s0"},
 		"_u:r.a-b:t_1:s0:":  {"_u", "r.a-b", "t_1", "s0:"},
 		"":                  {},
@@ -73,7 +74,8 @@ func TestSameButUser(t *testing.T) {
 
 // FuzzParse: the parts of a context make the context, and only the level can have a colon.
 func FuzzParse(f *testing.F) {
-	for _, text := range []string{"system_u:system_r:container_t:s0:c1,c2", "u:r:t:s0-s0:c1", "u:r:t", "", ":::", "u:r:t:"} {
+	for _, text := range []string{"system_u:system_r:container_t:s0:c1,c2", "u:r:t:s0-s0:c1", "u:r:t", "", ":::",
+		"u:r:t:"} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

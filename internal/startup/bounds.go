@@ -14,8 +14,8 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/places"
 )
 
-// SetBounds bounds a container whose init waits: it gives the container's cgroups their limits, label and owner, unmounts
-// the images of others in it, and notes what it may be entered with.
+// SetBounds bounds a container whose init waits: it gives the container's cgroups their limits, label and owner,
+// unmounts the images of others in it, and notes what it may be entered with.
 func (h *Host) SetBounds(s *config.Sandbox, init int, plan *guest.Plan) error {
 	if err := h.noteAdmission(s, init, plan); err != nil {
 		if errors.Is(err, enter.ErrEnded) {
@@ -69,9 +69,9 @@ func (h *Host) noteAdmission(s *config.Sandbox, init int, plan *guest.Plan) erro
 	return nil
 }
 
-// labelCgroups gives the cgroups of a container the label of what it may write, whatever type its content has. What is made
-// below them inherits it, so that a container need not be allowed to write to the kernel's type for all cgroups, the host's
-// among them.
+// labelCgroups gives the cgroups of a container the label of what it may write, whatever type its content has. What is
+// made below them inherits it, so that a container need not be allowed to write to the kernel's type for all cgroups,
+// the host's among them.
 func (h *Host) labelCgroups(s *config.Sandbox, groups cgroup.Groups) error {
 	if s.FileLabel() == "" || !h.Content.SELinux() {
 		return nil

@@ -47,8 +47,8 @@ func (h *Host) facts(connection *virt.Connection, s *config.Sandbox, dir places.
 	return &facts, err
 }
 
-// askedCapabilities returns the capabilities that the units name, as the host has the units now: what root inside makes of
-// them does not count.
+// askedCapabilities returns the capabilities that the units name, as the host has the units now: what root inside makes
+// of them does not count.
 func (h *Host) askedCapabilities(s *config.Sandbox) ([]string, error) {
 	var names []string
 	for _, name := range s.Units {
@@ -64,8 +64,8 @@ func (h *Host) askedCapabilities(s *config.Sandbox) ([]string, error) {
 	return names, nil
 }
 
-// missingCapabilities returns those that the host itself, and so libvirt, cannot have: it may be a container. This process
-// may have fewer, since its unit bounds it.
+// missingCapabilities returns those that the host itself, and so libvirt, cannot have: it may be a container. This
+// process may have fewer, since its unit bounds it.
 func missingCapabilities() ([]string, error) {
 	set, err := enter.BoundingSet(1)
 	if err != nil {
@@ -108,8 +108,8 @@ func (h *Host) attached(s *config.Sandbox) (mounted, devices map[string]string, 
 	return mounted, devices, nil
 }
 
-// setupType is the type under which our policy has init set a container up, so that containerType need not be allowed to
-// mount anything. The types of container-selinux have none for that.
+// setupType is the type under which our policy has init set a container up, so that containerType need not be allowed
+// to mount anything. The types of container-selinux have none for that.
 const (
 	setupType     = "virt_sandbox_setup_t"
 	containerType = "container_t"

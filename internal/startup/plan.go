@@ -1,7 +1,7 @@
 // Package startup makes the host ready for the start of a container: it collects the facts that a boot plan depends on,
-// puts what the plan needs into its places, and sets the bounds of a container whose init waits. In: a sandbox, libvirt's
-// connection, a runtime directory. Out: a boot plan whose files and mounts are there. The starts of containers that stay
-// and of one-shots call it.
+// puts what the plan needs into its places, and sets the bounds of a container whose init waits. In: a sandbox,
+// libvirt's connection, a runtime directory. Out: a boot plan whose files and mounts are there. The starts of
+// containers that stay and of one-shots call it.
 package startup
 
 import (
@@ -55,9 +55,9 @@ func (h *Host) PlanStart(connection *virt.Connection, s *config.Sandbox, dir pla
 	return furnish(s, dir, facts)
 }
 
-// PlanOneShot plans the start of a one-shot, and puts what it needs into its places on the host. groups are those of the
-// command's user. Where the file systems cannot show files to a user namespace, which note is told, the one-shot has the
-// host's ids: its command is no root in any case.
+// PlanOneShot plans the start of a one-shot, and puts what it needs into its places on the host. groups are those of
+// the command's user. Where the file systems cannot show files to a user namespace, which note is told, the one-shot
+// has the host's ids: its command is no root in any case.
 func (h *Host) PlanOneShot(
 	connection *virt.Connection, s *config.Sandbox, shot boot.OneShot, groups []uint32, dir places.RunDir,
 	note func(format string, args ...any),

@@ -14,11 +14,24 @@ func TestCapabilities(t *testing.T) {
 	}{
 		{"none", "ExecStart=/bin/d", nil},
 		{"a list", "CapabilityBoundingSet=CAP_CHOWN CAP_IPC_LOCK", []string{"CAP_CHOWN", "CAP_IPC_LOCK"}},
-		{"over lines", "CapabilityBoundingSet=CAP_CHOWN \\\n  CAP_KILL\nCapabilityBoundingSet=CAP_IPC_LOCK", []string{"CAP_CHOWN", "CAP_KILL", "CAP_IPC_LOCK"}},
-		{"both directives", "AmbientCapabilities=CAP_NET_BIND_SERVICE\nCapabilityBoundingSet=CAP_CHOWN", []string{"CAP_CHOWN", "CAP_NET_BIND_SERVICE"}},
+		{
+			"over lines",
+			"CapabilityBoundingSet=CAP_CHOWN \\\n  CAP_KILL\nCapabilityBoundingSet=CAP_IPC_LOCK",
+			[]string{"CAP_CHOWN", "CAP_KILL", "CAP_IPC_LOCK"},
+		},
+		{"both directives", "AmbientCapabilities=CAP_NET_BIND_SERVICE\nCapabilityBoundingSet=CAP_CHOWN", []string{"CAP_CHOWN",
+			"CAP_NET_BIND_SERVICE"}},
 		{"all but some", "CapabilityBoundingSet=~CAP_SYS_ADMIN CAP_SYS_PTRACE", nil},
-		{"some taken away", "CapabilityBoundingSet=CAP_CHOWN CAP_LEASE\nCapabilityBoundingSet=~CAP_LEASE", []string{"CAP_CHOWN", "CAP_LEASE"}},
-		{"reset", "CapabilityBoundingSet=CAP_CHOWN\nCapabilityBoundingSet=\nCapabilityBoundingSet=CAP_KILL", []string{"CAP_KILL"}},
+		{
+			"some taken away",
+			"CapabilityBoundingSet=CAP_CHOWN CAP_LEASE\nCapabilityBoundingSet=~CAP_LEASE",
+			[]string{"CAP_CHOWN", "CAP_LEASE"},
+		},
+		{
+			"reset",
+			"CapabilityBoundingSet=CAP_CHOWN\nCapabilityBoundingSet=\nCapabilityBoundingSet=CAP_KILL",
+			[]string{"CAP_KILL"},
+		},
 		{"lower case", "AmbientCapabilities=cap_kill", []string{"CAP_KILL"}},
 		{"unknown names and words", "AmbientCapabilities=CAP_BPF all CAP_KILL", []string{"CAP_KILL"}},
 		{"nice", "Nice=-5", []string{"CAP_SYS_NICE"}},
@@ -33,7 +46,8 @@ func TestCapabilities(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			host := Root(hosttest.Root(t, map[string]string{"/usr/lib/systemd/system/d.service": "[Service]\n" + c.lines + "\n"}))
+			host := Root(hosttest.Root(t, map[string]string{"/usr/lib/systemd/system/d.service": "[Service]\n" + c.lines +
+				"\n"}))
 			unit, err := host.Find("d", "box")
 			if err != nil {
 				t.Fatal(err)

@@ -45,13 +45,21 @@ func TestFind(t *testing.T) {
 		{"full name", "httpd.service", "httpd.service", []string{lib + "httpd.service"}},
 		{"without suffix", "httpd", "httpd.service", []string{lib + "httpd.service"}},
 		{"another type", "httpd.socket", "httpd.socket", []string{lib + "httpd.socket"}},
-		{"dots in the name, without suffix", "org.example.d", "org.example.d.service", []string{lib + "org.example.d.service"}},
+		{"dots in the name, without suffix", "org.example.d", "org.example.d.service", []string{lib +
+			"org.example.d.service"}},
 		{"instance", "postgresql@main.service", "postgresql@main.service", []string{lib + "postgresql@.service"}},
 		{"instance without suffix", "postgresql@main", "postgresql@main.service", []string{lib + "postgresql@.service"}},
-		{"instance with a dot, without suffix", "postgresql@9.6-main", "postgresql@9.6-main.service", []string{lib + "postgresql@.service"}},
-		{"template becomes the sandbox's", "postgresql@.service", "postgresql@box.service", []string{lib + "postgresql@.service"}},
+		{"instance with a dot, without suffix", "postgresql@9.6-main", "postgresql@9.6-main.service", []string{lib +
+			"postgresql@.service"}},
+		{"template becomes the sandbox's", "postgresql@.service", "postgresql@box.service", []string{lib +
+			"postgresql@.service"}},
 		{"template without suffix", "postgresql@", "postgresql@box.service", []string{lib + "postgresql@.service"}},
-		{"instance with a file of its own", "getty@tty9", "getty@tty9.service", []string{"/etc/systemd/system/getty@tty9.service"}},
+		{
+			"instance with a file of its own",
+			"getty@tty9",
+			"getty@tty9.service",
+			[]string{"/etc/systemd/system/getty@tty9.service"},
+		},
 		{"masked on the host", "masked", "masked.service", []string{lib + "masked.service"}},
 		{"overridden by the administrator", "overridden", "overridden.service",
 			[]string{"/etc/systemd/system/overridden.service", lib + "overridden.service"}},
@@ -61,7 +69,8 @@ func TestFind(t *testing.T) {
 		{"relative alias", "relative", "httpd.service", []string{lib + "httpd.service"}},
 		{"alias of an alias", "twice", "httpd.service", []string{lib + "httpd.service"}},
 		{"alias of a template", "pg@main", "postgresql@main.service", []string{lib + "postgresql@.service"}},
-		{"alias of a template that becomes the sandbox's", "pg@", "postgresql@box.service", []string{lib + "postgresql@.service"}},
+		{"alias of a template that becomes the sandbox's", "pg@", "postgresql@box.service", []string{lib +
+			"postgresql@.service"}},
 		{"escaped name", `dev-disk\x2done.mount`, `dev-disk\x2done.mount`, []string{lib + `dev-disk\x2done.mount`}},
 		{name: "absent", typed: "nginx"},
 		{name: "absent instance", typed: "nginx@main"},
@@ -100,23 +109,24 @@ func TestFind(t *testing.T) {
 // to the instance.
 func TestDropIns(t *testing.T) {
 	host := Root(hosttest.Root(t, map[string]string{
-		"/usr/lib/systemd/system/d@.service":                         "[Service]\nReadWritePaths=/var/unit\n",
-		"/usr/lib/systemd/system/d@.service.d/50-b.conf":             "[Service]\nReadWritePaths=/var/vendor\n",
-		"/usr/lib/systemd/system/d@.service.d/90-c.conf":             "[Service]\nReadWritePaths=/var/last\n",
-		"/usr/lib/systemd/system/d@.service.d/README":                "not read",
-		"/usr/lib/systemd/system/d@.service.d/dir.conf/":             "",
-		"/etc/systemd/system/d@.service.d/50-b.conf":                 "[Service]\nReadWritePaths=/var/admin\n",
-		"/etc/systemd/system/d@.service.d/10-a.conf":                 "[Service]\nReadWritePaths=/var/template\n",
-		"/etc/systemd/system/d@box.service.d/10-a.conf":              "[Service]\nReadWritePaths=/var/instance\n",
-		"/etc/systemd/system/d@other.service.d/20-x.conf":            "[Service]\nReadWritePaths=/var/other\n",
-		`/usr/lib/systemd/system/a\x2db.service`:                     "[Service]\n",
-		`/usr/lib/systemd/system/a\x2db.service.d/10-a.conf`:         "[Service]\nReadWritePaths=/var/escaped\n",
-		"/usr/lib/systemd/system/masked.service":                     "[Service]\nReadWritePaths=/var/unit\n",
-		"/usr/lib/systemd/system/masked.service.d/10-a.conf":         "[Service]\nReadWritePaths=/var/vendor\n",
-		"/etc/systemd/system/masked.service.d/10-a.conf":             "",
-		"/usr/lib/systemd/system/reset.service":                      "[Service]\nReadWritePaths=/var/unit\n",
-		"/usr/lib/systemd/system/reset.service.d/10-vendor.conf":     "[Service]\nReadWritePaths=/var/vendor\n",
-		"/etc/systemd/system/reset.service.d/90-administrators.conf": "[Service]\nReadWritePaths=\nReadWritePaths=/var/admin\n",
+		"/usr/lib/systemd/system/d@.service":                     "[Service]\nReadWritePaths=/var/unit\n",
+		"/usr/lib/systemd/system/d@.service.d/50-b.conf":         "[Service]\nReadWritePaths=/var/vendor\n",
+		"/usr/lib/systemd/system/d@.service.d/90-c.conf":         "[Service]\nReadWritePaths=/var/last\n",
+		"/usr/lib/systemd/system/d@.service.d/README":            "not read",
+		"/usr/lib/systemd/system/d@.service.d/dir.conf/":         "",
+		"/etc/systemd/system/d@.service.d/50-b.conf":             "[Service]\nReadWritePaths=/var/admin\n",
+		"/etc/systemd/system/d@.service.d/10-a.conf":             "[Service]\nReadWritePaths=/var/template\n",
+		"/etc/systemd/system/d@box.service.d/10-a.conf":          "[Service]\nReadWritePaths=/var/instance\n",
+		"/etc/systemd/system/d@other.service.d/20-x.conf":        "[Service]\nReadWritePaths=/var/other\n",
+		`/usr/lib/systemd/system/a\x2db.service`:                 "[Service]\n",
+		`/usr/lib/systemd/system/a\x2db.service.d/10-a.conf`:     "[Service]\nReadWritePaths=/var/escaped\n",
+		"/usr/lib/systemd/system/masked.service":                 "[Service]\nReadWritePaths=/var/unit\n",
+		"/usr/lib/systemd/system/masked.service.d/10-a.conf":     "[Service]\nReadWritePaths=/var/vendor\n",
+		"/etc/systemd/system/masked.service.d/10-a.conf":         "",
+		"/usr/lib/systemd/system/reset.service":                  "[Service]\nReadWritePaths=/var/unit\n",
+		"/usr/lib/systemd/system/reset.service.d/10-vendor.conf": "[Service]\nReadWritePaths=/var/vendor\n",
+		"/etc/systemd/system/reset.service.d/90-administrators.conf": "[Service]\nReadWritePaths=\n" +
+			"ReadWritePaths=/var/admin\n",
 	}))
 	cases := []struct {
 		unit string
@@ -135,7 +145,8 @@ func TestDropIns(t *testing.T) {
 }
 
 func TestFindThatCannotBeRead(t *testing.T) {
-	host := Root(hosttest.Root(t, map[string]string{"/usr/lib/systemd/system/broken.service": "[Service]\nno assignment\n"}))
+	host := Root(hosttest.Root(t, map[string]string{"/usr/lib/systemd/system/broken.service": "[Service]\nno " +
+		"assignment\n"}))
 	if u, err := host.Find("broken", "box"); err == nil || !strings.Contains(err.Error(), "broken.service") {
 		t.Errorf("got %+v, %v; want an error that names the file", u, err)
 	}
@@ -156,13 +167,15 @@ func TestWords(t *testing.T) {
 		{"quoted", `Key="/a" '/b'`, []string{"/a", "/b"}},
 		{"comment", "#Key=/a\n;Key=/b\nKey=/c", []string{"/c"}},
 		{"specifiers", "Key=%n %N %p %i %I", []string{"d@a.b.service", "d@a.b", "d", "a.b", "a.b"}},
-		{"specifiers of directories", "Key=%S/x %C/x %L/x %t/x %E/x", []string{"/var/lib/x", "/var/cache/x", "/var/log/x", "/run/x", "/etc/x"}},
+		{"specifiers of directories", "Key=%S/x %C/x %L/x %t/x %E/x", []string{"/var/lib/x", "/var/cache/x", "/var/log/x",
+			"/run/x", "/etc/x"}},
 		{"percent sign", "Key=100%% %%i", []string{"100%", "%i"}},
 		{"unknown specifier", "Key=/a/%b", []string{"/a/%b"}},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			host := Root(hosttest.Root(t, map[string]string{"/usr/lib/systemd/system/d@.service": "[Service]\n" + c.lines + "\n"}))
+			host := Root(hosttest.Root(t, map[string]string{"/usr/lib/systemd/system/d@.service": "[Service]\n" + c.lines +
+				"\n"}))
 			if got := findUnit(t, host, "d@a.b.service").Words("Key"); !slices.Equal(got, c.want) {
 				t.Errorf("got %q, want %q", got, c.want)
 			}
@@ -185,8 +198,9 @@ func TestBool(t *testing.T) {
 // TestFindBesideTheHostsOwn: foo@box.service of the host runs the container box, and is no unit to run in one.
 func TestFindBesideTheHostsOwn(t *testing.T) {
 	host := Root(hosttest.Root(t, map[string]string{
-		"/usr/lib/systemd/system/pg@.service":             "[Service]\nExecStart=/usr/sbin/pg\n",
-		"/etc/systemd/system/pg@box.service":              "[Unit]\nSourcePath=/etc/libvirt-sandbox/services/box.sandbox\n[Install]\nWantedBy=multi-user.target\n",
+		"/usr/lib/systemd/system/pg@.service": "[Service]\nExecStart=/usr/sbin/pg\n",
+		"/etc/systemd/system/pg@box.service": "[Unit]\nSourcePath=/etc/libvirt-sandbox/services/box.sandbox\n" +
+			"[Install]\nWantedBy=multi-user.target\n",
 		"/etc/systemd/system/pg@box.service.d/host.conf":  "[Service]\nTimeoutStartSec=9\n",
 		"/etc/systemd/system/pg@.service.d/every.conf":    "[Service]\nNice=5\n",
 		"/etc/systemd/system/pg@own.service":              "[Service]\nExecStart=/usr/sbin/own\n",
@@ -196,7 +210,8 @@ func TestFindBesideTheHostsOwn(t *testing.T) {
 	for typed, want := range map[string]string{
 		"pg@.service": "/usr/lib/systemd/system/pg@.service + /etc/systemd/system/pg@.service.d/every.conf",
 		"pg@box":      "/usr/lib/systemd/system/pg@.service + /etc/systemd/system/pg@.service.d/every.conf",
-		"pg@own":      "/etc/systemd/system/pg@own.service + /etc/systemd/system/pg@.service.d/every.conf /etc/systemd/system/pg@own.service.d/inner.conf",
+		"pg@own": "/etc/systemd/system/pg@own.service + /etc/systemd/system/pg@.service.d/every.conf " +
+			"/etc/systemd/system/pg@own.service.d/inner.conf",
 	} {
 		u, err := host.Find(typed, "box")
 		if err != nil {

@@ -24,8 +24,10 @@ func TestNames(t *testing.T) {
 		"/etc/systemd/system/httpd-alias.service":          "-> /usr/lib/systemd/system/httpd.service",
 		"/etc/systemd/system/httpd-masked.service":         "-> /dev/null",
 		"/etc/systemd/system/httpd-gone.service":           "-> absent.service",
-		"/etc/systemd/system/httpd@box.service":            string(units.Stub(box, units.Paths{Config: "/etc/libvirt-sandbox/services/box.sandbox"})),
-		"/lib/systemd/system/other.service":                service,
+		"/etc/systemd/system/httpd@box.service": string(
+			units.Stub(box, units.Paths{Config: "/etc/libvirt-sandbox/services/box.sandbox"}),
+		),
+		"/lib/systemd/system/other.service": service,
 	}))
 	want := []string{"httpd-alias.service", "httpd-local.target", "httpd.service", "httpd.socket", "httpd@.service"}
 	if got := host.Names("httpd"); !slices.Equal(got, want) {

@@ -1,6 +1,7 @@
-// Package unitname knows the names of systemd's units as systemd.unit(5) has them: foo.service, the template foo@.service and
-// its instance foo@bar.service. In: a name as a config, a directory or a person has it; out: its parts, or the name that has
-// other parts. Everybody may call it; it calls nobody. It is the one parser of unit names in this program.
+// Package unitname knows the names of systemd's units as systemd.unit(5) has them: foo.service, the template
+// foo@.service and its instance foo@bar.service. In: a name as a config, a directory or a person has it; out: its
+// parts, or the name that has other parts. Everybody may call it; it calls nobody. It is the one parser of unit names
+// in this program.
 package unitname
 
 import (
@@ -35,8 +36,8 @@ func (t Type) known() bool {
 	return t.Runs()
 }
 
-// Runs reports whether a container can be told to run units of the type: not what stands for something of the kernel, or
-// for processes that others start.
+// Runs reports whether a container can be told to run units of the type: not what stands for something of the kernel,
+// or for processes that others start.
 func (t Type) Runs() bool {
 	switch t {
 	case Service, Socket, Target, Timer, Path, Mount:
@@ -74,8 +75,8 @@ func invalid(text string) error { return fmt.Errorf("%q is not the name of a uni
 // Instance returns the name of the service prefix@instance.service. The parts are not checked.
 func Instance(prefix, instance string) Name { return Name{prefix, instance, true, Service} }
 
-// Complete returns a name as a person writes it with its type: a service's where it has none that a container can run. A dot
-// alone may be part of a name or of an instance.
+// Complete returns a name as a person writes it with its type: a service's where it has none that a container can run.
+// A dot alone may be part of a name or of an instance.
 func Complete(text string) string {
 	if dot := strings.LastIndexByte(text, '.'); dot >= 0 && Type(text[dot+1:]).Runs() {
 		return text
@@ -109,12 +110,14 @@ func (n Name) IsTemplate() bool { return n.at && n.instance == "" }
 // IsInstance reports whether the name is that of a template's instance, such as foo@bar.service.
 func (n Name) IsInstance() bool { return n.instance != "" }
 
-// Template returns the name of the template that an instance is made from; ok is false for a unit that is made from none.
+// Template returns the name of the template that an instance is made from; ok is false for a unit that is made from
+// none.
 func (n Name) Template() (template Name, ok bool) {
 	return Name{n.prefix, "", true, n.kind}, n.at
 }
 
-// Instantiate returns the instance of a template, or of the template of another instance. A name without "@" stays as it is.
+// Instantiate returns the instance of a template, or of the template of another instance. A name without "@" stays as
+// it is.
 func (n Name) Instantiate(instance string) Name {
 	if n.at {
 		n.instance = instance

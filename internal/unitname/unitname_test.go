@@ -36,7 +36,8 @@ func TestParse(t *testing.T) {
 		}
 	}
 	for _, text := range []string{
-		"", "httpd", ".service", "@.service", "@a.service", "httpd.conf", "httpd.", "a b.service", "a/b.service", "a\n.service",
+		"", "httpd", ".service", "@.service", "@a.service", "httpd.conf", "httpd.", "a b.service", "a/b.service",
+		"a\n.service",
 		"grüß.service", "foo@a/b.service", "foo@a b.service", "a.service@", "x" + long + ".service",
 	} {
 		if n, err := Parse(text); err == nil {
@@ -81,7 +82,8 @@ func TestComplete(t *testing.T) {
 
 // FuzzParse: the parts of a name make the name, and none of them is more than it may be.
 func FuzzParse(f *testing.F) {
-	for _, text := range []string{"httpd.service", "getty@tty1.service", "getty@.service", "a@b@c.socket", "..service", "@.mount", "a.b"} {
+	for _, text := range []string{"httpd.service", "getty@tty1.service", "getty@.service", "a@b@c.socket", "..service",
+		"@.mount", "a.b"} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
@@ -99,7 +101,8 @@ func FuzzParse(f *testing.F) {
 			t.Errorf("%q has the prefix %q", text, n.Prefix())
 		}
 		if template, ok := n.Template(); ok {
-			if again, err := Parse(template.String()); len(text) < MaxLength && (err != nil || again != template || !again.IsTemplate()) {
+			if again, err := Parse(template.String()); len(text) < MaxLength &&
+				(err != nil || again != template || !again.IsTemplate()) {
 				t.Errorf("%q: template %s, %v", text, template, err)
 			}
 			if template.Instantiate(n.Instance()) != n {

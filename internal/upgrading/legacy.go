@@ -27,8 +27,8 @@ func (u *Upgrader) remains(name string) takeover.Remains {
 	return takeover.Remains{Name: name, Configs: u.legacyConfigs(), Stubs: u.Stubs}
 }
 
-// migrate turns a legacy config into ours, if the sandbox has one, and its content into ours; nil for none. What else is
-// legacy is finishMigration's. All that can be refused is refused before anything is changed.
+// migrate turns a legacy config into ours, if the sandbox has one, and its content into ours; nil for none. What else
+// is legacy is finishMigration's. All that can be refused is refused before anything is changed.
 func (u *Upgrader) migrate(
 	ctx context.Context, name string, options Options, result *Result,
 ) (*config.Sandbox, error) {
@@ -162,7 +162,8 @@ func (u *Upgrader) finishMigration(ctx context.Context, s *config.Sandbox, dryRu
 	return u.Reload(ctx)
 }
 
-// undefineLegacy removes the legacy domain of a sandbox; ours exist only while they run. It reports whether there was one.
+// undefineLegacy removes the legacy domain of a sandbox; ours exist only while they run. It reports whether there was
+// one.
 func (u *Upgrader) undefineLegacy(name string, dryRun bool) (found bool, err error) {
 	err = u.withLegacyDomain(name, func(domain *virt.Domain) error {
 		found = true
@@ -177,8 +178,8 @@ func (u *Upgrader) undefineLegacy(name string, dryRun bool) (found bool, err err
 	return found, err
 }
 
-// withLegacyDomain calls act with the legacy domain of a sandbox, if there is one. It refuses one that runs, and a domain
-// of somebody else that has the name.
+// withLegacyDomain calls act with the legacy domain of a sandbox, if there is one. It refuses one that runs, and a
+// domain of somebody else that has the name.
 func (u *Upgrader) withLegacyDomain(name string, act func(*virt.Domain) error) error {
 	connection, err := u.Connect()
 	if err != nil {

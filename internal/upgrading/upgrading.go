@@ -1,6 +1,6 @@
-// Package upgrading brings sandboxes up to date with the host's packages, and turns those of the original libvirt-sandbox into
-// ours. In: the name of a sandbox. Out: what was done, or would be done. It can be killed at any point and run again. The
-// verb upgrade calls it.
+// Package upgrading brings sandboxes up to date with the host's packages, and turns those of the original
+// libvirt-sandbox into ours. In: the name of a sandbox. Out: what was done, or would be done. It can be killed at any
+// point and run again. The verb upgrade calls it.
 package upgrading
 
 import (
@@ -44,9 +44,9 @@ type Upgrader struct {
 // run returns the runtime directory of a sandbox.
 func (u *Upgrader) run(name string) places.RunDir { return places.Root(u.Host.Root).Of(name).Run() }
 
-// Upgrade brings a sandbox up to date: a legacy config becomes ours, its domain goes, what new
-// versions of the packages need becomes private, and the content follows the packages where nobody changed it. It can be
-// killed at any point and run again. Errors: config.ErrNotFound.
+// Upgrade brings a sandbox up to date: a legacy config becomes ours, its domain goes, what new versions of the packages
+// need becomes private, and the content follows the packages where nobody changed it. It can be killed at any point and
+// run again. Errors: config.ErrNotFound.
 func (u *Upgrader) Upgrade(ctx context.Context, name string, options Options) (*Result, error) {
 	result := &Result{Name: name, Changes: []content.Change{}}
 	return result, u.upgrade(ctx, name, options, result)
@@ -124,8 +124,8 @@ func (u *Upgrader) upgradeContent(ctx context.Context, s *config.Sandbox, option
 	if options.DryRun || len(added) == 0 {
 		return nil
 	}
-	// Of what becomes private only the packages' files come from the host. The config is last: with it, a start would bring
-	// whatever the host has there to a content that lacks it.
+	// Of what becomes private only the packages' files come from the host. The config is last: with it, a start would
+	// bring whatever the host has there to a content that lacks it.
 	bare := *s
 	bare.Copy = false
 	if err := u.Host.Prepare(ctx, &bare, u.Progress); err != nil {

@@ -9,9 +9,9 @@ import (
 // goneLimit is how long libvirt may take to notice that a domain has ended.
 const goneLimit = 10 * time.Second
 
-// AwaitGone waits until libvirt has noticed that the domain of a sandbox has ended, so that a start right after this finds
-// the name free. A domain that ended while libvirtd was down is kept by the next libvirtd, which refuses its name to others
-// as that of a domain that is being started; it is forgotten.
+// AwaitGone waits until libvirt has noticed that the domain of a sandbox has ended, so that a start right after this
+// finds the name free. A domain that ended while libvirtd was down is kept by the next libvirtd, which refuses its name
+// to others as that of a domain that is being started; it is forgotten.
 func (d *Domain) AwaitGone(name string) error { return awaitGone(d, name, goneLimit) }
 
 // endable is what a domain that ends is asked.

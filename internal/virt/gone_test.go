@@ -45,7 +45,8 @@ func TestAwaitGone(t *testing.T) {
 	} {
 		d := c.domain
 		err := awaitGone(&d, "web", 500*time.Millisecond)
-		if (err != nil) != (c.fails != "") || err != nil && !strings.Contains(err.Error(), c.fails) || d.forgotten != c.forgotten {
+		if (err != nil) != (c.fails != "") || err != nil && !strings.Contains(err.Error(), c.fails) ||
+			d.forgotten != c.forgotten {
 			t.Errorf("%s: got %v, forgotten %t", c.name, err, d.forgotten)
 		}
 	}

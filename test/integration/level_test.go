@@ -12,7 +12,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/test/rig"
 )
 
-// levels gives the level of each sandbox.
+// levels returns the level of each sandbox.
 func levels(t *testing.T) map[string]string {
 	t.Helper()
 	var list []struct{ Name, Level string }

@@ -16,7 +16,7 @@ import (
 
 const configDir = "/etc/libvirt-sandbox/services"
 
-// List gives files, mounts, block devices, network interfaces, domains, cgroups and processes, sorted.
+// List returns files, mounts, block devices, network interfaces, domains, cgroups and processes, sorted.
 func List() ([]string, error) {
 	var list []string
 	for _, dir := range []string{"/etc/libvirt-sandbox", "/var/lib/libvirt/filesystems", "/var/lib/libvirt/images",

@@ -50,7 +50,7 @@ func clean(t *testing.T) {
 	})
 }
 
-// names gives as many names of sandboxes.
+// names returns as many names of sandboxes.
 func names(prefix string, n int) []string {
 	list := make([]string, n)
 	for i := range list {

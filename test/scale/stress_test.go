@@ -28,8 +28,8 @@ type victim struct {
 	begun  int
 }
 
-// enter notes that a command begins, and returns what notes that it has ended and tells whether it had the sandbox for
-// itself.
+// enter notes that a command begins, and returns what notes that it has ended and reports whether it had the sandbox
+// for itself.
 func (v *victim) enter() (leave func() (alone bool)) {
 	v.mu.Lock()
 	defer v.mu.Unlock()

@@ -1,5 +1,5 @@
-// Lint holds the checks of this repository's Go code that neither go vet nor staticcheck has. It is a tool for go vet, which
-// remembers what it has checked:
+// Lint holds the checks of this repository's Go code that neither go vet nor staticcheck has. It is a tool for go vet,
+// which remembers what it has checked:
 //
 //	go vet -vettool=bin/lint ./...
 package main

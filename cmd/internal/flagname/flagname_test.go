@@ -46,7 +46,8 @@ func TestText(t *testing.T) {
 	if got := Text(errors.New("plain")); got != "plain" {
 		t.Error(got)
 	}
-	if got := Sprintf("%s: %v; try %s", "web1", err, field.IDMap); got != "web1: clone web1: -l s0: allow it with --share-level; try --idmap" {
+	if got := Sprintf("%s: %v; try %s", "web1", err, field.IDMap); got != "web1: clone web1: -l s0: allow it with "+
+		"--share-level; try --idmap" {
 		t.Error(got)
 	}
 }
