@@ -9,7 +9,6 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/hosttest"
 	"github.com/virt-sandbox/virt-sandbox/internal/pkgdb"
-	"github.com/virt-sandbox/virt-sandbox/internal/unitfile"
 )
 
 // TestMain gives the files of fake hosts the modes that they have on ordinary ones.
@@ -18,42 +17,27 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// fakeHost is a root directory of its own, with packages that exist in memory only.
+// fakeHost is a root directory of its own, without packages.
 type fakeHost struct {
 	Host
 	t *testing.T
 }
 
 // newHost makes a host that has the files given, and accounts.
-func newHost(t *testing.T, tree map[string]string, packages ...*pkgdb.Package) fakeHost {
+func newHost(t *testing.T, tree map[string]string) fakeHost {
 	t.Helper()
 	root := hosttest.Root(t, tree)
-	return fakeHost{Host{Root: root, Packages: []pkgdb.Database{hosttest.Packages(packages)}}, t}
+	return fakeHost{Host{Root: root, Packages: []pkgdb.Database{hosttest.Packages{}}}, t}
 }
 
 func (h fakeHost) add(tree map[string]string) { h.t.Helper(); hosttest.Add(h.t, h.Root, tree) }
 
 func (h fakeHost) close(paths ...string) { h.t.Helper(); hosttest.Close(h.t, h.Root, paths...) }
 
-func (h fakeHost) unit(name string) *unitfile.Unit {
-	h.t.Helper()
-	u, err := unitfile.Root(h.Root).Find(name, "box")
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	return u
-}
-
 const (
 	unitFile = "/usr/lib/systemd/system/d.service"
 	bareUnit = "[Service]\nExecStart=/usr/sbin/d\n"
 )
-
-// ship installs a version of a package: its files are on the host, and the database knows them.
-func (h *fakeHost) ship(tree map[string]string) {
-	h.t.Helper()
-	h.Packages = []pkgdb.Database{hosttest.Packages{hosttest.Ship(h.t, h.Root, tree)}}
-}
 
 // put is add that takes the place of what is there.
 func (h *fakeHost) put(p, text string) { h.t.Helper(); hosttest.Put(h.t, h.Root, p, text) }

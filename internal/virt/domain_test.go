@@ -29,10 +29,10 @@ func description(name string) string {
 		<os><type>hvm</type></os></domain>`, name, uuid)
 }
 
-// made creates a domain in the test driver, which ends with the test.
-func made(t *testing.T, c *Connection, name string) *Domain {
+// made creates the domain web in the test driver, which ends with the test.
+func made(t *testing.T, c *Connection) *Domain {
 	t.Helper()
-	d, err := c.Create(name, description(name), 0)
+	d, err := c.Create("web", description("web"), 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +48,7 @@ func TestDomainLife(t *testing.T) {
 	if d, err := c.Domain("web"); d != nil || err != nil {
 		t.Fatalf("before its start: %v, %v", d, err)
 	}
-	d := made(t, c, "web")
+	d := made(t, c)
 	active, err := d.IsActive()
 	if err != nil || !active || !d.IsUp() || d.IsPaused() {
 		t.Errorf("after its start: active %t, %v, up %t, paused %t", active, err, d.IsUp(), d.IsPaused())
@@ -89,7 +89,7 @@ func TestDomainLife(t *testing.T) {
 }
 
 func TestPaused(t *testing.T) {
-	d := made(t, connected(t), "web")
+	d := made(t, connected(t))
 	// The test driver knows no flag for it.
 	if err := d.domain.Suspend(); err != nil {
 		t.Fatal(err)
@@ -131,7 +131,7 @@ func TestOwnDomain(t *testing.T) {
 	if d, err := c.OwnDomain(s); d != nil || err != nil {
 		t.Errorf("before its start: %v, %v", d, err)
 	}
-	made(t, c, "web")
+	made(t, c)
 	if d, err := c.OwnDomain(s); d == nil || err != nil {
 		t.Errorf("after its start: %v, %v", d, err)
 	} else {
@@ -146,7 +146,7 @@ func TestOwnDomain(t *testing.T) {
 
 func TestDomainTexts(t *testing.T) {
 	c := connected(t)
-	made(t, c, "web")
+	made(t, c)
 	var asked []string
 	texts, err := c.DomainTexts(func(name, id string) bool {
 		asked = append(asked, name)

@@ -1,7 +1,6 @@
 package rig
 
 import (
-	"fmt"
 	"os"
 	"os/exec"
 	"slices"
@@ -88,7 +87,7 @@ func Needs(t testing.TB, all ...Need) {
 	t.Helper()
 	for _, need := range all {
 		if !need.met() {
-			t.Skip(fmt.Sprintf("this machine does not have %s", need.name))
+			t.Skipf("this machine does not have %s", need.name)
 		}
 	}
 }
