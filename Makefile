@@ -32,8 +32,6 @@ SCRIPTS := $(shell git ls-files 2>/dev/null | grep -v '^testdata/\|/testdata/' |
 
 # The tools are a module of their own, so that go.mod has only what ships.
 TOOL := $(GO) tool -modfile=tools/go.mod
-# Lines of the library that are longer are being wrapped; then this goes.
-LINT := -linelength=false
 
 # Each test says on which rig it runs and what it needs there (test/rig/needs.go); a rig has a run of all tests for each of its
 # steps. "on PLACE" is such a step, a line of shell. What the runs of make test print is kept, to see which tests ran nowhere.
@@ -73,7 +71,7 @@ check: build ## build, lint and unit tests: what every commit passes
 lint: bin/lint ## every check of the text of programs
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "run gofmt -w on these"; exit 1; }
 	$(GO) vet ./...
-	$(GO) vet -vettool=$(abspath bin/lint) $(LINT) ./...
+	$(GO) vet -vettool=$(abspath bin/lint) ./...
 	$(TOOL) staticcheck ./...
 	@git ls-files | grep -v '^testdata/\|/testdata/\|^LICENSE$$' | xargs $(TOOL) misspell -error
 	@command -v shellcheck >/dev/null || test/rig/install-packages lint

@@ -64,8 +64,10 @@ func TestParseCapabilities(t *testing.T) {
 // TestCapabilityNames: the table has the kernel's numbers.
 func TestCapabilityNames(t *testing.T) {
 	for name, number := range map[string]int{
-		"CAP_CHOWN": unix.CAP_CHOWN, "CAP_SETPCAP": unix.CAP_SETPCAP, "CAP_NET_RAW": unix.CAP_NET_RAW, "CAP_SYS_MODULE": unix.CAP_SYS_MODULE,
-		"CAP_SYS_ADMIN": unix.CAP_SYS_ADMIN, "CAP_MKNOD": unix.CAP_MKNOD, "CAP_SETFCAP": unix.CAP_SETFCAP, "CAP_SYSLOG": unix.CAP_SYSLOG,
+		"CAP_CHOWN": unix.CAP_CHOWN, "CAP_SETPCAP": unix.CAP_SETPCAP, "CAP_NET_RAW": unix.CAP_NET_RAW,
+		"CAP_SYS_MODULE": unix.CAP_SYS_MODULE,
+		"CAP_SYS_ADMIN":  unix.CAP_SYS_ADMIN, "CAP_MKNOD": unix.CAP_MKNOD, "CAP_SETFCAP": unix.CAP_SETFCAP,
+		"CAP_SYSLOG":        unix.CAP_SYSLOG,
 		"CAP_BLOCK_SUSPEND": unix.CAP_BLOCK_SUSPEND,
 	} {
 		if got := slices.Index(capabilityNames[:], name); got != number {

@@ -42,7 +42,8 @@ func TestParseDisk(t *testing.T) {
 
 // FuzzDisk: what is read is written so that it reads as the same, and its tag is a mere name.
 func FuzzDisk(f *testing.F) {
-	for _, text := range []string{"db=/dev/sdb", "file:db=/x.qcow2", "d=/a,format=raw,format=qcow2", "a/b=/c", "=,format="} {
+	for _, text := range []string{"db=/dev/sdb", "file:db=/x.qcow2", "d=/a,format=raw,format=qcow2", "a/b=/c",
+		"=,format="} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
@@ -61,7 +62,8 @@ func FuzzDisk(f *testing.F) {
 
 // FuzzMount: what is read is written so that it reads as the same, and goes nowhere but to clean absolute paths.
 func FuzzMount(f *testing.F) {
-	for _, text := range []string{"host-bind:/srv=/data", "host-image:/srv=/a,format=qcow2", "guest-bind:/srv/a=/var/b", "ram:/srv=1M", "host-image:/srv=,format=raw"} {
+	for _, text := range []string{"host-bind:/srv=/data", "host-image:/srv=/a,format=qcow2", "guest-bind:/srv/a=/var/b",
+		"ram:/srv=1M", "host-image:/srv=,format=raw"} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

@@ -14,7 +14,8 @@ func TestMountKinds(t *testing.T) {
 		"no such":      {},
 	} {
 		got := properties{
-			kind.ShowsHostFiles(), kind.ShowsImage(), kind.ShowsInside(), kind.ShowsMemory(), kind.HasHostSource(), kind.IsWritable(),
+			kind.ShowsHostFiles(), kind.ShowsImage(), kind.ShowsInside(), kind.ShowsMemory(), kind.HasHostSource(),
+			kind.IsWritable(),
 		}
 		if got != want {
 			t.Errorf("%q: %+v, want %+v", kind, got, want)

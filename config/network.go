@@ -82,7 +82,7 @@ func ParseInterface(text string) (Interface, error) {
 // filterPrefix begins the parts that are parameters of the filter.
 const filterPrefix = "filter."
 
-// Set reads one part KEY[=VALUE] of what ParseInterface reads. A later one takes an earlier one's place, or is one more.
+// Set reads one part KEY[=VALUE] of what ParseInterface reads. A later one replaces an earlier one, or is one more.
 func (i *Interface) Set(part string) (err error) {
 	key, value, _ := strings.Cut(part, "=")
 	switch {
@@ -130,7 +130,8 @@ func (i *Interface) addAddress(value string) error {
 	}
 	address := Address{Prefix: prefix}
 	if hasBroadcast {
-		if address.Broadcast, err = netip.ParseAddr(broadcast); err != nil || !address.Broadcast.Is4() || !prefix.Contains(address.Broadcast) {
+		if address.Broadcast, err = netip.ParseAddr(broadcast); err != nil || !address.Broadcast.Is4() ||
+			!prefix.Contains(address.Broadcast) {
 			return fmt.Errorf(msgBroadcast, broadcast, prefix.Masked())
 		}
 	}
@@ -230,7 +231,7 @@ func CheckInterfaces(mode NetworkMode, interfaces []Interface) error {
 	return nil
 }
 
-// String gives the text that ParseInterface reads as the same.
+// String returns the text that ParseInterface reads as the same.
 func (i Interface) String() string {
 	var parts []string
 	add := func(key, value string) {
@@ -260,7 +261,7 @@ func (i Interface) String() string {
 	return strings.Join(parts, ",")
 }
 
-// String gives IP/PREFIX[%BROADCAST].
+// String returns IP/PREFIX[%BROADCAST].
 func (a Address) String() string {
 	if a.Broadcast.IsValid() {
 		return a.Prefix.String() + "%" + a.Broadcast.String()
@@ -268,11 +269,10 @@ func (a Address) String() string {
 	return a.Prefix.String()
 }
 
-// String gives NETWORK/PREFIX%GATEWAY.
+// String returns NETWORK/PREFIX%GATEWAY.
 func (r Route) String() string { return r.Destination.String() + "%" + r.Gateway.String() }
 
-// HostDevice is the host's end of the interface, which is named so that it cannot be another's. It is empty as long as the
-// interface has no MAC.
+// HostDevice is the host's end of the interface, named so that it cannot be another's; "" as long as it has no MAC.
 func (i Interface) HostDevice() string {
 	if i.MAC == "" {
 		return ""
@@ -299,7 +299,7 @@ func parsePrefix(text string) (netip.Prefix, error) {
 	return netip.PrefixFrom(address, 64), nil
 }
 
-// isHostAddress tells whether an interface can have an address: not what stands for a network or for many hosts.
+// isHostAddress reports whether an interface can have an address: not what stands for a network or for many hosts.
 func isHostAddress(p netip.Prefix) bool {
 	a := p.Addr()
 	if a.IsUnspecified() || a.IsLoopback() || a.IsMulticast() || p.Bits() == 0 {
@@ -315,13 +315,14 @@ func isHostAddress(p netip.Prefix) bool {
 func parseMAC(text string) (string, error) {
 	text, given := strings.ToLower(text), text
 	mac, err := hex.DecodeString(strings.ReplaceAll(text, ":", ""))
-	if err != nil || len(mac) != 6 || mac[0]&1 != 0 || mac[0] == 0xfe || text == "00:00:00:00:00:00" || text != formatMAC(mac) {
+	if err != nil || len(mac) != 6 || mac[0]&1 != 0 || mac[0] == 0xfe || text == "00:00:00:00:00:00" ||
+		text != formatMAC(mac) {
 		return "", fmt.Errorf(msgMAC, given)
 	}
 	return text, nil
 }
 
-// HasMACs tells whether every interface has one.
+// HasMACs reports whether every interface has one.
 func (s *Sandbox) HasMACs() bool {
 	return !slices.ContainsFunc(s.Interfaces, func(i Interface) bool { return i.MAC == "" })
 }

@@ -22,24 +22,40 @@ func TestParseInterface(t *testing.T) {
 		{"source=", Interface{Source: "default"}, "source=default"},
 		{"source=lab-1", Interface{Source: "lab-1"}, "source=lab-1"},
 		{"source=default,dhcp", Interface{Source: "default", DHCP: true}, "dhcp,source=default"},
-		{"bridge=br0,mac=52:54:00:AB:cd:01", Interface{Bridge: "br0", MAC: "52:54:00:ab:cd:01"}, "bridge=br0,mac=52:54:00:ab:cd:01"},
+		{
+			"bridge=br0,mac=52:54:00:AB:cd:01",
+			Interface{Bridge: "br0", MAC: "52:54:00:ab:cd:01"},
+			"bridge=br0,mac=52:54:00:ab:cd:01",
+		},
 		{"address=192.168.122.10", Interface{Source: "default", Addresses: []Address{address("192.168.122.10/24")}},
 			"source=default,address=192.168.122.10/24"},
-		{"source=n,address=fd00:0:0::10", Interface{Source: "n", Addresses: []Address{address("fd00::10/64")}}, "source=n,address=fd00::10/64"},
+		{"source=n,address=fd00:0:0::10", Interface{Source: "n", Addresses: []Address{address("fd00::10/64")}},
+			"source=n,address=fd00::10/64"},
 		{"address=10.0.0.1/31,address=10.9.9.9/32,address=2001:db8::1/128",
-			Interface{Source: "default", Addresses: []Address{address("10.0.0.1/31"), address("10.9.9.9/32"), address("2001:db8::1/128")}},
+			Interface{
+				Source:    "default",
+				Addresses: []Address{address("10.0.0.1/31"), address("10.9.9.9/32"), address("2001:db8::1/128")},
+			},
 			"source=default,address=10.0.0.1/31,address=10.9.9.9/32,address=2001:db8::1/128"},
 		{"address=10.0.0.1/8%10.255.255.255", Interface{Source: "default", Addresses: []Address{
-			{netip.MustParsePrefix("10.0.0.1/8"), netip.MustParseAddr("10.255.255.255")}}}, "source=default,address=10.0.0.1/8%10.255.255.255"},
+			{
+				netip.MustParsePrefix("10.0.0.1/8"),
+				netip.MustParseAddr("10.255.255.255"),
+			}}}, "source=default,address=10.0.0.1/8%10.255.255.255"},
 		{"address=10.0.0.9/24,route=0.0.0.0/0%10.0.0.1,route=10.3.0.0%10.0.0.2", Interface{Source: "default",
-			Addresses: []Address{address("10.0.0.9/24")}, Routes: []Route{route("0.0.0.0/0", "10.0.0.1"), route("10.3.0.0/24", "10.0.0.2")}},
+			Addresses: []Address{address("10.0.0.9/24")}, Routes: []Route{route("0.0.0.0/0", "10.0.0.1"), route("10.3.0.0/24",
+				"10.0.0.2")}},
 			"source=default,address=10.0.0.9/24,route=0.0.0.0/0%10.0.0.1,route=10.3.0.0/24%10.0.0.2"},
 		{"dhcp,address=fd00::9,route=::/0%fd00::1,dns=fd00::1", Interface{Source: "default", DHCP: true,
-			Addresses: []Address{address("fd00::9/64")}, Routes: []Route{route("::/0", "fd00::1")}, DNS: []netip.Addr{netip.MustParseAddr("fd00::1")}},
+			Addresses: []Address{
+				address("fd00::9/64"),
+			}, Routes: []Route{route("::/0", "fd00::1")}, DNS: []netip.Addr{netip.MustParseAddr("fd00::1")}},
 			"dhcp,source=default,address=fd00::9/64,route=::/0%fd00::1,dns=fd00::1"},
-		{"route=fd01::/48%fe80::1", Interface{Source: "default", Routes: []Route{route("fd01::/48", "fe80::1")}}, "source=default,route=fd01::/48%fe80::1"},
+		{"route=fd01::/48%fe80::1", Interface{Source: "default", Routes: []Route{route("fd01::/48", "fe80::1")}},
+			"source=default,route=fd01::/48%fe80::1"},
 		{"filter=clean-traffic,filter.ip=10.0.0.1,filter.IP=10.0.0.2,filter.DHCPSERVER=10.0.0.3",
-			Interface{Source: "default", Filter: "clean-traffic", Parameters: []Variable{{"IP", "10.0.0.1"}, {"IP", "10.0.0.2"}, {"DHCPSERVER", "10.0.0.3"}}},
+			Interface{Source: "default", Filter: "clean-traffic", Parameters: []Variable{{"IP", "10.0.0.1"}, {"IP",
+				"10.0.0.2"}, {"DHCPSERVER", "10.0.0.3"}}},
 			"source=default,filter=clean-traffic,filter.IP=10.0.0.1,filter.IP=10.0.0.2,filter.DHCPSERVER=10.0.0.3"},
 	}
 	for _, c := range cases {
@@ -53,7 +69,8 @@ func TestParseInterface(t *testing.T) {
 // TestParseInterfaceErrors has each wrong form with all that is said of it.
 func TestParseInterfaceErrors(t *testing.T) {
 	part := func(text string) string {
-		return `"` + text + `" is not dhcp, nor one of source=, bridge=, mac=, address=, route=, dns=, filter= and filter.PARAMETER=`
+		return `"` + text + `" is not dhcp, nor one of source=, bridge=, mac=, address=, route=, dns=, filter= and ` +
+			`filter.PARAMETER=`
 	}
 	const (
 		address = " is not IP[/PREFIX][%BROADCAST], such as 192.168.122.10/24 or fd00::10/64"
@@ -152,7 +169,8 @@ func TestParseInterfaceErrors(t *testing.T) {
 		"dns=fe80::1%eth0":    `"fe80::1%eth0"` + dns,
 		"dns=10.0.0.1/8":      `"10.0.0.1/8"` + dns,
 		"dns=::ffff:10.0.0.1": `"::ffff:10.0.0.1"` + dns,
-		"dns=1.1.1.1,dns=1.1.1.2,dns=::2,dns=1.1.1.3": "there are more than 3 name servers; resolv.conf(5) has no room for them",
+		"dns=1.1.1.1,dns=1.1.1.2,dns=::2,dns=1.1.1.3": "there are more than 3 name servers; resolv.conf(5) has no room for " +
+			"them",
 
 		"filter":                         `"" is not the name of a libvirt network filter`,
 		"filter=a'b":                     `"a'b" is not the name of a libvirt network filter`,

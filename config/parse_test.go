@@ -84,7 +84,11 @@ func TestEverySentenceHasAnExample(t *testing.T) {
 		t.Fatalf("errors.go has only %d sentences; is it still where they are?", len(sentences))
 	}
 	for name, form := range sentences {
-		pattern := regexp.MustCompile(`: ` + regexp.MustCompile(`%[qsd]`).ReplaceAllString(regexp.QuoteMeta(strings.ReplaceAll(form, "%%", "%")), `.*`) + `$`)
+		pattern := regexp.MustCompile(
+			`: ` + regexp.MustCompile(`%[qsd]`).
+				ReplaceAllString(regexp.QuoteMeta(strings.ReplaceAll(form, "%%", "%")), `.*`) +
+				`$`,
+		)
 		found := false
 		for _, want := range wants {
 			found = found || pattern.MatchString(want)
@@ -110,7 +114,8 @@ func TestParseReadsEveryKey(t *testing.T) {
 		Content: "/srv/sandboxes/apache-all-keys", Copy: true,
 		Image: "/srv/images/apache.img", ImageFormat: FormatQCOW2, ImageFS: XFS, ImageSize: 2 << 30,
 		Security: Security{
-			Mode: SecurityStatic, Label: secontext.Context{User: "system_u", Role: "system_r", Type: "container_t"}, Level: "s0:c10,c20",
+			Mode: SecurityStatic, Label: secontext.Context{User: "system_u", Role: "system_r",
+				Type: "container_t"}, Level: "s0:c10,c20",
 			FileType: "httpd_sys_rw_content_t", AppArmor: "/usr/bin/lxc-start",
 		},
 		Hardening: Hardening{
@@ -123,13 +128,21 @@ func TestParseReadsEveryKey(t *testing.T) {
 		},
 		Network: NetworkPrivate,
 		Interfaces: []Interface{
-			{Source: "default", MAC: "52:54:00:12:34:56", DHCP: true, Filter: "clean-traffic", Parameters: []Variable{{"IP", "192.168.122.9"}, {"IP", "192.168.122.10"}}},
+			{Source: "default", MAC: "52:54:00:12:34:56", DHCP: true, Filter: "clean-traffic", Parameters: []Variable{{"IP",
+				"192.168.122.9"}, {"IP", "192.168.122.10"}}},
 			{
-				Bridge: "br0", MAC: "52:54:00:12:34:57", DNS: []netip.Addr{netip.MustParseAddr("10.1.0.1"), netip.MustParseAddr("fd00::1")},
+				Bridge: "br0", MAC: "52:54:00:12:34:57", DNS: []netip.Addr{netip.MustParseAddr("10.1.0.1"),
+					netip.MustParseAddr("fd00::1")},
 				Addresses: []Address{
-					{netip.MustParsePrefix("10.1.0.9/16"), netip.MustParseAddr("10.1.255.255")}, {Prefix: netip.MustParsePrefix("fd00::9/64")},
+					{
+						netip.MustParsePrefix("10.1.0.9/16"),
+						netip.MustParseAddr("10.1.255.255"),
+					}, {Prefix: netip.MustParsePrefix("fd00::9/64")},
 				},
-				Routes: []Route{{netip.MustParsePrefix("10.2.0.0/16"), netip.MustParseAddr("10.1.0.1")}, {netip.MustParsePrefix("::/0"), netip.MustParseAddr("fe80::1")}},
+				Routes: []Route{
+					{netip.MustParsePrefix("10.2.0.0/16"), netip.MustParseAddr("10.1.0.1")},
+					{netip.MustParsePrefix("::/0"), netip.MustParseAddr("fe80::1")},
+				},
 			},
 		},
 		Mounts: []Mount{
@@ -211,7 +224,7 @@ func wanted(t *testing.T, file string) string {
 	return want
 }
 
-// sentences gives the messages of errors.go by the names of their constants.
+// sentences returns the messages of errors.go by the names of their constants.
 func sentences(t *testing.T) map[string]string {
 	t.Helper()
 	file, err := parser.ParseFile(token.NewFileSet(), "errors.go", nil, 0)
@@ -221,11 +234,20 @@ func sentences(t *testing.T) map[string]string {
 	found := make(map[string]string)
 	ast.Inspect(file, func(n ast.Node) bool {
 		if spec, ok := n.(*ast.ValueSpec); ok && strings.HasPrefix(spec.Names[0].Name, "msg") {
-			text, err := strconv.Unquote(spec.Values[0].(*ast.BasicLit).Value)
-			if err != nil {
-				t.Fatal(fmt.Errorf("%s: %w", spec.Names[0].Name, err))
-			}
-			found[spec.Names[0].Name] = text
+			var text strings.Builder
+			ast.Inspect(spec.Values[0], func(n ast.Node) bool {
+				literal, ok := n.(*ast.BasicLit)
+				if !ok {
+					return true
+				}
+				part, err := strconv.Unquote(literal.Value)
+				if err != nil {
+					t.Fatal(fmt.Errorf("%s: %w", spec.Names[0].Name, err))
+				}
+				text.WriteString(part)
+				return true
+			})
+			found[spec.Names[0].Name] = text.String()
 		}
 		return true
 	})

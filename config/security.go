@@ -9,11 +9,11 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/secontext"
 )
 
-// Security is what confines the sandbox with SELinux, or AppArmor; what is SELinux's is kept on hosts without for the day
-// it comes back. The level stands once: in Level, or for mode dynamic, whose label has only a base for it, nowhere.
+// Security is what confines the sandbox with SELinux, or AppArmor; what is SELinux's is kept on hosts without for the
+// day it comes back. The level stands once: in Level, or for mode dynamic, whose label has only a base for it, nowhere.
 type Security struct {
 	Mode     SecurityMode
-	Label    secontext.Context // user, role and type of the processes, zero for the default's; its level is that of a dynamic base
+	Label    secontext.Context // user, role and type of the processes; zero: the default's; a dynamic base has its level
 	Level    string            // MCS level, s0 or s0:cA[,cB|.cB]…; empty: none is allocated yet
 	FileType string            // SELinux type of the content
 	AppArmor string            // profile where the host has AppArmor; empty: one that libvirt makes for the container
@@ -75,7 +75,8 @@ func (s *Sandbox) FileLabel() string {
 	return s.ProcessContext().File(s.Security.FileType).String()
 }
 
-// WritableLabel returns the SELinux context of what processes of the container may write, whatever type its content has.
+// WritableLabel returns the SELinux context of what processes of the container may write, whatever type its content
+// has.
 func (s *Sandbox) WritableLabel() string {
 	writable := *s
 	writable.Security.FileType = New("").Security.FileType
@@ -100,7 +101,7 @@ func ParseLabel(label string) (secontext.Context, error) {
 	return secontext.Context{}, fmt.Errorf(msgLabel, label)
 }
 
-// CheckFileType tells whether name can be the name of an SELinux type.
+// CheckFileType reports whether name can be the name of an SELinux type.
 func CheckFileType(name string) error { return match(secontext.IsName, name, msgSELinuxType) }
 
 func checkLevel(level string) error {

@@ -132,7 +132,8 @@ func (s Store) Write(name, text string) error {
 	if err := s.removeStale(name); err != nil {
 		return err
 	}
-	if err := renameio.WriteFile(file, []byte(text), 0o644, renameio.WithTempDir(s.Dir), renameio.IgnoreUmask()); err != nil {
+	if err := renameio.WriteFile(file, []byte(text), 0o644, renameio.WithTempDir(s.Dir),
+		renameio.IgnoreUmask()); err != nil {
 		return fmt.Errorf("write config: %w", err)
 	}
 	return nil

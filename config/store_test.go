@@ -220,7 +220,8 @@ func TestStaleTemporaryFiles(t *testing.T) {
 	for name, action := range actions {
 		t.Run(name, func(t *testing.T) {
 			store := Store{t.TempDir()}
-			for _, file := range append([]string{".web.sandbox1", ".web.sandbox8446744073709551615", "web.sandbox"}, foreign...) {
+			for _, file := range append([]string{".web.sandbox1", ".web.sandbox8446744073709551615", "web.sandbox"},
+				foreign...) {
 				write(t, filepath.Join(store.Dir, file), "")
 			}
 			if err := os.Mkdir(filepath.Join(store.Dir, ".web.sandbox2"), 0o755); err != nil {

@@ -51,8 +51,14 @@ func TestCheckUnit(t *testing.T) {
 		{"httpd.service", true}, {"getty@tty1.service", true}, {"a@b.c.service", true}, {`dev-disk\x2done.mount`, true},
 		{"dbus-org.bluez.service", true}, {"x.socket", true}, {"x.target", true}, {"x.timer", true}, {"x.path", true},
 		{strings.Repeat("a", 247) + ".service", true}, {strings.Repeat("a", 248) + ".service", false},
-		{"", false}, {"httpd", false}, {".service", false}, {"..service", false}, {"@x.service", false}, {"a@.service", false},
-		{"a@b@c.service", false}, {"user.slice", false}, {"a b.service", false}, {"a/b.service", false}, {"a.service\n", false},
+		{
+			"",
+			false,
+		}, {"httpd", false}, {".service", false}, {"..service", false}, {"@x.service", false}, {"a@.service", false},
+		{
+			"a@b@c.service",
+			false,
+		}, {"user.slice", false}, {"a b.service", false}, {"a/b.service", false}, {"a.service\n", false},
 	}
 	for _, c := range cases {
 		if err := CheckUnit(c.unit); (err == nil) != c.ok {
@@ -71,7 +77,9 @@ func TestSize(t *testing.T) {
 		{"4000K", 4000 << 10, "4000K"}, {"512M", 512 << 20, "512M"}, {"2G", 2 << 30, "2G"}, {"1024G", 1 << 40, "1T"},
 		{"9223372036854775807", math.MaxInt64, "9223372036854775807"}, {"8388607T", 8388607 << 40, "8388607T"},
 		{"0G", 0, "0"}, {"007M", 7 << 20, "7M"},
-		{text: "8388608T"}, {text: "9223372036854775808"}, {text: ""}, {text: "M"}, {text: "-1"}, {text: "+1"}, {text: "1.5G"},
+		{
+			text: "8388608T",
+		}, {text: "9223372036854775808"}, {text: ""}, {text: "M"}, {text: "-1"}, {text: "+1"}, {text: "1.5G"},
 		{text: "512m"}, {text: "512MB"}, {text: "1 M"}, {text: "1_000"}, {text: "0x10"}, {text: "1KM"},
 	}
 	for _, c := range cases {
@@ -174,10 +182,28 @@ func TestFileLabel(t *testing.T) {
 		security Security
 		want     string
 	}{
-		{Security{Mode: SecurityStatic, FileType: "container_file_t", Level: "s0:c1,c2"}, "system_u:object_r:container_file_t:s0:c1,c2"},
-		{Security{Mode: SecurityStatic, FileType: "httpd_t", Level: "s0:c3.c5,c9", Label: secontext.Context{User: "u", Role: "r", Type: "t"}}, "system_u:object_r:httpd_t:s0:c3.c5,c9"},
+		{
+			Security{Mode: SecurityStatic, FileType: "container_file_t", Level: "s0:c1,c2"},
+			"system_u:object_r:container_file_t:s0:c1,c2",
+		},
+		{
+			Security{
+				Mode:     SecurityStatic,
+				FileType: "httpd_t",
+				Level:    "s0:c3.c5,c9",
+				Label:    secontext.Context{User: "u", Role: "r", Type: "t"},
+			},
+			"system_u:object_r:httpd_t:s0:c3.c5,c9",
+		},
 		{Security{Mode: SecurityStatic, FileType: "x"}, "system_u:object_r:x:s0"},
-		{Security{Mode: SecurityDynamic, FileType: "x", Label: secontext.Context{User: "u", Role: "r", Type: "t", Level: "s0"}}, ""},
+		{
+			Security{
+				Mode:     SecurityDynamic,
+				FileType: "x",
+				Label:    secontext.Context{User: "u", Role: "r", Type: "t", Level: "s0"},
+			},
+			"",
+		},
 		{Security{Mode: SecurityInherit, FileType: "x"}, ""},
 	}
 	for _, c := range cases {
@@ -187,7 +213,7 @@ func TestFileLabel(t *testing.T) {
 	}
 }
 
-// complains tells whether an error says part; "" stands for no error.
+// complains reports whether an error says part; "" stands for no error.
 func complains(err error, part string) bool {
 	if part == "" {
 		return err == nil

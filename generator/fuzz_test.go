@@ -11,8 +11,8 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/units"
 )
 
-// FuzzUnits: whatever a config says, systemd's parser reads from the units just the directives that we set, each once or
-// as often as the config asks for, and every command is ours or asked for by name.
+// FuzzUnits: whatever a config says, systemd's parser reads from the units just the directives that we set, each once
+// or as often as the config asks for, and every command is ours or asked for by name.
 func FuzzUnits(f *testing.F) {
 	for _, b := range badConfigs() {
 		if len(b.text) < 1000 {

@@ -1,6 +1,6 @@
 // Package generator turns configs into units (systemd.generator(7)). In: the directory of configs, and that of the
-// administrator's units, to know which have a stub of create's; out: files for the generator directories and a list
-// of problems. It reads and writes files and does nothing else, since it runs before a bus, a network or libvirt is there.
+// administrator's units, to know which have a stub of create's; out: files for the generator directories and a list of
+// problems. It reads and writes files and does nothing else, since it runs before a bus, a network or libvirt is there.
 package generator
 
 import (
@@ -39,8 +39,9 @@ type Sink interface {
 	Put(File) error
 }
 
-// Run generates the units of all configs and returns what is wrong, in the order of the configs, a line each that begins
-// with file and line. Line 1 stands for a file as a whole. A directory of configs that does not exist is an empty one.
+// Run generates the units of all configs and returns what is wrong, in the order of the configs, a line each that
+// begins with file and line. Line 1 stands for a file as a whole. A directory of configs that does not exist is an
+// empty one.
 func (g Generator) Run(sink Sink) []error {
 	entries, err := os.ReadDir(g.Store.Dir)
 	if errors.Is(err, os.ErrNotExist) {
@@ -79,7 +80,8 @@ func (g Generator) legacyConfigs(entries []os.DirEntry, names []string) []error 
 	return problems
 }
 
-// presentUnits lists the instances of services in the directory of the administrator's units, by the name of the instance.
+// presentUnits lists the instances of services in the directory of the administrator's units, by the name of the
+// instance.
 func presentUnits(dir string) map[string][]string {
 	d, err := os.Open(dir)
 	if err != nil {
@@ -134,7 +136,8 @@ func (g Generator) renamed(s *config.Sandbox, unit string, present map[string][]
 	others := slices.DeleteFunc(slices.Clone(present[s.Name]), func(other string) bool { return other == unit })
 	for _, other := range units.FindStubs(g.UnitDir, others, s.Name, paths.Config) {
 		reason := "its unit is " + unit + " now; run virt-sandbox-service enable " + s.Name + " to have that one enabled"
-		if err := sink.Put(File{Path: other + ".d/" + units.DropInFile, Text: units.ErrorUnit(s.Name, reason, paths), Late: true}); err != nil {
+		if err := sink.Put(File{Path: other + ".d/" + units.DropInFile, Text: units.ErrorUnit(s.Name, reason, paths),
+			Late: true}); err != nil {
 			return err
 		}
 	}

@@ -9,8 +9,8 @@ import (
 // maxGuessed is the longest text that is looked into, in bytes; config takes none that is longer.
 const maxGuessed = 1 << 20
 
-// guessHostUnit returns the name of the host's unit that a config which cannot be parsed would have had; "" where its text
-// does not say. It reads lines alone: what is wrong with the text must not matter.
+// guessHostUnit returns the name of the host's unit that a config which cannot be parsed would have had; "" where its
+// text does not say. It reads lines alone: what is wrong with the text must not matter.
 func guessHostUnit(name, text string) string {
 	if config.CheckName(name) != nil || len(text) > maxGuessed {
 		return ""

@@ -52,7 +52,8 @@ func TestCheck(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if err := errors.Join(os.MkdirAll(s.Content+"/etc", 0o755), os.WriteFile(s.Content+"/etc/x", nil, 0o600)); err != nil {
+		if err := errors.Join(os.MkdirAll(s.Content+"/etc", 0o755), os.WriteFile(s.Content+"/etc/x", nil,
+			0o600)); err != nil {
 			t.Fatal(err)
 		}
 		return s

@@ -48,6 +48,7 @@ func (m *Manager) warnOfInotify(s *config.Sandbox) {
 	if up := places.Root(m.Host.Root).Running(); up*inotifyEach > limit {
 		m.Warn("%d containers are up, each with about %d inotify instances, of which the host allows %d: %s may not come "+
 			"up; "+
-			"run sysctl -w fs.inotify.max_user_instances=8192 (make install has that done at boot)", up, inotifyEach, limit, s.Name)
+			"run sysctl -w fs.inotify.max_user_instances=8192 (make install has that done at boot)",
+			up, inotifyEach, limit, s.Name)
 	}
 }

@@ -308,7 +308,8 @@ func (s *Sandbox) Stop() error {
 
 // Run makes a sandbox, runs its command and removes it again.
 //
-//	status, err := sandbox.Run(ctx, sandbox.Options{Command: []string{"date"}}, sandbox.Streams{Stdout: os.Stdout, Stderr: os.Stderr})
+//	status, err := sandbox.Run(ctx, sandbox.Options{Command: []string{"date"}},
+//		sandbox.Streams{Stdout: os.Stdout, Stderr: os.Stderr})
 //
 // Errors: as of Start and Attach.
 func Run(ctx context.Context, o Options, streams Streams) (ExitStatus, error) {

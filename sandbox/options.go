@@ -31,10 +31,11 @@ type Options struct {
 	User        string            // of the host, who the command runs as; empty for root
 	Privileged  bool              // root, said so; not with User
 
-	Root      string         // directory that is the root, read-only; empty for the host's own
-	Mounts    []config.Mount // what is writable: directories and images of the host, and tmpfs; and places inside at others
-	ReadWrite []string       // directories of the host that are writable at their own place
-	Includes  []Include      // files of the host that are copied into Mounts before
+	Root string // directory that is the root, read-only; empty for the host's own
+	// what is writable: directories and images of the host, and tmpfs; and places inside at others
+	Mounts    []config.Mount
+	ReadWrite []string  // directories of the host that are writable at their own place
+	Includes  []Include // files of the host that are copied into Mounts before
 
 	Network    config.NetworkMode // empty for NetworkPrivate, which has loopback and Interfaces
 	Interfaces []config.Interface // the first is eth0; one without Source and Bridge is on the network DefaultNetwork

@@ -87,14 +87,17 @@ func TestLayOut(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := []domain.Share{{Tag: "root", Dir: top + "/whole", ReadOnly: true}, {Tag: "mount1", Dir: top + "/open"}}; !slices.Equal(
+	if want := []domain.Share{{Tag: "root", Dir: top + "/whole", ReadOnly: true}, {Tag: "mount1", Dir: top +
+		"/open"}}; !slices.Equal(
 		l.shares,
 		want,
 	) {
 		t.Errorf("shares %+v", l.shares)
 	}
-	if want := []guest.MachineMount{{Kind: guest.MountImage, Source: "image0", Target: "/run/y"}, {Kind: guest.MountShare, Source: "mount1", Target: "/srv"},
-		{Kind: guest.MountRAM, Target: "/tmp/x", Size: 4096}, {Kind: guest.MountBind, Source: "/srv", Target: "/proc"}}; !slices.Equal(
+	if want := []guest.MachineMount{{Kind: guest.MountImage, Source: "image0", Target: "/run/y"}, {Kind: guest.MountShare,
+		Source: "mount1", Target: "/srv"},
+		{Kind: guest.MountRAM, Target: "/tmp/x", Size: 4096}, {Kind: guest.MountBind, Source: "/srv",
+			Target: "/proc"}}; !slices.Equal(
 		l.inside.Mounts,
 		want,
 	) {
@@ -132,7 +135,8 @@ func TestLayOut(t *testing.T) {
 	for _, c := range []struct {
 		mounts []config.Mount
 		want   domain.Account
-	}{{[]config.Mount{joes}, domain.Account{UID: 1000, GID: 1000}}, {[]config.Mount{mine}, domain.Account{}}, {[]config.Mount{joes, mine}, domain.Account{}}} {
+	}{{[]config.Mount{joes}, domain.Account{UID: 1000, GID: 1000}}, {[]config.Mount{mine},
+		domain.Account{}}, {[]config.Mount{joes, mine}, domain.Account{}}} {
 		s.Mounts = c.mounts
 		if l, err := layOut(o, s); err != nil || l.runAs == nil || *l.runAs != c.want {
 			t.Errorf("%+v: %+v, %v", c.mounts, l, err)

@@ -97,7 +97,8 @@ func TestInclude(t *testing.T) {
 		{Kind: config.MountHostBind, Target: "/srv/in", Source: inner},
 		{Kind: config.MountRAM, Target: "/ram", Size: 1},
 	}
-	for target, file := range map[string]string{"/srv/a/b": outer + "/a/b", "/srv/in/c": inner + "/c", "/srv/inside": outer + "/inside"} {
+	for target, file := range map[string]string{"/srv/a/b": outer + "/a/b", "/srv/in/c": inner + "/c",
+		"/srv/inside": outer + "/inside"} {
 		for range 2 {
 			if err := include(Include{target, source}, mounts); err != nil {
 				t.Fatal(err)
@@ -134,7 +135,8 @@ func TestInclude(t *testing.T) {
 	if data, _ := os.ReadFile(victim); string(data) != "kept" {
 		t.Errorf("a file outside has %q", data)
 	}
-	for _, bad := range []Include{{"/other/x", source}, {"/ram/x", source}, {"/srv", source}, {"/srv/../x", source}, {"/srv/x", top}, {"/srv/x", "/dev/null"}, {"/srv/x", top + "/none"}} {
+	for _, bad := range []Include{{"/other/x", source}, {"/ram/x", source}, {"/srv", source}, {"/srv/../x", source},
+		{"/srv/x", top}, {"/srv/x", "/dev/null"}, {"/srv/x", top + "/none"}} {
 		if err := include(bad, mounts); err == nil {
 			t.Errorf("%v is taken", bad)
 		}
@@ -149,7 +151,8 @@ func TestMove(t *testing.T) {
 	if err := os.WriteFile(source, data, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	for name, flags := range map[string]int{"file": os.O_WRONLY | os.O_CREATE, "appended to": os.O_WRONLY | os.O_CREATE | os.O_APPEND} {
+	for name, flags := range map[string]int{"file": os.O_WRONLY | os.O_CREATE, "appended to": os.O_WRONLY | os.O_CREATE |
+		os.O_APPEND} {
 		t.Run(name, func(t *testing.T) {
 			from, err := os.Open(source)
 			if err != nil {

@@ -205,7 +205,8 @@ func handOver(ctx context.Context, m *helper.Manager, name string, running *help
 			return err
 		}
 	}
-	if _, err := daemon.SdNotify(false, fmt.Sprintf("READY=1\nMAINPID=%d\nSTATUS=%s", os.Getpid(), running.Summary())); err != nil {
+	if _, err := daemon.SdNotify(false, fmt.Sprintf("READY=1\nMAINPID=%d\nSTATUS=%s", os.Getpid(),
+		running.Summary())); err != nil {
 		return fmt.Errorf("report readiness: %w", err)
 	}
 	return monitor.Become(ctx, program, running.Files(), running.ShutdownSignal())

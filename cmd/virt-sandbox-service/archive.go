@@ -51,7 +51,8 @@ func exportCommand(manager newManagerFunc) *cobra.Command {
 			return exportTo(c.Context(), m, options, args[1])
 		},
 	}
-	command.Flags().BoolVar(&options.Freeze, "freeze", false, "halt a sandbox that is running for as long as the export takes")
+	command.Flags().BoolVar(&options.Freeze, "freeze", false, "halt a sandbox that is running for as long as the export "+
+		"takes")
 	command.Flags().BoolVar(&options.Zstd, "zstd", false, "compress the archive")
 	return command
 }
@@ -139,7 +140,13 @@ func importCommand(manager newManagerFunc) *cobra.Command {
 	}
 	flags := command.Flags()
 	labelFlags(flags, &options.Level, &security, &options.Share)
-	flags.StringVarP(&options.Base, "path", "p", "", "`DIR` whose subdirectory NAME holds the content; "+config.DefaultContentBase+" by default")
+	flags.StringVarP(
+		&options.Base,
+		"path",
+		"p",
+		"",
+		"`DIR` whose subdirectory NAME holds the content; "+config.DefaultContentBase+" by default",
+	)
 	flags.BoolVar(&options.Trust, "trust", false, "allow what the config asks for beyond the sandbox, and copy=yes")
 	return command
 }

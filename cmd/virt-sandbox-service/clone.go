@@ -65,7 +65,8 @@ func cloneCommand(manager newManagerFunc) *cobra.Command {
 	flags := command.Flags()
 	flags.BoolVar(&options.Freeze, "freeze", false, "halt a source that is running for as long as the copy takes")
 	labelFlags(flags, &options.Level, &security, &options.Share)
-	flags.StringVarP(&options.Base, "path", "p", "", "`DIR` whose subdirectory NAME holds the content; the one that SOURCE's lies in by default")
+	flags.StringVarP(&options.Base, "path", "p", "", "`DIR` whose subdirectory NAME holds the content; the one that "+
+		"SOURCE's lies in by default")
 	return command
 }
 

@@ -100,7 +100,8 @@ func createCommand(manager newManagerFunc) *cobra.Command {
 				dash = len(args)
 			}
 			if dash > 1 && (options.Level != "" || written.security != "") && !options.Share {
-				return usageError{errors.New("one level of -l or -s for several NAMEs needs --share-level; without it each gets its own")}
+				return usageError{errors.New("one level of -l or -s for several NAMEs needs --share-level; without it each gets " +
+					"its own")}
 			}
 			return several.check(c, args[:dash])
 		},
@@ -132,25 +133,44 @@ func createCommand(manager newManagerFunc) *cobra.Command {
 	}
 	several.addFlags(command, false)
 	flags := command.Flags()
-	flags.StringArrayVarP(&options.Units, "unitfile", "u", nil, "`UNIT` to run; may be repeated. .service may be left out, and of a template such as foo@.service the instance NAME is run")
-	flags.BoolVarP(&options.Copy, "copy", "C", false, "start with a copy of the host's content, instead of empty files and directories. Stop a database on the host before its files are copied")
-	flags.StringArrayVarP(&options.Packages, "package", "P", nil, "`PACKAGE` whose content is private too; may be repeated. Needed for a unit that no package owns")
+	flags.StringArrayVarP(&options.Units, "unitfile", "u", nil, "`UNIT` to run; may be repeated. .service may be left "+
+		"out, and of a template such as foo@.service the instance NAME is run")
+	flags.BoolVarP(&options.Copy, "copy", "C", false, "start with a copy of the host's content, instead of empty files "+
+		"and directories. Stop a database on the host before its files are copied")
+	flags.StringArrayVarP(&options.Packages, "package", "P", nil, "`PACKAGE` whose content is private too; may be "+
+		"repeated. Needed for a unit that no package owns")
 	labelFlags(flags, &options.Level, &written.security, &options.Share)
 	flags.StringVarP(&options.FileType, "filetype", "f", "", "SELinux `TYPE` of the content; container_file_t by default")
-	flags.StringVarP(&options.Base, "path", "p", "", "`DIR` whose subdirectory NAME holds the content; "+config.DefaultContentBase+" by default")
+	flags.StringVarP(
+		&options.Base,
+		"path",
+		"p",
+		"",
+		"`DIR` whose subdirectory NAME holds the content; "+config.DefaultContentBase+" by default",
+	)
 	flags.StringArrayVarP(&written.networks, "network", "N", nil, "`NETWORK` as above; may be repeated")
 	flags.StringArrayVarP(&options.Mounts, "mount", "m", nil, "`MOUNT` as above; may be repeated")
-	flags.StringVarP(&written.imageSize, "imagesize", "i", "", "`SIZE` of an image that holds the content, which bounds what the sandbox can store. A bare number is of MB of 1000000 bytes, as it was with the original libvirt-sandbox; with K, M, G or T it is as sizes in the config, of 1024s")
+	flags.StringVarP(&written.imageSize, "imagesize", "i", "", "`SIZE` of an image that holds the content, which bounds "+
+		"what the sandbox can store. A bare number is of MB of 1000000 bytes, as it was with the original libvirt-sandbox; "+
+		"with K, M, G or T it is as sizes in the config, of 1024s")
 	flags.StringVar(&written.imageSize, "image", "", "as --imagesize")
 	_ = flags.MarkHidden("image")
-	flags.StringVar((*string)(&options.Image.Format), "image-format", "", "`FORMAT` of the image: raw, the default, or qcow2")
-	flags.StringVar((*string)(&options.Image.FS), "image-fs", "", "`TYPE` of the file system in the image: ext4, the default, or xfs")
-	flags.StringArrayVar(&options.Image.Disks, "disk", nil, "block device of the host, or file as one, that is /dev/disk/by-tag/TAG inside, as `TAG=PATH[,format=raw|qcow2]`; may be repeated")
-	flags.StringVar(&written.capabilities, "capabilities", "", "`SET` of capabilities that processes of the sandbox can have, as capabilities= of virt-sandbox.config(5): auto [+CAP_NAME]… [-CAP_NAME]…, all, or CAP_NAME…; auto by default, what the units need")
-	flags.StringVar(&written.idMap, "idmap", "", "user and group `IDS` of the sandbox's own, auto or BASE:COUNT: root inside is another user outside, and files keep their owners; see idmap= of virt-sandbox.config(5). Where the host has neither SELinux nor AppArmor nothing else separates the two, which is said otherwise")
+	flags.StringVar((*string)(&options.Image.Format), "image-format", "", "`FORMAT` of the image: raw, the default, or "+
+		"qcow2")
+	flags.StringVar((*string)(&options.Image.FS), "image-fs", "", "`TYPE` of the file system in the image: ext4, the "+
+		"default, or xfs")
+	flags.StringArrayVar(&options.Image.Disks, "disk", nil, "block device of the host, or file as one, that is "+
+		"/dev/disk/by-tag/TAG inside, as `TAG=PATH[,format=raw|qcow2]`; may be repeated")
+	flags.StringVar(&written.capabilities, "capabilities", "", "`SET` of capabilities that processes of the sandbox can "+
+		"have, as capabilities= of virt-sandbox.config(5): auto [+CAP_NAME]… [-CAP_NAME]…, all, or CAP_NAME…; auto by "+
+		"default, what the units need")
+	flags.StringVar(&written.idMap, "idmap", "", "user and group `IDS` of the sandbox's own, auto or BASE:COUNT: root "+
+		"inside is another user outside, and files keep their owners; see idmap= of virt-sandbox.config(5). Where the host "+
+		"has neither SELinux nor AppArmor nothing else separates the two, which is said otherwise")
 	flags.Int64VarP(&uid, "uid", "U", -1, "`UID` of the command; that of --username by default, or root")
 	flags.Int64VarP(&gid, "gid", "G", -1, "`GID` of the command; the user's own by default")
-	flags.StringVar(&options.Identity.User, "username", "", "`USER` name of the command; that of -U in the host's accounts by default")
+	flags.StringVar(&options.Identity.User, "username", "", "`USER` name of the command; that of -U in the host's "+
+		"accounts by default")
 	flags.StringVar(&options.Identity.Home, "homedir", "", "`DIR` that is the command's HOME; the user's by default")
 	return command
 }
@@ -201,7 +221,8 @@ func (w writtenOptions) parse(o *helper.CreateOptions) (err error) {
 // labelFlags are those that choose the label of a new sandbox.
 func labelFlags(flags *pflag.FlagSet, level, security *string, share *bool) {
 	flags.StringVarP(level, "level", "l", "", "MCS `LEVEL` such as s0:c1,c2; without -l and -s one is chosen")
-	flags.StringVarP(security, "security", "s", "", "`SECURITY` of the processes: static,label=USER:ROLE:TYPE:LEVEL or apparmor,profile=NAME")
+	flags.StringVarP(security, "security", "s", "", "`SECURITY` of the processes: static,label=USER:ROLE:TYPE:LEVEL or "+
+		"apparmor,profile=NAME")
 	flags.BoolVar(share, "share-level", false, "allow a level of -l or -s that another sandbox or domain has or can reach")
 }
 

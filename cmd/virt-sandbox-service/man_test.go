@@ -50,7 +50,8 @@ func TestManual(t *testing.T) {
 		t.Fatal(err)
 	}
 	want[overview] = string(text)
-	for name, part := range map[string]string{"verbs": listOf(verbs(root)), "options": optionsOf(root.LocalFlags(), words(root))} {
+	for name, part := range map[string]string{"verbs": listOf(verbs(root)), "options": optionsOf(root.LocalFlags(),
+		words(root))} {
 		want[overview] = replace(t, want[overview], name, part)
 	}
 	for file, text := range want {

@@ -11,16 +11,21 @@ import (
 
 // TestRefusals pins what create says of mistakes in options, in the words of its command line.
 func TestRefusals(t *testing.T) {
-	const without = ": every sandbox can reach a level without categories; add some, as in s0:c1,c2, or allow that with --share-level"
+	const without = ": every sandbox can reach a level without categories; add some, as in s0:c1,c2, or allow that with " +
+		"--share-level"
 	plainLabel, err := parseSecurity("static,label=u:r:t:s0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	m := helper.New(helper.Options{URI: helper.DefaultURI})
 	for want, change := range map[string]func(*helper.CreateOptions){
-		"a container runs units (-u) or a command (after --), not both": func(o *helper.CreateOptions) { o.Command = []string{"true"} },
-		"nothing to run: name a unit with -u or a command after --":     func(o *helper.CreateOptions) { o.Units = nil },
-		`-P: "a b" is not a package name`:                               func(o *helper.CreateOptions) { o.Packages = []string{"a b"} },
+		"a container runs units (-u) or a command (after --), not both": func(o *helper.CreateOptions) {
+			o.Command = []string{"true"}
+		},
+		"nothing to run: name a unit with -u or a command after --": func(o *helper.CreateOptions) { o.Units = nil },
+		`-P: "a b" is not a package name`: func(o *helper.CreateOptions) {
+			o.Packages = []string{"a b"}
+		},
 		"-m host-bind:/srv=/no/such: stat /no/such: no such file or directory": func(o *helper.CreateOptions) {
 			o.Mounts = []string{"host-bind:/srv=/no/such"}
 		},
@@ -29,13 +34,20 @@ func TestRefusals(t *testing.T) {
 		`--image-format: "vmdk" is not an image format; raw and qcow2 are`: func(o *helper.CreateOptions) {
 			o.Image.Size, o.Image.Format = 1<<30, "vmdk"
 		},
-		"--disk db=/etc: /etc is neither a block device nor a regular file": func(o *helper.CreateOptions) { o.Image.Disks = []string{"db=/etc"} },
-		`-f: "a b" is not an SELinux type`:                                  func(o *helper.CreateOptions) { o.FileType = "a b" },
-		"-l s0:c1024: category c1024 is above c1023":                        func(o *helper.CreateOptions) { o.Level = "s0:c1024" },
+		"--disk db=/etc: /etc is neither a block device nor a regular file": func(o *helper.CreateOptions) {
+			o.Image.Disks = []string{"db=/etc"}
+		},
+		`-f: "a b" is not an SELinux type`: func(o *helper.CreateOptions) {
+			o.FileType = "a b"
+		},
+		"-l s0:c1024: category c1024 is above c1023": func(o *helper.CreateOptions) {
+			o.Level = "s0:c1024"
+		},
 		"-l and -s exclude each other; put the level into the label of -s": func(o *helper.CreateOptions) {
 			o.Level, o.Security = "s0:c1", plainLabel
 		},
-		"-s dynamic: the files of a directory carry their level, so that it has to be fixed; keep the content in an image (-i), or use static": func(o *helper.CreateOptions) {
+		"-s dynamic: the files of a directory carry their level, so that it has to be fixed; keep the content in an image " +
+			"(-i), or use static": func(o *helper.CreateOptions) {
 			o.Security.Mode = config.SecurityDynamic
 		},
 		"-l s0" + without:                    func(o *helper.CreateOptions) { o.Level = "s0" },
@@ -65,13 +77,18 @@ func TestRefusals(t *testing.T) {
 func TestWrittenOptions(t *testing.T) {
 	for want, written := range map[string]writtenOptions{
 		"-N: host excludes every other -N": {networks: []string{"host", "dhcp"}},
-		`--capabilities: "CAP_X" is not a capability that libvirt can give or take, such as CAP_NET_RAW; see capabilities(7)`: {
+		`--capabilities: "CAP_X" is not a capability that libvirt can give or take, such as CAP_NET_RAW; see ` +
+			`capabilities(7)`: {
 			capabilities: "CAP_X",
 		},
-		`--idmap: idmap "many" is not auto, nor BASE:COUNT such as 100000000:65536, both at least 65536`:        {idMap: "many"},
-		`-i "big" is not a size such as 500 (MB of 1000000 bytes), 512M or 2G`:                                  {imageSize: "big"},
-		`-s: label "u:r:t" is not USER:ROLE:TYPE:LEVEL`:                                                         {security: "static,label=u:r:t"},
-		`-s: security option "static" is not dynamic[,label=…], static,label=…, inherit, or apparmor,profile=…`: {security: "static"},
+		`--idmap: idmap "many" is not auto, nor BASE:COUNT such as 100000000:65536, both at least 65536`: {
+			idMap: "many"},
+		`-i "big" is not a size such as 500 (MB of 1000000 bytes), 512M or 2G`: {
+			imageSize: "big"},
+		`-s: label "u:r:t" is not USER:ROLE:TYPE:LEVEL`: {
+			security: "static,label=u:r:t"},
+		`-s: security option "static" is not dynamic[,label=…], static,label=…, inherit, or apparmor,profile=…`: {
+			security: "static"},
 	} {
 		var o helper.CreateOptions
 		if err := written.parse(&o); err == nil || flagname.Text(usageError{err}) != want {
@@ -79,9 +96,17 @@ func TestWrittenOptions(t *testing.T) {
 		}
 	}
 	var o helper.CreateOptions
-	written := writtenOptions{networks: []string{"dhcp", "bridge=br0"}, capabilities: "all", idMap: "auto", imageSize: "500", security: "dynamic"}
-	if err := written.parse(&o); err != nil || len(o.Interfaces) != 2 || !o.IDMap.Auto || o.Capabilities.String() != "all" ||
-		o.Image.Size != 500_000_000 || o.Security.Mode != config.SecurityDynamic {
+	written := writtenOptions{
+		networks:     []string{"dhcp", "bridge=br0"},
+		capabilities: "all",
+		idMap:        "auto",
+		imageSize:    "500",
+		security:     "dynamic",
+	}
+	if err := written.parse(&o); err != nil || len(o.Interfaces) != 2 || !o.IDMap.Auto ||
+		o.Capabilities.String() != "all" ||
+		o.Image.Size != 500_000_000 ||
+		o.Security.Mode != config.SecurityDynamic {
 		t.Errorf("got %+v, %v", o, err)
 	}
 }

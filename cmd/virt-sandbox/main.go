@@ -93,13 +93,18 @@ terminal are as without. Options end at COMMAND.`,
 	list.StringVarP(&f.URI, "connect", "c", uri, "libvirt connection `URI`")
 	list.StringVarP(&f.Name, "name", "n", "", "`NAME` of the sandbox's domain; one of its own without")
 	list.StringVarP(&f.Root, "root", "r", "", "`DIR` that is the root, read-only, in place of the host's")
-	list.StringArrayVarP(&f.mounts, "mount", "m", nil, "`MOUNT`: host-bind:TARGET=SOURCE | host-image:TARGET=FILE | ram:TARGET=SIZE, writable | guest-bind:TARGET=PATH; may be repeated")
+	list.StringArrayVarP(&f.mounts, "mount", "m", nil, "`MOUNT`: host-bind:TARGET=SOURCE | host-image:TARGET=FILE | "+
+		"ram:TARGET=SIZE, writable | guest-bind:TARGET=PATH; may be repeated")
 	list.StringArrayVar(&f.ReadWrite, "read-write", nil, "`DIR` of the host that is writable; may be repeated")
-	list.StringArrayVarP(&f.includes, "include", "i", nil, "`TARGET[=SOURCE]`: copy a file of the host to a place in a mount of -m host-bind; may be repeated")
+	list.StringArrayVarP(&f.includes, "include", "i", nil, "`TARGET[=SOURCE]`: copy a file of the host to a place in a "+
+		"mount of -m host-bind; may be repeated")
 	list.StringVarP(&f.includeFile, "includefile", "I", "", "`FILE` with a line for each -i")
-	list.StringArrayVar(&f.Disks, "disk", nil, "`DISK`: [file:]TAG=PATH[,format=FORMAT], an image as /dev/disk/by-tag/TAG; may be repeated")
-	list.StringArrayVarP(&f.networks, "network", "N", nil, "`NETWORK`: private (only loopback) | host (the host's, less safe) | an interface, such as dhcp[,source=NET], which may be repeated")
-	list.StringVarP(&f.security, "security", "s", "", "`SECURITY`: dynamic[,label=LABEL] | static,label=LABEL | inherit | apparmor,profile=NAME")
+	list.StringArrayVar(&f.Disks, "disk", nil, "`DISK`: [file:]TAG=PATH[,format=FORMAT], an image as "+
+		"/dev/disk/by-tag/TAG; may be repeated")
+	list.StringArrayVarP(&f.networks, "network", "N", nil, "`NETWORK`: private (only loopback) | host (the host's, less "+
+		"safe) | an interface, such as dhcp[,source=NET], which may be repeated")
+	list.StringVarP(&f.security, "security", "s", "", "`SECURITY`: dynamic[,label=LABEL] | static,label=LABEL | inherit "+
+		"| apparmor,profile=NAME")
 	list.StringArrayVarP(&f.env, "env", "e", nil, "`NAME=VALUE` in the command's environment; may be repeated")
 	list.BoolVarP(&f.Privileged, "privileged", "p", false, "run the command as root, which is the default of root")
 	list.StringVarP(&f.User, "switchto", "S", "", "run the command as `USER`, and in a user namespace")

@@ -21,7 +21,7 @@ type Use struct {
 	By    string // for a message, as in "sandbox web1"
 }
 
-// ReserveLevel gives the sandbox a level that nobody has, and keeps it from other creates until the config names it.
+// ReserveLevel returns the sandbox a level that nobody has, and keeps it from other creates until the config names it.
 // For a level that the sandbox has already, shared is asked about one that it overlaps. A sandbox of mode dynamic gets
 // none before its start.
 func (b *Book) ReserveLevel(ctx context.Context, s *config.Sandbox, shared func(Use) error) (*lockfile.Lock, error) {
@@ -141,7 +141,8 @@ func (b *Book) allocateLevel(uses []Use) (mcs.Level, error) {
 	level, err := mcs.Allocate(policy.Range, taken)
 	if err != nil {
 		return mcs.Level{}, field.Errorf("%w in %s (%s); delete a sandbox, widen that range, or give a "+
-			"level with %s LEVEL %s", err, strings.TrimPrefix(policy.Range.String(), "s0:"), policy.Source, field.Level, field.Share)
+			"level with %s LEVEL %s", err, strings.TrimPrefix(policy.Range.String(),
+			"s0:"), policy.Source, field.Level, field.Share)
 	}
 	return level, nil
 }

@@ -48,7 +48,8 @@ func book(t *testing.T, granted string, processes ...string) *Book {
 		}
 	}
 	return &Book{
-		Root: root, Locks: lockfile.New(root, warn), Configs: config.Store{Dir: root + "/configs"}, Domains: noDomains, Warn: warn,
+		Root: root, Locks: lockfile.New(root, warn), Configs: config.Store{Dir: root +
+			"/configs"}, Domains: noDomains, Warn: warn,
 		Host: plainHost{selinux: len(processes) > 0},
 	}
 }

@@ -81,7 +81,8 @@ func TestStreams(t *testing.T) {
 		host, guest := sockets(t)
 		return join(t, host, guest, Start{Files: true})
 	}
-	for name, connect := range map[string]func(*testing.T) (*Caller, *Session, *os.File, *os.File, *os.File){"frames": frames, "files": files} {
+	for name, connect := range map[string]func(*testing.T) (*Caller, *Session, *os.File, *os.File,
+		*os.File){"frames": frames, "files": files} {
 		t.Run(name, func(t *testing.T) {
 			call, session, stdin, stdout, stderr := connect(t)
 			data := make([]byte, size)

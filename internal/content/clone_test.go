@@ -31,7 +31,8 @@ func cloneOf(t *testing.T, tree map[string]string, unit, renamed string) (source
 	fakeHost{Host{Root: from.Content}, t}.add(tree)
 	fakeHost{Host{Root: from.Content}, t}.add(map[string]string{
 		"/.virt-sandbox/identity": "{}",
-		"/.virt-sandbox/manifest": `{"path":"/etc/systemd/system/multi-user.target.wants/` + unit + `","type":"symlink","origin":"sandbox"}
+		"/.virt-sandbox/manifest": `{"path":"/etc/systemd/system/multi-user.target.wants/` + unit +
+			`","type":"symlink","origin":"sandbox"}
 {"path":"/var/lib/foo","type":"directory","origin":"unit:` + unit + `/StateDirectory"}
 {"path":"/var/log/journal/` + from.MachineID + `","type":"directory","origin":"sandbox"}
 `,
@@ -98,7 +99,8 @@ func TestCloneRenamesInstances(t *testing.T) {
 	}
 	slices.Sort(found)
 	if want := []string{
-		"deep/er/foo@web1.service", "foo@web10.service", "foo@web2.service", "foo@web2.service.d", "foo@web2.service.d/90-virt-sandbox.conf",
+		"deep/er/foo@web1.service", "foo@web10.service", "foo@web2.service", "foo@web2.service.d",
+		"foo@web2.service.d/90-virt-sandbox.conf",
 		"foo@web2.service.wants", "foo@web2.service.wants/other.service", "multi-user.target.wants/foo@web2.service",
 	}; !slices.Equal(found, want) {
 		t.Errorf("the clone has %q, want %q", found, want)
@@ -188,7 +190,8 @@ func copyData(from, to *os.File) (sum string, err error) {
 		return "", err
 	}
 	job := filetree.DataCopy{
-		Ctx: context.Background(), From: int(from.Fd()), To: int(to.Fd()), Sums: filetree.NewSums(""), Buffer: make([]byte, filetree.BufferSize),
+		Ctx: context.Background(), From: int(from.Fd()), To: int(to.Fd()), Sums: filetree.NewSums(""), Buffer: make([]byte,
+			filetree.BufferSize),
 	}
 	err = job.Run(&s)
 	return job.Sums.Own.String(), err

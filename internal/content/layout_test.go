@@ -73,7 +73,8 @@ func TestLayout(t *testing.T) {
 func TestLayoutOfACommand(t *testing.T) {
 	h := newHost(t, map[string]string{"/etc/systemd/system/": "", "/home/": "", "/srv/": "", "/etc/hosts": ""})
 	binds, missing := layoutOf(t, h, box(t))
-	if want := []string{"/var < TREE/var", "/home < TREE/home", "/srv < TREE/srv", "/etc/hosts < TREE/etc/hosts"}; !slices.Equal(
+	if want := []string{"/var < TREE/var", "/home < TREE/home", "/srv < TREE/srv",
+		"/etc/hosts < TREE/etc/hosts"}; !slices.Equal(
 		binds,
 		want,
 	) {

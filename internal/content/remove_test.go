@@ -86,7 +86,8 @@ func TestRemoveImmutable(t *testing.T) {
 		"/var/link": "-> dir",
 	})
 	for name, flag := range map[string]uint32{
-		"/var/immutable": unix.STATX_ATTR_IMMUTABLE, "/var/append-only": unix.STATX_ATTR_APPEND, "/var/dir": unix.STATX_ATTR_IMMUTABLE,
+		"/var/immutable": unix.STATX_ATTR_IMMUTABLE, "/var/append-only": unix.STATX_ATTR_APPEND,
+		"/var/dir":                 unix.STATX_ATTR_IMMUTABLE,
 		"/var/not UTF-8 \xff/file": unix.STATX_ATTR_IMMUTABLE, "/file": unix.STATX_ATTR_IMMUTABLE,
 	} {
 		if err := chattr(content+name, flag); err != nil {

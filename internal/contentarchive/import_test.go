@@ -146,12 +146,14 @@ func TestImportOfLinksToWhatIsLeftOut(t *testing.T) {
 	from.Content, from.MachineID = h.Root, strings.Repeat("1", 32)
 	journal := "/var/log/journal/" + from.MachineID + "/system.journal"
 	names := map[string]string{ // another name of each, behind it in the archive
-		journal: "/var/log/zz", "/etc/hostname": "/etc/zz1", "/etc/machine-id": "/etc/zz2", "/etc/ssh/ssh_host_rsa_key": "/etc/zz3",
-		"/var/lib/dbus/machine-id": "/var/zz", "/var/lib/systemd/random-seed": "/var/lib/zz",
+		journal: "/var/log/zz", "/etc/hostname": "/etc/zz1", "/etc/machine-id": "/etc/zz2",
+		"/etc/ssh/ssh_host_rsa_key": "/etc/zz3",
+		"/var/lib/dbus/machine-id":  "/var/zz", "/var/lib/systemd/random-seed": "/var/lib/zz",
 	}
 	hosttest.Add(t, h.Root, map[string]string{
 		"/.virt-sandbox/manifest": `{"path":"/etc/d","type":"directory","origin":"admin"}`, "/etc/systemd/system/": "",
-		"/etc/ssh/ssh_host_x/f/g": "a directory", "/var/lib/systemd/credential.secret/f": "a directory", "/var/log/aa": "before it",
+		"/etc/ssh/ssh_host_x/f/g": "a directory", "/var/lib/systemd/credential.secret/f": "a directory",
+		"/var/log/aa": "before it",
 	})
 	for name, other := range names {
 		hosttest.Add(t, h.Root, map[string]string{name: "text of " + name})
@@ -179,7 +181,8 @@ func TestImportOfLinksToWhatIsLeftOut(t *testing.T) {
 			if err := h.MarkCreating(&to); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := Import(context.Background(), h, from, &to, tar.NewReader(bytes.NewReader(archive.Bytes())), nil); err != nil {
+			if _, err := Import(context.Background(), h, from, &to, tar.NewReader(bytes.NewReader(archive.Bytes())),
+				nil); err != nil {
 				t.Fatal(err)
 			}
 			for name, other := range names {
@@ -192,7 +195,8 @@ func TestImportOfLinksToWhatIsLeftOut(t *testing.T) {
 			if errA != nil || errB != nil || !os.SameFile(a, b) {
 				t.Errorf("the other names are no longer one file (%v, %v)", errA, errB)
 			}
-			for _, name := range []string{journal, "/var/log/journal/second", "/etc/ssh/ssh_host_x/f/g", "/var/lib/systemd/credential.secret/f"} {
+			for _, name := range []string{journal, "/var/log/journal/second", "/etc/ssh/ssh_host_x/f/g",
+				"/var/lib/systemd/credential.secret/f"} {
 				if _, err := os.Stat(to.Content + name); (err == nil) != (what == "the same") {
 					t.Errorf("%s: %v", name, err)
 				}
@@ -304,7 +308,8 @@ func hostile(t testing.TB, outside string) map[string]struct {
 		"no JSON": "{", "a relative path": `{"path":"etc","type":"file"}`, "a path with dots": `{"path":"/etc/../..","type"` +
 			`:"file"}`,
 		"an unknown type": `{"path":"/etc","type":"device"}`, "no digest": `{"path":"/etc","type":"file","digest":"md5:00"}`,
-		"a short digest": `{"path":"/etc","type":"file","digest":"sha256:00"}`, "an origin for a terminal": `{"path":"/etc","type":"file","origin":"\u001b"}`,
+		"a short digest":           `{"path":"/etc","type":"file","digest":"sha256:00"}`,
+		"an origin for a terminal": `{"path":"/etc","type":"file","origin":"\u001b"}`,
 	} {
 		cases["manifest with "+name] = refusal{archiveOf(t, false, entry{name: "manifest", text: text}), "manifest: "}
 	}
@@ -365,8 +370,9 @@ func TestImportXattrs(t *testing.T) {
 	header := &tar.Header{PAXRecords: map[string]string{
 		"SCHILY.xattr.user.a": "1", "SCHILY.xattr.user.b%3Dc%25": "2", "SCHILY.xattr.security.capability": "3",
 		"SCHILY.xattr.system.posix_acl_access": "4",
-		"SCHILY.xattr.security.selinux":        "5", "SCHILY.xattr.trusted.overlay.opaque": "6", "SCHILY.xattr.security.ima": "7",
-		"RHT.security.selinux": "8", "user.c": "9",
+		"SCHILY.xattr.security.selinux":        "5", "SCHILY.xattr.trusted.overlay.opaque": "6",
+		"SCHILY.xattr.security.ima": "7",
+		"RHT.security.selinux":      "8", "user.c": "9",
 	}}
 	want := map[string][]byte{
 		"user.a": []byte(

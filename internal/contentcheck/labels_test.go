@@ -273,7 +273,8 @@ func TestCheckAgainstRootInside(t *testing.T) {
 	go func() {
 		defer close(done)
 		for range 3000 {
-			if err := unix.Renameat2(unix.AT_FDCWD, s.Content+"/var/dir", unix.AT_FDCWD, s.Content+"/var/link", unix.RENAME_EXCHANGE); err != nil {
+			if err := unix.Renameat2(unix.AT_FDCWD, s.Content+"/var/dir", unix.AT_FDCWD, s.Content+"/var/link",
+				unix.RENAME_EXCHANGE); err != nil {
 				t.Error(err)
 				return
 			}

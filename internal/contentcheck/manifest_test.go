@@ -15,8 +15,9 @@ import (
 
 func TestCheckManifest(t *testing.T) {
 	tree := map[string]string{
-		"/etc/d/a": "a", "/etc/d/b": "b", "/etc/d/c": "c", "/etc/d/link": "-> a", "/etc/d/sub/x": "x", "/etc/d/sub/deep/y": "y",
-		"/var/lib/d/owned": "owned",
+		"/etc/d/a": "a", "/etc/d/b": "b", "/etc/d/c": "c", "/etc/d/link": "-> a", "/etc/d/sub/x": "x",
+		"/etc/d/sub/deep/y": "y",
+		"/var/lib/d/owned":  "owned",
 	}
 	h := content.Host{Root: hosttest.Root(t, nil)}
 	h.Packages = []pkgdb.Database{hosttest.Packages{hosttest.Ship(t, h.Root, tree)}}

@@ -46,23 +46,34 @@ func TestUpgradeRules(t *testing.T) {
 		{name: "follows", old: "1", new: "2", action: content.ActionUpdated, want: "2"},
 		{name: "follows, with MD5", old: "md5 1", new: "md5 2", action: content.ActionUpdated, want: "md5 2"},
 		{name: "changed inside alone", old: "1", mine: "mine", new: "1", action: content.ActionKept, want: "mine"},
-		{name: "changed on both sides", old: "1", mine: "mine", new: "2", action: content.ActionConflict, want: "mine", wantBeside: "2"},
+		{name: "changed on both sides", old: "1", mine: "mine", new: "2", action: content.ActionConflict, want: "mine",
+			wantBeside: "2"},
 		{name: "changed inside to what is new", old: "1", mine: "2", new: "2", want: "2"},
 		{name: "removed inside", old: "1", mine: "gone", new: "2", action: content.ActionKept, want: "none"},
 		{name: "new", new: "2", action: content.ActionAdded, want: "2"},
 		{name: "new, and made inside", mine: "mine", new: "2", action: content.ActionConflict, want: "mine", wantBeside: "2"},
-		{name: "a link inside", old: "1", mine: "-> /etc/passwd", new: "2", action: content.ActionConflict, want: "-> /etc/passwd", wantBeside: "2"},
-		{name: "a FIFO inside", old: "1", mine: "fifo", new: "2", action: content.ActionConflict, want: "p---------", wantBeside: "2"},
-		{name: "a directory inside", old: "1", mine: "directory", new: "2", action: content.ActionBlocked, want: "d---------"},
-		{name: "edited on the host before, replaced there", old: "1", hostEdit: "edited", new: "2", action: content.ActionConflict, want: "edited", wantBeside: "2"},
-		{name: "edited on the host before, kept there", old: "1", hostEdit: "edited", new: "2", hostNow: "edited", beside: "2", action: content.ActionConflict, want: "edited", wantBeside: "2"},
-		{name: "edited on the host before, the package is the same", old: "1", hostEdit: "edited", new: "1", hostNow: "edited", action: content.ActionKept, want: "edited"},
-		{name: "edited on the host later", old: "1", new: "2", hostNow: "edited", beside: "2", action: content.ActionUpdated, want: "2"},
-		{name: "edited on the host later, nowhere to be had", old: "1", new: "2", hostNow: "edited", action: content.ActionUnavailable, want: "1"},
-		{name: "something else lies beside it", old: "1", new: "2", hostNow: "edited", beside: "3", action: content.ActionUnavailable, want: "1"},
+		{name: "a link inside", old: "1", mine: "-> /etc/passwd", new: "2", action: content.ActionConflict,
+			want: "-> /etc/passwd", wantBeside: "2"},
+		{name: "a FIFO inside", old: "1", mine: "fifo", new: "2", action: content.ActionConflict, want: "p---------",
+			wantBeside: "2"},
+		{name: "a directory inside", old: "1", mine: "directory", new: "2", action: content.ActionBlocked,
+			want: "d---------"},
+		{name: "edited on the host before, replaced there", old: "1", hostEdit: "edited", new: "2",
+			action: content.ActionConflict, want: "edited", wantBeside: "2"},
+		{name: "edited on the host before, kept there", old: "1", hostEdit: "edited", new: "2", hostNow: "edited",
+			beside: "2", action: content.ActionConflict, want: "edited", wantBeside: "2"},
+		{name: "edited on the host before, the package is the same", old: "1", hostEdit: "edited", new: "1",
+			hostNow: "edited", action: content.ActionKept, want: "edited"},
+		{name: "edited on the host later", old: "1", new: "2", hostNow: "edited", beside: "2", action: content.ActionUpdated,
+			want: "2"},
+		{name: "edited on the host later, nowhere to be had", old: "1", new: "2", hostNow: "edited",
+			action: content.ActionUnavailable, want: "1"},
+		{name: "something else lies beside it", old: "1", new: "2", hostNow: "edited", beside: "3",
+			action: content.ActionUnavailable, want: "1"},
 		{name: "new, and edited on the host", new: "2", hostNow: "edited", action: content.ActionAdded, want: "edited"},
 		{name: "a link follows", old: "-> a", new: "-> b", action: content.ActionUpdated, want: "-> b"},
-		{name: "a link that was changed inside", old: "-> a", mine: "-> c", new: "-> b", action: content.ActionConflict, want: "-> c", wantBeside: "-> b"},
+		{name: "a link that was changed inside", old: "-> a", mine: "-> c", new: "-> b", action: content.ActionConflict,
+			want: "-> c", wantBeside: "-> b"},
 		{name: "a file becomes a link", old: "1", new: "-> b", action: content.ActionUpdated, want: "-> b"},
 		{name: "a link becomes a file", old: "-> a", new: "2", action: content.ActionUpdated, want: "2"},
 	} {
@@ -220,7 +231,8 @@ func TestUpgradeFollowsModes(t *testing.T) {
 	if got := upgraded(t, h, s, Options{}); !slices.Equal(got, want) {
 		t.Errorf("says %q, want %q", got, want)
 	}
-	for p, want := range map[string]os.FileMode{"/etc/d/a": 0o640, "/etc/d/b": 0o604, "/etc/d/c": 0o604, "/etc/d/sub": 0o750} {
+	for p, want := range map[string]os.FileMode{"/etc/d/a": 0o640, "/etc/d/b": 0o604, "/etc/d/c": 0o604,
+		"/etc/d/sub": 0o750} {
 		if info, err := os.Stat(s.Content + p); err != nil || info.Mode().Perm() != want {
 			t.Errorf("%s has the mode %v, want %v (%v)", p, info.Mode(), want, err)
 		}

@@ -25,7 +25,8 @@ func Import(from *config.Sandbox, o ImportOptions, isNew func() (bool, error)) (
 		return nil, fmt.Errorf("%s%s in the archive is marked as %s", from.Name, config.Suffix, from.State)
 	}
 	if from.Image != "" && from.ImageSize == 0 {
-		return nil, fmt.Errorf("%s%s in the archive has an image without image-size=; write that into the config and export it again",
+		return nil, fmt.Errorf("%s%s in the archive has an image without image-size=; write that into the config and "+
+			"export it again",
 			from.Name, config.Suffix)
 	}
 	if err := CheckMode(from); err != nil {
@@ -50,7 +51,8 @@ func Import(from *config.Sandbox, o ImportOptions, isNew func() (bool, error)) (
 	if s.Hardening.IDMap.Mapped() {
 		s.Hardening.IDMap = config.IDMap{Auto: true}
 	}
-	// Private paths that root inside removes are made anew at the next start: not with what this host has, for just anybody.
+	// Private paths that root inside removes are made anew at the next start: not with what this host has, for just
+	// anybody.
 	s.Copy = s.Copy && o.Trust
 	renameUnits(&s, from)
 	if err := ownImage(&s, from, config.DefaultImageBase); err != nil {
@@ -58,14 +60,17 @@ func Import(from *config.Sandbox, o ImportOptions, isNew func() (bool, error)) (
 	}
 	level, err := alloc.LevelOf(&s)
 	if o.Level != "" || o.Security.Mode != "" || err != nil || level.Count() == 0 && !o.Share {
-		return &s, giveSecurity(&s, Options{Level: o.Level, Security: o.Security, Share: o.Share, FileType: s.Security.FileType})
+		return &s, giveSecurity(
+			&s,
+			Options{Level: o.Level, Security: o.Security, Share: o.Share, FileType: s.Security.FileType},
+		)
 	}
 	s.Security.Level = level.String()
 	return &s, nil
 }
 
-// ReachesBeyond lists the lines of a config that ask for what the sandbox does not keep inside, for a message: nobody else
-// than an administrator of this host may do so. What is not known to be harmless is among them.
+// ReachesBeyond lists the lines of a config that ask for what the sandbox does not keep inside, for a message: nobody
+// else than an administrator of this host may do so. What is not known to be harmless is among them.
 func ReachesBeyond(s *config.Sandbox) []string {
 	harmless := config.New(s.Name)
 	harmless.UUID, harmless.MachineID, harmless.Created = s.UUID, s.MachineID, s.Created
@@ -76,7 +81,8 @@ func ReachesBeyond(s *config.Sandbox) []string {
 	if s.Security.IsDefaultLabel() {
 		harmless.Security.Label = s.Security.Label
 	}
-	harmless.Image, harmless.ImageFormat, harmless.ImageFS, harmless.ImageSize = s.Image, s.ImageFormat, s.ImageFS, s.ImageSize
+	harmless.Image, harmless.ImageFormat = s.Image, s.ImageFormat
+	harmless.ImageFS, harmless.ImageSize = s.ImageFS, s.ImageSize
 	harmless.Hardening.IDMap = s.Hardening.IDMap
 	harmless.Hardening.Capabilities.Drop = s.Hardening.Capabilities.Drop
 	if s.Limits.PIDs > 0 {

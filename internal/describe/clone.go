@@ -41,14 +41,20 @@ func Clone(source *config.Sandbox, o CloneOptions) (*config.Sandbox, error) {
 	if err := ownImage(&s, source, filepath.Dir(source.Image)); err != nil {
 		return nil, err
 	}
-	return &s, giveSecurity(&s, Options{Level: o.Level, Security: o.Security, Share: o.Share, FileType: s.Security.FileType})
+	return &s, giveSecurity(
+		&s,
+		Options{Level: o.Level, Security: o.Security, Share: o.Share, FileType: s.Security.FileType},
+	)
 }
 
 // SharedBy tells what a clone has that only one of it and its source can have while it runs.
 func SharedBy(s, source *config.Sandbox) (warnings []string) {
 	for _, i := range s.Interfaces {
 		for _, a := range i.Addresses {
-			warnings = append(warnings, fmt.Sprintf("%s has the address %s of %s; give it another one before both run", s.Name, a.Addr(), source.Name))
+			warnings = append(
+				warnings,
+				fmt.Sprintf("%s has the address %s of %s; give it another one before both run", s.Name, a.Addr(), source.Name),
+			)
 		}
 	}
 	for _, f := range s.ImageFiles() {
@@ -75,8 +81,8 @@ func renameUnits(s, source *config.Sandbox) {
 	}
 }
 
-// giveSecurity gives a copy of another's description a label by options: without Security the other's, and without Level too a level
-// that is still to be allocated.
+// giveSecurity gives a copy of another's description a label by options: without Security the other's, and without
+// Level too a level that is still to be allocated.
 func giveSecurity(s *config.Sandbox, o Options) error {
 	s.Security.Level = ""
 	// One that cannot be parsed is refused below.

@@ -71,7 +71,8 @@ func TestCloneSecurity(t *testing.T) {
 		{label, CloneOptions{Security: labelled(config.SecurityStatic, "u:r:t:s0:c5")}, "u:r:t:s0:c5", "s0:c5", ""},
 		{label, CloneOptions{Level: "s0"}, "", "", "Share"},
 		{label, CloneOptions{Level: "s0:c1024"}, "", "", "Level s0:c1024"},
-		{label, CloneOptions{Level: "s0:c1", Security: labelled(config.SecurityStatic, "u:r:t:s0:c5")}, "", "", "exclude each other"},
+		{label, CloneOptions{Level: "s0:c1", Security: labelled(config.SecurityStatic, "u:r:t:s0:c5")}, "", "",
+			"exclude each other"},
 		{"", CloneOptions{Security: config.Security{Mode: config.SecurityInherit}}, "", "", "static"},
 	} {
 		source := webSource()
@@ -121,15 +122,19 @@ func TestReachesBeyond(t *testing.T) {
 	for want, change := range map[string]func(*config.Sandbox){
 		"host-bind=/srv=/srv/web1": func(s *config.Sandbox) { s.Mounts = webSource().Mounts },
 		"After=web1.mount":         func(s *config.Sandbox) { s.Unit = webSource().Unit },
-		"ExecStartPre=?":           func(s *config.Sandbox) { s.Service = []config.Directive{{Name: "ExecStartPre", Value: "\x1b"}} },
-		"mode=host":                func(s *config.Sandbox) { s.Network = config.NetworkHost },
-		"file-type=etc_t":          func(s *config.Sandbox) { s.Security.FileType = "etc_t" },
-		"apparmor=unconfined":      func(s *config.Sandbox) { s.Security.AppArmor = config.AppArmorUnconfined },
-		"pids=none":                func(s *config.Sandbox) { s.Limits.PIDs = 0 },
-		"read-only-kernel=no":      func(s *config.Sandbox) { s.Hardening.ReadOnlyKernel = false },
-		"hide-kernel=no":           func(s *config.Sandbox) { s.Hardening.HideKernel = false },
+		"ExecStartPre=?": func(s *config.Sandbox) {
+			s.Service = []config.Directive{{Name: "ExecStartPre",
+				Value: "\x1b"}}
+		},
+		"mode=host":           func(s *config.Sandbox) { s.Network = config.NetworkHost },
+		"file-type=etc_t":     func(s *config.Sandbox) { s.Security.FileType = "etc_t" },
+		"apparmor=unconfined": func(s *config.Sandbox) { s.Security.AppArmor = config.AppArmorUnconfined },
+		"pids=none":           func(s *config.Sandbox) { s.Limits.PIDs = 0 },
+		"read-only-kernel=no": func(s *config.Sandbox) { s.Hardening.ReadOnlyKernel = false },
+		"hide-kernel=no":      func(s *config.Sandbox) { s.Hardening.HideKernel = false },
 		"host-image=/srv=/etc/shadow,format=raw": func(s *config.Sandbox) {
-			s.Mounts = []config.Mount{{Kind: config.MountHostImage, Target: "/srv", Source: "/etc/shadow", Format: config.FormatRaw}}
+			s.Mounts = []config.Mount{{Kind: config.MountHostImage, Target: "/srv", Source: "/etc/shadow",
+				Format: config.FormatRaw}}
 		},
 		"disk=data=/dev/sda,format=raw": func(s *config.Sandbox) {
 			s.Disks = []config.Disk{{Tag: "data", Source: "/dev/sda", Format: config.FormatRaw}}

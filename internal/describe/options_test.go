@@ -22,10 +22,21 @@ func TestOptionErrors(t *testing.T) {
 	}{
 		{name: "name", err: create(func(o *Options) { o.Name = "a/b" })},
 		{name: "nothing to run", err: create(func(o *Options) { o.Units = nil })},
-		{name: "network", err: create(func(o *Options) { o.Network, o.Interfaces = config.NetworkHost, make([]config.Interface, 1) })},
+		{
+			name: "network",
+			err:  create(func(o *Options) { o.Network, o.Interfaces = config.NetworkHost, make([]config.Interface, 1) }),
+		},
 		{name: "mount", err: create(func(o *Options) { o.Mounts = []string{"nosuch:/x=/y"} })},
-		{name: "mount of what is absent", err: create(func(o *Options) { o.Mounts = []string{"host-bind:/x=/no/such"} }), isFailure: true},
-		{name: "disk of what is absent", err: create(func(o *Options) { o.Image.Disks = []string{"a=/no/such"} }), isFailure: true},
+		{
+			name:      "mount of what is absent",
+			err:       create(func(o *Options) { o.Mounts = []string{"host-bind:/x=/no/such"} }),
+			isFailure: true,
+		},
+		{
+			name:      "disk of what is absent",
+			err:       create(func(o *Options) { o.Image.Disks = []string{"a=/no/such"} }),
+			isFailure: true,
+		},
 		{name: "image format", err: create(func(o *Options) { o.Image = ImageOptions{Size: 1 << 30, Format: "vmdk"} })},
 		{name: "level", err: create(func(o *Options) { o.Level = "c1" })},
 		{name: "security", err: create(func(o *Options) { o.Security.Mode = config.SecurityDynamic })},

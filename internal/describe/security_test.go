@@ -27,16 +27,20 @@ func TestSetSecurity(t *testing.T) {
 			process: "system_u:system_r:container_t:s0", file: "system_u:object_r:container_file_t:s0"},
 
 		{name: "plain level", options: Options{Level: "s0"},
-			fails: "Level s0: every sandbox can reach a level without categories; add some, as in s0:c1,c2, or allow that with Share"},
+			fails: "Level s0: every sandbox can reach a level without categories; add some, as in s0:c1,c2, or allow that " +
+				"with Share"},
 		{name: "plain label", options: Options{Security: labelled(config.SecurityStatic, "u:r:t:s0")},
-			fails: "Security static,label=u:r:t:s0: every sandbox can reach a level without categories; add some, as in s0:c1,c2, or allow that with Share"},
+			fails: "Security static,label=u:r:t:s0: every sandbox can reach a level without categories; add some, as in " +
+				"s0:c1,c2, or allow that with Share"},
 		{name: "level and label", options: Options{Level: "s0:c1", Security: labelled(config.SecurityStatic, label)},
 			fails: "Level and Security exclude each other; put the level into the label of Security"},
 		{name: "no level", options: Options{Level: "s0:c1024"}, fails: "Level s0:c1024: category c1024 is above c1023"},
 		{name: "dynamic", options: Options{Security: config.Security{Mode: config.SecurityDynamic}},
-			fails: "Security dynamic: the files of a directory carry their level, so that it has to be fixed; keep the content in an image (Image.Size), or use static"},
+			fails: "Security dynamic: the files of a directory carry their level, so that it has to be fixed; keep the " +
+				"content in an image (Image.Size), or use static"},
 		{name: "dynamic with label", options: Options{Security: labelled(config.SecurityDynamic, label)},
-			fails: "Security dynamic,label=" + label + ": the files of a directory carry their level, so that it has to be fixed; keep the content in an image (Image.Size), or use static"},
+			fails: "Security dynamic,label=" + label + ": the files of a directory carry their level, so that it has to be " +
+				"fixed; keep the content in an image (Image.Size), or use static"},
 		{name: "inherit", options: Options{Security: config.Security{Mode: config.SecurityInherit}},
 			fails: "Security inherit: only a command in a throw-away sandbox has a caller whose label it can have; use static"},
 		{name: "file type of no form", options: Options{FileType: "a b"}, fails: `FileType: "a b" is not an SELinux type`},
@@ -68,8 +72,10 @@ func TestRefuseShared(t *testing.T) {
 		options Options
 		want    string
 	}{
-		{Options{Level: "s0:c1"}, "Level s0:c1 is not kept apart from s0:c1, which sandbox web1 has; choose another level, or allow that with Share"},
-		{Options{Security: labelled(config.SecurityStatic, "u:r:t:s0:c1")}, "Security static,label=u:r:t:s0:c1 is not kept apart from s0:c1, which sandbox web1 has; choose another level, or allow that with Share"},
+		{Options{Level: "s0:c1"}, "Level s0:c1 is not kept apart from s0:c1, which sandbox web1 has; choose another level, " +
+			"or allow that with Share"},
+		{Options{Security: labelled(config.SecurityStatic, "u:r:t:s0:c1")}, "Security static,label=u:r:t:s0:c1 is not kept " +
+			"apart from s0:c1, which sandbox web1 has; choose another level, or allow that with Share"},
 	} {
 		if err := c.options.RefuseShared(use); err == nil || err.Error() != c.want {
 			t.Errorf("got  %v\nwant %s", err, c.want)

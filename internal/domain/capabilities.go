@@ -97,8 +97,10 @@ func switchTo(state string, list *libvirtxml.DomainFeatureCapabilities, names []
 	elements := map[string]**libvirtxml.DomainFeatureCapability{
 		"CAP_AUDIT_CONTROL": &list.AuditControl, "CAP_AUDIT_WRITE": &list.AuditWrite, "CAP_BLOCK_SUSPEND": &list.BlockSuspend,
 		"CAP_CHOWN": &list.Chown, "CAP_DAC_OVERRIDE": &list.DACOverride, "CAP_DAC_READ_SEARCH": &list.DACReadSearch,
-		"CAP_FOWNER": &list.FOwner, "CAP_FSETID": &list.FSetID, "CAP_IPC_LOCK": &list.IPCLock, "CAP_IPC_OWNER": &list.IPCOwner,
-		"CAP_KILL": &list.Kill, "CAP_LEASE": &list.Lease, "CAP_LINUX_IMMUTABLE": &list.LinuxImmutable, "CAP_MAC_ADMIN": &list.MACAdmin,
+		"CAP_FOWNER": &list.FOwner, "CAP_FSETID": &list.FSetID, "CAP_IPC_LOCK": &list.IPCLock,
+		"CAP_IPC_OWNER": &list.IPCOwner,
+		"CAP_KILL":      &list.Kill, "CAP_LEASE": &list.Lease, "CAP_LINUX_IMMUTABLE": &list.LinuxImmutable,
+		"CAP_MAC_ADMIN":    &list.MACAdmin,
 		"CAP_MAC_OVERRIDE": &list.MACOverride, "CAP_MKNOD": &list.MkNod, "CAP_NET_ADMIN": &list.NetAdmin,
 		"CAP_NET_BIND_SERVICE": &list.NetBindService, "CAP_NET_BROADCAST": &list.NetBroadcast, "CAP_NET_RAW": &list.NetRaw,
 		"CAP_SETFCAP": &list.SetFCap, "CAP_SETGID": &list.SetGID, "CAP_SETPCAP": &list.SetPCap, "CAP_SETUID": &list.SetUID,

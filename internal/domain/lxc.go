@@ -33,18 +33,21 @@ type Bind struct {
 
 // Host is what the XML must know of the machine.
 type Host struct {
-	Base          string            // directory that becomes the read-only root in place of the host's own; empty for that
-	Shell         bool              // whether there is a second console, for guest.ShellTerminal
-	Root          string            // tree that becomes the root with all binds and mounts in it; empty for the host's own root
-	Init          string            // virt-sandbox-init, a static program; empty where Runtime has it
-	Runtime       string            // directory that becomes GuestDir; it has a file virt-sandbox-init, the program or one to mount over
-	Memory        config.Size       // bytes of RAM, the bound of sandboxes without one of their own
-	SecurityModel string            // of libvirt's capabilities: selinux, apparmor or ""
-	SetupLabel    string            // SELinux context that virt-sandbox-init sets the container up under; empty for the processes' own
-	Mounted       map[string]string // directories where the file systems of host-image mounts are, by target
-	Devices       map[string]string // block devices of the disks that libvirt need not make one of, by tag
-	Asked         []string          // capabilities that the units name
-	Lacks         []string          // capabilities that the host does not have to give
+	Base  string // directory that becomes the read-only root in place of the host's own; empty for that
+	Shell bool   // whether there is a second console, for guest.ShellTerminal
+	// tree that becomes the root with all binds and mounts in it; empty for the host's own root
+	Root string
+	Init string // virt-sandbox-init, a static program; empty where Runtime has it
+	// directory that becomes GuestDir; it has a file virt-sandbox-init, the program or one to mount over
+	Runtime       string
+	Memory        config.Size // bytes of RAM, the bound of sandboxes without one of their own
+	SecurityModel string      // of libvirt's capabilities: selinux, apparmor or ""
+	// SELinux context that virt-sandbox-init sets the container up under; empty for the processes' own
+	SetupLabel string
+	Mounted    map[string]string // directories where the file systems of host-image mounts are, by target
+	Devices    map[string]string // block devices of the disks that libvirt need not make one of, by tag
+	Asked      []string          // capabilities that the units name
+	Lacks      []string          // capabilities that the host does not have to give
 }
 
 // LXC returns the XML of a container: the host's root read-only, over it tmpfs, then binds in the order given, then the

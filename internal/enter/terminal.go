@@ -17,7 +17,8 @@ func openTerminal(target Target) (inside, terminal *os.File, err error) {
 	}
 	defer unix.Close(root)
 	how := unix.OpenHow{
-		Flags: unix.O_RDWR | unix.O_NOCTTY | unix.O_NONBLOCK | unix.O_CLOEXEC, Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS,
+		Flags: unix.O_RDWR | unix.O_NOCTTY | unix.O_NONBLOCK | unix.O_CLOEXEC, Resolve: unix.RESOLVE_IN_ROOT |
+			unix.RESOLVE_NO_MAGICLINKS,
 	}
 	fd, err := unix.Openat2(root, "dev/pts/ptmx", &how)
 	if err != nil {

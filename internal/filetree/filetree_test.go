@@ -53,7 +53,8 @@ func TestWalk(t *testing.T) {
 
 func TestOpenIn(t *testing.T) {
 	dir := t.TempDir()
-	if err := errors.Join(os.Mkdir(dir+"/d", 0o755), os.WriteFile(dir+"/d/f", nil, 0o600), os.Symlink("d", dir+"/link")); err != nil {
+	if err := errors.Join(os.Mkdir(dir+"/d", 0o755), os.WriteFile(dir+"/d/f", nil, 0o600), os.Symlink("d",
+		dir+"/link")); err != nil {
 		t.Fatal(err)
 	}
 	parent, err := unix.Open(dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)

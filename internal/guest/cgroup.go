@@ -213,7 +213,8 @@ func mountCgroups(hierarchies []hierarchy) error {
 		}
 	}
 	// systemd would mount every other controller of the kernel here, at its root, which all containers would share.
-	if err := unix.Mount("tmpfs", cgroup.Root, "tmpfs", flags|unix.MS_REMOUNT|unix.MS_RDONLY, "mode=755,size=64k"); err != nil {
+	if err := unix.Mount("tmpfs", cgroup.Root, "tmpfs", flags|unix.MS_REMOUNT|unix.MS_RDONLY,
+		"mode=755,size=64k"); err != nil {
 		return fmt.Errorf("make %s read-only: %w", cgroup.Root, err)
 	}
 	return nil

@@ -441,7 +441,8 @@ func TestCheckNBD(t *testing.T) {
 // The format is always said: a raw disk that a container wrote a header into must not be read as what that says.
 func TestNBDArguments(t *testing.T) {
 	got := strings.Join(nbdArguments("/dev/nbd3", "/images/--odd name.qcow2", config.FormatQCOW2), "|")
-	if want := "qemu-nbd|--fork|--connect=/dev/nbd3|--format=qcow2|--discard=unmap|--|/images/--odd name.qcow2"; got != want {
+	want := "qemu-nbd|--fork|--connect=/dev/nbd3|--format=qcow2|--discard=unmap|--|/images/--odd name.qcow2"
+	if got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }

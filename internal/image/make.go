@@ -84,7 +84,8 @@ func makeOn(device string, t config.FileSystemType) error {
 }
 
 func makeQCOW2(file string, t config.FileSystemType, size config.Size, run Runner) error {
-	if err := command("qemu-img", "create", "-q", "-f", string(config.FormatQCOW2), "--", file, strconv.FormatUint(uint64(size), 10)); err != nil {
+	if err := command("qemu-img", "create", "-q", "-f", string(config.FormatQCOW2), "--", file,
+		strconv.FormatUint(uint64(size), 10)); err != nil {
 		return err
 	}
 	device, err := ConnectNBD(file, config.FormatQCOW2, run)

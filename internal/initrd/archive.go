@@ -18,9 +18,10 @@ import (
 
 // Options are what an initrd is made of, beside the kernel.
 type Options struct {
-	Init    string            // file of virt-sandbox-init
-	Modules []string          // to be loaded at the start, with all they need; an error where the kernel lacks one
-	Spare   map[string]string // to be loaded when asked for: a name such as fs-xfs, and the module; left out where the kernel lacks it
+	Init    string   // file of virt-sandbox-init
+	Modules []string // to be loaded at the start, with all they need; an error where the kernel lacks one
+	// to be loaded when asked for: a name such as fs-xfs, and the module; left out where the kernel lacks it
+	Spare map[string]string
 }
 
 // contents are the files that an initrd takes from the host, and its list of modules.

@@ -152,7 +152,8 @@ func TestIDs(t *testing.T) {
 	for _, c := range []struct {
 		first, last uint32
 		free        bool
-	}{{9, 9, true}, {9, 10, false}, {11, 11, false}, {12, 20, false}, {13, 13, true}, {0, 0, true}, {1<<32 - 1, 1<<32 - 1, true}} {
+	}{{9, 9, true}, {9, 10, false}, {11, 11, false}, {12, 20, false}, {13, 13, true}, {0, 0, true}, {1<<32 - 1, 1<<32 - 1,
+		true}} {
 		l, err := a.IDs(c.first, c.last)
 		if err != nil || (l != nil) != c.free {
 			t.Errorf("%d to %d: got %v, %v", c.first, c.last, l, err)

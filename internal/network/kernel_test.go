@@ -160,7 +160,10 @@ func TestApply(t *testing.T) {
 		}
 		old = c.lease
 	}
-	if err := namespace.InNetworkOf(process, func() error { return port{name: "eth7"}.apply(nil, lease("10.0.0.9/24")) }); !isGone(
+	if err := namespace.InNetworkOf(process, func() error {
+		return port{name: "eth7"}.apply(nil,
+			lease("10.0.0.9/24"))
+	}); !isGone(
 		err,
 	) {
 		t.Errorf("an interface that is not there: %v", err)

@@ -212,7 +212,8 @@ func TestParseLease(t *testing.T) {
 
 func TestLeft(t *testing.T) {
 	lease := ordinaryLease()
-	for age, want := range map[time.Duration]int{0: 3600, time.Minute: 3540, time.Hour - time.Millisecond: 1, 2 * time.Hour: 1} {
+	for age, want := range map[time.Duration]int{0: 3600, time.Minute: 3540, time.Hour - time.Millisecond: 1,
+		2 * time.Hour: 1} {
 		if got := lease.left(obtained + age); got != want {
 			t.Errorf("after %v: got %d s, want %d", age, got, want)
 		}

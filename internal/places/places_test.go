@@ -55,7 +55,8 @@ func TestNamesFound(t *testing.T) {
 		t.Errorf("on a host without any: got %v, %v", names, err)
 	}
 	web := root.Of("web")
-	for _, dir := range []string{web.Images(), root.Of("web.2").Images(), web.Launch(12), web.Launch(9), root.Of("web.2").Launch(3)} {
+	for _, dir := range []string{web.Images(), root.Of("web.2").Images(), web.Launch(12), web.Launch(9),
+		root.Of("web.2").Launch(3)} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			t.Fatal(err)
 		}

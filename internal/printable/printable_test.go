@@ -43,7 +43,8 @@ func TestLine(t *testing.T) {
 
 func TestQuoted(t *testing.T) {
 	for name, want := range map[string]string{
-		"": "", "/etc/a b": "/etc/a b", "/grüß": "/grüß", "a\nb": `"a\nb"`, `a"b`: `"a\"b"`, `a\b`: `"a\\b"`, "\xff": `"\xff"`, "\u202e": `"\u202e"`,
+		"": "", "/etc/a b": "/etc/a b", "/grüß": "/grüß", "a\nb": `"a\nb"`, `a"b`: `"a\"b"`, `a\b`: `"a\\b"`,
+		"\xff": `"\xff"`, "\u202e": `"\u202e"`,
 	} {
 		if got := Quoted(name); got != want {
 			t.Errorf("%q: got %s, want %s", name, got, want)

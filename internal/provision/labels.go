@@ -19,7 +19,8 @@ func CheckMode(configs config.Store, s *config.Sandbox) error {
 // checkLabels asks the loaded policy about the labels of processes and content, first about those that nobody chose.
 func (p *Provisioner) checkLabels(s *config.Sandbox, o describe.Options) error {
 	plain := config.New(s.Name)
-	for label, chosen := range map[string]string{plain.ProcessLabel(): string(o.Security.Mode), plain.FileLabel(): o.FileType} {
+	for label, chosen := range map[string]string{plain.ProcessLabel(): string(o.Security.Mode),
+		plain.FileLabel(): o.FileType} {
 		if err := p.Host.CheckLabel(label); err != nil && chosen == "" {
 			return err
 		}

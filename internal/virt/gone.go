@@ -23,7 +23,8 @@ type endable interface {
 
 func awaitGone(d endable, name string, limit time.Duration) error {
 	destroyed := false
-	for begun, pause := time.Now(), 2*time.Millisecond; time.Since(begun) < limit; pause = min(2*pause, 50*time.Millisecond) {
+	for begun, pause := time.Now(), 2*time.Millisecond; time.Since(begun) < limit; pause = min(2*pause,
+		50*time.Millisecond) {
 		active, err := d.IsActive()
 		if err == nil && !active {
 			err = d.Forget()

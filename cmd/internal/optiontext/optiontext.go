@@ -1,6 +1,6 @@
-// Package optiontext reads the options of the command line whose text has a form that configs do not have. In: the text as
-// it was typed; out: types of config, or what is wrong with the text. Only the programs in cmd call it. What is also the
-// text of a config's key is read by config.
+// Package optiontext reads the options of the command line whose text has a form that configs do not have. In: the text
+// as it was typed; out: types of config, or what is wrong with the text. Only the programs in cmd call it. What is also
+// the text of a config's key is read by config.
 package optiontext
 
 import (
@@ -53,7 +53,8 @@ func Security(option string) (config.Security, error) {
 		valid = !labelled
 	}
 	if !valid {
-		return config.Security{}, fmt.Errorf("security option %q is not dynamic[,label=…], static,label=…, inherit, or apparmor,profile=…", option)
+		return config.Security{}, fmt.Errorf("security option %q is not dynamic[,label=…], static,label=…, inherit, or "+
+			"apparmor,profile=…", option)
 	}
 	if !labelled {
 		return security, nil
@@ -66,8 +67,8 @@ func Security(option string) (config.Security, error) {
 	return security, nil
 }
 
-// ImageSize reads -i: a bare number is of MB of 10^6 bytes, as the original libvirt-sandbox had it; with a suffix it is what
-// config.ParseSize reads.
+// ImageSize reads -i: a bare number is of MB of 10^6 bytes, as the original libvirt-sandbox had it; with a suffix it is
+// what config.ParseSize reads.
 func ImageSize(option string) (config.Size, error) {
 	const megabyte = 1000000
 	if n, err := strconv.ParseUint(option, 10, 63); err == nil && n > 0 && n <= math.MaxInt64/megabyte {

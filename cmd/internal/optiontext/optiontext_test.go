@@ -53,15 +53,25 @@ func TestSecurity(t *testing.T) {
 		want   config.Security
 		err    string
 	}{
-		{"static,label=" + label, config.Security{Mode: config.SecurityStatic, Label: secontext.Context{User: "system_u", Role: "system_r", Type: "container_t"}, Level: "s0:c1,c2"}, ""},
+		{
+			"static,label=" + label,
+			config.Security{
+				Mode:  config.SecurityStatic,
+				Label: secontext.Context{User: "system_u", Role: "system_r", Type: "container_t"},
+				Level: "s0:c1,c2",
+			},
+			"",
+		},
 		{"dynamic", config.Security{Mode: config.SecurityDynamic}, ""},
 		{"dynamic,label=u:r:t:s0", config.Security{Mode: config.SecurityDynamic, Label: base}, ""},
 		{"inherit", config.Security{Mode: config.SecurityInherit}, ""},
 		{"apparmor,profile=lxc-web", config.Security{Mode: config.SecurityStatic, AppArmor: "lxc-web"}, ""},
-		{"apparmor,profile=unconfined", config.Security{Mode: config.SecurityStatic, AppArmor: config.AppArmorUnconfined}, ""},
+		{"apparmor,profile=unconfined", config.Security{Mode: config.SecurityStatic, AppArmor: config.AppArmorUnconfined},
+			""},
 		{"apparmor,profile=", config.Security{Mode: config.SecurityStatic}, "AppArmor profile"},
 		{"apparmor", config.Security{}, "security option"},
-		{"static", config.Security{}, `security option "static" is not dynamic[,label=…], static,label=…, inherit, or apparmor,profile=…`},
+		{"static", config.Security{}, `security option "static" is not dynamic[,label=…], static,label=…, inherit, or ` +
+			`apparmor,profile=…`},
 		{"inherit,label=" + label, config.Security{}, "security option"},
 		{"enforcing", config.Security{}, "security option"},
 		{"dynamic,level=s0", config.Security{}, "security option"},
@@ -75,7 +85,8 @@ func TestSecurity(t *testing.T) {
 	}
 	for _, c := range cases {
 		got, err := Security(c.option)
-		if !reflect.DeepEqual(got, c.want) || (err == nil) != (c.err == "") || err != nil && !strings.Contains(err.Error(), c.err) {
+		if !reflect.DeepEqual(got, c.want) || (err == nil) != (c.err == "") ||
+			err != nil && !strings.Contains(err.Error(), c.err) {
 			t.Errorf("%q: got %+v, %v; want %+v, %s", c.option, got, err, c.want, c.err)
 		}
 	}
@@ -90,7 +101,8 @@ func TestImageSize(t *testing.T) {
 			t.Errorf("%q: got %d, %v; want %d", text, got, err, want)
 		}
 	}
-	for _, text := range []string{"", "0", "0G", "-1", "+1", "1.5G", "1 G", "2g", "2GB", "G", "9223372036855", "99999999999999999999", "0x10"} {
+	for _, text := range []string{"", "0", "0G", "-1", "+1", "1.5G", "1 G", "2g", "2GB", "G", "9223372036855",
+		"99999999999999999999", "0x10"} {
 		if got, err := ImageSize(text); err == nil || !strings.HasPrefix(err.Error(), "\""+text+"\" is not a size") {
 			t.Errorf("%q: got %d, %v", text, got, err)
 		}
