@@ -33,7 +33,7 @@ func New(o Options) (*config.Sandbox, error) {
 	if err := config.CheckInterfaces(s.Network, s.Interfaces); err != nil {
 		return nil, field.Errorf("%s: %w", field.Networks, err)
 	}
-	if o.Capabilities.Base != "" {
+	if o.Capabilities.String() != "" {
 		s.Hardening.Capabilities = o.Capabilities
 	}
 	s.Hardening.IDMap = o.IDMap
