@@ -198,7 +198,7 @@ func (s *Sandbox) ImageFiles() []ImageFile {
 	return files
 }
 
-// pathWithin tells whether a clean path is dir or lies below it.
+// pathWithin reports whether a clean path is dir or lies below it.
 func pathWithin(p, dir string) bool {
 	return p == dir || strings.HasPrefix(p, strings.TrimSuffix(dir, "/")+"/")
 }

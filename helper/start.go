@@ -126,7 +126,7 @@ func (m *Manager) endFailedStart(ctx context.Context, connection *virt.Connectio
 		return m.end(ctx, connection, s, failedStartLimit)
 	})
 	if errors.Is(err, virt.ErrNoAnswer) {
-		if err = m.endUnanswered(ctx, s, failedStartLimit); errors.Is(err, ErrNotRunning) {
+		if err = m.stopWithoutLibvirt(ctx, s, failedStartLimit); errors.Is(err, ErrNotRunning) {
 			return nil
 		}
 	}

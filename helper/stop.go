@@ -61,7 +61,7 @@ func (m *Manager) Stop(ctx context.Context, name string) error {
 	}
 	if errors.Is(err, virt.ErrNoAnswer) {
 		tries++
-		err = m.endUnanswered(ctx, s, s.Limits.StopTimeout)
+		err = m.stopWithoutLibvirt(ctx, s, s.Limits.StopTimeout)
 	}
 	if tries > 1 && errors.Is(err, ErrNotRunning) {
 		// The one before has brought it down.
@@ -158,7 +158,7 @@ func (m *Manager) shutDown(ctx context.Context, controller *proc.Process, s *con
 	}
 	var asked time.Time
 	for deadline := time.Now().Add(limit); init != nil; {
-		if asked.IsZero() || (!s.Generic() && time.Since(asked) > askAgain) {
+		if asked.IsZero() || (!s.Generic() && time.Since(asked) > repeatSignalAfter) {
 			_ = init.Signal(shutdownSignal(s))
 			asked = time.Now()
 		}
@@ -190,9 +190,9 @@ func (m *Manager) shutDown(ctx context.Context, controller *proc.Process, s *con
 	return nil
 }
 
-// askAgain is after how long a systemd is asked once more to end its container: one that has only just begun ignores
-// the signal.
-const askAgain = 2 * time.Second
+// repeatSignalAfter is after how long a systemd is asked once more to end its container: one that has only just begun
+// ignores the signal.
+const repeatSignalAfter = 2 * time.Second
 
 // initProcess opens the first process of a container; nil where it has none.
 func initProcess(controller *proc.Process) *proc.Process {
@@ -228,9 +228,9 @@ func (m *Manager) sweep(name string) error {
 	)
 }
 
-// endUnanswered brings a container down without libvirt: systemd starts no libvirtd while a unit that is ordered after
-// it stops, so the stop of a container would wait for what waits for it. Errors: ErrNotRunning.
-func (m *Manager) endUnanswered(ctx context.Context, s *config.Sandbox, limit time.Duration) error {
+// stopWithoutLibvirt brings a container down without libvirt: systemd starts no libvirtd while a unit that is ordered
+// after it stops, so the stop of a container would wait for what waits for it. Errors: ErrNotRunning.
+func (m *Manager) stopWithoutLibvirt(ctx context.Context, s *config.Sandbox, limit time.Duration) error {
 	controller, err := m.stateFiles().Controller(s.Name)
 	if err != nil {
 		return err

@@ -96,7 +96,7 @@ func (s *Sandbox) Attach(ctx context.Context, streams Streams) (ExitStatus, erro
 		}
 		_ = call.Stdin.Close()
 	}()
-	status, ended, err := s.oversee(ctx, call, streams.Signals, detached)
+	status, ended, err := s.waitExit(ctx, call, streams.Signals, detached)
 	if !ended {
 		// By force, before its output can come to an end.
 		err = errors.Join(err, s.Stop())
@@ -157,9 +157,9 @@ func place(
 	}
 }
 
-// oversee waits for the end of the command, and brings it about when that is asked for. It has not ended where it must
+// waitExit waits for the end of the command, and brings it about when that is asked for. It has not ended where it must
 // be ended by force.
-func (s *Sandbox) oversee(
+func (s *Sandbox) waitExit(
 	ctx context.Context,
 	call *console.Caller,
 	signals <-chan os.Signal,

@@ -39,7 +39,7 @@ func main() {
 		os.Exit(status)
 	}
 	if os.Getpid() != 1 && len(os.Args) == 2 {
-		if err := guest.Tell(os.Args[1]); err != nil {
+		if err := guest.NotifyShutdown(os.Args[1]); err != nil {
 			fmt.Fprintf(os.Stderr, "virt-sandbox-init: %v\n", err)
 			os.Exit(1)
 		}

@@ -1,4 +1,4 @@
-// Command virt-sandbox runs one command in a throw-away sandbox.
+// Command virt-sandbox runs one command in a one-shot sandbox.
 package main
 
 import (
@@ -54,8 +54,8 @@ func root() *cobra.Command {
 	var f flags
 	command := &cobra.Command{
 		Use:   "virt-sandbox [OPTION]… [--] COMMAND [ARG]…",
-		Short: "Run a command in a throw-away sandbox",
-		Long: `Run a command in a throw-away sandbox, a container of libvirt.
+		Short: "Run a command in a one-shot sandbox",
+		Long: `Run a command in a one-shot sandbox, a container of libvirt.
 
 It sees the host's files, read-only, a /tmp of its own, no other processes and no
 network but loopback, unless it is given one. Its output, exit status and

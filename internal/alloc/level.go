@@ -116,7 +116,7 @@ func LevelOf(s *config.Sandbox) (mcs.Level, error) {
 // all by its owner's choice.
 func findConflict(level mcs.Level, uses []Use) *Use {
 	for _, use := range uses {
-		if level.Reaches(use.Level) && (use.Level.Count() > 0 || level.Count() == 0) {
+		if level.Comparable(use.Level) && (use.Level.Count() > 0 || level.Count() == 0) {
 			return &use
 		}
 	}

@@ -56,8 +56,8 @@ Wants=virt-sandbox-host-keys.service
 After=virt-sandbox-host-keys.service
 `
 
-// tellingUnit tells the host's side of an orderly shutdown; %[1]s is the word for it.
-const tellingUnit = `[Unit]
+// notifyUnit tells the host's side of an orderly shutdown; %[1]s is the word for it.
+const notifyUnit = `[Unit]
 Description=Tell the host of the shutdown
 DefaultDependencies=no
 Before=final.target
@@ -71,10 +71,10 @@ ExecStart=-/run/host/virt-sandbox-init %[1]s
 // down, and all would fail, for want of CAP_SYS_ADMIN.
 const mountDropIn = "[Unit]\nDefaultDependencies=no\n"
 
-// telling makes the units that tell of a shutdown, so that the host knows it from a breakdown. A reboot ends the
+// addNotifyUnits makes the units that tell of a shutdown, so that the host knows it from a breakdown. A reboot ends the
 // container too, and its unit on the host starts it anew: libvirt would do that by itself, unseen by the host's
 // systemd.
-func (b *builder) telling() error {
+func (b *builder) addNotifyUnits() error {
 	err := b.dropIn("systemd-reboot.service", "virt-sandbox.conf", "[Unit]\nSuccessAction=poweroff-force\n")
 	if err != nil {
 		return err
@@ -83,7 +83,7 @@ func (b *builder) telling() error {
 		"shutdown.target": guest.TellStopping, "reboot.target": guest.TellRebooting,
 	} {
 		unit := "virt-sandbox-" + word + ".service"
-		if err := b.file(SystemDir+"/"+unit, fmt.Sprintf(tellingUnit, word), 0o644); err != nil {
+		if err := b.file(SystemDir+"/"+unit, fmt.Sprintf(notifyUnit, word), 0o644); err != nil {
 			return err
 		}
 		wants := SystemDir + "/" + target + ".wants"
@@ -176,7 +176,7 @@ func (b *builder) systemd() error {
 			return err
 		}
 	}
-	if err := b.telling(); err != nil {
+	if err := b.addNotifyUnits(); err != nil {
 		return err
 	}
 	return b.hostKeys()

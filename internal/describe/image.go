@@ -98,7 +98,7 @@ func checkDiskFile(d config.Disk) error {
 	return fmt.Errorf("%s is neither a block device nor a regular file", d.Source)
 }
 
-// IsDevice tells whether a disk is a block device already.
+// IsDevice reports whether a disk is a block device already.
 func IsDevice(d config.Disk) bool {
 	info, err := os.Stat(d.Source)
 	return err == nil && info.Mode().Type() == os.ModeDevice

@@ -9,7 +9,8 @@ import (
 // What an option sets arrives in the description as it is, and what it leaves out has the default of a config.
 func TestTypedOptions(t *testing.T) {
 	for _, text := range []string{
-		"", "auto", "all", "CAP_SETUID CAP_SETGID", "CAP_KILL", "auto +CAP_SYS_NICE -CAP_NET_RAW", "auto -CAP_KILL", "all -CAP_KILL",
+		"", "auto", "all", "CAP_SETUID CAP_SETGID", "CAP_KILL", "auto +CAP_SYS_NICE -CAP_NET_RAW",
+		"auto -CAP_KILL", "all -CAP_KILL",
 	} {
 		o := Options{Name: "web", Units: []string{"httpd.service"}}
 		want := config.New("web").Hardening.Capabilities.String()

@@ -48,7 +48,7 @@ func setSecurity(s *config.Sandbox, o Options) error {
 func CheckMode(s *config.Sandbox) error {
 	switch {
 	case s.Security.Mode == config.SecurityInherit:
-		return errors.New("only a command in a throw-away sandbox has a caller whose label it can have; use static")
+		return errors.New("only a command in a one-shot sandbox has a caller whose label it can have; use static")
 	case s.Security.Mode == config.SecurityDynamic && s.Image == "":
 		return field.Errorf("the files of a directory carry their level, so that it has to be fixed; keep "+
 			"the content in an image (%s), or use static", field.ImageSize)

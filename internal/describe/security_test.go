@@ -42,7 +42,7 @@ func TestSetSecurity(t *testing.T) {
 			fails: "Security dynamic,label=" + label + ": the files of a directory carry their level, so that it has to be " +
 				"fixed; keep the content in an image (Image.Size), or use static"},
 		{name: "inherit", options: Options{Security: config.Security{Mode: config.SecurityInherit}},
-			fails: "Security inherit: only a command in a throw-away sandbox has a caller whose label it can have; use static"},
+			fails: "Security inherit: only a command in a one-shot sandbox has a caller whose label it can have; use static"},
 		{name: "file type of no form", options: Options{FileType: "a b"}, fails: `FileType: "a b" is not an SELinux type`},
 	}
 	for _, c := range cases {

@@ -129,7 +129,7 @@ func TestLXC(t *testing.T) {
 		{golden: "generic", change: func(s *config.Sandbox, _ *Host) {
 			s.Name, s.Units, s.Command = "job", nil, []string{"/usr/bin/rsync", "--daemon"}
 		}},
-		{golden: "throwaway", change: func(s *config.Sandbox, h *Host) {
+		{golden: "one-shot", change: func(s *config.Sandbox, h *Host) {
 			s.Name, s.Units, s.Command = "sandbox-0123456789", nil, []string{"sh"}
 			h.Base, h.Shell = "/srv/another system", true
 		}},

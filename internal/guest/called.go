@@ -33,8 +33,8 @@ const (
 // StatusFailure is the exit status where the sandbox failed, and not its command: that of env(1) and timeout(1).
 const StatusFailure = 125
 
-// runCalled makes the container and runs the command for who calls it.
-func runCalled(p *Plan) (int, error) {
+// runAttached makes the container and runs the command for who calls it.
+func runAttached(p *Plan) (int, error) {
 	// libvirt's controller leaves files open that are not the command's.
 	if err := unix.CloseRange(3, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC); err != nil {
 		return 0, fmt.Errorf("keep open files from the command: %w", err)
@@ -60,7 +60,7 @@ func runCalled(p *Plan) (int, error) {
 	return serve(p, session)
 }
 
-// ResumeCalled goes on where runCalled executed this program anew to be confined.
+// ResumeCalled goes on where runAttached executed this program anew to be confined.
 func ResumeCalled(p *Plan, word string) (int, error) {
 	session, err := console.Resume(word)
 	if err != nil {
@@ -102,7 +102,7 @@ func serve(p *Plan, session *console.Session) (int, error) {
 		endOthers()
 		return int(exit.Status), session.Exit(exit)
 	}
-	go obey(session, command.Process.Pid, outer[0])
+	go handleRequests(session, command.Process.Pid, outer[0])
 	status, err := reap(command.Process.Pid)
 	if err != nil {
 		return 0, err
@@ -198,8 +198,8 @@ const pipeSize = 1 << 20
 
 func winsize(s console.Size) *pty.Winsize { return &pty.Winsize{Rows: s.Rows, Cols: s.Columns} }
 
-// obey does what the caller asks for, and ends the command when the caller has gone.
-func obey(session *console.Session, pid int, terminal *os.File) {
+// handleRequests does what the caller asks for, and ends the command when the caller has gone.
+func handleRequests(session *console.Session, pid int, terminal *os.File) {
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, unix.SIGTERM, unix.SIGINT)
 	for {

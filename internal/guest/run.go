@@ -23,7 +23,7 @@ func Run(p *Plan) (status int, err error) {
 	// Namespaces are left and entered by threads; the one that does so must be the one that executes the payload.
 	runtime.LockOSThread()
 	if p.Console {
-		return runCalled(p)
+		return runAttached(p)
 	}
 	if err := awaitHost(); err != nil {
 		return 0, err
@@ -125,7 +125,7 @@ func RunCommand(p *Plan) (int, error) {
 		}
 		fmt.Fprintf(os.Stderr, "virt-sandbox-init: %s: %v\n", p.Command[0], errors.Unwrap(err))
 		notify("EXIT_STATUS=" + strconv.Itoa(status))
-		time.Sleep(lastWords)
+		time.Sleep(consoleDrainTimeout)
 		return status, nil
 	}
 	signals := make(chan os.Signal, 16)
@@ -156,7 +156,7 @@ func RunCommand(p *Plan) (int, error) {
 	}
 	notify("EXIT_STATUS=" + strconv.Itoa(status))
 	// What it said last is on its way through libvirt's controller, which ends with this process.
-	time.Sleep(lastWords)
+	time.Sleep(consoleDrainTimeout)
 	return status, nil
 }
 
@@ -166,8 +166,8 @@ const HostReadyFile = "/run/host/ready"
 
 // Time limits of what the container and the host's side owe each other.
 const (
-	hostLimit = time.Minute
-	lastWords = 150 * time.Millisecond
+	hostLimit           = time.Minute
+	consoleDrainTimeout = 150 * time.Millisecond
 )
 
 // awaitHost waits until the host's side is ready. Where that was killed, whoever comes next asks for an end as of a
@@ -219,8 +219,8 @@ const (
 // NotifySocket is where a container reports to its manager.
 const NotifySocket = "/run/host/notify"
 
-// Tell reports a shutdown to the host's side. Errors: of a word that is not one of the constants.
-func Tell(word string) error {
+// NotifyShutdown reports a shutdown to the host's side. Errors: of a word that is not one of the constants.
+func NotifyShutdown(word string) error {
 	switch word {
 	case TellStopping:
 		return send(NotifySocket, "STOPPING=1")

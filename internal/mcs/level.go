@@ -158,5 +158,5 @@ func (l Level) Dominates(other Level) bool {
 	return true
 }
 
-// Reaches reports whether two levels are not kept apart: one of them dominates the other.
-func (l Level) Reaches(other Level) bool { return l.Dominates(other) || other.Dominates(l) }
+// Comparable reports whether two levels are not kept apart: one of them dominates the other.
+func (l Level) Comparable(other Level) bool { return l.Dominates(other) || other.Dominates(l) }

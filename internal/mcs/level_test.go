@@ -79,8 +79,8 @@ func TestReaches(t *testing.T) {
 	}
 	for _, c := range cases {
 		one, other := level(t, c.one), level(t, c.other)
-		if one.Reaches(other) != c.want || other.Reaches(one) != c.want {
-			t.Errorf("%s and %s: got %t and %t, want %t", one, other, one.Reaches(other), other.Reaches(one), c.want)
+		if one.Comparable(other) != c.want || other.Comparable(one) != c.want {
+			t.Errorf("%s and %s: got %t and %t, want %t", one, other, one.Comparable(other), other.Comparable(one), c.want)
 		}
 	}
 }

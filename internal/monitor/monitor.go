@@ -115,7 +115,7 @@ func Run(files *Files, out io.Writer) (int, error) {
 	status := <-statuses
 	select {
 	case <-drained:
-	case <-time.After(lastWords):
+	case <-time.After(consoleDrainTimeout):
 	}
 	if status < 0 {
 		return 0, ErrBroken
@@ -123,8 +123,8 @@ func Run(files *Files, out io.Writer) (int, error) {
 	return status, nil
 }
 
-// lastWords is how long the console of a container that has ended may still give something.
-const lastWords = 200 * time.Millisecond
+// consoleDrainTimeout is how long the console of a container that has ended may still give something.
+const consoleDrainTimeout = 200 * time.Millisecond
 
 // exitStatus reads from a message of the container how it ends: EXIT_STATUS= or STOPPING= of sd_notify(3), or our own
 // X_REBOOT=. last is what it said before.

@@ -10,7 +10,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/test/rig"
 )
 
-// systemdRuns tells whether this host was booted with systemd (sd_booted(3)).
+// systemdRuns reports whether this host was booted with systemd (sd_booted(3)).
 func systemdRuns() bool {
 	_, err := os.Stat("/run/systemd/system")
 	return err == nil

@@ -7,8 +7,8 @@ import (
 	"golang.org/x/tools/go/analysis"
 )
 
-// except has an analyzer leave out what a line says with "//nolint:NAME // why", and tests where it is told to: they compare
-// errors for what they are.
+// except has an analyzer leave out what a line says with "//nolint:NAME // why", and tests where it is told to: they
+// compare errors for what they are.
 func except(analyzer *analysis.Analyzer, tests bool) *analysis.Analyzer {
 	wrapped := *analyzer
 	wrapped.Run = func(pass *analysis.Pass) (any, error) {
