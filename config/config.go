@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package config is the sandbox's description: the one source of truth for every program. In: the text of
 // /etc/libvirt-sandbox/services/NAME.sandbox; out: a valid Sandbox, or an error that names file and line. Everybody may
 // call it; it calls nobody and touches only that directory.

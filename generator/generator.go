@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package generator turns configs into units (systemd.generator(7)). In: the directory of configs, and that of the
 // administrator's units, to know which have a stub of create's; out: files for the generator directories and a list of
 // problems. It reads and writes files and does nothing else, since it runs before a bus, a network or libvirt is there.

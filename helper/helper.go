@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package helper is what units and the service tool call: create, start, stop and delete of containers on libvirt's LXC
 // driver. In: names, and configs from the store; out: a container in the state asked for, or an error with nothing half
 // done left behind. It is the Go API for containers that stay, as package sandbox, which stands on it, is for one

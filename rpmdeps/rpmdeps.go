@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package rpmdeps reads the RPM database of a host in pure Go, without running rpm and without writing. In: a database
 // directory; out: owners of paths and the files of packages, in the terms of pkgdb. Content planning calls it.
 package rpmdeps

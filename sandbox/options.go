@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package sandbox runs one command in a one-shot sandbox, which is gone when the command has ended. In: Options; out:
 // the command's output and exit status. It is what virt-sandbox is made of, and for every program that wants the same.
 // There is no state but that of each Sandbox; of one process many can run at once.

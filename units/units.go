@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package units is the text of the units that run containers on the host: the stub that create writes and systemctl can
 // enable, and what the generator adds to it. In: a config and where things lie; out: text. It reads units to tell ours
 // from others, and writes nothing. The generator and the service tool call it.

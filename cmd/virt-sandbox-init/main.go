@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // SELinux would log that a command's first program may not read the limits of its cgroup, by which Go counts
 // processors.
 //go:debug containermaxprocs=0

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Command virt-sandbox-service-generator makes the units of containers from their configs; systemd runs it at boot and
 // at each daemon-reload (systemd.generator(7)).
 package main

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Command virt-sandbox-service-helper is what the units of containers call: prepare, run, stop.
 package main
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Command virt-sandbox-service-monitor-dhcp watches a container that is up and renews the leases of its network; the
 // helper turns into it.
 package main

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Command virt-sandbox-service-monitor watches a container that is up; the helper turns into it.
 package main
 

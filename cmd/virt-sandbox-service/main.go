@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Command virt-sandbox-service makes and drives containers of packaged services.
 package main
 

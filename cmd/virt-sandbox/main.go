@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Command virt-sandbox runs one command in a one-shot sandbox.
 package main
 

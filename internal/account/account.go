@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package account looks up the numbers of users and groups, of this machine or below another root directory. In: names;
 // out: numbers. Planning and making content call it.
 package account

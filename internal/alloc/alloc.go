@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package alloc gives each sandbox what no other may have: its MCS level and its range of user ids. In: the configs of
 // all sandboxes, libvirt's domains, the host's processes and policy, and the creates in progress, which the lock file
 // knows. Out: the description with the choice in it, and a reservation to be held until the config names the choice.

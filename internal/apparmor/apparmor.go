@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package apparmor knows the host's AppArmor profiles: those that libvirt makes for containers, what our abstraction
 // adds to them, and the one that a config names. In: a config's choice, a process, a domain's UUID. Out: a profile's
 // name, or what the administrator has to do. What plans a start, shows a status or deletes calls it.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package ascii knows the letters and digits of ASCII, which names of units, packages, users and SELinux types are made
 // of. In: text; out: whether it has only such characters, or text that has. Everybody may call it; it calls nobody.
 package ascii

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package boot is the plan of a start: what libvirt is told of a container, and what virt-sandbox-init does in it.
 // In: a sandbox and the facts of its host. Out: the domain's XML and the guest's plan. It asks the host nothing, so
 // that equal facts make equal plans. The drivers of a start call it: for a container that stays, a one-shot and a

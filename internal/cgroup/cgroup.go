@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package cgroup deals with the control groups (cgroups(7)) of containers, of version 1 and version 2 alike. In: the
 // first process of a container and the sandbox's name; out: limits, labels, owners, counts, a container that stands
 // still, and groups that are gone. The helper and internal/enter call it from the host; virt-sandbox-init, which

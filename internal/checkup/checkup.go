@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package checkup lists what of a sandbox is not as it should be. In: the name of a sandbox, which may be up. Out:
 // findings with the remedy of each. It sets labels right where it is asked to, and changes nothing else. The verb check
 // calls it.

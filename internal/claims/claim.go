@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package claims knows which images a sandbox uses. In: the files of a sandbox that it alone may use, from its config;
 // out: these attached to the host's mounts and block devices, with a note of them below the run directory, or an error
 // that says who uses them already. The note is written before anything is attached, so that whoever comes after an

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package console is the wire between a command in a sandbox and who called it. In: a connection of bytes, such as a
 // Unix socket or a virtio-serial port; out: standard input, output and error kept apart, ends of file, window sizes,
 // signals and the exit status. The caller's end is Call, the end inside is Serve. It links neither libvirt nor cgo.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package consoletext keeps the beginning of what a container says on its console while it starts, and passes all of it
 // on. In: the host's end of a console, which the container fills as it likes. Out: bounded text that is harmless for a
 // terminal. Whatever starts containers calls it.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package contentarchive writes the content of a sandbox to an archive and makes content of one. In: a tar stream that
 // nobody needs to trust, and a sandbox; out: its content with a manifest. The verbs export and import call it.
 package contentarchive

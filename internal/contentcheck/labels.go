@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package contentcheck looks for what is wrong with the content of a sandbox and changes nothing but labels, where that
 // is asked for. In: content with its manifest, and the config; out: findings, each as one line for a person. The verb
 // check and the start call it.

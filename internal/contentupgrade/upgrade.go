@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package contentupgrade brings the content of a sandbox up to date with the packages of the host. In: content with its
 // manifest, and what packages have now; out: changes, each as one line for a person. The verb upgrade calls it.
 package contentupgrade

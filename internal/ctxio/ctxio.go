@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package ctxio makes readers and writers end with a context. In: a stream that somebody else may never go on with,
 // such as a pipe; out: one that fails once the context ends. Everybody may call it. The goroutine that waits for the
 // stream stays until the stream goes on or is closed.

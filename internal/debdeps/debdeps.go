@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package debdeps reads the dpkg database of a host: the status file, the lists of files and their digests. In: its
 // directory; out: owners of paths and the files of packages, in the terms of pkgdb. Content planning calls it.
 package debdeps

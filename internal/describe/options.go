@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package describe turns what an administrator asks of create, clone and import into the description of a sandbox. In:
 // options, and the description of another sandbox. Out: a description that can be made, or a mistake in the options. It
 // looks at the files that options name, and changes nothing. The verbs call it before they make anything.

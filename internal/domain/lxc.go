@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package domain writes the libvirt domain XML of a sandbox. In: a config.Sandbox and where its pieces lie on this
 // host; out: XML for libvirt's LXC driver. The helper calls it; it is pure and knows no connection.
 package domain

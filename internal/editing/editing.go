@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package editing lets a person edit the text of a config in a temporary file, as often as it takes. In: a text, and
 // functions that call an editor, take its text and ask whether to go on; out: nothing, or an error that names the file
 // where the person's text stays. It knows no store and no lock; the edit verb of package helper calls it.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 package enter
 
 // Admission is what a container may be entered with. It is noted while the container's first process is init and waits:

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package enter runs a command in all namespaces, the cgroup and under the label of a running container. In: what the
 // helper noted of the container's first process; out: the command's exit status. execute and connect call it, and the
 // helper to read the container's journal.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package field has errors of libraries name the options of a caller by the field of a Go struct that holds them: a
 // library knows no command line. In: a format and its arguments, Names among them; out: an error whose text a program
 // can ask for with its own words for the fields, such as -l. Libraries make the errors; only the programs in cmd ask

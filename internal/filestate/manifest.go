@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package filestate has the manifest of a sandbox's content, and compares what it says with what lies in the content
 // and on the host. In: a content directory, entries, files of packages; out: versions of files, each put in its place
 // in one step. What makes, checks, upgrades and packs content calls it.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package filetree works on the files of a tree which root in a container may change meanwhile: it walks, copies,
 // digests and removes them through open directories, so that no link and no exchanged directory leads it out. In:
 // descriptors and paths below them; out: files, digests and errors without paths that a terminal could not show.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package foreignmounts takes from a container what it has inherited of other sandboxes' mounts. In: the first
 // process of the container, which waits, and places; out: nothing is mounted there any more, in the container alone.
 // The helper calls it, as root, before the container's own programs run.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package freezing freezes a container for as long as a verb copies its content, so that it always runs on afterwards.
 // In: the container's runtime directory and its cgroup. Out: a container that stands still until it is released. Should
 // the verb be killed, a process that waits for that thaws the container, and so does whoever locks its name next.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 package guest
 
 // Where an initrd has its files, and a virtual machine's root then too. The list has a line for each kind of use: its

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package guest is what virt-sandbox-init does as the first program of a container: what XML cannot express, then the
 // payload. In: a Plan, written by the helper and mounted in; out: a running systemd or command, or a line on the
 // console that says why not. It links neither libvirt nor cgo.

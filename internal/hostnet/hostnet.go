@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package hostnet is the host's side of a sandbox's interfaces. In: the interfaces of a config, and libvirt, which has
 // networks and filters; out: MAC addresses that nobody else has, an error that says what the host lacks, and what the
 // interfaces shall have, for package network, which works inside. The verbs that make, complete, start and end

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package hostsystemd talks to the systemd of this host over D-Bus: it starts and stops units, has unit files read
 // again and asks what became of a unit. In: names of units and the configs that they are made from; out: states and
 // errors in words for a person. The verbs of package helper call it, and nothing else does.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package hosttest makes root directories that look like hosts, and package databases in memory, for tests of the
 // packages that take such. Only tests import it.
 package hosttest

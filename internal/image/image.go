@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package image makes files with file systems in them and mounts these on the host: raw files through loop devices
 // (loop(4)), qcow2 files through the kernel's nbd client and qemu-nbd(8). In: files and mount points; out: a mount, or
 // an error with nothing left attached. It knows neither sandboxes nor libvirt; helper calls it, in the mount namespace

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package initrd makes what a virtual machine boots: the kernel, unpacked where it can be, and an initrd with
 // virt-sandbox-init and the modules that the machine's devices need. In: a kernel release, its image and modules as a
 // distribution installs them; out: files of a cache, and for each machine one with its plan. It knows no libvirt.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package innersystemd talks to the systemd of a running container over the container's bus. In: what enters the
 // container, and names of its units; out: their states, a verdict on a start, and errors with text made harmless, since
 // root inside may answer what it likes. The verbs of package helper call it.

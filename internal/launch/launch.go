@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package launch runs the helper in the background where no systemd does, and listens for readiness. In: a sandbox's
 // name, sockets of sd_notify(3). Out: a container that is up, or what the helper said. The verb start and the helper
 // itself call it.

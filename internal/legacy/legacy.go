@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package legacy finds and reads the configs of the original libvirt-sandbox (until 2018), which are GLib key files,
 // and turns them into ours. In: a store, or the text; out: what it says, and a config.Sandbox with a list of what that
 // cannot hold. It writes nothing; package takeover below it turns the rest of a legacy sandbox into ours. The upgrade

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package lockfile serialises what several processes of virt-sandbox do to one sandbox, and reserves what is to be one
 // sandbox's alone until its config names it. In: names, levels, ranges of ids. Out: locks, which the kernel frees when
 // their process ends. All sandboxes share one file and lock bytes of it, so that no file for each name stays behind.

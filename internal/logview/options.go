@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package logview shows what sandboxes said: the journal of a container that is down, read by a process without rights,
 // and the console of a command. In: options as those of journalctl(1), and where content lies. Out: lines that are
 // harmless for a terminal, and an exit status. The verb logs calls it.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package manpage reads the pages of the manual, for tests that compare them with the programs.
 package manpage
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package mcs knows MCS levels: their text form, which of them reach each other, what the host's policy says of them,
 // and which pairs of categories are still free. In: level texts and the files of a policy; out: parsed levels and new
 // ones. config validates with it, internal/alloc allocates with it.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package monitor watches a container that is up, in a process as small as can be: the helper, which links libvirt,
 // becomes it once its work is done. In: descriptors that the helper opened; out: the console's text, and the exit
 // status when the container ends.

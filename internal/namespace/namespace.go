@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package namespace runs functions in namespaces of other processes (namespaces(7)), and as their users. In: a
 // process and a function; out: what the function returns. The function has a thread for itself, and the rest of the
 // program stays where it is. What the function starts in goroutines of its own is not in the namespace. Rooms that

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package network sets up the network of a container, and keeps its leases. In: what each interface shall have, and a
 // process of the container, whose network namespace a thread enters; out: addresses, routes, resolv.conf, and leases
 // that are renewed as long as the container runs. The helper and its monitor call it, from outside: in there nobody

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package oneshot starts containers for one command at libvirt's LXC driver. In: a description without a config, and
 // who makes a plan of it. Out: a container that waits for its caller, which is gone when the command has ended or
 // whoever started it has. Package sandbox calls it, through the helper, which knows the host.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package outputspool keeps the output of a program until somebody takes it. In: a function that writes output while
 // it holds something that others wait for; out: the same output, written once that has been released, however slow
 // its reader is. The helper calls it.

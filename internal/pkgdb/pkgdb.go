@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package pkgdb has what all package databases have in common: packages and their files, how one is asked, and two
 // databases made of another: one that is opened when it is first asked, and one that remembers its answers. In: a
 // Database or the function that opens one; out: a Database. The readers rpmdeps and debdeps implement it, content asks.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package places names every place of the host that follows from the name of a sandbox, and keeps the state of one run
 // in its runtime directory. In: a root directory, "" for the host's own, and a name that config.CheckName accepts. Out:
 // paths, and the state of a run. It asks neither libvirt nor systemd. Whoever derives a path from a name calls it, so

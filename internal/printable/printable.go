@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package printable makes text of others harmless for a terminal, a journal and a reader of lines. In: what a
 // container, an archive or a file's name says, in any bytes; out: text without control characters, escape sequences
 // among them. Everybody may call it; it calls nobody.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package privatepaths decides which of the host's paths a sandbox has for itself. In: the host's root, its package
 // databases and units; out: paths with their origins, and the files of packages below them. create, upgrade and content
 // ask; it changes nothing.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package proc deals with processes of the host. In: process numbers, pidfds and the files of proc(5); out: processes
 // held by descriptors, and what the kernel tells of them. It knows nothing of sandboxes or libvirt. Everyone may call
 // it.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package programs finds the programs that belong to the running one: the same in a source tree, where all lie in bin/,
 // and once installed. Every program may call it.
 package programs

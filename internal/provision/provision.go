@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package provision is how a sandbox comes into being and how it goes. In: what an administrator asks of create,
 // clone, import, export and delete, or a config that somebody wrote. Out: level, ids, content, unit file and config
 // of the sandbox, or an error with nothing left behind; and what interrupted verbs have left. A verb that was killed

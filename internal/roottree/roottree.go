@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package roottree puts the root of a container with ids of its own together: the host's root and the container's
 // content, each by an idmapped mount (mount_setattr(2)), so that files show in the user namespace with the owners
 // that they have on disk. In: a directory of the host, ids, and what to mount in it; out: the mounted tree, and later

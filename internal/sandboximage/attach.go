@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package sandboximage makes what a sandbox has in images accessible on the host. In: the description of a sandbox,
 // and the notes of which images sandboxes use. Out: content that can be read and written at its place, or an error.
 // The verbs that start, stop, copy and check sandboxes call it, with the lock on the sandbox's name unless a method

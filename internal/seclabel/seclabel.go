@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package seclabel creates files and sockets with an SELinux label, so that they are never there under another one. In:
 // the labels and a function that creates; out: its error. Where SELinux is off it only calls.
 package seclabel

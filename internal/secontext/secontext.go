@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package secontext knows SELinux contexts, user:role:type:level. In: the text that a config, a file or a process has;
 // out: its four parts, or the context that has another one of them. What levels mean is for internal/mcs. Everybody may
 // call it; it is the one parser of contexts in this program.

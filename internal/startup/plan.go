@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package startup makes the host ready for the start of a container: it collects the facts that a boot plan depends on,
 // puts what the plan needs into its places, and sets the bounds of a container whose init waits. In: a sandbox,
 // libvirt's connection, a runtime directory. Out: a boot plan whose files and mounts are there. The starts of

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package unitfile finds unit files of a host and reads them as its systemd does (systemd.unit(5)). In: a root
 // directory and a name as an administrator writes it; out: the unit with its drop-ins and what they say. Content
 // planning and the verbs call it; it runs nothing and talks to no systemd.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package unitname knows the names of systemd's units as systemd.unit(5) has them: foo.service, the template
 // foo@.service and its instance foo@bar.service. In: a name as a config, a directory or a person has it; out: its
 // parts, or the name that has other parts. Everybody may call it; it calls nobody. It is the one parser of unit names

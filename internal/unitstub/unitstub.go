@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package unitstub keeps the stub unit files of sandboxes: the files by which systemctl enable works, and which the
 // generator completes. In: a root directory, the store of configs, and a sandbox or its name. Out: files in the
 // directory of the administrator's units, whose own units it refuses to touch. The verbs of package helper call it,

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package upgrading brings sandboxes up to date with the host's packages, and turns those of the original
 // libvirt-sandbox into ours. In: the name of a sandbox. Out: what was done, or would be done. It can be killed at any
 // point and run again. The verb upgrade calls it.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package version has the version of all programs, in one place. A build of a release stamps it; each program's
 // --version prints it. It imports next to nothing, since the monitors, which stay beside each container, are small.
 package version

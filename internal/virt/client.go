@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package virt is the way to libvirt. In: a connection URI, and the XML of domains; out: connections that survive a
 // restart of libvirtd, domains with what the rest asks of them, and the files that libvirt's LXC driver keeps of a
 // domain. Whoever needs libvirt calls it; no other package imports the binding libvirt.org/go/libvirt.

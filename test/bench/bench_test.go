@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package bench measures what a sandbox costs beside what does the same without one, in one run. It needs root, an
 // lxc:/// that answers, and the built programs: make bench provides all.
 package bench

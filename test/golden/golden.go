@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package golden compares what tests get with files of testdata. In: a file's place and a text. Out: the test fails
 // where they differ; with -update the file is written anew. For tests only.
 package golden

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package house holds the rules of the tree of sources, as tests.
 package house
 

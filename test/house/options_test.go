@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package house holds the rules of this repository that no compiler holds: which package may say and import what.
 package house
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package integration runs the built programs against the machine's real libvirt, systemd and packages. It needs root
 // and an lxc:/// that answers: make test provides both. Tests whose names begin with TestSystemd need a host that
 // systemd runs and the programs installed there, as test/host/run and test/vm/run provide.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package policy asks the built SELinux policy, that of the virtual machine's image with our module in it, for what
 // must not be allowed.
 package policy

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package residue lists all that a container can leave on a host, so that tests can tell whether one has left
 // something.
 package residue

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package rig has what tests need to know of where they run: which rig this is (On), what it has (Needs), and whether
 // the programs and libvirt are there at all (Ready). with-libvirt and the test hosts are such places.
 package rig

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package scale drives many containers at once, checks that each is what it should be, and measures them beside what
 // people use instead. It needs root and an lxc:/// that answers: make bench-scale and make test provide both.
 package scale

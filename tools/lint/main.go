@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Lint holds the checks of this repository's Go code that neither go vet nor staticcheck has. It is a tool for go vet,
 // which remembers what it has checked:
 //

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package flagname knows which option of the command line sets which field of the libraries' options. In: errors and
 // warnings of helper and sandbox; out: their text in the words of who typed the command. Only the programs in cmd call
 // it.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package optiontext reads the options of the command line whose text has a form that configs do not have. In: the text
 // as it was typed; out: types of config, or what is wrong with the text. Only the programs in cmd call it. What is also
 // the text of a config's key is read by config.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Command floor does what no generator can do without: it reads every config and writes a unit's bytes for each.
 package main
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package takeover turns what the original libvirt-sandbox left of a sandbox on this host into ours, beside the config
 // itself: its unit file, its domain, its content, and backups of its files. In: where configs and units lie, the name,
 // and what libvirt says of a domain; out: changed files, each kept under a second name, and verdicts. It calls neither

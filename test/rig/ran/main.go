@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Command ran fails when a test ran on none of the rigs of a run: when it was skipped wherever it could have run, or
 // was not even there. It reads what record kept:
 //
