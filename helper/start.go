@@ -277,7 +277,7 @@ func (m *Manager) takeOver(ctx context.Context, s *config.Sandbox, old *virt.Dom
 	if !s.Generic() {
 		if states, err = m.checkUnits(ctx, s); err != nil {
 			// It has been up, and may have much in hand: what is not well with it is its own affair, as it was before.
-			m.Warn("%s goes on, but is not well: %v", s.Name, err)
+			m.Warn("%s keeps running, but has unhealthy units: %v", s.Name, err)
 			states = []string{err.Error()}
 		}
 	}

@@ -22,8 +22,8 @@ complete, or to standard output.
 
 The archive is a tar with the extensions of pax(1): owners are numbers, extended
 attributes, SELinux labels and hard links are kept, holes of files are written
-as zeros, which --zstd makes small. Sockets are left out. It has the secrets of
-the sandbox.
+as zeros, which --zstd makes small. Sockets are left out. The
+archive contains private keys and passwords. Protect it.
 
 A sandbox that is running is refused, unless --freeze allows to halt all its
 processes until all has been taken, as with clone.`
@@ -79,11 +79,11 @@ const importText = `Make a sandbox from an archive of export: from FILE, or from
 where it is left out or -. The host must have its units and packages, and no
 sandbox of the name.
 
-It stays the sandbox that it was, with uuid, machine-id, journal and keys. Under
+It keeps uuid, machine-id, journal and keys: it stays the same sandbox. Under
 another NAME, and where this host has another sandbox with one of these, it gets
 its own as a clone does. Without -l and -s the level is that of the archive;
-where that is not kept apart from another sandbox's, a free one takes its place,
-which is said. All files get the label of the sandbox.
+where that overlaps another sandbox's level, a free one takes its place, and a
+warning says so. All files get the label of the sandbox.
 
 The archive may come from anybody: nothing is made outside of the new content,
 and no devices; extended attributes other than user.*, file capabilities and

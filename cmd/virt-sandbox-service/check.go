@@ -19,9 +19,9 @@ func checkCommand(manager newManagerFunc) *cobra.Command {
 	var all, fix, asJSON bool
 	command := &cobra.Command{
 		Use:   "check NAME… | --all",
-		Short: "List what of sandboxes is not as it should be",
-		Long: `List what of sandboxes, which may be running, is not as it should be, one
-finding in a line: the path, a word for its kind and what there is to say.
+		Short: "Report missing, foreign or mislabelled files of sandboxes",
+		Long: `Report missing, foreign or mislabelled files of sandboxes, running or not. Each
+line is one finding: the path, a word for its kind, and what to do.
 
   config    the config cannot be used
   unit      the unit file on the host is missing or another's
@@ -34,9 +34,8 @@ finding in a line: the path, a word for its kind and what there is to say.
   depth     a directory lies too deep to be looked into
   leftover  an interrupted create, clone, import, start or delete has left it
 
-Labels are looked at where SELinux is on; files that were changed are not told
-of.
-Nothing is changed without --fix.
+Labels are checked where SELinux is on. Modified files are not reported. Nothing
+is changed without --fix.
 
 The exit status is 1 when something was found that is not fixed, else 0.`,
 		Example: `  virt-sandbox-service check --all

@@ -19,9 +19,9 @@ func logsCommand(manager newManagerFunc) *cobra.Command {
 		Use:   "logs [-f] [-n LINES] [-u UNIT] [--since TIME] NAME",
 		Short: "Show the journal of a sandbox",
 		Long: `Show the journal of a sandbox, running or not, with the options of
-journalctl(1); control characters are shown as question marks. Of a running one
-it is read inside, of one that is stopped by a user without rights. The exit
-status is that of journalctl.
+journalctl(1); control characters are shown as question marks. The
+journal of a running sandbox is read inside it, that of a stopped one by a
+process without privileges. The exit status is that of journalctl.
 
 Of a sandbox that runs a command the console is shown: from the host's journal,
 or where systemd does not run from a file, which knows -f and -n only.`,

@@ -65,8 +65,8 @@ no such sandbox.`,
 			return err
 		},
 	}
-	command.Flags().BoolVar(&asJSON, "json", false, "print a JSON object, whose keys stay and are null for what is not "+
-		"known")
+	command.Flags().BoolVar(&asJSON, "json", false, "print a JSON object; all keys are always present, unknown "+
+		"values are null")
 	return command
 }
 

@@ -135,9 +135,9 @@ enable; it gets one.`,
 func disableCommand(manager newManagerFunc) *cobra.Command {
 	return &cobra.Command{
 		Use:   "disable NAME",
-		Short: "Do not start a sandbox with the host any more",
-		Long: `Do not start a sandbox with the host any more. It gets the unit file that
-systemctl can enable, with which autostart= in the config does not count.`,
+		Short: "Stop starting a sandbox at boot",
+		Long: `Stop starting a sandbox at boot. This writes the unit file that systemctl can
+enable; from then on autostart= in the config is ignored.`,
 		Args: oneName, ValidArgsFunction: completeNames,
 		RunE: func(c *cobra.Command, args []string) error {
 			return systemctl(c.Context(), manager, "disable", args[0])

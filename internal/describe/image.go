@@ -117,7 +117,7 @@ func ownImage(s, from *config.Sandbox, dir string) error {
 	}
 	info, err := os.Stat(from.Image)
 	if err != nil || s.ImageFormat != config.FormatRaw {
-		return fmt.Errorf("how large is the image of %s? Write image-size= into its config", from.Name)
+		return fmt.Errorf("cannot determine the image size of %s; set image-size= in its config", from.Name)
 	}
 	s.ImageSize = config.Size(info.Size())
 	return nil

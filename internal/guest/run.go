@@ -188,7 +188,7 @@ func awaitHost() error {
 		case <-time.After(2 * time.Millisecond):
 		}
 	}
-	return errors.New("wait for the host's side: it did not come")
+	return errors.New("timed out waiting for the helper on the host")
 }
 
 // PowerOffSignal asks systemd as first process for an orderly end: SIGRTMIN+4 (systemd(1)).
