@@ -167,8 +167,8 @@ func createCommand(manager newManagerFunc) *cobra.Command {
 		"have, as capabilities= of virt-sandbox.config(5): auto [+CAP_NAME]… [-CAP_NAME]…, all, or CAP_NAME…; auto by "+
 		"default, what the units need")
 	flags.StringVar(&written.idMap, "idmap", "", "user and group `IDS` of the sandbox's own, auto or BASE:COUNT: root "+
-		"inside is another user outside, and files keep their owners; see idmap= of virt-sandbox.config(5). On a host without "+
-		"SELinux and AppArmor use this: otherwise root inside is root outside, and create warns")
+		"inside is another user outside, and files keep their owners; see idmap= of virt-sandbox.config(5). On a host "+
+		"without SELinux and AppArmor use this: otherwise root inside is root outside, and create warns")
 	flags.Int64VarP(&uid, "uid", "U", -1, "`UID` of the command; that of --username by default, or root")
 	flags.Int64VarP(&gid, "gid", "G", -1, "`GID` of the command; the user's own by default")
 	flags.StringVar(&options.Identity.User, "username", "", "`USER` name of the command; that of -U in the host's "+
