@@ -276,7 +276,6 @@ func TestEdit(t *testing.T) {
 // Reload makes a service read its files anew; what cannot be reloaded is told in one line.
 func TestReload(t *testing.T) {
 	rig.On(t, rig.Native)
-	rig.Needs(t, rig.Systemd)
 	create(t, "t-reload", "-C", "-u", "apache2")
 	refused(t, run(t, "reload", "t-reload"), "is not running")
 	must(t, "start", "t-reload")
