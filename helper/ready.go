@@ -50,7 +50,7 @@ func (m *Manager) awaitReady(ctx context.Context, r *Running, socket *net.UnixCo
 	select {
 	case <-booted:
 	case <-ended:
-		time.Sleep(50 * time.Millisecond) // the console's last words pass through libvirt's controller
+		console.AwaitEnd(time.Second) // the last words pass through libvirt's controller
 		select {
 		case <-booted:
 			// A command that has come to its end already; its status is the monitor's to tell.

@@ -50,6 +50,14 @@ func Read(ctx context.Context, console *os.File, out io.Writer) *Text {
 	return t
 }
 
+// AwaitEnd waits until the console has hung up, which it does with libvirt's controller, at most for the limit.
+func (t *Text) AwaitEnd(limit time.Duration) {
+	select {
+	case <-t.done:
+	case <-time.After(limit):
+	}
+}
+
 // Wait waits until all that was read has been passed on.
 func (t *Text) Wait() { <-t.done }
 

@@ -34,6 +34,7 @@ func TestRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	inside.Close()
+	text.AwaitEnd(10 * time.Second)
 	text.Wait()
 	if want := "?[2JFailed to start\n"; passed.String() != want {
 		t.Errorf("passed on %q, want %q", passed.String(), want)
@@ -51,7 +52,8 @@ func TestReadIsBounded(t *testing.T) {
 	if _, err := inside.Write([]byte(strings.Repeat("x", 2*Kept))); err != nil {
 		t.Fatal(err)
 	}
-	time.AfterFunc(50*time.Millisecond, cancel)
+	text.AwaitEnd(50 * time.Millisecond) // Which does not come.
+	cancel()
 	text.Wait()
 	if n := len(text.Quoted()); n > Kept+100 {
 		t.Errorf("%d bytes are kept", n)
