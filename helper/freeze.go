@@ -11,7 +11,6 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/field"
 	"github.com/virt-sandbox/virt-sandbox/internal/freezing"
 	"github.com/virt-sandbox/virt-sandbox/internal/places"
-	"github.com/virt-sandbox/virt-sandbox/internal/virt"
 )
 
 // hold keeps a container that is up from changing its content until release is called: it freezes the container, if it
@@ -46,7 +45,7 @@ func (m *Manager) hold(ctx context.Context, s *config.Sandbox, freeze bool) (rel
 	if running.IsPaused() {
 		return nothing, nil
 	}
-	freezer, err := findFreezer(running, s.Name)
+	freezer, err := m.findFreezer(running, s.Name)
 	if err != nil {
 		return nil, fmt.Errorf("halt %s: %w", s.Name, err)
 	}
@@ -64,17 +63,17 @@ func (m *Manager) Thaw(ctx context.Context, name string) error {
 }
 
 // findFreezer finds the group that all processes of a container are in.
-func findFreezer(running *virt.Domain, name string) (cgroup.Freezer, error) {
+func (m *Manager) findFreezer(running controlled, name string) (cgroup.Freezer, error) {
 	controller, err := controllerOf(running)
 	if err != nil {
 		return "", err
 	}
 	defer controller.Close()
-	init, err := initOf(controller.PID())
+	init, err := m.initOf(controller.PID())
 	if err != nil {
 		return "", err
 	}
-	groups, err := cgroup.Host().Of(init)
+	groups, err := m.cgroups().Of(init)
 	if err != nil {
 		return "", err
 	}

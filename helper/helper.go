@@ -22,6 +22,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/filetree"
 	"github.com/virt-sandbox/virt-sandbox/internal/hostsystemd"
 	"github.com/virt-sandbox/virt-sandbox/internal/pkgdb"
+	"github.com/virt-sandbox/virt-sandbox/internal/provision"
 	"github.com/virt-sandbox/virt-sandbox/internal/virt"
 )
 
@@ -62,7 +63,9 @@ type Manager struct {
 	Console  io.Writer
 	Progress *filetree.Progress
 
-	libvirt *virt.Client
+	client  *virt.Client
+	libvirt libvirt
+	connect func() (provision.Connection, error)
 	systemd hostSystemd
 	noted   sync.Once // what the host has in place of SELinux
 }
@@ -88,7 +91,9 @@ func New(o Options) *Manager {
 	if m.Console == nil {
 		m.Console = io.Discard
 	}
-	m.libvirt = virt.New(virt.Options{URI: m.URI, ConnectTimeout: o.ConnectTimeout})
+	m.client = virt.New(virt.Options{URI: m.URI, ConnectTimeout: o.ConnectTimeout})
+	m.libvirt = client{m.client}
+	m.connect = func() (provision.Connection, error) { return m.client.Connect() }
 	m.systemd = hostsystemd.New(m.reloadOnce)
 	m.SetProgress(o.Progress)
 	return m

@@ -5,7 +5,6 @@ package helper
 import (
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/places"
-	"github.com/virt-sandbox/virt-sandbox/internal/virt"
 )
 
 // Status is one line of a list.
@@ -47,7 +46,7 @@ func (m *Manager) List() ([]Status, error) {
 
 // statusOf looks at one sandbox: its status, its config as it was started or as it is, and its domain where it is up.
 // Without a usable config there is only the first.
-func (m *Manager) statusOf(connection *virt.Connection, name string) (Status, *config.Sandbox, *virt.Domain, error) {
+func (m *Manager) statusOf(connection libvirtConnection, name string) (Status, *config.Sandbox, libvirtDomain, error) {
 	s, err := m.Store.Load(name)
 	if err != nil {
 		return Status{Name: name, State: "unusable", Error: err.Error()}, nil, nil, nil

@@ -15,14 +15,13 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/hostnet"
 	"github.com/virt-sandbox/virt-sandbox/internal/network"
 	"github.com/virt-sandbox/virt-sandbox/internal/proc"
-	"github.com/virt-sandbox/virt-sandbox/internal/virt"
 )
 
 // hostnet returns what looks at this host's networks.
 func (m *Manager) hostnet() *hostnet.Host { return hostnet.New(m.Store, m.Warn) }
 
 // prepareOneShot prepares the interfaces of a one-shot.
-func (m *Manager) prepareOneShot(connection *virt.Connection, s *config.Sandbox) ([]network.Interface, error) {
+func (m *Manager) prepareOneShot(connection hostnet.Libvirt, s *config.Sandbox) ([]network.Interface, error) {
 	interfaces, err := m.hostnet().PrepareOneShot(connection, s)
 	var wrong *hostnet.InterfaceError
 	if errors.As(err, &wrong) {
@@ -37,7 +36,7 @@ func (m *Manager) setNetwork(ctx context.Context, r *Running, interfaces []netwo
 	if len(interfaces) == 0 {
 		return nil
 	}
-	pid, err := initOf(proc.PIDOf(r.Controller))
+	pid, err := r.firstProcess()
 	if errors.Is(err, proc.ErrNoFirst) {
 		return nil // It has ended already, which awaitReady tells.
 	}
@@ -89,7 +88,7 @@ func (m *Manager) addresses(ctx context.Context, name string) ([]netip.Prefix, e
 	if err != nil || s.Network == config.NetworkHost {
 		return nil, err
 	}
-	pid, err := initOf(controller)
+	pid, err := m.initOf(controller)
 	if err != nil {
 		return nil, fmt.Errorf("addresses of %s: %w", name, err)
 	}

@@ -8,10 +8,10 @@ import (
 	"os"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/hostnet"
 	"github.com/virt-sandbox/virt-sandbox/internal/network"
 	"github.com/virt-sandbox/virt-sandbox/internal/oneshot"
 	"github.com/virt-sandbox/virt-sandbox/internal/places"
-	"github.com/virt-sandbox/virt-sandbox/internal/virt"
 )
 
 // OneShots returns what starts containers for one command on this host, for package sandbox.
@@ -19,7 +19,7 @@ func (m *Manager) OneShots() *oneshot.Starter {
 	return &oneshot.Starter{
 		Host: oneShotHost{
 			m,
-		}, Startup: m.startup(), Places: places.Root(m.Host.Root), Locks: m.locks(), Alloc: m.alloc(), Libvirt: m.libvirt,
+		}, Startup: m.startup(), Places: places.Root(m.Host.Root), Locks: m.locks(), Alloc: m.alloc(), Libvirt: m.client,
 		Console: m.Console, Warn: m.Warn,
 	}
 }
@@ -32,7 +32,7 @@ func (h oneShotHost) HasConfig(name string) bool {
 	return err == nil
 }
 
-func (h oneShotHost) PrepareInterfaces(connection *virt.Connection, s *config.Sandbox) ([]network.Interface, error) {
+func (h oneShotHost) PrepareInterfaces(connection hostnet.Libvirt, s *config.Sandbox) ([]network.Interface, error) {
 	return h.m.prepareOneShot(connection, s)
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/alloc"
 	"github.com/virt-sandbox/virt-sandbox/internal/apparmor"
+	"github.com/virt-sandbox/virt-sandbox/internal/cgroup"
 	"github.com/virt-sandbox/virt-sandbox/internal/claims"
 	"github.com/virt-sandbox/virt-sandbox/internal/freezing"
 	"github.com/virt-sandbox/virt-sandbox/internal/lockfile"
@@ -141,6 +142,9 @@ func (m *Manager) images() *sandboximage.Images {
 
 // stubs are the stub unit files of the host.
 func (m *Manager) stubs() unitstub.Files { return unitstub.Files{Root: m.Host.Root, Store: m.Store} }
+
+// cgroups are the control groups of this host.
+func (m *Manager) cgroups() cgroup.Tree { return cgroup.Below(m.Host.Root) }
 
 // stateFiles are what libvirt keeps of domains on this host.
 func (m *Manager) stateFiles() virt.StateFiles { return virt.NewStateFiles(m.Host.Root) }

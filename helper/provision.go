@@ -28,7 +28,7 @@ func (m *Manager) provisioner() *provision.Provisioner {
 		Configs: m.Store, Host: m.Host, Levels: m.alloc(), Claims: m.claims(), Images: m.images(), Stubs: m.stubs(),
 		Network: m.hostnet(), Systemd: m.systemd, Containers: containers{m}, Warn: m.Warn, Progress: m.Progress,
 		Noted:   &m.noted,
-		Connect: func() (provision.Connection, error) { return m.libvirt.Connect() },
+		Connect: m.connect,
 	})
 }
 

@@ -11,7 +11,6 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/places"
 	"github.com/virt-sandbox/virt-sandbox/internal/proc"
 	"github.com/virt-sandbox/virt-sandbox/internal/programs"
-	"github.com/virt-sandbox/virt-sandbox/internal/virt"
 )
 
 // asStarted returns the config that a running container was started with, and that of the store for one that is down.
@@ -71,7 +70,7 @@ func controllerOf(running controlled) (*proc.Process, error) {
 
 // initOf finds the first process of the container that a libvirt_lxc controller runs. Errors: proc.ErrNoFirst while
 // there is no container yet, or no more.
-func initOf(controller int) (int, error) { return virt.NewStateFiles("").FirstProcess(controller) }
+func (m *Manager) initOf(controller int) (int, error) { return m.stateFiles().FirstProcess(controller) }
 
 // targetOf returns the running container of a sandbox as one to enter. Errors: ErrNotRunning.
 func (m *Manager) targetOf(s *config.Sandbox) (enter.Target, error) {

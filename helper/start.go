@@ -34,6 +34,7 @@ type Running struct {
 	Runtime    *os.File // the container's runtime directory
 
 	states []string // of its units when they were up
+	files  virt.StateFiles
 }
 
 // Files lists the descriptors in the order in which a monitor takes them.
@@ -52,8 +53,11 @@ func (r *Running) Monitor() string {
 // ShutdownSignal is what asks the container's first process for an orderly end.
 func (r *Running) ShutdownSignal() unix.Signal { return shutdownSignal(r.Sandbox) }
 
+// firstProcess returns the number of the container's first process. Errors: proc.ErrNoFirst.
+func (r *Running) firstProcess() (int, error) { return r.files.FirstProcess(proc.PIDOf(r.Controller)) }
+
 func (r *Running) openInit() error {
-	pid, err := initOf(proc.PIDOf(r.Controller))
+	pid, err := r.firstProcess()
 	if err == nil {
 		var init *proc.Process
 		if init, err = proc.Open(pid); err == nil {
@@ -123,8 +127,8 @@ func (m *Manager) Start(ctx context.Context, name string, status func(string)) (
 }
 
 // endFailedStart leaves nothing running of a start that failed, whatever becomes of libvirtd.
-func (m *Manager) endFailedStart(ctx context.Context, connection *virt.Connection, s *config.Sandbox) error {
-	err := m.libvirt.WithReconnect(ctx, connection, func(connection *virt.Connection) error {
+func (m *Manager) endFailedStart(ctx context.Context, connection libvirtConnection, s *config.Sandbox) error {
+	err := m.libvirt.WithReconnect(ctx, connection, func(connection libvirtConnection) error {
 		return m.end(ctx, connection, s, failedStartLimit)
 	})
 	if errors.Is(err, virt.ErrNoAnswer) {
@@ -137,7 +141,7 @@ func (m *Manager) endFailedStart(ctx context.Context, connection *virt.Connectio
 
 func (m *Manager) startFresh(
 	ctx context.Context,
-	connection *virt.Connection,
+	connection libvirtConnection,
 	s *config.Sandbox,
 	status func(string),
 ) (*Running, error) {
@@ -150,8 +154,7 @@ func (m *Manager) startFresh(
 		return nil, err
 	}
 	defer level.Release()
-	m.warnOfLabels(s)
-	m.warnOfInotify(s)
+	m.startup().WarnOf(s)
 	interfaces, err := m.hostnet().Prepare(connection, s)
 	if err != nil {
 		return nil, err
@@ -208,7 +211,7 @@ func (m *Manager) startFresh(
 
 // setBounds bounds a container whose init waits. One that has ended already is for awaitReady to report.
 func (m *Manager) setBounds(r *Running, plan *guest.Plan) error {
-	init, err := initOf(proc.PIDOf(r.Controller))
+	init, err := r.firstProcess()
 	if errors.Is(err, proc.ErrNoFirst) {
 		return nil
 	}
@@ -219,7 +222,7 @@ func (m *Manager) setBounds(r *Running, plan *guest.Plan) error {
 }
 
 // watch opens what tells of a running container and its console.
-func (m *Manager) watch(s *config.Sandbox, running *virt.Domain, socket *net.UnixConn) (*Running, error) {
+func (m *Manager) watch(s *config.Sandbox, running libvirtDomain, socket *net.UnixConn) (*Running, error) {
 	controller, err := controllerOf(running)
 	if err != nil {
 		return nil, err
@@ -257,11 +260,12 @@ func (m *Manager) watch(s *config.Sandbox, running *virt.Domain, socket *net.Uni
 		Notify:     notify,
 		Lock:       lock,
 		Runtime:    runtime,
+		files:      m.stateFiles(),
 	}, nil
 }
 
 // takeOver adopts a container that is up though nobody watches it; nil, nil for one that is not up.
-func (m *Manager) takeOver(ctx context.Context, s *config.Sandbox, old *virt.Domain) (*Running, error) {
+func (m *Manager) takeOver(ctx context.Context, s *config.Sandbox, old libvirtDomain) (*Running, error) {
 	dir := m.run(s.Name)
 	if dir.Phase() != places.PhaseReady || !old.IsUp() {
 		return nil, nil
@@ -305,7 +309,7 @@ func (r *Running) Summary() string {
 	if s.Security.Level != "" {
 		where = "level " + s.Security.Level + ", " + where
 	}
-	if init, err := initOf(proc.PIDOf(r.Controller)); err == nil {
+	if init, err := r.firstProcess(); err == nil {
 		if label := labelOf(init); label != "" {
 			where = label
 		} else if profile := apparmor.Root("").ProfileOf(init); profile != "" {

@@ -10,7 +10,6 @@ import (
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/cgroup"
-	"github.com/virt-sandbox/virt-sandbox/internal/virt"
 )
 
 // Details are what status tells of one sandbox. What is not known is null.
@@ -65,7 +64,7 @@ func (m *Manager) Details(ctx context.Context, name string) (*Details, error) {
 
 // lookInside tells of a container that is up. What it does not answer is left out: its status is asked when it is not
 // well.
-func (m *Manager) lookInside(ctx context.Context, d *Details, s *config.Sandbox, running *virt.Domain) {
+func (m *Manager) lookInside(ctx context.Context, d *Details, s *config.Sandbox, running libvirtDomain) {
 	run := m.run(s.Name).State()
 	if !run.Since.IsZero() {
 		since := run.Since.Truncate(time.Second)
@@ -77,7 +76,7 @@ func (m *Manager) lookInside(ctx context.Context, d *Details, s *config.Sandbox,
 		return
 	}
 	defer controller.Close()
-	init, err := initOf(controller.PID())
+	init, err := m.initOf(controller.PID())
 	if err != nil {
 		return
 	}
@@ -92,7 +91,7 @@ func (m *Manager) lookInside(ctx context.Context, d *Details, s *config.Sandbox,
 			d.Addresses = append(d.Addresses, addresses...)
 		}
 	}
-	d.Usage = usageOf(init, s.Name)
+	d.Usage = usageOf(m.cgroups(), init, s.Name)
 	d.Usage.setLimits(s)
 	if d.Halted || s.Generic() {
 		return
@@ -161,8 +160,8 @@ type Usage struct {
 }
 
 // usageOf reads what a container uses, by its first process.
-func usageOf(init int, name string) Usage {
-	groups, err := cgroup.Host().Of(init)
+func usageOf(tree cgroup.Tree, init int, name string) Usage {
+	groups, err := tree.Of(init)
 	if err != nil {
 		return Usage{}
 	}

@@ -56,7 +56,7 @@ func (m *Manager) Stop(ctx context.Context, name string) error {
 	tries := 0
 	if err == nil {
 		defer connection.Close()
-		err = m.libvirt.WithReconnect(ctx, connection, func(connection *virt.Connection) error {
+		err = m.libvirt.WithReconnect(ctx, connection, func(connection libvirtConnection) error {
 			tries++
 			return m.stopOver(ctx, connection, s)
 		})
@@ -73,7 +73,7 @@ func (m *Manager) Stop(ctx context.Context, name string) error {
 }
 
 // stopOver is Stop with a connection to libvirt.
-func (m *Manager) stopOver(ctx context.Context, connection *virt.Connection, s *config.Sandbox) error {
+func (m *Manager) stopOver(ctx context.Context, connection libvirtConnection, s *config.Sandbox) error {
 	running, err := connection.OwnDomain(s)
 	if err != nil {
 		return err
@@ -95,7 +95,7 @@ func (m *Manager) notRunning(name string) error {
 
 // endLeftover brings down what an interrupted verb left: at once when it has never been up and there is nothing in it
 // worth an orderly end.
-func (m *Manager) endLeftover(ctx context.Context, connection *virt.Connection, s *config.Sandbox) error {
+func (m *Manager) endLeftover(ctx context.Context, connection libvirtConnection, s *config.Sandbox) error {
 	limit := s.Limits.StopTimeout
 	if p := m.run(s.Name).Phase(); p == places.PhaseStarting || p == "" {
 		limit = 0
@@ -104,7 +104,7 @@ func (m *Manager) endLeftover(ctx context.Context, connection *virt.Connection, 
 }
 
 // end brings a container down, if it is up, and removes what it had at run time.
-func (m *Manager) end(ctx context.Context, connection *virt.Connection, s *config.Sandbox, limit time.Duration) error {
+func (m *Manager) end(ctx context.Context, connection libvirtConnection, s *config.Sandbox, limit time.Duration) error {
 	running, err := connection.OwnDomain(s)
 	if err != nil {
 		return err
@@ -154,7 +154,7 @@ func (m *Manager) bringDown(ctx context.Context, running endingDomain, s *config
 // shutDown asks the first process of a container for an orderly end, and destroys what does not end within the limit.
 func (m *Manager) shutDown(ctx context.Context, controller *proc.Process, s *config.Sandbox, limit time.Duration,
 	destroy func() error) error {
-	init := initProcess(controller)
+	init := m.initProcess(controller)
 	if init != nil {
 		defer init.Close()
 	}
@@ -197,8 +197,8 @@ func (m *Manager) shutDown(ctx context.Context, controller *proc.Process, s *con
 const repeatSignalAfter = 2 * time.Second
 
 // initProcess opens the first process of a container; nil where it has none.
-func initProcess(controller *proc.Process) *proc.Process {
-	pid, err := initOf(controller.PID())
+func (m *Manager) initProcess(controller *proc.Process) *proc.Process {
+	pid, err := m.initOf(controller.PID())
 	if err != nil {
 		return nil
 	}
@@ -225,7 +225,7 @@ func (m *Manager) sweep(name string) error {
 		m.claims().Detach(name),
 		m.run(name).Remove(),
 		launch.RemoveLeft(m.places(name)),
-		cgroup.Host().Remove(cgroup.OwnName(name)),
+		m.cgroups().Remove(cgroup.OwnName(name)),
 		m.stateFiles().RemoveMountPoints(name),
 	)
 }
@@ -242,7 +242,7 @@ func (m *Manager) stopWithoutLibvirt(ctx context.Context, s *config.Sandbox, lim
 	}
 	defer controller.Close()
 	m.Warn("libvirt does not answer; shutting %s down without it", s.Name)
-	groups := cgroup.Host().MadeByLibvirt(controller.PID())
+	groups := m.cgroups().MadeByLibvirt(controller.PID())
 	kill := func() error { return controller.Signal(unix.SIGKILL) }
 	if err := m.shutDown(ctx, controller, s, limit, kill); err != nil {
 		return err
@@ -251,7 +251,7 @@ func (m *Manager) stopWithoutLibvirt(ctx context.Context, s *config.Sandbox, lim
 		return err
 	}
 	if groups != "" {
-		if err := cgroup.Host().Remove(groups); err != nil {
+		if err := m.cgroups().Remove(groups); err != nil {
 			return err
 		}
 	}

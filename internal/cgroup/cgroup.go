@@ -39,6 +39,15 @@ func Host() Tree {
 	}}
 }
 
+// Below returns the control groups of the host whose files lie below a directory; "" for this one.
+func Below(root string) Tree {
+	t := Host()
+	if root != "" {
+		t.Root, t.Proc = root+Root, proc.Dir(root+string(proc.Host))
+	}
+	return t
+}
+
 // Groups are the control groups of one process. Several goroutines may use them.
 type Groups struct {
 	root string

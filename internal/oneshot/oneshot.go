@@ -21,6 +21,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/boot"
 	"github.com/virt-sandbox/virt-sandbox/internal/cgroup"
 	"github.com/virt-sandbox/virt-sandbox/internal/guest"
+	"github.com/virt-sandbox/virt-sandbox/internal/hostnet"
 	"github.com/virt-sandbox/virt-sandbox/internal/lockfile"
 	"github.com/virt-sandbox/virt-sandbox/internal/network"
 	"github.com/virt-sandbox/virt-sandbox/internal/places"
@@ -43,7 +44,7 @@ type Host interface {
 	// HasConfig reports whether a container that stays has the name.
 	HasConfig(name string) bool
 	// PrepareInterfaces gives the interfaces MAC addresses and returns what they shall have.
-	PrepareInterfaces(connection *virt.Connection, s *config.Sandbox) ([]network.Interface, error)
+	PrepareInterfaces(connection hostnet.Libvirt, s *config.Sandbox) ([]network.Interface, error)
 	// AttachImages mounts the images of the sandbox, and claims them.
 	AttachImages(ctx context.Context, s *config.Sandbox) error
 	// Release removes what AttachImages and libvirt left of a sandbox that is down.

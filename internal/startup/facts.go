@@ -16,11 +16,10 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/places"
 	"github.com/virt-sandbox/virt-sandbox/internal/programs"
 	"github.com/virt-sandbox/virt-sandbox/internal/unitfile"
-	"github.com/virt-sandbox/virt-sandbox/internal/virt"
 )
 
 // facts asks the host for what every start depends on.
-func (h *Host) facts(connection *virt.Connection, s *config.Sandbox, dir places.RunDir) (*boot.Facts, error) {
+func (h *Host) facts(libvirt Libvirt, s *config.Sandbox, dir places.RunDir) (*boot.Facts, error) {
 	facts := boot.Facts{
 		SELinux: h.Content.SELinux(), SetupLabel: h.setupLabel(s), Runtime: dir.Guest(), RootTree: h.RootTree(s.Name).Dir,
 	}
@@ -34,7 +33,7 @@ func (h *Host) facts(connection *virt.Connection, s *config.Sandbox, dir places.
 	if facts.Mounted, facts.Devices, err = h.attached(s); err != nil {
 		return nil, err
 	}
-	if facts.SecurityModel, err = connection.SecurityModel(); err != nil {
+	if facts.SecurityModel, err = libvirt.SecurityModel(); err != nil {
 		return nil, err
 	}
 	if facts.SecurityModel == "apparmor" {
@@ -45,7 +44,7 @@ func (h *Host) facts(connection *virt.Connection, s *config.Sandbox, dir places.
 	if facts.Init, err = programs.Find(guest.Program); err != nil {
 		return nil, err
 	}
-	facts.Memory, err = connection.HostMemory()
+	facts.Memory, err = libvirt.HostMemory()
 	return &facts, err
 }
 

@@ -17,7 +17,6 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/content"
 	"github.com/virt-sandbox/virt-sandbox/internal/places"
 	"github.com/virt-sandbox/virt-sandbox/internal/roottree"
-	"github.com/virt-sandbox/virt-sandbox/internal/virt"
 )
 
 // Host is the host that containers start on. It may be used from several goroutines.
@@ -28,13 +27,21 @@ type Host struct {
 	Warn    func(format string, args ...any)
 }
 
+// Libvirt is what is asked of an open connection to libvirt.
+type Libvirt interface {
+	// SecurityModel returns what libvirt confines domains with: selinux, apparmor or "".
+	SecurityModel() (string, error)
+	// HostMemory returns the machine's RAM in bytes.
+	HostMemory() (config.Size, error)
+}
+
 // RootTree returns the root that is put together for a container with ids of its own.
 func (h *Host) RootTree(name string) roottree.Tree {
 	return roottree.Tree{Dir: h.Places.Of(name).RootTree(), Sandbox: name}
 }
 
 // PlanStart plans the start of a container that stays, and puts what it needs into its places on the host.
-func (h *Host) PlanStart(connection *virt.Connection, s *config.Sandbox, dir places.RunDir) (*boot.Plan, error) {
+func (h *Host) PlanStart(libvirt Libvirt, s *config.Sandbox, dir places.RunDir) (*boot.Plan, error) {
 	layout, err := h.Content.Layout(s)
 	if err != nil {
 		return nil, err
@@ -44,7 +51,7 @@ func (h *Host) PlanStart(connection *virt.Connection, s *config.Sandbox, dir pla
 			h.Warn("%s is not private in %s: the host has no such path to mount over", p, s.Name)
 		}
 	}
-	facts, err := h.facts(connection, s, dir)
+	facts, err := h.facts(libvirt, s, dir)
 	if err != nil {
 		return nil, err
 	}
@@ -61,10 +68,10 @@ func (h *Host) PlanStart(connection *virt.Connection, s *config.Sandbox, dir pla
 // the command's user. Where the file systems cannot show files to a user namespace, which note is told, the one-shot
 // has the host's ids: its command is no root in any case.
 func (h *Host) PlanOneShot(
-	connection *virt.Connection, s *config.Sandbox, shot boot.OneShot, groups []uint32, dir places.RunDir,
+	libvirt Libvirt, s *config.Sandbox, shot boot.OneShot, groups []uint32, dir places.RunDir,
 	note func(format string, args ...any),
 ) (*boot.Plan, error) {
-	facts, err := h.facts(connection, s, dir)
+	facts, err := h.facts(libvirt, s, dir)
 	if err != nil {
 		return nil, err
 	}

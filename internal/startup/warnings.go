@@ -1,39 +1,44 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package helper
+package startup
 
 import (
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/contentcheck"
-	"github.com/virt-sandbox/virt-sandbox/internal/places"
 	"github.com/virt-sandbox/virt-sandbox/internal/proc"
 	"github.com/virt-sandbox/virt-sandbox/internal/secontext"
 )
 
+// WarnOf warns of what will keep a container from what it is for, and that no error tells.
+func (h *Host) WarnOf(s *config.Sandbox) {
+	h.warnOfLabels(s)
+	h.warnOfInotify(s)
+}
+
 // warnOfLabels warns of content that the container will not be able to use.
-func (m *Manager) warnOfLabels(s *config.Sandbox) {
-	finding, err := contentcheck.TopLabels(m.Host, s)
+func (h *Host) warnOfLabels(s *config.Sandbox) {
+	finding, err := contentcheck.TopLabels(h.Content, s)
 	if err != nil {
-		m.Warn("%v", err)
+		h.Warn("%v", err)
 	}
 	if finding != nil {
-		m.Warn(
+		h.Warn(
 			"%v; virt-sandbox-service check %s lists all such files, and with --fix gives them their label",
 			finding,
 			s.Name,
 		)
 	}
-	sources, err := contentcheck.Sources(m.Host, s)
+	sources, err := contentcheck.Sources(h.Content, s)
 	if err != nil {
-		m.Warn("%v", err)
+		h.Warn("%v", err)
 	}
 	for _, f := range sources {
 		wanted, err := secontext.Parse(f.Wanted)
 		if err != nil {
-			m.Warn("%v: %s cannot write there", f, s.Name)
+			h.Warn("%v: %s cannot write there", f, s.Name)
 			continue
 		}
-		m.Warn("%v: %s cannot write there; chcon -R -t %s -l %s gives it the label", f, s.Name, wanted.Type, wanted.Level)
+		h.Warn("%v: %s cannot write there; chcon -R -t %s -l %s gives it the label", f, s.Name, wanted.Type, wanted.Level)
 	}
 }
 
@@ -42,13 +47,13 @@ const inotifyEach = 3
 
 // warnOfInotify says that there are too few inotify instances for one more container: its systemd then ends with "Too
 // many open files", which nobody would guess means this.
-func (m *Manager) warnOfInotify(s *config.Sandbox) {
+func (h *Host) warnOfInotify(s *config.Sandbox) {
 	limit, err := proc.Host.InotifyInstances()
 	if err != nil || s.Generic() {
 		return
 	}
-	if up := places.Root(m.Host.Root).Running(); up*inotifyEach > limit {
-		m.Warn("%d containers are up, each with about %d inotify instances, of which the host allows %d: %s may not come "+
+	if up := h.Places.Running(); up*inotifyEach > limit {
+		h.Warn("%d containers are up, each with about %d inotify instances, of which the host allows %d: %s may not come "+
 			"up; "+
 			"run sysctl -w fs.inotify.max_user_instances=8192 (make install has that done at boot)",
 			up, inotifyEach, limit, s.Name)
