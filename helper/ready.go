@@ -32,15 +32,10 @@ func (m *Manager) awaitReady(ctx context.Context, r *Running, socket *net.UnixCo
 		cancel()
 		console.Wait()
 	}()
-	ended := make(chan struct{})
-	go func() {
-		for ctx.Err() == nil {
-			if proc.Wait(r.Controller, 100*time.Millisecond) {
-				close(ended)
-				return
-			}
-		}
-	}()
+	ended, err := proc.Ended(ctx, r.Controller)
+	if err != nil {
+		return err
+	}
 	booted := make(chan struct{})
 	go launch.ListenReady(ctx, socket, booted)
 	if err := m.run(s.Name).MarkHostReady(filepath.Base(guest.HostReadyFile)); err != nil {
@@ -68,7 +63,6 @@ func (m *Manager) awaitReady(ctx context.Context, r *Running, socket *net.UnixCo
 	if s.Generic() {
 		return nil
 	}
-	var err error
 	r.states, err = m.awaitUnits(ctx, s)
 	var failure *UnitError
 	if errors.As(err, &failure) {
@@ -84,7 +78,7 @@ func (m *Manager) pendingJobs(r *Running) string {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	systemd, err := m.innerSystemdOf(ctx, r.Sandbox)
+	systemd, err := m.inside(ctx, r.Sandbox)
 	if err != nil {
 		return ""
 	}

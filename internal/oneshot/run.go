@@ -75,12 +75,15 @@ func (r *Run) awaitInit(ctx context.Context, listener *net.UnixListener) error {
 			said.Wait()
 		}
 	}
+	ended, err := proc.Ended(ctx, r.controller.File())
+	if err != nil {
+		return err
+	}
 	go func() {
-		for ctx.Err() == nil {
-			if r.controller.Wait(100 * time.Millisecond) {
-				_ = listener.SetDeadline(time.Now())
-				return
-			}
+		select {
+		case <-ended:
+			_ = listener.SetDeadline(time.Now())
+		case <-ctx.Done():
 		}
 	}()
 	connection, err := listener.AcceptUnix()

@@ -8,6 +8,7 @@
 package proc
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -71,6 +72,26 @@ func AwaitEnd(pidfd *os.File) error {
 			return err
 		}
 	}
+}
+
+// Ended returns a channel that is closed when the process of a pidfd ends, unless the context ends first. It looks
+// through a descriptor of its own, so that the caller may close pidfd meanwhile.
+func Ended(ctx context.Context, pidfd *os.File) (<-chan struct{}, error) {
+	fd, err := unix.FcntlInt(pidfd.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("watch a process: %w", err)
+	}
+	own, ended := os.NewFile(uintptr(fd), "pidfd"), make(chan struct{})
+	go func() {
+		defer own.Close()
+		for ctx.Err() == nil {
+			if Wait(own, 100*time.Millisecond) {
+				close(ended)
+				return
+			}
+		}
+	}()
+	return ended, nil
 }
 
 func poll(pidfd *os.File, milliseconds int) (ended bool, err error) {
