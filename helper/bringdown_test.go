@@ -14,33 +14,6 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/places"
 )
 
-// fakeDomain ends when it is destroyed.
-type fakeDomain struct {
-	process *exec.Cmd
-	stays   error // why it cannot be destroyed
-	did     []string
-}
-
-func (d *fakeDomain) ControllerPID() (int, error) {
-	if d.process == nil {
-		return 0, errors.New("domain is not running")
-	}
-	return d.process.Process.Pid, nil
-}
-
-func (d *fakeDomain) Destroy() error {
-	d.did = append(d.did, "destroy")
-	if d.process != nil && d.stays == nil {
-		_ = d.process.Process.Kill()
-	}
-	return d.stays
-}
-
-func (d *fakeDomain) AwaitGone(name string) error {
-	d.did = append(d.did, "await "+name)
-	return nil
-}
-
 // What has no first process, or no time left, is ended by force.
 func TestBringDown(t *testing.T) {
 	for _, c := range []struct {

@@ -7,6 +7,7 @@
 package helper
 
 import (
+	"context"
 	"errors"
 	"io"
 	"os"
@@ -67,7 +68,8 @@ type Manager struct {
 	libvirt libvirt
 	connect func() (provision.Connection, error)
 	systemd hostSystemd
-	noted   sync.Once // what the host has in place of SELinux
+	inside  func(context.Context, *config.Sandbox) (innerSystemd, error) // of a container that is up
+	noted   sync.Once                                                    // what the host has in place of SELinux
 }
 
 // New returns a Manager for this host.
@@ -94,7 +96,7 @@ func New(o Options) *Manager {
 	m.client = virt.New(virt.Options{URI: m.URI, ConnectTimeout: o.ConnectTimeout})
 	m.libvirt = client{m.client}
 	m.connect = func() (provision.Connection, error) { return m.client.Connect() }
-	m.systemd = hostsystemd.New(m.reloadOnce)
+	m.systemd, m.inside = hostsystemd.New(m.reloadOnce), m.dialInside
 	m.SetProgress(o.Progress)
 	return m
 }

@@ -3,26 +3,12 @@
 package helper
 
 import (
-	"context"
 	"fmt"
 	"strings"
 	"testing"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
-	"github.com/virt-sandbox/virt-sandbox/internal/hostsystemd"
 )
-
-// fakeSystemd is a host's systemd that notes what it is asked to do.
-type fakeSystemd struct {
-	hostSystemd
-	calls  []string
-	active bool
-}
-
-func (f *fakeSystemd) Start(_ context.Context, unit hostsystemd.Unit) (bool, error) {
-	f.calls = append(f.calls, "start "+unit.Name+" of "+unit.Source)
-	return f.active, nil
-}
 
 func TestStartUnit(t *testing.T) {
 	var warnings []string

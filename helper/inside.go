@@ -23,8 +23,8 @@ type innerSystemd interface {
 // UnitError is a unit that did not come up inside.
 type UnitError = innersystemd.UnitError
 
-// innerSystemdOf connects to the systemd of the running container of a sandbox.
-func (m *Manager) innerSystemdOf(ctx context.Context, s *config.Sandbox) (innerSystemd, error) {
+// dialInside connects to the systemd of the running container of a sandbox.
+func (m *Manager) dialInside(ctx context.Context, s *config.Sandbox) (innerSystemd, error) {
 	target, err := m.targetOf(s)
 	if err != nil {
 		return nil, err
@@ -41,7 +41,7 @@ func (m *Manager) checkUnits(ctx context.Context, s *config.Sandbox) ([]string, 
 
 // awaitUnits waits until the units of a container are up and returns their states.
 func (m *Manager) awaitUnits(ctx context.Context, s *config.Sandbox) ([]string, error) {
-	systemd, err := m.innerSystemdOf(ctx, s)
+	systemd, err := m.inside(ctx, s)
 	if err != nil {
 		return nil, err
 	}

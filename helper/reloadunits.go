@@ -34,7 +34,7 @@ func (m *Manager) Reload(ctx context.Context, name string, named ...string) erro
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.Limits.StartTimeout)
 	defer cancel()
-	systemd, err := m.innerSystemdOf(ctx, s)
+	systemd, err := m.inside(ctx, s)
 	if err != nil {
 		return err
 	}

@@ -105,7 +105,7 @@ func (m *Manager) lookInside(ctx context.Context, d *Details, s *config.Sandbox,
 
 // askInside asks the container's systemd for the states of its units.
 func (m *Manager) askInside(ctx context.Context, d *Details, s *config.Sandbox) error {
-	systemd, err := m.innerSystemdOf(ctx, s)
+	systemd, err := m.inside(ctx, s)
 	if err != nil {
 		return err
 	}

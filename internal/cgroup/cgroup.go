@@ -39,13 +39,16 @@ func Host() Tree {
 	}}
 }
 
-// Below returns the control groups of the host whose files lie below a directory; "" for this one.
+// Below returns the control groups of the host whose files lie below a directory; "" for this one. No other host has a
+// hierarchy mounted.
 func Below(root string) Tree {
-	t := Host()
-	if root != "" {
-		t.Root, t.Proc = root+Root, proc.Dir(root+string(proc.Host))
+	if root == "" {
+		return Host()
 	}
-	return t
+	return Tree{
+		Root: root + Root, Proc: proc.Dir(root + string(proc.Host)),
+		Mounts: func() ([]*mountinfo.Info, error) { return nil, nil },
+	}
 }
 
 // Groups are the control groups of one process. Several goroutines may use them.

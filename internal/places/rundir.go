@@ -125,7 +125,7 @@ func OwnerOf(s *config.Sandbox) SocketOwner {
 
 // ListenNotify makes the socket that the container's systemd reports to.
 func (d RunDir) ListenNotify(owner SocketOwner) (socket *net.UnixConn, err error) {
-	err = listenLabelled(owner, d.Notify(), func() (err error) {
+	err = d.listenLabelled(owner, d.Notify(), func() (err error) {
 		socket, err = net.ListenUnixgram("unixgram", &net.UnixAddr{Name: d.Notify(), Net: "unixgram"})
 		return err
 	})
@@ -141,7 +141,7 @@ func (d RunDir) ListenNotify(owner SocketOwner) (socket *net.UnixConn, err error
 // ListenConsole makes the socket of a name in Guest on which init looks for its caller.
 func (d RunDir) ListenConsole(owner SocketOwner, name string) (listener *net.UnixListener, err error) {
 	file := filepath.Join(d.Guest(), name)
-	err = listenLabelled(owner, file, func() (err error) {
+	err = d.listenLabelled(owner, file, func() (err error) {
 		listener, err = net.ListenUnix("unix", &net.UnixAddr{Name: file, Net: "unix"})
 		return err
 	})
@@ -156,12 +156,15 @@ func (d RunDir) ListenConsole(owner SocketOwner, name string) (listener *net.Uni
 
 // listenLabelled makes a socket for the container's root. It has the container's label, as if one of its own processes
 // listened: no policy lets a container write to sockets of the host.
-func listenLabelled(owner SocketOwner, file string, listen func() error) error {
+func (d RunDir) listenLabelled(owner SocketOwner, file string, listen func() error) error {
 	if err := os.Remove(file); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	if err := seclabel.WithCreateLabel(owner.Labels, listen); err != nil {
 		return err
+	}
+	if owner.UID == 0 && d.root != "" {
+		return os.Chmod(file, 0o600) // whoever runs this is root of such a host
 	}
 	return errors.Join(os.Chmod(file, 0o600), os.Chown(file, owner.UID, owner.UID))
 }

@@ -35,7 +35,7 @@ func (h *Host) SetBounds(s *config.Sandbox, init int, plan *guest.Plan) error {
 			return err
 		}
 	}
-	groups, err := cgroup.Host().Of(init)
+	groups, err := cgroup.Below(string(h.Places)).Of(init)
 	if err != nil {
 		return fmt.Errorf("find the container's cgroups: %w", err)
 	}
