@@ -3,26 +3,22 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"slices"
-	"strings"
+
+	"github.com/virt-sandbox/virt-sandbox/internal/nameset"
 )
 
-// CapabilityBase is what a set of capabilities begins with.
-type CapabilityBase string
+// Names is a set of names that a key of [hardening] takes: what it begins with, and what is added and taken away.
+type Names = nameset.Set
 
-// The bases: nothing, what a container of its kind needs, or what libvirt leaves a container.
+// The bases of Names: nothing, what a container of its kind needs, or all that it could have.
 const (
-	CapabilitiesNone CapabilityBase = ""
-	CapabilitiesAuto CapabilityBase = "auto"
-	CapabilitiesAll  CapabilityBase = "all"
+	NamesNone = nameset.None
+	NamesAuto = nameset.Auto
+	NamesAll  = nameset.All
 )
-
-// Capabilities are those that processes of the container can ever have (capabilities(7)).
-type Capabilities struct {
-	Base      CapabilityBase
-	Add, Drop []string // names such as CAP_NET_RAW
-}
 
 // capabilityNames lists the capabilities that libvirt can give and take, by number: the kernel has more since, which
 // only libvirt's default policy leaves a container.
@@ -41,51 +37,32 @@ func CapabilityNames() []string { return slices.Clone(capabilityNames[:]) }
 // CapabilityNumber returns the kernel's number of one of CapabilityNames.
 func CapabilityNumber(name string) uint32 { return uint32(slices.Index(capabilityNames[:], name)) }
 
-// ParseCapabilities reads auto or all, followed by names with + and -, or only names.
-func ParseCapabilities(text string) (Capabilities, error) {
-	var c Capabilities
-	words := strings.Fields(text)
-	if len(words) > 0 && (words[0] == string(CapabilitiesAuto) || words[0] == string(CapabilitiesAll)) {
-		c.Base, words = CapabilityBase(words[0]), words[1:]
-	} else if len(words) == 0 {
-		return c, fmt.Errorf(msgCapabilities, text)
-	}
-	for _, word := range words {
-		name := word
-		list := &c.Add
-		if c.Base != CapabilitiesNone {
-			switch word[0] {
-			case '+':
-			case '-':
-				list = &c.Drop
-			default:
-				return c, fmt.Errorf(msgCapabilities, text)
-			}
-			name = word[1:]
-		}
-		if !slices.Contains(capabilityNames[:], name) {
-			return c, fmt.Errorf(msgCapability, name)
-		}
-		if slices.Contains(c.Add, name) || slices.Contains(c.Drop, name) {
-			return c, fmt.Errorf(msgCapabilityTwice, name)
-		}
-		*list = append(*list, name)
-	}
-	return c, nil
+// ParseCapabilities reads auto or all, followed by names with + and -, or only names, of capabilities(7): those that
+// processes of the container can ever have.
+func ParseCapabilities(text string) (Names, error) {
+	return parseNames(text, msgCapabilities, msgCapability,
+		func(name string) bool { return slices.Contains(capabilityNames[:], name) })
 }
 
-// String returns the text that ParseCapabilities reads as the same.
-func (c Capabilities) String() string {
-	var words []string
-	plus := ""
-	if c.Base != CapabilitiesNone {
-		words, plus = append(words, string(c.Base)), "+"
+// ParseSystemCalls reads the same of names of system calls: those that processes of the container can make. Whether the
+// host knows a name is seen when it is needed: that depends on its architecture.
+func ParseSystemCalls(text string) (Names, error) {
+	return parseNames(text, msgSystemCalls, msgSystemCall, isSystemCall)
+}
+
+func parseNames(text, form, unknown string, isName func(string) bool) (Names, error) {
+	names, err := nameset.Parse(text, func(name string) error {
+		if !isName(name) {
+			return fmt.Errorf(unknown, name)
+		}
+		return nil
+	})
+	var twice nameset.TwiceError
+	switch {
+	case errors.Is(err, nameset.ErrForm):
+		err = fmt.Errorf(form, text)
+	case errors.As(err, &twice):
+		err = fmt.Errorf(msgNameTwice, string(twice))
 	}
-	for _, name := range c.Add {
-		words = append(words, plus+name)
-	}
-	for _, name := range c.Drop {
-		words = append(words, "-"+name)
-	}
-	return strings.Join(words, " ")
+	return names, err
 }

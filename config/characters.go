@@ -24,6 +24,10 @@ func isUnit(text string) bool {
 
 func isPackage(text string) bool { return ascii.Begins(text, "") && ascii.Consists(text, "+_.:~-") }
 
+func isSystemCall(text string) bool {
+	return ascii.Consists(text, "_") && text == strings.ToLower(text) && !isDigit(text)
+}
+
 func isVariable(text string) bool { return ascii.Consists(text, "_") && !isDigit(text) }
 
 func isUser(text string) bool {

@@ -85,8 +85,10 @@ const AppArmorUnconfined = "unconfined"
 
 // Hardening keeps root inside from the kernel, beside and without SELinux.
 type Hardening struct {
-	Capabilities   Capabilities
-	ReadOnlyKernel bool // whether files that set up the kernel are read-only
+	Capabilities   Names // those that processes can ever have (capabilities(7))
+	SystemCalls    Names // those that processes can make (syscalls(2))
+	UserNamespaces bool  // whether there can be user namespaces inside
+	ReadOnlyKernel bool  // whether files that set up the kernel are read-only
 	IDMap          IDMap
 	HideKernel     bool // whether files that tell of the kernel and the host are covered
 }
@@ -142,7 +144,8 @@ func New(name string) *Sandbox {
 		Network:    NetworkPrivate,
 		Security:   Security{Mode: SecurityStatic, FileType: "container_file_t"},
 		Hardening: Hardening{
-			Capabilities: Capabilities{Base: CapabilitiesAuto}, ReadOnlyKernel: true, HideKernel: true,
+			Capabilities: Names{Base: NamesAuto}, SystemCalls: Names{Base: NamesAuto},
+			ReadOnlyKernel: true, HideKernel: true,
 		},
 		Limits: Limits{
 			PIDs: 4096,

@@ -93,17 +93,9 @@ func sandboxFields() []field {
 		text("security", "file-type", func(s *Sandbox) *string { return &s.Security.FileType }, CheckFileType),
 		text("security", "apparmor", func(s *Sandbox) *string { return &s.Security.AppArmor }, CheckProfile),
 
-		{"hardening", "capabilities", false,
-			func(s *Sandbox, v string) (err error) {
-				s.Hardening.Capabilities, err = ParseCapabilities(v)
-				return err
-			},
-			func(s *Sandbox) []string {
-				if text := s.Hardening.Capabilities.String(); text != string(CapabilitiesAuto) {
-					return []string{text}
-				}
-				return nil
-			}},
+		names("capabilities", func(s *Sandbox) *Names { return &s.Hardening.Capabilities }, ParseCapabilities),
+		names("system-calls", func(s *Sandbox) *Names { return &s.Hardening.SystemCalls }, ParseSystemCalls),
+		boolean("hardening", "user-namespaces", func(s *Sandbox) *bool { return &s.Hardening.UserNamespaces }),
 		enabled("hardening", "read-only-kernel", func(s *Sandbox) *bool { return &s.Hardening.ReadOnlyKernel }),
 		enabled("hardening", "hide-kernel", func(s *Sandbox) *bool { return &s.Hardening.HideKernel }),
 		{"hardening", "idmap", false,
@@ -214,6 +206,17 @@ func list(section, key string, at func(*Sandbox) *[]string, check func(string) e
 			return check(v)
 		},
 		func(s *Sandbox) []string { return *at(s) }}
+}
+
+func names(key string, at func(*Sandbox) *Names, parse func(string) (Names, error)) field {
+	return field{"hardening", key, false,
+		func(s *Sandbox, v string) (err error) { *at(s), err = parse(v); return err },
+		func(s *Sandbox) []string {
+			if text := at(s).String(); text != string(NamesAuto) {
+				return optional(text)
+			}
+			return nil
+		}}
 }
 
 func boolean(section, key string, at func(*Sandbox) *bool) field {

@@ -121,8 +121,9 @@ func TestParseReadsEveryKey(t *testing.T) {
 			FileType: "httpd_sys_rw_content_t", AppArmor: "/usr/bin/lxc-start",
 		},
 		Hardening: Hardening{
-			Capabilities: Capabilities{Base: CapabilitiesAuto, Add: []string{"CAP_SYS_NICE"}, Drop: []string{"CAP_NET_RAW"}},
-			IDMap:        IDMap{Base: 100000000, Count: 65536},
+			Capabilities: Names{Base: NamesAuto, Add: []string{"CAP_SYS_NICE"}, Drop: []string{"CAP_NET_RAW"}},
+			SystemCalls:  Names{Base: NamesAuto, Add: []string{"keyctl"}, Drop: []string{"ptrace"}}, UserNamespaces: true,
+			IDMap: IDMap{Base: 100000000, Count: 65536},
 		},
 		Limits: Limits{
 			PIDs: 100, Memory: 512 << 20, CPUs: 0.5, Run: 32 << 20, Tmp: 1 << 30, Shm: 4000 << 10,

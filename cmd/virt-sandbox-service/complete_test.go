@@ -98,6 +98,7 @@ func TestComplete(t *testing.T) {
 		{"create --image-format ", []string{"raw", "qcow2"}, nothingElse},
 		{"create --image-fs ", []string{"ext4", "xfs"}, nothingElse},
 		{"create --capabilities ", []string{"auto", "all"}, nothingElse},
+		{"create --system-calls ", []string{"auto", "all"}, nothingElse},
 		{"create --idmap ", []string{"auto"}, nothingElse},
 		{"create -p ", nil, directories},
 		{"import -p ", nil, directories},

@@ -166,6 +166,9 @@ func createCommand(manager newManagerFunc) *cobra.Command {
 	flags.StringVar(&written.capabilities, "capabilities", "", "`SET` of capabilities that processes of the sandbox can "+
 		"have, as capabilities= of virt-sandbox.config(5): auto [+CAP_NAME]… [-CAP_NAME]…, all, or CAP_NAME…; auto by "+
 		"default, what the units need")
+	flags.StringVar(&written.systemCalls, "system-calls", "", "`SET` of system calls that processes of the sandbox can "+
+		"make, as system-calls= of virt-sandbox.config(5): auto [+NAME]… [-NAME]…, all, or NAME…; auto by default, what is "+
+		"harmless with the capabilities that they have")
 	flags.StringVar(&written.idMap, "idmap", "", "user and group `IDS` of the sandbox's own, auto or BASE:COUNT: root "+
 		"inside is another user outside, and files keep their owners; see idmap= of virt-sandbox.config(5). On a host "+
 		"without SELinux and AppArmor use this: otherwise root inside is root outside, and create warns")
@@ -181,6 +184,7 @@ func createCommand(manager newManagerFunc) *cobra.Command {
 type writtenOptions struct {
 	networks            []string
 	capabilities, idMap string
+	systemCalls         string
 	security            string
 	imageSize           string
 }
@@ -204,6 +208,11 @@ func (w writtenOptions) parse(o *helper.CreateOptions) (err error) {
 	if w.capabilities != "" {
 		if o.Capabilities, err = config.ParseCapabilities(w.capabilities); err != nil {
 			return fmt.Errorf("--capabilities: %w", err)
+		}
+	}
+	if w.systemCalls != "" {
+		if o.SystemCalls, err = config.ParseSystemCalls(w.systemCalls); err != nil {
+			return fmt.Errorf("--system-calls: %w", err)
 		}
 	}
 	if w.idMap != "" {

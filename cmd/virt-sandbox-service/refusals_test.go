@@ -83,6 +83,8 @@ func TestWrittenOptions(t *testing.T) {
 			`capabilities(7)`: {
 			capabilities: "CAP_X",
 		},
+		`--system-calls: "Keyctl" is not the name of a system call, such as keyctl; see syscalls(2)`: {
+			systemCalls: "auto +Keyctl"},
 		`--idmap: idmap "many" is not auto, nor BASE:COUNT such as 100000000:65536, both at least 65536`: {
 			idMap: "many"},
 		`-i "big" is not a size such as 500 (MB of 1000000 bytes), 512M or 2G`: {
@@ -101,12 +103,14 @@ func TestWrittenOptions(t *testing.T) {
 	written := writtenOptions{
 		networks:     []string{"dhcp", "bridge=br0"},
 		capabilities: "all",
+		systemCalls:  "auto +keyctl",
 		idMap:        "auto",
 		imageSize:    "500",
 		security:     "dynamic",
 	}
 	if err := written.parse(&o); err != nil || len(o.Interfaces) != 2 || !o.IDMap.Auto ||
 		o.Capabilities.String() != "all" ||
+		o.SystemCalls.String() != "auto +keyctl" ||
 		o.Image.Size != 500_000_000 ||
 		o.Security.Mode != config.SecurityDynamic {
 		t.Errorf("got %+v, %v", o, err)

@@ -7,12 +7,14 @@
 package boot
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/domain"
 	"github.com/virt-sandbox/virt-sandbox/internal/guest"
+	"github.com/virt-sandbox/virt-sandbox/internal/syscallfilter"
 )
 
 // Facts are what a plan needs to know of the host at the time of the start.
@@ -54,7 +56,8 @@ type Plan struct {
 	Tree     []domain.Bind // what to mount in Facts.RootTree, in this order, where the container has ids of its own
 }
 
-// Container returns the plan of a container. The only error is that of writing XML.
+// Container returns the plan of a container. Errors: of writing XML, and a system call that the config names and this
+// machine does not have.
 func Container(s *config.Sandbox, f *Facts) (*Plan, error) {
 	host := domain.Host{
 		Init: f.Init, Runtime: f.Runtime, Memory: f.Memory, SecurityModel: f.SecurityModel, SetupLabel: f.SetupLabel,
@@ -67,6 +70,14 @@ func Container(s *config.Sandbox, f *Facts) (*Plan, error) {
 	p.Guest.Profile, p.Guest.Label = f.Profile, payloadLabel(s, f)
 	for _, name := range domain.DroppedCapabilities(s, host) {
 		p.Guest.Drop = append(p.Guest.Drop, config.CapabilityNumber(name))
+	}
+	var err error
+	p.Guest.SystemCalls, err = syscallfilter.Compile(syscallfilter.Policy{
+		Calls: s.Hardening.SystemCalls, Capabilities: domain.Capabilities(s, host),
+		UserNamespaces: s.Hardening.UserNamespaces,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("[hardening] system-calls: %w", err)
 	}
 	binds := append(slices.Clone(f.Binds), resolver(s, f)...)
 	for _, b := range binds {
@@ -83,7 +94,6 @@ func Container(s *config.Sandbox, f *Facts) (*Plan, error) {
 	if p.Guest.Mapped {
 		p.Tree, host.Root = append(slices.Clone(binds), mounts...), f.RootTree
 	}
-	var err error
 	p.Domain, err = domain.LXC(s, binds, host)
 	return &p, err
 }

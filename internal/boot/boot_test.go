@@ -13,6 +13,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/domain"
 	"github.com/virt-sandbox/virt-sandbox/internal/guest"
+	"github.com/virt-sandbox/virt-sandbox/internal/syscallfilter"
 	"github.com/virt-sandbox/virt-sandbox/test/golden"
 )
 
@@ -178,9 +179,15 @@ func comparePlan(t *testing.T, name string, s *config.Sandbox, f *Facts) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if len(p.Guest.SystemCalls) == 0 && syscallfilter.Names() != nil {
+		t.Error("there is no filter of system calls")
+	}
+	filter := p.Guest.SystemCalls
+	p.Guest.SystemCalls = nil // Nobody could read it, and it is another one on another architecture.
 	compareGuest(t, name, p.Guest)
 	golden.Domain(t, filepath.Join(plans, name+".xml"), base, p.Domain)
-	if again, err := Container(s, f); err != nil || again.Domain != p.Domain || !slices.Equal(again.Tree, p.Tree) {
+	if again, err := Container(s, f); err != nil || again.Domain != p.Domain || !slices.Equal(again.Tree, p.Tree) ||
+		!slices.Equal(again.Guest.SystemCalls, filter) {
 		t.Errorf("the same facts made another plan (%v)", err)
 	}
 }
@@ -193,6 +200,41 @@ func compareGuest(t *testing.T, name string, plan *guest.Plan) {
 		t.Fatal(err)
 	}
 	golden.File(t, filepath.Join(plans, name+".json"), string(text)+"\n")
+}
+
+// The filter of system calls follows from the capabilities that the units ask for, and from the config.
+func TestSystemCalls(t *testing.T) {
+	if syscallfilter.Names() == nil {
+		t.Skip("this machine's system calls are not known")
+	}
+	filter := func(change func(*config.Sandbox, *Facts)) string {
+		t.Helper()
+		s, f := oneShot(), plainHost("web")
+		change(s, &f)
+		p, err := Container(s, &f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(p.Guest.SystemCalls)
+	}
+	usual := filter(func(*config.Sandbox, *Facts) {})
+	if asked := filter(func(_ *config.Sandbox, f *Facts) { f.Asked = []string{"CAP_SYS_ADMIN"} }); asked == usual {
+		t.Error("a unit that asks for CAP_SYS_ADMIN gets none of the calls that go with it")
+	}
+	if nested := filter(func(s *config.Sandbox, _ *Facts) { s.Hardening.UserNamespaces = true }); nested == usual {
+		t.Error("user-namespaces=yes makes no difference")
+	}
+	everything := filter(func(s *config.Sandbox, _ *Facts) {
+		s.Hardening.UserNamespaces, s.Hardening.SystemCalls = true, config.Names{Base: config.NamesAll}
+	})
+	if everything != "" {
+		t.Error("system-calls=all with user-namespaces=yes filters something")
+	}
+	s, f := oneShot(), plainHost("web")
+	s.Hardening.SystemCalls = config.Names{Base: config.NamesAuto, Drop: []string{"keyctrl"}}
+	if _, err := Container(s, &f); err == nil || !strings.Contains(err.Error(), "keyctrl") {
+		t.Errorf("an unknown name: got %v", err)
+	}
 }
 
 // TestWrittenPlan: the form in which a plan goes to virt-sandbox-init, which may be another release's.

@@ -73,6 +73,10 @@ ExecStart=-/run/host/virt-sandbox-init %[1]s
 // down, and all would fail, for want of CAP_SYS_ADMIN.
 const mountDropIn = "[Unit]\nDefaultDependencies=no\n"
 
+// serviceDropIn is for every service: systemd would not start one whose user namespace it cannot make, where it goes
+// without other protections that it cannot have.
+const serviceDropIn = "[Service]\nPrivateUsers=no\n"
+
 // addNotifyUnits makes the units that tell of a shutdown, so that the host knows it from a breakdown. A reboot ends the
 // container too, and its unit on the host starts it anew: libvirt would do that by itself, unseen by the host's
 // systemd.
@@ -168,6 +172,11 @@ func (b *builder) systemd() error {
 	}
 	if err := b.dropIn("mount", "virt-sandbox.conf", mountDropIn); err != nil {
 		return err
+	}
+	if !b.sandbox.Hardening.UserNamespaces {
+		if err := b.dropIn("service", "90-virt-sandbox.conf", serviceDropIn); err != nil {
+			return err
+		}
 	}
 	for _, name := range b.sandbox.Units {
 		u, err := unitfile.Root(b.host.Root).Find(name, b.sandbox.Name)

@@ -87,6 +87,7 @@ func ReachesBeyond(s *config.Sandbox) []string {
 	harmless.ImageFS, harmless.ImageSize = s.ImageFS, s.ImageSize
 	harmless.Hardening.IDMap = s.Hardening.IDMap
 	harmless.Hardening.Capabilities.Drop = s.Hardening.Capabilities.Drop
+	harmless.Hardening.SystemCalls.Drop = s.Hardening.SystemCalls.Drop
 	if s.Limits.PIDs > 0 {
 		harmless.Limits = s.Limits
 	}

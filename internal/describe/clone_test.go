@@ -146,7 +146,7 @@ func TestReachesBeyond(t *testing.T) {
 			s.Security.SetLabel(contextOf(t, "system_u:system_r:initrc_t:s0:c1"))
 		},
 		"capabilities=auto +CAP_SYS_ADMIN": func(s *config.Sandbox) {
-			s.Hardening.Capabilities = config.Capabilities{Base: config.CapabilitiesAuto, Add: []string{"CAP_SYS_ADMIN"}}
+			s.Hardening.Capabilities = config.Names{Base: config.NamesAuto, Add: []string{"CAP_SYS_ADMIN"}}
 		},
 		// What is harmless in one section is not so in another.
 		"ExecStartPre=/bin/evil": func(s *config.Sandbox) {

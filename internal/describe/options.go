@@ -31,8 +31,9 @@ type Options struct {
 	Network    config.NetworkMode // empty: private
 	Interfaces []config.Interface
 
-	Capabilities config.Capabilities // the zero value: auto
-	IDMap        config.IDMap        // the zero value: the host's ids
+	Capabilities config.Names // the zero value: auto
+	SystemCalls  config.Names // the zero value: auto
+	IDMap        config.IDMap // the zero value: the host's ids
 	Image        ImageOptions
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/field"
+	"github.com/virt-sandbox/virt-sandbox/internal/syscallfilter"
 )
 
 // New checks the options and turns them into a description without content.
@@ -37,6 +38,12 @@ func New(o Options) (*config.Sandbox, error) {
 	}
 	if o.Capabilities.String() != "" {
 		s.Hardening.Capabilities = o.Capabilities
+	}
+	if o.SystemCalls.String() != "" {
+		if err := syscallfilter.Check(o.SystemCalls); err != nil {
+			return nil, field.Errorf("%s: %w", field.SystemCalls, err)
+		}
+		s.Hardening.SystemCalls = o.SystemCalls
 	}
 	s.Hardening.IDMap = o.IDMap
 	if len(o.Command) > 0 {

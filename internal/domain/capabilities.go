@@ -45,7 +45,7 @@ func initCapabilities() []string { return []string{"CAP_SETPCAP", "CAP_SYS_ADMIN
 func allowedCapabilities(s *config.Sandbox, host Host) []string {
 	c := s.Hardening.Capabilities
 	allowed := slices.Clone(c.Add)
-	if c.Base == config.CapabilitiesAuto {
+	if c.Base == config.NamesAuto {
 		allowed = append(allowed, baseCapabilities()...)
 		if s.Network == config.NetworkPrivate {
 			allowed = append(allowed, networkCapabilities()...)
@@ -64,10 +64,20 @@ func allowedCapabilities(s *config.Sandbox, host Host) []string {
 	})
 }
 
+// Capabilities returns those that processes of the container can ever have.
+func Capabilities(s *config.Sandbox, host Host) []string {
+	c := s.Hardening.Capabilities
+	if c.Base != config.NamesAll {
+		return allowedCapabilities(s, host)
+	}
+	// libvirt knows no more, and takes a few of them away.
+	return slices.DeleteFunc(config.CapabilityNames(), func(name string) bool { return slices.Contains(c.Drop, name) })
+}
+
 // DroppedCapabilities returns those that the container is made with and its processes may not have.
 func DroppedCapabilities(s *config.Sandbox, host Host) []string {
 	c := s.Hardening.Capabilities
-	if c.Base == config.CapabilitiesAll {
+	if c.Base == config.NamesAll {
 		return slices.DeleteFunc(initCapabilities(), func(name string) bool { return !slices.Contains(c.Drop, name) })
 	}
 	allowed := allowedCapabilities(s, host)
@@ -77,7 +87,7 @@ func DroppedCapabilities(s *config.Sandbox, host Host) []string {
 // capabilities returns the policy for libvirt and the capabilities that it switches on or off.
 func capabilities(s *config.Sandbox, host Host) *libvirtxml.DomainFeatureCapabilities {
 	c := s.Hardening.Capabilities
-	if c.Base == config.CapabilitiesAll {
+	if c.Base == config.NamesAll {
 		dropped := slices.DeleteFunc(
 			slices.Clone(c.Drop),
 			func(name string) bool { return slices.Contains(initCapabilities(), name) },

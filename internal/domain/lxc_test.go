@@ -64,22 +64,22 @@ func TestLXC(t *testing.T) {
 		}},
 		{golden: "capabilities-asked", change: func(s *config.Sandbox, h *Host) {
 			h.Asked, h.Lacks = []string{"CAP_IPC_LOCK", "CAP_CHOWN", "CAP_SYS_TIME"}, []string{"CAP_SYS_RESOURCE"}
-			s.Hardening.Capabilities = config.Capabilities{
-				Base: config.CapabilitiesAuto,
+			s.Hardening.Capabilities = config.Names{
+				Base: config.NamesAuto,
 				Add:  []string{"CAP_SYSLOG"},
 				Drop: []string{"CAP_NET_RAW"},
 			}
 		}},
 		{golden: "capabilities-listed", change: func(s *config.Sandbox, h *Host) {
 			h.Asked = []string{"CAP_IPC_LOCK"}
-			s.Hardening.Capabilities = config.Capabilities{Add: []string{"CAP_SYS_ADMIN", "CAP_KILL"}}
+			s.Hardening.Capabilities = config.Names{Add: []string{"CAP_SYS_ADMIN", "CAP_KILL"}}
 		}},
 		{golden: "capabilities-all", change: func(s *config.Sandbox, _ *Host) {
-			s.Hardening.Capabilities = config.Capabilities{Base: config.CapabilitiesAll}
+			s.Hardening.Capabilities = config.Names{Base: config.NamesAll}
 		}},
 		{golden: "capabilities-all-but", change: func(s *config.Sandbox, _ *Host) {
-			s.Hardening.Capabilities = config.Capabilities{
-				Base: config.CapabilitiesAll,
+			s.Hardening.Capabilities = config.Names{
+				Base: config.NamesAll,
 				Add:  []string{"CAP_MKNOD"},
 				Drop: []string{"CAP_SYS_PTRACE"},
 			}

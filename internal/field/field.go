@@ -27,6 +27,7 @@ const (
 	Mounts       Name = "Mounts"
 	Networks     Name = "Interfaces"
 	Capabilities Name = "Capabilities"
+	SystemCalls  Name = "SystemCalls"
 	IDMap        Name = "IDMap"
 	ImageSize    Name = "Image.Size"
 	ImageFormat  Name = "Image.Format"

@@ -43,6 +43,7 @@ type Plan struct {
 	Label       string   `json:"label,omitempty"`   // SELinux context of the payload where it is not that of its set-up
 	Profile     string   `json:"profile,omitempty"` // AppArmor profile of the payload where libvirt has not set one
 	Drop        []uint32 `json:"drop,omitempty"`    // capabilities that it is made with and the payload has not, by number
+	SystemCalls []byte   `json:"filter,omitempty"`  // for the payload, by package syscallfilter
 	Machine     *Machine `json:"machine,omitempty"` // what a virtual machine is made of; nil in a container
 }
 

@@ -90,6 +90,10 @@ func setUp(p *Plan) error {
 	if err := errors.Join(bindInside(p.Binds), linkDisks(p.Disks)); err != nil {
 		return err
 	}
+	// Needs CAP_SYS_ADMIN, and leaves nothing that is needed below.
+	if err := FilterSystemCalls(p.SystemCalls); err != nil {
+		return err
+	}
 	if err := dropCapabilities(p.Drop); err != nil {
 		return err
 	}

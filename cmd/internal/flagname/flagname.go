@@ -36,6 +36,8 @@ func Of(name field.Name) string {
 		return "-N"
 	case field.Capabilities:
 		return "--capabilities"
+	case field.SystemCalls:
+		return "--system-calls"
 	case field.IDMap:
 		return "--idmap"
 	case field.ImageSize:
