@@ -125,6 +125,7 @@ func ErrorUnit(name, reason string, p Paths) []byte {
 	t.set("KillMode", "mixed")
 	t.comment("The helper knows how long the container may take.")
 	t.set("TimeoutStopSec", "infinity")
+	t.output()
 	return t.Bytes()
 }
 
@@ -135,6 +136,10 @@ func description(s *config.Sandbox) string {
 	}
 	return "virt-sandbox container " + s.Name + ": " + what
 }
+
+// output says how what the helper and the container print becomes entries of the journal: a number in angle brackets
+// before a line is no priority, since the container's console could make emergencies of the host with it.
+func (t *text) output() { t.set("SyslogLevelPrefix", "no") }
 
 // body writes what a unit does, after the head of [Unit].
 func (t *text) body(s *config.Sandbox, p Paths) {
@@ -187,6 +192,7 @@ func (t *text) body(s *config.Sandbox, p Paths) {
 		"the last command sees to that.")
 	t.set("RestartPreventExitStatus", "SIGKILL SIGABRT SIGBUS SIGFPE SIGILL SIGSEGV SIGSYS SIGTRAP")
 	t.set("OOMPolicy", "continue")
+	t.output()
 	if s.Generic() {
 		// What shells make of the signal that stop sends.
 		t.set("SuccessExitStatus", "143")

@@ -4,6 +4,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -12,10 +13,8 @@ import (
 	"os/signal"
 	"runtime"
 	"runtime/debug"
-	"strings"
 	"time"
 
-	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/spf13/pflag"
 	"golang.org/x/sys/unix"
 
@@ -23,6 +22,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/helper"
 	"github.com/virt-sandbox/virt-sandbox/internal/launch"
 	"github.com/virt-sandbox/virt-sandbox/internal/monitor"
+	"github.com/virt-sandbox/virt-sandbox/internal/notify"
 	"github.com/virt-sandbox/virt-sandbox/internal/programs"
 	"github.com/virt-sandbox/virt-sandbox/internal/version"
 )
@@ -146,8 +146,8 @@ func options() (flags *pflag.FlagSet, uri *string, showVersion *bool) {
 type extendTimeout struct{}
 
 func (extendTimeout) Write(text []byte) (int, error) {
-	if line := strings.TrimSpace(string(text)); !strings.Contains(line, "\x1b") {
-		_, _ = daemon.SdNotify(false, "EXTEND_TIMEOUT_USEC=60000000\nSTATUS="+line)
+	if !bytes.ContainsRune(text, '\x1b') { // it clears a line of a terminal
+		notify.Working(string(text))
 	}
 	return len(text), nil
 }
@@ -157,7 +157,7 @@ func runContainer(ctx context.Context, m *helper.Manager, name string) error {
 		// Nobody reads standard output.
 		m.Console = &consoleLog{manager: m, name: name}
 	}
-	running, err := m.Start(ctx, name, func(text string) { _, _ = daemon.SdNotify(false, "STATUS="+text) })
+	running, err := m.Start(ctx, name, notify.Status)
 	if errors.Is(err, helper.ErrAlreadyRunning) && !isUnit() {
 		m.Warn("%v", err)
 		return nil
@@ -207,9 +207,8 @@ func handOver(ctx context.Context, m *helper.Manager, name string, running *help
 			return err
 		}
 	}
-	if _, err := daemon.SdNotify(false, fmt.Sprintf("READY=1\nMAINPID=%d\nSTATUS=%s", os.Getpid(),
-		running.Summary())); err != nil {
-		return fmt.Errorf("report readiness: %w", err)
+	if err := notify.Ready(running.Summary()); err != nil {
+		return err
 	}
 	return monitor.Become(ctx, program, running.Files(), running.ShutdownSignal())
 }

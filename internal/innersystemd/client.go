@@ -10,82 +10,79 @@ import (
 	"fmt"
 
 	"github.com/coreos/go-systemd/v22/dbus"
-	godbus "github.com/godbus/dbus/v5"
 
 	"github.com/virt-sandbox/virt-sandbox/internal/enter"
-	"github.com/virt-sandbox/virt-sandbox/internal/printable"
 )
 
-// bus is what is used of a connection to systemd.
-type bus interface {
-	GetAllPropertiesContext(ctx context.Context, unit string) (map[string]any, error)
-	ListUnitsFilteredContext(ctx context.Context, states []string) ([]dbus.UnitStatus, error)
-	ListJobsContext(ctx context.Context) ([]dbus.JobStatus, error)
-	ReloadUnitContext(ctx context.Context, unit, mode string, done chan<- string) (int, error)
-	Close()
-}
+// Names of systemd on a bus (org.freedesktop.systemd1(5)).
+const (
+	busName   = "org.freedesktop.systemd1"
+	busPath   = "/org/freedesktop/systemd1"
+	manager   = "org.freedesktop.systemd1.Manager"
+	jobsMatch = "type='signal',interface='" + manager + "',member='JobRemoved'"
+)
 
 // Client is the systemd of one container, connected. Its methods may be called from several goroutines.
-type Client struct{ bus bus }
+type Client struct{ bus *connection }
 
-// Dial connects to the systemd of a container over the container's system bus. Its private socket would not do: it
-// turns away whoever has no process number in the container. The connection ends with ctx, or by Close.
+// Dial connects to the systemd of a container over the container's system bus, while ctx lasts. Its private socket
+// would not do: it turns away whoever has no process number in the container. The connection ends by Close.
 func Dial(ctx context.Context, target enter.Target) (*Client, error) {
-	connection, err := dbus.NewConnection(func() (*godbus.Conn, error) { return dialBus(ctx, target) })
-	if err != nil {
-		return nil, fmt.Errorf("ask the container's systemd: %s", printable.Text(err.Error()))
+	stream, err := dialInside(target, "run/dbus/system_bus_socket")
+	if err == nil {
+		var bus *connection
+		if bus, err = newConnection(ctx, stream); err == nil {
+			return &Client{bus}, nil
+		}
 	}
-	return &Client{connection}, nil
+	return nil, asking("", err)
 }
 
-func dialBus(ctx context.Context, target enter.Target) (*godbus.Conn, error) {
-	stream, err := dialInside(target, "run/dbus/system_bus_socket")
-	if err != nil {
-		return nil, err
-	}
-	connection, err := godbus.NewConn(stream, godbus.WithContext(ctx))
-	if err != nil {
-		stream.Close()
-		return nil, err
-	}
-	err = connection.Auth([]godbus.Auth{godbus.AuthExternal("0")})
-	if err == nil {
-		err = connection.Hello()
-	}
-	if err != nil {
-		connection.Close()
-		return nil, err
-	}
-	return connection, nil
+// asking says what an error comes of.
+func asking(about string, err error) error {
+	return fmt.Errorf("ask the container's systemd%s: %w", about, err)
 }
 
 // Close ends the connection.
 func (c *Client) Close() { c.bus.Close() }
 
-// Failed returns the names of the units that failed.
+// Failed returns the names of the units that failed, maxNames of them at most.
 func (c *Client) Failed(ctx context.Context) ([]string, error) {
-	units, err := c.bus.ListUnitsFilteredContext(ctx, []string{"failed"})
+	units, err := c.bus.call(ctx, busName, busPath, manager, "ListUnitsFiltered", "a(ssssssouso)", []string{"failed"})
 	if err != nil {
-		return nil, fmt.Errorf("ask the container's systemd for failed units: %s", printable.Text(err.Error()))
+		return nil, asking(" for failed units", err)
 	}
 	var names []string
-	for _, unit := range units {
-		names = append(names, printable.Text(unit.Name))
+	for end := units.array(8); units.in(end) && len(names) < maxNames; {
+		units.align(8)
+		names = append(names, word(units.text()))
+		units.skip("sssssouso", 0)
+	}
+	if units.failed {
+		return nil, asking(" for failed units", errWire)
 	}
 	return names, nil
 }
 
-// RunningJobs returns the names of the units whose jobs run, which a boot waits for.
+// RunningJobs returns the names of the units whose jobs run, which a boot waits for, maxNames of them at most.
 func (c *Client) RunningJobs(ctx context.Context) ([]string, error) {
-	jobs, err := c.bus.ListJobsContext(ctx)
+	jobs, err := c.bus.call(ctx, busName, busPath, manager, "ListJobs", "a(usssoo)")
 	if err != nil {
-		return nil, fmt.Errorf("ask the container's systemd for jobs: %s", printable.Text(err.Error()))
+		return nil, asking(" for jobs", err)
 	}
 	var names []string
-	for _, j := range jobs {
-		if j.Status == "running" {
-			names = append(names, printable.Text(j.Unit))
+	for end := jobs.array(8); jobs.in(end) && len(names) < maxNames; {
+		jobs.align(8)
+		jobs.uint32()
+		unit := jobs.text()
+		jobs.text()
+		if jobs.text() == "running" {
+			names = append(names, word(unit))
 		}
+		jobs.skip("oo", 0)
+	}
+	if jobs.failed {
+		return nil, asking(" for jobs", errWire)
 	}
 	return names, nil
 }
@@ -93,17 +90,32 @@ func (c *Client) RunningJobs(ctx context.Context) ([]string, error) {
 // Reload has a unit read its configuration again and waits for the end of that. Errors: *UnitError where it failed
 // inside; of the context.
 func (c *Client) Reload(ctx context.Context, unit string) error {
-	done := make(chan string, 1)
-	if _, err := c.bus.ReloadUnitContext(ctx, unit, "replace", done); err != nil {
-		return fmt.Errorf("reload %s inside: %s", unit, printable.Text(err.Error()))
+	result, err := c.reload(ctx, unit)
+	if err != nil {
+		return fmt.Errorf("reload %s inside: %w", unit, err)
 	}
-	select {
-	case result := <-done:
-		if result != "done" {
-			return &UnitError{Unit: unit, Reason: "was not reloaded (" + printable.Text(result) + ")"}
-		}
-		return nil
-	case <-ctx.Done():
-		return fmt.Errorf("reload %s inside: %w", unit, context.Cause(ctx))
+	if result != "done" {
+		return &UnitError{Unit: unit, Reason: "was not reloaded (" + result + ")"}
 	}
+	return nil
 }
+
+func (c *Client) reload(ctx context.Context, unit string) (result string, err error) {
+	_, err = c.bus.call(ctx, "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "AddMatch", "",
+		jobsMatch)
+	if err != nil {
+		return "", err
+	}
+	answer, err := c.bus.call(ctx, busName, busPath, manager, "ReloadUnit", "o", unit, "replace")
+	if err != nil {
+		return "", err
+	}
+	job := answer.text()
+	if answer.failed {
+		return "", errWire
+	}
+	return c.bus.jobEnd(ctx, job)
+}
+
+// unitPath is where systemd has a unit on the bus.
+func unitPath(unit string) string { return busPath + "/unit/" + dbus.PathBusEscape(unit) }

@@ -12,53 +12,14 @@ import (
 	"github.com/coreos/go-systemd/v22/dbus"
 )
 
-// fakeBus is a systemd with a few units.
-type fakeBus struct {
-	units  map[string]map[string]any
-	asked  func(unit string) // is called before each look at a unit
-	failed []string
-	jobs   []dbus.JobStatus
-	err    error
-	result string // of each job; none ends where it is empty
-}
-
-func (b *fakeBus) GetAllPropertiesContext(_ context.Context, unit string) (map[string]any, error) {
-	if b.asked != nil {
-		b.asked(unit)
-	}
-	if b.units[unit] == nil {
-		return nil, errors.New("no \x07unit")
-	}
-	return b.units[unit], nil
-}
-
-func (b *fakeBus) ListUnitsFilteredContext(context.Context, []string) ([]dbus.UnitStatus, error) {
-	var units []dbus.UnitStatus
-	for _, name := range b.failed {
-		units = append(units, dbus.UnitStatus{Name: name})
-	}
-	return units, b.err
-}
-
-func (b *fakeBus) ListJobsContext(context.Context) ([]dbus.JobStatus, error) { return b.jobs, b.err }
-
-func (b *fakeBus) ReloadUnitContext(_ context.Context, _, _ string, done chan<- string) (int, error) {
-	if b.err == nil && b.result != "" {
-		done <- b.result
-	}
-	return 1, b.err
-}
-
-func (b *fakeBus) Close() {}
-
 func TestWaitActive(t *testing.T) {
 	unit := map[string]any{"LoadState": "loaded", "ActiveState": "activating", "SubState": "start"}
 	looks := 0
-	c := &Client{&fakeBus{units: map[string]map[string]any{"web.service": unit}, asked: func(string) {
+	c := (&fakeBus{units: map[string]map[string]any{"web.service": unit}, asked: func(string) {
 		if looks++; looks == 2 {
 			unit["ActiveState"], unit["SubState"] = "active", "running"
 		}
-	}}}
+	}}).client(t)
 	states, err := c.WaitActive(t.Context(), []string{"web.service"})
 	if err != nil || !slices.Equal(states, []string{"web.service active (running)"}) || looks != 2 {
 		t.Errorf("got %q, %v after %d looks", states, err, looks)
@@ -66,11 +27,11 @@ func TestWaitActive(t *testing.T) {
 }
 
 func TestWaitActiveFails(t *testing.T) {
-	c := &Client{&fakeBus{units: map[string]map[string]any{
+	c := (&fakeBus{units: map[string]map[string]any{
 		"up.service":      {"LoadState": "loaded", "ActiveState": "active"},
 		"failed.service":  {"LoadState": "loaded", "ActiveState": "failed", "Result": "signal"},
 		"waiting.service": {"LoadState": "loaded", "ActiveState": "activating"},
-	}}}
+	}}).client(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 	defer cancel()
 	for unit, want := range map[string]string{"failed.service": "failed (signal)", "waiting.service": "did not start in " +
@@ -84,16 +45,17 @@ func TestWaitActiveFails(t *testing.T) {
 }
 
 func TestFailedAndRunningJobs(t *testing.T) {
-	c := &Client{&fakeBus{failed: []string{"a\x1b.service"}, jobs: []dbus.JobStatus{
-		{Unit: "b\x1b.service", Status: "running"}, {Unit: "c.service", Status: "waiting"},
-	}}}
+	c := (&fakeBus{failed: []string{"a\x1b.service"}, jobs: []dbus.JobStatus{
+		{Unit: "b\x1b.service", Status: "running", JobPath: "/j", UnitPath: "/u"},
+		{Unit: "c.service", Status: "waiting", JobPath: "/j", UnitPath: "/u"},
+	}}).client(t)
 	if got, err := c.Failed(t.Context()); err != nil || !slices.Equal(got, []string{"a?.service"}) {
 		t.Errorf("failed: %q, %v", got, err)
 	}
 	if got, err := c.RunningJobs(t.Context()); err != nil || !slices.Equal(got, []string{"b?.service"}) {
 		t.Errorf("jobs: %q, %v", got, err)
 	}
-	c = &Client{&fakeBus{err: errors.New("de\x1bnied")}}
+	c = (&fakeBus{err: errors.New("de\x1bnied")}).client(t)
 	if _, err := c.Failed(t.Context()); err == nil || err.Error() != "ask the container's systemd for failed units: "+
 		"de?nied" {
 		t.Errorf("failed: %v", err)
@@ -120,7 +82,7 @@ func TestReload(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			got := ""
-			if err := (&Client{test.bus}).Reload(test.ctx, "web.service"); err != nil {
+			if err := test.bus.client(t).Reload(test.ctx, "web.service"); err != nil {
 				got = err.Error()
 			}
 			if got != test.want {

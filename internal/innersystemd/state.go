@@ -8,8 +8,6 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
-
-	"github.com/virt-sandbox/virt-sandbox/internal/printable"
 )
 
 // UnitError is a unit that did not come up or was not reloaded inside.
@@ -72,33 +70,66 @@ type State struct {
 
 // Unit returns the state of a unit; of one that systemd does not have, Load says so.
 func (c *Client) Unit(ctx context.Context, unit string) (State, error) {
-	properties, err := c.bus.GetAllPropertiesContext(ctx, unit)
+	answer, err := c.bus.call(ctx, busName, unitPath(unit), "org.freedesktop.DBus.Properties", "GetAll", "a{sv}", "")
 	if err != nil {
-		if ctx.Err() != nil {
-			return State{}, ctx.Err()
-		}
-		return State{}, fmt.Errorf("ask the container's systemd for %s: %s", unit, printable.Text(err.Error()))
+		return State{}, asking(" for "+unit, err)
 	}
-	// The container may answer what it likes; a terminal shows it.
-	text := func(name string) string { s, _ := properties[name].(string); return printable.Text(s) }
+	p := readProperties(answer)
+	if answer.failed {
+		return State{}, asking(" for "+unit, errWire)
+	}
 	s := State{
-		Load: text("LoadState"), Active: text("ActiveState"), Sub: text("SubState"),
-		Result: text("Result"), Type: text("Type"),
+		Load: p.words["LoadState"], Active: p.words["ActiveState"], Sub: p.words["SubState"],
+		Result: p.words["Result"], Type: p.words["Type"],
+		Restarts:  uint32(p.numbers["NRestarts"]),
+		CanReload: p.flags["CanReload"],
+		Skipped:   p.numbers["ConditionTimestampMonotonic"] > 0 && !p.flags["ConditionResult"],
+		Ran:       p.numbers["ExecMainStartTimestampMonotonic"] > 0,
 	}
-	s.Restarts, _ = properties["NRestarts"].(uint32)
-	s.CanReload, _ = properties["CanReload"].(bool)
-	met, _ := properties["ConditionResult"].(bool)
-	checked, _ := properties["ConditionTimestampMonotonic"].(uint64)
-	s.Skipped = checked > 0 && !met
-	started, _ := properties["ExecMainStartTimestampMonotonic"].(uint64)
-	s.Ran = started > 0
 	var now unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &now); err != nil {
 		return State{}, fmt.Errorf("read the clock: %w", err)
 	}
-	since, _ := properties["ActiveEnterTimestampMonotonic"].(uint64)
-	s.ActiveFor = time.Duration(now.Nano()) - time.Duration(since)*time.Microsecond
+	s.ActiveFor = time.Duration(now.Nano()) - time.Duration(p.numbers["ActiveEnterTimestampMonotonic"])*time.Microsecond
 	return s, nil
+}
+
+// properties are those of a unit that somebody asks for, by their types.
+type properties struct {
+	words   map[string]string
+	numbers map[string]uint64
+	flags   map[string]bool
+}
+
+// wanted are the names of the properties that State is made of.
+var wanted = map[string]bool{
+	"LoadState": true, "ActiveState": true, "SubState": true, "Result": true, "Type": true, "NRestarts": true,
+	"CanReload": true, "ConditionResult": true, "ConditionTimestampMonotonic": true,
+	"ExecMainStartTimestampMonotonic": true, "ActiveEnterTimestampMonotonic": true,
+}
+
+// readProperties reads names and values. One of another type than systemd gives it is as if it were not there.
+func readProperties(answer *wire) properties {
+	p := properties{map[string]string{}, map[string]uint64{}, map[string]bool{}}
+	for end := answer.array(8); answer.in(end); {
+		answer.align(8)
+		name := answer.text()
+		value := answer.variant()
+		if !wanted[name] {
+			continue
+		}
+		switch value := value.(type) {
+		case string:
+			p.words[name] = word(value)
+		case uint32:
+			p.numbers[name] = uint64(value)
+		case uint64:
+			p.numbers[name] = value
+		case bool:
+			p.flags[name] = value
+		}
+	}
+	return p
 }
 
 // Verdict reports whether the unit is up, or why it never will be; neither means that it may still come up.

@@ -63,11 +63,11 @@ func TestVerdict(t *testing.T) {
 
 // TestUnit: what a container answers may have any type and any text.
 func TestUnit(t *testing.T) {
-	c := &Client{&fakeBus{units: map[string]map[string]any{"web.service": {
+	c := (&fakeBus{units: map[string]map[string]any{"web.service": {
 		"LoadState": "loaded", "ActiveState": "active\x1b[31m", "SubState": 7, "Result": "success", "Type": "notify",
 		"NRestarts": uint32(2), "CanReload": true, "ConditionTimestampMonotonic": uint64(1), "ConditionResult": false,
 		"ExecMainStartTimestampMonotonic": "long ago", "ActiveEnterTimestampMonotonic": uint64(1),
-	}}}}
+	}}}).client(t)
 	got, err := c.Unit(t.Context(), "web.service")
 	if err != nil {
 		t.Fatal(err)

@@ -9,10 +9,14 @@ import (
 	"bytes"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
-// isControl reports whether r is a control character: C0, DEL or C1, of which terminals take some for escape sequences.
-func isControl(r rune) bool { return r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 }
+// isControl reports whether r is a control character: C0, DEL or C1, of which terminals take some for escape sequences,
+// or one that ends a line or turns the order of what is shown (Unicode, Bidi_Control).
+func isControl(r rune) bool {
+	return r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 || r >= 0x2028 && r <= 0x202e || r >= 0x2066 && r <= 0x2069
+}
 
 // line is what a line shows of r.
 func line(r rune) rune {
@@ -35,6 +39,28 @@ func lines(r rune) rune {
 
 // Line returns text as one line: control characters, line feeds among them, become question marks.
 func Line(text string) string { return strings.Map(line, text) }
+
+// Short is Line of no more than so many bytes, at least 3; what is cut off an ellipsis stands for.
+func Short(text string, bytes int) string {
+	cut := len(text) > bytes
+	if cut {
+		text = text[:bytes]
+	}
+	text = Line(text) // which may be longer, where it is not UTF-8
+	if !cut && len(text) <= bytes {
+		return text
+	}
+	end := 0
+	for i, r := range text {
+		if i+utf8.RuneLen(r) > bytes-len(ellipsis) {
+			break
+		}
+		end = i + utf8.RuneLen(r)
+	}
+	return text[:end] + ellipsis
+}
+
+const ellipsis = "…"
 
 // Text returns text of any number of lines: control characters except line feeds and tabs become question marks, and
 // carriage returns go.

@@ -22,6 +22,7 @@ func TestText(t *testing.T) {
 		{"C1 control that is not UTF-8", "\x9b31m", "\ufffd31m"},
 		{"half a character", "a\xc3", "a\ufffd"},
 		{"first after the controls", "\u00a0", "\u00a0"},
+		{"another order", "a\u202eb\u2066c\u2028", "a?b?c?"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -39,6 +40,21 @@ func TestLine(t *testing.T) {
 	} {
 		if got := Line(text); got != want {
 			t.Errorf("%q: got %q, want %q", text, got, want)
+		}
+	}
+}
+
+func TestShort(t *testing.T) {
+	for _, c := range []struct {
+		text  string
+		bytes int
+		want  string
+	}{
+		{"", 3, ""}, {"abc", 3, "abc"}, {"abcd", 3, "…"}, {"abcdef", 5, "ab…"}, {"a\nb", 3, "a?b"}, {"a\xff", 4, "a\ufffd"},
+		{"\xff\xff\xff", 5, "…"}, {"grüß dich", 6, "gr…"}, {"grüß", 6, "grüß"}, {strings.Repeat("x", 9), 8, "xxxxx…"},
+	} {
+		if got := Short(c.text, c.bytes); got != c.want {
+			t.Errorf("%q in %d: got %q, want %q", c.text, c.bytes, got, c.want)
 		}
 	}
 }
@@ -70,6 +86,9 @@ func FuzzPrintable(f *testing.F) {
 		}
 		if string(Bytes([]byte(text))) != got {
 			t.Errorf("the bytes of %q differ from its text", text)
+		}
+		if got := Short(text, 8); len(got) > 8 || !utf8.ValidString(got) || Line(got) != got {
+			t.Errorf("%q is shortened to %q", text, got)
 		}
 		if got := Quoted(text); strings.ContainsFunc(got, isControl) || !utf8.ValidString(got) {
 			t.Errorf("%q is quoted as %q", text, got)
