@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/virt-sandbox/virt-sandbox/internal/printable"
+	"github.com/virt-sandbox/virt-sandbox/internal/throttle"
 )
 
 // Kept is how many bytes of a console are kept for an error.
@@ -35,14 +36,16 @@ func Read(ctx context.Context, console *os.File, out io.Writer) *Text {
 	context.AfterFunc(ctx, func() { _ = console.SetReadDeadline(time.Now()) })
 	go func() {
 		defer close(t.done)
+		limited := throttle.New(out)
 		buffer := make([]byte, 4096)
 		for {
 			n, err := console.Read(buffer)
 			t.mu.Lock()
 			_, _ = t.kept.Write(buffer[:n])
 			t.mu.Unlock()
-			_, _ = out.Write(printable.Bytes(buffer[:n]))
+			_, _ = limited.Write(printable.Bytes(buffer[:n]))
 			if err != nil {
+				_ = limited.Flush()
 				return
 			}
 		}

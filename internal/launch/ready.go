@@ -5,25 +5,20 @@ package launch
 import (
 	"context"
 	"net"
-	"strings"
 	"time"
+
+	"github.com/virt-sandbox/virt-sandbox/internal/report"
 )
 
 // ListenReady waits for READY=1 of sd_notify(3) and closes ready. It believes nothing else that a container says.
 func ListenReady(ctx context.Context, socket *net.UnixConn, ready chan<- struct{}) {
 	stop := context.AfterFunc(ctx, func() { _ = socket.SetReadDeadline(time.Now()) })
 	defer stop()
-	buffer := make([]byte, 4096)
-	for {
-		n, err := socket.Read(buffer)
-		if err != nil {
-			return
+	_ = report.Read(socket, func(name, value string) bool {
+		if name != "READY" || value != "1" {
+			return true
 		}
-		for l := range strings.Lines(string(buffer[:n])) {
-			if strings.TrimSpace(l) == "READY=1" {
-				close(ready)
-				return
-			}
-		}
-	}
+		close(ready)
+		return false
+	})
 }

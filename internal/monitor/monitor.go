@@ -6,7 +6,6 @@
 package monitor
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -14,13 +13,14 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/virt-sandbox/virt-sandbox/internal/printable"
 	"github.com/virt-sandbox/virt-sandbox/internal/proc"
+	"github.com/virt-sandbox/virt-sandbox/internal/report"
+	"github.com/virt-sandbox/virt-sandbox/internal/throttle"
 )
 
 // File names of the monitor, and of that for a container with leases, which it renews: twice the size, though most of
@@ -82,11 +82,13 @@ func Run(files *Files, out io.Writer) (int, error) {
 	drained := make(chan struct{})
 	go func() {
 		defer close(drained)
+		limited := throttle.New(out)
 		buffer := make([]byte, 4096)
 		for {
 			n, err := files.Console.Read(buffer)
-			_, _ = out.Write(printable.Bytes(buffer[:n]))
+			_, _ = limited.Write(printable.Bytes(buffer[:n]))
 			if err != nil {
+				_ = limited.Flush()
 				return
 			}
 		}
@@ -99,15 +101,11 @@ func Run(files *Files, out io.Writer) (int, error) {
 	// The container's systemd sends to it as long as it runs; unread messages would make it wait.
 	go func() {
 		last := -1
-		buffer := make([]byte, 4096)
-		for {
-			n, err := connection.Read(buffer)
-			if err != nil {
-				statuses <- last
-				return
-			}
-			last = exitStatus(buffer[:n], last)
-		}
+		_ = report.Read(connection, func(name, value string) bool {
+			last = exitStatus(name, value, last)
+			return true
+		})
+		statuses <- last
 	}()
 	if err := proc.AwaitEnd(files.Controller); err != nil {
 		return 0, err
@@ -128,24 +126,21 @@ func Run(files *Files, out io.Writer) (int, error) {
 // consoleDrainTimeout is how long the console of a container that has ended may still give something.
 const consoleDrainTimeout = 200 * time.Millisecond
 
-// exitStatus reads from a message of the container how it ends: EXIT_STATUS= or STOPPING= of sd_notify(3), or our own
-// X_REBOOT=. last is what it said before.
-func exitStatus(message []byte, last int) int {
-	for l := range bytes.Lines(message) {
-		name, value, _ := strings.Cut(string(bytes.TrimSpace(l)), "=")
-		switch name {
-		case "EXIT_STATUS":
-			n, err := strconv.ParseUint(value, 10, 8)
-			if err != nil || last == StatusReboot {
-				// A newer systemd says EXIT_STATUS=0 after all else, of a reboot too.
-				continue
-			}
-			last = int(n)
-		case "X_REBOOT":
-			last = StatusReboot
-		case "STOPPING":
-			last = max(last, 0)
+// exitStatus takes from a field of a container's message how it ends: EXIT_STATUS= or STOPPING= of sd_notify(3), or our
+// own X_REBOOT=. last is what it said before.
+func exitStatus(name, value string, last int) int {
+	switch name {
+	case "EXIT_STATUS":
+		n, err := strconv.ParseUint(value, 10, 8)
+		if err != nil || last == StatusReboot {
+			// A newer systemd says EXIT_STATUS=0 after all else, of a reboot too.
+			return last
 		}
+		return int(n)
+	case "X_REBOOT":
+		return StatusReboot
+	case "STOPPING":
+		return max(last, 0)
 	}
 	return last
 }

@@ -3,6 +3,7 @@
 package monitor
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"net"
@@ -14,6 +15,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/virt-sandbox/virt-sandbox/internal/report"
 )
 
 // TestExitStatus reads messages one after the other; 7 is the status of an earlier one.
@@ -28,7 +31,12 @@ func TestExitStatus(t *testing.T) {
 		{"EXIT_STATUS=", 7}, {"EXIT_STATUS=256", 7}, {"EXIT_STATUS=-1", 7}, {"EXIT_STATUS=0x4", 7}, {"EXIT_STATUS=4 5", 7},
 	}
 	for _, c := range cases {
-		if got := exitStatus([]byte(c.message), 7); got != c.want {
+		got := 7
+		report.Fields([]byte(c.message), func(name, value string) bool {
+			got = exitStatus(name, value, got)
+			return true
+		})
+		if got != c.want {
 			t.Errorf("%q: got %d, want %d", c.message, got, c.want)
 		}
 	}
@@ -140,6 +148,33 @@ func TestRun(t *testing.T) {
 				t.Errorf("got %s, want %s", got, c.want)
 			}
 		})
+	}
+}
+
+// TestRunBoundsFlood: a console that never rests does not pass on whole, and the container's end is still noticed.
+func TestRunBoundsFlood(t *testing.T) {
+	container := startContainer(t)
+	out := &strings.Builder{}
+	ended := make(chan error, 1)
+	go func() {
+		_, err := Run(container.files, out)
+		ended <- err
+	}()
+	const said = 512 << 10 // with what entries cost that is 22 MiB
+	if _, err := container.console.Write(bytes.Repeat([]byte("flood\n"), said/6)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := container.notify.Write([]byte("STOPPING=1")); err != nil {
+		t.Fatal(err)
+	}
+	container.console.Close()
+	time.Sleep(300 * time.Millisecond) // what the pipe holds is read
+	container.end()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	if !strings.Contains(out.String(), "bytes of the console were dropped") || out.Len() > said/4 {
+		t.Errorf("%d bytes of %d pass", out.Len(), said)
 	}
 }
 

@@ -29,7 +29,9 @@ var layers = []layer{
 		"internal/printable",
 		"internal/proc",
 		"internal/programs",
+		"internal/report",
 		"internal/seclabel",
+		"internal/throttle",
 		"internal/version",
 	}},
 	{"one subject of the host", []string{

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package report reads what a container reports by messages of sd_notify(3). In: a datagram socket that root inside
+// sends to as it likes; out: fields, one after the other, of which the caller believes what it must. A flood of
+// messages costs their reader little time, and descriptors that come with them are the kernel's to close. What waits
+// for a container, and what watches it, call it.
+package report
+
+import (
+	"bytes"
+	"io"
+	"time"
+)
+
+const (
+	maxMessage = 4096 // bytes; what is longer is cut off, as systemd does it
+	maxFields  = 64   // of a message
+
+	// After so many messages the reader waits, and with it whoever sends. All that a socket can hold, which is 512
+	// messages (net.unix.max_dgram_qlen), is read in 40 ms.
+	burst = 64
+	pause = 5 * time.Millisecond
+)
+
+// Read calls visit for each field of each message of a datagram socket, until it returns false or reading fails.
+func Read(socket io.Reader, visit func(name, value string) (more bool)) error {
+	buffer := make([]byte, maxMessage)
+	for read := 1; ; read++ {
+		// A plain read takes no descriptors: the kernel closes those of the message.
+		n, err := socket.Read(buffer)
+		if err != nil {
+			return err
+		}
+		if !Fields(buffer[:n], visit) {
+			return nil
+		}
+		if read%burst == 0 {
+			time.Sleep(pause)
+		}
+	}
+}
+
+// Fields calls visit for the fields of one message, and reports whether it returned true for all.
+func Fields(message []byte, visit func(name, value string) (more bool)) bool {
+	seen := 0
+	for line := range bytes.Lines(message) {
+		if seen++; seen > maxFields {
+			break
+		}
+		name, value, _ := bytes.Cut(bytes.TrimSpace(line), []byte("="))
+		if !visit(string(name), string(value)) {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package throttle
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+	"time"
+)
+
+// clock is a time that passes only when somebody waits.
+type clock struct{ at time.Time }
+
+func (c *clock) now() time.Time                   { return c.at }
+func (c *clock) sleep(d time.Duration)            { c.at = c.at.Add(d) }
+func (c *clock) writer(out *bytes.Buffer) *Writer { return newWriter(out, c.now, c.sleep) }
+
+// A flood is bounded for as long as it goes on, its writer waits, and what is dropped is counted.
+func TestFlood(t *testing.T) {
+	lines := map[string]string{"long lines": strings.Repeat("x", 4095) + "\n", "empty lines": "\n", "no lines": "xx"}
+	for name, line := range lines {
+		t.Run(name, func(t *testing.T) {
+			var out bytes.Buffer
+			c := &clock{time.Unix(1000, 0)}
+			w := c.writer(&out)
+			written, begun := 0, c.at
+			for c.at.Sub(begun) < time.Minute {
+				n, err := w.Write([]byte(line))
+				if err != nil || n != len(line) {
+					t.Fatal(n, err)
+				}
+				written += n
+			}
+			if err := w.Flush(); err != nil {
+				t.Fatal(err)
+			}
+			said := 0
+			for l := range strings.Lines(out.String()) {
+				said += len(l) + lineCost
+			}
+			if most := Burst + 60*Rate + 1<<20; said > most {
+				t.Errorf("in a minute %d bytes pass, with what entries cost; %d may", said, most)
+			}
+			if notes := strings.Count(out.String(), "bytes of the console were dropped"); notes < 2 || notes > 100 {
+				t.Errorf("it is said %d times", notes)
+			}
+			if out.Len() < Burst/lineCost {
+				t.Errorf("only %d bytes pass", out.Len())
+			}
+		})
+	}
+}
+
+// What says little passes as it is, for ever.
+func TestLittlePasses(t *testing.T) {
+	var out bytes.Buffer
+	c := &clock{time.Unix(1000, 0)}
+	w := c.writer(&out)
+	boot := strings.Repeat("[  OK  ] Started something or other of the boot.\n", 2000)
+	if _, err := w.Write([]byte(boot)); err != nil {
+		t.Fatal(err)
+	}
+	c.sleep(time.Minute)
+	want := boot
+	for range 10_000 {
+		const line = "127.0.0.1 - - \"GET / HTTP/1.1\" 200 45\n"
+		if _, err := w.Write([]byte(line)); err != nil {
+			t.Fatal(err)
+		}
+		want += line
+		c.sleep(time.Second / 100)
+	}
+	if err := w.Flush(); err != nil || out.String() != want {
+		t.Errorf("it is changed; %v", err)
+	}
+}
+
+// The note is a line of its own, before what comes next.
+func TestNote(t *testing.T) {
+	var out bytes.Buffer
+	c := &clock{time.Unix(1000, 0)}
+	w := c.writer(&out)
+	for _, text := range []string{"begun", strings.Repeat("y", Burst), ""} {
+		if _, err := w.Write([]byte(text)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.sleep(time.Minute)
+	if _, err := w.Write([]byte("more\n")); err != nil {
+		t.Fatal(err)
+	}
+	want := "begun\nvirt-sandbox: 2097152 bytes of the console were dropped; it says more than 32 KiB a second\nmore\n"
+	if out.String() != want {
+		t.Errorf("got %q", out.String())
+	}
+}
