@@ -9,6 +9,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/hostnet"
 	"github.com/virt-sandbox/virt-sandbox/internal/startup"
+	"github.com/virt-sandbox/virt-sandbox/internal/upgrading"
 	"github.com/virt-sandbox/virt-sandbox/internal/virt"
 )
 
@@ -34,6 +35,21 @@ type libvirtDomain interface {
 	IsPaused() bool
 	OpenConsole() (*os.File, error)
 	Free()
+}
+
+// withDomain calls act with libvirt's domain of a name, running or defined, where there is one.
+func (m *Manager) withDomain(name string, act func(upgrading.Domain) error) error {
+	opened, err := m.client.Connect()
+	if err != nil {
+		return err
+	}
+	defer opened.Close()
+	found, err := opened.Domain(name)
+	if found == nil || err != nil {
+		return err
+	}
+	defer found.Free()
+	return act(found)
 }
 
 // client is the libvirt of this host.

@@ -18,7 +18,7 @@ func (m *Manager) upgrader() *upgrading.Upgrader {
 	return &upgrading.Upgrader{
 		Configs: m.Store, Host: m.Host, Images: m.images(), Stubs: m.stubs(), Provisioner: m.provisioner(),
 		Progress: m.Progress,
-		URI:      m.URI, LockName: m.lockName, Connect: m.client.Connect, Reload: m.ReloadHost, Warn: m.Warn,
+		URI:      m.URI, LockName: m.lockName, WithDomain: m.withDomain, Reload: m.ReloadHost, Warn: m.Warn,
 	}
 }
 

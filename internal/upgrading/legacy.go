@@ -42,7 +42,7 @@ func (u *Upgrader) migrate(
 		return nil, err
 	}
 	s := imported.Sandbox
-	if err := u.withLegacyDomain(name, func(*virt.Domain) error { return nil }); err != nil {
+	if err := u.withLegacyDomain(name, func(Domain) error { return nil }); err != nil {
 		return nil, err
 	}
 	if err := u.planMigration(ctx, s, options.Units); err != nil {
@@ -167,7 +167,7 @@ func (u *Upgrader) finishMigration(ctx context.Context, s *config.Sandbox, dryRu
 // undefineLegacy removes the legacy domain of a sandbox; ours exist only while they run. It reports whether there was
 // one.
 func (u *Upgrader) undefineLegacy(name string, dryRun bool) (found bool, err error) {
-	err = u.withLegacyDomain(name, func(domain *virt.Domain) error {
+	err = u.withLegacyDomain(name, func(domain Domain) error {
 		found = true
 		if dryRun {
 			return nil
@@ -182,29 +182,21 @@ func (u *Upgrader) undefineLegacy(name string, dryRun bool) (found bool, err err
 
 // withLegacyDomain calls act with the legacy domain of a sandbox, if there is one. It refuses one that runs, and a
 // domain of somebody else that has the name.
-func (u *Upgrader) withLegacyDomain(name string, act func(*virt.Domain) error) error {
-	connection, err := u.Connect()
-	if err != nil {
-		return err
-	}
-	defer connection.Close()
-	domain, err := connection.Domain(name)
-	if domain == nil || err != nil {
-		return err
-	}
-	defer domain.Free()
-	verdict, err := u.remains(name).Judge(domain, u.run(name).Phase() != "")
-	if err != nil {
-		return fmt.Errorf("look at domain %s: %w", name, err)
-	}
-	switch verdict {
-	case takeover.Foreign:
-		return fmt.Errorf("libvirt has another domain of the name %s; rename one of them", name)
-	case takeover.Running:
-		return fmt.Errorf("%s %w as the original's; stop it first, with its unit or virsh -c %s destroy %s",
-			name, provision.ErrRunning, u.URI, name)
-	case takeover.Defined:
-		return act(domain)
-	}
-	return nil
+func (u *Upgrader) withLegacyDomain(name string, act func(Domain) error) error {
+	return u.WithDomain(name, func(domain Domain) error {
+		verdict, err := u.remains(name).Judge(domain, u.run(name).Phase() != "")
+		if err != nil {
+			return fmt.Errorf("look at domain %s: %w", name, err)
+		}
+		switch verdict {
+		case takeover.Foreign:
+			return fmt.Errorf("libvirt has another domain of the name %s; rename one of them", name)
+		case takeover.Running:
+			return fmt.Errorf("%s %w as the original's; stop it first, with its unit or virsh -c %s destroy %s",
+				name, provision.ErrRunning, u.URI, name)
+		case takeover.Defined:
+			return act(domain)
+		}
+		return nil
+	})
 }

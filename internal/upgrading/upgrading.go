@@ -16,14 +16,20 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/content"
 	"github.com/virt-sandbox/virt-sandbox/internal/contentupgrade"
 	"github.com/virt-sandbox/virt-sandbox/internal/filetree"
+	"github.com/virt-sandbox/virt-sandbox/internal/legacy/takeover"
 	"github.com/virt-sandbox/virt-sandbox/internal/lockfile"
 	"github.com/virt-sandbox/virt-sandbox/internal/places"
 	"github.com/virt-sandbox/virt-sandbox/internal/privatepaths"
 	"github.com/virt-sandbox/virt-sandbox/internal/provision"
 	"github.com/virt-sandbox/virt-sandbox/internal/sandboximage"
 	"github.com/virt-sandbox/virt-sandbox/internal/unitstub"
-	"github.com/virt-sandbox/virt-sandbox/internal/virt"
 )
+
+// Domain is a domain of libvirt's (virt.Domain).
+type Domain interface {
+	takeover.Domain
+	Undefine() error
+}
 
 // Upgrader upgrades sandboxes. It may be used from several goroutines.
 type Upgrader struct {
@@ -36,8 +42,8 @@ type Upgrader struct {
 	URI         string // for a message
 	// LockName waits until nobody else works on a sandbox.
 	LockName func(ctx context.Context, name string) (*lockfile.Lock, error)
-	// Connect opens a connection to libvirt.
-	Connect func() (*virt.Connection, error)
+	// WithDomain calls act with libvirt's domain of a name, running or defined, where there is one.
+	WithDomain func(name string, act func(Domain) error) error
 	// Reload has the host's systemd read units again.
 	Reload func(ctx context.Context) error
 	Warn   func(format string, args ...any)

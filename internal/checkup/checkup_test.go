@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package helper
+package checkup_test
 
 import (
 	"context"
@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/helper"
 	"github.com/virt-sandbox/virt-sandbox/internal/contentcheck"
 	"github.com/virt-sandbox/virt-sandbox/internal/pkgdb"
 )
@@ -20,8 +21,8 @@ import (
 func TestCheck(t *testing.T) {
 	const name = "unit-test-of-check"
 	root := t.TempDir()
-	m := New(
-		Options{Root: root, Store: config.Store{Dir: root + "/configs"}, Packages: []pkgdb.Database{}, Warn: t.Errorf},
+	m := helper.New(
+		helper.Options{Root: root, Store: config.Store{Dir: root + "/configs"}, Packages: []pkgdb.Database{}, Warn: t.Errorf},
 	)
 	dir := t.TempDir()
 	healthy := func() *config.Sandbox {
