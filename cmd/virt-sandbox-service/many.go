@@ -18,6 +18,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/cmd/internal/flagname"
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/helper"
+	"github.com/virt-sandbox/virt-sandbox/internal/foreach"
 )
 
 // many is how a verb works on several sandboxes.
@@ -71,7 +72,7 @@ func (m *many) each(ctx context.Context, manager *helper.Manager, names []string
 	var lines sync.Mutex
 	failed := false
 	err := manager.BatchReloads(ctx, func() {
-		helper.ForEach(ctx, names, m.jobs, func(ctx context.Context, name string) error {
+		foreach.Do(ctx, names, m.jobs, func(ctx context.Context, name string) error {
 			return act(ctx, name, &named{name: name, mu: &lines, out: os.Stderr})
 		}, func(name string, err error) {
 			if err == nil {

@@ -22,6 +22,7 @@ var layers = []layer{
 		"internal/console",
 		"internal/ctxio",
 		"internal/field",
+		"internal/foreach",
 		"internal/manpage",
 		"internal/nameset",
 		"internal/outputspool",

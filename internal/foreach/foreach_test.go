@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package helper
+package foreach
 
 import (
 	"context"
@@ -11,12 +11,12 @@ import (
 	"time"
 )
 
-func TestForEachBoundsWorkers(t *testing.T) {
+func TestBoundsWorkers(t *testing.T) {
 	const jobs = 3
 	names := []string{"a", "b", "c", "d", "e", "f", "g", "h"}
 	var running, most atomic.Int64
 	var told []string
-	ForEach(t.Context(), names, jobs, func(_ context.Context, name string) error {
+	Do(t.Context(), names, jobs, func(_ context.Context, name string) error {
 		most.Store(max(most.Load(), running.Add(1)))
 		time.Sleep(5 * time.Millisecond)
 		running.Add(-1)
@@ -38,11 +38,11 @@ func TestForEachBoundsWorkers(t *testing.T) {
 	}
 }
 
-func TestForEachEndsWithContext(t *testing.T) {
+func TestEndsWithContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	begun := 0
 	failed := 0
-	ForEach(ctx, []string{"a", "b", "c"}, 1, func(context.Context, string) error {
+	Do(ctx, []string{"a", "b", "c"}, 1, func(context.Context, string) error {
 		begun++
 		cancel()
 		return nil

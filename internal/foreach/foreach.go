@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package helper
+// Package foreach does something for each of many names, some at a time. In: names and what to do. Out: what came of
+// each, one at a time. Commands that take many sandboxes call it.
+package foreach
 
 import (
 	"context"
@@ -8,9 +10,9 @@ import (
 	"sync/atomic"
 )
 
-// ForEach calls act for each name, at most jobs at a time and in their order, and done with what came of it, one at a
+// Do calls act for each name, at most jobs at a time and in their order, and done with what came of it, one at a
 // time. When the context ends, those that have not begun fail with its reason.
-func ForEach(
+func Do(
 	ctx context.Context,
 	names []string,
 	jobs int,
