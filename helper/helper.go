@@ -69,6 +69,7 @@ type Manager struct {
 	connect func() (provision.Connection, error)
 	systemd hostSystemd
 	inside  func(context.Context, *config.Sandbox) (innerSystemd, error) // of a container that is up
+	mount   func(do func() error) error                                  // calls do, which mounts
 	noted   sync.Once                                                    // what the host has in place of SELinux
 }
 
@@ -97,6 +98,7 @@ func New(o Options) *Manager {
 	m.libvirt = client{m.client}
 	m.connect = func() (provision.Connection, error) { return m.client.Connect() }
 	m.systemd, m.inside = hostsystemd.New(m.reloadOnce), m.dialInside
+	m.mount = func(do func() error) error { return do() }
 	m.SetProgress(o.Progress)
 	return m
 }

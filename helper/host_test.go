@@ -23,6 +23,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/innersystemd"
 	"github.com/virt-sandbox/virt-sandbox/internal/pkgdb"
 	"github.com/virt-sandbox/virt-sandbox/internal/places"
+	"github.com/virt-sandbox/virt-sandbox/internal/proc"
 	"github.com/virt-sandbox/virt-sandbox/internal/provision"
 	"github.com/virt-sandbox/virt-sandbox/internal/virt"
 	"github.com/virt-sandbox/virt-sandbox/units"
@@ -66,25 +67,9 @@ func newHost(t *testing.T) *host {
 		return c.(*fakeLibvirt), nil
 	}
 	h.Manager.inside = func(context.Context, *config.Sandbox) (innerSystemd, error) { return h.inner, h.inner.closed }
-	installInit(t)
+	h.mount = func(func() error) error { return nil }
+	hosttest.Program(t, guest.Program)
 	return h
-}
-
-// installInit puts something into the place where the programs of this test look for init.
-func installInit(t *testing.T) {
-	t.Helper()
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	file := filepath.Join(filepath.Dir(self), guest.Program)
-	if _, err := os.Stat(file); err == nil {
-		return
-	}
-	if err := os.WriteFile(file, []byte("init"), 0o755); err != nil {
-		t.Skipf("init is looked for beside the test, where nothing can be put: %v", err)
-	}
-	t.Cleanup(func() { os.Remove(file) })
 }
 
 // command saves a sandbox that runs a command.
@@ -287,6 +272,16 @@ type fakeDomain struct {
 func (d *fakeDomain) ends() {
 	_ = d.process.Process.Kill()
 	d.speaks.Close()
+}
+
+// isAlive reports whether the container's controller is.
+func (d *fakeDomain) isAlive() bool {
+	controller, err := proc.Open(d.pid)
+	if err != nil {
+		return false
+	}
+	defer controller.Close()
+	return !controller.Wait(0)
 }
 
 func (d *fakeDomain) ControllerPID() (int, error) {

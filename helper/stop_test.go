@@ -13,6 +13,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/guest"
 	"github.com/virt-sandbox/virt-sandbox/internal/hostsystemd"
+	"github.com/virt-sandbox/virt-sandbox/internal/hosttest"
 	"github.com/virt-sandbox/virt-sandbox/internal/places"
 	"github.com/virt-sandbox/virt-sandbox/internal/virt"
 )
@@ -128,9 +129,10 @@ func TestStopWithoutLibvirt(t *testing.T) {
 	}
 	// A number that another process has by now is no container.
 	d = h.up(h.command("web"), places.PhaseReady)
-	h.controllerFile(&fakeDomain{name: "web", pid: d.pid + 1})
-	if err := h.Stop(t.Context(), "web"); !errors.Is(err, ErrNotRunning) {
-		t.Errorf("got %v", err)
+	h.controllerFile(d)
+	hosttest.Put(t, h.Host.Root, fmt.Sprintf("/proc/%d/cmdline", d.pid), "/bin/sh\x00--name\x00web\x00")
+	if err := h.Stop(t.Context(), "web"); !errors.Is(err, ErrNotRunning) || !d.isAlive() {
+		t.Errorf("got %v, alive %t", err, d.isAlive())
 	}
 }
 

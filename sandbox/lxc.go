@@ -17,6 +17,7 @@ import (
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/helper"
+	"github.com/virt-sandbox/virt-sandbox/internal/account"
 	"github.com/virt-sandbox/virt-sandbox/internal/field"
 	"github.com/virt-sandbox/virt-sandbox/internal/oneshot"
 )
@@ -151,25 +152,19 @@ func identify(name string, t *oneshot.Spec) error {
 	if name == "" {
 		name = "root"
 	}
-	account, err := user.Lookup(name)
+	found, err := user.Lookup(name)
 	if err != nil {
 		return field.Errorf("%s %s: the host has no such account", field.User, name)
 	}
-	uid, uidErr := strconv.ParseUint(account.Uid, 10, 32)
-	gid, gidErr := strconv.ParseUint(account.Gid, 10, 32)
+	uid, uidErr := strconv.ParseUint(found.Uid, 10, 32)
+	gid, gidErr := strconv.ParseUint(found.Gid, 10, 32)
 	if err := errors.Join(uidErr, gidErr); err != nil {
 		return field.Errorf("%s %s: %w", field.User, name, err)
 	}
-	t.Sandbox.Identity = config.Identity{UID: uint32(uid), GID: uint32(gid), User: account.Username, Home: account.HomeDir}
+	t.Sandbox.Identity = config.Identity{UID: uint32(uid), GID: uint32(gid), User: found.Username, Home: found.HomeDir}
 	t.Sandbox.Hardening.IDMap.Auto = uid != 0
-	groups, err := account.GroupIds()
-	if err != nil {
-		return field.Errorf("%s %s: read groups: %w", field.User, name, err)
-	}
-	for _, g := range groups {
-		if id, err := strconv.ParseUint(g, 10, 32); err == nil {
-			t.Groups = append(t.Groups, uint32(id))
-		}
+	if t.Groups, err = account.Groups(found); err != nil {
+		return field.Errorf("%s %s: %w", field.User, name, err)
 	}
 	return nil
 }

@@ -5,6 +5,7 @@
 package account
 
 import (
+	"fmt"
 	"os"
 	"os/user"
 	"strconv"
@@ -35,6 +36,21 @@ func GroupID(root, name string) (id int, found bool) {
 	}
 	id, err = strconv.Atoi(group.Gid)
 	return id, err == nil
+}
+
+// Groups returns the numbers of the groups that an account of this machine is in.
+func Groups(of *user.User) ([]uint32, error) {
+	texts, err := of.GroupIds()
+	if err != nil {
+		return nil, fmt.Errorf("read groups of %s: %w", of.Username, err)
+	}
+	var groups []uint32
+	for _, text := range texts {
+		if id, err := strconv.ParseUint(text, 10, 32); err == nil {
+			groups = append(groups, uint32(id))
+		}
+	}
+	return groups, nil
 }
 
 // listedID reads the number of a name from a file in the form of passwd(5) or group(5).

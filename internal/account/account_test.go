@@ -3,10 +3,28 @@
 package account
 
 import (
+	"os"
+	"os/user"
+	"slices"
 	"testing"
 
 	"github.com/virt-sandbox/virt-sandbox/internal/hosttest"
 )
+
+// An account has the group that it has in passwd(5), and those that list it in group(5).
+func TestGroups(t *testing.T) {
+	self, err := user.Current()
+	if err != nil {
+		t.Fatal(err)
+	}
+	groups, err := Groups(self)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Contains(groups, uint32(os.Getgid())) {
+		t.Errorf("%s is in %v", self.Username, groups)
+	}
+}
 
 // TestAccounts: the machine's own lie where its name service has them, those of another root in its files.
 func TestAccounts(t *testing.T) {

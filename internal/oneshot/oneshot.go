@@ -187,7 +187,7 @@ func (b *Starter) sweep() {
 		if err != nil || own == nil {
 			continue
 		}
-		anywhere := func() error { return cgroup.Host().Remove(cgroup.OwnName(e.Name())) }
+		anywhere := func() error { return cgroup.Below(string(b.Places)).Remove(cgroup.OwnName(e.Name())) }
 		if err := b.remove(e.Name(), anywhere); err != nil {
 			b.Warn("cannot remove what %s left: %v", e.Name(), err)
 		}

@@ -122,7 +122,7 @@ func (r *Run) setBounds(connection *net.UnixConn) error {
 	if r.init, err = proc.Open(int(peer.Pid)); err != nil {
 		return err
 	}
-	if r.groups, err = cgroup.Host().Of(int(peer.Pid)); err != nil {
+	if r.groups, err = cgroup.Below(string(r.starter.Places)).Of(int(peer.Pid)); err != nil {
 		return fmt.Errorf("find the container's cgroups: %w", err)
 	}
 	return r.groups.LimitPIDs(r.sandbox.Name, int(peer.Pid), uint64(r.sandbox.Limits.PIDs))

@@ -3,10 +3,7 @@
 package startup
 
 import (
-	"fmt"
-	"os/user"
 	"path/filepath"
-	"strconv"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/boot"
@@ -17,7 +14,7 @@ import (
 )
 
 // furnish plans a start and makes what libvirt and virt-sandbox-init then find. Errors: roottree.ErrNoIDMap.
-func furnish(s *config.Sandbox, dir places.RunDir, facts *boot.Facts) (*boot.Plan, error) {
+func (h *Host) furnish(s *config.Sandbox, dir places.RunDir, facts *boot.Facts) (*boot.Plan, error) {
 	plan, err := boot.Container(s, facts)
 	if err != nil {
 		return nil, err
@@ -30,7 +27,8 @@ func furnish(s *config.Sandbox, dir places.RunDir, facts *boot.Facts) (*boot.Pla
 		if show.Base == "/" {
 			show.Below = content.SharedMounts
 		}
-		if err := (roottree.Tree{Dir: facts.RootTree, Sandbox: s.Name}).Build(show); err != nil {
+		build := func() error { return roottree.Tree{Dir: facts.RootTree, Sandbox: s.Name}.Build(show) }
+		if err := h.Mount(build); err != nil {
 			return nil, err
 		}
 	}
@@ -40,22 +38,4 @@ func furnish(s *config.Sandbox, dir places.RunDir, facts *boot.Facts) (*boot.Pla
 		}
 	}
 	return plan, plan.Guest.Write(filepath.Join(dir.Guest(), filepath.Base(guest.PlanFile)))
-}
-
-// groupsOf returns the ids of an account's groups. An account that the host does not know has none.
-func groupsOf(uid uint32) (groups []uint32, err error) {
-	account, err := user.LookupId(strconv.FormatUint(uint64(uid), 10))
-	if err != nil {
-		return nil, nil
-	}
-	ids, err := account.GroupIds()
-	if err != nil {
-		return nil, fmt.Errorf("read groups of %s: %w", account.Username, err)
-	}
-	for _, id := range ids {
-		if n, err := strconv.ParseUint(id, 10, 32); err == nil {
-			groups = append(groups, uint32(n))
-		}
-	}
-	return groups, nil
 }

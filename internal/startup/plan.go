@@ -8,10 +8,13 @@ package startup
 
 import (
 	"errors"
+	"os/user"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/account"
 	"github.com/virt-sandbox/virt-sandbox/internal/boot"
 	"github.com/virt-sandbox/virt-sandbox/internal/claims"
 	"github.com/virt-sandbox/virt-sandbox/internal/content"
@@ -25,6 +28,7 @@ type Host struct {
 	Content content.Host
 	Claims  *claims.Book
 	Warn    func(format string, args ...any)
+	Mount   func(do func() error) error // calls do, which mounts
 }
 
 // Libvirt is what is asked of an open connection to libvirt.
@@ -57,11 +61,14 @@ func (h *Host) PlanStart(libvirt Libvirt, s *config.Sandbox, dir places.RunDir) 
 	}
 	facts.Binds = layout.Binds
 	if s.Generic() {
-		if facts.Groups, err = groupsOf(s.Identity.UID); err != nil {
-			return nil, err
+		// An account that the host does not know has no groups.
+		if known, err := user.LookupId(strconv.FormatUint(uint64(s.Identity.UID), 10)); err == nil {
+			if facts.Groups, err = account.Groups(known); err != nil {
+				return nil, err
+			}
 		}
 	}
-	return furnish(s, dir, facts)
+	return h.furnish(s, dir, facts)
 }
 
 // PlanOneShot plans the start of a one-shot, and puts what it needs into its places on the host. groups are those of
@@ -79,14 +86,14 @@ func (h *Host) PlanOneShot(
 	if target, err := filepath.EvalSymlinks("/etc/resolv.conf"); err == nil {
 		facts.Resolver = target
 	}
-	plan, err := furnish(s, dir, facts)
+	plan, err := h.furnish(s, dir, facts)
 	if errors.Is(err, roottree.ErrNoIDMap) {
 		note("no user namespace: %v", err)
 		s.Hardening.IDMap = config.IDMap{}
 		if err := h.RootTree(s.Name).Remove(); err != nil {
 			return nil, err
 		}
-		return furnish(s, dir, facts)
+		return h.furnish(s, dir, facts)
 	}
 	return plan, err
 }

@@ -48,7 +48,7 @@ const inotifyEach = 3
 // warnOfInotify says that there are too few inotify instances for one more container: its systemd then ends with "Too
 // many open files", which nobody would guess means this.
 func (h *Host) warnOfInotify(s *config.Sandbox) {
-	limit, err := proc.Host.InotifyInstances()
+	limit, err := proc.Dir(string(h.Places) + string(proc.Host)).InotifyInstances()
 	if err != nil || s.Generic() {
 		return
 	}
