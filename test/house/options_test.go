@@ -63,6 +63,21 @@ func TestLibrariesKnowNoOptions(t *testing.T) {
 // and the tests'.
 func eachLiteral(t *testing.T, visit func(token.Position, string)) {
 	t.Helper()
+	eachFile(t, func(set *token.FileSet, file *ast.File) {
+		ast.Inspect(file, func(n ast.Node) bool {
+			if literal, ok := n.(*ast.BasicLit); ok && literal.Kind == token.STRING {
+				if text, err := strconv.Unquote(literal.Value); err == nil {
+					visit(set.Position(literal.Pos()), text)
+				}
+			}
+			return true
+		})
+	})
+}
+
+// eachFile calls visit for each file of the library packages' production code.
+func eachFile(t *testing.T, visit func(*token.FileSet, *ast.File)) {
+	t.Helper()
 	err := filepath.WalkDir(root, func(path string, e fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -79,14 +94,7 @@ func eachLiteral(t *testing.T, visit func(token.Position, string)) {
 		if err != nil {
 			return err
 		}
-		ast.Inspect(file, func(n ast.Node) bool {
-			if literal, ok := n.(*ast.BasicLit); ok && literal.Kind == token.STRING {
-				if text, err := strconv.Unquote(literal.Value); err == nil {
-					visit(files.Position(literal.Pos()), text)
-				}
-			}
-			return true
-		})
+		visit(files, file)
 		return nil
 	})
 	if err != nil {
