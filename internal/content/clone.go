@@ -33,15 +33,11 @@ func (h Host) Clone(ctx context.Context, from, to *config.Sandbox, progress *fil
 		return fmt.Errorf("open content directory: %w", err)
 	}
 	defer source.Close()
-	tree, err := os.OpenRoot(to.Content)
+	tree, target, err := open(to.Content)
 	if err != nil {
-		return fmt.Errorf("open content directory: %w", err)
+		return err
 	}
 	defer tree.Close()
-	target, err := tree.Open(".")
-	if err != nil {
-		return fmt.Errorf("open content directory: %w", err)
-	}
 	defer target.Close()
 	defer progress.Clear()
 	return h.WithLabel(to, func() error {

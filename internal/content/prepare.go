@@ -44,20 +44,29 @@ func (h Host) Prepare(ctx context.Context, s *config.Sandbox, progress *filetree
 	return h.linkJournal(s)
 }
 
+// open opens a content directory, for paths below it and for a copier.
+func open(dir string) (tree *os.Root, top *os.File, err error) {
+	if tree, err = os.OpenRoot(dir); err == nil {
+		if top, err = tree.Open("."); err != nil {
+			tree.Close()
+		}
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("open content directory: %w", err)
+	}
+	return tree, top, nil
+}
+
 // fill is Prepare below the content directory.
 func (h Host) fill(ctx context.Context, s *config.Sandbox, progress *filetree.Progress) error {
 	if err := os.MkdirAll(filepath.Join(s.Content, filestate.OwnDir), 0o700); err != nil {
 		return fmt.Errorf("make content directory: %w", err)
 	}
-	tree, err := os.OpenRoot(s.Content)
+	tree, to, err := open(s.Content)
 	if err != nil {
-		return fmt.Errorf("open content directory: %w", err)
+		return err
 	}
 	defer tree.Close()
-	to, err := tree.Open(".")
-	if err != nil {
-		return fmt.Errorf("open content directory: %w", err)
-	}
 	defer to.Close()
 	host, err := os.Open(h.Root + "/")
 	if err != nil {

@@ -6,7 +6,15 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
+
+// Main runs the tests of a package. The files of its hosts have the modes that they have on ordinary ones.
+func Main(m *testing.M) {
+	unix.Umask(0o022)
+	os.Exit(m.Run())
+}
 
 // Program puts a file into the place where this test's program looks for one of ours: beside itself. It skips the test
 // where it cannot.

@@ -3,21 +3,14 @@
 package privatepaths
 
 import (
-	"os"
 	"testing"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/virt-sandbox/virt-sandbox/internal/hosttest"
 	"github.com/virt-sandbox/virt-sandbox/internal/pkgdb"
 	"github.com/virt-sandbox/virt-sandbox/internal/unitfile"
 )
 
-// TestMain returns the files of fake hosts the modes that they have on ordinary ones.
-func TestMain(m *testing.M) {
-	unix.Umask(0o022)
-	os.Exit(m.Run())
-}
+func TestMain(m *testing.M) { hosttest.Main(m) }
 
 // fakeHost is a root directory of its own, with packages that exist in memory only.
 type fakeHost struct {
