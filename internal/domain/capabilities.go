@@ -10,16 +10,17 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/config"
 )
 
-// baseCapabilities are what ordinary services may have in a container, and what a systemd needs: it reaches into the
-// processes of others to log who said what, sets limits and hangs up terminals. CAP_SYS_ADMIN is not among them: with
-// it root could undo each mount that keeps it out, and remount or freeze the host's file systems for the host too. Nor
-// is CAP_SYS_BOOT, with which kexec_load(2) loads kernels; without it a systemd that powers off leaves, which does as
-// well.
+// baseCapabilities are what ordinary services may have in a container, and what a systemd needs: it hangs up terminals.
+// CAP_SYS_ADMIN is not among them: with it root could undo each mount that keeps it out, and remount or freeze the
+// host's file systems for the host too. Nor is CAP_SYS_BOOT, with which kexec_load(2) loads kernels; without it a
+// systemd that powers off leaves, which does as well. Nor CAP_SYS_PTRACE, which takes hold of a process that enters
+// before it has become its program; without it a journal lacks the program's file for processes of other users. Nor
+// CAP_SYS_RESOURCE, which makes processes that the kernel never ends when memory runs out; the hard limits that it
+// would raise are set from outside.
 func baseCapabilities() []string {
 	return []string{
 		"CAP_AUDIT_WRITE", "CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_FSETID", "CAP_KILL", "CAP_NET_BIND_SERVICE",
-		"CAP_SETFCAP", "CAP_SETGID", "CAP_SETPCAP", "CAP_SETUID", "CAP_SYS_CHROOT",
-		"CAP_SYS_PTRACE", "CAP_SYS_RESOURCE", "CAP_SYS_TTY_CONFIG",
+		"CAP_SETFCAP", "CAP_SETGID", "CAP_SETPCAP", "CAP_SETUID", "CAP_SYS_CHROOT", "CAP_SYS_TTY_CONFIG",
 	}
 }
 

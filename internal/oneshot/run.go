@@ -122,6 +122,9 @@ func (r *Run) setBounds(connection *net.UnixConn) error {
 	if r.init, err = proc.Open(int(peer.Pid)); err != nil {
 		return err
 	}
+	if err := proc.Host.SetLimits(int(peer.Pid)); err != nil {
+		return err
+	}
 	if r.groups, err = cgroup.Below(string(r.starter.Places)).Of(int(peer.Pid)); err != nil {
 		return fmt.Errorf("find the container's cgroups: %w", err)
 	}

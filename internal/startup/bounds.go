@@ -14,10 +14,11 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/foreignmounts"
 	"github.com/virt-sandbox/virt-sandbox/internal/guest"
 	"github.com/virt-sandbox/virt-sandbox/internal/places"
+	"github.com/virt-sandbox/virt-sandbox/internal/proc"
 )
 
-// SetBounds bounds a container whose init waits: it gives the container's cgroups their limits, label and owner,
-// unmounts the images of others in it, and notes what it may be entered with.
+// SetBounds bounds a container whose init waits: it gives the container's processes and cgroups their limits, label and
+// owner, unmounts the images of others in it, and notes what it may be entered with.
 func (h *Host) SetBounds(s *config.Sandbox, init int, plan *guest.Plan) error {
 	if err := h.noteAdmission(s, init, plan); err != nil {
 		if errors.Is(err, enter.ErrEnded) {
@@ -34,6 +35,9 @@ func (h *Host) SetBounds(s *config.Sandbox, init int, plan *guest.Plan) error {
 		if err != nil {
 			return err
 		}
+	}
+	if err := proc.Host.SetLimits(init); err != nil {
+		return err
 	}
 	groups, err := cgroup.Below(string(h.Places)).Of(init)
 	if err != nil {

@@ -21,8 +21,7 @@ func TestCapabilities(t *testing.T) {
 	const base = 1<<unix.CAP_AUDIT_WRITE | 1<<unix.CAP_CHOWN | 1<<unix.CAP_DAC_OVERRIDE | 1<<unix.CAP_FOWNER |
 		1<<unix.CAP_FSETID |
 		1<<unix.CAP_KILL | 1<<unix.CAP_NET_ADMIN | 1<<unix.CAP_NET_BIND_SERVICE | 1<<unix.CAP_NET_RAW | 1<<unix.CAP_SETFCAP |
-		1<<unix.CAP_SETGID | 1<<unix.CAP_SETPCAP | 1<<unix.CAP_SETUID | 1<<unix.CAP_SYS_CHROOT |
-		1<<unix.CAP_SYS_PTRACE | 1<<unix.CAP_SYS_RESOURCE | 1<<unix.CAP_SYS_TTY_CONFIG
+		1<<unix.CAP_SETGID | 1<<unix.CAP_SETPCAP | 1<<unix.CAP_SETUID | 1<<unix.CAP_SYS_CHROOT | 1<<unix.CAP_SYS_TTY_CONFIG
 	const network = 1<<unix.CAP_NET_ADMIN | 1<<unix.CAP_NET_RAW
 	for _, c := range []struct {
 		name    string
@@ -31,6 +30,7 @@ func TestCapabilities(t *testing.T) {
 	}{
 		{"auto", nil, base},
 		{"unit", []string{"-u", "vst-capable"}, base | 1<<unix.CAP_IPC_LOCK},
+		{"tracing", []string{"--capabilities", "auto +CAP_SYS_PTRACE"}, base | 1<<unix.CAP_SYS_PTRACE},
 		{"changed", []string{"--capabilities", "auto +CAP_SYS_NICE -CAP_NET_RAW"},
 			base&^(1<<unix.CAP_NET_RAW) | 1<<unix.CAP_SYS_NICE},
 		{"mounting", []string{"--capabilities", "auto +CAP_SYS_ADMIN"}, base | 1<<unix.CAP_SYS_ADMIN},
@@ -145,4 +145,39 @@ func TestProcessLimit(t *testing.T) {
 	}
 	remove(t, "t-pids")
 	sameAs(t, before, "after delete")
+}
+
+// Without CAP_SYS_PTRACE and CAP_SYS_RESOURCE a systemd inside still knows whose processes are which, and its journal
+// who said what; nobody inside is spared when memory runs out, and services raise their limits as on the host.
+func TestWithoutTracing(t *testing.T) {
+	rig.On(t, rig.Native)
+	installUnits(t)
+	create(t, "t-trace", "-u", "vst-forking")
+	must(t, "start", "t-trace")
+	inside(t, "t-trace", "systemd-run --quiet --unit=other --property=User=nobody --property=LimitNOFILE=65536 "+
+		"--property=OOMScoreAdjust=-900 sh -c 'echo said by another; ulimit -n; exec sleep 300'; sleep 1")
+	files := "65536\n"
+	if available(t)&(1<<unix.CAP_SYS_RESOURCE) == 0 {
+		files = shell(t, "ulimit -Hn") // More than this machine has it cannot give.
+	}
+	got := inside(t, "t-trace", "journalctl --no-pager -o cat -u other _UID=65534")
+	if want := "said by another\n" + files; got != want {
+		t.Errorf("the journal of a unit of another user: got %q, want %q", got, want)
+	}
+	if got := inside(t, "t-trace", "systemctl status --no-pager other"); !strings.Contains(got, "sleep 300") ||
+		!strings.Contains(got, "said by another") {
+		t.Errorf("the status of a unit of another user: %q", got)
+	}
+	if got := inside(t, "t-trace", "cat /proc/$(systemctl show -P MainPID other)/oom_score_adj"); got != "0\n" {
+		t.Errorf("OOMScoreAdjust=-900 made %q", got)
+	}
+	for _, attempt := range []string{
+		"echo -1000 >/proc/self/oom_score_adj", "cat /proc/$(systemctl show -P MainPID other)/environ",
+		"readlink /proc/$(systemctl show -P MainPID other)/fd/1",
+	} {
+		if o := run(t, "execute", "t-trace", "--", "sh", "-c", attempt); o.status == 0 {
+			t.Errorf("%s: %+v", attempt, o)
+		}
+	}
+	remove(t, "t-trace")
 }
