@@ -45,7 +45,7 @@ N      ?= 100
 STRESS ?= 10m
 scale   = "cd test/scale && exec env VIRT_SANDBOX_RIG=$(1) ../../bin/scale.test -test.v -test.timeout 20m $(2)"
 
-.PHONY: all help build check unit coverage lint govulncheck test test-rigs test-databases test-native test-emulated test-machine test-scale bench bench-scale bench-stress test-host test-vm test-apparmor vm-shell demo install install-selinux uninstall-selinux install-apparmor uninstall-apparmor clean
+.PHONY: all help build check coverage lint govulncheck test test-native test-emulated test-machine test-scale bench bench-scale bench-stress test-host test-vm test-apparmor vm-shell demo install install-selinux uninstall-selinux install-apparmor uninstall-apparmor clean
 
 all: build
 
@@ -63,12 +63,9 @@ $(addprefix bin/,$(LINKED)): bin/%: $(SOURCES)
 
 # What needs no libvirtd: every commit passes it. With nothing in the caches that takes 5 minutes of processor time for the
 # race detector (which needs cgo) and 2 for the lint, else what has changed.
-# The tests wait a lot, so that the lint finds a processor beside them; it vets them too.
 check: build ## build, lint and unit tests: what every commit passes
-	$(MAKE) --jobs=2 --output-sync=line lint unit
-
-unit:
-	$(GO) test -vet=off -race -short $$($(GO) list ./... | grep -v /test/) ./test/house ./test/rig/...
+	$(MAKE) lint
+	$(GO) test -race -short $$($(GO) list ./... | grep -v /test/) ./test/house ./test/rig/...
 
 # What was one package, helper, until it became rooms: more than half of it can only be tried on a rig, so this says how much of
 # it the unit tests reach, of a user who is not root.
@@ -96,22 +93,18 @@ govulncheck: ## known holes in what is linked; needs a network
 	$(TOOL) govulncheck ./...
 
 # Everything, on the machine's real rpm, dpkg, systemd and libvirt, and on hosts of its own. Needs root. The emulated hosts keep
-# one processor busy, while the tests here wait a lot; what they are made of must not be made beside those, which look for
-# mounts that are left. It is made beside what make check does, since most of that is waiting for the network.
+# one processor busy, while the tests here wait a lot; what is made of the first must not be made beside the second, which
+# look for mounts that are left.
 test: ## everything, on hosts of its own; needs root, about 40 minutes
 	test/rig/install-packages test
+	$(MAKE) check
+	$(GO) test -count=1 ./rpmdeps ./internal/debdeps ./generator
 	rm -rf $(RAN)
-	$(MAKE) build
-	$(MAKE) --jobs=2 --output-sync=line test-rigs lint unit test-databases bin/integration.test bin/scale.test
-	$(MAKE) --jobs=2 --output-sync=line test-native test-emulated
-	$(GO) run ./test/rig/ran -elsewhere machine,bench,bench-host,stress $(RAN)
-
-test-rigs:
+	$(MAKE) bin/integration.test bin/scale.test
 	test/vm/image >/dev/null
 	test/rig/kernel >/dev/null
-
-test-databases:
-	$(GO) test -count=1 -vet=off ./rpmdeps ./internal/debdeps ./generator
+	$(MAKE) --jobs=2 --output-sync=line test-native test-emulated
+	$(GO) run ./test/rig/ran -elsewhere machine,bench,bench-host,stress $(RAN)
 
 test-native:
 	VIRT_SANDBOX_RIG=native $(call record,native) test/rig/with-libvirt $(GO) test -count=1 -v -timeout 40m ./test/integration

@@ -82,5 +82,5 @@ func (m *Manager) targetOf(s *config.Sandbox) (enter.Target, error) {
 	if err != nil {
 		return enter.Target{}, err
 	}
-	return a.Target(s.Hardening.IDMap.Base, program), nil
+	return a.Target(s.Name, s.Hardening.IDMap.Base, program), nil
 }

@@ -134,14 +134,6 @@ func createCommand(manager newManagerFunc) *cobra.Command {
 		},
 	}
 	several.addFlags(command, false)
-	createFlags(command, &options, &written, &uid, &gid)
-	return command
-}
-
-// createFlags adds the flags that say what a new sandbox is.
-func createFlags(
-	command *cobra.Command, options *helper.CreateOptions, written *writtenOptions, uid, gid *int64,
-) {
 	flags := command.Flags()
 	flags.StringArrayVarP(&options.Units, "unitfile", "u", nil, "`UNIT` to run; may be repeated. .service may be left "+
 		"out, and of a template such as foo@.service the instance NAME is run")
@@ -180,11 +172,12 @@ func createFlags(
 	flags.StringVar(&written.idMap, "idmap", "", "user and group `IDS` of the sandbox's own, auto or BASE:COUNT: root "+
 		"inside is another user outside, and files keep their owners; see idmap= of virt-sandbox.config(5). On a host "+
 		"without SELinux and AppArmor use this: otherwise root inside is root outside, and create warns")
-	flags.Int64VarP(uid, "uid", "U", -1, "`UID` of the command; that of --username by default, or root")
-	flags.Int64VarP(gid, "gid", "G", -1, "`GID` of the command; the user's own by default")
+	flags.Int64VarP(&uid, "uid", "U", -1, "`UID` of the command; that of --username by default, or root")
+	flags.Int64VarP(&gid, "gid", "G", -1, "`GID` of the command; the user's own by default")
 	flags.StringVar(&options.Identity.User, "username", "", "`USER` name of the command; that of -U in the host's "+
 		"accounts by default")
 	flags.StringVar(&options.Identity.Home, "homedir", "", "`DIR` that is the command's HOME; the user's by default")
+	return command
 }
 
 // writtenOptions are options whose text is read here, since the library takes what it means.

@@ -216,12 +216,43 @@ func TestOfContainerAndMoveAbove(t *testing.T) {
 			t.Errorf("in %s there is %q", dir, got)
 		}
 	}
-	if file, err := groups.OpenVersion2(); err != nil || file.Name() != want[1] {
-		t.Errorf("version 2: %v, %v", file, err)
+}
+
+// TestEntrance: a thread joins all of version 1 but the freezer, whose group that the container sees takes processes.
+func TestEntrance(t *testing.T) {
+	const libvirts = "/machine/lxc-12-web.libvirt-lxc"
+	text := "8:pids:" + libvirts + "\n7:freezer:" + libvirts + "/virt-sandbox-web/deep\n0::" + libvirts + "/init.scope\n"
+	tree := fakeTree(t, map[string]string{"pids": "pids", "freezer": "freezer", "": "unified"}, 7, text)
+	for _, file := range []string{
+		"pids" + libvirts + "/tasks", "freezer" + libvirts + "/virt-sandbox-web/cgroup.procs",
+		"unified" + libvirts + "/init.scope/x",
+	} {
+		write(t, filepath.Join(tree.Root, file), "")
 	}
-	if file, err := (Groups{}).OpenVersion2(); err != nil || file != nil {
-		t.Errorf("without version 2: %v, %v", file, err)
+	e, err := groupsOf(t, tree).Entrance("web")
+	if err != nil {
+		t.Fatal(err)
 	}
+	defer e.Close()
+	if len(e.Tasks) != 1 || e.Tasks[0].Name() != tree.Root+"/pids"+libvirts+"/tasks" {
+		t.Errorf("tasks: %v", e.Tasks)
+	}
+	if e.Freezer == nil || e.Freezer.Name() != tree.Root+"/freezer"+libvirts+"/virt-sandbox-web/cgroup.procs" {
+		t.Errorf("freezer: %v", e.Freezer)
+	}
+	if e.Version2 == nil || e.Version2.Name() != tree.Root+"/unified"+libvirts+"/init.scope" {
+		t.Errorf("version 2: %v", e.Version2)
+	}
+	none, err := (Groups{}).Entrance("web")
+	if err != nil || none.Tasks != nil || none.Freezer != nil || none.Version2 != nil {
+		t.Errorf("without groups: %+v, %v", none, err)
+	}
+	none.Close()
+	broken, err := groupsOf(t, fakeTree(t, map[string]string{"pids": "pids"}, 7, text)).Entrance("web")
+	if !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("without files: %v", err)
+	}
+	broken.Close()
 }
 
 func TestUsage(t *testing.T) {

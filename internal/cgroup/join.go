@@ -5,33 +5,54 @@ package cgroup
 import (
 	"os"
 	"path/filepath"
-	"strconv"
-
-	"golang.org/x/sys/unix"
+	"slices"
+	"strings"
 )
 
-// JoinThread moves this thread into those of the groups that are of version 1. Those of version 2 take no single
-// thread. Preconditions: the goroutine is locked to its thread, which ends with it.
-func (g Groups) JoinThread() error {
-	for hierarchy, dir := range g.dirs {
-		if hierarchy == "" {
-			continue
-		}
-		if err := os.WriteFile(filepath.Join(dir, "tasks"), []byte(strconv.Itoa(unix.Gettid())), 0o644); err != nil {
-			return err
-		}
-	}
-	return nil
+// Entrance is what a process joins the groups of a container by, open. The files can be written to from any namespace:
+// the kernel asks what the one who opened them may do.
+type Entrance struct {
+	// Tasks are the files of version 1 that a thread writes "0" to, to join; its children are born there. The freezer is
+	// not among them: whoever waits for a process must not stand still with it.
+	Tasks []*os.File
+	// Freezer takes the number of a process, so that it stands still whenever the container does; nil for none. It is of
+	// the topmost group that the container sees, whichever of those below its first process has gone to.
+	Freezer *os.File
+	// Version2 is for a process to be started in (syscall.SysProcAttr.CgroupFD); nil for none.
+	Version2 *os.File
 }
 
-// OpenVersion2 opens the group of version 2 for a process to be started in (syscall.SysProcAttr.CgroupFD); nil where
-// there is none.
-func (g Groups) OpenVersion2() (*os.File, error) {
-	dir, found := g.version2()
-	if !found {
-		return nil, nil
+// Entrance opens the groups for a process of a sandbox to join. Close is to be called, also after an error.
+func (g Groups) Entrance(sandbox string) (e Entrance, err error) {
+	open := func(file string) *os.File {
+		if err != nil {
+			return nil
+		}
+		var f *os.File
+		f, err = os.OpenFile(file, os.O_WRONLY, 0)
+		return f
 	}
-	return os.Open(dir)
+	for hierarchy, dir := range g.dirs {
+		switch {
+		case hierarchy == "":
+		case slices.Contains(strings.Split(hierarchy, ","), "freezer"):
+			e.Freezer = open(filepath.Join(seenTop(dir, sandbox), "cgroup.procs"))
+		default:
+			e.Tasks = append(e.Tasks, open(filepath.Join(dir, "tasks")))
+		}
+	}
+	if dir, found := g.version2(); found && err == nil {
+		e.Version2, err = os.Open(dir)
+	}
+	return e, err
+}
+
+// Close closes the files.
+func (e Entrance) Close() {
+	for _, f := range append(e.Tasks, e.Freezer, e.Version2) {
+		// Close does nothing for nil but say so.
+		_ = f.Close()
+	}
 }
 
 // MoveAbove moves a process to the groups of version 1 above those that were made for the container. It does what it

@@ -3,6 +3,7 @@
 package cgroup
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -35,6 +36,15 @@ func wholeOf(dir, sandbox string) string {
 		}
 	}
 	return ""
+}
+
+// seenTop returns the topmost group above dir, or dir, that a sandbox's container sees; dir where that cannot be told.
+func seenTop(dir, sandbox string) string {
+	parts := strings.Split(dir, "/")
+	if i := slices.Index(parts, OwnName(sandbox)); i >= 0 {
+		return strings.Join(parts[:i+1], "/")
+	}
+	return dir
 }
 
 // isLibvirts reports whether a group of the name was made by libvirt itself.

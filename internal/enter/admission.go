@@ -11,8 +11,11 @@ type Admission struct {
 	Profile  string  `json:"profile"`  // AppArmor profile of the payload; empty for none
 }
 
-// Target returns the container as one to enter. root is the host's number of the user that is root there, program is
-// virt-sandbox-init on the host.
-func (a Admission) Target(root uint32, program string) Target {
-	return Target{Process: a.Init, Root: root, Bounding: a.Bounding, Label: a.Label, Profile: a.Profile, Program: program}
+// Target returns the container of a sandbox as one to enter. root is the host's number of the user that is root there,
+// program is virt-sandbox-init on the host.
+func (a Admission) Target(sandbox string, root uint32, program string) Target {
+	return Target{
+		Name: sandbox, Process: a.Init, Root: root, Bounding: a.Bounding, Label: a.Label, Profile: a.Profile,
+		Program: program,
+	}
 }

@@ -13,14 +13,12 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
-	"runtime"
 	"strconv"
 	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
 
-	"github.com/virt-sandbox/virt-sandbox/internal/cgroup"
 	"github.com/virt-sandbox/virt-sandbox/internal/guest"
 	"github.com/virt-sandbox/virt-sandbox/internal/proc"
 )
@@ -28,6 +26,7 @@ import (
 // Target is the container to enter. Nothing of it is to come from what /proc tells of its processes once they are the
 // container's own: root inside has that in its hands.
 type Target struct {
+	Name     string  // of the sandbox
 	Process  Process // its first
 	Root     uint32  // the host's number of the user that is root there; 0 where there is no user namespace
 	Bounding uint64  // set of capabilities of its processes, by the bits of their numbers
@@ -71,10 +70,6 @@ func Run(ctx context.Context, target Target, command Command) (int, error) {
 		defer command.inside.Close()
 		defer command.terminal.Close()
 	}
-	groups, err := cgroup.Host().Of(target.Process.PID)
-	if err != nil {
-		return 0, fmt.Errorf("find the container's cgroups: %w", err)
-	}
 	if err := target.Process.check(); err != nil {
 		return 0, err
 	}
@@ -82,39 +77,48 @@ func Run(ctx context.Context, target Target, command Command) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	start := func(process *exec.Cmd) error { return startIn(ctx, groups, process) }
+	start := func(process *exec.Cmd) error { return startIn(ctx, container.groups.Version2, process) }
 	if command.Terminal {
 		return exitStatus(process, runOnTerminal(process, command, start))
 	}
 	return exitStatus(process, runOnPipes(process, command, start))
 }
 
-// command is nsenter(1), which joins what of the namespaces a process of several threads can not, and then
-// virt-sandbox-init as it lies on the host, which confines itself while it still sees the host's /proc, and joins the
-// others.
+// command is virt-sandbox-init as it lies on the host, which becomes as the container is while it still sees the host's
+// /proc, and makes the command. Where the container has a user namespace, nsenter(1) goes before: a process of several
+// threads cannot join that.
 func (o *opened) command(ctx context.Context, target Target, command Command) (*exec.Cmd, error) {
-	nsenter, err := exec.LookPath("nsenter")
-	if err != nil {
-		return nil, fmt.Errorf("join the container's namespaces: %w", err)
-	}
-	process := exec.CommandContext(ctx, nsenter)
+	process := exec.CommandContext(ctx, "")
 	inherit := func(f *os.File) int {
 		process.ExtraFiles = append(process.ExtraFiles, f)
 		return 2 + len(process.ExtraFiles)
 	}
 	descriptor := func(f *os.File) string { return "/proc/self/fd/" + strconv.Itoa(inherit(f)) }
-	process.Args = []string{"nsenter"}
-	for _, name := range joined() {
-		if f := o.namespaces[name]; f != nil {
-			process.Args = append(process.Args, "--"+name+"="+descriptor(f))
+	process.Path = descriptor(o.program)
+	process.Args = []string{guest.Program}
+	if f := o.namespaces[userNamespace]; f != nil {
+		nsenter, err := exec.LookPath("nsenter")
+		if err != nil {
+			return nil, fmt.Errorf("join the container's user namespace: %w", err)
 		}
+		process.Args = []string{"nsenter", "--" + userNamespace + "=" + descriptor(f), "--", process.Path}
+		process.Path = nsenter
 	}
-	process.Args = append(process.Args, "--", descriptor(o.program))
-	entry := guest.Entry{
-		PIDs: inherit(o.namespaces[pidNamespace]), Mounts: inherit(o.namespaces[mountNamespace]),
-		Bounding: target.Bounding, Label: target.Label, Profile: target.Profile,
+	entry := guest.Entry{Bounding: target.Bounding, Label: target.Label, Profile: target.Profile}
+	for _, name := range joined() {
+		entry.Namespaces = append(entry.Namespaces, inherit(o.namespaces[name]))
 	}
-	process.Args = append(process.Args, entry.Args(command.Args)...)
+	for _, f := range o.groups.Tasks {
+		entry.Tasks = append(entry.Tasks, inherit(f))
+	}
+	if f := o.groups.Freezer; f != nil {
+		entry.Freezer = inherit(f)
+	}
+	args, err := entry.Args(command.Args)
+	if err != nil {
+		return nil, err
+	}
+	process.Args = append(process.Args, args...)
 	process.Env, process.Dir = command.Environment, "/"
 	// A session of its own: /dev/tty of the command is not the terminal that the caller types on.
 	process.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
@@ -124,27 +128,15 @@ func (o *opened) command(ctx context.Context, target Target, command Command) (*
 	return process, nil
 }
 
-// startIn starts a process in cgroups. With version 2 it is born there; of version 1 a thread has to go ahead, which
-// then ends: a container can freeze whoever is in its groups.
-func startIn(ctx context.Context, groups cgroup.Groups, process *exec.Cmd) error {
+// startIn starts a process in a cgroup of version 2, or where it is where there is none. A container can freeze whoever
+// is in its group, also who begins there.
+func startIn(ctx context.Context, group *os.File, process *exec.Cmd) error {
+	if group == nil {
+		return process.Start()
+	}
+	process.SysProcAttr.UseCgroupFD, process.SysProcAttr.CgroupFD = true, int(group.Fd())
 	started := make(chan error, 1)
-	go func() {
-		runtime.LockOSThread()
-		started <- func() error {
-			if err := groups.JoinThread(); err != nil {
-				return fmt.Errorf("join the container's cgroups: %w", err)
-			}
-			group, err := groups.OpenVersion2()
-			if err != nil {
-				return fmt.Errorf("join the container's cgroup: %w", err)
-			}
-			if group != nil {
-				defer group.Close()
-				process.SysProcAttr.UseCgroupFD, process.SysProcAttr.CgroupFD = true, int(group.Fd())
-			}
-			return process.Start()
-		}()
-	}()
+	go func() { started <- process.Start() }()
 	select {
 	case err := <-started:
 		return err

@@ -8,36 +8,27 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/virt-sandbox/virt-sandbox/internal/cgroup"
 	"github.com/virt-sandbox/virt-sandbox/internal/proc"
 )
 
-// Namespaces by their names for nsenter(1).
-const (
-	userNamespace  = "user"
-	mountNamespace = "mount"
-	pidNamespace   = "pid"
-)
+const userNamespace = "user"
 
-// joined are the namespaces that nsenter joins.
-func joined() []string { return []string{userNamespace, "ipc", "uts", "net", "cgroup"} }
-
-func namespaceFile(pid int, name string) string {
-	if name == mountNamespace {
-		name = "mnt"
-	}
-	return proc.Host.Namespace(pid, name)
-}
+// joined are the namespaces that virt-sandbox-init joins, in this order. That of mounts has another /proc.
+func joined() []string { return []string{"ipc", "uts", "net", "cgroup", "pid", "mnt"} }
 
 // opened is what a container is entered by.
 type opened struct {
 	namespaces map[string]*os.File // by name; no user namespace where that is the host's
-	program    *os.File
+	groups     cgroup.Entrance
+	program    *os.File // in sealed memory
 }
 
 func (o *opened) close() {
 	for _, f := range o.namespaces {
 		f.Close()
 	}
+	o.groups.Close()
 	if o.program != nil {
 		o.program.Close()
 	}
@@ -51,17 +42,24 @@ func open(target Target) (_ *opened, err error) {
 			o.close()
 		}
 	}()
-	if o.program, err = os.Open(target.Program); err != nil {
+	if o.program, err = sealed(target.Program); err != nil {
 		return nil, err
 	}
-	for _, name := range append(joined(), mountNamespace, pidNamespace) {
-		if o.namespaces[name], err = os.Open(namespaceFile(target.Process.PID, name)); err != nil {
+	for _, name := range append(joined(), userNamespace) {
+		if o.namespaces[name], err = os.Open(proc.Host.Namespace(target.Process.PID, name)); err != nil {
 			delete(o.namespaces, name)
 			return nil, fmt.Errorf("%w: %w", ErrEnded, err)
 		}
 	}
+	groups, err := cgroup.Host().Of(target.Process.PID)
+	if err != nil {
+		return nil, fmt.Errorf("find the container's cgroups: %w", err)
+	}
 	if err := target.Process.check(); err != nil {
 		return nil, err
+	}
+	if o.groups, err = groups.Entrance(target.Name); err != nil {
+		return nil, fmt.Errorf("open the container's cgroups: %w", err)
 	}
 	var stat unix.Stat_t
 	if err := unix.Fstat(int(o.namespaces[userNamespace].Fd()), &stat); err != nil {

@@ -32,7 +32,7 @@ func ProcessOf(pid int) (Process, error) {
 		return Process{}, err
 	}
 	var stat unix.Stat_t
-	if err := unix.Stat(namespaceFile(pid, userNamespace), &stat); err != nil {
+	if err := unix.Stat(proc.Host.Namespace(pid, userNamespace), &stat); err != nil {
 		return Process{}, fmt.Errorf("%w: %w", ErrEnded, err)
 	}
 	p := Process{pid, begun, stat.Ino}

@@ -3,12 +3,11 @@
 package guest
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
-	"math"
 	"os"
-	"os/exec"
 	"os/signal"
 	"runtime"
 	"strconv"
@@ -24,11 +23,13 @@ const (
 	StatusNotFound      = 127
 )
 
-// Entry is how a command enters a container whose other namespaces nsenter(1) has joined: virt-sandbox-init, as it lies
-// on the host, takes the words of Args.
+// Entry is how a command enters a container: virt-sandbox-init, as it lies on the host, takes the words of Args. The
+// numbers are of descriptors that it inherits.
 type Entry struct {
-	PIDs, Mounts   int    // descriptors of these namespaces
-	Bounding       uint64 // set of capabilities
+	Namespaces     []int  `json:"namespaces"`        // all but the user namespace, in which it is, that of mounts last
+	Tasks          []int  `json:"tasks,omitempty"`   // cgroup.Entrance
+	Freezer        int    `json:"freezer,omitempty"` // cgroup.Entrance; 0 for none
+	Bounding       uint64 `json:"bounding"`          // set of capabilities
 	Label, Profile string // of SELinux and AppArmor; empty to keep the caller's
 }
 
@@ -36,86 +37,127 @@ type Entry struct {
 const EnterWord = "enter"
 
 // Args returns the arguments for virt-sandbox-init.
-func (e Entry) Args(command []string) []string {
-	return append(
-		[]string{
-			EnterWord,
-			strconv.Itoa(e.PIDs),
-			strconv.Itoa(e.Mounts),
-			strconv.FormatUint(e.Bounding, 16),
-			e.Label,
-			e.Profile,
-		},
-		command...)
+func (e Entry) Args(command []string) ([]string, error) {
+	text, err := json.Marshal(e)
+	if err != nil {
+		return nil, err
+	}
+	return append([]string{EnterWord, string(text)}, command...), nil
 }
 
 // Enter runs the command of arguments that Args made, and returns its exit status: 128 and the signal's number where
-// one ended it. It waits for the command itself: nsenter(1) stops with a child that is stopped, as systemd does with
-// all processes of a container at its end, and would then keep that from it.
+// one ended it.
+//
+// Root inside sees the command's process from its birth on, before it executes anything, may trace it, and keeps what
+// can be reached by its /proc/PID. So that process is born with nothing that the container does not have: its
+// capabilities, keyring and groups are cut before, it has a copy of this program's memory and not that memory itself,
+// and none of its files but the streams. The caller has this program executed from sealed memory (package enter).
 func Enter(args []string) (status int, err error) {
-	if len(args) < 7 || args[0] != EnterWord {
+	if len(args) < 3 || args[0] != EnterWord {
 		return 2, errors.New("enter: there is no command to execute")
 	}
-	pids, pidsErr := strconv.Atoi(args[1])
-	mounts, mountsErr := strconv.Atoi(args[2])
-	bounding, boundingErr := strconv.ParseUint(args[3], 16, 64)
-	if err := errors.Join(pidsErr, mountsErr, boundingErr); err != nil {
+	var e Entry
+	if err := json.Unmarshal([]byte(args[1]), &e); err != nil {
 		return 2, fmt.Errorf("enter: %w", err)
 	}
-	e, command := Entry{pids, mounts, bounding, args[4], args[5]}, args[6:]
-	// What a thread may do and will be is what its program is executed with.
-	runtime.LockOSThread()
-	if err := e.confine(); err != nil {
-		return 1, err
-	}
-	file, status := FindProgram(command[0], os.Environ())
-	if status != 0 {
-		fmt.Fprintf(os.Stderr, "%s: %s\n", command[0], StatusReason(status))
-		return status, nil
-	}
-	return e.run(file, command)
-}
-
-// run runs a program as a child, which alone is in the PID namespace. What a terminal sends to its group is for that.
-func (e Entry) run(file string, command []string) (status int, err error) {
+	// What a terminal sends to its group is for the command. It is waited for here: nsenter(1), and a shell, would stop
+	// with a child that is stopped, as systemd does with all processes of a container at its end.
 	ofTerminal := make(chan os.Signal, 1)
 	signal.Notify(ofTerminal, unix.SIGINT, unix.SIGQUIT, unix.SIGTSTP)
-	child := exec.Cmd{Path: file, Args: command, Env: os.Environ(), Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr}
-	err = child.Run()
-	var exit *exec.ExitError
+	return e.run(args[2:], os.Environ())
+}
+
+// run has a thread of its own become as the container is, and make the command. That thread then ends: nothing of
+// this process is left inside, where it could be frozen.
+func (e Entry) run(command, environment []string) (int, error) {
+	born, err := newBirth()
+	if err != nil {
+		return 1, err
+	}
+	failure := make(chan error, 1)
+	status := 1
+	// The new thread is not this one, which is the first of the process and so cannot end.
+	runtime.LockOSThread()
+	go func() {
+		runtime.LockOSThread()
+		failure <- func() (err error) {
+			if err := e.confine(); err != nil {
+				return err
+			}
+			var file string
+			if file, status = FindProgram(command[0], environment); status != 0 {
+				fmt.Fprintf(os.Stderr, "%s: %s\n", command[0], StatusReason(status))
+				return nil
+			}
+			return born.fork(file, command, environment)
+		}()
+	}()
+	if err := <-failure; err != nil || status != 0 {
+		return status, err
+	}
+	if e.Freezer != 0 {
+		if _, err := unix.Write(e.Freezer, []byte(strconv.Itoa(born.pid))); err != nil {
+			return 1, fmt.Errorf("join the container's freezer: %w", err)
+		}
+	}
+	err = born.execute()
+	// This process only waits from here on. Its threads are not of the container, whose processes do not see them, but
+	// need no more.
+	if err := keepCapabilities(syscall.AllThreadsSyscall, e.Bounding); err != nil {
+		return 1, err
+	}
 	switch {
 	case errors.Is(err, fs.ErrPermission) || errors.Is(err, unix.ENOEXEC):
 		return StatusNotExecutable, nil
-	case err != nil && !errors.As(err, &exit):
-		return 1, fmt.Errorf("execute %s: %w", file, err)
+	case err != nil:
+		return 1, fmt.Errorf("execute %s: %w", command[0], err)
 	}
-	if s, ok := child.ProcessState.Sys().(syscall.WaitStatus); ok && s.Signaled() {
-		return 128 + int(s.Signal()), nil
-	}
-	return child.ProcessState.ExitCode(), nil
+	return born.wait()
 }
 
+// confine has this thread, and all that comes from it, be as the container's processes are.
 func (e Entry) confine() error {
 	// First of all, while /proc is the host's.
 	if err := confineNext(e.Label, e.Profile); err != nil {
 		return err
 	}
-	// The runtime's threads share their root and working directory, which a mount namespace is not entered with.
-	if err := unix.Unshare(unix.CLONE_FS); err != nil {
+	for _, tasks := range e.Tasks {
+		if _, err := unix.Write(tasks, []byte("0")); err != nil {
+			return fmt.Errorf("join the container's cgroups: %w", err)
+		}
+	}
+	// The runtime's threads share their root and working directory, which a mount namespace is not entered with, and
+	// their table of descriptors, of which the command gets nothing.
+	if err := unix.Unshare(unix.CLONE_FS | unix.CLONE_FILES); err != nil {
 		return fmt.Errorf("leave the host's root: %w", err)
 	}
-	if err := unix.Setns(e.PIDs, unix.CLONE_NEWPID); err != nil {
-		return fmt.Errorf("join the container's PID namespace: %w", err)
+	for _, namespace := range e.Namespaces {
+		if err := unix.Setns(namespace, 0); err != nil {
+			return fmt.Errorf("join the container's namespaces: %w", err)
+		}
 	}
-	if err := unix.Setns(e.Mounts, unix.CLONE_NEWNS); err != nil {
-		return fmt.Errorf("join the container's mount namespace: %w", err)
+	return e.dropRights()
+}
+
+// dropRights takes what a caller may do and a container may not.
+func (e Entry) dropRights() error {
+	// A keyring of its own: that of the caller's session has the caller's keys.
+	_, err := unix.KeyctlInt(unix.KEYCTL_JOIN_SESSION_KEYRING, 0, 0, 0, 0)
+	if err != nil && !errors.Is(err, unix.ENOSYS) {
+		return fmt.Errorf("leave the caller's keyring: %w", err)
 	}
-	if err := LimitCapabilities(e.Bounding); err != nil {
+	// Of this thread alone, unlike syscall.Setgroups.
+	if _, _, errno := unix.RawSyscall(unix.SYS_SETGROUPS, 0, 0, 0); errno != 0 {
+		return fmt.Errorf("leave the caller's groups: %w", errno)
+	}
+	if err := limitBounding(e.Bounding); err != nil {
 		return fmt.Errorf("limit capabilities to the container's: %w", err)
 	}
-	// The command gets none of what led here.
-	if err := unix.CloseRange(3, math.MaxInt32, unix.CLOSE_RANGE_CLOEXEC); err != nil {
-		return fmt.Errorf("close descriptors: %w", err)
+	if err := keepCapabilities(syscall.RawSyscall, e.Bounding); err != nil {
+		return fmt.Errorf("limit capabilities to the container's: %w", err)
+	}
+	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
+		return fmt.Errorf("be traced by nobody: %w", err)
 	}
 	return nil
 }
@@ -131,19 +173,6 @@ func confineNext(label, profile string) error {
 	if profile != "" {
 		if err := writeExisting("/proc/thread-self/attr/apparmor/exec", []byte("exec "+profile)); err != nil {
 			return fmt.Errorf("set AppArmor profile %s: %w", profile, err)
-		}
-	}
-	return nil
-}
-
-// LimitCapabilities drops from this thread's bounding set what is not allowed.
-func LimitCapabilities(allowed uint64) error {
-	for c := 0; c <= unix.CAP_LAST_CAP; c++ {
-		if allowed&(1<<c) != 0 {
-			continue
-		}
-		if err := unix.Prctl(unix.PR_CAPBSET_DROP, uintptr(c), 0, 0, 0); err != nil && !errors.Is(err, unix.EINVAL) {
-			return err
 		}
 	}
 	return nil

@@ -3,22 +3,27 @@
 package guest
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"testing"
 )
 
 // TestEntry: what execute asks for arrives; nothing else is taken for it.
 func TestEntry(t *testing.T) {
-	args := Entry{PIDs: 8, Mounts: 9, Bounding: 0xa80425fb, Label: "u:r:t:s0:c1,c2"}.Args([]string{"sh", "-c", ""})
-	if want := []string{"enter", "8", "9", "a80425fb", "u:r:t:s0:c1,c2", "", "sh", "-c", ""}; !slices.Equal(args, want) {
-		t.Errorf("got %q, want %q", args, want)
+	want := Entry{Namespaces: []int{8, 9}, Tasks: []int{4}, Bounding: 0xa80425fb, Label: "u:r:t:s0:c1,c2"}
+	args, err := want.Args([]string{"sh", "-c", ""})
+	if err != nil || len(args) != 5 || args[0] != EnterWord || !slices.Equal(args[2:], []string{"sh", "-c", ""}) {
+		t.Fatalf("got %q, %v", args, err)
+	}
+	var got Entry
+	if err := json.Unmarshal([]byte(args[1]), &got); err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, %v", got, err)
 	}
 	for _, args := range [][]string{
-		nil, {"enter"}, {"enter", "8", "9", "0", "", ""}, {"enter", "8", "9", "x", "", "", "true"}, {"enter", "8", "x",
-			"0", "", "", "true"},
-		{"enter", "x", "9", "0", "", "", "true"}, {"exit", "8", "9", "0", "", "", "true"},
+		nil, {"enter"}, {"enter", "{}"}, {"enter", "{", "true"}, {"enter", "8", "true"}, {"exit", "{}", "true"},
 	} {
 		if status, err := Enter(args); status != 2 || err == nil {
 			t.Errorf("%q: got %d, %v", args, status, err)

@@ -35,6 +35,8 @@ func attemptMain(args []string) int {
 		err = runAttempts()
 	case "hold":
 		err = hold()
+	case "watch-entering":
+		err = watchEntering(args[1])
 	case "hold-key":
 		err = holdOnlyKey()
 	default:
