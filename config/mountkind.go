@@ -12,6 +12,7 @@ type MountKind string
 const (
 	MountGuestBind MountKind = "guest-bind" // a directory or file of the container itself
 	MountHostBind  MountKind = "host-bind"  // a host directory or file, writable
+	MountHostShow  MountKind = "host-show"  // the same, read-only
 	MountHostImage MountKind = "host-image" // the file system in a file of the host
 	MountRAM       MountKind = "ram"        // a tmpfs of Size bytes
 )
@@ -41,6 +42,7 @@ const (
 func mountKinds() []mountKind {
 	return []mountKind{
 		{MountHostBind, showsHostFiles, true, msgMount, readSource, Mount.source},
+		{MountHostShow, showsHostFiles, false, msgMount, readSource, Mount.source},
 		{MountHostImage, showsImage, true, msgHostImage, readImage, Mount.image},
 		{MountGuestBind, showsInside, false, msgGuestBind, readInside, Mount.source},
 		{MountRAM, showsMemory, true, msgRAM, readMemory, Mount.size},
@@ -110,10 +112,10 @@ func readMemory(m *Mount, text string) bool {
 
 // mountKindList names all kinds for a message.
 func mountKindList() string {
-	var names []string
+	list := ""
 	for _, k := range MountKinds() {
-		names = append(names, string(k))
+		list += ", " + string(k)
 	}
-	last := len(names) - 1
-	return strings.Join(names[:last], ", ") + " or " + names[last]
+	last := strings.LastIndex(list, ", ")
+	return list[2:last] + " or " + list[last+2:]
 }

@@ -9,6 +9,7 @@ func TestMountKinds(t *testing.T) {
 	type properties struct{ hostFiles, image, inside, memory, hostSource, writable bool }
 	for kind, want := range map[MountKind]properties{
 		MountHostBind:  {hostFiles: true, hostSource: true, writable: true},
+		MountHostShow:  {hostFiles: true, hostSource: true},
 		MountHostImage: {image: true, hostSource: true, writable: true},
 		MountGuestBind: {inside: true},
 		MountRAM:       {memory: true, writable: true},
@@ -28,7 +29,7 @@ func TestMountKinds(t *testing.T) {
 			t.Errorf("%q is not described: %+v", d.kind, d)
 		}
 	}
-	if got := mountKindList(); got != "host-bind, host-image, guest-bind or ram" {
+	if got := mountKindList(); got != "host-bind, host-show, host-image, guest-bind or ram" {
 		t.Errorf("for a message they are %q", got)
 	}
 }

@@ -93,9 +93,7 @@ func CheckUnit(unit string) error {
 }
 
 // CheckPackage reports whether name can be the name of an RPM or deb package.
-func CheckPackage(name string) error {
-	return match(isPackage, name, msgPackage)
-}
+func CheckPackage(name string) error { return match(isPackage, name, msgPackage) }
 
 // CheckVariable reports whether name can be that of an environment variable.
 func CheckVariable(name string) error { return match(isVariable, name, msgVariable) }

@@ -134,7 +134,7 @@ func TestParseMount(t *testing.T) {
 		{"guest-bind:/srv=/srv", Mount{}, "within itself"},
 		{"guest-bind:/srv=/srv/www", Mount{}, "within itself"},
 		{"guest-bind:/etc=/srv/etc", Mount{}, "would replace"},
-		{"h:/srv=/data", Mount{}, `mount type "h" is not host-bind, host-image, guest-bind or ram`},
+		{"h:/srv=/data", Mount{}, `mount type "h" is not host-bind, host-show, host-image, guest-bind or ram`},
 		{"/srv=/data", Mount{}, `mount type "/srv=/data" is not host-bind`},
 		{"", Mount{}, `mount type "" is not host-bind`},
 		{"host-bind:/srv", Mount{}, "TARGET=SOURCE"},

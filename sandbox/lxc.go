@@ -105,7 +105,7 @@ func oneShot(o *Options) (oneshot.Spec, error) {
 	return t, identify(o.User, &t)
 }
 
-// checkMountPoint refuses a place that is not there: nothing can be made on a root that is read-only. That of a
+// checkMountPoint refuses a place that is not there: nothing can be made on a directory that is read-only. That of a
 // guest-bind can lie in another mount.
 func checkMountPoint(root string, m config.Mount) error {
 	if m.Kind.ShowsInside() {
@@ -113,7 +113,12 @@ func checkMountPoint(root string, m config.Mount) error {
 	}
 	switch top, _, _ := strings.Cut(m.Target[1:], "/"); top {
 	case "run", "tmp", "dev":
-		return nil // These are the sandbox's own, and libvirt makes what is missing.
+		return nil // These are the sandbox's own, where what is missing is made.
+	case "usr", "etc", "bin", "sbin", "lib", "lib32", "lib64", "libx32":
+	default:
+		if root == "" {
+			return nil // So is the root, where it is not a directory of the caller's.
+		}
 	}
 	if _, err := os.Stat(filepath.Join("/", root, m.Target)); err != nil {
 		return fmt.Errorf("mount at %s: the root has no such place: make it on the host, or choose one below /tmp", m.Target)

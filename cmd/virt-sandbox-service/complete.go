@@ -30,6 +30,7 @@ func completeOptions(command *cobra.Command) {
 		"network": offer(string(config.NetworkPrivate), string(config.NetworkHost), "dhcp", "dhcp,source=",
 			"source=", "bridge="),
 		"mount":        offer(mountKinds()...),
+		"show":         completeFiles,
 		"imagesize":    cobra.NoFileCompletions,
 		"image":        cobra.NoFileCompletions,
 		"image-format": offer(string(config.FormatRaw), string(config.FormatQCOW2)),
@@ -148,6 +149,11 @@ func completeCommand(_ *cobra.Command, args []string, _ string) ([]string, cobra
 
 func completeDirectories(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 	return nil, cobra.ShellCompDirectiveFilterDirs
+}
+
+// completeFiles offers directories and files.
+func completeFiles(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	return nil, cobra.ShellCompDirectiveDefault
 }
 
 // completeUnits offers the units of the host.

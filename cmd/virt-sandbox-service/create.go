@@ -47,6 +47,10 @@ virt-sandbox.config(5):
           shows a file or directory of the host, writable. SELinux lets it be
           written where the source has the type and level of the sandbox's
           content (chcon -R -t container_file_t -l LEVEL).
+  host-show:TARGET=SOURCE
+          shows a file or directory of the host, read-only. --show PATH is the
+          same for one place: of the host's /opt and /usr/local a sandbox sees
+          what its units or its command name, and of other data nothing.
   host-image:TARGET=FILE[,format=raw|qcow2]
           mounts the file system in a file.
   guest-bind:TARGET=PATH
@@ -152,6 +156,8 @@ func createCommand(manager newManagerFunc) *cobra.Command {
 	)
 	flags.StringArrayVarP(&written.networks, "network", "N", nil, "`NETWORK` as above; may be repeated")
 	flags.StringArrayVarP(&options.Mounts, "mount", "m", nil, "`MOUNT` as above; may be repeated")
+	flags.StringArrayVar(&written.shown, "show", nil, "`PATH` of the host that the sandbox sees, read-only; may be "+
+		"repeated")
 	flags.StringVarP(&written.imageSize, "imagesize", "i", "", "`SIZE` of an image that holds the content, which bounds "+
 		"what the sandbox can store. A bare number is of MB of 1000000 bytes, as it was with the original libvirt-sandbox; "+
 		"with K, M, G or T it is as sizes in the config, of 1024s")
@@ -182,7 +188,7 @@ func createCommand(manager newManagerFunc) *cobra.Command {
 
 // writtenOptions are options whose text is read here, since the library takes what it means.
 type writtenOptions struct {
-	networks            []string
+	networks, shown     []string
 	capabilities, idMap string
 	systemCalls         string
 	security            string
@@ -204,6 +210,13 @@ func parseSecurity(text string) (config.Security, error) {
 func (w writtenOptions) parse(o *helper.CreateOptions) (err error) {
 	if o.Network, o.Interfaces, err = optiontext.Networks(w.networks); err != nil {
 		return fmt.Errorf("-N: %w", err)
+	}
+	for _, p := range w.shown {
+		text, err := optiontext.Show(p)
+		if err != nil {
+			return fmt.Errorf("--show %s: %w", p, err)
+		}
+		o.Mounts = append(o.Mounts, text)
 	}
 	if w.capabilities != "" {
 		if o.Capabilities, err = config.ParseCapabilities(w.capabilities); err != nil {

@@ -45,6 +45,7 @@ func main() {
 type flags struct {
 	sandbox.Options
 	env, mounts, includes []string
+	show                  []string
 	includeFile           string
 	networks              []string
 	security, memory      string
@@ -59,8 +60,9 @@ func root() *cobra.Command {
 		Short: "Run a command in a one-shot sandbox",
 		Long: `Run a command in a one-shot sandbox, a container of libvirt.
 
-It sees the host's files, read-only, a /tmp of its own, no other processes and no
-network but loopback, unless it is given one. Its output, exit status and
+It sees the host's /usr and /etc, read-only, the home directory of an ordinary
+user, a /tmp of its own, no other processes and no network but loopback, unless
+it is given more with --show, --read-write, -m and -N. Its output, exit status and
 terminal are as without. Options end at COMMAND.`,
 		Example: `  virt-sandbox /bin/sh
   virt-sandbox -N dhcp curl -s https://example.org/
@@ -96,7 +98,8 @@ terminal are as without. Options end at COMMAND.`,
 	list.StringVarP(&f.Name, "name", "n", "", "`NAME` of the sandbox's domain; one of its own without")
 	list.StringVarP(&f.Root, "root", "r", "", "`DIR` that is the root, read-only, in place of the host's")
 	list.StringArrayVarP(&f.mounts, "mount", "m", nil, "`MOUNT`: host-bind:TARGET=SOURCE | host-image:TARGET=FILE | "+
-		"ram:TARGET=SIZE, writable | guest-bind:TARGET=PATH; may be repeated")
+		"ram:TARGET=SIZE, writable | host-show:TARGET=SOURCE | guest-bind:TARGET=PATH; may be repeated")
+	list.StringArrayVar(&f.show, "show", nil, "`PATH` of the host that the command sees, read-only; may be repeated")
 	list.StringArrayVar(&f.ReadWrite, "read-write", nil, "`DIR` of the host that is writable; may be repeated")
 	list.StringArrayVarP(&f.includes, "include", "i", nil, "`TARGET[=SOURCE]`: copy a file of the host to a place in a "+
 		"mount of -m host-bind; may be repeated")
@@ -147,6 +150,13 @@ func (f *flags) options(command []string) (o sandbox.Options, err error) {
 			return o, fmt.Errorf("-e %q is not NAME=VALUE", text)
 		}
 		o.Environment = append(o.Environment, config.Variable{Name: name, Value: value})
+	}
+	for _, p := range f.show {
+		text, err := optiontext.Show(p)
+		if err != nil {
+			return o, fmt.Errorf("--show %s: %w", p, err)
+		}
+		f.mounts = append(f.mounts, text)
 	}
 	for _, text := range f.mounts {
 		m, err := config.ParseMount(text)

@@ -8,12 +8,11 @@ package boot
 
 import (
 	"fmt"
-	"slices"
-	"strings"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/domain"
 	"github.com/virt-sandbox/virt-sandbox/internal/guest"
+	"github.com/virt-sandbox/virt-sandbox/internal/roottree"
 	"github.com/virt-sandbox/virt-sandbox/internal/syscallfilter"
 )
 
@@ -29,12 +28,12 @@ type Facts struct {
 
 	Mounted  map[string]string // directories where the file systems of images are mounted, by target
 	Devices  map[string]string // block devices of the disks that libvirt need not make one of, by tag
-	Binds    []domain.Bind     // private content and covers, in the order in which they are mounted
+	View     roottree.View     // of the host and of the content
 	Resolver string            // file that /etc/resolv.conf is a link to; empty where it is none
 
 	Init     string // the file of virt-sandbox-init
 	Runtime  string // directory that the container sees as domain.GuestDir
-	RootTree string // directory where the root of a container with ids of its own is put together
+	RootTree string // directory where the root is put together
 
 	Groups  []uint32 // ids of the groups of the command's user
 	OneShot *OneShot // nil for a container that stays
@@ -50,23 +49,22 @@ type OneShot struct {
 
 // Plan is a start with all its parts.
 type Plan struct {
-	Domain   string        // XML for libvirt
-	Guest    *guest.Plan   // for virt-sandbox-init
-	CopyInit bool          // whether Facts.Init is to be copied into Facts.Runtime
-	Tree     []domain.Bind // what to mount in Facts.RootTree, in this order, where the container has ids of its own
+	Domain string            // XML for libvirt
+	Guest  *guest.Plan       // for virt-sandbox-init
+	Tree   *roottree.Content // what to put together at Facts.RootTree
 }
 
 // Container returns the plan of a container. Errors: of writing XML, and a system call that the config names and this
 // machine does not have.
 func Container(s *config.Sandbox, f *Facts) (*Plan, error) {
 	host := domain.Host{
-		Init: f.Init, Runtime: f.Runtime, Memory: f.Memory, SecurityModel: f.SecurityModel, SetupLabel: f.SetupLabel,
-		Mounted: f.Mounted, Devices: f.Devices, Asked: f.Asked, Lacks: f.Lacks,
+		Root: f.RootTree, Memory: f.Memory, SecurityModel: f.SecurityModel, SetupLabel: f.SetupLabel,
+		Devices: f.Devices, Asked: f.Asked, Lacks: f.Lacks,
 	}
 	if f.OneShot != nil {
-		host.Base, host.Shell = f.OneShot.Root, f.OneShot.Shell
+		host.Shell = f.OneShot.Shell
 	}
-	p := Plan{Guest: Command(s, f.Groups, f.OneShot)}
+	p := Plan{Guest: Command(s, f.Groups, f.OneShot), Tree: tree(s, f)}
 	p.Guest.Profile, p.Guest.Label = f.Profile, payloadLabel(s, f)
 	for _, name := range domain.DroppedCapabilities(s, host) {
 		p.Guest.Drop = append(p.Guest.Drop, config.CapabilityNumber(name))
@@ -79,22 +77,10 @@ func Container(s *config.Sandbox, f *Facts) (*Plan, error) {
 	if err != nil {
 		return nil, fmt.Errorf("[hardening] system-calls: %w", err)
 	}
-	binds := append(slices.Clone(f.Binds), resolver(s, f)...)
-	for _, b := range binds {
-		if !b.ReadOnly {
-			p.Guest.Writable = append(p.Guest.Writable, b.Target)
-		}
+	for i, d := range s.Disks {
+		p.Guest.Disks = append(p.Guest.Disks, guest.Disk{Tag: d.Tag, Device: "/dev/" + domain.DiskName(i)})
 	}
-	mounts := addMounts(p.Guest, s, f.Mounted)
-	if f.SecurityModel == "apparmor" || p.Guest.Mapped {
-		// libvirt's helper refuses to make a profile that names a file below /usr; and root of a user namespace need not
-		// be able to reach the program.
-		p.CopyInit, host.Init = true, ""
-	}
-	if p.Guest.Mapped {
-		p.Tree, host.Root = append(slices.Clone(binds), mounts...), f.RootTree
-	}
-	p.Domain, err = domain.LXC(s, binds, host)
+	p.Domain, err = domain.LXC(s, host)
 	return &p, err
 }
 
@@ -143,38 +129,4 @@ func payloadLabel(s *config.Sandbox, f *Facts) string {
 		return s.ProcessLabel()
 	}
 	return ""
-}
-
-// resolver returns what the host's resolv.conf is a link to, for a one-shot in the host's network. The container's own
-// /run would hide it.
-func resolver(s *config.Sandbox, f *Facts) []domain.Bind {
-	wanted := f.OneShot != nil && s.Network == config.NetworkHost && !s.Hardening.IDMap.Mapped()
-	if !wanted || !strings.HasPrefix(f.Resolver, "/run/") {
-		return nil
-	}
-	return []domain.Bind{{Source: f.Resolver, Target: f.Resolver, ReadOnly: true}}
-}
-
-// addMounts puts mounts and disks into the guest's plan, and returns those mounts that a root tree has.
-func addMounts(plan *guest.Plan, s *config.Sandbox, mounted map[string]string) []domain.Bind {
-	var binds []domain.Bind
-	for _, mount := range s.Mounts {
-		if mount.Kind.ShowsInside() {
-			// As writable as what it shows.
-			plan.Binds = append(plan.Binds, guest.Bind{Source: mount.Source, Target: mount.Target})
-		}
-		if mount.Kind.IsWritable() {
-			plan.Writable = append(plan.Writable, mount.Target)
-		}
-		if mount.Kind.HasHostSource() {
-			binds = append(binds, domain.BindOf(mount, mounted))
-		}
-	}
-	for i, d := range s.Disks {
-		plan.Disks = append(plan.Disks, guest.Disk{Tag: d.Tag, Device: "/dev/" + domain.DiskName(i)})
-	}
-	// One below another comes after it.
-	slices.SortStableFunc(binds, func(a, b domain.Bind) int { return strings.Compare(a.Target, b.Target) })
-	slices.SortStableFunc(plan.Binds, func(a, b guest.Bind) int { return strings.Compare(a.Target, b.Target) })
-	return binds
 }

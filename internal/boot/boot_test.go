@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -13,6 +14,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/domain"
 	"github.com/virt-sandbox/virt-sandbox/internal/guest"
+	"github.com/virt-sandbox/virt-sandbox/internal/roottree"
 	"github.com/virt-sandbox/virt-sandbox/internal/syscallfilter"
 	"github.com/virt-sandbox/virt-sandbox/test/golden"
 )
@@ -27,7 +29,7 @@ const (
 func plainHost(name string) Facts {
 	return Facts{
 		Memory: 8 << 30, Init: "/usr/libexec/virt-sandbox/virt-sandbox-init",
-		Runtime: "/run/virt-sandbox/" + name + "/guest", RootTree: "/run/virt-sandbox/.root-" + name,
+		Runtime: "/run/virt-sandbox/" + name + "/guest", RootTree: "/run/virt-sandbox/.root-" + name + "/tree",
 		Mounted: map[string]string{}, Devices: map[string]string{},
 	}
 }
@@ -36,6 +38,18 @@ func seLinuxHost(name string) Facts {
 	f := plainHost(name)
 	f.SELinux, f.SecurityModel = true, "selinux"
 	return f
+}
+
+// view is a small one of a host and a sandbox's content.
+func view(s *config.Sandbox) roottree.View {
+	return roottree.View{
+		Links: []roottree.Link{{Path: "/bin", Target: "usr/bin"}},
+		Dirs:  []string{"/mnt"},
+		Mounts: []roottree.Mount{
+			{Source: "/usr", Target: "/usr", ReadOnly: true},
+			{Below: s.Content, Source: "/var", Target: "/var"},
+		},
+	}
 }
 
 // TestPlansOfConfigs: what a start makes of every kind of config.
@@ -56,11 +70,7 @@ func TestPlansOfConfigs(t *testing.T) {
 				t.Fatal(err)
 			}
 			f := seLinuxHost(s.Name)
-			f.Binds = []domain.Bind{
-				{Source: s.Content + "/var", Target: "/var"},
-				{Source: s.Content + "/etc/shadow", Target: "/etc/shadow"},
-				{Source: s.Content + "/.virt-sandbox/hidden-directory", Target: "/boot", ReadOnly: true},
-			}
+			f.View = view(s)
 			for _, m := range s.Mounts {
 				if m.Format != "" {
 					f.Mounted[m.Target] = "/run/virt-sandbox/.images-" + s.Name + "/file-system-of" + m.Target
@@ -105,10 +115,7 @@ func TestPlansOfHosts(t *testing.T) {
 			s := config.New("web")
 			s.UUID, s.Units, s.Security.Level = "01234567-89ab-4def-8123-456789abcdef", []string{"httpd.service"}, "s0:c1,c2"
 			f := seLinuxHost(s.Name)
-			f.Binds = []domain.Bind{
-				{Source: s.Content + "/var", Target: "/var"},
-				{Source: s.Content + "/.virt-sandbox/hidden-file", Target: "/etc/krb5.keytab", ReadOnly: true},
-			}
+			f.View = view(s)
 			f.Mounted["/srv/data"] = "/run/virt-sandbox/.images-web/0"
 			c.change(s, &f)
 			comparePlan(t, c.golden, s, &f)
@@ -163,7 +170,7 @@ func TestPlansOfOneShots(t *testing.T) {
 		t.Run(c.golden, func(t *testing.T) {
 			s := oneShot()
 			f := seLinuxHost(".one-shot/" + s.Name)
-			f.RootTree, f.Groups = "/run/virt-sandbox/.root-"+s.Name, []uint32{100, 10}
+			f.RootTree, f.Groups = "/run/virt-sandbox/.root-"+s.Name+"/tree", []uint32{100, 10}
 			f.Resolver = "/run/systemd/resolve/stub-resolv.conf"
 			f.OneShot = &OneShot{}
 			c.change(s, &f)
@@ -172,7 +179,7 @@ func TestPlansOfOneShots(t *testing.T) {
 	}
 }
 
-// comparePlan compares both parts of a plan with their golden files, and those of the root tree, which no file has.
+// comparePlan compares all parts of a plan with their golden files.
 func comparePlan(t *testing.T, name string, s *config.Sandbox, f *Facts) {
 	t.Helper()
 	p, err := Container(s, f)
@@ -186,7 +193,12 @@ func comparePlan(t *testing.T, name string, s *config.Sandbox, f *Facts) {
 	p.Guest.SystemCalls = nil // Nobody could read it, and it is another one on another architecture.
 	compareGuest(t, name, p.Guest)
 	golden.Domain(t, filepath.Join(plans, name+".xml"), base, p.Domain)
-	if again, err := Container(s, f); err != nil || again.Domain != p.Domain || !slices.Equal(again.Tree, p.Tree) ||
+	tree, err := json.MarshalIndent(p.Tree, "", "\t")
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden.File(t, filepath.Join(plans, name+".tree.json"), string(tree)+"\n")
+	if again, err := Container(s, f); err != nil || again.Domain != p.Domain || !reflect.DeepEqual(again.Tree, p.Tree) ||
 		!slices.Equal(again.Guest.SystemCalls, filter) {
 		t.Errorf("the same facts made another plan (%v)", err)
 	}
@@ -256,59 +268,58 @@ func TestPlanOfMachine(t *testing.T) {
 	compareGuest(t, "one-shot-machine", Command(oneShot(), []uint32{100, 10}, &OneShot{Machine: &machine}))
 }
 
-// TestEveryKindOfMount: none is left out, in a container with the host's ids or with ids of its own.
+// TestEveryKindOfMount: none is left out, in a container with the host's ids or with ids of its own, wherever it is
+// mounted; and init's own is mounted after all of them.
 func TestEveryKindOfMount(t *testing.T) {
 	for _, kind := range config.MountKinds() {
 		for _, ids := range []config.IDMap{{}, {Base: 1 << 20, Count: 65536}} {
-			s := oneShot()
-			s.Hardening.IDMap = ids
-			s.Mounts = []config.Mount{{Kind: kind, Target: "/srv/here", Source: "/srv/there", Size: 4096}}
-			f := plainHost("web")
-			f.Mounted["/srv/here"] = "/images/0"
-			p, err := Container(s, &f)
-			if err != nil {
-				t.Fatal(err)
-			}
-			inDomain := strings.Contains(p.Domain, `<target dir="/srv/here">`)
-			inTree := slices.ContainsFunc(p.Tree, func(b domain.Bind) bool { return b.Target == "/srv/here" })
-			inGuest := slices.Contains(p.Guest.Binds, guest.Bind{Source: "/srv/there", Target: "/srv/here"})
-			made := 0
-			for _, m := range []bool{inDomain, inTree, inGuest} {
-				if m {
-					made++
+			for _, target := range []string{"/srv/here", "/dev/here", "/run/host/here"} {
+				s := oneShot()
+				s.Hardening.IDMap = ids
+				s.Mounts = []config.Mount{{Kind: kind, Target: target, Source: "/srv/there", Size: 4096}}
+				f := plainHost("web")
+				f.Mounted[target] = "/images/0"
+				p, err := Container(s, &f)
+				if err != nil {
+					t.Fatal(err)
 				}
-			}
-			if made != 1 {
-				t.Errorf("%s, ids %v: made by libvirt %v, in the root tree %v, inside %v", kind, ids, inDomain, inTree, inGuest)
-			}
-			if slices.Contains(p.Guest.Writable, "/srv/here") != kind.IsWritable() {
-				t.Errorf("%s stays writable: %q", kind, p.Guest.Writable)
+				at := slices.IndexFunc(p.Tree.Mounts, func(m roottree.Mount) bool { return m.Target == target })
+				inDomain := strings.Contains(p.Domain, `<target dir="`+target+`">`)
+				if (at >= 0) == inDomain {
+					t.Errorf("%s at %s, ids %v: made by libvirt %v, in the root tree %v", kind, target, ids, inDomain, at >= 0)
+				}
+				if at >= 0 && !kind.ShowsInside() && p.Tree.Mounts[at].ReadOnly == kind.IsWritable() {
+					t.Errorf("%s at %s is %+v", kind, target, p.Tree.Mounts[at])
+				}
+				init := slices.IndexFunc(p.Tree.Mounts, func(m roottree.Mount) bool { return m.Target == domain.GuestInit })
+				if init <= at || init != len(p.Tree.Mounts)-1 {
+					t.Errorf("%s: init is mount %d of %d, this one %d", kind, init, len(p.Tree.Mounts), at)
+				}
 			}
 		}
 	}
 }
 
-// TestTree: what the root of a container with ids of its own is put together from, and that others have none.
+// TestTree: what others than the host's root can write to is not to be trusted, and one below another comes after it.
 func TestTree(t *testing.T) {
 	s, f := oneShot(), seLinuxHost("web")
 	s.Mounts, f.Mounted["/srv/data"] = everyMount(), "/images/0"
-	f.Binds = []domain.Bind{{Source: "/c/var", Target: "/var"}, {Source: "/c/hidden", Target: "/boot", ReadOnly: true}}
 	p, err := Container(s, &f)
-	if err != nil || p.Tree != nil || p.CopyInit || p.Guest.Mapped {
-		t.Errorf("without ids of its own: tree %v, copy %v, mapped %v, %v", p.Tree, p.CopyInit, p.Guest.Mapped, err)
+	if err != nil {
+		t.Fatal(err)
 	}
-	s.Hardening.IDMap = config.IDMap{Base: 1 << 20, Count: 65536}
-	p, err = Container(s, &f)
-	want := []domain.Bind{
-		{Source: "/c/var", Target: "/var"}, {Source: "/c/hidden", Target: "/boot", ReadOnly: true},
-		{Source: "/images/0", Target: "/srv/data"}, {Source: "/backup/web", Target: "/srv/data/dumps"},
+	var order []string
+	for _, m := range p.Tree.Mounts {
+		order = append(order, m.Target)
 	}
-	if err != nil || !slices.Equal(p.Tree, want) || !p.CopyInit || !p.Guest.Mapped || strings.Contains(p.Domain, f.Init) {
-		t.Errorf("with ids of its own: tree %v, copy %v, mapped %v, %v", p.Tree, p.CopyInit, p.Guest.Mapped, err)
+	want := []string{
+		"/run", "/tmp", "/scratch", "/srv/data", "/srv/data/dumps", "/srv/www", "/run/host", "/run/host/virt-sandbox-init",
 	}
-	s.Hardening.IDMap, f.SecurityModel = config.IDMap{}, "apparmor"
-	if p, err = Container(s, &f); err != nil || !p.CopyInit {
-		t.Errorf("under AppArmor: %+v, %v", p, err)
+	if !slices.Equal(order, want) {
+		t.Errorf("mounted in the order %q, want %q", order, want)
+	}
+	if untrusted := []string{s.Content, "/backup/web"}; !slices.Equal(p.Tree.Untrusted, untrusted) {
+		t.Errorf("untrusted: %q, want %q", p.Tree.Untrusted, untrusted)
 	}
 }
 

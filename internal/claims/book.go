@@ -217,20 +217,6 @@ func (b *Book) unmount(name string, c Claim) error {
 	return nil
 }
 
-// OthersTargets lists where images of all sandboxes but one are mounted on the host.
-func (b *Book) OthersTargets(name string) ([]string, error) {
-	var targets []string
-	err := b.eachOther(name, func(_ string, theirs []Claim) error {
-		for _, t := range theirs {
-			if t.Target != "" {
-				targets = append(targets, t.Target)
-			}
-		}
-		return nil
-	})
-	return targets, err
-}
-
 // eachOther calls visit with the claims of each sandbox but one.
 func (b *Book) eachOther(name string, visit func(other string, theirs []Claim) error) error {
 	names, err := b.root.ImagesNames()

@@ -239,11 +239,9 @@ func TestBrokenNote(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(h.root.Of("first").Images(), noteName), []byte("{"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	_, targetsErr := h.OthersTargets("second")
 	for what, err := range map[string]error{
-		"attach":  h.Attach(t.Context(), "second", []Claim{h.disk("free", config.FormatRaw)}, nil),
-		"detach":  h.Detach("first"),
-		"targets": targetsErr,
+		"attach": h.Attach(t.Context(), "second", []Claim{h.disk("free", config.FormatRaw)}, nil),
+		"detach": h.Detach("first"),
 	} {
 		if err == nil || !strings.HasPrefix(err.Error(), "read which images first uses: ") {
 			t.Errorf("%s: got %v", what, err)
@@ -302,24 +300,6 @@ func TestForget(t *testing.T) {
 	}
 	if err := errors.Join(os.Remove(mountPoint), h.Forget("web"), h.Forget("web")); err != nil {
 		t.Error(err)
-	}
-}
-
-func TestOthersTargets(t *testing.T) {
-	h := newHost(t, "a", "b", "c")
-	err := errors.Join(
-		h.Attach(t.Context(), "first", []Claim{h.mounted("a", ""), h.disk("b", config.FormatRaw)}, nil),
-		h.Attach(t.Context(), "second", []Claim{h.mounted("c", "")}, nil),
-	)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, want := range map[string][]string{"first": {"/mnt/c"}, "second": {"/mnt/a"}, "third": {"/mnt/a", "/mnt/c"}} {
-		targets, err := h.OthersTargets(name)
-		slices.Sort(targets)
-		if err != nil || !slices.Equal(targets, want) {
-			t.Errorf("%s: got %v, %v", name, targets, err)
-		}
 	}
 }
 

@@ -12,32 +12,29 @@ import (
 	"strings"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
-	"github.com/virt-sandbox/virt-sandbox/internal/domain"
 	"github.com/virt-sandbox/virt-sandbox/internal/filestate"
 	"github.com/virt-sandbox/virt-sandbox/internal/privatepaths"
+	"github.com/virt-sandbox/virt-sandbox/internal/roottree"
 )
 
-// Layout is what a container sees over the host's read-only root.
+// Layout is what a container sees of the host and of its content.
 type Layout struct {
-	Binds   []domain.Bind // in the order in which they are mounted
-	Missing []string      // private paths that the host has no place for, so that they cannot be mounted
+	roottree.View
+	Missing []string // private paths that the host has no place for, so that they cannot be mounted
 }
 
-// sharedTop are the directories of the root that hold software; every other one holds the host's data.
-func sharedTop() []string {
-	return []string{"bin", "sbin", "lib", "lib32", "lib64", "libx32", "usr", "etc", "opt"}
-}
+// ownTop are the directories of the root that a container has as its content.
+func ownTop() []string { return []string{"/var", "/home", "/root", "/srv"} }
 
-// mountedTop are the directories of the root that a container gets by other means; libvirt makes and uses .oldroot
-// while it changes roots.
-func mountedTop() []string {
-	return []string{"dev", "proc", "sys", "run", "tmp", "var", "home", "root", "srv", ".oldroot"}
-}
-
-// Layout works out the mounts of a sandbox whose content is prepared, as the host is now.
-func (h Host) Layout(s *config.Sandbox) (*Layout, error) {
-	var l Layout
-	for _, dir := range []string{"/var", "/home", "/root", "/srv"} {
+// Layout works out the mounts of a sandbox whose content is prepared, as the host is now. shown are further directories
+// of the host, for all to read.
+func (h Host) Layout(s *config.Sandbox, shown []string) (*Layout, error) {
+	view, err := h.View(shown)
+	if err != nil {
+		return nil, err
+	}
+	l := Layout{View: view}
+	for _, dir := range ownTop() {
 		h.bind(&l, s, dir)
 	}
 	if !s.Generic() {
@@ -49,7 +46,7 @@ func (h Host) Layout(s *config.Sandbox) (*Layout, error) {
 		}
 	}
 	for _, p := range s.Private {
-		if !privatepaths.Below(p.Path, "/var", "/home", "/root", "/srv") {
+		if !privatepaths.Below(p.Path, ownTop()...) {
 			h.bind(&l, s, p.Path)
 		}
 	}
@@ -59,58 +56,40 @@ func (h Host) Layout(s *config.Sandbox) (*Layout, error) {
 	return &l, nil
 }
 
-// bind adds a path of the tree, if both sides have it and are of one type: the root is read-only, so a mount point
-// cannot be made.
+// bind adds a path of the content. What lies below a directory of the host must be there too, and of the same type:
+// that directory is read-only, so that a mount point cannot be made.
 func (h Host) bind(l *Layout, s *config.Sandbox, p string) {
 	inTree, err := os.Lstat(filepath.Join(s.Content, p))
 	if err != nil {
 		l.Missing = append(l.Missing, p)
 		return
 	}
-	onHost, err := os.Lstat(h.Root + p)
-	if err != nil || onHost.Mode().Type() != inTree.Mode().Type() {
-		l.Missing = append(l.Missing, p)
-		return
-	}
-	if inTree.Mode()&fs.ModeSymlink != 0 {
-		// It says the same on both sides, and a mount would follow it.
-		return
-	}
-	l.Binds = append(l.Binds, domain.Bind{Source: filepath.Join(s.Content, p), Target: p})
-}
-
-// hide puts out of sight: directories of the root that hold the host's data, libvirt's and our own configuration, and
-// below /etc everything that not everybody may read, since that is where hosts keep their secrets.
-func (h Host) hide(l *Layout, s *config.Sandbox) error {
-	over := func(cover, p string) {
-		l.Binds = append(l.Binds, domain.Bind{Source: filepath.Join(s.Content, cover), Target: p, ReadOnly: true})
-	}
-	top, err := os.ReadDir(h.Root + "/")
-	if err != nil {
-		return err
-	}
-	tree, err := os.OpenRoot(s.Content)
-	if err != nil {
-		return err
-	}
-	defer tree.Close()
-	for _, e := range top {
-		p := "/" + e.Name()
-		info, err := e.Info()
-		switch {
-		case err != nil || slices.Contains(sharedTop(), e.Name()) || slices.Contains(mountedTop(), e.Name()):
-		case e.IsDir() && exists(tree, p):
-			// The tree has this directory with only what is private or mounted in it.
-			h.bind(l, s, p)
-		case e.IsDir():
-			over(filestate.HiddenDir, p)
-		case e.Type().IsRegular() && privatepaths.IsClosed(info):
-			over(filestate.HiddenFile, p)
+	shared := slices.ContainsFunc(l.Mounts, func(m roottree.Mount) bool {
+		return m.Below == "" && m.Source != "" && privatepaths.Below(p, m.Target)
+	})
+	if shared {
+		onHost, err := os.Lstat(h.Root + p)
+		if err != nil || onHost.Mode().Type() != inTree.Mode().Type() {
+			l.Missing = append(l.Missing, p)
+			return
 		}
 	}
+	if inTree.Mode()&fs.ModeSymlink != 0 {
+		// It says the same on both sides, and nothing is mounted by a link.
+		return
+	}
+	l.Mounts = append(l.Mounts, roottree.Mount{Below: s.Content, Source: p, Target: p})
+}
+
+// hide puts out of sight what below /etc not everybody may read, since that is where hosts keep their secrets, and
+// libvirt's and our own configuration.
+func (h Host) hide(l *Layout, s *config.Sandbox) error {
+	over := func(cover, p string) {
+		l.Mounts = append(l.Mounts, roottree.Mount{Below: s.Content, Source: cover, Target: p, ReadOnly: true})
+	}
 	private := make(map[string]bool)
-	for _, b := range l.Binds {
-		private[b.Target] = true
+	for _, m := range l.Mounts {
+		private[m.Target] = m.Below != ""
 	}
 	return filepath.WalkDir(h.Root+"/etc", func(file string, e fs.DirEntry, err error) error {
 		p := path.Clean("/" + strings.TrimPrefix(file, h.Root))

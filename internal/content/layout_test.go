@@ -9,30 +9,37 @@ import (
 	"testing"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/roottree"
 )
 
-// layoutOf prepares content and gives the binds as "TARGET < SOURCE", with TREE for the content and " (ro)" where
+// layoutOf prepares content and gives the mounts as "TARGET < SOURCE", with TREE for the content and " (ro)" where
 // nobody may write.
-func layoutOf(t *testing.T, h fakeHost, s *config.Sandbox) (binds, missing []string) {
+func layoutOf(t *testing.T, h fakeHost, s *config.Sandbox, shown ...string) (l *Layout, mounts []string) {
 	t.Helper()
 	prepare(t, h, s)
-	l, err := h.Layout(s)
+	l, err := h.Layout(s, shown)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, b := range l.Binds {
-		text := b.Target + " < " + strings.Replace(b.Source, s.Content, "TREE", 1)
-		if b.ReadOnly {
+	for _, m := range l.Mounts {
+		text := m.Target + " < " + strings.TrimPrefix(m.Source, h.Root)
+		if m.Below != "" {
+			text = m.Target + " < TREE/" + strings.TrimPrefix(m.Source, "/")
+		}
+		if m.ReadOnly {
 			text += " (ro)"
 		}
-		binds = append(binds, text)
+		mounts = append(mounts, text)
 	}
-	return binds, l.Missing
+	return l, mounts
 }
 
+// TestLayout: of the host there are its software and its /etc, of which secrets are covered; all else is the content's
+// or not there.
 func TestLayout(t *testing.T) {
 	h := newHost(t, map[string]string{
-		"/usr/bin/": "", "/bin": "-> usr/bin", "/opt/": "", "/proc/": "", "/home/": "", "/root/": "", "/srv/": "",
+		"/usr/bin/": "", "/usr/local/bin/tool": "", "/bin": "-> usr/bin", "/lib/": "", "/opt/": "", "/proc/": "",
+		"/home/": "", "/root/": "", "/srv/": "", "/mnt/disk/": "",
 		"/boot/": "", "/data/secret": "", "/pool/app/": "", "/pool/other": "", "/swap": "", "/file": "",
 		"/etc/hostname": "h", "/etc/machine-id": "m", "/etc/fstab": "", "/etc/hosts": "", "/etc/shadow": "s",
 		"/etc/gshadow":         "s",
@@ -41,49 +48,68 @@ func TestLayout(t *testing.T) {
 		"/etc/closed": "secret", "/etc/closed-dir/file": "secret", "/etc/open/closed": "secret", "/etc/open/open": "",
 		"/etc/mixed/d.key": "secret", "/etc/mixed/other.key": "secret", "/etc/link": "-> closed",
 		"/etc/libvirt/qemu.conf": "", "/etc/libvirt-sandbox/services/": "", "/etc/open/libvirt/": "",
-		"/var/lib/d/": "", "/opt/d/": "",
+		"/var/lib/d/": "", "/opt/d/": "", "/opt/e/": "",
 		unitFile: bareUnit,
 	})
 	h.close("/swap", "/etc/shadow", "/etc/gshadow", "/etc/closed", "/etc/closed-dir", "/etc/open/closed", "/etc/mixed",
 		"/etc/d/closed", "/etc/mixed/d.key")
 	s := box(t, "/etc/d", "/etc/d.conf", "/etc/default/d", "/etc/mixed/d.key", "/opt/d", "/pool/app", "/var/lib/d")
 	s.Command, s.Units = nil, []string{"d.service"}
-	binds, missing := layoutOf(t, h, s)
+	l, mounts := layoutOf(t, h, s, "/opt/e")
 	want := []string{
+		"/lib < /lib (ro)", "/usr < /usr (ro)", "/etc < /etc (ro)", "/usr/local <  (ro)", "/opt/e < /opt/e (ro)",
 		"/var < TREE/var", "/home < TREE/home", "/root < TREE/root", "/srv < TREE/srv",
 		"/etc/systemd/system < TREE/etc/systemd/system",
 		"/etc/hostname < TREE/etc/hostname", "/etc/machine-id < TREE/etc/machine-id", "/etc/fstab < TREE/etc/fstab",
 		"/etc/hosts < TREE/etc/hosts", "/etc/shadow < TREE/etc/shadow", "/etc/gshadow < TREE/etc/gshadow",
 		"/etc/d < TREE/etc/d", "/etc/d.conf < TREE/etc/d.conf", "/etc/default/d < TREE/etc/default/d",
 		"/etc/mixed/d.key < TREE/etc/mixed/d.key", "/opt/d < TREE/opt/d", "/pool/app < TREE/pool/app",
-		"/boot < TREE/.virt-sandbox/hidden-directory (ro)", "/data < TREE/.virt-sandbox/hidden-directory (ro)",
-		"/pool < TREE/pool", "/swap < TREE/.virt-sandbox/hidden-file (ro)",
 		"/etc/closed < TREE/.virt-sandbox/hidden-file (ro)", "/etc/closed-dir < TREE/.virt-sandbox/hidden-directory (ro)",
 		"/etc/libvirt < TREE/.virt-sandbox/hidden-directory (ro)",
 		"/etc/libvirt-sandbox < TREE/.virt-sandbox/hidden-directory (ro)",
 		"/etc/mixed < TREE/etc/mixed", "/etc/open/closed < TREE/.virt-sandbox/hidden-file (ro)",
 	}
-	if !slices.Equal(binds, want) {
-		t.Errorf("got\n%s\nwant\n%s", strings.Join(binds, "\n"), strings.Join(want, "\n"))
+	if !slices.Equal(mounts, want) {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(mounts, "\n"), strings.Join(want, "\n"))
 	}
-	if missing != nil {
-		t.Errorf("missing: %q", missing)
+	if l.Missing != nil {
+		t.Errorf("missing: %q", l.Missing)
+	}
+	if links := []roottree.Link{{Path: "/bin", Target: "usr/bin"}}; !slices.Equal(l.Links, links) {
+		t.Errorf("links %v, want %v", l.Links, links)
+	}
+	if dirs := []string{"/boot", "/mnt", "/opt"}; !slices.Equal(l.Dirs, dirs) {
+		t.Errorf("empty directories %v, want %v", l.Dirs, dirs)
 	}
 }
 
-// TestLayoutOfACommand: without systemd there is nothing to have instead of the host's units.
+// TestViewOfLocal: /usr/local is empty, unless it is asked for.
+func TestViewOfLocal(t *testing.T) {
+	h := newHost(t, map[string]string{"/usr/local/bin/": "", "/etc/": ""})
+	for _, shown := range [][]string{nil, {localTop}} {
+		v, err := h.View(shown)
+		if err != nil {
+			t.Fatal(err)
+		}
+		covered := slices.ContainsFunc(v.Mounts, func(m roottree.Mount) bool { return m.Target == localTop })
+		if covered != (shown == nil) {
+			t.Errorf("shown %q: %+v", shown, v.Mounts)
+		}
+	}
+}
+
+// TestLayoutOfACommand: without systemd there is nothing to have instead of the host's units. A directory that the
+// content lacks is missing, whether or not the host has it.
 func TestLayoutOfACommand(t *testing.T) {
 	h := newHost(t, map[string]string{"/etc/systemd/system/": "", "/home/": "", "/srv/": "", "/etc/hosts": ""})
-	binds, missing := layoutOf(t, h, box(t))
-	if want := []string{"/var < TREE/var", "/home < TREE/home", "/srv < TREE/srv",
-		"/etc/hosts < TREE/etc/hosts"}; !slices.Equal(
-		binds,
-		want,
-	) {
-		t.Errorf("got %q, want %q", binds, want)
+	l, mounts := layoutOf(t, h, box(t))
+	want := []string{"/etc < /etc (ro)", "/var < TREE/var", "/home < TREE/home", "/root < TREE/root", "/srv < TREE/srv",
+		"/etc/hosts < TREE/etc/hosts"}
+	if !slices.Equal(mounts, want) {
+		t.Errorf("got %q, want %q", mounts, want)
 	}
-	if want := []string{"/root"}; !slices.Equal(missing, want) {
-		t.Errorf("missing: %q, want %q", missing, want)
+	if l.Missing != nil {
+		t.Errorf("missing: %q", l.Missing)
 	}
 }
 
@@ -110,7 +136,7 @@ func TestLayoutTellsWhatCannotBeMounted(t *testing.T) {
 	if err := os.Symlink("/etc/shadow", s.Content+"/etc/relinked"); err != nil {
 		t.Fatal(err)
 	}
-	l, err := h.Layout(s)
+	l, err := h.Layout(s, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,9 +144,9 @@ func TestLayoutTellsWhatCannotBeMounted(t *testing.T) {
 	if !slices.Equal(l.Missing, want) {
 		t.Errorf("missing: %q, want %q", l.Missing, want)
 	}
-	for _, b := range l.Binds {
-		if slices.Contains(want, b.Target) {
-			t.Errorf("%+v is mounted all the same", b)
+	for _, m := range l.Mounts {
+		if slices.Contains(want, m.Target) {
+			t.Errorf("%+v is mounted all the same", m)
 		}
 	}
 }

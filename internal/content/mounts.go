@@ -8,53 +8,64 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/moby/sys/mountinfo"
 	"golang.org/x/sys/unix"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/privatepaths"
 )
 
-// CheckMounts reports whether every mount of the administrator has a place, and every guest-bind something to show:
-// below what is private it is made, elsewhere the host must have it, since its root is read-only for containers.
+// CheckMounts reports whether every mount of the administrator has a place, and every guest-bind something to show.
+// What lies in the content is made there, and what lies in the root is made with that; a place below a directory of the
+// host, which containers share read-only, the host must have.
 func (h Host) CheckMounts(s *config.Sandbox) error {
 	for _, m := range s.Mounts {
-		if _, err := os.Stat(h.Root + m.Target); err != nil && !h.inTree(s, m.Target) {
-			return fmt.Errorf("mount point %s does not exist on the host, whose root containers share read-only; "+
-				"make it, or choose one below /srv, /var or /home", m.Target)
+		if isShared(m.Target) && !h.inContent(s, m.Target) && !h.has(m.Target) {
+			return fmt.Errorf("mount point %s does not exist on the host, whose %s containers share read-only; "+
+				"make it, or choose one elsewhere, such as below /srv", m.Target, topOf(m.Target))
 		}
-		if !m.Kind.ShowsInside() {
+		if !m.Kind.ShowsInside() || h.inContent(s, m.Source) || isShared(m.Source) && h.has(m.Source) {
 			continue
 		}
-		if _, err := os.Stat(h.Root + m.Source); err != nil && !h.inTree(s, m.Source) {
-			return fmt.Errorf("%s, which %s is to show, does not exist on the host, whose root containers share read-only; "+
-				"choose a place below /srv, /var or /home", m.Source, m.Target)
+		mounted := slices.ContainsFunc(s.Mounts, func(other config.Mount) bool {
+			return !other.Kind.ShowsInside() && privatepaths.Below(m.Source, other.Target)
+		})
+		if !mounted {
+			return fmt.Errorf("%s, which %s is to show, is not in the container; choose a place below /srv, /var, /home or /etc",
+				m.Source, m.Target)
 		}
 	}
 	return nil
 }
 
-// inTree reports whether a path of the container lies in its private content.
-func (h Host) inTree(s *config.Sandbox, p string) bool {
-	top, _, nested := strings.Cut(strings.TrimPrefix(p, "/"), "/")
-	kernels := []string{"dev", "proc", "sys", "run", "tmp"}
-	if nested && !slices.Contains(sharedTop(), top) && !slices.Contains(kernels, top) {
-		_, err := os.Stat(h.Root + "/" + top)
-		return err == nil
+func (h Host) has(p string) bool {
+	_, err := os.Stat(h.Root + p)
+	return err == nil
+}
+
+// topOf returns the directory of the root that a path lies in.
+func topOf(p string) string {
+	top, _, _ := strings.Cut(strings.TrimPrefix(p, "/"), "/")
+	return "/" + top
+}
+
+// isShared reports whether a path lies in what containers share of the host.
+func isShared(p string) bool { return slices.Contains(sharedTop(), strings.TrimPrefix(topOf(p), "/")) }
+
+// inContent reports whether a path of the container lies in its private content.
+func (h Host) inContent(s *config.Sandbox, p string) bool {
+	if slices.ContainsFunc(ownTop(), func(top string) bool { return strings.HasPrefix(p, top+"/") }) {
+		return true
 	}
-	for _, private := range s.Private {
-		if privatepaths.Below(p, private.Path) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(s.Private, func(private config.PrivatePath) bool {
+		return privatepaths.Below(p, private.Path)
+	})
 }
 
 // mountPoints makes the places for mounts that lie in the tree, and those that guest-binds show.
 func (b *builder) mountPoints() error {
 	for _, m := range b.sandbox.Mounts {
 		name := strings.TrimPrefix(m.Source, "/")
-		if !m.Kind.ShowsInside() || exists(b.tree, name) || !b.host.inTree(b.sandbox, m.Source) {
+		if !m.Kind.ShowsInside() || exists(b.tree, name) || !b.host.inContent(b.sandbox, m.Source) {
 			continue
 		}
 		if err := b.tree.MkdirAll(name, 0o755); err != nil {
@@ -64,7 +75,7 @@ func (b *builder) mountPoints() error {
 	}
 	for _, m := range b.sandbox.Mounts {
 		name := strings.TrimPrefix(m.Target, "/")
-		if !b.host.inTree(b.sandbox, m.Target) || exists(b.tree, name) {
+		if !b.host.inContent(b.sandbox, m.Target) || exists(b.tree, name) {
 			continue
 		}
 		if err := b.mountPoint(m, name); err != nil {
@@ -107,23 +118,4 @@ func (b *builder) showsFile(m config.Mount) bool {
 	}
 	info, err := os.Stat(b.host.Root + m.Source)
 	return err == nil && !info.IsDir()
-}
-
-// SharedMounts returns the mount points, as this thread has them, below the directories that containers share, from the
-// top down: a copy of the root's mount is without them.
-func SharedMounts() ([]string, error) {
-	mounts, err := mountinfo.GetMounts(nil)
-	if err != nil {
-		return nil, fmt.Errorf("read mounts: %w", err)
-	}
-	var points []string
-	for _, m := range mounts {
-		point := m.Mountpoint
-		top, _, _ := strings.Cut(strings.TrimPrefix(point, "/"), "/")
-		if slices.Contains(sharedTop(), top) && !slices.Contains(points, point) {
-			points = append(points, point)
-		}
-	}
-	slices.Sort(points)
-	return points, nil
 }

@@ -12,20 +12,25 @@ import (
 )
 
 func TestCheckMounts(t *testing.T) {
-	h := newHost(t, map[string]string{"/srv/": "", "/opt/there/": "", "/var/www/": "", "/etc/d/": ""})
+	h := newHost(t, map[string]string{"/srv/": "", "/opt/there/": "", "/usr/there/": "", "/var/www/": "", "/etc/d/": ""})
 	cases := []struct {
 		mount string
 		err   string // part of the message
 	}{
 		{"host-bind:/srv/new=/data", ""},
 		{"host-image:/opt/there=/images/a.raw", ""},
+		{"host-image:/opt/new=/images/a.raw", ""},
+		{"ram:/run/new=1M", ""},
+		{"ram:/dev/new=1M", ""},
+		{"ram:/data/new=1M", ""},
 		{"ram:/etc/d/new=1M", ""}, // private
-		{"host-image:/opt/new=/images/a.raw", "mount point /opt/new does not exist"},
+		{"host-image:/usr/new=/images/a.raw", "mount point /usr/new does not exist on the host, whose /usr containers"},
+		{"host-image:/etc/new=/images/a.raw", "mount point /etc/new does not exist"},
 		{"guest-bind:/srv/new=/var/www", ""},
 		{"guest-bind:/srv/new=/var/new", ""},
-		{"guest-bind:/srv/new=/opt/there", ""},
-		{"guest-bind:/srv/new=/opt/new", "/opt/new, which /srv/new is to show, does not exist"},
-		{"guest-bind:/opt/new=/var/www", "mount point /opt/new does not exist"},
+		{"guest-bind:/srv/new=/usr/there", ""},
+		{"guest-bind:/srv/new=/opt/there", "/opt/there, which /srv/new is to show, is not in the container"},
+		{"guest-bind:/usr/new=/var/www", "mount point /usr/new does not exist"},
 		{"guest-bind:/srv/new=/nowhere", "/nowhere, which /srv/new is to show"},
 	}
 	for _, c := range cases {

@@ -8,7 +8,6 @@ import (
 	"cmp"
 	"fmt"
 	"math"
-	"slices"
 	"strings"
 
 	"libvirt.org/go/libvirtxml"
@@ -27,34 +26,22 @@ const (
 // cpuPeriod is the length in microseconds of the period that a CPU limit is enforced over, libvirt's default.
 const cpuPeriod = 100000
 
-// Bind is one directory or file of the host at a place in the container.
-type Bind struct {
-	Source, Target string
-	ReadOnly       bool
-}
-
 // Host is what the XML must know of the machine.
 type Host struct {
-	Base  string // directory that becomes the read-only root in place of the host's own; empty for that
-	Shell bool   // whether there is a second console, for guest.ShellTerminal
-	// tree that becomes the root with all binds and mounts in it; empty for the host's own root
-	Root string
-	Init string // virt-sandbox-init, a static program; empty where Runtime has it
-	// directory that becomes GuestDir; it has a file virt-sandbox-init, the program or one to mount over
-	Runtime       string
+	Root          string      // directory that becomes the root, with all that is mounted in it
+	Shell         bool        // whether there is a second console, for guest.ShellTerminal
 	Memory        config.Size // bytes of RAM, the bound of sandboxes without one of their own
 	SecurityModel string      // of libvirt's capabilities: selinux, apparmor or ""
 	// SELinux context that virt-sandbox-init sets the container up under; empty for the processes' own
 	SetupLabel string
-	Mounted    map[string]string // directories where the file systems of host-image mounts are, by target
 	Devices    map[string]string // block devices of the disks that libvirt need not make one of, by tag
 	Asked      []string          // capabilities that the units name
 	Lacks      []string          // capabilities that the host does not have to give
 }
 
-// LXC returns the XML of a container: the host's root read-only, over it tmpfs, then binds in the order given, then the
-// administrator's mounts, then what the manager provides.
-func LXC(s *config.Sandbox, binds []Bind, host Host) (string, error) {
+// LXC returns the XML of a container. Its root has everything that is mounted but what lies below /dev, which libvirt
+// makes itself.
+func LXC(s *config.Sandbox, host Host) (string, error) {
 	memory := s.Limits.Memory
 	if memory == 0 {
 		memory = host.Memory
@@ -76,7 +63,7 @@ func LXC(s *config.Sandbox, binds []Bind, host Host) (string, error) {
 		OnCrash:    "destroy",
 		Devices: &libvirtxml.DomainDeviceList{
 			Disks:       disks(s, host),
-			Filesystems: filesystems(s, binds, host),
+			Filesystems: filesystems(s, host),
 			Interfaces:  interfaces(s),
 			Consoles:    consoles(host),
 		},
@@ -137,64 +124,38 @@ func title(s *config.Sandbox) string {
 	return "virt-sandbox: " + strings.Join(s.Units, " ")
 }
 
-func filesystems(s *config.Sandbox, binds []Bind, host Host) []libvirtxml.DomainFilesystem {
-	root := Bind{cmp.Or(host.Base, "/"), "/", true}
-	if host.Root != "" {
-		// In a user namespace libvirt could not make it read-only; what has to be is so already.
-		root = Bind{host.Root, "/", false}
-	}
-	list := []libvirtxml.DomainFilesystem{
-		mount(root), ram("/run", s.Limits.Run), ram("/tmp", s.Limits.Tmp), ram("/dev/shm", s.Limits.Shm),
-	}
-	if host.Root != "" {
-		for _, m := range s.Mounts {
-			if m.Kind.ShowsMemory() {
-				list = append(list, ram(m.Target, m.Size))
-			}
-		}
-		return append(list, mount(Bind{host.Runtime, GuestDir, false}))
-	}
-	for _, b := range binds {
-		list = append(list, mount(b))
-	}
-	// One below another comes after it.
-	mounts := slices.Clone(s.Mounts)
-	slices.SortStableFunc(mounts, func(a, b config.Mount) int { return strings.Compare(a.Target, b.Target) })
-	for _, m := range mounts {
+// filesystems gives libvirt no path that a container could have changed: it resolves them by name, with all rights.
+func filesystems(s *config.Sandbox, host Host) []libvirtxml.DomainFilesystem {
+	list := []libvirtxml.DomainFilesystem{mount(host.Root, "/"), ram("/dev/shm", s.Limits.Shm)}
+	for _, m := range s.Mounts {
 		switch {
+		case !IsLibvirts(s, m):
 		case m.Kind.ShowsMemory():
 			list = append(list, ram(m.Target, m.Size))
-		case m.Kind.HasHostSource():
-			list = append(list, mount(BindOf(m, host.Mounted)))
+		default:
+			fs := mount(m.Source, m.Target)
+			if !m.Kind.IsWritable() {
+				fs.ReadOnly = &libvirtxml.DomainFilesystemReadOnly{}
+			}
+			list = append(list, fs)
 		}
-	}
-	list = append(list, mount(Bind{host.Runtime, GuestDir, true}))
-	if host.Init != "" {
-		list = append(list, mount(Bind{host.Init, GuestInit, true}))
 	}
 	return list
 }
 
-// BindOf returns a mount of the host's as libvirt or a root tree makes it. mounted has the directories of images by
-// target.
-func BindOf(m config.Mount, mounted map[string]string) Bind {
-	b := Bind{Source: m.Source, Target: m.Target, ReadOnly: !m.Kind.IsWritable()}
-	if m.Kind.ShowsImage() {
-		b.Source = mounted[m.Target]
-	}
-	return b
+// IsLibvirts reports whether libvirt makes a mount: one below /dev, which it makes itself. Files of the host it can
+// only show with the host's ids.
+func IsLibvirts(s *config.Sandbox, m config.Mount) bool {
+	shows := m.Kind.ShowsMemory() || m.Kind.ShowsHostFiles() && !s.Hardening.IDMap.Mapped()
+	return shows && strings.HasPrefix(m.Target, "/dev/")
 }
 
-func mount(b Bind) libvirtxml.DomainFilesystem {
-	fs := libvirtxml.DomainFilesystem{
+func mount(source, target string) libvirtxml.DomainFilesystem {
+	return libvirtxml.DomainFilesystem{
 		AccessMode: "passthrough",
-		Source:     &libvirtxml.DomainFilesystemSource{Mount: &libvirtxml.DomainFilesystemSourceMount{Dir: b.Source}},
-		Target:     &libvirtxml.DomainFilesystemTarget{Dir: b.Target},
+		Source:     &libvirtxml.DomainFilesystemSource{Mount: &libvirtxml.DomainFilesystemSourceMount{Dir: source}},
+		Target:     &libvirtxml.DomainFilesystemTarget{Dir: target},
 	}
-	if b.ReadOnly {
-		fs.ReadOnly = &libvirtxml.DomainFilesystemReadOnly{}
-	}
-	return fs
 }
 
 func ram(target string, size config.Size) libvirtxml.DomainFilesystem {

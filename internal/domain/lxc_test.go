@@ -19,8 +19,7 @@ const domains = "../../testdata/domains"
 // machine is a host with SELinux and 8 GiB of memory.
 func machine() Host {
 	return Host{
-		Init: "/usr/libexec/virt-sandbox/virt-sandbox-init", Runtime: "/run/virt-sandbox/web/guest",
-		Memory: 8 << 30, SecurityModel: "selinux",
+		Root: "/run/virt-sandbox/.root-web/tree", Memory: 8 << 30, SecurityModel: "selinux",
 	}
 }
 
@@ -36,13 +35,8 @@ func TestLXC(t *testing.T) {
 	cases := []struct {
 		golden string
 		change func(s *config.Sandbox, h *Host)
-		binds  []Bind
 	}{
-		{golden: "apache", binds: []Bind{
-			{"/var/lib/libvirt/filesystems/web/var", "/var", false},
-			{"/var/lib/libvirt/filesystems/web/etc/httpd", "/etc/httpd", false},
-			{"/var/lib/libvirt/filesystems/web/.virt-sandbox/hidden-directory", "/boot", true},
-		}},
+		{golden: "apache"},
 		{golden: "several-units", change: func(s *config.Sandbox, _ *Host) {
 			s.Units = []string{"httpd.service", "postgresql@15-main.service"}
 		}},
@@ -84,15 +78,17 @@ func TestLXC(t *testing.T) {
 				Drop: []string{"CAP_SYS_PTRACE"},
 			}
 		}},
-		{golden: "mounts", binds: []Bind{{"/backup/web", "/srv/dumps", false}}, change: func(s *config.Sandbox, _ *Host) {
-			s.Mounts = []config.Mount{
-				{Kind: config.MountHostBind, Target: "/srv/dumps", Source: "/backup/web"}, // the caller makes it one of the binds
+		{golden: "mounts", change: func(s *config.Sandbox, _ *Host) {
+			s.Mounts = []config.Mount{ // The root has those that do not lie below /dev.
+				{Kind: config.MountHostBind, Target: "/srv/dumps", Source: "/backup/web"},
+				{Kind: config.MountHostBind, Target: "/dev/fuse", Source: "/dev/fuse"},
 				{Kind: config.MountRAM, Target: "/scratch", Size: 10 << 20},
+				{Kind: config.MountRAM, Target: "/dev/hugepages", Size: 10 << 20},
 			}
 		}},
 		{golden: "images", change: func(s *config.Sandbox, h *Host) {
 			s.Mounts = []config.Mount{
-				{Kind: config.MountGuestBind, Target: "/srv/www", Source: "/var/www"}, // virt-sandbox-init makes it
+				{Kind: config.MountGuestBind, Target: "/srv/www", Source: "/var/www"},
 				{Kind: config.MountHostBind, Target: "/srv/data/dumps", Source: "/backup/web"},
 				{Kind: config.MountHostImage, Target: "/srv/data", Source: "/images/data.raw", Format: config.FormatRaw},
 			}
@@ -101,7 +97,6 @@ func TestLXC(t *testing.T) {
 				{Tag: "qcow2", Source: "/images/disk.qcow2", Format: config.FormatQCOW2},
 				{Tag: "device", Source: "/dev/vg/lv", Format: config.FormatRaw},
 			}
-			h.Mounted = map[string]string{"/srv/data": "/run/virt-sandbox/.images-web/0"}
 			h.Devices = map[string]string{"qcow2": "/dev/nbd0", "device": "/dev/vg/lv"}
 		}},
 		{golden: "selinux-setup", change: func(_ *config.Sandbox, h *Host) {
@@ -112,7 +107,7 @@ func TestLXC(t *testing.T) {
 		}},
 		{golden: "selinux-inherit", change: func(s *config.Sandbox, _ *Host) { s.Security.Mode = config.SecurityInherit }},
 		{golden: "no-selinux", change: func(_ *config.Sandbox, h *Host) { h.SecurityModel = "" }},
-		{golden: "apparmor", change: func(_ *config.Sandbox, h *Host) { h.SecurityModel, h.Init = "apparmor", "" }},
+		{golden: "apparmor", change: func(_ *config.Sandbox, h *Host) { h.SecurityModel = "apparmor" }},
 		{golden: "apparmor-profile", change: func(s *config.Sandbox, h *Host) {
 			s.Security.AppArmor, h.SecurityModel = "lxc-web", "apparmor"
 		}},
@@ -121,11 +116,9 @@ func TestLXC(t *testing.T) {
 		}},
 		{
 			golden: "idmap",
-			binds:  []Bind{{"/var/lib/libvirt/filesystems/web/var", "/var", false}},
-			change: func(s *config.Sandbox, h *Host) {
+			change: func(s *config.Sandbox, _ *Host) {
 				s.Hardening.IDMap = config.IDMap{Base: 100000000, Count: 65536}
 				s.Mounts = []config.Mount{{Kind: config.MountRAM, Target: "/scratch", Size: 10 << 20}}
-				h.Root, h.Init = "/run/virt-sandbox/.root-web", ""
 			},
 		},
 		{golden: "generic", change: func(s *config.Sandbox, _ *Host) {
@@ -133,7 +126,7 @@ func TestLXC(t *testing.T) {
 		}},
 		{golden: "one-shot", change: func(s *config.Sandbox, h *Host) {
 			s.Name, s.Units, s.Command = "sandbox-0123456789", nil, []string{"sh"}
-			h.Base, h.Shell = "/srv/another system", true
+			h.Shell = true
 		}},
 	}
 	for _, c := range cases {
@@ -142,7 +135,7 @@ func TestLXC(t *testing.T) {
 			if c.change != nil {
 				c.change(s, &h)
 			}
-			got, err := LXC(s, c.binds, h)
+			got, err := LXC(s, h)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -151,24 +144,25 @@ func TestLXC(t *testing.T) {
 	}
 }
 
-// TestOrderOfFilesystems: libvirt mounts them one after the other, so that what comes later lies over what comes
-// before.
-func TestOrderOfFilesystems(t *testing.T) {
+// TestFilesystems: libvirt is given no path that a container could have changed, which it would resolve by name: the
+// root, and what lies in the /dev that it makes itself.
+func TestFilesystems(t *testing.T) {
 	s := apache()
-	s.Mounts = []config.Mount{{Kind: config.MountRAM, Target: "/var/scratch", Size: 1 << 20}}
-	text, err := LXC(s, []Bind{{"/a", "/var", false}, {"/b", "/var/lib/b", false}}, machine())
+	for _, kind := range config.MountKinds() {
+		for _, target := range []string{"/var/scratch", "/srv", "/run/x", "/dev/x", "/devices/x"} {
+			s.Mounts = append(s.Mounts, config.Mount{Kind: kind, Target: target, Source: "/a", Size: 1 << 20})
+		}
+	}
+	text, err := LXC(s, machine())
 	if err != nil {
 		t.Fatal(err)
 	}
-	var got []string
 	for _, fs := range unmarshal(t, text).Devices.Filesystems {
-		got = append(got, fs.Target.Dir)
-	}
-	want := []string{
-		"/", "/run", "/tmp", "/dev/shm", "/var", "/var/lib/b", "/var/scratch", "/run/host", "/run/host/virt-sandbox-init",
-	}
-	if !slices.Equal(got, want) {
-		t.Errorf("got %q, want %q", got, want)
+		switch target := fs.Target.Dir; target {
+		case "/", "/dev/shm", "/dev/x":
+		default:
+			t.Errorf("libvirt is to mount at %s", target)
+		}
 	}
 }
 
@@ -187,7 +181,7 @@ func TestCPUs(t *testing.T) {
 	for _, c := range cases {
 		s := apache()
 		s.Limits.CPUs = c.cpus
-		text, err := LXC(s, nil, machine())
+		text, err := LXC(s, machine())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -210,18 +204,19 @@ func TestHostileTextStaysText(t *testing.T) {
 	} {
 		s := apache()
 		s.Security.SetLabel(secontext.Context{User: "u", Role: "r", Type: path, Level: "s0"})
-		text, err := LXC(s, []Bind{{Source: path, Target: path}}, machine())
+		s.Mounts = []config.Mount{{Kind: config.MountHostBind, Target: "/dev" + path, Source: path}}
+		text, err := LXC(s, machine())
 		if err != nil {
 			t.Errorf("%s: %v", path, err)
 			continue
 		}
 		d := unmarshal(t, text)
-		if len(d.Devices.Filesystems) != 7 {
+		if len(d.Devices.Filesystems) != 3 {
 			t.Errorf("%s: %d filesystems in\n%s", path, len(d.Devices.Filesystems), text)
 			continue
 		}
-		fs := d.Devices.Filesystems[4]
-		if fs.Source.Mount.Dir != path || fs.Target.Dir != path || d.SecLabel[0].Label != "u:r:"+path+":s0" {
+		fs := d.Devices.Filesystems[2]
+		if fs.Source.Mount.Dir != path || fs.Target.Dir != "/dev"+path || d.SecLabel[0].Label != "u:r:"+path+":s0" {
 			t.Errorf("%s became %s, %s and %s", path, fs.Source.Mount.Dir, fs.Target.Dir, d.SecLabel[0].Label)
 		}
 	}

@@ -193,7 +193,10 @@ func serial(source *libvirtxml.DomainChardevSource, port uint) libvirtxml.Domain
 }
 
 func (s Share) element(address *libvirtxml.DomainAddress) libvirtxml.DomainFilesystem {
-	fs := mount(Bind{s.Dir, s.Tag, s.ReadOnly})
+	fs := mount(s.Dir, s.Tag)
+	if s.ReadOnly {
+		fs.ReadOnly = &libvirtxml.DomainFilesystemReadOnly{}
+	}
 	// Directories below may be of other file systems, whose files have the same numbers.
 	fs.MultiDevs, fs.Address = "remap", address
 	if s.Squash {

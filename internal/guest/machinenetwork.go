@@ -66,9 +66,5 @@ func (m *Machine) setNetwork(hostname string) error {
 			say(err.Error())
 		}
 	}()
-	var mounted []string
-	for _, mount := range m.Mounts {
-		mounted = append(mounted, mount.Target)
-	}
-	return showResolv(filepath.Join(networkDir, network.ResolvFile), mounted)
+	return showResolv(filepath.Join(networkDir, network.ResolvFile))
 }

@@ -160,7 +160,7 @@ func switchRoot() error {
 
 func (m MachineMount) mount() error {
 	if m.Kind == MountBind {
-		return bind(Bind{Source: m.Source, Target: m.Target})
+		return bindInside(m.Source, m.Target)
 	}
 	if err := os.MkdirAll(m.Target, 0o755); err != nil {
 		return err

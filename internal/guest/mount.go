@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/moby/sys/mountinfo"
@@ -24,43 +23,10 @@ func readMounts() ([]*mountinfo.Info, error) {
 	return mounts, nil
 }
 
-// hasOption reports whether a list of mount options, divided by commas, has one.
-func hasOption(options, name string) bool { return slices.Contains(strings.Split(options, ","), name) }
-
-// protect makes read-only what came along writable with the host's root: file systems mounted below it, which the
-// read-only flag of the root does not reach.
-func protect(writable []string) error {
-	mounts, err := readMounts()
-	if err != nil {
-		return err
-	}
-	for _, m := range mounts {
-		if hasOption(m.Options, "ro") || isOwn(m.Mountpoint, writable) {
-			continue
-		}
-		err := makeReadOnly(m.Mountpoint)
-		// What another mount covers cannot be reached, neither by us nor by anybody inside.
-		if err != nil && !errors.Is(err, unix.ENOENT) && !errors.Is(err, unix.EINVAL) {
-			return fmt.Errorf("make %s read-only: %w", m.Mountpoint, err)
-		}
-	}
-	return nil
-}
-
 // makeReadOnly does so with the mount at a path, and not with those below.
 func makeReadOnly(point string) error {
 	attributes := unix.MountAttr{Attr_set: unix.MOUNT_ATTR_RDONLY}
 	return unix.MountSetattr(unix.AT_FDCWD, point, unix.AT_SYMLINK_NOFOLLOW, &attributes)
-}
-
-// isOwn reports whether a mount belongs to the container: what the helper listed, and the kernel's own file systems.
-func isOwn(point string, writable []string) bool {
-	for _, dir := range slices.Concat(writable, []string{"/proc", "/sys", "/dev", "/run", "/tmp"}) {
-		if point == dir || strings.HasPrefix(point, dir+"/") {
-			return true
-		}
-	}
-	return false
 }
 
 // uncoverMeminfo takes away the /proc/meminfo that libvirt makes of the container's limit. One can not seek in it,

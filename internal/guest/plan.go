@@ -33,8 +33,6 @@ type Plan struct {
 	Directory   string   `json:"directory,omitempty"`
 	Console     bool     `json:"console,omitempty"` // the command is called by ConsoleSocket
 	Shell       bool     `json:"shell,omitempty"`   // root has a shell on ShellTerminal
-	Writable    []string `json:"writable"`          // mount points that stay writable
-	Binds       []Bind   `json:"binds,omitempty"`
 	Disks       []Disk   `json:"disks,omitempty"`
 	Limited     bool     `json:"limited,omitempty"` // its memory is
 	ReadOnly    bool     `json:"read_only_kernel,omitempty"`
@@ -45,12 +43,6 @@ type Plan struct {
 	Drop        []uint32 `json:"drop,omitempty"`    // capabilities that it is made with and the payload has not, by number
 	SystemCalls []byte   `json:"filter,omitempty"`  // for the payload, by package syscallfilter
 	Machine     *Machine `json:"machine,omitempty"` // what a virtual machine is made of; nil in a container
-}
-
-// Bind shows at a place of the container what is at another place of it.
-type Bind struct {
-	Source string `json:"source"`
-	Target string `json:"target"`
 }
 
 // Disk is a block device by its tag.

@@ -18,7 +18,6 @@ func TestPlanWriteThenRead(t *testing.T) {
 			Name:       "web",
 			UUID:       "01234567-89ab-4def-8123-456789abcdef",
 			BootTarget: "multi-user.target",
-			Writable:   []string{"/var", "/etc/a b"},
 		},
 		"command": {
 			Name: "job", UUID: "u", Command: []string{"/bin/sh", "-c", "echo \"<&>\"\n", "", "not UTF-8 \xff"},

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/moby/sys/mountinfo"
 	"golang.org/x/sys/unix"
 )
 
@@ -19,9 +20,16 @@ const ResolvFile = "/run/host/resolv.conf"
 
 // showResolv puts such a file where programs look, unless the administrator has put something there. The host's may be
 // a link to what a service makes below /run, which is empty here: then a link is made there.
-func showResolv(own string, writable []string) error {
+func showResolv(own string) error {
 	const place = "/etc/resolv.conf"
-	if _, err := os.Lstat(own); err != nil || slices.Contains(writable, place) {
+	if _, err := os.Lstat(own); err != nil {
+		return nil
+	}
+	mounts, err := readMounts()
+	if err != nil {
+		return err
+	}
+	if slices.ContainsFunc(mounts, func(m *mountinfo.Info) bool { return m.Mountpoint == place }) {
 		return nil
 	}
 	file, err := filepath.EvalSymlinks(place)

@@ -47,15 +47,6 @@ func setUp(p *Plan) error {
 	if err := unix.Sethostname([]byte(p.Name)); err != nil {
 		return fmt.Errorf("set hostname: %w", err)
 	}
-	if p.Mapped {
-		// libvirt cannot do so where the flags of the host's mount are locked.
-		if err := makeReadOnly("/run/host"); err != nil {
-			return fmt.Errorf("make /run/host read-only: %w", err)
-		}
-	}
-	if err := protect(p.Writable); err != nil {
-		return err
-	}
 	if !p.Limited {
 		if err := uncoverMeminfo(); err != nil {
 			return err
@@ -71,7 +62,7 @@ func setUp(p *Plan) error {
 			return err
 		}
 	}
-	if err := showResolv(ResolvFile, p.Writable); err != nil {
+	if err := showResolv(ResolvFile); err != nil {
 		return err
 	}
 	if p.Console {
@@ -86,8 +77,7 @@ func setUp(p *Plan) error {
 			return err
 		}
 	}
-	// After all that covers something, so that it covers that at both places.
-	if err := errors.Join(bindInside(p.Binds), linkDisks(p.Disks)); err != nil {
+	if err := linkDisks(p.Disks); err != nil {
 		return err
 	}
 	// Needs CAP_SYS_ADMIN, and leaves nothing that is needed below.

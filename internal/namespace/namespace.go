@@ -23,7 +23,7 @@ import (
 func InHostMounts(f func() error) error {
 	file, err := os.Open(proc.Host.Namespace(1, "mnt"))
 	if errors.Is(err, unix.EACCES) {
-		return f()
+		return run(nil, 0, "", f)
 	}
 	if err != nil {
 		return fmt.Errorf("enter the host's mount namespace: %w", err)
@@ -32,14 +32,19 @@ func InHostMounts(f func() error) error {
 	return run(file, unix.CLONE_NEWNS, "the host's mount namespace", f)
 }
 
-// InMountsOf calls f in the mount namespace of a container's process.
-func InMountsOf(pid int, f func() error) error {
-	file, err := os.Open(proc.Host.Namespace(pid, "mnt"))
-	if err != nil {
-		return fmt.Errorf("enter the container's mounts: %w", err)
-	}
-	defer file.Close()
-	return run(file, unix.CLONE_NEWNS, "the container's mounts", f)
+// InOwnMounts calls f in a mount namespace that is a copy of the host's. What f mounts nobody else sees, and it goes
+// with f, but for descriptors of mounts (open_tree(2)).
+func InOwnMounts(f func() error) error {
+	return InHostMounts(func() error {
+		err := unix.Unshare(unix.CLONE_NEWNS | unix.CLONE_FS)
+		if err == nil {
+			err = unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, "")
+		}
+		if err != nil {
+			return fmt.Errorf("make a mount namespace: %w", err)
+		}
+		return f()
+	})
 }
 
 // InNetworkOf calls f in the network namespace of a container's process, which is given as a pidfd (pidfd_open(2)).
@@ -47,8 +52,8 @@ func InNetworkOf(pidfd *os.File, f func() error) error {
 	return run(pidfd, unix.CLONE_NEWNET, "the container's network", f)
 }
 
-// run calls f on a thread that has entered a namespace by its file or by the pidfd of a process (setns(2)). name says
-// in errors what is entered.
+// run calls f on a thread of its own that has entered a namespace by its file or by the pidfd of a process (setns(2));
+// nil for the caller's. name says in errors what is entered.
 func run(file *os.File, kind int, name string, f func() error) error {
 	done := make(chan error, 1)
 	go func() {
@@ -64,6 +69,9 @@ func run(file *os.File, kind int, name string, f func() error) error {
 }
 
 func enter(file *os.File, kind int) error {
+	if file == nil {
+		return nil
+	}
 	if kind&unix.CLONE_NEWNS != 0 {
 		// A thread that shares its working directory with others may not change its mounts.
 		if err := unix.Unshare(unix.CLONE_FS); err != nil {

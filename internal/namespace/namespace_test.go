@@ -59,28 +59,49 @@ func own(t *testing.T, name string) string {
 }
 
 func TestInNamespaces(t *testing.T) {
-	p := unshared(t, "--mount", "--net")
-	for name, in := range map[string]func(func() error) error{
-		"mnt": func(f func() error) error { return InMountsOf(p.PID(), f) },
-		"net": func(f func() error) error { return InNetworkOf(p.File(), f) },
-	} {
-		want, err := os.Readlink(proc.Host.Namespace(p.PID(), name))
-		if err != nil {
-			t.Fatal(err)
+	p := unshared(t, "--net")
+	want, err := os.Readlink(proc.Host.Namespace(p.PID(), "net"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := own(t, "net")
+	err = InNetworkOf(p.File(), func() error {
+		if got := own(t, "net"); got != want || got == before {
+			t.Errorf("in %s, not in %s", got, want)
 		}
-		before := own(t, name)
-		err = in(func() error {
-			if got := own(t, name); got != want || got == before {
-				t.Errorf("%s: in %s, not in %s", name, got, want)
-			}
-			return errOfFunction
-		})
-		if !errors.Is(err, errOfFunction) {
-			t.Errorf("%s: got %v", name, err)
+		return errOfFunction
+	})
+	if !errors.Is(err, errOfFunction) {
+		t.Errorf("got %v", err)
+	}
+	if got := own(t, "net"); got != before {
+		t.Errorf("the caller is in %s afterwards", got)
+	}
+}
+
+// TestInOwnMounts: what is mounted there nobody else sees.
+func TestInOwnMounts(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("needs root")
+	}
+	dir, before := t.TempDir(), own(t, "mnt")
+	err := InOwnMounts(func() error {
+		if got := own(t, "mnt"); got == before {
+			t.Errorf("in the caller's mounts, %s", got)
 		}
-		if got := own(t, name); got != before {
-			t.Errorf("%s: the caller is in %s afterwards", name, got)
+		if err := unix.Mount("tmpfs", dir, "tmpfs", 0, ""); err != nil {
+			return err
 		}
+		if err := os.WriteFile(dir+"/file", nil, 0o644); err != nil {
+			return err
+		}
+		return errOfFunction
+	})
+	if !errors.Is(err, errOfFunction) {
+		t.Errorf("got %v", err)
+	}
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) > 0 {
+		t.Errorf("the caller sees %v (%v)", entries, err)
 	}
 }
 
@@ -110,9 +131,6 @@ func TestNotEntered(t *testing.T) {
 	defer file.Close()
 	if err := InNetworkOf(file, never); err == nil {
 		t.Error("entered the network of /dev/null")
-	}
-	if err := InMountsOf(1<<30, never); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("of a process that is not there: %v", err)
 	}
 }
 

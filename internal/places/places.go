@@ -73,8 +73,11 @@ func (s Sandbox) Image(format config.ImageFormat) string {
 	return filepath.Join(string(s.root)+config.DefaultImageBase, s.name+"."+string(format))
 }
 
-// RootTree is where the root of a container with ids of its own is put together.
-func (s Sandbox) RootTree() string { return filepath.Join(s.root.RunBase(), rootTreePrefix+s.name) }
+// RootTree is where the root of a container is put together: in a directory that only the helper and the container
+// pass.
+func (s Sandbox) RootTree() string {
+	return filepath.Join(s.root.RunBase(), rootTreePrefix+s.name, "tree")
+}
 
 // Images has the note of which images the sandbox uses, and the mount points of those that it mounts.
 func (s Sandbox) Images() string { return filepath.Join(s.root.RunBase(), imagesPrefix+s.name) }

@@ -11,30 +11,19 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/apparmor"
 	"github.com/virt-sandbox/virt-sandbox/internal/cgroup"
 	"github.com/virt-sandbox/virt-sandbox/internal/enter"
-	"github.com/virt-sandbox/virt-sandbox/internal/foreignmounts"
 	"github.com/virt-sandbox/virt-sandbox/internal/guest"
 	"github.com/virt-sandbox/virt-sandbox/internal/places"
 	"github.com/virt-sandbox/virt-sandbox/internal/proc"
 )
 
 // SetBounds bounds a container whose init waits: it gives the container's processes and cgroups their limits, label and
-// owner, unmounts the images of others in it, and notes what it may be entered with.
+// owner, and notes what it may be entered with.
 func (h *Host) SetBounds(s *config.Sandbox, init int, plan *guest.Plan) error {
 	if err := h.noteAdmission(s, init, plan); err != nil {
 		if errors.Is(err, enter.ErrEnded) {
 			return nil
 		}
 		return err
-	}
-	if !s.Hardening.IDMap.Mapped() {
-		// One with ids of its own has a root that was put together without them.
-		targets, err := h.Claims.OthersTargets(s.Name)
-		if err == nil {
-			err = foreignmounts.Unmount(s.Name, init, targets)
-		}
-		if err != nil {
-			return err
-		}
 	}
 	if err := proc.Host.SetLimits(init); err != nil {
 		return err

@@ -7,7 +7,6 @@ import (
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/boot"
-	"github.com/virt-sandbox/virt-sandbox/internal/content"
 	"github.com/virt-sandbox/virt-sandbox/internal/guest"
 	"github.com/virt-sandbox/virt-sandbox/internal/places"
 	"github.com/virt-sandbox/virt-sandbox/internal/roottree"
@@ -19,23 +18,8 @@ func (h *Host) furnish(s *config.Sandbox, dir places.RunDir, facts *boot.Facts) 
 	if err != nil {
 		return nil, err
 	}
-	if s.Hardening.IDMap.Mapped() {
-		show := roottree.Content{Base: "/", IDs: s.Hardening.IDMap, Binds: plan.Tree}
-		if facts.OneShot != nil && facts.OneShot.Root != "" {
-			show.Base = facts.OneShot.Root
-		}
-		if show.Base == "/" {
-			show.Below = content.SharedMounts
-		}
-		build := func() error { return roottree.Tree{Dir: facts.RootTree, Sandbox: s.Name}.Build(show) }
-		if err := h.Mount(build); err != nil {
-			return nil, err
-		}
+	if err := plan.Guest.Write(filepath.Join(dir.Guest(), filepath.Base(guest.PlanFile))); err != nil {
+		return nil, err
 	}
-	if plan.CopyInit {
-		if err := dir.CopyInit(facts.Init, guest.Program); err != nil {
-			return nil, err
-		}
-	}
-	return plan, plan.Guest.Write(filepath.Join(dir.Guest(), filepath.Base(guest.PlanFile)))
+	return plan, h.Mount(func() error { return roottree.Tree{Dir: facts.RootTree, Sandbox: s.Name}.Build(plan.Tree) })
 }

@@ -39,14 +39,18 @@ type Libvirt interface {
 	HostMemory() (config.Size, error)
 }
 
-// RootTree returns the root that is put together for a container with ids of its own.
+// RootTree returns the root that is put together for a container.
 func (h *Host) RootTree(name string) roottree.Tree {
 	return roottree.Tree{Dir: h.Places.Of(name).RootTree(), Sandbox: name}
 }
 
 // PlanStart plans the start of a container that stays, and puts what it needs into its places on the host.
 func (h *Host) PlanStart(libvirt Libvirt, s *config.Sandbox, dir places.RunDir) (*boot.Plan, error) {
-	layout, err := h.Content.Layout(s)
+	shown, err := h.shownByUnits(s)
+	if err != nil {
+		return nil, err
+	}
+	layout, err := h.Content.Layout(s, shown)
 	if err != nil {
 		return nil, err
 	}
@@ -59,7 +63,7 @@ func (h *Host) PlanStart(libvirt Libvirt, s *config.Sandbox, dir places.RunDir) 
 	if err != nil {
 		return nil, err
 	}
-	facts.Binds = layout.Binds
+	facts.View = layout.View
 	if s.Generic() {
 		// An account that the host does not know has no groups.
 		if known, err := user.LookupId(strconv.FormatUint(uint64(s.Identity.UID), 10)); err == nil {
@@ -83,6 +87,11 @@ func (h *Host) PlanOneShot(
 		return nil, err
 	}
 	facts.Groups, facts.OneShot = groups, &shot
+	if shot.Root == "" {
+		if facts.View, err = h.oneShotView(s); err != nil {
+			return nil, err
+		}
+	}
 	if target, err := filepath.EvalSymlinks("/etc/resolv.conf"); err == nil {
 		facts.Resolver = target
 	}

@@ -210,6 +210,20 @@ func (u *Unit) Words(directive string) []string {
 	return words
 }
 
+// Paths returns the files of the unit and all absolute paths that its directives name, in no way told apart.
+func (u *Unit) Paths() []string {
+	paths := slices.Concat(u.Files, u.DropIns)
+	divides := func(r rune) bool { return strings.ContainsRune(" \t\n\"'=:;,\\", r) }
+	for _, o := range u.options {
+		for _, word := range strings.FieldsFunc(u.expand(o.Value), divides) {
+			if word = strings.TrimLeft(word, "-@+!|~"); path.IsAbs(word) {
+				paths = append(paths, word)
+			}
+		}
+	}
+	return paths
+}
+
 // Bool reports whether the last value of a directive is true (systemd.syntax(7)).
 func (u *Unit) Bool(directive string) bool {
 	words := u.Words(directive)

@@ -75,7 +75,6 @@ var layers = []layer{
 		"internal/unitfile",
 	}},
 	{"what is private", []string{
-		"internal/foreignmounts",
 		"internal/privatepaths",
 		"internal/roottree",
 	}},

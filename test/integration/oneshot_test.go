@@ -89,7 +89,7 @@ func TestOneshotRefusals(t *testing.T) {
 		{[]string{"-e", "=x", "true"}, "is not NAME=VALUE"},
 		{[]string{"-m", "x:/a=/b", "true"}, "-m"},
 		{[]string{"-m", "host-bind:/srv=/no/such/dir", "true"}, "no such file"},
-		{[]string{"-m", "host-bind:/no/such/dir=/tmp", "true"}, "the root has no such place"},
+		{[]string{"-m", "host-bind:/usr/no/such/dir=/tmp", "true"}, "the root has no such place"},
 		{[]string{"--read-write", "/no/such/dir", "true"}, "no such file"},
 		{[]string{"-i", "/srv/x=/etc/passwd", "true"}, "lies in no mount"},
 		{[]string{"-r", "/etc", "true"}, "no directory dev to mount on"},

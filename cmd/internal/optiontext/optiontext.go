@@ -14,6 +14,14 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/config"
 )
 
+// Show reads a --show option, a path of the host that is seen at the same place, and returns the text of the -m that
+// does so too.
+func Show(path string) (string, error) {
+	text := string(config.MountHostShow) + ":" + path + "=" + path
+	_, err := config.ParseMount(text)
+	return text, err
+}
+
 // Networks reads the -N options of a sandbox: private or host alone, or interfaces. None of them is private.
 func Networks(options []string) (config.NetworkMode, []config.Interface, error) {
 	mode := config.NetworkPrivate

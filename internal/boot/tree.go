@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package boot
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/domain"
+	"github.com/virt-sandbox/virt-sandbox/internal/roottree"
+)
+
+// tree returns all that is mounted in the root of a container, in order: what the host and the content show, the
+// administrator's mounts, binds of one place inside at another, and last what the helper gives to init, which nothing
+// covers.
+func tree(s *config.Sandbox, f *Facts) *roottree.Content {
+	c := roottree.Content{View: f.View, IDs: s.Hardening.IDMap}
+	if f.OneShot != nil {
+		c.Base = f.OneShot.Root
+	}
+	if f.SELinux && s.FileLabel() != "" {
+		c.Label = s.WritableLabel()
+	}
+	c.Mounts = append(slices.Clone(c.Mounts),
+		roottree.Mount{Target: "/run", Memory: s.Limits.Run, Mode: 0o755},
+		roottree.Mount{Target: "/tmp", Memory: s.Limits.Tmp, Mode: 0o1777},
+	)
+	mounts, inside := administrators(s, f.Mounted)
+	c.Mounts = slices.Concat(c.Mounts, mounts, inside, resolver(s, f))
+	// Init and its plan keep the host's ids, which is all the same to who only reads them: not every kernel can map
+	// those of a file system in memory.
+	c.Mounts = append(c.Mounts,
+		roottree.Mount{Source: f.Runtime, Target: domain.GuestDir, ReadOnly: true, HostIDs: true},
+		roottree.Mount{Source: f.Init, Target: domain.GuestInit, ReadOnly: true, HostIDs: true},
+	)
+	if s.Content != "" {
+		c.Untrusted = append(c.Untrusted, s.Content)
+	}
+	for _, m := range s.Mounts {
+		if m.Kind.ShowsHostFiles() && m.Kind.IsWritable() {
+			c.Untrusted = append(c.Untrusted, m.Source)
+		}
+	}
+	return &c
+}
+
+// administrators returns the mounts that the config names: of the host and of memory, and those of places inside. One
+// below another comes after it.
+func administrators(s *config.Sandbox, mounted map[string]string) (mounts, inside []roottree.Mount) {
+	for _, m := range s.Mounts {
+		one := roottree.Mount{Target: m.Target, Source: m.Source, ReadOnly: !m.Kind.IsWritable()}
+		switch {
+		case m.Kind.ShowsInside():
+			one.Inside, one.ReadOnly = true, false
+			inside = append(inside, one)
+			continue
+		case m.Kind.ShowsImage():
+			one.Source = mounted[m.Target]
+		case domain.IsLibvirts(s, m):
+			continue
+		case m.Kind.ShowsMemory():
+			one.Source, one.Memory, one.Mode = "", m.Size, 0o1777
+		}
+		mounts = append(mounts, one)
+	}
+	byTarget := func(a, b roottree.Mount) int { return strings.Compare(a.Target, b.Target) }
+	slices.SortStableFunc(mounts, byTarget)
+	slices.SortStableFunc(inside, byTarget)
+	return mounts, inside
+}
+
+// resolver returns what the host's resolv.conf is a link to, for a one-shot in the host's network. The container's own
+// /run would hide it.
+func resolver(s *config.Sandbox, f *Facts) []roottree.Mount {
+	wanted := f.OneShot != nil && s.Network == config.NetworkHost
+	if !wanted || !strings.HasPrefix(f.Resolver, "/run/") {
+		return nil
+	}
+	return []roottree.Mount{{Source: f.Resolver, Target: f.Resolver, ReadOnly: true, HostIDs: true}}
+}

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package startup
+
+import (
+	"errors"
+	"os"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/roottree"
+	"github.com/virt-sandbox/virt-sandbox/internal/unitfile"
+)
+
+// Directories of software that no package manager of the distribution keeps. A sandbox sees of them what its units or
+// its command name.
+const (
+	localTop    = "/usr/local"
+	optionalTop = "/opt"
+)
+
+// shownByUnits returns the directories of such software that the units name, as the host has the units now.
+func (h *Host) shownByUnits(s *config.Sandbox) ([]string, error) {
+	var shown []string
+	for _, name := range s.Units {
+		unit, err := unitfile.Root(string(h.Places)).Find(name, s.Name)
+		if errors.Is(err, unitfile.ErrNoUnit) {
+			continue // The container may have one of its own, which shows nothing.
+		}
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range unit.Paths() {
+			shown = h.addShown(shown, p)
+		}
+	}
+	for _, word := range s.Command {
+		shown = h.addShown(shown, word)
+	}
+	return shown, nil
+}
+
+// addShown adds the directory of such software that a path lies in, if the host has it.
+func (h *Host) addShown(shown []string, p string) []string {
+	p = path.Clean(p)
+	dir := ""
+	if strings.HasPrefix(p, localTop+"/") {
+		dir = localTop
+	} else if below, found := strings.CutPrefix(p, optionalTop+"/"); found {
+		name, _, _ := strings.Cut(below, "/")
+		dir = optionalTop + "/" + name
+	}
+	if dir == "" || slices.Contains(shown, dir) {
+		return shown
+	}
+	if info, err := os.Lstat(string(h.Places) + dir); err != nil || !info.IsDir() {
+		return shown
+	}
+	return append(shown, dir)
+}
+
+// oneShotView returns what a one-shot sees of the host: its software, its /etc, and the home directory of an ordinary
+// user. Programs find the directories that they expect, empty.
+func (h *Host) oneShotView(s *config.Sandbox) (roottree.View, error) {
+	var shown []string
+	for _, word := range s.Command {
+		shown = h.addShown(shown, word)
+	}
+	view, err := h.Content.View(shown)
+	if err != nil {
+		return view, err
+	}
+	view.Dirs = append(view.Dirs, "/home", "/root", "/srv", "/var", "/var/cache", "/var/lib", "/var/log", "/var/opt",
+		"/var/spool", "/var/tmp")
+	view.Links = append(view.Links, roottree.Link{Path: "/var/run", Target: "../run"},
+		roottree.Link{Path: "/var/lock", Target: "../run/lock"})
+	home := path.Clean(s.Identity.Home)
+	info, err := os.Stat(string(h.Places) + home)
+	if s.Identity.UID != 0 && err == nil && info.IsDir() && strings.Count(home, "/") > 1 {
+		view.Mounts = append(view.Mounts, roottree.Mount{Source: home, Target: home, ReadOnly: true})
+	}
+	return view, nil
+}
