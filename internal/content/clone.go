@@ -14,6 +14,8 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/filestate"
 	"github.com/virt-sandbox/virt-sandbox/internal/filetree"
@@ -206,7 +208,7 @@ func renameHost(tree *os.Root, from, to string) error {
 	if err != nil {
 		return err
 	}
-	f, err := tree.OpenFile("etc/hosts", os.O_RDWR, 0)
+	f, err := tree.OpenFile("etc/hosts", os.O_RDWR|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return err
 	}

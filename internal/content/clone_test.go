@@ -141,6 +141,33 @@ func TestCloneNeverLeavesTheTree(t *testing.T) {
 	}
 }
 
+// TestCloneOfDeepTree ends with a word, and not for want of descriptors.
+func TestCloneOfDeepTree(t *testing.T) {
+	dir := t.TempDir()
+	at := dir + "/from"
+	for range filetree.MaxDepth/50 + 1 {
+		at += strings.Repeat("/d", 50)
+	}
+	if err := errors.Join(os.MkdirAll(at, 0o755), os.Mkdir(dir+"/to", 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	from, err := os.Open(dir + "/from")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer from.Close()
+	to, err := os.Open(dir + "/to")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer to.Close()
+	c := copier{host: from, tree: to, whole: true, fresh: true, again: true, skip: IsOfOne}
+	err = c.children(t.Context(), from, to, "/")
+	if !errors.Is(err, filetree.ErrTooDeep) || len(err.Error()) > 400 {
+		t.Errorf("got %v", err)
+	}
+}
+
 // TestCloneKeepsHoles, and what a file has in them.
 func TestCloneKeepsHoles(t *testing.T) {
 	const size = 64 << 20

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path"
@@ -33,6 +34,7 @@ type copier struct {
 	owned    func() (map[string]*privatepaths.OwnedFile, error)
 	progress *filetree.Progress
 
+	depth   int                       // of directories that are open
 	buffer  []byte                    // that all files pass through
 	links   map[filetree.Inode]string // first place in the tree of a file with several names
 	entries []filestate.Entry
@@ -224,18 +226,28 @@ func (c *copier) directory(ctx context.Context, source, target *os.File, hostPat
 	return nil
 }
 
-// children copies what lies in a directory.
+// children copies what lies in a directory. Each level holds two descriptors, and root in a container makes directories
+// without end.
 func (c *copier) children(ctx context.Context, from, to *os.File, dir string) error {
-	names, err := from.Readdirnames(-1)
-	if err != nil {
-		return fmt.Errorf("copy %s: %w", printable.Quoted(dir), filetree.WithoutPath(err))
+	c.depth++
+	defer func() { c.depth-- }()
+	if c.depth > filetree.MaxDepth {
+		return fmt.Errorf("copy %s: %w", printable.Short(dir, 200), filetree.ErrTooDeep)
 	}
-	for _, name := range names {
-		if err := c.entry(ctx, from, to, dir, name); err != nil {
-			return err
+	for {
+		names, err := from.Readdirnames(1024)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("copy %s: %w", printable.Quoted(dir), filetree.WithoutPath(err))
+		}
+		for _, name := range names {
+			if err := c.entry(ctx, from, to, dir, name); err != nil {
+				return err
+			}
 		}
 	}
-	return nil
 }
 
 // symlink copies a symbolic link from one directory to another.
@@ -275,7 +287,9 @@ func (c *copier) file(ctx context.Context, source, target int, hostPath string, 
 		if first, copied := c.links[id]; copied {
 			return c.link(first, target, name, v, owner)
 		}
-		c.links[id] = strings.TrimPrefix(hostPath, "/")
+		if len(c.links) < filetree.MaxLinks {
+			c.links[id] = strings.TrimPrefix(hostPath, "/")
+		}
 	}
 	from, err := unix.Openat(source, name, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -331,6 +345,13 @@ func (c *copier) link(first string, target int, name string, v *filestate.Versio
 func (c *copier) fill(ctx context.Context, from, to int, fresh bool, v *filestate.Version,
 	owner *privatepaths.OwnedFile,
 ) error {
+	var have unix.Stat_t
+	if err := unix.Fstat(to, &have); err != nil {
+		return err
+	}
+	if filestate.KindOfMode(have.Mode) != filestate.KindFile {
+		return errors.New("what lies in its place is no file")
+	}
 	if !c.whole {
 		v.Digest = filetree.NewHash("sha256:").String()
 		return nil
@@ -344,13 +365,6 @@ func (c *copier) fill(ctx context.Context, from, to int, fresh bool, v *filestat
 	}
 	complete := false
 	if !fresh {
-		var have unix.Stat_t
-		if err := unix.Fstat(to, &have); err != nil {
-			return err
-		}
-		if filestate.KindOfMode(have.Mode) != filestate.KindFile {
-			return errors.New("what lies in its place is no file")
-		}
 		complete = have.Size == v.Stat.Size && have.Mtim == v.Stat.Mtim
 		// ext4 writes a file that was truncated to the disk when it is closed.
 		if !complete && have.Size > 0 {

@@ -8,11 +8,11 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/virt-sandbox/virt-sandbox/internal/filestate"
+	"github.com/virt-sandbox/virt-sandbox/internal/filetree"
 )
 
 // Identity says whose a content is. It lies in the part of the tree that no container sees, and outlives what happens
@@ -28,7 +28,7 @@ const identityName = filestate.OwnDir + "/identity"
 
 // ReadIdentity reads whose the content at dir is; nil where it does not say.
 func ReadIdentity(dir string) (*Identity, error) {
-	data, err := os.ReadFile(filepath.Join(dir, identityName))
+	data, err := filetree.ReadSmallIn(dir, identityName, 4096)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

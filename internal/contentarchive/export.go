@@ -50,11 +50,11 @@ func Export(ctx context.Context, s *config.Sandbox, out *tar.Writer, progress *f
 	}
 	defer tree.Close()
 	defer progress.Clear()
-	e := exporter{ctx, out, make(map[filetree.Inode]string), progress}
+	e := exporter{ctx: ctx, out: out, links: make(map[filetree.Inode]string), progress: progress}
 	if err := e.children(tree, "/"); err != nil {
 		return err
 	}
-	manifest, err := tree.ReadFile(filestate.ManifestName)
+	manifest, err := filetree.ReadSmall(tree, filestate.ManifestName, filestate.MaxManifest)
 	if err != nil {
 		return fmt.Errorf("read manifest: %w", err)
 	}
@@ -81,27 +81,38 @@ type exporter struct {
 	out      *tar.Writer
 	links    map[filetree.Inode]string // first name in the archive of a file with several
 	progress *filetree.Progress
+	depth    int // of directories that are open
 }
 
+// children writes what lies in a directory, in the order of names where those are not too many for that.
 func (e *exporter) children(dir *os.Root, p string) error {
-	names, err := filetree.ReadNames(dir)
-	if err != nil {
+	e.depth++
+	defer func() { e.depth-- }()
+	if e.depth > filetree.MaxDepth {
+		return fmt.Errorf("export %s: %w", printable.Short(p, 200), filetree.ErrTooDeep)
+	}
+	var failure error // of an entry, which names that
+	err := filetree.EachNames(dir, func(names []string) error {
+		slices.Sort(names)
+		for _, name := range names {
+			if err := e.ctx.Err(); err != nil {
+				failure = context.Cause(e.ctx)
+				return failure
+			}
+			child := path.Join(p, name)
+			if content.IsRecord(child) {
+				continue
+			}
+			if failure = e.entry(dir, child, name); failure != nil {
+				return failure
+			}
+		}
+		return nil
+	})
+	if err != nil && failure == nil {
 		return fmt.Errorf("export %s: %w", printable.Quoted(p), filetree.WithoutPath(err))
 	}
-	slices.Sort(names)
-	for _, name := range names {
-		if err := e.ctx.Err(); err != nil {
-			return context.Cause(e.ctx)
-		}
-		child := path.Join(p, name)
-		if content.IsRecord(child) {
-			continue
-		}
-		if err := e.entry(dir, child, name); err != nil {
-			return err
-		}
-	}
-	return nil
+	return failure
 }
 
 // entry writes one directory entry. Sockets and devices are left out.
@@ -173,7 +184,7 @@ func (e *exporter) file(dir *os.Root, p, name string, info fs.FileInfo, header *
 			header.Typeflag, header.Linkname = tar.TypeLink, first
 			return e.out.WriteHeader(header)
 		}
-		if !content.IsOfOne(p) {
+		if !content.IsOfOne(p) && len(e.links) < filetree.MaxLinks {
 			// An import may leave those out: what has another name too then needs its data.
 			e.links[id] = header.Name
 		}

@@ -7,6 +7,7 @@ package filestate
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,6 +16,8 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/virt-sandbox/virt-sandbox/internal/filetree"
 )
 
 // Entry is one path of the manifest, a file of one JSON object per line at .virt-sandbox/manifest of the tree.
@@ -54,17 +57,19 @@ const (
 
 // ReadManifest reads what Prepare recorded at dir. Errors: fs.ErrNotExist where the content was never completed.
 func ReadManifest(dir string) ([]Entry, error) {
-	f, err := os.Open(dir + "/" + ManifestName)
+	data, err := filetree.ReadSmallIn(dir, ManifestName, MaxManifest)
 	if err != nil {
 		return nil, fmt.Errorf("read manifest: %w", err)
 	}
-	defer f.Close()
-	entries, err := ReadEntries(f)
+	entries, err := ReadEntries(bytes.NewReader(data))
 	if err != nil {
-		return nil, fmt.Errorf("read manifest %s: %w", f.Name(), err)
+		return nil, fmt.Errorf("read manifest %s/%s: %w", dir, ManifestName, err)
 	}
 	return entries, nil
 }
+
+// MaxManifest bounds a manifest, in bytes: an image may have been made by anybody. It is enough for 200,000 paths.
+const MaxManifest = 64 << 20
 
 // ReadEntries reads the entries of a manifest.
 func ReadEntries(manifest io.Reader) ([]Entry, error) {

@@ -130,16 +130,3 @@ func TestWithoutPath(t *testing.T) {
 		t.Error("another error was changed")
 	}
 }
-
-func TestRemoveAll(t *testing.T) {
-	dir := t.TempDir() + "/tree"
-	if err := errors.Join(os.MkdirAll(dir+"/a/b", 0o755), os.WriteFile(dir+"/a/\xff", nil, 0o600)); err != nil {
-		t.Fatal(err)
-	}
-	if err := RemoveAll(dir); err != nil {
-		t.Error(err)
-	}
-	if _, err := os.Lstat(dir); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("it is still there: %v", err)
-	}
-}

@@ -4,6 +4,8 @@ package filetree
 
 import (
 	"errors"
+	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"strconv"
@@ -29,14 +31,44 @@ func WithoutPath(err error) error {
 	return err
 }
 
-// ReadNames returns the names in a directory.
+// Bounds for what a container can have a walk remember.
+const (
+	MaxNames = 100_000 // of one directory at a time
+	MaxLinks = 1 << 20 // files with several names; those beyond are taken for files of their own
+)
+
+// ReadNames returns the names in a directory. Errors: one that has more than MaxNames.
 func ReadNames(dir *os.Root) ([]string, error) {
+	var all []string
+	err := EachNames(dir, func(names []string) error {
+		if all != nil {
+			return fmt.Errorf("it has more than %d names", MaxNames)
+		}
+		all = names
+		return nil
+	})
+	return all, err
+}
+
+// EachNames calls visit with the names in a directory, MaxNames of them at a time.
+func EachNames(dir *os.Root, visit func(names []string) error) error {
 	f, err := dir.Open(".")
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer f.Close()
-	return f.Readdirnames(-1)
+	for {
+		names, err := f.Readdirnames(MaxNames)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if err := visit(names); err != nil {
+			return err
+		}
+	}
 }
 
 // Inode tells files of a machine apart, whatever their names.

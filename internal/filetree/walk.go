@@ -9,6 +9,7 @@ package filetree
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"runtime"
@@ -38,6 +39,9 @@ const (
 	MaxDepth    = 1024
 	namesAtOnce = 128
 )
+
+// ErrTooDeep is returned for a tree that has more directories below each other than MaxDepth.
+var ErrTooDeep = fmt.Errorf("there are more than %d directories below each other", MaxDepth)
 
 // Location is where a file lies. Its path is put together when it is asked for: that of each directory would take
 // memory by the square of the depth.
