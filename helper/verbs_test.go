@@ -96,6 +96,34 @@ func TestLevelOfRunningIsTaken(t *testing.T) {
 	says(t, err, "libvirt domain web")
 }
 
+// Nothing is made below a container that may be up, whose root would have it made elsewhere or made to wait: the next
+// start completes it.
+func TestUpgradeOfRunning(t *testing.T) {
+	h := newHost(t)
+	s := h.create()
+	if err := h.Prepare(t.Context(), "web"); err != nil {
+		t.Fatal(err)
+	}
+	missing := s.Content + "/etc/fstab"
+	for _, phase := range []places.Phase{places.PhaseReady, places.PhaseStarting, places.PhaseStopping, ""} {
+		if err := os.RemoveAll(missing); err != nil {
+			t.Fatal(err)
+		}
+		if phase != "" {
+			h.up(s, phase)
+		} else if err := h.run("web").Remove(); err != nil {
+			t.Fatal(err)
+		}
+		result, err := h.Upgrade(t.Context(), "web", UpgradeOptions{})
+		if err != nil || result.Running != (phase == places.PhaseReady) {
+			t.Errorf("%s: %+v, %v", phase, result, err)
+		}
+		if _, err := os.Lstat(missing); errors.Is(err, os.ErrNotExist) != (phase != "") {
+			t.Errorf("%s: what is missing is made: %v", phase, err)
+		}
+	}
+}
+
 // What runs is not deleted; what was left half way is ended first.
 func TestDeleteOfRunning(t *testing.T) {
 	h := newHost(t)

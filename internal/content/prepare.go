@@ -13,10 +13,9 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 
 	"github.com/moby/sys/mountinfo"
-	"golang.org/x/sys/unix"
-
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/filestate"
 	"github.com/virt-sandbox/virt-sandbox/internal/filetree"
@@ -76,7 +75,9 @@ func (h Host) fill(ctx context.Context, s *config.Sandbox, progress *filetree.Pr
 
 	_, err = tree.Lstat(filestate.ManifestName)
 	complete := err == nil
-	b := builder{host: h, sandbox: s, tree: tree, complete: complete}
+	// What an earlier run put is read only where something of it is gone.
+	put := sync.OnceValues(func() (putPaths, error) { return readPut(s.Content) })
+	b := builder{host: h, sandbox: s, tree: tree, complete: complete, put: put}
 	defer b.close()
 	if err := b.identify(); err != nil {
 		return err
@@ -92,7 +93,7 @@ func (h Host) fill(ctx context.Context, s *config.Sandbox, progress *filetree.Pr
 		}),
 	}
 	defer progress.Clear()
-	if err := c.private(ctx, tree, s.Private); err != nil {
+	if err := c.private(ctx, tree, s.Private, put); err != nil {
 		return err
 	}
 	if err := b.mountPoints(); err != nil {
@@ -113,10 +114,16 @@ func (h Host) fill(ctx context.Context, s *config.Sandbox, progress *filetree.Pr
 	return nil
 }
 
+// maxAdding bounds the list of private paths that are being added, in bytes.
+const maxAdding = 4 << 20
+
 // private brings the private paths into the tree. What is added to complete content is noted first, so that it is told
-// from the administrator's after an interruption.
-func (c *copier) private(ctx context.Context, tree *os.Root, paths []config.PrivatePath) error {
-	noted, err := tree.ReadFile(filestate.AddingName)
+// from the administrator's after an interruption. What was put once and is gone has been removed inside: it is made
+// bare, as a place to mount at. Else a container would have what came to the host meanwhile by removing what it has.
+func (c *copier) private(
+	ctx context.Context, tree *os.Root, paths []config.PrivatePath, put func() (putPaths, error),
+) error {
+	noted, err := filetree.ReadSmall(tree, filestate.AddingName, maxAdding)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("look for unfinished content: %w", err)
 	}
@@ -124,6 +131,16 @@ func (c *copier) private(ctx context.Context, tree *os.Root, paths []config.Priv
 	for _, p := range paths {
 		if !c.fresh && !slices.Contains(adding, p.Path) {
 			if exists(tree, p.Path) {
+				continue
+			}
+			was, err := put()
+			if err != nil {
+				return err
+			}
+			if was.below(p.Path) {
+				if err := c.remake(ctx, p); err != nil {
+					return err
+				}
 				continue
 			}
 			adding = append(adding, p.Path)
@@ -136,6 +153,77 @@ func (c *copier) private(ctx context.Context, tree *os.Root, paths []config.Priv
 		}
 	}
 	return nil
+}
+
+// remake makes a path that was removed inside: empty, and without a note, since what the manifest says of it still
+// holds.
+func (c *copier) remake(ctx context.Context, p config.PrivatePath) error {
+	bare := *c
+	bare.whole, bare.entries, bare.owned = false, nil, nil
+	err := bare.Place(ctx, p.Path, p.Origin)
+	c.buffer = bare.buffer
+	return err
+}
+
+// putPaths are the paths that the manifest of a content has.
+type putPaths map[string]bool
+
+func readPut(dir string) (putPaths, error) {
+	entries, err := filestate.ReadManifest(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	put := make(putPaths)
+	for _, e := range entries {
+		put[e.Path] = true
+	}
+	return put, nil
+}
+
+// below reports whether something was put at a path or below it.
+func (put putPaths) below(top string) bool {
+	if put[top] {
+		return true
+	}
+	for p := range put {
+		if strings.HasPrefix(p, top+"/") {
+			return true
+		}
+	}
+	return false
+}
+
+// NotePrivate records paths that became private to a container which is up, and in whose content nothing is made
+// therefore: at the next start each is made bare, since only the packages' files of them come from the host.
+func (h Host) NotePrivate(s *config.Sandbox, added []config.PrivatePath) error {
+	put, err := readPut(s.Content)
+	if err != nil {
+		return err
+	}
+	var entries []filestate.Entry
+	for _, p := range added {
+		info, err := os.Lstat(h.Root + p.Path)
+		if put.below(p.Path) || errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("note new private paths: %w", err)
+		}
+		stat := info.Sys().(*syscall.Stat_t)
+		v := filestate.Version{Kind: filestate.KindOfMode(stat.Mode)}
+		e := filestate.Entry{Path: p.Path, Type: v.TypeName(), Origin: p.Origin}
+		e.SetAttributes(stat.Mode, stat.Uid, stat.Gid)
+		entries = append(entries, e)
+	}
+	if len(entries) == 0 {
+		return nil
+	}
+	tree, err := os.OpenRoot(s.Content)
+	if err != nil {
+		return fmt.Errorf("note new private paths: %w", err)
+	}
+	defer tree.Close()
+	return filestate.WriteManifest(tree, entries)
 }
 
 // MarkCreating claims the content directory for a create that has no config yet, so that what it leaves when it is
@@ -240,7 +328,7 @@ func (h Host) Remove(dir string) error {
 			return fmt.Errorf("remove content: %w", err)
 		}
 	}
-	if err := os.RemoveAll(dir); err != nil {
+	if err := filetree.RemoveAll(dir); err != nil {
 		return fmt.Errorf("remove content: %w", err)
 	}
 	return nil
@@ -256,7 +344,7 @@ func machineIDOf(dir string) string {
 		return ""
 	}
 	defer tree.Close()
-	f, err := tree.OpenFile("etc/machine-id", os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	f, err := filetree.OpenRegular(tree, "etc/machine-id")
 	if err != nil {
 		return ""
 	}

@@ -11,6 +11,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -160,7 +161,7 @@ func TestPrepareNeverTouchesCompleteContent(t *testing.T) {
 	}
 }
 
-// TestPrepareAddsWhatIsNewInTheConfig, and makes anew what is missing altogether.
+// TestPrepareAddsWhatIsNewInTheConfig, and makes what is missing altogether bare: it was removed inside.
 func TestPrepareAddsWhatIsNewInTheConfig(t *testing.T) {
 	h := varied(t)
 	s := box(t, "/etc/passwd", "/etc/group")
@@ -179,7 +180,9 @@ func TestPrepareAddsWhatIsNewInTheConfig(t *testing.T) {
 	prepare(t, h, s)
 	got, host := contentOf(t, s), hosttest.Snapshot(t, h.Root)
 	hosttest.CheckSame(t, "new", hosttest.Part(got, "/etc/d"), withoutSpecial(hosttest.Part(host, "/etc/d")))
-	hosttest.CheckSame(t, "missing", hosttest.Part(got, "/etc/group"), hosttest.Part(host, "/etc/group"))
+	if want := `""`; !strings.Contains(got["/etc/group"], want) {
+		t.Errorf("what was removed is %s, want %s", got["/etc/group"], want)
+	}
 	if got["/etc"] != before["/etc"] {
 		t.Errorf("/etc is %s, was %s", got["/etc"], before["/etc"])
 	}
@@ -192,6 +195,107 @@ func TestPrepareAddsWhatIsNewInTheConfig(t *testing.T) {
 		if manifest(t, s)[p] == "" {
 			t.Errorf("%s is not in the manifest", p)
 		}
+	}
+}
+
+// TestRemovedStaysRemoved: root inside gets no copy of what the host has today by removing what it had.
+func TestRemovedStaysRemoved(t *testing.T) {
+	h := varied(t)
+	h.add(map[string]string{"/etc/skel/.profile": "of then"})
+	s := box(t, "/etc/d", "/etc/group", "/var/lib/later")
+	prepare(t, h, s)
+	listed := manifest(t, s)
+	h.add(map[string]string{"/etc/d/secret of today": "secret", "/etc/skel/.profile": "of today", "/etc/skel/.new": "new"})
+	h.put("/etc/group", "secret of today")
+	for _, p := range []string{"/etc/d", "/etc/group", "/root/.profile"} {
+		if err := os.RemoveAll(s.Content + p); err != nil {
+			t.Fatal(err)
+		}
+	}
+	prepare(t, h, s)
+	got, host := contentOf(t, s), hosttest.Snapshot(t, h.Root)
+	for p, what := range got {
+		if strings.Contains(what, "today") || p != "/etc/d" && privatepaths.Below(p, "/etc/d", "/root") {
+			t.Errorf("%s is %s", p, what)
+		}
+	}
+	mode := func(what string) string { return strings.Fields(what)[0] }
+	if mode(got["/etc/d"]) != mode(host["/etc/d"]) {
+		t.Errorf("the place to mount at is %s, on the host %s", got["/etc/d"], host["/etc/d"])
+	}
+	hosttest.CheckSame(t, "manifest", manifest(t, s), listed)
+}
+
+// TestNotePrivate: what becomes private to a container that is up is made bare at its next start, and copied from
+// nowhere.
+func TestNotePrivate(t *testing.T) {
+	h := varied(t)
+	s := box(t, "/etc/group")
+	prepare(t, h, s)
+	added := []config.PrivatePath{{Path: "/etc/d", Origin: "package:d"}, {Path: "/etc/absent", Origin: "package:d"}}
+	s.Private = append(s.Private, added...)
+	before := contentOf(t, s)
+	if err := h.NotePrivate(s, added); err != nil {
+		t.Fatal(err)
+	}
+	hosttest.CheckSame(t, "while it is up", contentOf(t, s), before)
+	prepare(t, h, s)
+	got := hosttest.Part(contentOf(t, s), "/etc/d")
+	if len(got) != 1 || got["/etc/d"] == "" {
+		t.Errorf("at the next start: %v", got)
+	}
+	if got := manifest(t, s)["/etc/d"]; got != "directory from package:d" {
+		t.Errorf("the manifest says %q", got)
+	}
+}
+
+// TestPrepareWaitsForNobody: a named pipe that root inside put where a file is made keeps nobody.
+func TestPrepareWaitsForNobody(t *testing.T) {
+	dir := t.TempDir()
+	tree, err := os.OpenRoot(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tree.Close()
+	if err := errors.Join(unix.Mkfifo(dir+"/pipe", 0o600), os.MkdirAll(dir+"/"+filestate.OwnDir, 0o700),
+		unix.Mkfifo(dir+"/"+filestate.ManifestName, 0o600), unix.Mkfifo(dir+"/"+identityName, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	for _, complete := range []bool{true, false} {
+		b := builder{tree: tree, complete: complete}
+		done := make(chan error, 1)
+		go func() {
+			f, err := b.create(tree, "pipe")
+			if err == nil {
+				f.Close()
+			}
+			done <- err
+		}()
+		select {
+		case err := <-done:
+			if err == nil {
+				t.Errorf("complete %v: a pipe is written to", complete)
+			}
+		case <-time.After(10 * time.Second):
+			t.Fatalf("complete %v: it waits for a reader", complete)
+		}
+	}
+	done := make(chan error, 1)
+	go func() {
+		_, manifestErr := filestate.ReadManifest(dir)
+		_, identityErr := ReadIdentity(dir)
+		if manifestErr == nil || identityErr == nil {
+			done <- errors.New("a pipe is read")
+		}
+		done <- nil
+	}()
+	select {
+	case err := <-done:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("the manifest or the identity is waited for")
 	}
 }
 

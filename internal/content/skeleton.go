@@ -16,6 +16,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/account"
 	"github.com/virt-sandbox/virt-sandbox/internal/filestate"
+	"github.com/virt-sandbox/virt-sandbox/internal/filetree"
 )
 
 // builder makes what every container gets, whatever it runs.
@@ -25,6 +26,7 @@ type builder struct {
 	tree     *os.Root
 	complete bool // whether an earlier run finished; then only what is missing altogether is made
 	entries  []filestate.Entry
+	put      func() (putPaths, error)
 	renewal  *renewal // of what an earlier run made; nil to leave that alone
 	parents  map[string]*os.Root
 }
@@ -163,8 +165,11 @@ func (b *builder) locked(list string) (string, error) {
 	return text.String(), nil
 }
 
-// skel gives root the files that a new user gets.
+// skel gives root the files that a new user gets, once.
 func (b *builder) skel() error {
+	if b.complete {
+		return nil
+	}
 	entries, err := os.ReadDir(b.host.Root + "/etc/skel")
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -258,7 +263,10 @@ func (b *builder) file(name, text string, mode uint32) error {
 	if err != nil {
 		return err
 	}
-	f, err := parent.OpenFile(base, os.O_CREATE|os.O_WRONLY|os.O_TRUNC|unix.O_NOFOLLOW, 0o600)
+	f, err := b.create(parent, base)
+	if b.complete && errors.Is(err, fs.ErrExist) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}
@@ -272,6 +280,39 @@ func (b *builder) file(name, text string, mode uint32) error {
 	b.record(name, "file")
 	b.entries[len(b.entries)-1].Digest, b.entries[len(b.entries)-1].Size = digestOfText(text), int64(len(text))
 	return f.Close()
+}
+
+// hostFile writes a file of the host's. One that was removed inside stays so: what the host has by now is not for the
+// container.
+func (b *builder) hostFile(name, text string) error {
+	if parent, base, err := b.parent(name); b.complete && (err != nil || !exists(parent, base)) {
+		if put, err := b.put(); err != nil || put["/"+name] {
+			return err
+		}
+	}
+	return b.file(name, text, 0o644)
+}
+
+// create opens a file to write it anew. In content that was complete once, root of a container has been, and nothing
+// that lies there is opened: a named pipe would make whoever does wait for its reader.
+func (b *builder) create(dir *os.Root, name string) (*os.File, error) {
+	const flags = os.O_CREATE | os.O_WRONLY | unix.O_NOFOLLOW | unix.O_NONBLOCK | unix.O_NOCTTY
+	if b.complete {
+		return dir.OpenFile(name, flags|os.O_EXCL, 0o600)
+	}
+	f, err := dir.OpenFile(name, flags|os.O_TRUNC, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = &os.PathError{Op: "open", Path: f.Name(), Err: filetree.ErrNotSmall}
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
 }
 
 func (b *builder) record(name, kind string) {

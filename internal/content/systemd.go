@@ -262,5 +262,5 @@ func (b *builder) copySmall(hostPath, inTree string) error {
 	if err != nil {
 		return fmt.Errorf("copy %s: %w", hostPath, err)
 	}
-	return b.file(inTree, string(data), 0o644)
+	return b.hostFile(inTree, string(data))
 }

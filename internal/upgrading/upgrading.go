@@ -108,8 +108,11 @@ func (u *Upgrader) upgradeContent(ctx context.Context, s *config.Sandbox, option
 	if err != nil {
 		return err
 	}
-	result.Running = u.run(s.Name).Phase() == places.PhaseReady
-	if !options.DryRun {
+	phase := u.run(s.Name).Phase()
+	result.Running = phase == places.PhaseReady
+	// In any phase a container may be up, whose root exchanges what is made while it is made. The next start does it.
+	mayRun := phase != ""
+	if !options.DryRun && !mayRun {
 		// What a start that was killed left unfinished.
 		if err := u.Host.Prepare(ctx, s, u.Progress); err != nil {
 			return err
@@ -133,10 +136,15 @@ func (u *Upgrader) upgradeContent(ctx context.Context, s *config.Sandbox, option
 		return nil
 	}
 	// Of what becomes private only the packages' files come from the host. The config is last: with it, a start would
-	// bring whatever the host has there to a content that lacks it.
-	bare := *s
-	bare.Copy = false
-	if err := u.Host.Prepare(ctx, &bare, u.Progress); err != nil {
+	// bring whatever the host has there to a content of which nothing says that it was put.
+	if mayRun {
+		err = u.Host.NotePrivate(s, added)
+	} else {
+		bare := *s
+		bare.Copy = false
+		err = u.Host.Prepare(ctx, &bare, u.Progress)
+	}
+	if err != nil {
 		return err
 	}
 	return u.Configs.Save(s)
