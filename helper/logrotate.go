@@ -11,6 +11,8 @@ import (
 
 	"github.com/virt-sandbox/virt-sandbox/internal/enter"
 	"github.com/virt-sandbox/virt-sandbox/internal/guest"
+	"github.com/virt-sandbox/virt-sandbox/internal/logview"
+	"github.com/virt-sandbox/virt-sandbox/internal/throttle"
 )
 
 // What logrotate(8) goes by, inside: the programs and what packages say of their logs are the host's, logs and state
@@ -30,8 +32,11 @@ var ErrNoLogrotate = errors.New("has no logrotate configuration")
 func (m *Manager) RotateLogs(ctx context.Context, name string, output io.Writer) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, logrotateLimit, fmt.Errorf("it takes longer than %v", logrotateLimit))
 	defer cancel()
+	// Root inside has names that are terminals' escape sequences, and can say more than a journal holds.
+	harmless := &logview.Lines{Out: throttle.New(output)}
+	defer harmless.Flush()
 	run := func(args ...string) (int, error) {
-		status, err := m.Execute(ctx, name, enter.Command{Args: args, Stdout: output, Stderr: output}, false)
+		status, err := m.Execute(ctx, name, enter.Command{Args: args, Stdout: harmless, Stderr: harmless}, false)
 		if cause := context.Cause(ctx); cause != nil {
 			err = fmt.Errorf("rotate logs of %s: %w", name, cause)
 		}

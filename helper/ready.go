@@ -98,7 +98,7 @@ func (m *Manager) ConsoleLog(name string) (*os.File, error) {
 	}
 	file, err := os.OpenFile(
 		filepath.Join(s.Content, filestate.ConsoleLog),
-		os.O_WRONLY|os.O_CREATE|os.O_APPEND|unix.O_NOFOLLOW,
+		os.O_WRONLY|os.O_CREATE|os.O_APPEND|unix.O_NOFOLLOW|unix.O_NONBLOCK,
 		0o600,
 	)
 	if err != nil {

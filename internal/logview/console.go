@@ -14,6 +14,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/field"
 	"github.com/virt-sandbox/virt-sandbox/internal/filestate"
+	"github.com/virt-sandbox/virt-sandbox/internal/filetree"
 )
 
 // ConsoleFile shows the file in which a command's console is kept where no systemd runs. It has no times to choose by.
@@ -22,7 +23,15 @@ func ConsoleFile(ctx context.Context, s *config.Sandbox, o Options, stdout io.Wr
 		return field.Errorf("without systemd the console of %s is kept without times; only %s and %s choose from it",
 			s.Name, field.Follow, field.Lines)
 	}
-	file, err := os.Open(s.Content + "/" + filestate.ConsoleLog)
+	tree, err := os.OpenRoot(s.Content)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("read console log: %w", err)
+	}
+	defer tree.Close()
+	file, err := filetree.OpenRegular(tree, filestate.ConsoleLog)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}

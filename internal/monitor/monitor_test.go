@@ -173,7 +173,7 @@ func TestRunBoundsFlood(t *testing.T) {
 	if err := <-ended; err != nil {
 		t.Error(err)
 	}
-	if !strings.Contains(out.String(), "bytes of the console were dropped") || out.Len() > said/4 {
+	if !strings.Contains(out.String(), "bytes of output were dropped") || out.Len() > said/4 {
 		t.Errorf("%d bytes of %d pass", out.Len(), said)
 	}
 }

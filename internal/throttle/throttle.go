@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package throttle keeps what a container says on its console from pushing all else out of the host's journal, and from
-// keeping whoever passes it on busy. In: text, as fast as root inside likes; out: as much of it as a journal has room
-// for, and how much was dropped. Whatever passes a console on writes through it.
+// Package throttle keeps what a container says, on its console above all, from pushing all else out of the host's
+// journal, and from keeping whoever passes it on busy. In: text, as fast as root inside likes; out: as much of it as a
+// journal has room for, and how much was dropped. Whatever passes a console on writes through it.
 package throttle
 
 import (
@@ -75,7 +75,8 @@ func (w *Writer) Flush() error {
 		end = "\n"
 	}
 	_, err := fmt.Fprintf(w.out,
-		"%svirt-sandbox: %d bytes of the console were dropped; it says more than %d KiB a second\n", end, w.dropped, Rate>>10)
+		"%svirt-sandbox: %d bytes of output were dropped; no more than %d KiB a second are passed on\n",
+		end, w.dropped, Rate>>10)
 	w.dropped, w.inLine = 0, false
 	return err
 }

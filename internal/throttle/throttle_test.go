@@ -42,7 +42,7 @@ func TestFlood(t *testing.T) {
 			if most := Burst + 60*Rate + 1<<20; said > most {
 				t.Errorf("in a minute %d bytes pass, with what entries cost; %d may", said, most)
 			}
-			if notes := strings.Count(out.String(), "bytes of the console were dropped"); notes < 2 || notes > 100 {
+			if notes := strings.Count(out.String(), "bytes of output were dropped"); notes < 2 || notes > 100 {
 				t.Errorf("it is said %d times", notes)
 			}
 			if out.Len() < Burst/lineCost {
@@ -90,7 +90,7 @@ func TestNote(t *testing.T) {
 	if _, err := w.Write([]byte("more\n")); err != nil {
 		t.Fatal(err)
 	}
-	want := "begun\nvirt-sandbox: 2097152 bytes of the console were dropped; it says more than 32 KiB a second\nmore\n"
+	want := "begun\nvirt-sandbox: 2097152 bytes of output were dropped; no more than 32 KiB a second are passed on\nmore\n"
 	if out.String() != want {
 		t.Errorf("got %q", out.String())
 	}
