@@ -76,7 +76,7 @@ func (h Host) fill(ctx context.Context, s *config.Sandbox, progress *filetree.Pr
 	_, err = tree.Lstat(filestate.ManifestName)
 	complete := err == nil
 	// What an earlier run put is read only where something of it is gone.
-	put := sync.OnceValues(func() (putPaths, error) { return readPut(s.Content) })
+	put := sync.OnceValues(func() (filestate.Put, error) { return filestate.ReadPut(s.Content) })
 	b := builder{host: h, sandbox: s, tree: tree, complete: complete, put: put}
 	defer b.close()
 	if err := b.identify(); err != nil {
@@ -121,7 +121,7 @@ const maxAdding = 4 << 20
 // from the administrator's after an interruption. What was put once and is gone has been removed inside: it is made
 // bare, as a place to mount at. Else a container would have what came to the host meanwhile by removing what it has.
 func (c *copier) private(
-	ctx context.Context, tree *os.Root, paths []config.PrivatePath, put func() (putPaths, error),
+	ctx context.Context, tree *os.Root, paths []config.PrivatePath, put func() (filestate.Put, error),
 ) error {
 	noted, err := filetree.ReadSmall(tree, filestate.AddingName, maxAdding)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -137,7 +137,7 @@ func (c *copier) private(
 			if err != nil {
 				return err
 			}
-			if was.below(p.Path) {
+			if was.Below(p.Path) {
 				if err := c.remake(ctx, p); err != nil {
 					return err
 				}
@@ -165,45 +165,17 @@ func (c *copier) remake(ctx context.Context, p config.PrivatePath) error {
 	return err
 }
 
-// putPaths are the paths that the manifest of a content has.
-type putPaths map[string]bool
-
-func readPut(dir string) (putPaths, error) {
-	entries, err := filestate.ReadManifest(dir)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
-	}
-	put := make(putPaths)
-	for _, e := range entries {
-		put[e.Path] = true
-	}
-	return put, nil
-}
-
-// below reports whether something was put at a path or below it.
-func (put putPaths) below(top string) bool {
-	if put[top] {
-		return true
-	}
-	for p := range put {
-		if strings.HasPrefix(p, top+"/") {
-			return true
-		}
-	}
-	return false
-}
-
 // NotePrivate records paths that became private to a container which is up, and in whose content nothing is made
 // therefore: at the next start each is made bare, since only the packages' files of them come from the host.
 func (h Host) NotePrivate(s *config.Sandbox, added []config.PrivatePath) error {
-	put, err := readPut(s.Content)
+	put, err := filestate.ReadPut(s.Content)
 	if err != nil {
 		return err
 	}
 	var entries []filestate.Entry
 	for _, p := range added {
 		info, err := os.Lstat(h.Root + p.Path)
-		if put.below(p.Path) || errors.Is(err, fs.ErrNotExist) {
+		if put.Below(p.Path) || errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		if err != nil {

@@ -26,7 +26,7 @@ type builder struct {
 	tree     *os.Root
 	complete bool // whether an earlier run finished; then only what is missing altogether is made
 	entries  []filestate.Entry
-	put      func() (putPaths, error)
+	put      func() (filestate.Put, error)
 	renewal  *renewal // of what an earlier run made; nil to leave that alone
 	parents  map[string]*os.Root
 }
