@@ -55,7 +55,7 @@ func (h *Host) warnOfInotify(s *config.Sandbox) {
 	if up := h.Places.Running(); up*inotifyEach > limit {
 		h.Warn("%d containers are up, each with about %d inotify instances, of which the host allows %d: %s may not come "+
 			"up; "+
-			"run sysctl -w fs.inotify.max_user_instances=8192 (make install has that done at boot)",
+			"run sysctl -w fs.inotify.max_user_instances=2147483647 (make install has that done at boot)",
 			up, inotifyEach, limit, s.Name)
 	}
 }

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package integration
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/virt-sandbox/virt-sandbox/test/rig"
+)
+
+// With the sysctl settings of an installation, root inside uses its own memory up and not what the host's root has of
+// inotify.
+func TestInotifyBudget(t *testing.T) {
+	rig.On(t, rig.Native)
+	data, err := os.ReadFile("../../packaging/sysctl.conf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(data)) {
+		name, value, found := strings.Cut(strings.TrimSpace(line), " = ")
+		if !found {
+			continue
+		}
+		file := "/proc/sys/" + strings.ReplaceAll(name, ".", "/")
+		before, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(value), 0); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			if err := os.WriteFile(file, before, 0); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	installUnits(t)
+	for _, ids := range [][]string{nil, {"--idmap", "auto"}} {
+		create(t, "t-inotify", append(ids, "-u", "vst-forking")...)
+		edit(t, "t-inotify", "pids=4096", "pids=4096\nmemory=100M")
+		must(t, "start", "t-inotify")
+		// 40 processes with some 20000 each would be 800 MB.
+		inside(t, "t-inotify", "systemd-run --quiet --unit=attack perl -e 'for (1..40) { fork or last } "+
+			"while (1) { syscall(294, 0) < 0 and sleep 1 }'; sleep 5")
+		fd, err := unix.InotifyInit()
+		if err != nil {
+			t.Errorf("%q: inotify on the host: %v", ids, err)
+		} else {
+			unix.Close(fd)
+		}
+		remove(t, "t-inotify")
+	}
+}
