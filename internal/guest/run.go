@@ -80,6 +80,9 @@ func setUp(p *Plan) error {
 	if err := linkDisks(p.Disks); err != nil {
 		return err
 	}
+	if err := leaveKeyring(); err != nil {
+		return err
+	}
 	// Needs CAP_SYS_ADMIN, and leaves nothing that is needed below.
 	if err := FilterSystemCalls(p.SystemCalls); err != nil {
 		return err

@@ -54,6 +54,37 @@ func TestFilterSystemCalls(t *testing.T) {
 	<-done
 }
 
+// Keys of whoever starts a container are not there inside.
+func TestLeaveKeyring(t *testing.T) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		runtime.LockOSThread() // A session keyring is one thread's.
+		if _, err := unix.KeyctlJoinSessionKeyring("virt-sandbox-test"); err != nil {
+			t.Errorf("join a keyring: %v", err)
+			return
+		}
+		if _, err := unix.AddKey("user", "virt-sandbox-test", []byte("secret"), unix.KEY_SPEC_SESSION_KEYRING); err != nil {
+			t.Errorf("add a key: %v", err)
+			return
+		}
+		search := func() error {
+			_, err := unix.KeyctlSearch(unix.KEY_SPEC_SESSION_KEYRING, "user", "virt-sandbox-test", 0)
+			return err
+		}
+		if err := search(); err != nil {
+			t.Errorf("before: %v", err)
+		}
+		if err := leaveKeyring(); err != nil {
+			t.Error(err)
+		}
+		if err := search(); !errors.Is(err, unix.ENOKEY) {
+			t.Errorf("after: got %v, want %v", err, unix.ENOKEY)
+		}
+	}()
+	<-done
+}
+
 // A program of another length than instructions have is refused.
 func TestFilterSystemCallsRefuses(t *testing.T) {
 	if err := filterSystemCalls(make([]byte, 12), 0); err == nil {
