@@ -9,6 +9,7 @@ type Admission struct {
 	Bounding uint64  `json:"bounding"` // set of capabilities, by the bits of their numbers
 	Label    string  `json:"label"`    // SELinux context of the payload; empty where SELinux is off
 	Profile  string  `json:"profile"`  // AppArmor profile of the payload; empty for none
+	Filter   []byte  `json:"filter"`   // of system calls, as guest.Plan has it
 }
 
 // Target returns the container of a sandbox as one to enter. root is the host's number of the user that is root there,
@@ -16,6 +17,6 @@ type Admission struct {
 func (a Admission) Target(sandbox string, root uint32, program string) Target {
 	return Target{
 		Name: sandbox, Process: a.Init, Root: root, Bounding: a.Bounding, Label: a.Label, Profile: a.Profile,
-		Program: program,
+		Filter: a.Filter, Program: program,
 	}
 }

@@ -32,6 +32,7 @@ type Target struct {
 	Bounding uint64  // set of capabilities of its processes, by the bits of their numbers
 	Label    string  // SELinux context to run under; empty to keep the caller's
 	Profile  string  // AppArmor profile to run under; empty to keep the caller's
+	Filter   []byte  // of system calls, as guest.Plan has it; none to filter nothing
 	Program  string  // virt-sandbox-init, on the host
 }
 
@@ -104,7 +105,9 @@ func (o *opened) command(ctx context.Context, target Target, command Command) (*
 		process.Args = []string{"nsenter", "--" + userNamespace + "=" + descriptor(f), "--", process.Path}
 		process.Path = nsenter
 	}
-	entry := guest.Entry{Bounding: target.Bounding, Label: target.Label, Profile: target.Profile}
+	entry := guest.Entry{
+		Bounding: target.Bounding, SystemCalls: target.Filter, Label: target.Label, Profile: target.Profile,
+	}
 	for _, name := range joined() {
 		entry.Namespaces = append(entry.Namespaces, inherit(o.namespaces[name]))
 	}

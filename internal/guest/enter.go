@@ -30,6 +30,7 @@ type Entry struct {
 	Tasks          []int  `json:"tasks,omitempty"`   // cgroup.Entrance
 	Freezer        int    `json:"freezer,omitempty"` // cgroup.Entrance; 0 for none
 	Bounding       uint64 `json:"bounding"`          // set of capabilities
+	SystemCalls    []byte `json:"filter,omitempty"`  // Plan.SystemCalls
 	Label, Profile string // of SELinux and AppArmor; empty to keep the caller's
 }
 
@@ -141,10 +142,13 @@ func (e Entry) confine() error {
 
 // dropRights takes what a caller may do and a container may not.
 func (e Entry) dropRights() error {
-	// A keyring of its own: that of the caller's session has the caller's keys.
-	_, err := unix.KeyctlInt(unix.KEYCTL_JOIN_SESSION_KEYRING, 0, 0, 0, 0)
-	if err != nil && !errors.Is(err, unix.ENOSYS) {
-		return fmt.Errorf("leave the caller's keyring: %w", err)
+	// That of the caller's session has the caller's keys.
+	if err := leaveKeyring(); err != nil {
+		return err
+	}
+	// Needs CAP_SYS_ADMIN.
+	if err := filterSystemCalls(e.SystemCalls, 0); err != nil {
+		return err
 	}
 	// Of this thread alone, unlike syscall.Setgroups.
 	if _, _, errno := unix.RawSyscall(unix.SYS_SETGROUPS, 0, 0, 0); errno != 0 {

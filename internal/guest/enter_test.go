@@ -13,7 +13,9 @@ import (
 
 // TestEntry: what execute asks for arrives; nothing else is taken for it.
 func TestEntry(t *testing.T) {
-	want := Entry{Namespaces: []int{8, 9}, Tasks: []int{4}, Bounding: 0xa80425fb, Label: "u:r:t:s0:c1,c2"}
+	want := Entry{
+		Namespaces: []int{8, 9}, Tasks: []int{4}, Bounding: 0xa80425fb, SystemCalls: []byte{6, 0}, Label: "u:r:t:s0:c1,c2",
+	}
 	args, err := want.Args([]string{"sh", "-c", ""})
 	if err != nil || len(args) != 5 || args[0] != EnterWord || !slices.Equal(args[2:], []string{"sh", "-c", ""}) {
 		t.Fatalf("got %q, %v", args, err)

@@ -84,7 +84,7 @@ func setUp(p *Plan) error {
 		return err
 	}
 	// Needs CAP_SYS_ADMIN, and leaves nothing that is needed below.
-	if err := FilterSystemCalls(p.SystemCalls); err != nil {
+	if err := filterSystemCalls(p.SystemCalls, unix.SECCOMP_FILTER_FLAG_TSYNC); err != nil {
 		return err
 	}
 	if err := dropCapabilities(p.Drop); err != nil {

@@ -11,33 +11,20 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// BoundCalls does for a command that enters a container what its first process has done for all others there: a session
-// keyring of its own, in place of the caller's, and the filter of a plan. It bounds this thread and what it starts.
-func BoundCalls(p *Plan) error {
-	if err := leaveKeyring(); err != nil {
-		return err
-	}
-	return FilterSystemCalls(p.SystemCalls)
-}
-
 // leaveKeyring gives this thread, and what it starts, a session keyring without a name or keys: those of whoever
 // started it, which is libvirtd or a person with secrets in theirs, are not for the container. From the user's own
 // keyring only the filter, or a user namespace, keeps it. A kernel without keys has none to keep.
 func leaveKeyring() error {
 	_, _, number := unix.Syscall(unix.SYS_KEYCTL, unix.KEYCTL_JOIN_SESSION_KEYRING, 0, 0)
 	if number != 0 && number != unix.ENOSYS {
-		return fmt.Errorf("make a session keyring: %w", number)
+		return fmt.Errorf("leave the session keyring: %w", number)
 	}
 	return nil
 }
 
-// FilterSystemCalls has the kernel hold all threads of this process, and what comes from them, to a program of package
-// syscallfilter; none for no bounds. It needs CAP_SYS_ADMIN, or that nobody gains privileges any more: the latter would
-// end set-user-ID programs.
-func FilterSystemCalls(program []byte) error {
-	return filterSystemCalls(program, unix.SECCOMP_FILTER_FLAG_TSYNC)
-}
-
+// filterSystemCalls has the kernel hold this thread, and all of this process with SECCOMP_FILTER_FLAG_TSYNC among the
+// flags, and what comes from them, to a program of package syscallfilter; none for no bounds. It needs CAP_SYS_ADMIN,
+// or that nobody gains privileges any more: the latter would end set-user-ID programs.
 func filterSystemCalls(program []byte, flags uintptr) error {
 	const size = int(unsafe.Sizeof(unix.SockFilter{}))
 	if len(program) == 0 {

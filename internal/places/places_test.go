@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -164,12 +165,13 @@ func TestState(t *testing.T) {
 	if since.IsZero() {
 		t.Error("nothing says since when it starts")
 	}
-	a := enter.Admission{Init: enter.Process{PID: 7, Begun: 8}, Bounding: 9, Label: "l", Profile: "p"}
+	a := enter.Admission{Init: enter.Process{PID: 7, Begun: 8}, Bounding: 9, Label: "l", Profile: "p", Filter: []byte{6}}
 	if err := d.Update(func(s *State) { s.Admission, s.Frozen = &a, "/group" }); err != nil {
 		t.Fatal(err)
 	}
 	s := d.State()
-	if s.Phase != PhaseStarting || !s.Since.Equal(since) || s.Owner != "one" || s.Frozen != "/group" || *s.Admission != a {
+	if s.Phase != PhaseStarting || !s.Since.Equal(since) || s.Owner != "one" || s.Frozen != "/group" ||
+		!reflect.DeepEqual(*s.Admission, a) {
 		t.Errorf("got %+v, %+v", s, s.Admission)
 	}
 	if d.IsForeign() {
@@ -216,8 +218,8 @@ func TestStateOfSeveralFiles(t *testing.T) {
 			Label:    "l",
 			Profile:  "p",
 		}
-		if s.Phase != PhaseReady || s.Owner != "one" || s.Frozen != frozen || s.Admission == nil || *s.Admission != want ||
-			s.Since.IsZero() {
+		if s.Phase != PhaseReady || s.Owner != "one" || s.Frozen != frozen || s.Admission == nil ||
+			!reflect.DeepEqual(*s.Admission, want) || s.Since.IsZero() {
 			t.Errorf("%s: got %+v, %+v", when, s, s.Admission)
 		}
 	}

@@ -41,7 +41,7 @@ func (h *Host) SetBounds(s *config.Sandbox, init int, plan *guest.Plan) error {
 
 // noteAdmission notes what the container may be entered with, while its init is still ours and waits.
 func (h *Host) noteAdmission(s *config.Sandbox, init int, plan *guest.Plan) error {
-	a := enter.Admission{Profile: plan.Profile}
+	a := enter.Admission{Profile: plan.Profile, Filter: plan.SystemCalls}
 	var err error
 	if a.Init, err = enter.ProcessOf(init); err != nil {
 		return err

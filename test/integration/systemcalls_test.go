@@ -35,6 +35,10 @@ func TestSystemCalls(t *testing.T) {
 			if !strings.Contains(got, attempt.want) {
 				t.Errorf("%q: %s: got %q, want %q in it", ids, attempt.script, got, attempt.want)
 			}
+			o := run(t, "execute", "t-calls", "--", "sh", "-c", attempt.script)
+			if got := o.stdout + o.stderr; !strings.Contains(got, attempt.want) {
+				t.Errorf("%q: execute %s: got %q, want %q in it", ids, attempt.script, got, attempt.want)
+			}
 		}
 		bounded := byUnit(t, []string{
 			"SystemCallFilter=~chmod fchmodat", "SystemCallErrorNumber=EUCLEAN", "RestrictNamespaces=yes",
