@@ -21,6 +21,10 @@ func executeCommand(manager newManagerFunc) *cobra.Command {
 and under its SELinux label. Standard input, output and error stay apart, unless
 input and output are a terminal: then the command gets one too.
 
+The command has pipes, and not the caller's files. Input that is a pipe may be
+read ahead; in a loop that reads one, add </dev/null. What the command leaves in
+the background is heard for one second more.
+
 The exit status is the command's, 128 and the number of a signal that ended it,
 127 for a command that is not there and 126 for one that cannot be executed.`,
 		Args: func(_ *cobra.Command, args []string) error {

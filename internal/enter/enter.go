@@ -15,7 +15,6 @@ import (
 	"os/exec"
 	"strconv"
 	"syscall"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -82,7 +81,7 @@ func Run(ctx context.Context, target Target, command Command) (int, error) {
 	if command.Terminal {
 		return exitStatus(process, runOnTerminal(process, command, start))
 	}
-	return exitStatus(process, runOnPipes(process, command, start))
+	return exitStatus(process, runOnPipes(ctx, target.Root, process, command, start))
 }
 
 // command is virt-sandbox-init as it lies on the host, which becomes as the container is while it still sees the host's
@@ -127,7 +126,6 @@ func (o *opened) command(ctx context.Context, target Target, command Command) (*
 	process.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	// Not only the process that waits for the command.
 	process.Cancel = func() error { return unix.Kill(-process.Process.Pid, unix.SIGKILL) }
-	process.WaitDelay = time.Second
 	return process, nil
 }
 
@@ -150,10 +148,6 @@ func startIn(ctx context.Context, group *os.File, process *exec.Cmd) error {
 
 func exitStatus(process *exec.Cmd, err error) (int, error) {
 	var exit *exec.ExitError
-	if errors.Is(err, exec.ErrWaitDelay) {
-		// It ended; a daemon that it left holds an output open.
-		err = nil
-	}
 	if err != nil && !errors.As(err, &exit) {
 		if errors.Is(err, fs.ErrPermission) || errors.Is(err, unix.ENOEXEC) {
 			return guest.StatusNotExecutable, nil

@@ -3,9 +3,18 @@
 package enter
 
 import (
+	"errors"
+	"fmt"
+	"io"
 	"os"
+	"os/exec"
+	"os/signal"
+	"strings"
+	"time"
 
+	"github.com/creack/pty"
 	"golang.org/x/sys/unix"
+	"golang.org/x/term"
 
 	"github.com/virt-sandbox/virt-sandbox/internal/proc"
 )
@@ -49,4 +58,61 @@ func openTerminal(target Target) (inside, terminal *os.File, err error) {
 		err = terminal.Chown(int(target.Root), -1)
 	}
 	return inside, terminal, err
+}
+
+// startFunc starts a command.
+type startFunc func(*exec.Cmd) error
+
+// runOnTerminal gives the process a terminal of the container and passes on what is typed, shown and resized.
+func runOnTerminal(process *exec.Cmd, command Command, start startFunc) error {
+	outside, isFile := command.Stdin.(*os.File)
+	if !isFile {
+		return errors.New("standard input is not a terminal")
+	}
+	for _, v := range os.Environ() {
+		if strings.HasPrefix(v, "TERM=") {
+			process.Env = append(process.Env, v)
+		}
+	}
+	size, err := pty.GetsizeFull(outside)
+	if err != nil {
+		return fmt.Errorf("read terminal size: %w", err)
+	}
+	inside, terminal := command.inside, command.terminal
+	if err := pty.Setsize(terminal, size); err != nil {
+		return fmt.Errorf("set terminal size: %w", err)
+	}
+	process.SysProcAttr.Setsid, process.SysProcAttr.Setctty = true, true
+	process.Stdin, process.Stdout, process.Stderr = terminal, terminal, terminal
+	if err := start(process); err != nil {
+		return err
+	}
+	terminal.Close()
+	state, err := term.MakeRaw(int(outside.Fd()))
+	if err != nil {
+		return fmt.Errorf("set terminal to raw mode: %w", err)
+	}
+	defer term.Restore(int(outside.Fd()), state)
+
+	resized := make(chan os.Signal, 1)
+	signal.Notify(resized, unix.SIGWINCH)
+	defer signal.Stop(resized)
+	go func() {
+		for range resized {
+			_ = pty.InheritSize(outside, inside)
+		}
+	}()
+	go func() { _, _ = io.Copy(inside, outside) }()
+	shown := make(chan struct{})
+	go func() {
+		_, _ = io.Copy(command.Stdout, inside)
+		close(shown)
+	}()
+	err = process.Wait()
+	select {
+	case <-shown:
+	case <-time.After(time.Second):
+		// A daemon that the command left holds the terminal open.
+	}
+	return err
 }

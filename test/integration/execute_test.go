@@ -41,6 +41,7 @@ func TestExecute(t *testing.T) {
 		{[]string{"sh", "-c", "exec 2>/dev/null; : </dev/tty && echo a terminal of the caller"}, outcome{"", "", 2}},
 		{[]string{"sh", "-c", "setsid sleep 3 & echo gone"}, outcome{"gone\n", "", 0}},
 		{[]string{"sh", "-c", "diff /proc/1/cgroup /proc/self/cgroup"}, outcome{"", "", 0}},
+		{[]string{"sed", "-n", "s/^Groups:[[:space:]]*//p", "/proc/self/status"}, outcome{"\n", "", 0}},
 		{[]string{"sh", "-c", "grep CapBnd /proc/1/status >/tmp/1; grep CapBnd /proc/self/status | diff /tmp/1 -"},
 			outcome{"", "", 0}},
 	} {
@@ -67,6 +68,27 @@ func TestExecuteStreams(t *testing.T) {
 	}
 	if !bytes.Equal(stdout.Bytes(), data) || !bytes.Equal(stderr.Bytes(), data) {
 		t.Errorf("20 MiB came back as %d bytes on stdout and %d on stderr, or changed", stdout.Len(), stderr.Len())
+	}
+}
+
+// A command has none of its caller's files, whatever they were opened for, and can open its streams by their names.
+func TestExecuteGivesNoFile(t *testing.T) {
+	rig.On(t, rig.Native)
+	create(t, "t-files", "-C", "-u", "apache2", "--idmap", "auto")
+	must(t, "start", "t-files")
+	dir := t.TempDir()
+	shell(t, "printf 'one\ntwo\n' >"+dir+"/in && echo kept >"+dir+"/out")
+	script := `for n in 0 1 2; do readlink /proc/self/fd/$n; done; read line; echo "$line" >/dev/stdout
+		echo e >/dev/stderr`
+	// What the command leaves of a file is for the next reader.
+	shell(t, "{ "+program+" execute t-files -- sh -c '"+script+"' >>"+dir+"/out 2>"+dir+"/err; cat >"+dir+"/rest; } <"+
+		dir+"/in")
+	out := shell(t, "sed 's/pipe:.*/pipe/' "+dir+"/out; cat "+dir+"/err "+dir+"/rest")
+	if want := "kept\npipe\npipe\npipe\none\ne\ntwo\n"; out != want {
+		t.Errorf("got %q, want %q", out, want)
+	}
+	if got := shell(t, program+" execute t-files -- sh -c 'yes; echo $? >&2' 2>&1 | head -n 1"); got != "y\n" {
+		t.Errorf("a reader that leaves: %q", got)
 	}
 }
 

@@ -59,6 +59,12 @@ func TestLogrotate(t *testing.T) {
 		!strings.Contains(o.stderr, "t-log2 is not running") || o.stdout != "t-log3: logs rotated\n" {
 		t.Errorf("one that is down: %+v", o)
 	}
+	inside(t, "t-log3", `printf 'logrotate state -- version 2\n"/var/log/\033]0;title\007" 1-1-1-0:0:0\n' \
+		>/var/lib/logrotate/status`)
+	o = run(t, "logrotate", "t-log3")
+	if !strings.Contains(o.stderr, "?]0;title?") || strings.Contains(o.stderr, "\x1b") {
+		t.Errorf("a name with an escape sequence: %+v", o)
+	}
 	if after := shell(t, "ls -lR /var/log/apache2 /var/lib/logrotate; cat /var/lib/logrotate/* "+
 		"2>/dev/null; true"); after != host {
 		t.Errorf("the host's logs changed:\n%s\nwas\n%s", after, host)
