@@ -66,7 +66,7 @@ const (
 	msgSystemCalls   = "%q is not auto or all, followed by +NAME and -NAME, nor a list of names of system calls"
 	msgSystemCall    = "%q is not the name of a system call, such as keyctl; see syscalls(2)"
 	msgProfile       = "%q is not the name of an AppArmor profile"
-	msgIDMap         = "idmap %q is not auto, nor BASE:COUNT such as 100000000:65536, both at least 65536"
+	msgIDMap         = "idmap %q is not auto, none, nor BASE:COUNT such as 100000000:65536, both at least 65536"
 	msgNetwork       = "network mode %q is not private or host"
 	msgHostInterface = "interface= and mode=host exclude each other: with the host's network a container has no " +
 		"interface of its own"

@@ -13,6 +13,7 @@ import (
 // (user_namespaces(7)). The zero value is no namespace of its own.
 type IDMap struct {
 	Auto        bool // the range is still to be chosen
+	None        bool // there is none, on purpose
 	Base, Count uint32
 }
 
@@ -22,10 +23,16 @@ const IDMapCount = 1 << 16
 // idMapAuto is the value of idmap= that lets the first start choose.
 const idMapAuto = "auto"
 
-// ParseIDMap reads auto, or BASE:COUNT.
+// idMapNone is the value that says that the container has the host's ids.
+const idMapNone = "none"
+
+// ParseIDMap reads auto, none, or BASE:COUNT.
 func ParseIDMap(text string) (IDMap, error) {
 	if text == idMapAuto {
 		return IDMap{Auto: true}, nil
+	}
+	if text == idMapNone {
+		return IDMap{None: true}, nil
 	}
 	base, count, _ := strings.Cut(text, ":")
 	b, baseErr := strconv.ParseUint(base, 10, 32)
@@ -41,6 +48,8 @@ func (m IDMap) String() string {
 	switch {
 	case m.Auto:
 		return idMapAuto
+	case m.None:
+		return idMapNone
 	case m.Count == 0:
 		return ""
 	}

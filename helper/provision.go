@@ -11,6 +11,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/lockfile"
 	"github.com/virt-sandbox/virt-sandbox/internal/places"
 	"github.com/virt-sandbox/virt-sandbox/internal/provision"
+	"github.com/virt-sandbox/virt-sandbox/internal/roottree"
 )
 
 // ErrRunning is returned by Delete for a container that is up.
@@ -28,7 +29,7 @@ func (m *Manager) provisioner() *provision.Provisioner {
 		Configs: m.Store, Host: m.Host, Levels: m.alloc(), Claims: m.claims(), Images: m.images(), Stubs: m.stubs(),
 		Network: m.hostnet(), Systemd: m.systemd, Containers: containers{m}, Warn: m.Warn, Progress: m.Progress,
 		Noted:   &m.noted,
-		Connect: m.connect,
+		Connect: m.connect, CheckIDMap: roottree.CheckIDMap,
 	})
 }
 

@@ -151,8 +151,7 @@ func security(s config.Security) (config.Security, error) {
 	return s, nil
 }
 
-// identify makes the command that of an account of the host. One that is not root gets a user namespace: root inside,
-// which it might become by a program with the set-user-ID bit, is nobody outside then.
+// identify makes the command that of an account of the host, in a user namespace: root inside is nobody outside.
 func identify(name string, t *oneshot.Spec) error {
 	if name == "" {
 		name = "root"
@@ -167,7 +166,8 @@ func identify(name string, t *oneshot.Spec) error {
 		return field.Errorf("%s %s: %w", field.User, name, err)
 	}
 	t.Sandbox.Identity = config.Identity{UID: uint32(uid), GID: uint32(gid), User: found.Username, Home: found.HomeDir}
-	t.Sandbox.Hardening.IDMap.Auto = uid != 0
+	// Root of such ids has no rights over the host's network.
+	t.Sandbox.Hardening.IDMap.Auto = uid != 0 || t.Sandbox.Network != config.NetworkHost
 	if t.Groups, err = account.Groups(found); err != nil {
 		return field.Errorf("%s %s: %w", field.User, name, err)
 	}

@@ -38,7 +38,7 @@ func completeOptions(command *cobra.Command) {
 		"disk":         cobra.NoFileCompletions,
 		"capabilities": offer(string(config.NamesAuto), string(config.NamesAll)),
 		"system-calls": offer(string(config.NamesAuto), string(config.NamesAll)),
-		"idmap":        offer("auto"),
+		"idmap":        offer("auto", "none"),
 		"jobs":         cobra.NoFileCompletions,
 		"uid":          cobra.NoFileCompletions,
 		"gid":          cobra.NoFileCompletions,

@@ -99,7 +99,7 @@ func TestComplete(t *testing.T) {
 		{"create --image-fs ", []string{"ext4", "xfs"}, nothingElse},
 		{"create --capabilities ", []string{"auto", "all"}, nothingElse},
 		{"create --system-calls ", []string{"auto", "all"}, nothingElse},
-		{"create --idmap ", []string{"auto"}, nothingElse},
+		{"create --idmap ", []string{"auto", "none"}, nothingElse},
 		{"create -p ", nil, directories},
 		{"import -p ", nil, directories},
 		{"-c ", []string{"lxc:///"}, nothingElse},

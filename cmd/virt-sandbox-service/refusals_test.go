@@ -85,7 +85,7 @@ func TestWrittenOptions(t *testing.T) {
 		},
 		`--system-calls: "Keyctl" is not the name of a system call, such as keyctl; see syscalls(2)`: {
 			systemCalls: "auto +Keyctl"},
-		`--idmap: idmap "many" is not auto, nor BASE:COUNT such as 100000000:65536, both at least 65536`: {
+		`--idmap: idmap "many" is not auto, none, nor BASE:COUNT such as 100000000:65536, both at least 65536`: {
 			idMap: "many"},
 		`-i "big" is not a size such as 500 (MB of 1000000 bytes), 512M or 2G`: {
 			imageSize: "big"},

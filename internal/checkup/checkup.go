@@ -72,6 +72,9 @@ func (c *Checker) checkOutside(ctx context.Context, name string) (*config.Sandbo
 			{Path: c.Configs.Path(name), Problem: contentcheck.ProblemConfig, Detail: reasonOf(err)},
 		}, nil
 	}
+	if s.Hardening.IDMap == (config.IDMap{}) && s.Network == config.NetworkPrivate {
+		c.Warn("%s has the user ids of the host; idmap=auto in [hardening] of its config gives it ids of its own", name)
+	}
 	findings, err := c.Provisioner.Leftovers(name, s)
 	if err != nil || s.State == config.StateDeleting {
 		return nil, findings, err

@@ -27,6 +27,7 @@ func TestCheck(t *testing.T) {
 	dir := t.TempDir()
 	healthy := func() *config.Sandbox {
 		s := config.New(name)
+		s.Hardening.IDMap.None = true
 		s.Command, s.MachineID, s.Content = []string{"/bin/true"}, strings.Repeat("1", 32), dir+"/content"
 		return s
 	}

@@ -33,7 +33,7 @@ type Options struct {
 
 	Capabilities config.Names // the zero value: auto
 	SystemCalls  config.Names // the zero value: auto
-	IDMap        config.IDMap // the zero value: the host's ids
+	IDMap        config.IDMap // the zero value: of its own where the host can give them
 	Image        ImageOptions
 }
 

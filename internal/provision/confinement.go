@@ -37,11 +37,13 @@ func (p *Provisioner) noteConfinement(s *config.Sandbox) error {
 	case s.Hardening.IDMap.Mapped():
 		instead = "its own user ids separate root inside from root outside"
 	case model != "":
-		instead = field.Errorf("root inside is root outside, since AppArmor is told to leave it alone; create it with %s "+
-			"auto, or without apparmor,profile=%s", field.IDMap, config.AppArmorUnconfined)
+		instead = field.Errorf("root inside is root outside, since AppArmor is told to leave it alone and it has no "+
+			"user ids of its own; create it with %s auto, or without apparmor,profile=%s", field.IDMap,
+			config.AppArmorUnconfined)
 	default:
-		instead = field.Errorf("root inside is root outside, since there is no AppArmor either; create it with %s auto, or "+
-			"write idmap=auto into [hardening] of its config, to give it user ids of its own", field.IDMap)
+		instead = field.Errorf("root inside is root outside, since there is no AppArmor either, and it has no user "+
+			"ids of its own; where it can have them, create it with %s auto, or write idmap=auto into [hardening] of its config",
+			field.IDMap)
 	}
 	p.Warn("SELinux is off on this host: %s%v", kept, instead)
 	return nil

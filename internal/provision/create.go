@@ -41,6 +41,9 @@ func (p *Provisioner) Create(ctx context.Context, options describe.Options) (*co
 	if err := p.PlanContent(ctx, s); err != nil {
 		return nil, err
 	}
+	if err := p.chooseIDMap(s); err != nil {
+		return nil, err
+	}
 	if err := p.Stubs.Check(s); err != nil {
 		return nil, err
 	}

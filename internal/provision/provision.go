@@ -75,6 +75,8 @@ type Options struct {
 	Connect    func() (Connection, error) // to libvirt; the caller closes it
 	Systemd    Systemd
 	Containers Containers
+	// CheckIDMap reports whether a user namespace can show directories and files of the host with ids of its own.
+	CheckIDMap func(paths []string) error
 	// Warn takes one line that a person should read though nothing failed; nil for nobody.
 	Warn func(format string, args ...any)
 	// Progress shows how far long work is; nil for silence.

@@ -33,13 +33,14 @@ type host struct {
 	content  string // where sandboxes get their content
 	warnings []string
 
-	domains  []string // of libvirt's
-	noAnswer error    // of libvirt
-	swept    []string
-	held     int   // containers that are held
-	up       error // what is said of a container that is up
-	reloads  int
-	broken   error // what reloading ends with
+	domains    []string // of libvirt's
+	noAnswer   error    // of libvirt
+	unmappable error    // says why a user namespace cannot show files of the host
+	swept      []string
+	held       int   // containers that are held
+	up         error // what is said of a container that is up
+	reloads    int
+	broken     error // what reloading ends with
 }
 
 func newHost(t *testing.T) *host {
@@ -77,7 +78,8 @@ func newHost(t *testing.T) *host {
 			Systemd: noSystemd{},
 		},
 		Stubs: unitstub.Files{Root: root, Store: store}, Network: hostnet.New(store, warn),
-		Connect: func() (Connection, error) { return connection{h}, h.noAnswer },
+		Connect:    func() (Connection, error) { return connection{h}, h.noAnswer },
+		CheckIDMap: func([]string) error { return h.unmappable },
 	})
 	return h
 }

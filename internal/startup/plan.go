@@ -76,8 +76,8 @@ func (h *Host) PlanStart(libvirt Libvirt, s *config.Sandbox, dir places.RunDir) 
 }
 
 // PlanOneShot plans the start of a one-shot, and puts what it needs into its places on the host. groups are those of
-// the command's user. Where the file systems cannot show files to a user namespace, which note is told, the one-shot
-// has the host's ids: its command is no root in any case.
+// the command's user. Where the file systems cannot show files to a user namespace, the one-shot has the host's ids:
+// note is told, and for a command of root everybody.
 func (h *Host) PlanOneShot(
 	libvirt Libvirt, s *config.Sandbox, shot boot.OneShot, groups []uint32, dir places.RunDir,
 	note func(format string, args ...any),
@@ -97,7 +97,10 @@ func (h *Host) PlanOneShot(
 	}
 	plan, err := h.furnish(s, dir, facts)
 	if errors.Is(err, roottree.ErrNoIDMap) {
-		note("no user namespace: %v", err)
+		if s.Identity.UID == 0 {
+			note = h.Warn
+		}
+		note("no user namespace, so the command has the host's user ids: %v", err)
 		s.Hardening.IDMap = config.IDMap{}
 		if err := h.RootTree(s.Name).Remove(); err != nil {
 			return nil, err

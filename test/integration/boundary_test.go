@@ -95,7 +95,7 @@ func TestNothingElseOfTheHost(t *testing.T) {
 	if o := runCommand(t, once("sh", "-c", look)); o.stdout != "" || o.status != 0 {
 		t.Errorf("a one-shot sees %+v", o)
 	}
-	if o := runCommand(t, once("--show", "/var/lib/t-secret", "cat", "/var/lib/t-secret/file")); o.stdout != "secret" {
+	if o := runCommand(t, once("--show", "/opt", "sh", "-c", "cat /opt/t-secret/file")); o.stdout != "secret" {
 		t.Errorf("with --show a one-shot sees %+v", o)
 	}
 	if o := runCommand(t, once("cat", "/opt/t-secret/file")); o.stdout != "secret" {
