@@ -175,8 +175,8 @@ func createCommand(manager newManagerFunc) *cobra.Command {
 	flags.StringVar(&written.systemCalls, "system-calls", "", "`SET` of system calls that processes of the sandbox can "+
 		"make, as system-calls= of virt-sandbox.config(5): auto [+NAME]… [-NAME]…, all, or NAME…; auto by default, what is "+
 		"harmless with the capabilities that they have")
-	flags.StringVar(&written.idMap, "idmap", "", "user and group `IDS` of the sandbox's own, auto, BASE:COUNT or none: root "+
-		"inside is another user outside, and files keep their owners; see idmap= of virt-sandbox.config(5). auto by "+
+	flags.StringVar(&written.idMap, "idmap", "", "user and group `IDS` of the sandbox's own, auto, BASE:COUNT or none: "+
+		"root inside is another user outside, and files keep their owners; see idmap= of virt-sandbox.config(5). auto by "+
 		"default where the host can do it, and create says where it cannot")
 	flags.Int64VarP(&uid, "uid", "U", -1, "`UID` of the command; that of --username by default, or root")
 	flags.Int64VarP(&gid, "gid", "G", -1, "`GID` of the command; the user's own by default")
