@@ -130,6 +130,16 @@ bench: build ## figures of one command, and bounds of time
 	VIRT_SANDBOX_RIG=bench $(GO) test -count=1 -v -run 'Speed|Faster' ./generator ./rpmdeps
 	VIRT_SANDBOX_RIG=bench test/rig/with-libvirt $(GO) test -count=1 -v -timeout 10m ./test/bench
 
+# Every parser, one after the other, for FUZZTIME each. What fails is kept below testdata/fuzz of its package.
+FUZZTIME ?= 10m
+fuzz: ## every fuzz test, FUZZTIME=10m each
+	@set -e; git grep -h --full-name -l '^func Fuzz' -- '*_test.go' | while read -r file; do \
+		for target in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9]*\)(.*/\1/p' "$$file"); do \
+			echo "$${file%/*} $$target"; \
+			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "./$${file%/*}" </dev/null; \
+		done; \
+	done
+
 bin/integration.test: $(SOURCES) $(wildcard test/integration/*.go)
 	CGO_ENABLED=0 $(GO) test -c -o $@ ./test/integration
 

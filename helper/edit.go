@@ -7,7 +7,7 @@ import (
 	"fmt"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
-	"github.com/virt-sandbox/virt-sandbox/internal/content"
+	"github.com/virt-sandbox/virt-sandbox/internal/filestate"
 	"github.com/virt-sandbox/virt-sandbox/internal/editing"
 )
 
@@ -81,7 +81,7 @@ func (m *Manager) takeEdited(ctx context.Context, name, file, old string) error 
 // used; then the content says whose it is, if anything does.
 func keepsIdentity(edited, was *config.Sandbox) error {
 	if was == nil {
-		id, err := content.ReadIdentity(edited.Content)
+		id, err := filestate.ReadIdentity(edited.Content)
 		if err != nil || id == nil || id.Name != edited.Name {
 			return nil
 		}

@@ -18,6 +18,7 @@ import (
 
 	"github.com/virt-sandbox/virt-sandbox/internal/console"
 	"github.com/virt-sandbox/virt-sandbox/internal/field"
+	"github.com/virt-sandbox/virt-sandbox/internal/printable"
 )
 
 // ExitStatus is how a command ended, as shells have it: its own status, 128 and the number of the signal that ended it,
@@ -213,6 +214,9 @@ func (s *Sandbox) waitExit(
 	}
 }
 
+// maxMessage bounds what the program inside says of its end, in bytes.
+const maxMessage = 4096
+
 func outcome(call *console.Caller, reason error) (ExitStatus, error) {
 	exit, err := call.Wait()
 	switch {
@@ -221,9 +225,9 @@ func outcome(call *console.Caller, reason error) (ExitStatus, error) {
 	case err != nil:
 		return StatusFailure, err
 	case exit.Message != "" && ExitStatus(exit.Status) == StatusFailure:
-		return StatusFailure, errors.New(exit.Message)
+		return StatusFailure, errors.New(printable.Short(exit.Message, maxMessage))
 	case exit.Message != "":
-		return ExitStatus(exit.Status), fmt.Errorf("%w: %s", ErrNotExecuted, exit.Message)
+		return ExitStatus(exit.Status), fmt.Errorf("%w: %s", ErrNotExecuted, printable.Short(exit.Message, maxMessage))
 	}
 	return ExitStatus(exit.Status), nil
 }

@@ -68,7 +68,8 @@ func IsOfOne(p string) bool {
 // IsRecord tells of what the part of the tree that no container sees has about one content at one time.
 func IsRecord(p string) bool {
 	switch strings.TrimPrefix(p, "/") {
-	case identityName, filestate.ManifestName, filestate.CreatingName, filestate.AddingName, filestate.ConsoleLog:
+	case filestate.IdentityName, filestate.ManifestName, filestate.CreatingName, filestate.AddingName,
+		filestate.ConsoleLog:
 		return true
 	}
 	return privatepaths.Below(p, "/"+filestate.OwnDir) && strings.HasSuffix(p, ".new")

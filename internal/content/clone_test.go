@@ -77,7 +77,7 @@ func TestCloneLeavesOutWhatIdentifies(t *testing.T) {
 			t.Errorf("%s is %q (%v)", p, text, err)
 		}
 	}
-	if _, err := os.Lstat(clone + "/" + identityName); err == nil {
+	if _, err := os.Lstat(clone + "/" + filestate.IdentityName); err == nil {
 		t.Error("the clone has the identity of its source")
 	}
 }

@@ -324,7 +324,7 @@ func machineIDOf(dir string) string {
 	var text [33]byte
 	n, _ := io.ReadFull(f, text[:])
 	id := strings.TrimSpace(string(text[:n]))
-	if len(id) != 32 || strings.Trim(id, "0123456789abcdef") != "" {
+	if !filestate.IsMachineID(id) {
 		return ""
 	}
 	return id

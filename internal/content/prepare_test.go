@@ -258,7 +258,7 @@ func TestPrepareWaitsForNobody(t *testing.T) {
 	}
 	defer tree.Close()
 	if err := errors.Join(unix.Mkfifo(dir+"/pipe", 0o600), os.MkdirAll(dir+"/"+filestate.OwnDir, 0o700),
-		unix.Mkfifo(dir+"/"+filestate.ManifestName, 0o600), unix.Mkfifo(dir+"/"+identityName, 0o600)); err != nil {
+		unix.Mkfifo(dir+"/"+filestate.ManifestName, 0o600), unix.Mkfifo(dir+"/"+filestate.IdentityName, 0o600)); err != nil {
 		t.Fatal(err)
 	}
 	for _, complete := range []bool{true, false} {
@@ -283,7 +283,7 @@ func TestPrepareWaitsForNobody(t *testing.T) {
 	done := make(chan error, 1)
 	go func() {
 		_, manifestErr := filestate.ReadManifest(dir)
-		_, identityErr := ReadIdentity(dir)
+		_, identityErr := filestate.ReadIdentity(dir)
 		if manifestErr == nil || identityErr == nil {
 			done <- errors.New("a pipe is read")
 		}

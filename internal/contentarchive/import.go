@@ -28,9 +28,6 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/privatepaths"
 )
 
-// maxManifest bounds the manifest of an archive: of one for a million files there is room.
-const maxManifest = 256 << 20
-
 // Import makes the content of a sandbox, at a place that is marked as being created, from the rest of an archive whose
 // config has been read. Nobody needs to trust the archive: nothing is made outside of the content, no devices, and
 // nothing where a mount of the container would lead out. from is what the archive's config says. With another identity
@@ -328,7 +325,7 @@ func (i *importer) finish() error {
 }
 
 func (i *importer) manifest(header *tar.Header) error {
-	if header.Typeflag != tar.TypeReg || header.Size > maxManifest {
+	if header.Typeflag != tar.TypeReg || header.Size > filestate.MaxManifest {
 		return errors.New("it is not a file, or too large")
 	}
 	entries, err := filestate.ReadEntries(i.in)

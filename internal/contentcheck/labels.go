@@ -81,11 +81,11 @@ func Labels(ctx context.Context, h content.Host, s *config.Sandbox, fix bool) ([
 		return nil, nil
 	}
 	var mutex sync.Mutex
-	var findings []Finding
+	var findings list
 	add := func(f Finding) {
 		mutex.Lock()
 		defer mutex.Unlock()
-		findings = append(findings, f)
+		findings.add(f)
 	}
 	err := filetree.Walk(ctx, s.Content, func(fd int, at *filetree.Location) error {
 		finding, err := checkLabel(fd, at, wanted)
@@ -101,8 +101,41 @@ func Labels(ctx context.Context, h content.Host, s *config.Sandbox, fix bool) ([
 	if err != nil {
 		return nil, fmt.Errorf("check content of %s: %w", s.Name, err)
 	}
-	slices.SortFunc(findings, func(a, b Finding) int { return cmp.Compare(a.Path, b.Path) })
-	return findings, nil
+	return findings.sorted(s.Content), nil
+}
+
+// maxKept bounds the paths of findings that are told, in bytes: root inside makes as many, and as long ones, as it
+// likes.
+const maxKept = 128 << 20
+
+// list is findings of which there may be too many.
+type list struct {
+	kept []Finding
+	left int // bytes of paths that are kept beside these
+	more int // findings that are not kept
+}
+
+func (l *list) add(f Finding) {
+	const beside = 256 // bytes of a finding beside its path
+	if l.kept == nil {
+		l.left = maxKept
+	}
+	if size := len(f.Path) + beside; l.more == 0 && size <= l.left {
+		l.left -= size
+		l.kept = append(l.kept, f)
+		return
+	}
+	l.more++
+}
+
+// sorted returns those that are kept in the order of paths, and how many more there are as the last.
+func (l *list) sorted(content string) []Finding {
+	slices.SortFunc(l.kept, func(a, b Finding) int { return cmp.Compare(a.Path, b.Path) })
+	if l.more > 0 {
+		detail := fmt.Sprintf("%d more findings are not told", l.more)
+		l.kept = append(l.kept, Finding{Path: content, Problem: ProblemContent, Detail: detail})
+	}
+	return l.kept
 }
 
 // TopLabels is Labels of the content directory and the private paths themselves, which costs nothing; it returns the

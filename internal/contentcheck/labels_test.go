@@ -379,3 +379,17 @@ func TestPrepareLeavesLabels(t *testing.T) {
 		t.Errorf("its label has become %s", got)
 	}
 }
+
+// TestListIsBounded: a tree of nothing but faults fills no memory, and it is said that there are more.
+func TestListIsBounded(t *testing.T) {
+	var l list
+	const most = maxKept >> 12
+	for range 2 * most {
+		l.add(Finding{Path: strings.Repeat("x", 4096), Problem: ProblemDepth})
+	}
+	got := l.sorted("/content")
+	last := got[len(got)-1]
+	if len(got) > most || last.Problem != ProblemContent || !strings.Contains(last.Detail, "more findings") {
+		t.Errorf("%d findings, the last %+v", len(got), last)
+	}
+}

@@ -68,8 +68,8 @@ func ReadManifest(dir string) ([]Entry, error) {
 	return entries, nil
 }
 
-// MaxManifest bounds a manifest, in bytes: an image may have been made by anybody. It is enough for 200,000 paths.
-const MaxManifest = 64 << 20
+// MaxManifest bounds a manifest, in bytes: an image or an archive may be anybody's. It is enough for a million paths.
+const MaxManifest = 256 << 20
 
 // ReadEntries reads the entries of a manifest.
 func ReadEntries(manifest io.Reader) ([]Entry, error) {

@@ -5,10 +5,12 @@ package logview
 import (
 	"errors"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/virt-sandbox/virt-sandbox/internal/describe"
+	"github.com/virt-sandbox/virt-sandbox/internal/printable"
 )
 
 func TestSkipToLast(t *testing.T) {
@@ -66,4 +68,26 @@ func TestLogOptionErrors(t *testing.T) {
 			t.Errorf("%+v: %v", o, err)
 		}
 	}
+}
+
+// FuzzLines: in whatever pieces a journal comes, no control character of it reaches a terminal and no text is lost.
+func FuzzLines(f *testing.F) {
+	f.Add([]byte("a\nb\x1b[2J\r\n"), 3)
+	f.Add([]byte("gr\xc3\xbc\xc3"), 1)
+	f.Fuzz(func(t *testing.T, text []byte, piece int) {
+		if piece <= 0 {
+			piece = 1
+		}
+		var out strings.Builder
+		lines := Lines{Out: &out}
+		for part := range slices.Chunk(text, piece) {
+			if n, err := lines.Write(part); n != len(part) || err != nil {
+				t.Fatal(n, err)
+			}
+		}
+		lines.Flush()
+		if want := printable.Text(string(text)); out.String() != want {
+			t.Errorf("%q in pieces of %d is %q, want %q", text, piece, out.String(), want)
+		}
+	})
 }

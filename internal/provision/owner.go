@@ -8,13 +8,14 @@ import (
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/content"
+	"github.com/virt-sandbox/virt-sandbox/internal/filestate"
 )
 
 // ownerOf returns the name of the sandbox whose the content of s is: the one that the content names, as long as that
 // has a config; one that was renamed has none of its old name. Content that names nobody is that of the first other
 // config which has it, or else of s. id is what the content says, nil for nothing.
-func (p *Provisioner) ownerOf(s *config.Sandbox) (owner string, id *content.Identity, err error) {
-	if id, err = content.ReadIdentity(s.Content); err != nil {
+func (p *Provisioner) ownerOf(s *config.Sandbox) (owner string, id *filestate.Identity, err error) {
+	if id, err = filestate.ReadIdentity(s.Content); err != nil {
 		return "", nil, err
 	}
 	if id != nil && (id.Name == s.Name || s.UUID != id.UUID) {

@@ -95,3 +95,31 @@ func TestNote(t *testing.T) {
 		t.Errorf("got %q", out.String())
 	}
 }
+
+// FuzzWriter: whatever is said, in whatever pieces and at whatever times, what passes is bounded.
+func FuzzWriter(f *testing.F) {
+	f.Add([]byte("a\nb"), uint16(1), uint32(1000))
+	f.Add(bytes.Repeat([]byte("\n"), 3000), uint16(900), uint32(0))
+	f.Fuzz(func(t *testing.T, text []byte, times uint16, wait uint32) {
+		var out bytes.Buffer
+		c := &clock{time.Unix(1000, 0)}
+		w := c.writer(&out)
+		begun, said := c.at, 0
+		for range times {
+			if n, err := w.Write(text); n != len(text) || err != nil {
+				t.Fatal(n, err)
+			}
+			said += len(text)
+			c.sleep(time.Duration(wait) * time.Microsecond)
+		}
+		if err := w.Flush(); err != nil {
+			t.Fatal(err)
+		}
+		notes := bytes.Count(out.Bytes(), []byte("bytes of output were dropped"))
+		passed := out.Len() - 100*notes + lineCost*bytes.Count(out.Bytes(), []byte("\n"))
+		most := Burst + int(c.at.Sub(begun).Seconds()+1)*Rate + (100+2*lineCost)*notes
+		if passed > most || notes == 0 && out.Len() != said {
+			t.Errorf("%d bytes pass, with what entries cost, of %d said; %d may", passed, said, most)
+		}
+	})
+}
