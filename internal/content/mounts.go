@@ -27,7 +27,7 @@ func (h Host) CheckMounts(s *config.Sandbox) error {
 			continue
 		}
 		mounted := slices.ContainsFunc(s.Mounts, func(other config.Mount) bool {
-			return !other.Kind.ShowsInside() && privatepaths.Below(m.Source, other.Target)
+			return !other.Kind.ShowsInside() && privatepaths.Below(m.Source+"/", other.Target)
 		})
 		if !mounted {
 			return fmt.Errorf("%s, which %s is to show, is not in the container; choose a place below /srv, /var, /home or /etc",

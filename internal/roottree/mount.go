@@ -28,6 +28,9 @@ type Mount struct {
 	ReadOnly bool
 	// HostIDs shows the owners as the host has them, also to a container with ids of its own.
 	HostIDs bool
+	// NoOwners shows all files to a container with ids of its own as nobody's, so that root inside reads what everybody
+	// may read and nothing else.
+	NoOwners bool
 }
 
 // what says for a person what a mount does.
@@ -42,6 +45,7 @@ func (m Mount) what() string {
 type builder struct {
 	content *Content
 	users   int // user namespace of the container, -1 for the host's
+	nobody  int // one in which no file has an owner that anybody inside is, where users is one
 	root    int // descriptor of the tree's root, once it is mounted
 	rooted  bool
 	own     map[uint64]bool // devices of the file systems in memory that were made for this tree
@@ -201,6 +205,9 @@ func (b *builder) clone(source int, m Mount) (int, error) {
 	if mapped {
 		attributes.Attr_set |= unix.MOUNT_ATTR_IDMAP
 		attributes.Userns_fd = uint64(b.users)
+		if m.NoOwners {
+			attributes.Userns_fd = uint64(b.nobody)
+		}
 	}
 	err = unix.MountSetattr(tree, "", at, &attributes)
 	if err == nil {

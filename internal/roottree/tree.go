@@ -19,6 +19,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
@@ -101,12 +102,20 @@ func (t Tree) build(c *Content) error {
 	b := builder{content: c, users: -1}
 	defer b.close()
 	if c.IDs.Mapped() {
-		users, err := userNamespace(c.IDs)
+		users, err := userNamespace(containerIDs(c.IDs))
 		if err != nil {
 			return fmt.Errorf("make user namespace of %s: %w", t.Sandbox, err)
 		}
 		defer users.Close()
 		b.users = int(users.Fd())
+		if slices.ContainsFunc(c.Mounts, func(m Mount) bool { return m.NoOwners }) {
+			nobody, err := userNamespace(noIDs(c.IDs))
+			if err != nil {
+				return fmt.Errorf("make user namespace of %s: %w", t.Sandbox, err)
+			}
+			defer nobody.Close()
+			b.nobody = int(nobody.Fd())
+		}
 	}
 	if err := b.mountRoot(t.Dir); err != nil {
 		return err

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/privatepaths"
 	"github.com/virt-sandbox/virt-sandbox/internal/roottree"
 	"github.com/virt-sandbox/virt-sandbox/internal/unitfile"
 )
@@ -72,6 +73,10 @@ func (h *Host) oneShotView(s *config.Sandbox) (roottree.View, error) {
 	if err != nil {
 		return view, err
 	}
+	for i, m := range view.Mounts {
+		// A command of root that has ids of its own is not to read secrets of the host's root for all that.
+		view.Mounts[i].NoOwners = privatepaths.Below(m.Target+"/", "/etc", localTop, optionalTop)
+	}
 	view.Dirs = append(view.Dirs, "/home", "/root", "/srv", "/var", "/var/cache", "/var/lib", "/var/log", "/var/opt",
 		"/var/spool", "/var/tmp")
 	view.Links = append(view.Links, roottree.Link{Path: "/var/run", Target: "../run"},
@@ -79,7 +84,7 @@ func (h *Host) oneShotView(s *config.Sandbox) (roottree.View, error) {
 	home := path.Clean(s.Identity.Home)
 	info, err := os.Stat(string(h.Places) + home)
 	if s.Identity.UID != 0 && err == nil && info.IsDir() && strings.Count(home, "/") > 1 {
-		view.Mounts = append(view.Mounts, roottree.Mount{Source: home, Target: home, ReadOnly: true})
+		view.Mounts = append(view.Mounts, roottree.Mount{Source: string(h.Places) + home, Target: home, ReadOnly: true})
 	}
 	return view, nil
 }

@@ -95,11 +95,17 @@ func TestNothingElseOfTheHost(t *testing.T) {
 	if o := runCommand(t, once("sh", "-c", look)); o.stdout != "" || o.status != 0 {
 		t.Errorf("a one-shot sees %+v", o)
 	}
+	if err := os.WriteFile("/etc/t-secret", []byte("secret"), 0o640); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.Remove("/etc/t-secret") })
+	for _, file := range []string{"/etc/t-secret", "/etc/shadow", "/opt/t-secret/file", "/usr/local/t-secret/file"} {
+		if o := runCommand(t, once("cat", file)); o.status != 1 || !strings.Contains(o.stderr, "Permission denied") {
+			t.Errorf("root in a one-shot reads %s: %+v", file, o)
+		}
+	}
 	if o := runCommand(t, once("--show", "/opt", "sh", "-c", "cat /opt/t-secret/file")); o.stdout != "secret" {
 		t.Errorf("with --show a one-shot sees %+v", o)
-	}
-	if o := runCommand(t, once("cat", "/opt/t-secret/file")); o.stdout != "secret" {
-		t.Errorf("a one-shot whose command names it sees %+v", o)
 	}
 	sameAs(t, before, "after looking around")
 }
