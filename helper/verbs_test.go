@@ -196,6 +196,7 @@ func TestEdit(t *testing.T) {
 		}
 	}
 	never := func(error) bool { return false }
+	t.Setenv("TMPDIR", t.TempDir()) // A refused edit keeps the text.
 	if err := h.Edit(t.Context(), "web", replace("start-timeout=5m", "start-timeout=7m"), never); err != nil {
 		t.Fatal(err)
 	}
