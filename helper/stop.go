@@ -155,13 +155,19 @@ func (m *Manager) bringDown(ctx context.Context, running endingDomain, s *config
 func (m *Manager) shutDown(ctx context.Context, controller *proc.Process, s *config.Sandbox, limit time.Duration,
 	destroy func() error) error {
 	init := m.initProcess(controller)
-	if init != nil {
-		defer init.Close()
+	if init == nil {
+		return force(controller, nil, s, destroy)
 	}
+	defer init.Close()
+	// Root inside may have frozen itself, and then hears nothing. Of one that has ended there is nothing to thaw.
+	groups, _ := m.cgroups().Of(init.PID())
 	var asked time.Time
-	for deadline := time.Now().Add(limit); init != nil; {
-		if asked.IsZero() || (!s.Generic() && time.Since(asked) > repeatSignalAfter) {
-			_ = init.Signal(shutdownSignal(s))
+	for deadline := time.Now().Add(limit); ; {
+		if first := asked.IsZero(); first || time.Since(asked) > repeatSignalAfter {
+			groups.Thaw(s.Name)
+			if first || !s.Generic() {
+				_ = init.Signal(shutdownSignal(s))
+			}
 			asked = time.Now()
 		}
 		if controller.Wait(min(limit, 100*time.Millisecond)) {
@@ -177,17 +183,28 @@ func (m *Manager) shutDown(ctx context.Context, controller *proc.Process, s *con
 			break
 		}
 	}
+	defer groups.KeepThawed(s.Name)()
+	return force(controller, init, s, destroy)
+}
+
+// force destroys a container that is still there. With its first process, nil for none, the kernel ends all others of
+// the PID namespace. libvirt, which ends one process after the other, may give up where they are many.
+func force(controller, init *proc.Process, s *config.Sandbox, destroy func() error) error {
+	var failure error
 	if !controller.Wait(0) {
-		if err := destroy(); err != nil {
-			return err
-		}
+		failure = destroy()
 	}
-	// With its first process the kernel ends all others of the PID namespace.
-	if init != nil && !init.Wait(10*time.Second) {
+	if init == nil || errors.Is(failure, virt.ErrNoAnswer) {
+		return failure
+	}
+	if failure != nil || !init.Wait(10*time.Second) {
 		_ = init.Signal(unix.SIGKILL)
 		if !init.Wait(10 * time.Second) {
 			return fmt.Errorf("process %d of %s does not end", init.PID(), s.Name)
 		}
+	}
+	if failure != nil && !controller.Wait(10*time.Second) {
+		return failure
 	}
 	return nil
 }

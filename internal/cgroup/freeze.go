@@ -98,6 +98,45 @@ func (f Freezer) Thaw() error {
 	return err
 }
 
+// Thaw lets all processes of a sandbox run on, whoever froze them: all groups of both versions are thawed, since root
+// inside can freeze those that it sees. With version 1 what is frozen cannot be ended either. It does what it can.
+func (g Groups) Thaw(sandbox string) {
+	for _, hierarchy := range []string{"freezer", ""} {
+		dir, found := g.dirs[hierarchy]
+		if top := wholeOf(dir, sandbox); found && top != "" {
+			_ = filepath.WalkDir(top, func(p string, e fs.DirEntry, err error) error {
+				if err == nil && e.IsDir() {
+					_ = Freezer(p).Thaw()
+				}
+				return nil
+			})
+		}
+	}
+}
+
+// thawAgain is how often a container is thawed that is being ended by force.
+const thawAgain = 50 * time.Millisecond
+
+// KeepThawed calls Thaw again and again until end is called, since root inside may freeze itself as often.
+func (g Groups) KeepThawed(sandbox string) (end func()) {
+	ended, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			g.Thaw(sandbox)
+			select {
+			case <-ended:
+				return
+			case <-time.After(thawAgain):
+			}
+		}
+	}()
+	return func() {
+		close(ended)
+		<-done
+	}
+}
+
 func (f Freezer) write(file, word string) error {
 	return os.WriteFile(filepath.Join(string(f), file), []byte(word), 0o644)
 }

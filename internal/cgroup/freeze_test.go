@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -116,6 +117,49 @@ func TestFindFreezer(t *testing.T) {
 		got, err := groupsOf(t, tree).Freezer("web")
 		if (err != nil) != (c.want == "") || c.want != "" && string(got) != tree.Root+c.want {
 			t.Errorf("%q: got %s, %v", c.text, got, err)
+		}
+	}
+}
+
+// TestThawAll: all groups of a sandbox are thawed, of both versions, and no others.
+func TestThawAll(t *testing.T) {
+	const group = "/machine/lxc-12-web.libvirt-lxc"
+	text := "3:freezer:" + group + "/virt-sandbox-web/a\n0::" + group + "/virt-sandbox-web/init.scope\n"
+	tree := fakeTree(t, map[string]string{"freezer": "freezer", "": "unified"}, 7, text)
+	ours := []string{
+		"/freezer" + group, "/freezer" + group + "/virt-sandbox-web/a", "/freezer" + group + "/virt-sandbox-web/b/c",
+		"/unified" + group + "/virt-sandbox-web/frozen",
+	}
+	others := []string{"/freezer/machine/lxc-13-other.libvirt-lxc", "/unified/machine"}
+	file := func(dir string) (name, frozen, thawed string) {
+		if strings.HasPrefix(dir, "/freezer") {
+			return tree.Root + dir + "/freezer.state", "FROZEN", "THAWED"
+		}
+		return tree.Root + dir + "/cgroup.freeze", "1", "0"
+	}
+	for _, dir := range append(slices.Clone(ours), others...) {
+		name, frozen, _ := file(dir)
+		write(t, name, frozen)
+	}
+	groupsOf(t, tree).Thaw("web")
+	for _, dir := range ours {
+		if name, _, thawed := file(dir); read(t, name) != thawed {
+			t.Errorf("%s says %s", name, read(t, name))
+		}
+	}
+	for _, dir := range others {
+		if name, frozen, _ := file(dir); read(t, name) != frozen {
+			t.Errorf("%s says %s", name, read(t, name))
+		}
+	}
+	(Groups{}).Thaw("web")
+	end := groupsOf(t, tree).KeepThawed("web")
+	defer end()
+	again, frozen, thawed := file(ours[1])
+	write(t, again, frozen)
+	for begun := time.Now(); read(t, again) != thawed; time.Sleep(time.Millisecond) {
+		if time.Since(begun) > 10*time.Second {
+			t.Fatal("what is frozen again stays so")
 		}
 	}
 }

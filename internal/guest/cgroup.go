@@ -85,8 +85,12 @@ func enterCgroups(name string, mapped bool) error {
 	if err := unmountBelow(cgroup.Root); err != nil {
 		return err
 	}
-	return mountCgroups(entered)
+	return mountCgroups(slices.DeleteFunc(entered, hierarchy.freezes))
 }
+
+// freezes reports whether a hierarchy is that of version 1 by which processes are frozen so that not even SIGKILL ends
+// them. It is entered, since the host freezes the container by it, but not shown: systemd has no use for it.
+func (h hierarchy) freezes() bool { return slices.Contains(strings.Split(string(h), ","), "freezer") }
 
 // hideCgroups leaves this process in the groups that libvirt made, and shows nothing of those of the host: a command
 // makes none of its own, and each group that is entered costs more time than such a command takes. Where there is
