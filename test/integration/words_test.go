@@ -3,6 +3,7 @@
 package integration
 
 import (
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -50,5 +51,58 @@ func TestBusThatNeverEnds(t *testing.T) {
 	}
 	if got := must(t, "status", "t-liar"); !strings.Contains(got, "Inside: apache2.service active (running)") {
 		t.Errorf("afterwards: %s", got)
+	}
+}
+
+// Root inside gets nothing of today's host by removing what it has, and makes no tree that cannot be deleted.
+func TestHostileContent(t *testing.T) {
+	rig.On(t, rig.Native)
+	create(t, "t-hostile", "-C", "-u", "apache2")
+	must(t, "start", "t-hostile")
+	late := "/etc/apache2/t-hostile-late"
+	if err := os.WriteFile(late, []byte("secret of today"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.Remove(late) })
+	tree := contentDir + "/t-hostile"
+	inside(t, "t-hostile", "rm -rf /etc/apache2/*")
+	must(t, "stop", "t-hostile")
+	if err := os.RemoveAll(tree + "/etc/apache2"); err != nil {
+		t.Fatal(err)
+	}
+	o := run(t, "start", "t-hostile")
+	if _, err := os.Lstat(tree + "/etc/apache2"); err != nil {
+		t.Errorf("there is no place to mount at: %v", err)
+	}
+	if names, err := os.ReadDir(tree + "/etc/apache2"); err != nil || len(names) > 0 {
+		t.Errorf("what was removed is back: %v, %v", names, err)
+	}
+	if o.status == 0 {
+		must(t, "stop", "t-hostile")
+	}
+	shell(t, "cd "+tree+"/var/tmp && perl -e 'for (1..21000) { mkdir \"d\"; chdir \"d\" or die }'")
+	if o := run(t, "clone", "t-hostile", "t-hostile2"); o.status != 1 || !strings.Contains(o.stderr, "below each other") {
+		t.Errorf("clone: %+v", o)
+	}
+	must(t, "delete", "t-hostile")
+	if _, err := os.Lstat(tree); err == nil {
+		t.Error("the content is left")
+	}
+}
+
+// A console that never rests does not pass on whole, and the container stops as ever.
+func TestConsoleFlood(t *testing.T) {
+	rig.On(t, rig.Native)
+	createCommand(t, "t-flood", nil, "sh", "-c", "trap 'exit 0' TERM; (while :; do echo '<0>flood'; done) & wait")
+	must(t, "start", "t-flood")
+	time.Sleep(10 * time.Second)
+	must(t, "stop", "t-flood")
+	said := must(t, "logs", "t-flood")
+	// Ten seconds of it, and 2 MiB at once, with what each line costs.
+	if lines := strings.Count(said, "\n"); lines > 12_000 || lines < 1000 {
+		t.Errorf("%d lines pass", lines)
+	}
+	if !strings.Contains(said, "bytes of output were dropped") {
+		t.Error("it is not said what was dropped")
 	}
 }
