@@ -19,6 +19,7 @@ var layers = []layer{
 	{"words and kernel", []string{
 		"internal/account",
 		"internal/ascii",
+		"internal/capability",
 		"internal/console",
 		"internal/ctxio",
 		"internal/field",
