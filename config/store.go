@@ -122,11 +122,21 @@ func (s Store) SaveLike(sandbox *Sandbox, like string) error {
 	return err
 }
 
-// Write writes the text of a config in one step, mode 0644. Errors: *SyntaxError for one that cannot be used.
+// Write writes the text of a config in one step, mode 0644, or 0600 where it has an environment, which may be secrets.
+// Errors: *SyntaxError for one that cannot be used.
 func (s Store) Write(name, text string) error {
 	file := s.Path(name)
-	if _, err := Parse(file, text); err != nil {
+	sandbox, err := Parse(file, text)
+	if err != nil {
 		return err
+	}
+	mode := fs.FileMode(0o644)
+	if len(sandbox.Environment) > 0 {
+		// A new file takes the permissions of the one that it replaces.
+		mode = 0o600
+		if err := os.Chmod(file, mode); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("write config: %w", err)
+		}
 	}
 	if err := os.MkdirAll(s.Dir, 0o755); err != nil {
 		return fmt.Errorf("write config: %w", err)
@@ -134,7 +144,7 @@ func (s Store) Write(name, text string) error {
 	if err := s.removeStale(name); err != nil {
 		return err
 	}
-	if err := renameio.WriteFile(file, []byte(text), 0o644, renameio.WithTempDir(s.Dir),
+	if err := renameio.WriteFile(file, []byte(text), mode, renameio.WithTempDir(s.Dir),
 		renameio.IgnoreUmask()); err != nil {
 		return fmt.Errorf("write config: %w", err)
 	}

@@ -79,19 +79,24 @@ func TestSaveOverWhatCannotBeRead(t *testing.T) {
 	}
 }
 
+// Everybody may read a config, but for one with an environment: people put passwords there.
 func TestSaveIsReadableToAll(t *testing.T) {
 	defer unix.Umask(unix.Umask(0o077))
 	store := Store{t.TempDir()}
-	for range 2 {
-		if err := store.Save(web()); err != nil {
+	for _, secrets := range [][]Variable{nil, nil, {{"PASSWORD", "x"}}} {
+		s, want := web(), os.FileMode(0o644)
+		if s.Environment = secrets; secrets != nil {
+			want = 0o600
+		}
+		if err := store.Save(s); err != nil {
 			t.Fatal(err)
 		}
 		info, err := os.Stat(store.Path("web"))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if info.Mode() != 0o644 {
-			t.Errorf("mode is %v, want -rw-r--r--", info.Mode())
+		if info.Mode() != want {
+			t.Errorf("mode is %v, want %v", info.Mode(), want)
 		}
 	}
 }

@@ -7,6 +7,7 @@ package guest
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 )
@@ -67,13 +68,24 @@ func (p *Plan) Encode() ([]byte, error) {
 	return data, nil
 }
 
-// Write puts the plan where ReadPlan finds it.
-func (p *Plan) Write(file string) error {
+// Write puts the plan where ReadPlan finds it. It may have secrets, in its environment: only root reads it, on the host
+// and inside, where root's group has the number given on the host.
+func (p *Plan) Write(file string, group uint32) error {
 	data, err := p.Encode()
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(file, data, 0o644); err != nil {
+	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return fmt.Errorf("write plan: %w", err)
+	}
+	if group != 0 {
+		err = errors.Join(f.Chown(-1, int(group)), f.Chmod(0o640))
+	}
+	if err == nil {
+		_, err = f.Write(data)
+	}
+	if err := errors.Join(err, f.Close()); err != nil {
 		return fmt.Errorf("write plan: %w", err)
 	}
 	return nil

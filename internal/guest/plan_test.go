@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -29,7 +30,7 @@ func TestPlanWriteThenRead(t *testing.T) {
 	for name, plan := range cases {
 		t.Run(name, func(t *testing.T) {
 			file := filepath.Join(t.TempDir(), "sandbox.json")
-			if err := plan.Write(file); err != nil {
+			if err := plan.Write(file, 0); err != nil {
 				t.Fatal(err)
 			}
 			got, err := ReadPlan(file)
@@ -43,9 +44,34 @@ func TestPlanWriteThenRead(t *testing.T) {
 	}
 }
 
+// Nobody but root, of the host and inside, reads a plan, which has the environment.
+func TestPlanIsForRoot(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "sandbox.json")
+	if err := (&Plan{}).Write(file, 0); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("with the host's ids: %v, %v", info.Mode(), err)
+	}
+	if os.Geteuid() != 0 {
+		t.Skip("needs root")
+	}
+	if err := (&Plan{}).Write(file, 100000); err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Stat(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	owner := info.Sys().(*syscall.Stat_t)
+	if info.Mode().Perm() != 0o640 || owner.Uid != 0 || owner.Gid != 100000 {
+		t.Errorf("with ids of its own: %v of %d:%d", info.Mode(), owner.Uid, owner.Gid)
+	}
+}
+
 func TestPlanErrors(t *testing.T) {
 	dir := t.TempDir()
-	if err := (&Plan{}).Write(filepath.Join(dir, "absent/sandbox.json")); !errors.Is(err, fs.ErrNotExist) {
+	if err := (&Plan{}).Write(filepath.Join(dir, "absent/sandbox.json"), 0); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("Write into no directory: got %v, want ErrNotExist", err)
 	}
 	if _, err := ReadPlan(filepath.Join(dir, "absent")); !errors.Is(err, fs.ErrNotExist) {

@@ -18,7 +18,8 @@ func (h *Host) furnish(s *config.Sandbox, dir places.RunDir, facts *boot.Facts) 
 	if err != nil {
 		return nil, err
 	}
-	if err := plan.Guest.Write(filepath.Join(dir.Guest(), filepath.Base(guest.PlanFile))); err != nil {
+	file := filepath.Join(dir.Guest(), filepath.Base(guest.PlanFile))
+	if err := plan.Guest.Write(file, s.Hardening.IDMap.Base); err != nil {
 		return nil, err
 	}
 	return plan, h.Mount(func() error { return roottree.Tree{Dir: facts.RootTree, Sandbox: s.Name}.Build(plan.Tree) })

@@ -103,3 +103,29 @@ func byUnit(t *testing.T, properties []string, script string) string {
 	o := run(t, slices.Concat(command, []string{"sh", "-c", "exec 2>&1; " + script})...)
 	return o.stdout + o.stderr
 }
+
+// Variables of the environment are not for every user of the host, nor for every user inside.
+func TestEnvironmentIsPrivate(t *testing.T) {
+	rig.On(t, rig.Native)
+	installUnits(t)
+	for _, ids := range [][]string{nil, {"--idmap", "auto"}} {
+		create(t, "t-secret", append(ids, "-u", "vst-forking")...)
+		edit(t, "t-secret", "[limits]", "[environment]\nPASSWORD=vst-hidden\n\n[limits]")
+		shell(t, "EDITOR='sed -i s/pids=4096/pids=4000/' virt-sandbox-service edit t-secret")
+		must(t, "start", "t-secret")
+		if got := inside(t, "t-secret", "tr '\\0' '\\n' </proc/1/environ | grep PASSWORD"); got != "PASSWORD=vst-hidden\n" {
+			t.Errorf("%q: systemd has %q", ids, got)
+		}
+		got := shell(t, "setpriv --reuid 65534 --regid 65534 --clear-groups grep -rsl vst-hidden "+
+			"/run/virt-sandbox "+configDir+" /run/virt-sandbox/t-secret/guest/sandbox.json; true")
+		if got != "" {
+			t.Errorf("%q: nobody outside reads %q", ids, got)
+		}
+		got = inside(t, "t-secret", "setpriv --reuid nobody --regid nogroup --clear-groups "+
+			"grep -rsl vst-hidden /run/host; true")
+		if got != "" {
+			t.Errorf("%q: nobody inside reads %q", ids, got)
+		}
+		remove(t, "t-secret")
+	}
+}
