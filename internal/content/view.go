@@ -59,17 +59,15 @@ func (h Host) View(shown []string) (roottree.View, error) {
 	if err != nil {
 		return v, err
 	}
-	local := slices.ContainsFunc(shown, func(p string) bool { return p == localTop })
-	for _, p := range below {
-		if local || !privatepaths.Below(p, localTop) {
-			v.Mounts = append(v.Mounts, h.show(p))
-		}
-	}
+	local := slices.Contains(shown, localTop)
 	if info, err := os.Lstat(h.Root + localTop); err == nil && info.IsDir() && !local {
 		v.Mounts = append(v.Mounts, roottree.Mount{Target: localTop, Mode: 0o755, ReadOnly: true})
 	}
 	for _, p := range shown {
-		if p != localTop {
+		v.Mounts = append(v.Mounts, h.show(p))
+	}
+	for _, p := range below {
+		if p != localTop && (local || !privatepaths.Below(p, localTop)) {
 			v.Mounts = append(v.Mounts, h.show(p))
 		}
 	}
