@@ -97,6 +97,16 @@ func TestStopFrozen(t *testing.T) {
 			remove(t, "t-frozen")
 		})
 	}
+	t.Run("from outside", func(t *testing.T) {
+		createStubborn(t, "t-frozen")
+		for file, word := range map[string]string{"freezer.state": "FROZEN", "cgroup.freeze": "1"} {
+			shell(t, "for d in $(find /sys/fs/cgroup -name virt-sandbox-t-frozen); do [ ! -e $d/"+file+" ] || echo "+word+
+				" >$d/"+file+"; done")
+		}
+		endsSoon(t, "execute", "t-frozen", "--", "true")
+		stopsSoon(t, "t-frozen")
+		remove(t, "t-frozen")
+	})
 }
 
 // Processes that ignore all signals, make others all the time and fill their disk end with the container.
