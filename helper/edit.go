@@ -7,8 +7,8 @@ import (
 	"fmt"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
-	"github.com/virt-sandbox/virt-sandbox/internal/filestate"
 	"github.com/virt-sandbox/virt-sandbox/internal/editing"
+	"github.com/virt-sandbox/virt-sandbox/internal/filestate"
 )
 
 // EditError is a text that was not written. It stays in a file.

@@ -16,8 +16,8 @@ import (
 func TestShownByUnits(t *testing.T) {
 	h, _ := newHost(t)
 	hosttest.Add(t, string(h.Places), map[string]string{
-		"/etc/systemd/system/app.service": "[Service]\nExecStart=-/opt/app/bin/server --config=/opt/conf/%p.conf /opt/absent/x\n" +
-			"EnvironmentFile=-/usr/local/etc/app\n",
+		"/etc/systemd/system/app.service": "[Service]\nExecStart=-/opt/app/bin/server --config=/opt/conf/%p.conf " +
+			"/opt/absent/x\nEnvironmentFile=-/usr/local/etc/app\n",
 		"/opt/app/bin/server": "", "/opt/conf/": "", "/opt/other/": "", "/usr/local/etc/": "", "/opt/file": "",
 	})
 	for _, c := range []struct {
