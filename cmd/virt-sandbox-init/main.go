@@ -13,10 +13,15 @@ package main
 import (
 	"fmt"
 	"os"
+	"runtime"
 
 	"github.com/virt-sandbox/virt-sandbox/internal/guest"
 	"github.com/virt-sandbox/virt-sandbox/internal/version"
 )
+
+// init keeps main on the first thread of the process. Namespaces are a thread's, and /proc/PID shows those of the first:
+// by these a container is entered.
+func init() { runtime.LockOSThread() }
 
 func main() {
 	switch os.Args[0] {

@@ -91,7 +91,9 @@ func TestViewOfLocal(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		covered := slices.ContainsFunc(v.Mounts, func(m roottree.Mount) bool { return m.Target == localTop && m.Source == "" })
+		covered := slices.ContainsFunc(v.Mounts, func(m roottree.Mount) bool {
+			return m.Target == localTop && m.Source == ""
+		})
 		if covered != (shown == nil) {
 			t.Errorf("shown %q: %+v", shown, v.Mounts)
 		}
