@@ -19,8 +19,8 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/version"
 )
 
-// init keeps main on the first thread of the process. Namespaces are a thread's, and /proc/PID shows those of the first:
-// by these a container is entered.
+// init keeps main on the first thread of the process. Namespaces are a thread's, and /proc/PID shows those of the
+// first: by these a container is entered.
 func init() { runtime.LockOSThread() }
 
 func main() {
