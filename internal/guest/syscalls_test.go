@@ -44,6 +44,10 @@ func TestFilterSystemCalls(t *testing.T) {
 		if !errors.Is(err, unix.EPERM) {
 			t.Errorf("keyctl: got %v, want %v", err, unix.EPERM)
 		}
+		_, err = unix.FcntlInt(0, unix.F_SETLEASE, unix.F_WRLCK)
+		if !errors.Is(err, unix.EPERM) {
+			t.Errorf("a lease: got %v, want %v", err, unix.EPERM)
+		}
 		if _, _, err := unix.RawSyscall(unix.SYS_CLONE3, 0, 0, 0); err != unix.ENOSYS {
 			t.Errorf("clone3: got %v, want %v", err, unix.ENOSYS)
 		}

@@ -135,6 +135,9 @@ func (p Policy) rules() (rules, error) {
 		if p.UserNamespaces {
 			r.set(allow, nestingCalls())
 		}
+		if !slices.Contains(p.Capabilities, "CAP_LEASE") {
+			r.withoutLeases()
+		}
 	}
 	if !p.UserNamespaces && p.Calls.Base != nameset.None {
 		r.withoutUserNamespaces()
@@ -196,6 +199,28 @@ func (r rules) withoutUserNamespaces() {
 	if r.of("clone3").always == allow {
 		r.byName["clone3"] = call{always: refused(unix.ENOSYS)}
 	}
+}
+
+// withoutLeases takes leases from fcntl(2), F_SETLEASE and F_SETDELEG: whoever opens or executes a file then waits for
+// its holder, up to fs.lease-break-time, and who may read a file as its owner can have one. So root inside could hold
+// up all of the host that opens /etc/passwd or executes what is in /usr. The kernel reads only the low half of the
+// argument, and so does this.
+func (r rules) withoutLeases() {
+	const ofLinux, low = 0x400, 0x0f // Beside those two, no command of Linux's own has its low bits clear.
+	without := call{always: refused(unix.EPERM), allowed: []arguments{bits(ofLinux, 0)}}
+	for bit := uint64(1); bit <= low; bit <<= 1 {
+		without.allowed = append(without.allowed, bits(bit, bit))
+	}
+	for _, name := range []string{"fcntl", "fcntl64"} {
+		if r.of(name).always == allow {
+			r.byName[name] = without
+		}
+	}
+}
+
+// bits is the condition that the second argument has some bits as in a value.
+func bits(mask, value uint64) arguments {
+	return arguments{{Index: 1, Value: mask, ValueTwo: value, Op: specs.OpMaskedEqual}}
 }
 
 // of returns what holds for a call.

@@ -5,8 +5,10 @@ package syscallfilter
 import (
 	"encoding/binary"
 	"errors"
+	"math"
 	"runtime"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/elastic/go-seccomp-bpf/arch"
@@ -107,11 +109,42 @@ func TestEachCall(t *testing.T) {
 				if name == "socket" {
 					never = []uint64{unix.AF_VSOCK}
 				}
+				if strings.HasPrefix(name, "fcntl") {
+					never = []uint64{0, unix.F_SETLEASE}
+				}
 				if got := f.of(uint32(a.ID), uint32(number), never...); got != c.always {
 					t.Errorf("%s of %s: got %#x, want %#x", name, a.Name, got, c.always)
 				}
 			}
 		}
+	}
+}
+
+// Without CAP_LEASE a file of the host's has no lease, by no number that the kernel takes for it, and
+// fcntl(2) does all else.
+func TestLeases(t *testing.T) {
+	const denied = verdict(unix.SECCOMP_RET_ERRNO | 1)
+	plain := compile(t, Policy{Calls: nameset.Set{Base: nameset.Auto}, Capabilities: usual()})
+	leasing := compile(t, Policy{Calls: nameset.Set{Base: nameset.Auto}, Capabilities: append(usual(), "CAP_LEASE")})
+	const setDelegation = 0x410 // F_SETDELEG
+	for command := range uint64(setDelegation + 1) {
+		want := allow
+		if command == unix.F_SETLEASE || command == setDelegation {
+			want = denied
+		}
+		for _, garbage := range []uint64{0, 1 << 32, math.MaxUint32 << 32} {
+			for _, a := range architectures("amd64") {
+				if got := plain.named(a, "fcntl", 3, command|garbage); got != want {
+					t.Errorf("fcntl %#x of %s: got %#x, want %#x", command|garbage, a.Name, got, want)
+				}
+			}
+		}
+		if got := leasing.named(arch.X86_64, "fcntl", 3, command); got != allow {
+			t.Errorf("fcntl %#x with CAP_LEASE: got %#x", command, got)
+		}
+	}
+	if got := plain.named(arch.I386, "fcntl64", 3, unix.F_SETLEASE); got != denied {
+		t.Errorf("fcntl64: got %#x", got)
 	}
 }
 
