@@ -105,7 +105,7 @@ func TestKernelIsOutOfReach(t *testing.T) {
 		}
 	}
 	for _, p := range []string{"/proc/kallsyms", "/proc/keys", "/proc/kcore", "/proc/kmsg", "/proc/timer_list",
-		"/sys/firmware", "/sys/kernel/debug"} {
+		"/proc/kpageflags", "/proc/kpagecount", "/proc/vmallocinfo", "/sys/firmware", "/sys/kernel/debug"} {
 		if _, err := os.Lstat(p); err != nil {
 			continue
 		}
