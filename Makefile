@@ -45,7 +45,9 @@ N      ?= 100
 STRESS ?= 10m
 scale   = "cd test/scale && exec env VIRT_SANDBOX_RIG=$(1) ../../bin/scale.test -test.v -test.timeout 20m $(2)"
 
-.PHONY: all help build check coverage lint govulncheck test test-native test-emulated test-machine test-scale bench bench-scale bench-stress test-host test-vm test-apparmor vm-shell demo install install-selinux uninstall-selinux install-apparmor uninstall-apparmor clean
+attack  = cd test/attack && exec env VIRT_SANDBOX_RIG=$(1) ../../bin/attack.test -test.v -test.timeout 40m
+
+.PHONY: all help build check coverage lint govulncheck test test-native test-emulated test-machine test-scale bench bench-scale bench-stress test-host test-vm test-apparmor attack attack-vm vm-shell demo install install-selinux uninstall-selinux install-apparmor uninstall-apparmor clean
 
 all: build
 
@@ -65,7 +67,7 @@ $(addprefix bin/,$(LINKED)): bin/%: $(SOURCES)
 # race detector (which needs cgo) and 2 for the lint, else what has changed.
 check: build ## build, lint and unit tests: what every commit passes
 	$(MAKE) lint
-	$(GO) test -race -short $$($(GO) list ./... | grep -v /test/) ./test/house ./test/rig/...
+	$(GO) test -race -short $$($(GO) list ./... | grep -v /test/) ./test/house ./test/attack ./test/rig/...
 
 # What was one package, helper, until it became rooms: more than half of it can only be tried on a rig, so this says how much of
 # it the unit tests reach, of a user who is not root.
@@ -104,10 +106,12 @@ test: ## everything, on hosts of its own; needs root, about 40 minutes
 	test/vm/image >/dev/null
 	test/rig/kernel >/dev/null
 	$(MAKE) --jobs=2 --output-sync=line test-native test-emulated
-	$(GO) run ./test/rig/ran -elsewhere machine,bench,bench-host,stress $(RAN)
+	$(GO) run ./test/rig/ran -elsewhere machine,bench,bench-host,stress,attack $(RAN)
 
 test-native:
 	VIRT_SANDBOX_RIG=native $(call record,native) test/rig/with-libvirt $(GO) test -count=1 -v -timeout 40m ./test/integration
+	$(MAKE) bin/attack.test
+	$(call record,attack) test/rig/with-libvirt sh -c "$(call attack,native)"
 	test/rig/with-libvirt test/demo
 	$(MAKE) test-scale
 	$(MAKE) test-host
@@ -157,6 +161,19 @@ test-vm: build bin/integration.test ## what needs SELinux, in an emulated machin
 # On the same machine with AppArmor in place of SELinux.
 test-apparmor: build bin/integration.test ## what needs AppArmor, in an emulated machine
 	SECURITY=apparmor $(call record,apparmor) test/vm/run $(call on,apparmor)
+
+bin/attack.test: $(SOURCES) $(wildcard test/attack/*.go)
+	CGO_ENABLED=0 $(GO) test -c -o $@ ./test/attack
+
+# What root inside tries against the host (docs/security.md), all of it; make test has a part. What the runs find is kept in
+# bin/attack, from which "go test ./test/attack -run TestTable -update" writes the table.
+attack: build bin/attack.test ## all attempts of root inside, without SELinux and AppArmor
+	test/rig/install-packages test
+	test/rig/record bin/attack/native test/rig/with-libvirt sh -c "$(call attack,attack)"
+
+attack-vm: build bin/attack.test ## the same in emulated machines with SELinux and AppArmor
+	test/rig/record bin/attack/selinux test/vm/run "$(call attack,attack)"
+	SECURITY=apparmor test/rig/record bin/attack/apparmor test/vm/run "$(call attack,attack)"
 
 # The console of that machine, with the programs installed; log in as root.
 vm-shell: build ## that machine's console

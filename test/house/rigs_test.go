@@ -13,7 +13,7 @@ import (
 
 // Each test that needs a rig says first on which ones it runs: one that does not would run on all of them.
 func TestEachTestNamesItsRigs(t *testing.T) {
-	for _, dir := range []string{"integration", "scale", "bench", "policy"} {
+	for _, dir := range []string{"integration", "scale", "bench", "policy", "attack"} {
 		files, err := filepath.Glob("../" + dir + "/*_test.go")
 		if err != nil || len(files) == 0 {
 			t.Fatalf("%s: %q, %v", dir, files, err)

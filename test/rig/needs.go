@@ -37,10 +37,11 @@ const (
 	Bench     Place = "bench"      // make bench, make bench-scale: figures, and bounds of time
 	BenchHost Place = "bench-host" // make bench-scale, on the host with systemd
 	Stress    Place = "stress"     // make bench-stress
+	Attack    Place = "attack"     // make attack, make attack-vm: all attempts of the campaign
 )
 
 // costly are the places whose tests run only where Variable asks for them.
-var costly = []Place{Policy, Machine, Bench, BenchHost, Stress}
+var costly = []Place{Policy, Machine, Bench, BenchHost, Stress, Attack}
 
 // On skips a test that does not run on this rig. Each test of the integration, scale and bench packages begins with it.
 func On(t testing.TB, places ...Place) {
@@ -76,6 +77,7 @@ var (
 	SELinux    = Need{"SELinux that enforces", func() bool { return says("/sys/fs/selinux/enforce", "1") }}
 	SELinuxOn  = Need{"SELinux", func() bool { return exists("/sys/fs/selinux/enforce") }}
 	NoSELinux  = Need{"no SELinux", func() bool { return !exists("/sys/fs/selinux/enforce") }}
+	NoAppArmor = Need{"no AppArmor", func() bool { return !says("/sys/module/apparmor/parameters/enabled", "Y\n") }}
 	AppArmorOn = Need{"AppArmor", func() bool { return says("/sys/module/apparmor/parameters/enabled", "Y\n") }}
 	QEMU       = Need{"a qemu:///system that answers", func() bool {
 		return succeeds("virsh", "-q", "-c",
