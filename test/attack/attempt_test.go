@@ -124,7 +124,7 @@ func reason(err error) string {
 }
 
 func makeApart(f, name string) answer {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	// By its own name: /proc/self/exe would keep the program's.
 	command := exec.CommandContext(ctx, os.Args[0], "one", f, name)
