@@ -138,6 +138,9 @@ func (p Policy) rules() (rules, error) {
 		if !slices.Contains(p.Capabilities, "CAP_LEASE") {
 			r.withoutLeases()
 		}
+		if !slices.Contains(p.Capabilities, "CAP_AUDIT_CONTROL") {
+			r.withoutAudit()
+		}
 	}
 	if !p.UserNamespaces && p.Calls.Base != nameset.None {
 		r.withoutUserNamespaces()
@@ -207,9 +210,9 @@ func (r rules) withoutUserNamespaces() {
 // argument, and so does this.
 func (r rules) withoutLeases() {
 	const ofLinux, low = 0x400, 0x0f // Beside those two, no command of Linux's own has its low bits clear.
-	without := call{always: refused(unix.EPERM), allowed: []arguments{bits(ofLinux, 0)}}
+	without := call{always: refused(unix.EPERM), allowed: []arguments{{bits(1, ofLinux, 0)}}}
 	for bit := uint64(1); bit <= low; bit <<= 1 {
-		without.allowed = append(without.allowed, bits(bit, bit))
+		without.allowed = append(without.allowed, arguments{bits(1, bit, bit)})
 	}
 	for _, name := range []string{"fcntl", "fcntl64"} {
 		if r.of(name).always == allow {
@@ -218,9 +221,34 @@ func (r rules) withoutLeases() {
 	}
 }
 
-// bits is the condition that the second argument has some bits as in a value.
-func bits(mask, value uint64) arguments {
-	return arguments{{Index: 1, Value: mask, ValueTwo: value, Op: specs.OpMaskedEqual}}
+// withoutAudit takes sockets of NETLINK_AUDIT: the log is the host's, and programs that log in need CAP_AUDIT_WRITE,
+// with which root inside could write into it what it likes. The error is that of a kernel without audit, which such
+// programs do without, as in containers of systemd-nspawn; sockets of other refused kinds then get it too. 32-bit
+// programs keep a way, socketcall(2), whose arguments no filter sees.
+func (r rules) withoutAudit() {
+	const family, protocol = 0, 2
+	sockets := r.of("socket")
+	without := call{always: refused(unix.EAFNOSUPPORT)}
+	for _, a := range sockets.allowed {
+		if len(a) != 1 || a[0].Index != family || a[0].Op != specs.OpEqualTo || a[0].Value != unix.AF_NETLINK {
+			without.allowed = append(without.allowed, a)
+			continue
+		}
+		// What differs from its number in a bit of those that numbers of protocols have.
+		for bit := uint64(1); bit < mostProtocols; bit <<= 1 {
+			other := bits(protocol, bit, ^uint64(unix.NETLINK_AUDIT)&bit)
+			without.allowed = append(without.allowed, arguments{a[0], other})
+		}
+	}
+	r.byName["socket"] = without
+}
+
+// mostProtocols is MAX_LINKS of the kernel.
+const mostProtocols = 32
+
+// bits is the condition that an argument has some bits as in a value.
+func bits(index uint, mask, value uint64) specs.LinuxSeccompArg {
+	return specs.LinuxSeccompArg{Index: index, Value: mask, ValueTwo: value, Op: specs.OpMaskedEqual}
 }
 
 // of returns what holds for a call.

@@ -148,9 +148,43 @@ func TestLeases(t *testing.T) {
 	}
 }
 
+// The host's audit log is out of reach, by any number that the kernel takes for it, and else netlink(7) is there.
+func TestAudit(t *testing.T) {
+	const denied = verdict(unix.SECCOMP_RET_ERRNO | unix.EAFNOSUPPORT)
+	f := compile(t, Policy{Calls: nameset.Set{Base: nameset.Auto}, Capabilities: usual()})
+	with := compile(t, Policy{
+		Calls: nameset.Set{Base: nameset.Auto}, Capabilities: append(usual(), "CAP_AUDIT_CONTROL"),
+	})
+	for protocol := range uint64(mostProtocols) {
+		want := allow
+		if protocol == unix.NETLINK_AUDIT {
+			want = denied
+		}
+		for _, a := range architectures("amd64") {
+			for _, garbage := range []uint64{0, 1 << 32} {
+				if got := f.named(a, "socket", unix.AF_NETLINK, unix.SOCK_RAW, protocol|garbage); got != want {
+					t.Errorf("protocol %#x of %s: got %#x, want %#x", protocol|garbage, a.Name, got, want)
+				}
+			}
+		}
+		if got := with.named(arch.X86_64, "socket", unix.AF_NETLINK, unix.SOCK_RAW, protocol); got != allow {
+			t.Errorf("protocol %d with CAP_AUDIT_CONTROL: got %#x", protocol, got)
+		}
+	}
+	for _, family := range []uint64{unix.AF_UNIX, unix.AF_INET, unix.AF_INET6, unix.AF_PACKET} {
+		if got := f.named(arch.X86_64, "socket", family, unix.SOCK_RAW, unix.NETLINK_AUDIT); got != allow {
+			t.Errorf("family %d: got %#x", family, got)
+		}
+	}
+	if got := f.named(arch.X86_64, "socket", 1<<32|unix.AF_NETLINK, unix.SOCK_RAW, unix.NETLINK_AUDIT); got == allow {
+		t.Error("a family that the kernel cuts off is allowed")
+	}
+}
+
 // What the issue wants out of reach is; what programs need is not.
 func TestUsualCalls(t *testing.T) {
 	const permitted, denied, absent = allow, verdict(unix.SECCOMP_RET_ERRNO | 1), verdict(unix.SECCOMP_RET_ERRNO | 38)
+	const unknown = verdict(unix.SECCOMP_RET_ERRNO | unix.EAFNOSUPPORT)
 	plain := Policy{Calls: nameset.Set{Base: nameset.Auto}, Capabilities: usual()}
 	admin := Policy{Calls: nameset.Set{Base: nameset.Auto}, Capabilities: append(usual(), "CAP_SYS_ADMIN")}
 	nesting := Policy{Calls: nameset.Set{Base: nameset.Auto}, Capabilities: usual(), UserNamespaces: true}
@@ -192,8 +226,8 @@ func TestUsualCalls(t *testing.T) {
 		{"unshare", []uint64{unix.CLONE_NEWUSER | unix.CLONE_FS}, denied, denied, permitted, denied, permitted},
 		{"unshare", []uint64{unix.CLONE_NEWNS}, denied, permitted, permitted, permitted, permitted},
 		{"socket", []uint64{unix.AF_INET6}, permitted, permitted, permitted, permitted, permitted},
-		{"socket", []uint64{unix.AF_ALG}, denied, denied, denied, permitted, denied},
-		{"socket", []uint64{unix.AF_VSOCK}, denied, denied, denied, permitted, denied},
+		{"socket", []uint64{unix.AF_ALG}, unknown, unknown, unknown, permitted, unknown},
+		{"socket", []uint64{unix.AF_VSOCK}, unknown, unknown, unknown, permitted, unknown},
 		{"personality", []uint64{0xffffffff}, permitted, permitted, permitted, permitted, permitted},
 		{"personality", []uint64{0x0400000}, denied, denied, denied, permitted, denied},
 	} {
