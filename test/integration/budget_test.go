@@ -6,16 +6,16 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/virt-sandbox/virt-sandbox/test/rig"
 )
 
-// With the sysctl settings of an installation, root inside uses its own memory up and not what the host's root has of
-// inotify.
-func TestInotifyBudget(t *testing.T) {
-	rig.On(t, rig.Native)
+// setSysctl sets the kernel up as an installation does, until the test's end.
+func setSysctl(t *testing.T) {
+	t.Helper()
 	data, err := os.ReadFile("../../packaging/sysctl.conf")
 	if err != nil {
 		t.Fatal(err)
@@ -39,6 +39,32 @@ func TestInotifyBudget(t *testing.T) {
 			}
 		})
 	}
+}
+
+// With the sysctl settings of an installation, root inside uses its own memory up and not what the host has of
+// asynchronous input and output.
+func TestAsynchronousBudget(t *testing.T) {
+	rig.On(t, rig.Native)
+	setSysctl(t)
+	installUnits(t)
+	create(t, "t-aio", "-u", "vst-forking")
+	edit(t, "t-aio", "pids=4096", "pids=4096\nmemory=100M")
+	must(t, "start", "t-aio")
+	// Ten times what the kernel has otherwise, which are 42 MB.
+	inside(t, "t-aio", "systemd-run --quiet --unit=attack perl -e 'for (1..40) { my $c = pack(\"Q\", 0); "+
+		"syscall(206, 16384, $c) } sleep 300'; sleep 2")
+	var context uint64
+	if _, _, errno := unix.Syscall(unix.SYS_IO_SETUP, 128, uintptr(unsafe.Pointer(&context)), 0); errno != 0 {
+		t.Errorf("asynchronous requests on the host: %v", errno)
+		return
+	}
+	_, _, _ = unix.Syscall(unix.SYS_IO_DESTROY, uintptr(context), 0, 0)
+}
+
+// With them root inside uses up no more of inotify than its memory either.
+func TestInotifyBudget(t *testing.T) {
+	rig.On(t, rig.Native)
+	setSysctl(t)
 	installUnits(t)
 	for _, ids := range [][]string{nil, {"--idmap", "auto"}} {
 		create(t, "t-inotify", append(ids, "-u", "vst-forking")...)
