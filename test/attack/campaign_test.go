@@ -42,8 +42,9 @@ func TestSELinux(t *testing.T) {
 // campaign makes the attempts on one wall; where it is not the campaign's own run, only the fast ones.
 func campaign(t *testing.T, w wall, options ...string) {
 	t.Helper()
-	if err := rig.Ready(program); err != nil {
-		t.Skipf("%v; make attack runs it", err)
+	if os.Getenv(rig.Variable) == "" {
+		// Whatever libvirt answers here may be another run's.
+		t.Skip("it needs a rig of its own: make attack")
 	}
 	if len(options) == 0 {
 		options = []string{"--idmap", "none"}
