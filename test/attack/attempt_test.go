@@ -137,6 +137,15 @@ func makeApart(f, name string) answer {
 	return answer{Name: name, Refusal: fmt.Sprintf("ended: %v", err), Odd: true}
 }
 
+// everywhere is a reason why no wall holds something.
+func everywhere(reason string) map[wall]string {
+	reasons := make(map[wall]string)
+	for _, w := range walls() {
+		reasons[w] = reason
+	}
+	return reasons
+}
+
 // errNotGot is for attempts that are refused without an errno.
 var errNotGot = errors.New("nothing")
 

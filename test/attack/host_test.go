@@ -226,18 +226,14 @@ func sharedAttempts() []attempt {
 			return err
 		}},
 		{name: "aio", tries: "use up the host's requests of asynchronous input and output", inside: aioAll,
-			refusals: []error{unix.ENOMEM}, remains: map[wall]string{
-				plain: aioReason, mapped: aioReason, apparmor: aioReason, selinux: aioReason,
-			}},
+			refusals: []error{unix.ENOMEM}, remains: everywhere(aioReason)},
 		{name: "lock-usr", tries: "hold a lock on a file of the host's /usr", inside: func(*facts) error {
 			fd, err := unix.Open("/usr/bin/env", unix.O_RDONLY, 0)
 			if err != nil {
 				return err
 			}
 			return unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB)
-		}, remains: map[wall]string{
-			plain: lockReason, mapped: lockReason, apparmor: lockReason, selinux: lockReason,
-		}},
+		}, remains: everywhere(lockReason)},
 	}
 }
 

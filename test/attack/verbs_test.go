@@ -25,9 +25,7 @@ func verbAttempts() []attempt {
 		{name: "notify-descriptors", tries: "have the monitor keep 2,000 descriptors", host: notifyDescriptors},
 		{name: "notify-forged", tries: "report a failed watchdog and another main process", host: notifyForged},
 		{name: "pending-signals", tries: "use up the signals that may wait for the host's root", host: pendingSignals,
-			remains: map[wall]string{
-				plain: signalReason, mapped: signalReason, apparmor: signalReason, selinux: signalReason,
-			}},
+			remains: everywhere(signalReason)},
 		{name: "endless-bus", tries: "have status read an endless line from the bus", fast: true, host: endlessBus},
 		{name: "console-escapes", tries: "send escape sequences to who reads logs", host: consoleEscapes},
 		{name: "device-by-bind", tries: "leave a disk's device for root of the host's users in a shared directory",
@@ -37,6 +35,10 @@ func verbAttempts() []attempt {
 				plain:    "root inside is root outside, and its files are; share no directory that users reach",
 				apparmor: "as on a plain host", selinux: "as on a plain host",
 			}},
+		{name: "late-secret", tries: "read a file that only root may, made below the host's /etc after the start",
+			host: lateSecret("/etc"), remains: everywhere(lateReason)},
+		{name: "usr-secret", tries: "read a file below the host's /usr that only root may", host: lateSecret("/usr/share"),
+			remains: everywhere("packages put none there; /usr is shown as it is")},
 		{name: "private-again", tries: "remove a private path to get today's of the host at the next start",
 			host: privateAgain},
 		{name: "link-as-mount-point", tries: "put a link to /proc in place of a mount point for the next start", fast: true,
@@ -223,6 +225,23 @@ func setUserID(t *testing.T, b *box) error {
 		return nil
 	}
 	return errHeld
+}
+
+const lateReason = "what only root may read is covered when the container starts; restart it after such a change"
+
+// lateSecret has root of the host make a file while the container is up.
+func lateSecret(dir string) func(*testing.T, *box) error {
+	return func(t *testing.T, b *box) error {
+		file := dir + "/t-attack-late"
+		if err := os.WriteFile(file, []byte("secret"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { os.Remove(file) })
+		if r := service(t, time.Minute, "execute", b.name, "--", "cat", file); r.status == 0 {
+			return nil
+		}
+		return errHeld
+	}
 }
 
 func privateAgain(t *testing.T, b *box) error {
