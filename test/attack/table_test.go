@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"flag"
 	"fmt"
+	"iter"
 	"os"
 	"path/filepath"
 	"slices"
@@ -136,16 +137,33 @@ func table(results map[key]string) string {
 			fmt.Fprintf(&text, " %s |", word)
 		}
 		text.WriteString("\n")
-		said := make(map[string]bool)
-		for _, w := range walls() {
-			if reason := a.remains[w]; results[key{w, a.name}] == "got" && reason != "" && !said[reason] {
-				said[reason] = true
-				fmt.Fprintf(&reasons, "- %s, %s: %s.\n", a.name, w, reason)
-			}
+		for reason, where := range remaining(a, results) {
+			fmt.Fprintf(&reasons, "- %s (%s): %s.\n", a.name, where, reason)
 		}
 	}
 	if reasons.Len() > 0 {
 		text.WriteString("\nWhat remains, and why:\n\n" + reasons.String())
 	}
 	return text.String() + "\n"
+}
+
+// remaining lists, for each reason why an attempt has succeeded, the walls where it has.
+func remaining(a attempt, results map[key]string) iter.Seq2[string, string] {
+	return func(yield func(reason, where string) bool) {
+		var order []string
+		where := make(map[string][]string)
+		for _, w := range walls() {
+			if reason := a.remains[w]; reason != "" && results[key{w, a.name}] == "got" {
+				if where[reason] == nil {
+					order = append(order, reason)
+				}
+				where[reason] = append(where[reason], string(w))
+			}
+		}
+		for _, reason := range order {
+			if !yield(reason, strings.Join(where[reason], ", ")) {
+				return
+			}
+		}
+	}
 }
