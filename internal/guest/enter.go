@@ -119,7 +119,7 @@ func (e Entry) run(command, environment []string) (int, error) {
 // confine has this thread, and all that comes from it, be as the container's processes are.
 func (e Entry) confine() error {
 	// First of all, while /proc is the host's.
-	if err := confineNext(e.Label, e.Profile); err != nil {
+	if err := errors.Join(confineNext(e.Label, e.Profile), spareNobody()); err != nil {
 		return err
 	}
 	for _, tasks := range e.Tasks {
@@ -143,7 +143,7 @@ func (e Entry) confine() error {
 // dropRights takes what a caller may do and a container may not.
 func (e Entry) dropRights() error {
 	// That of the caller's session has the caller's keys.
-	if err := leaveKeyring(); err != nil {
+	if err := errors.Join(leaveRoom(), leaveKeyring()); err != nil {
 		return err
 	}
 	// Needs CAP_SYS_ADMIN.

@@ -80,7 +80,7 @@ func setUp(p *Plan) error {
 	if err := linkDisks(p.Disks); err != nil {
 		return err
 	}
-	if err := leaveKeyring(); err != nil {
+	if err := errors.Join(leaveRoom(), leaveKeyring()); err != nil {
 		return err
 	}
 	// Needs CAP_SYS_ADMIN, and leaves nothing that is needed below.
