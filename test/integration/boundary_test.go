@@ -16,7 +16,7 @@ import (
 // TestLinkAsMountPoint: root inside that puts a link in place of a mount point has nothing mounted where it leads; the
 // next start fails and names the link.
 func TestLinkAsMountPoint(t *testing.T) {
-	rig.On(t, rig.Native, rig.VM)
+	rig.On(t, rig.Native)
 	before := snapshot(t)
 	shared := t.TempDir()
 	for _, c := range []struct{ name, mounts, script, link string }{
@@ -62,7 +62,7 @@ func createSleeper(t *testing.T, name string, args ...string) {
 // TestNothingElseOfTheHost: data of the host, and sockets and pipes in them, are not there, in a container and in a
 // one-shot; what is asked for is.
 func TestNothingElseOfTheHost(t *testing.T) {
-	rig.On(t, rig.Native, rig.VM)
+	rig.On(t, rig.Native)
 	before := snapshot(t)
 	dirs := []string{"/opt/t-secret", "/usr/local/t-secret", "/var/lib/t-secret", "/srv/t-secret", "/t-secret"}
 	for _, dir := range dirs {
