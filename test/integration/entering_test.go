@@ -192,7 +192,7 @@ func TestEnteringGivesNothing(t *testing.T) {
 				return func() bool { _, err := os.Stat(dir + name); return err == nil }
 			}
 			wait(t, "root inside to begin", exists("begun"))
-			for range 60 {
+			for range 30 {
 				if o := run(t, "execute", "t-enter", "--", "/bin/true"); o != (outcome{}) {
 					t.Errorf("execute: %+v", o)
 				}
