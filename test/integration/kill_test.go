@@ -33,7 +33,7 @@ func TestKilled(t *testing.T) {
 		verb  string // the only one that is another with these; empty for all
 	}{
 		{"", nil, killings, ""},
-		{" with ids of its own", []string{"--idmap", "auto"}, otherKillings, "start"},
+		{" with the host's ids", []string{"--idmap", "none"}, otherKillings, "start"},
 		{" with an image", []string{"-i", "100"}, otherKillings, ""},
 	} {
 		create, start := slices.Concat([]string{"create", "-C", "-u", "apache2"}, options.given, []string{"t-kill"}),
