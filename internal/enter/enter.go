@@ -81,7 +81,7 @@ func Run(ctx context.Context, target Target, command Command) (int, error) {
 	if command.Terminal {
 		return exitStatus(process, runOnTerminal(process, command, start))
 	}
-	return exitStatus(process, runOnPipes(ctx, target.Root, process, command, start))
+	return exitStatus(process, runOnPipes(ctx, target, process, command, start))
 }
 
 // command is virt-sandbox-init as it lies on the host, which becomes as the container is while it still sees the host's

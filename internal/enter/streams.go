@@ -21,17 +21,10 @@ const lateLimit = time.Second
 
 // runOnPipes keeps the three streams apart. The command has pipes of ours, never what the caller has: a file given to
 // it could be opened anew by /proc/PID/fd, whatever it was opened for, a terminal typed into, and a socket kept.
-func runOnPipes(ctx context.Context, root uint32, process *exec.Cmd, command Command, start startFunc) error {
+func runOnPipes(ctx context.Context, target Target, process *exec.Cmd, command Command, start startFunc) error {
 	var theirs []*os.File
 	defer func() { closeAll(theirs) }()
-	pipe := func() (read, write *os.File, err error) {
-		if read, write, err = os.Pipe(); err == nil && root != 0 {
-			// Root inside may open it by its name, as shells do for /dev/stderr.
-			err = errors.Join(read.Chown(int(root), -1), write.Chown(int(root), -1))
-		}
-		return read, write, err
-	}
-	inner, outer, err := pipe()
+	inner, outer, err := newPipe(target)
 	if err != nil {
 		return err
 	}
@@ -47,7 +40,7 @@ func runOnPipes(ctx context.Context, root uint32, process *exec.Cmd, command Com
 			*stream.process = process.Stdout
 			continue
 		}
-		read, write, err := pipe()
+		read, write, err := newPipe(target)
 		if err != nil {
 			return err
 		}

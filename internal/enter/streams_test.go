@@ -22,7 +22,7 @@ func piped(ctx context.Context, t *testing.T, script string, stdin io.Reader, st
 	t.Helper()
 	process := exec.CommandContext(ctx, "/bin/sh", "-c", script)
 	command := Command{Stdin: stdin, Stdout: stdout, Stderr: stderr}
-	return runOnPipes(ctx, 0, process, command, (*exec.Cmd).Start)
+	return runOnPipes(ctx, Target{}, process, command, (*exec.Cmd).Start)
 }
 
 // tempFile makes a file with text, open for reading and writing at its begin.

@@ -80,7 +80,7 @@ func TestAppArmorProfile(t *testing.T) {
 	} {
 		name := "t-" + test.profile
 		t.Cleanup(func() { remove(t, name) })
-		o := run(t, "create", "-s", "apparmor,profile="+test.profile, name, "--", "/bin/sh", "-c",
+		o := run(t, "create", "--idmap", "none", "-s", "apparmor,profile="+test.profile, name, "--", "/bin/sh", "-c",
 			"exec sleep 1000")
 		if o.status != 0 || !strings.Contains(o.stderr, test.says) {
 			t.Fatalf("create under the profile %s: %+v", test.profile, o)
