@@ -186,15 +186,16 @@ func (m *Manager) startFresh(
 	if err != nil {
 		return nil, err
 	}
-	if err := m.startup().RootTree(s.Name).Remove(); err != nil {
-		return nil, err
-	}
 	defer created.Free()
 	running, err := m.watch(s, created, socket)
 	if err != nil {
 		return nil, err
 	}
-	if err = m.setBounds(running, plan.Guest); err == nil {
+	err = m.startup().RootTree(s.Name).Remove()
+	if err == nil {
+		err = m.setBounds(running, plan.Guest)
+	}
+	if err == nil {
 		err = m.setNetwork(ctx, running, interfaces, status)
 	}
 	if err == nil {

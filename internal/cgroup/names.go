@@ -52,6 +52,13 @@ func isLibvirts(name string) bool {
 	return strings.HasPrefix(name, "lxc-") && strings.HasSuffix(name, ".libvirt-lxc")
 }
 
+// isLibvirtsFor reports whether libvirt itself made a group for the container of a sandbox. Of a name that it cut, or
+// left characters out of, that cannot be told.
+func isLibvirtsFor(name, sandbox string) bool {
+	_, owner, _ := strings.Cut(strings.TrimPrefix(name, "lxc-"), "-")
+	return isLibvirts(name) && strings.TrimSuffix(owner, ".libvirt-lxc") == sandbox
+}
+
 // isOthers reports whether libvirt, or systemd-machined for it, made a group for another container than the one whose
 // first program made the group to remove. libvirt cuts names, and leaves characters out of them.
 func isOthers(name, toRemove string) bool {

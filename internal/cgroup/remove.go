@@ -20,15 +20,16 @@ const (
 	busyLimit = 5 * time.Second
 )
 
-// Remove removes all groups of a name, OwnName or MadeByLibvirt, with those below. libvirt takes those along that lie
-// below a group of its own, but not all hierarchies have one.
+// Remove removes all groups of a name, OwnName or MadeByLibvirt, with those below, and those that a libvirtd made which
+// was down when the container ended. libvirt takes those along that lie below a group of its own, but not all
+// hierarchies have one; in a container with ids of its own, not all of its groups have one below.
 func (t Tree) Remove(name string) error {
 	var found []string
 	err := filepath.WalkDir(t.Root, func(p string, e fs.DirEntry, err error) error {
 		if err != nil || !e.IsDir() {
 			return nil
 		}
-		if e.Name() == name {
+		if e.Name() == name || isLibvirtsFor(e.Name(), strings.TrimPrefix(name, ownPrefix)) {
 			found = append(found, p)
 			return fs.SkipDir
 		}

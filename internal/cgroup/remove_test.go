@@ -44,6 +44,7 @@ func TestRemoveTree(t *testing.T) {
 	others := []string{
 		"machine.slice/machine-lxc\\x2d8\\x2dother.scope/virt-sandbox-web",
 		"machine/lxc-9-other.libvirt-lxc/virt-sandbox-other/virt-sandbox-web",
+		"machine/lxc-9-web-other.libvirt-lxc",
 		"pids/virt-sandbox-other/virt-sandbox-web",
 		"system.slice/a.service",
 		"too/deep/for/a/group/of/a/container/virt-sandbox-web",
@@ -51,6 +52,7 @@ func TestRemoveTree(t *testing.T) {
 	makeDirs(t, tree.Root, others...)
 	makeDirs(t, tree.Root,
 		"machine/lxc-12-web.libvirt-lxc/virt-sandbox-web/system.slice/a.service", "pids/virt-sandbox-web/container",
+		"cpu/machine/lxc-12-web.libvirt-lxc", "memory/machine/lxc-34-web.libvirt-lxc/below",
 		"machine.slice/machine-lxc\\x2d12\\x2dweb.scope/virt-sandbox-web/init.scope", "virt-sandbox-web")
 	for range 2 {
 		if err := tree.Remove(OwnName("web")); err != nil {
@@ -58,7 +60,7 @@ func TestRemoveTree(t *testing.T) {
 		}
 	}
 	// systemd removes its scope.
-	want := append([]string{"machine.slice/machine-lxc\\x2d12\\x2dweb.scope"}, others...)
+	want := append([]string{"cpu/machine", "memory/machine", "machine.slice/machine-lxc\\x2d12\\x2dweb.scope"}, others...)
 	slices.Sort(want)
 	if got := leaves(t, tree.Root); !slices.Equal(got, want) {
 		t.Errorf("there is\n%q, not\n%q", got, want)
