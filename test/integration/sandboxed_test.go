@@ -104,7 +104,7 @@ func everySandbox(t *testing.T) []sandboxedCommand {
 			stdout: "uid=65534(nobody) gid=65534(nogroup) groups=65534(nogroup)\n"},
 		{name: "-S may not", options: []string{"-S", "nobody"}, command: []string{"cat", "/etc/shadow"},
 			stderr: "Permission denied", status: 1},
-		{name: "host file", brief: true, command: []string{"sh", "-c", "echo x >>/usr/bin/sh"},
+		{name: "host file", brief: true, command: []string{"sh", "-c", "echo x >>/usr/bin/env"},
 			stderr: "Read-only file system", status: 2},
 		{name: "host root", command: []string{"touch", "/x"}, stderr: "Read-only file system", status: 1},
 		{name: "tmp", command: []string{"sh", "-c", "ls -A /tmp; touch /tmp/x && stat -f -c %T /tmp"}, stdout: "tmpfs\n"},
