@@ -194,7 +194,8 @@ func TestSELinuxAttempts(t *testing.T) {
 	t.Cleanup(func() { os.Remove(attemptProgram); _ = os.Remove("/srv/other") })
 	create(t, "t-other", "-C", "-u", "apache2", "-l", other)
 	tree := contentDir + "/t-other"
-	create(t, "t-own", "-C", "-u", "apache2", "-l", own, "-m", "host-bind:/srv/other="+tree, "--system-calls", "all")
+	create(t, "t-own", "-C", "-u", "apache2", "-l", own, "-m", "host-bind:/srv/other="+tree, "--system-calls", "all",
+		"--idmap", "none", "--show", "/usr/local")
 	edit(t, "t-own", "[hardening]\n", "[hardening]\nuser-namespaces=yes\n") // The label is to hold alone.
 	shell(t, "echo secret >"+tree+"/var/www/html/secret; mount --bind "+tree+" /srv/other; "+
 		"echo secret >/dev/shm/virt-sandbox-other; chcon -t container_file_t -l "+other+" /dev/shm/virt-sandbox-other; "+
