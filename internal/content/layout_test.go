@@ -86,13 +86,13 @@ func TestLayout(t *testing.T) {
 // TestViewOfLocal: /usr/local is empty, unless it is asked for.
 func TestViewOfLocal(t *testing.T) {
 	h := newHost(t, map[string]string{"/usr/local/bin/": "", "/etc/": ""})
-	for _, shown := range [][]string{nil, {localTop}} {
+	for _, shown := range [][]string{nil, {LocalTop}} {
 		v, err := h.View(shown)
 		if err != nil {
 			t.Fatal(err)
 		}
 		covered := slices.ContainsFunc(v.Mounts, func(m roottree.Mount) bool {
-			return m.Target == localTop && m.Source == ""
+			return m.Target == LocalTop && m.Source == ""
 		})
 		if covered != (shown == nil) {
 			t.Errorf("shown %q: %+v", shown, v.Mounts)

@@ -27,8 +27,8 @@ func sharedTop() []string {
 // emptyTop are directories that programs expect, of which a sandbox has none of the host's files.
 func emptyTop() []string { return []string{"boot", "media", "mnt", "opt"} }
 
-// localTop is where administrators put software by hand, with what it needs. It is empty unless it is asked for.
-const localTop = "/usr/local"
+// LocalTop is where administrators put software by hand, with what it needs. It is empty unless it is asked for.
+const LocalTop = "/usr/local"
 
 // View returns what a sandbox sees of the host: its software and its /etc, read-only. shown are further directories or
 // files that are asked for.
@@ -59,15 +59,15 @@ func (h Host) View(shown []string) (roottree.View, error) {
 	if err != nil {
 		return v, err
 	}
-	local := slices.Contains(shown, localTop)
-	if info, err := os.Lstat(h.Root + localTop); err == nil && info.IsDir() && !local {
-		v.Mounts = append(v.Mounts, roottree.Mount{Target: localTop, Mode: 0o755, ReadOnly: true})
+	local := slices.Contains(shown, LocalTop)
+	if info, err := os.Lstat(h.Root + LocalTop); err == nil && info.IsDir() && !local {
+		v.Mounts = append(v.Mounts, roottree.Mount{Target: LocalTop, Mode: 0o755, ReadOnly: true})
 	}
 	for _, p := range shown {
 		v.Mounts = append(v.Mounts, h.show(p))
 	}
 	for _, p := range below {
-		if p != localTop && (local || !privatepaths.Below(p, localTop)) {
+		if p != LocalTop && (local || !privatepaths.Below(p, LocalTop)) {
 			v.Mounts = append(v.Mounts, h.show(p))
 		}
 	}

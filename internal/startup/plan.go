@@ -46,7 +46,7 @@ func (h *Host) RootTree(name string) roottree.Tree {
 
 // PlanStart plans the start of a container that stays, and puts what it needs into its places on the host.
 func (h *Host) PlanStart(libvirt Libvirt, s *config.Sandbox, dir places.RunDir) (*boot.Plan, error) {
-	shown, err := h.shownByUnits(s)
+	shown, err := h.shown(s)
 	if err != nil {
 		return nil, err
 	}

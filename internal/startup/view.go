@@ -10,20 +10,18 @@ import (
 	"strings"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/content"
 	"github.com/virt-sandbox/virt-sandbox/internal/privatepaths"
 	"github.com/virt-sandbox/virt-sandbox/internal/roottree"
 	"github.com/virt-sandbox/virt-sandbox/internal/unitfile"
 )
 
-// Directories of software that no package manager of the distribution keeps. A sandbox sees of them what its units or
-// its command name.
-const (
-	localTop    = "/usr/local"
-	optionalTop = "/opt"
-)
+// optionalTop is, beside content.LocalTop, where software lies that no package manager of the distribution keeps. A
+// sandbox sees of both what its units or its command name.
+const optionalTop = "/opt"
 
-// shownByUnits returns the directories of such software that the units name, as the host has the units now.
-func (h *Host) shownByUnits(s *config.Sandbox) ([]string, error) {
+// shown returns the directories of such software that the units, as the host has them now, or the command name.
+func (h *Host) shown(s *config.Sandbox) ([]string, error) {
 	var shown []string
 	for _, name := range s.Units {
 		unit, err := unitfile.Root(string(h.Places)).Find(name, s.Name)
@@ -47,8 +45,8 @@ func (h *Host) shownByUnits(s *config.Sandbox) ([]string, error) {
 func (h *Host) addShown(shown []string, p string) []string {
 	p = path.Clean(p)
 	dir := ""
-	if strings.HasPrefix(p, localTop+"/") {
-		dir = localTop
+	if strings.HasPrefix(p, content.LocalTop+"/") {
+		dir = content.LocalTop
 	} else if below, found := strings.CutPrefix(p, optionalTop+"/"); found {
 		name, _, _ := strings.Cut(below, "/")
 		dir = optionalTop + "/" + name
@@ -65,9 +63,9 @@ func (h *Host) addShown(shown []string, p string) []string {
 // oneShotView returns what a one-shot sees of the host: its software, its /etc, and the home directory of an ordinary
 // user. Programs find the directories that they expect, empty.
 func (h *Host) oneShotView(s *config.Sandbox) (roottree.View, error) {
-	var shown []string
-	for _, word := range s.Command {
-		shown = h.addShown(shown, word)
+	shown, err := h.shown(s)
+	if err != nil {
+		return roottree.View{}, err
 	}
 	view, err := h.Content.View(shown)
 	if err != nil {
@@ -75,7 +73,7 @@ func (h *Host) oneShotView(s *config.Sandbox) (roottree.View, error) {
 	}
 	for i, m := range view.Mounts {
 		// A command of root that has ids of its own is not to read secrets of the host's root for all that.
-		view.Mounts[i].NoOwners = privatepaths.Below(m.Target+"/", "/etc", localTop, optionalTop)
+		view.Mounts[i].NoOwners = privatepaths.Below(m.Target+"/", "/etc", content.LocalTop, optionalTop)
 	}
 	view.Dirs = append(view.Dirs, "/home", "/root", "/srv", "/var", "/var/cache", "/var/lib", "/var/log", "/var/opt",
 		"/var/spool", "/var/tmp")

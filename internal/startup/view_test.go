@@ -12,8 +12,8 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/roottree"
 )
 
-// TestShownByUnits: of software that no package keeps, a sandbox sees what its units name, and what its command names.
-func TestShownByUnits(t *testing.T) {
+// TestShown: of software that no package keeps, a sandbox sees what its units name, and what its command names.
+func TestShown(t *testing.T) {
 	h, _ := newHost(t)
 	hosttest.Add(t, string(h.Places), map[string]string{
 		"/etc/systemd/system/app.service": "[Service]\nExecStart=-/opt/app/bin/server --config=/opt/conf/%p.conf " +
@@ -30,7 +30,7 @@ func TestShownByUnits(t *testing.T) {
 	} {
 		s := config.New("web")
 		s.Units, s.Command = c.units, c.command
-		if got, err := h.shownByUnits(s); err != nil || !slices.Equal(got, c.want) {
+		if got, err := h.shown(s); err != nil || !slices.Equal(got, c.want) {
 			t.Errorf("%q, %q: %q, %v; want %q", c.units, c.command, got, err, c.want)
 		}
 	}
