@@ -29,8 +29,7 @@ func (m *Manager) run(name string) places.RunDir { return m.places(name).Run() }
 // startup returns what makes this host ready for starts.
 func (m *Manager) startup() *startup.Host {
 	return &startup.Host{
-		Places: places.Root(m.Host.Root), Content: m.Host, Claims: m.claims(), Warn: m.Warn, Mount: m.mount,
-	}
+		Places: places.Root(m.Host.Root), Content: m.Host, Configs: m.Store, Claims: m.claims(), Warn: m.Warn, Mount: m.mount}
 }
 
 // apparmor returns the profiles of this host.

@@ -34,15 +34,21 @@ func tree(s *config.Sandbox, f *Facts) *roottree.Content {
 		roottree.Mount{Source: f.Runtime, Target: domain.GuestDir, ReadOnly: true, HostIDs: true},
 		roottree.Mount{Source: f.Init, Target: domain.GuestInit, ReadOnly: true, HostIDs: true},
 	)
+	c.Untrusted = Written(s)
+	return &c
+}
+
+// Written returns the directories and files of the host that a sandbox writes to.
+func Written(s *config.Sandbox) (paths []string) {
 	if s.Content != "" {
-		c.Untrusted = append(c.Untrusted, s.Content)
+		paths = append(paths, s.Content)
 	}
 	for _, m := range s.Mounts {
 		if m.Kind.ShowsHostFiles() && m.Kind.IsWritable() {
-			c.Untrusted = append(c.Untrusted, m.Source)
+			paths = append(paths, m.Source)
 		}
 	}
-	return &c
+	return paths
 }
 
 // administrators returns the mounts that the config names: of the host and of memory, and those of places inside. One

@@ -39,8 +39,10 @@ type Content struct {
 	View
 	IDs   config.IDMap // of the container; the zero value is the host's
 	Label string       // SELinux context of what the container writes in memory; empty where SELinux is off
-	// Untrusted are directories of the host that a container writes to. A symbolic link below one leads nowhere.
+	// Untrusted are directories of the host that the container writes to. A symbolic link below one leads nowhere.
 	Untrusted []string
+	// Others lists those that other containers write to; nil for none. It is asked where a link is met.
+	Others func() []string `json:"-"`
 }
 
 // View is what a root shows.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -21,14 +22,7 @@ type inode struct{ dev, ino uint64 }
 // only the host's root can have put it there: not from a directory that others write to, nor from below one that a
 // container has as its own.
 func (b *builder) openTrusted(name string) (int, error) {
-	untrusted := make(map[inode]bool)
-	for _, dir := range b.content.Untrusted {
-		var stat unix.Stat_t
-		if unix.Stat(dir, &stat) == nil {
-			untrusted[inode{stat.Dev, stat.Ino}] = true
-		}
-	}
-	w := way{name: name, left: components(name), untrusted: untrusted}
+	w := way{name: name, left: components(name), content: b.content, passed: make(map[inode]bool)}
 	if err := w.restart(); err != nil {
 		return -1, err
 	}
@@ -43,12 +37,24 @@ func (b *builder) openTrusted(name string) (int, error) {
 
 // way is a walk along a path, one component at a time.
 type way struct {
-	name      string
-	at        int      // the directory or file that it has come to
-	left      []string // components still to go
-	links     int      // that were followed
-	untrusted map[inode]bool
-	foreign   bool // whether it has come into a directory that a container has
+	name    string
+	at      int      // the directory or file that it has come to
+	left    []string // components still to go
+	links   int      // that were followed
+	content *Content
+	passed  map[inode]bool // directories that it came through
+}
+
+// isForeign reports whether it came through a directory that a container writes to.
+func (w *way) isForeign() bool {
+	dirs := w.content.Untrusted
+	if w.content.Others != nil {
+		dirs = append(slices.Clone(dirs), w.content.Others()...)
+	}
+	return slices.ContainsFunc(dirs, func(dir string) bool {
+		var stat unix.Stat_t
+		return unix.Stat(dir, &stat) == nil && w.passed[inode{stat.Dev, stat.Ino}]
+	})
 }
 
 // restart goes to the root.
@@ -56,7 +62,6 @@ func (w *way) restart() (err error) {
 	if w.at, err = unix.Open("/", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0); err != nil {
 		return &os.PathError{Op: "open", Path: "/", Err: err}
 	}
-	w.foreign = false
 	return nil
 }
 
@@ -68,7 +73,7 @@ func (w *way) next() error {
 	if err := unix.Fstat(w.at, &here); err != nil {
 		return &os.PathError{Op: "stat", Path: w.name, Err: err}
 	}
-	w.foreign = w.foreign || w.untrusted[inode{here.Dev, here.Ino}]
+	w.passed[inode{here.Dev, here.Ino}] = true
 	fd, err := unix.Openat(w.at, name, step, 0)
 	if err != nil {
 		return &os.PathError{Op: "open", Path: w.name, Err: err}
@@ -86,7 +91,7 @@ func (w *way) next() error {
 	if w.links++; w.links > mostLinks {
 		return &os.PathError{Op: "open", Path: w.name, Err: unix.ELOOP}
 	}
-	if w.foreign || here.Uid != 0 || here.Mode&0o022 != 0 {
+	if here.Uid != 0 || here.Mode&0o022 != 0 || w.isForeign() {
 		return fmt.Errorf("%s leads through a symbolic link, %s, in a directory that others than the host's root write to; "+
 			"name the place itself", w.name, name)
 	}

@@ -22,5 +22,20 @@ func (h *Host) furnish(s *config.Sandbox, dir places.RunDir, facts *boot.Facts) 
 	if err := plan.Guest.Write(file, s.Hardening.IDMap.Base); err != nil {
 		return nil, err
 	}
+	plan.Tree.Others = h.writtenByOthers
 	return plan, h.Mount(func() error { return roottree.Tree{Dir: facts.RootTree, Sandbox: s.Name}.Build(plan.Tree) })
+}
+
+// writtenByOthers returns what all containers that stay write to. A config that cannot be read starts none.
+func (h *Host) writtenByOthers() (paths []string) {
+	names, err := h.Configs.Names()
+	if err != nil {
+		h.Warn("cannot tell what other containers write to: %v", err)
+	}
+	for _, name := range names {
+		if s, err := h.Configs.Load(name); err == nil {
+			paths = append(paths, boot.Written(s)...)
+		}
+	}
+	return paths
 }

@@ -27,6 +27,7 @@ type Host struct {
 	Places  places.Root
 	Content content.Host
 	Claims  *claims.Book
+	Configs config.Store // of containers that stay
 	Warn    func(format string, args ...any)
 	Mount   func(do func() error) error // calls do, which mounts
 }
