@@ -174,7 +174,7 @@ func (b *builder) systemd() error {
 		return err
 	}
 	if !b.sandbox.Hardening.UserNamespaces {
-		if err := b.dropIn("service", "90-virt-sandbox.conf", serviceDropIn); err != nil {
+		if err := b.dropIn("service", "80-virt-sandbox-users.conf", serviceDropIn); err != nil {
 			return err
 		}
 	}
