@@ -74,7 +74,7 @@ func KernelArguments(debug bool) string {
 	if debug {
 		volume = "debug"
 	}
-	return "console=ttyS0 " + volume + " panic=-1 cryptomgr.notests tsc=reliable no_timer_check edd=off selinux=0 " +
+	return "console=ttyS0 " + volume + " panic=-1 cryptomgr.notests no_timer_check edd=off selinux=0 " +
 		"apparmor=0"
 }
 
@@ -101,6 +101,9 @@ func QEMU(m *Machine) (string, error) {
 		SecLabel:   m.securityLabels(),
 	}
 	if m.Emulated {
+		// The emulator's time stamps are those of the host's processors, which need not agree with one another, nor go on
+		// evenly where the host is a virtual machine itself: its own clock is another then.
+		d.OS.Cmdline += " tsc=unstable"
 		// What the emulator's page tables of five levels cost, it does not give back.
 		d.Type, d.CPU = "qemu", &libvirtxml.DomainCPU{
 			Mode:     "maximum",

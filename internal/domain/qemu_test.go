@@ -110,7 +110,7 @@ func TestHostileMachineText(t *testing.T) {
 	if len(d.Devices.Disks) != 1 || d.Devices.Disks[0].Source.File.File != text ||
 		d.Devices.Filesystems[1].Source.Mount.Dir != text ||
 		d.Devices.Interfaces[0].Source.Network.Network != text ||
-		d.OS.Cmdline != text ||
+		d.OS.Cmdline != text+" tsc=unstable" ||
 		d.SecLabel[0].BaseLabel != "u:r:"+text+":s0" {
 		t.Errorf("it became\n%s", got)
 	}
