@@ -205,7 +205,7 @@ func TestEnteringGivesNothing(t *testing.T) {
 				t.Fatalf("%q: %v", text, err)
 			}
 			t.Logf("%+v", w)
-			if w.Seen < 40 || w.Before == 0 {
+			if w.Seen < 20 || w.Before == 0 {
 				t.Errorf("root inside saw %d processes, %d of them before they executed: too few to tell", w.Seen, w.Before)
 			}
 			if more := w.Capabilities &^ bounding; more != 0 {
