@@ -131,8 +131,8 @@ var ends = map[string]end{
 }
 
 // A name that the next start or delete removes, of an image that has its own name too.
-var leftoverName = regexp.MustCompile(`^\S+/\.t-\S+\.virt-sandbox: leftover: an image under the name that it has until ` +
-	`it is complete; start or delete \S+ to end that\n$`)
+var leftoverName = regexp.MustCompile(`^\S+/\.t-\S+\.virt-sandbox: leftover: an image under the name that it has ` +
+	`until it is complete; start or delete \S+ to end that\n$`)
 
 // isWhole reports whether a sandbox has been made: it is listed as one that can be started, and its content is
 // complete.
