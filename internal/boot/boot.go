@@ -72,7 +72,7 @@ func Container(s *config.Sandbox, f *Facts) (*Plan, error) {
 	var err error
 	p.Guest.SystemCalls, err = syscallfilter.Compile(syscallfilter.Policy{
 		Calls: s.Hardening.SystemCalls, Capabilities: domain.Capabilities(s, host),
-		UserNamespaces: s.Hardening.UserNamespaces,
+		UserNamespaces: s.Hardening.UserNamespaces, NoSetID: domain.RootWritesToHost(s),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("[hardening] system-calls: %w", err)

@@ -20,7 +20,7 @@ import (
 func baseCapabilities() []string {
 	return []string{
 		"CAP_AUDIT_WRITE", "CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_FSETID", "CAP_KILL", "CAP_NET_BIND_SERVICE",
-		"CAP_SETFCAP", "CAP_SETGID", "CAP_SETPCAP", "CAP_SETUID", "CAP_SYS_CHROOT", "CAP_SYS_TTY_CONFIG",
+		fileCapability, "CAP_SETGID", "CAP_SETPCAP", "CAP_SETUID", "CAP_SYS_CHROOT", "CAP_SYS_TTY_CONFIG",
 	}
 }
 
@@ -42,6 +42,17 @@ func hostCapabilities() []string {
 // initCapabilities are what virt-sandbox-init makes a container with: it mounts, and takes away what is not allowed.
 func initCapabilities() []string { return []string{"CAP_SETPCAP", "CAP_SYS_ADMIN"} }
 
+// fileCapability lets one give capabilities to files.
+const fileCapability = "CAP_SETFCAP"
+
+// RootWritesToHost reports whether root inside writes to directories of the host, where a user of the host may meet
+// what it leaves: programs that are set-user-ID, set-group-ID or have capabilities would be those of the host's root.
+func RootWritesToHost(s *config.Sandbox) bool {
+	return s.Identity.UID == 0 && slices.ContainsFunc(s.Mounts, func(m config.Mount) bool {
+		return m.Kind.ShowsHostFiles() && m.Kind.IsWritable()
+	})
+}
+
 // allowedCapabilities returns what processes of the container may have, where the config bounds it.
 func allowedCapabilities(s *config.Sandbox, host Host) []string {
 	c := s.Hardening.Capabilities
@@ -57,6 +68,11 @@ func allowedCapabilities(s *config.Sandbox, host Host) []string {
 			if !ofHost {
 				allowed = append(allowed, name)
 			}
+		}
+		if RootWritesToHost(s) {
+			allowed = slices.DeleteFunc(allowed, func(name string) bool {
+				return name == fileCapability && !slices.Contains(c.Add, name)
+			})
 		}
 	}
 	// libvirt fails over one that it cannot give, as it is where the host is a container itself.

@@ -24,6 +24,7 @@ type Policy struct {
 	Calls          nameset.Set // Auto, as the zero value: what the capabilities leave harmless
 	Capabilities   []string    // that processes can ever have, such as CAP_SYS_ADMIN
 	UserNamespaces bool        // whether processes can make user namespaces
+	NoSetID        bool        // whether they make no set-user-ID and set-group-ID files
 }
 
 // UnknownError is a system call that this machine does not have.
@@ -67,7 +68,8 @@ func Compile(p Policy) ([]byte, error) {
 		return nil, err
 	}
 	list := architectures(runtime.GOARCH)
-	if len(list) == 0 || (p.Calls.Base == nameset.All && len(p.Calls.Drop) == 0 && p.UserNamespaces) {
+	everything := p.Calls.Base == nameset.All && len(p.Calls.Drop) == 0 && p.UserNamespaces && !p.NoSetID
+	if len(list) == 0 || everything {
 		return nil, nil
 	}
 	if p.Calls.Base == nameset.None && len(p.Calls.Add) == 0 {
@@ -144,6 +146,9 @@ func (p Policy) rules() (rules, error) {
 	}
 	if !p.UserNamespaces && p.Calls.Base != nameset.None {
 		r.withoutUserNamespaces()
+	}
+	if p.NoSetID {
+		r.withoutSetID()
 	}
 	r.set(allow, p.Calls.Add)
 	r.set(refused(unix.EPERM), p.Calls.Drop)

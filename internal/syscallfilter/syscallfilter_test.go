@@ -181,6 +181,51 @@ func TestAudit(t *testing.T) {
 	}
 }
 
+// Where set-user-ID files would be the host's, none is made by any call, whatever else the mode says; all else that
+// makes and opens files goes on.
+func TestSetID(t *testing.T) {
+	const denied, absent = verdict(unix.SECCOMP_RET_ERRNO | 1), verdict(unix.SECCOMP_RET_ERRNO | unix.ENOSYS)
+	const maker = unix.O_CREAT | unix.O_WRONLY
+	sharing := Policy{Calls: nameset.Set{Base: nameset.Auto}, Capabilities: usual(), NoSetID: true}
+	everything := Policy{Calls: nameset.Set{Base: nameset.All}, UserNamespaces: true, NoSetID: true}
+	for _, p := range []Policy{sharing, everything} {
+		f := compile(t, p)
+		for _, a := range architectures("amd64") {
+			for mode := range uint64(0o10000) {
+				want := allow
+				if mode&(unix.S_ISUID|unix.S_ISGID) != 0 {
+					want = denied
+				}
+				for call, got := range map[string]verdict{
+					"chmod": f.named(a, "chmod", 0, mode|1<<40), "fchmod": f.named(a, "fchmod", 3, mode|1<<16),
+					"fchmodat": f.named(a, "fchmodat", 3, 0, mode), "mknod": f.named(a, "mknod", 0, mode|unix.S_IFREG),
+					"mknodat": f.named(a, "mknodat", 3, 0, mode), "creat": f.named(a, "creat", 0, mode),
+					"open": f.named(a, "open", 0, maker, mode), "openat": f.named(a, "openat", 3, 0, maker, mode),
+					"openat of no name": f.named(a, "openat", 3, 0, unix.O_TMPFILE|unix.O_RDWR, mode),
+				} {
+					if got != want {
+						t.Fatalf("%s of %s with %#o: got %#x, want %#x", call, a.Name, mode, got, want)
+					}
+				}
+				// What is left in the register of the mode.
+				if got := f.named(a, "openat", 3, 0, unix.O_DIRECTORY|unix.O_CLOEXEC, mode); got != allow {
+					t.Fatalf("openat of %s without a mode: got %#x", a.Name, got)
+				}
+			}
+			if got := f.named(a, "openat2"); got != absent {
+				t.Errorf("openat2 of %s: got %#x", a.Name, got)
+			}
+			if got := f.named(a, "io_uring_setup"); got == allow {
+				t.Errorf("io_uring_setup of %s is allowed", a.Name)
+			}
+		}
+	}
+	usual := compile(t, Policy{Calls: nameset.Set{Base: nameset.Auto}, Capabilities: usual()})
+	if got := usual.named(arch.X86_64, "chmod", 0, 0o4755); got != allow {
+		t.Errorf("chmod elsewhere: got %#x", got)
+	}
+}
+
 // What the issue wants out of reach is; what programs need is not.
 func TestUsualCalls(t *testing.T) {
 	const permitted, denied, absent = allow, verdict(unix.SECCOMP_RET_ERRNO | 1), verdict(unix.SECCOMP_RET_ERRNO | 38)

@@ -19,6 +19,8 @@ func do(name string) error {
 		return sendDescriptors()
 	case "fill-signals":
 		return fillSignals()
+	case "leave-set-id":
+		return leaveSetID()
 	}
 	return fmt.Errorf("there is no %q", name)
 }
