@@ -21,6 +21,7 @@ const fileCapabilities = "security.capability"
 // setUserID looks in a directory that users of the host reach for what would give them another's rights.
 func setUserID(t *testing.T, b *box) error {
 	other, dir := b.sharing(t)
+	other.install(t)
 	must(t, "execute", other.name, "--", "cp", "/var/lib/"+insideProgram, "/srv/shared/plain")
 	r := service(t, time.Minute, "execute", other.name, "--", "/srv/shared/plain", "do", "leave-set-id")
 	if r.status != 0 {

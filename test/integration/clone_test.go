@@ -254,7 +254,7 @@ func TestCloneKilledInImage(t *testing.T) {
 	usual := time.Since(begun)
 	must(t, "delete", "t-clone")
 	numbers := random(t)
-	for i := range 8 {
+	for i := range otherKillings {
 		moment := killWithin(t, numbers, usual, nil, "clone", "t-source", "t-clone")
 		if i%2 == 0 {
 			again(t, []string{"clone", "t-source", "t-clone"}, moment, ends["clone"])

@@ -18,11 +18,19 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/test/rig"
 )
 
-// How often a verb is killed: of the plain kind of sandbox, and of others.
-const (
-	killings      = 20
-	otherKillings = 8
+// How often a verb is killed: of the plain kind of sandbox, and of others. Each run has other moments, so few add up;
+// VIRT_SANDBOX_TEST_KILLINGS asks for more at once.
+var (
+	killings      = killingsWanted()
+	otherKillings = max(4, killings/2)
 )
+
+func killingsWanted() int {
+	if n, err := strconv.Atoi(os.Getenv("VIRT_SANDBOX_TEST_KILLINGS")); err == nil {
+		return n
+	}
+	return 8
+}
 
 // A verb that is killed at any moment leaves nothing that delete, or the verb again, does not clean up.
 func TestKilled(t *testing.T) {
