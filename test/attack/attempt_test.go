@@ -152,7 +152,7 @@ var errNotGot = errors.New("nothing")
 // attempts are all of them.
 func attempts() []attempt {
 	return slices.Concat(mountAttempts(), namespaceAttempts(), kernelAttempts(), privilegeAttempts(), deviceAttempts(),
-		hostAttempts(), sharedAttempts(), verbAttempts())
+		hostAttempts(), sharedAttempts(), verbAttempts(), networkAttempts())
 }
 
 // call makes a system call with numbers.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 	"unsafe"
 
@@ -21,6 +22,10 @@ func do(name string) error {
 		return fillSignals()
 	case "leave-set-id":
 		return leaveSetID()
+	case "serve-dhcp-names", "serve-dhcp-flood", "serve-dhcp-garbage":
+		return serveDHCP(strings.TrimPrefix(name, "serve-dhcp-"))
+	case "advertise-router":
+		return advertiseRouter()
 	}
 	return fmt.Errorf("there is no %q", name)
 }

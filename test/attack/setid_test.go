@@ -22,8 +22,7 @@ const fileCapabilities = "security.capability"
 func setUserID(t *testing.T, b *box) error {
 	other, dir := b.sharing(t)
 	other.install(t)
-	must(t, "execute", other.name, "--", "cp", "/var/lib/"+insideProgram, "/srv/shared/plain")
-	r := service(t, time.Minute, "execute", other.name, "--", "/srv/shared/plain", "do", "leave-set-id")
+	r := service(t, time.Minute, "execute", other.name, "--", "/var/lib/"+insideProgram, "do", "leave-set-id")
 	if r.status != 0 {
 		t.Fatalf("the attempt: %s", r.text)
 	}
