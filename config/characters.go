@@ -49,7 +49,7 @@ func isOrigin(text string) bool {
 	switch kind {
 	case "admin":
 		return !found
-	case "package", "unit", "tmpfiles", "user", "link":
+	case "package", "unit", "tmpfiles", "user", "script", "named", "link":
 		return ascii.Consists(of, `@+_.:~/\-`)
 	}
 	return false

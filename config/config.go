@@ -125,8 +125,9 @@ type Mount struct {
 
 // PrivatePath is a path below /etc, /var or another place of the host that this sandbox has for itself.
 type PrivatePath struct {
-	Path   string
-	Origin string // package:NAME, unit:UNIT/DIRECTIVE, tmpfiles:FILE, user:NAME, link:PATH or admin
+	Path string
+	// package:NAME, unit:UNIT/DIRECTIVE, tmpfiles:FILE, user:NAME, script:PACKAGE, named:FILE:LINE, link:PATH or admin
+	Origin string
 }
 
 // Variable is one environment variable of the command or of the container's systemd.

@@ -120,6 +120,7 @@ func (m *Manager) Start(ctx context.Context, name string, status func(string)) (
 	}
 	running, err := m.startFresh(ctx, connection, s, status)
 	if err != nil {
+		m.provisioner().TellLeft(ctx, s, err)
 		// Cleaning up must not depend on whether the caller still waits.
 		return nil, errors.Join(err, m.endFailedStart(context.WithoutCancel(ctx), connection, s))
 	}

@@ -19,6 +19,8 @@ import (
 // Tags, types and flags of the RPM header (rpm's documents "RPM package tags", "RPM v4 package format" and "RPM file
 // flags").
 const (
+	tagPreInstall      = 1023
+	tagPostInstall     = 1024
 	tagFileModes       = 1030
 	tagFileDigests     = 1035
 	tagFileLinks       = 1036
@@ -55,7 +57,8 @@ const (
 // neededTags are name, version, release, source RPM and what is known of the files.
 func neededTags() []uint32 {
 	return []uint32{
-		1000, 1001, 1002, 1044, tagFileModes, tagFileDigests, tagFileLinks, tagFileFlags, tagFileUsers, tagFileGroups,
+		1000, 1001, 1002, 1044, tagPreInstall, tagPostInstall,
+		tagFileModes, tagFileDigests, tagFileLinks, tagFileFlags, tagFileUsers, tagFileGroups,
 		tagDirIndexes, tagBaseNames, tagDirNames, tagDigestAlgorithm,
 	}
 }
@@ -96,7 +99,18 @@ func decodeBlob(blob []byte) (pkg *pkgdb.Package, err error) {
 		Version: header.Version() + "-" + header.Release(),
 		Source:  sourceName(header.SourceRPM()),
 		Files:   files,
+		Scripts: scriptsOf(&header.Header),
 	}, nil
+}
+
+// scriptsOf returns the scriptlets that make accounts and directories when the package is installed.
+func scriptsOf(header *rpm.Header) (scripts []string) {
+	for _, tag := range []int{tagPreInstall, tagPostInstall} {
+		if text := header.GetTag(tag).String(); text != "" {
+			scripts = append(scripts, text)
+		}
+	}
+	return scripts
 }
 
 // fullReader fills each read, since the library takes short ones for whole ones.

@@ -43,6 +43,8 @@ echo helper > %{buildroot}/usr/sbin/suexec
 echo Listen > %{buildroot}/etc/httpd/httpd.conf
 echo SSLEngine > %{buildroot}/etc/httpd/conf.d/ssl.conf
 ln -s ../../var/log/httpd %{buildroot}/etc/httpd/logs
+%pre
+true useradd -r apache
 %files
 %dir /etc/httpd/conf.d
 %config(noreplace) /etc/httpd/httpd.conf

@@ -30,6 +30,7 @@ func completeOptions(command *cobra.Command) {
 		"network": offer(string(config.NetworkPrivate), string(config.NetworkHost), "dhcp", "dhcp,source=",
 			"source=", "bridge="),
 		"mount":        offer(mountKinds()...),
+		"include":      completeFiles,
 		"show":         completeFiles,
 		"imagesize":    cobra.NoFileCompletions,
 		"image":        cobra.NoFileCompletions,

@@ -24,8 +24,13 @@ enable. Several NAMEs make as many sandboxes, alike but for the name and what is
 allocated; see SEVERAL SANDBOXES of virt-sandbox-service(1).
 
 What the packages of the units own below /etc and /var becomes private to the
-sandbox, and so does what the units' directives and tmpfiles.d name. With -C it
-starts as a copy of the host's, without as empty files and directories.
+sandbox, and so does what the units' directives and tmpfiles.d name, what their
+packages' scripts made, and the data below /var and /srv that configuration
+among all that names. A secret of the host that configuration names is not
+copied unless --include says so; the certificate of Debian's ssl-cert is made
+anew.
+All of it starts as a copy of the host's, or with --empty as empty files and
+directories.
 
 Without -l and -s a free pair of MCS categories is allocated: one that no other
 sandbox, libvirt domain or process of the host can reach or be reached from,
@@ -96,9 +101,9 @@ func createCommand(manager newManagerFunc) *cobra.Command {
 		Use:   "create [OPTION]… NAME… [-- COMMAND [ARG]…]",
 		Short: "Make sandboxes for units or a command",
 		Long:  createText,
-		Example: `  virt-sandbox-service create -C -u httpd.service web1
-  virt-sandbox-service create -C -u httpd.service $(seq -f web%g 2 100)
-  virt-sandbox-service create -C -u mariadb -m host-bind:/dumps=/srv/db1 db1
+		Example: `  virt-sandbox-service create -u httpd.service web1
+  virt-sandbox-service create -u httpd.service $(seq -f web%g 2 100)
+  virt-sandbox-service create -u mariadb -m host-bind:/dumps=/srv/db1 db1
   virt-sandbox-service create job1 -- /usr/bin/rsync --daemon --no-detach`,
 		Args: func(c *cobra.Command, args []string) error {
 			dash := c.ArgsLenAtDash()
@@ -141,10 +146,13 @@ func createCommand(manager newManagerFunc) *cobra.Command {
 	flags := command.Flags()
 	flags.StringArrayVarP(&options.Units, "unitfile", "u", nil, "`UNIT` to run; may be repeated. .service may be left "+
 		"out, and of a template such as foo@.service the instance NAME is run")
-	flags.BoolVarP(&options.Copy, "copy", "C", false, "start with a copy of the host's content, instead of empty files "+
-		"and directories. Stop a database on the host before its files are copied")
+	flags.BoolVarP(&written.copied, "copy", "C", false, "start with a copy of the host's content, as is the default. "+
+		"Stop a database on the host before its files are copied")
+	flags.BoolVar(&written.empty, "empty", false, "start with empty files and directories instead")
 	flags.StringArrayVarP(&options.Packages, "package", "P", nil, "`PACKAGE` whose content is private too; may be "+
 		"repeated. Needed for a unit that no package owns")
+	flags.StringArrayVar(&options.Include, "include", nil, "`PATH` of the host below /etc, /var, /srv, /home or /root "+
+		"that the sandbox starts with a copy of too, though it is a secret or no package's; may be repeated")
 	labelFlags(flags, &options.Level, &written.security, &options.Share)
 	flags.StringVarP(&options.FileType, "filetype", "f", "", "SELinux `TYPE` of the content; container_file_t by default")
 	flags.StringVarP(
@@ -193,6 +201,7 @@ type writtenOptions struct {
 	systemCalls         string
 	security            string
 	imageSize           string
+	copied, empty       bool
 }
 
 // parseSecurity reads -s, which may be left out.
@@ -208,6 +217,13 @@ func parseSecurity(text string) (config.Security, error) {
 }
 
 func (w writtenOptions) parse(o *helper.CreateOptions) (err error) {
+	switch {
+	case w.empty && w.copied:
+		return errors.New("-C and --empty are opposites; give one of them")
+	case w.empty && len(o.Include) > 0:
+		return errors.New("--include copies, and --empty copies nothing; give one of them")
+	}
+	o.Copy = !w.empty
 	if o.Network, o.Interfaces, err = optiontext.Networks(w.networks); err != nil {
 		return fmt.Errorf("-N: %w", err)
 	}

@@ -79,7 +79,7 @@ private to it: it is changed there without the host or another sandbox seeing
 it. An update of the host's packages updates every sandbox's programs.
 
 Root is needed.`,
-		Example: `  virt-sandbox-service create -C -u httpd.service web1
+		Example: `  virt-sandbox-service create -u httpd.service web1
   virt-sandbox-service start web1
   virt-sandbox-service execute web1 -- systemctl status httpd
   virt-sandbox-service connect web1

@@ -78,7 +78,8 @@ func TestRefusals(t *testing.T) {
 // TestWrittenOptions pins what is said of options whose text the program itself reads.
 func TestWrittenOptions(t *testing.T) {
 	for want, written := range map[string]writtenOptions{
-		"-N: host excludes every other -N": {networks: []string{"host", "dhcp"}},
+		"-C and --empty are opposites; give one of them": {copied: true, empty: true},
+		"-N: host excludes every other -N":               {networks: []string{"host", "dhcp"}},
 		`--capabilities: "CAP_X" is not a capability that libvirt can give or take, such as CAP_NET_RAW; see ` +
 			`capabilities(7)`: {
 			capabilities: "CAP_X",
@@ -114,5 +115,21 @@ func TestWrittenOptions(t *testing.T) {
 		o.Image.Size != 500_000_000 ||
 		o.Security.Mode != config.SecurityDynamic {
 		t.Errorf("got %+v, %v", o, err)
+	}
+}
+
+// What the host has is copied unless --empty says otherwise; -C does nothing more.
+func TestCopyByDefault(t *testing.T) {
+	for want, written := range map[bool][]writtenOptions{true: {{}, {copied: true}}, false: {{empty: true}}} {
+		for _, w := range written {
+			var o helper.CreateOptions
+			if err := w.parse(&o); err != nil || o.Copy != want {
+				t.Errorf("%+v: got %v, %v; want %v", w, o.Copy, err, want)
+			}
+		}
+	}
+	o := helper.CreateOptions{Include: []string{"/etc/x"}}
+	if err := (writtenOptions{empty: true}).parse(&o); err == nil {
+		t.Error("--include with --empty is taken")
 	}
 }

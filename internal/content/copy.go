@@ -19,6 +19,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/filetree"
 	"github.com/virt-sandbox/virt-sandbox/internal/printable"
 	"github.com/virt-sandbox/virt-sandbox/internal/privatepaths"
+	"github.com/virt-sandbox/virt-sandbox/internal/selfsigned"
 )
 
 // copier puts host paths at the same place in the tree. It opens every directory on its way and works relative to it,
@@ -33,6 +34,8 @@ type copier struct {
 	// owned returns what packages own of what is copied; nil where that is not asked for.
 	owned    func() (map[string]*privatepaths.OwnedFile, error)
 	progress *filetree.Progress
+	// certificate makes the one that is the container's own in place of the host's; nil where that is to be copied.
+	certificate func() (*selfsigned.Certificate, error)
 
 	depth   int                       // of directories that are open
 	buffer  []byte                    // that all files pass through
@@ -301,7 +304,12 @@ func (c *copier) file(ctx context.Context, source, target int, hostPath string, 
 		return err
 	}
 	defer unix.Close(to)
-	if err := c.fill(ctx, from, to, fresh, v, owner); err != nil {
+	if c.isAfresh(hostPath) {
+		err = c.fillAfresh(to, hostPath, v)
+	} else {
+		err = c.fill(ctx, from, to, fresh, v, owner)
+	}
+	if err != nil {
 		return err
 	}
 	return filetree.CopyAttributes(from, to, &v.Stat)

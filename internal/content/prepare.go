@@ -20,6 +20,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/filestate"
 	"github.com/virt-sandbox/virt-sandbox/internal/filetree"
 	"github.com/virt-sandbox/virt-sandbox/internal/privatepaths"
+	"github.com/virt-sandbox/virt-sandbox/internal/selfsigned"
 )
 
 // Prepare brings the tree of a sandbox into being, or completes one that an interrupted run left, or adds what the
@@ -91,6 +92,7 @@ func (h Host) fill(ctx context.Context, s *config.Sandbox, progress *filetree.Pr
 		owned: sync.OnceValues(func() (map[string]*privatepaths.OwnedFile, error) {
 			return privatepaths.Planner(h).Owned(ctx, s.Private)
 		}),
+		certificate: sync.OnceValues(func() (*selfsigned.Certificate, error) { return selfsigned.New(s.Name) }),
 	}
 	defer progress.Clear()
 	if err := c.private(ctx, tree, s.Private, put); err != nil {

@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"os/user"
@@ -232,7 +233,33 @@ func (db *DB) Package(_ context.Context, name string) (*pkgdb.Package, error) {
 		db.stat(&file)
 		pkg.Files = append(pkg.Files, file)
 	}
+	for _, script := range []string{"preinst", "postinst"} {
+		text, err := readScript(db.info(key, script))
+		if err != nil {
+			return nil, fmt.Errorf("look up %s in the dpkg database: %w", name, err)
+		}
+		if text != "" {
+			pkg.Scripts = append(pkg.Scripts, text)
+		}
+	}
 	return pkg, nil
+}
+
+// maxScript bounds what is read of a maintainer script, in bytes; a few are programs.
+const maxScript = 256 << 10
+
+// readScript reads the beginning of a maintainer script; "" where the package has none.
+func readScript(file string) (string, error) {
+	f, err := os.Open(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, maxScript))
+	return string(text), err
 }
 
 // NewSuffix implements pkgdb.Database.

@@ -41,6 +41,7 @@ func host(t testing.TB) system {
 			text: md5sum("x\n") + "  usr/share/web/x\n" + md5sum("program\n") + "  ./usr/sbin/web\n",
 			mode: 0o644,
 		},
+		"/DEBIAN/postinst": {text: "#!/bin/sh\ntrue adduser web\n", mode: 0o755},
 	}}
 	ftp := deb{name: "ftp", arch: "all", files: map[string]file{ftpUnit: {text: "unit\n", mode: 0o644},
 		"/etc/web/ftp.conf": {text: "beside\n", mode: 0o644}}}
@@ -133,6 +134,9 @@ func TestPackage(t *testing.T) {
 	}
 	if got.Version != "1.0-2" || got.Source != "web-suite" {
 		t.Errorf("got version %s of %s, want 1.0-2 of web-suite", got.Version, got.Source)
+	}
+	if want := []string{"#!/bin/sh\ntrue adduser web\n"}; !reflect.DeepEqual(got.Scripts, want) {
+		t.Errorf("got scripts %q, want %q", got.Scripts, want)
 	}
 	owner := ownerOf(t, filepath.Join(s.root, "usr/sbin/web"))
 	want := map[string]pkgdb.File{

@@ -24,7 +24,8 @@ type Options struct {
 	Security config.Security // without its FileType; the zero value: static with Level
 	Share    bool            // whether the level may be one that others reach
 	FileType string
-	Base     string // directory whose subdirectory Name becomes the content; empty: the default
+	Include  []string // paths of the host to be private beside those that are found
+	Base     string   // directory whose subdirectory Name becomes the content; empty: the default
 	Mounts   []string
 	Identity config.Identity
 

@@ -3,6 +3,8 @@
 package describe
 
 import (
+	"errors"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -12,6 +14,7 @@ import (
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/field"
+	"github.com/virt-sandbox/virt-sandbox/internal/privatepaths"
 	"github.com/virt-sandbox/virt-sandbox/internal/syscallfilter"
 )
 
@@ -59,6 +62,12 @@ func New(o Options) (*config.Sandbox, error) {
 			return nil, field.Errorf("%s: %w", field.Packages, err)
 		}
 	}
+	for _, p := range o.Include {
+		if err := checkInclude(p); err != nil {
+			return nil, field.Errorf("%s %s: %w", field.Include, p, err)
+		}
+		s.Private = append(s.Private, config.PrivatePath{Path: p, Origin: "admin"})
+	}
 	for _, text := range o.Mounts {
 		mount, err := config.ParseMount(text)
 		if err != nil {
@@ -73,6 +82,18 @@ func New(o Options) (*config.Sandbox, error) {
 		return nil, err
 	}
 	return s, setSecurity(s, o)
+}
+
+// checkInclude checks a path that is to be private because somebody asks for it.
+func checkInclude(p string) error {
+	if err := config.CheckPath(p); err != nil {
+		return err
+	}
+	if !privatepaths.Below(p, "/etc", "/var", "/srv", "/home", "/root") {
+		return errors.New("choose a path below /etc, /var, /srv, /home or /root")
+	}
+	_, err := os.Lstat(p)
+	return err
 }
 
 // Identify makes a sandbox one that was not there before.

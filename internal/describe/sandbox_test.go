@@ -3,6 +3,7 @@
 package describe
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
@@ -42,6 +43,22 @@ func TestTypedOptions(t *testing.T) {
 		s, err := New(Options{Name: "web", Units: []string{"httpd.service"}, Network: mode})
 		if err != nil || s.Network != want {
 			t.Errorf("network %q: got %q, %v; want %q", mode, s.Network, err, want)
+		}
+	}
+}
+
+// What --include names is private, as what a person lists; a path that is nobody's data, or not there, is a mistake.
+func TestInclude(t *testing.T) {
+	o := Options{Name: "web", Units: []string{"httpd.service"}, Include: []string{"/etc/passwd"}}
+	s, err := New(o)
+	want := []config.PrivatePath{{Path: "/etc/passwd", Origin: "admin"}}
+	if err != nil || !slices.Equal(s.Private, want) {
+		t.Errorf("got %v, %v", s.Private, err)
+	}
+	for _, p := range []string{"/etc", "/usr/bin/env", "etc/passwd", "/etc/../proc/self", "/etc/no such file", "/var/"} {
+		o.Include = []string{p}
+		if s, err := New(o); err == nil {
+			t.Errorf("%s: got %v", p, s.Private)
 		}
 	}
 }

@@ -24,6 +24,7 @@ const (
 	Share        Name = "Share"
 	FileType     Name = "FileType"
 	Base         Name = "Base"
+	Include      Name = "Include"
 	Mounts       Name = "Mounts"
 	Networks     Name = "Interfaces"
 	Capabilities Name = "Capabilities"

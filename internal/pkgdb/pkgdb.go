@@ -34,6 +34,7 @@ type Package struct {
 	Name, Version string
 	Source        string // name of the source package
 	Files         []File
+	Scripts       []string // text of what it runs when it is installed, as far as that is known
 }
 
 // File is one path of a package.

@@ -29,9 +29,9 @@ func (h fakeHost) add(tree map[string]string) { h.t.Helper(); hosttest.Add(h.t, 
 
 func (h fakeHost) close(paths ...string) { h.t.Helper(); hosttest.Close(h.t, h.Root, paths...) }
 
-func (h fakeHost) unit(name string) *unitfile.Unit {
+func (h fakeHost) unit() *unitfile.Unit {
 	h.t.Helper()
-	u, err := unitfile.Root(h.Root).Find(name, "box")
+	u, err := unitfile.Root(h.Root).Find("d", "box")
 	if err != nil {
 		h.t.Fatal(err)
 	}

@@ -19,7 +19,6 @@ import (
 	"syscall"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
-	"github.com/virt-sandbox/virt-sandbox/internal/account"
 	"github.com/virt-sandbox/virt-sandbox/internal/ascii"
 	"github.com/virt-sandbox/virt-sandbox/internal/field"
 	"github.com/virt-sandbox/virt-sandbox/internal/pkgdb"
@@ -40,10 +39,24 @@ type candidate struct {
 	path, origin string
 }
 
+// Plan is what units have for themselves of the host.
+type Plan struct {
+	Private []config.PrivatePath
+	Left    []Left // by path
+}
+
+// Left is a path that configuration of the units names and that is left to the administrator.
+type Left struct {
+	Path string
+	By   string // FILE:LINE of the configuration
+	Why  string // what it is, as the end of "which is"
+}
+
 // Plan decides which paths of the host the units have for themselves, and where each comes from: what the packages own,
-// what the units' directives name, what tmpfiles.d makes for them, what the unit's user owns. Below a private directory
-// nothing is listed again. Errors: ErrNoOwner, pkgdb.ErrNoPackage.
-func (h Planner) Plan(ctx context.Context, units []*unitfile.Unit, extra []string) ([]config.PrivatePath, error) {
+// what the units' directives name, what tmpfiles.d makes for them, what their packages' scripts made, and what the
+// configuration among all that names. Below a private directory nothing is listed again. Errors: ErrNoOwner,
+// pkgdb.ErrNoPackage.
+func (h Planner) Plan(ctx context.Context, units []*unitfile.Unit, extra []string) (*Plan, error) {
 	var all []candidate
 	packages, err := h.packagesOf(ctx, units, extra)
 	if err != nil {
@@ -64,44 +77,17 @@ func (h Planner) Plan(ctx context.Context, units []*unitfile.Unit, extra []strin
 			all = append(all, h.tmpfilesPaths(pkg)...)
 		}
 	}
-	for _, u := range units {
-		all = append(all, h.userPaths(u)...)
-	}
-	private := collapse(all)
-	for _, p := range private {
-		all = append(all, h.linkedSecrets(p.Path)...)
-	}
-	return collapse(all), nil
-}
-
-// linkedSecrets returns what symbolic links in a private path point to below /etc that not everybody may read, such as
-// the key of a TLS certificate: it would be hidden otherwise, though the service is configured to use it.
-func (h Planner) linkedSecrets(private string) []candidate {
-	var all []candidate
-	etc, err := os.Stat(h.Root + "/etc")
+	unowned, err := h.unownedPaths(ctx, units, packages)
 	if err != nil {
-		return nil
+		return nil, err
 	}
-	_ = filepath.WalkDir(h.Root+private, func(file string, e fs.DirEntry, err error) error {
-		if err != nil || e.Type()&fs.ModeSymlink == 0 {
-			return nil
-		}
-		// A link that the service could have made itself must not get it the secrets of others.
-		if link, err := e.Info(); err != nil || ownerOf(link) != ownerOf(etc) {
-			return nil
-		}
-		target, err := filepath.EvalSymlinks(file)
-		if err != nil {
-			return nil
-		}
-		target = path.Clean("/" + strings.TrimPrefix(target, h.Root))
-		info, err := os.Stat(h.Root + target)
-		if err == nil && info.Mode().IsRegular() && Below(target, "/etc") && !isExcluded(target) && h.isSecret(target) {
-			all = append(all, candidate{target, "link:" + private})
-		}
-		return nil
-	})
-	return all
+	all = append(all, unowned...)
+	named, left := h.namedPaths(collapse(all))
+	all = append(all, named...)
+	for _, p := range collapse(all) {
+		all = append(all, h.linkedPaths(p.Path)...)
+	}
+	return &Plan{collapse(all), left}, nil
 }
 
 // isSecret reports whether a path of the host, or a directory above it, is closed to ordinary users.
@@ -218,7 +204,11 @@ func (h Planner) ownedPaths(ctx context.Context, set packageSet) ([]candidate, e
 	var all []candidate
 	for _, pkg := range set.packages {
 		for _, f := range pkg.Below("/etc", "/var") {
-			if isExcluded(f.Path) || f.Mode&fs.ModeSymlink != 0 || config.CheckPath(f.Path) != nil {
+			if isExcluded(f.Path) || config.CheckPath(f.Path) != nil {
+				continue
+			}
+			// Below /var it can be a directory that an administrator moved elsewhere.
+			if f.Mode&fs.ModeSymlink != 0 && !Below(f.Path, "/var") {
 				continue
 			}
 			if h.isDir(f) {
@@ -359,37 +349,6 @@ func (h Planner) tmpfilesPaths(pkg *pkgdb.Package) []candidate {
 			}
 		}
 		file.Close()
-	}
-	return all
-}
-
-// userPaths returns the state that belongs to the unit's own user though no package and no directive says so: databases
-// whose directory a maintainer script made.
-func (h Planner) userPaths(u *unitfile.Unit) []candidate {
-	names := u.Words("User")
-	if len(names) == 0 || u.Bool("DynamicUser") {
-		return nil
-	}
-	name := names[len(names)-1]
-	uid, found := account.UserID(h.Root, name)
-	if !found || uid == 0 {
-		return nil
-	}
-	var all []candidate
-	for _, base := range []string{"/var/lib", "/var/log", "/var/cache", "/var/spool"} {
-		entries, err := os.ReadDir(h.Root + base)
-		if err != nil {
-			continue
-		}
-		for _, e := range entries {
-			info, err := e.Info()
-			if err != nil || !e.IsDir() {
-				continue
-			}
-			if ownerOf(info) == uint32(uid) {
-				all = append(all, candidate{base + "/" + e.Name(), "user:" + name})
-			}
-		}
 	}
 	return all
 }

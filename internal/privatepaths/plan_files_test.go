@@ -54,9 +54,9 @@ func TestPlanOfUsers(t *testing.T) {
 		want        []string
 	}{
 		{"its user", "User=svc", []string{"/var/cache/db user:svc", "/var/lib/db user:svc", "/var/log/db user:svc",
-			"/var/spool/db user:svc"}},
+			"/var/opt/db user:svc", "/var/spool/db user:svc"}},
 		{"the last user given", "User=root\nUser=svc", []string{"/var/cache/db user:svc", "/var/lib/db user:svc",
-			"/var/log/db user:svc", "/var/spool/db user:svc"}},
+			"/var/log/db user:svc", "/var/opt/db user:svc", "/var/spool/db user:svc"}},
 		{"root owns too much to tell", "User=root", nil},
 		{"a user of the moment", "User=svc\nDynamicUser=yes", nil},
 		{"nobody the host knows", "User=stranger", nil},

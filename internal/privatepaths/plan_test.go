@@ -133,12 +133,12 @@ func TestPlanTrustsTheHostAboutTypes(t *testing.T) {
 
 func TestPlanErrors(t *testing.T) {
 	h := newHost(t, map[string]string{unitFile: bareUnit}, hosttest.Package("other", "", "/etc/other"))
-	_, err := h.Plan(context.Background(), []*unitfile.Unit{h.unit("d")}, nil)
+	_, err := h.Plan(context.Background(), []*unitfile.Unit{h.unit()}, nil)
 	if !errors.Is(err, ErrNoOwner) || !strings.Contains(err.Error(), "d.service ("+unitFile+")") ||
 		!strings.Contains(err.Error(), "Packages") {
 		t.Errorf("nobody owns it: got %v, want ErrNoOwner with the file and what to do", err)
 	}
-	_, err = h.Plan(context.Background(), []*unitfile.Unit{h.unit("d")}, []string{"other", "absent"})
+	_, err = h.Plan(context.Background(), []*unitfile.Unit{h.unit()}, []string{"other", "absent"})
 	if !errors.Is(err, pkgdb.ErrNoPackage) || !strings.Contains(err.Error(), "absent") {
 		t.Errorf("package that is not there: got %v, want pkgdb.ErrNoPackage with its name", err)
 	}
@@ -213,11 +213,12 @@ func TestPlanOfDirectives(t *testing.T) {
 // checkPlan plans for d.service. Whatever is planned must be something that a config can hold.
 func checkPlan(t *testing.T, h fakeHost, extra, want []string) {
 	t.Helper()
-	private, err := h.Plan(context.Background(), []*unitfile.Unit{h.unit("d")}, extra)
+	plan, err := h.Plan(context.Background(), []*unitfile.Unit{h.unit()}, extra)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var got []string
+	private := plan.Private
 	for _, p := range private {
 		got = append(got, p.Path+" "+p.Origin)
 	}

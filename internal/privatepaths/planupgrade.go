@@ -33,7 +33,7 @@ func (h Planner) PlanUpgrade(ctx context.Context, s *config.Sandbox) ([]config.P
 	if err != nil {
 		return nil, err
 	}
-	return slices.DeleteFunc(planned, func(p config.PrivatePath) bool {
+	return slices.DeleteFunc(planned.Private, func(p config.PrivatePath) bool {
 		isOld := func(old config.PrivatePath) bool { return p.Path == old.Path || Below(p.Path, old.Path) }
 		switch kind, _, _ := strings.Cut(p.Origin, ":"); kind {
 		case "package":

@@ -75,28 +75,37 @@ func (p *Provisioner) nameIsFree(name string) error {
 // PlanContent finds the units and what is private to them.
 // Preconditions: the caller holds the lock on the sandbox's name.
 func (p *Provisioner) PlanContent(ctx context.Context, s *config.Sandbox) error {
-	var units []*unitfile.Unit
+	units, err := p.findUnits(s)
+	if err != nil {
+		return err
+	}
+	plan, err := privatepaths.Planner(p.Host).Plan(ctx, units, s.Packages)
+	if err != nil {
+		return err
+	}
+	s.Private = beside(s.Private, plan.Private)
+	p.tellLeft(s, plan.Left)
+	if err := p.Host.CheckMounts(s); err != nil {
+		return field.Errorf("%s: %w", field.Mounts, err)
+	}
+	return nil
+}
+
+// findUnits finds the units of a sandbox, and gives it their canonical names.
+func (p *Provisioner) findUnits(s *config.Sandbox) (units []*unitfile.Unit, err error) {
 	for i, name := range s.Units {
 		unit, err := unitfile.Root(p.Host.Root).Find(name, s.Name)
 		if err != nil {
-			return field.Errorf("%s: %w", field.Units, err)
+			return nil, field.Errorf("%s: %w", field.Units, err)
 		}
 		if err := config.CheckUnit(unit.Name); err != nil {
-			return field.Errorf("%s %s: %w", field.Units, name, err)
+			return nil, field.Errorf("%s %s: %w", field.Units, name, err)
 		}
 		s.Units[i] = unit.Name
 		units = append(units, unit)
 	}
 	s.Units = slices.Compact(s.Units)
-	private, err := privatepaths.Planner(p.Host).Plan(ctx, units, s.Packages)
-	if err != nil {
-		return err
-	}
-	s.Private = private
-	if err := p.Host.CheckMounts(s); err != nil {
-		return field.Errorf("%s: %w", field.Mounts, err)
-	}
-	return nil
+	return units, nil
 }
 
 // claimContent makes sure that the content directory is nobody's, and returns the topmost directory that is to be

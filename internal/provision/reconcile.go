@@ -116,9 +116,10 @@ func (p *Provisioner) takeIdentity(s *config.Sandbox) (content.State, error) {
 	return state, nil
 }
 
-// planBesideListed adds to the private paths that a person listed those that create would find.
+// planBesideListed adds to the private paths that a person listed those that create would find, for units by the names
+// that the person gave them.
 func (p *Provisioner) planBesideListed(ctx context.Context, s *config.Sandbox) error {
-	listed, units := s.Private, slices.Clone(s.Units)
+	units := slices.Clone(s.Units)
 	if err := p.PlanContent(ctx, s); err != nil {
 		return err
 	}
@@ -129,12 +130,6 @@ func (p *Provisioner) planBesideListed(ctx context.Context, s *config.Sandbox) e
 		}
 	}
 	s.Units = units
-	for _, p := range s.Private {
-		if !slices.ContainsFunc(listed, func(l config.PrivatePath) bool { return l.Path == p.Path }) {
-			listed = append(listed, p)
-		}
-	}
-	s.Private = listed
 	return nil
 }
 

@@ -33,6 +33,7 @@ var layers = []layer{
 		"internal/programs",
 		"internal/report",
 		"internal/seclabel",
+		"internal/selfsigned",
 		"internal/throttle",
 		"internal/version",
 	}},

@@ -93,10 +93,10 @@ func hasOwn(t *testing.T, name, file string) {
 	}
 }
 
-// Without -C a container starts from bare content.
+// With --empty a container starts from bare content.
 func TestBareContent(t *testing.T) {
 	rig.On(t, rig.Native)
-	create(t, "t-bare", "-u", "apache2")
+	create(t, "t-bare", "--empty", "-u", "apache2")
 	info, err := os.Stat(contentDir + "/t-bare/etc/apache2")
 	if err != nil || !info.IsDir() {
 		t.Fatalf("no bare directory: %v", err)

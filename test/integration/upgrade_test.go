@@ -141,7 +141,7 @@ func TestUpgrade(t *testing.T) {
 			format.install(t, 1)
 			shell(t, "echo edited before >/etc/vstup/before.conf")
 			create(t, "t-upgrade", "-C", "-u", "vst-upgrade")
-			create(t, "t-bare", "-u", "vst-upgrade")
+			create(t, "t-bare", "--empty", "-u", "vst-upgrade")
 			tree := contentDir + "/t-upgrade"
 			shell(t, "cd "+tree+"/etc/vstup && echo mine >>edited.conf && echo mine >>both.conf && rm removed.conf && echo "+
 				"mine >own.conf")

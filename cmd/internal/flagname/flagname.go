@@ -30,6 +30,8 @@ func Of(name field.Name) string {
 		return "-f"
 	case field.Base, field.Privileged:
 		return "-p"
+	case field.Include:
+		return "--include"
 	case field.Mounts:
 		return "-m"
 	case field.Networks:

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package provision
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/field"
+	"github.com/virt-sandbox/virt-sandbox/internal/innersystemd"
+	"github.com/virt-sandbox/virt-sandbox/internal/privatepaths"
+)
+
+// beside adds what was planned to what a person listed.
+func beside(listed, planned []config.PrivatePath) []config.PrivatePath {
+	for _, p := range planned {
+		if !covers(listed, p.Path) {
+			listed = append(listed, p)
+		}
+	}
+	return listed
+}
+
+// covers reports whether a path is one of private, or lies below one that comes with all it has.
+func covers(private []config.PrivatePath, path string) bool {
+	return slices.ContainsFunc(private, func(p config.PrivatePath) bool {
+		return p.Path == path || privatepaths.Below(path, p.Path)
+	})
+}
+
+// TellLeft says of a sandbox whose unit failed what configuration names on the host and it does not have. That a unit
+// is gone from the host is a part of the failure, which is told of by who has it.
+func (p *Provisioner) TellLeft(ctx context.Context, s *config.Sandbox, failure error) {
+	var unit *innersystemd.UnitError
+	if !errors.As(failure, &unit) {
+		return
+	}
+	mine := *s
+	mine.Units = slices.Clone(s.Units)
+	units, err := p.findUnits(&mine)
+	if err != nil {
+		return
+	}
+	plan, err := privatepaths.Planner(p.Host).Plan(ctx, units, s.Packages)
+	if err != nil {
+		return
+	}
+	p.tellLeft(s, slices.DeleteFunc(plan.Left, func(l privatepaths.Left) bool {
+		_, err := os.Lstat(filepath.Join(s.Content, l.Path))
+		return err == nil
+	}))
+}
+
+// tellLeft says what configuration names and the sandbox does not get unasked.
+func (p *Provisioner) tellLeft(s *config.Sandbox, left []privatepaths.Left) {
+	for _, l := range left {
+		if !covers(s.Private, l.Path) {
+			p.Warn("%s: %s names %s, which is %s; %s %s takes it in", s.Name, l.By, l.Path, l.Why, field.Include, l.Path)
+		}
+	}
+}

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package provision
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/virt-sandbox/virt-sandbox/internal/hosttest"
+	"github.com/virt-sandbox/virt-sandbox/internal/innersystemd"
+)
+
+// A secret of the host that configuration names is told of by create and after a failed start, until somebody asks
+// for it or puts one there.
+func TestTellLeft(t *testing.T) {
+	needRoot(t)
+	h := newHost(t)
+	hosttest.Put(t, h.Host.Root, "/etc/web/web.conf", "port=80\nkey=/srv/web.key\n")
+	hosttest.Put(t, h.Host.Root, "/srv/web.key", "secret")
+	if err := os.Chmod(h.Host.Root+"/srv/web.key", 0o600); err != nil {
+		t.Fatal(err)
+	}
+	told := func() bool {
+		defer func() { h.warnings = nil }()
+		return slices.ContainsFunc(h.warnings, func(line string) bool {
+			return strings.Contains(line, "/etc/web/web.conf:2 names /srv/web.key, ") &&
+				strings.Contains(line, "Include /srv/web.key")
+		})
+	}
+	s := h.create(t, "web")
+	if !told() {
+		t.Error("create does not tell")
+	}
+	failure := fmt.Errorf("start: %w", &innersystemd.UnitError{})
+	if h.TellLeft(t.Context(), s, failure); !told() {
+		t.Error("a failed start does not tell")
+	}
+	if h.TellLeft(t.Context(), s, errors.New("no memory")); told() {
+		t.Error("any failure tells")
+	}
+	if hosttest.Reads(t, s.Content, "/srv/web.key") != "none" {
+		t.Error("the secret is copied")
+	}
+	hosttest.Put(t, s.Content, "/srv/web.key", "its own")
+	if h.TellLeft(t.Context(), s, failure); told() {
+		t.Error("what is there is told of")
+	}
+}
