@@ -37,7 +37,7 @@ var namedPath = regexp.MustCompile(`(?:^|[\s"'=:,(<>])(/(?:etc|var|srv)/[A-Za-z0
 func (h Planner) namedPaths(private []config.PrivatePath) (taken []candidate, left []Left) {
 	scan := namedScan{host: h, private: private, seen: make(map[string]bool)}
 	for _, p := range private {
-		if Below(p.Path, "/etc") {
+		if Below(p.Path, "/etc") && !isOfOtherPrograms(p.Path) {
 			scan.walk(p.Path)
 		}
 	}
@@ -70,6 +70,13 @@ func (s *namedScan) walk(dir string) {
 		s.read(path.Clean("/" + strings.TrimPrefix(file, s.host.Root)))
 		return nil
 	})
+}
+
+// isOfOtherPrograms reports whether a file is the service's word to others, which name what they may allow, rotate or
+// look at, and not what the service needs.
+func isOfOtherPrograms(p string) bool {
+	return Below(p, "/etc/apparmor.d", "/etc/cron.d", "/etc/cron.daily", "/etc/cron.hourly", "/etc/cron.monthly",
+		"/etc/cron.weekly", "/etc/logcheck", "/etc/ufw")
 }
 
 // isLeftover reports whether a file is what editors and package managers leave beside configuration.
@@ -128,6 +135,9 @@ func (s *namedScan) judge(p, by string) {
 	info, err := os.Lstat(s.host.Root + p)
 	if errors.Is(err, fs.ErrNotExist) || err != nil {
 		return
+	}
+	if _, err := os.Stat(s.host.Root + p); err != nil {
+		return // a link to nowhere, or to what is of a process
 	}
 	secret := s.host.isSecret(p)
 	switch {

@@ -24,16 +24,19 @@ func TestPlanOfNamed(t *testing.T) {
 		"/etc/d/d.conf": "data_directory = '/var/lib/elsewhere/main/'\t\t# not /srv/behind\nlog=/var/log/others/x.log\n" +
 			"; /srv/commented\nlist=/srv/a,/srv/b:/srv/absent\ndb /var/lib/dpkg\nall /var/lib\nlogs /var/log\n" +
 			"key_file = /etc/keys/d.key\nssl = /etc/ssl/private/ssl-cert-snakeoil.key\nsocket=/run/d.sock\nurl=http://srv/x\n",
-		"/etc/d/old.conf~":    "/srv/commented\n",
+		"/etc/d/old.conf~":     "/srv/commented\n",
+		"/etc/apparmor.d/d":    "/srv/commented r,\n",
+		"/etc/d/dangling.conf": "table /etc/dangling\n", "/etc/dangling": "-> ../proc/none",
 		"/etc/d/binary":       "\x00 /srv/commented\n",
 		"/var/www/html/index": "hello", "/var/lib/elsewhere/main/data": "data", "/srv/commented": "", "/srv/behind": "",
 		"/srv/keys/site.key": "secret", "/etc/public.conf": "", "/var/log/others/x.log": "", "/srv/a/": "", "/srv/b": "",
 		"/var/lib/dpkg/status": "", "/etc/keys/d.key": "secret", "/etc/ssl/private/ssl-cert-snakeoil.key": "secret",
 		"/etc/ssl/certs/ssl-cert-snakeoil.pem": "public",
-	}, hosttest.Package("d", "", unitFile, "/etc/d/"), hosttest.Package("other", "", "/var/www/", "/var/www/html/"))
+	}, hosttest.Package("d", "", unitFile, "/etc/d/", "/etc/apparmor.d/d"),
+		hosttest.Package("other", "", "/var/www/", "/var/www/html/"))
 	h.close("/srv/keys/site.key", "/etc/keys/d.key", "/etc/ssl/private/ssl-cert-snakeoil.key")
 	checkPlan(t, h, nil, []string{
-		"/etc/d package:d",
+		"/etc/apparmor.d/d package:d", "/etc/d package:d",
 		"/etc/ssl/certs/ssl-cert-snakeoil.pem named:/etc/d/d.conf:9",
 		"/etc/ssl/private/ssl-cert-snakeoil.key named:/etc/d/d.conf:9",
 		"/srv/a named:/etc/d/d.conf:4", "/srv/b named:/etc/d/d.conf:4",
