@@ -15,7 +15,7 @@ import (
 	"syscall"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
-	"github.com/virt-sandbox/virt-sandbox/internal/content"
+	"github.com/virt-sandbox/virt-sandbox/internal/contentjournal"
 )
 
 // nobody is the user that owns nothing.
@@ -25,7 +25,7 @@ const nobody = 65534
 func Stopped(
 	ctx context.Context, s *config.Sandbox, args []string, stdout, stderr io.Writer,
 ) (int, error) {
-	dir, err := content.OpenJournal(s)
+	dir, err := contentjournal.Open(s)
 	if errors.Is(err, fs.ErrNotExist) {
 		return 0, fmt.Errorf("%s has no journal yet", s.Name)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/apparmor"
 	"github.com/virt-sandbox/virt-sandbox/internal/content"
+	"github.com/virt-sandbox/virt-sandbox/internal/contentjournal"
 	"github.com/virt-sandbox/virt-sandbox/internal/field"
 	"github.com/virt-sandbox/virt-sandbox/internal/legacy"
 	"github.com/virt-sandbox/virt-sandbox/internal/legacy/takeover"
@@ -66,7 +67,7 @@ func (p *Provisioner) Delete(ctx context.Context, name, base string, keepJournal
 	}
 	if keepJournal && state == content.Ours && owner == name {
 		// Before anything is lost: where this fails, nothing has been deleted.
-		if journal, err = p.Host.KeepJournal(s); err != nil {
+		if journal, err = contentjournal.Keep(p.Host, s); err != nil {
 			return "", err
 		}
 	}

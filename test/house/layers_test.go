@@ -93,6 +93,7 @@ var layers = []layer{
 		"internal/claims",
 		"internal/contentarchive",
 		"internal/contentcheck",
+		"internal/contentjournal",
 		"internal/contentupgrade",
 		"internal/describe",
 		"internal/hostnet",
