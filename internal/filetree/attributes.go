@@ -45,10 +45,11 @@ func AttributesOfStat(s *unix.Stat_t) Attributes {
 	return Attributes{s.Uid, s.Gid, s.Mode, []unix.Timespec{s.Atim, s.Mtim}}
 }
 
-// copyXattrs copies extended attributes but SELinux labels, which the sandbox has of its own.
+// copyXattrs copies extended attributes but SELinux labels, which the sandbox has of its own, and what the kernel notes
+// of layers.
 func copyXattrs(source, target int) error {
 	return EachXattr(source, func(name string, value []byte) error {
-		if name == LabelAttribute {
+		if name == LabelAttribute || IsLayerNote(name) {
 			return nil
 		}
 		if err := unix.Fsetxattr(target, name, value, 0); err != nil && !errors.Is(err, unix.ENOTSUP) {

@@ -20,9 +20,13 @@ type Mount struct {
 	Target string
 	// Source is a path of the host. With Below it is a path below that directory, in which a container may have put
 	// links: none is followed. With Inside it is a path of the tree, shown with what is mounted below it.
-	Source   string
-	Below    string
-	Inside   bool
+	Source string
+	Below  string
+	Inside bool
+	// Lower is a directory of the host over which the source is laid: what is not in the source is seen of it. What is
+	// written goes to the source. Work is a directory below Below, which this needs; nobody else uses it.
+	Lower    string      `json:",omitempty"`
+	Work     string      `json:",omitempty"`
 	Memory   config.Size // bytes of a file system in memory, in place of a source
 	Mode     uint32      // permissions of its root
 	ReadOnly bool
@@ -35,6 +39,9 @@ type Mount struct {
 
 // what says for a person what a mount does.
 func (m Mount) what() string {
+	if m.Lower != "" {
+		return fmt.Sprintf("lay %s%s over %s at %s", m.Below, m.Source, m.Lower, m.Target)
+	}
 	if m.Source == "" {
 		return "mount " + m.Target
 	}
@@ -48,7 +55,7 @@ type builder struct {
 	nobody  int // one in which no file has an owner that anybody inside is, where users is one
 	root    int // descriptor of the tree's root, once it is mounted
 	rooted  bool
-	own     map[uint64]bool // devices of the file systems in memory that were made for this tree
+	own     map[uint64]bool // devices of the file systems that were made for this tree
 	seal    []int           // mounts of these that become read-only once all mount points are there
 }
 
@@ -148,6 +155,10 @@ func (b *builder) mount(m Mount) error {
 func (b *builder) attachable(m Mount) (tree int, isDir bool, err error) {
 	if m.Source == "" {
 		tree, err = b.memory(m.Memory, m.Mode, b.content.Label)
+		return tree, true, err
+	}
+	if m.Lower != "" {
+		tree, err = b.overlay(m)
 		return tree, true, err
 	}
 	source, err := b.openSource(m)
@@ -251,16 +262,21 @@ func (b *builder) memory(size config.Size, mode uint32, label string) (int, erro
 	if err != nil {
 		return -1, fmt.Errorf("make a file system in memory: %w", err)
 	}
+	return tree, b.makesPointsIn(tree)
+}
+
+// makesPointsIn has mount points that a mount lacks made in it. After an error the mount is closed.
+func (b *builder) makesPointsIn(tree int) error {
 	var stat unix.Stat_t
 	if err := unix.Fstat(tree, &stat); err != nil {
 		unix.Close(tree)
-		return -1, fmt.Errorf("make a file system in memory: %w", err)
+		return fmt.Errorf("look at a new mount: %w", err)
 	}
 	if b.own == nil {
 		b.own = make(map[uint64]bool)
 	}
 	b.own[stat.Dev] = true
-	return tree, nil
+	return nil
 }
 
 // fileSystem names the type of the file system of a path for a person.

@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/virt-sandbox/virt-sandbox/internal/namespace"
 )
 
 // step is how one component of a path is opened: itself, whatever it is, and nothing that it leads to.
@@ -51,7 +53,7 @@ func ofLink(name string, err error) error {
 	return &os.PathError{Op: "open", Path: name, Err: err}
 }
 
-// openPoint opens a mount point of the tree. What lies in memory of the tree's own is made.
+// openPoint opens a mount point of the tree. What lies in memory of the tree's own, or in its overlay, is made.
 func (b *builder) openPoint(target string, isDir bool) (int, error) {
 	components := strings.Split(strings.TrimPrefix(path.Clean(target), "/"), "/")
 	switch components[0] {
@@ -69,7 +71,11 @@ func (b *builder) openPoint(target string, isDir bool) (int, error) {
 	for i, name := range components {
 		next, err := openBelow(dir, name)
 		if errors.Is(err, fs.ErrNotExist) {
-			next, err = b.makePoint(dir, name, isDir || i < len(components)-1)
+			// Root of the container, since in an overlay the host's is nobody.
+			err = namespace.WithRootOf(b.content.IDs.Base, func() (err error) {
+				next, err = b.makePoint(dir, name, isDir || i < len(components)-1)
+				return err
+			})
 		}
 		unix.Close(dir)
 		if err != nil {
@@ -80,7 +86,8 @@ func (b *builder) openPoint(target string, isDir bool) (int, error) {
 	return dir, nil
 }
 
-// makePoint makes a directory or an empty file to mount on, where the directory lies in memory of the tree's own.
+// makePoint makes a directory or an empty file to mount on, where the directory lies in a file system that was made for
+// this tree.
 func (b *builder) makePoint(dir int, name string, isDir bool) (int, error) {
 	var stat unix.Stat_t
 	if err := unix.Fstat(dir, &stat); err != nil {

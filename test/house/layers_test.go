@@ -52,8 +52,9 @@ var layers = []layer{
 		"internal/unitname",
 		"rpmdeps",
 	}},
-	{"levels", []string{
+	{"levels, layers", []string{
 		"internal/mcs",
+		"internal/overlay",
 	}},
 	{"the description", []string{
 		"config",
