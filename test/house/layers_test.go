@@ -78,6 +78,7 @@ var layers = []layer{
 		"internal/unitfile",
 	}},
 	{"what is private", []string{
+		"internal/hostetc",
 		"internal/privatepaths",
 		"internal/roottree",
 	}},

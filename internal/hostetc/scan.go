@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package hostetc
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/virt-sandbox/virt-sandbox/internal/filetree"
+)
+
+// rules is the number of the rules by which a generation is made; other rules make other generations.
+const rules = "1"
+
+// What is taken of /etc is bounded, whatever is put there.
+const (
+	maxDepth   = 64
+	maxEntries = 200_000
+	maxFile    = 32 << 20 // bytes; hwdb.bin of udev has 10 million
+)
+
+// entry is a file, directory or symbolic link of /etc that everybody may see.
+type entry struct {
+	path   string // below /etc; empty for that itself
+	stat   unix.Stat_t
+	closed bool // a directory that not everybody may look into: it is taken empty
+}
+
+func (e *entry) kind() uint32 { return e.stat.Mode & unix.S_IFMT }
+
+// scan is what of /etc is taken, a directory before what lies in it.
+type scan struct {
+	entries []entry
+	digest  hash.Hash
+	large   []string // files that are too large
+}
+
+// name returns what a generation of this scan is called: another one wherever something was written, moved or changed
+// since.
+func (s *scan) name() string { return hex.EncodeToString(s.digest.Sum(nil)[:16]) }
+
+// take scans an open directory.
+func take(etc *os.File) (*scan, error) {
+	s := &scan{digest: sha256.New()}
+	if _, err := etc.Seek(0, io.SeekStart); err != nil {
+		return nil, fmt.Errorf("look at /etc: %w", err)
+	}
+	fmt.Fprintf(s.digest, "rules %s\n", rules)
+	var stat unix.Stat_t
+	if err := unix.Fstat(int(etc.Fd()), &stat); err != nil {
+		return nil, fmt.Errorf("look at /etc: %w", err)
+	}
+	// A name that goes away meanwhile is no error, but whatever else hinders is: nothing is left out in silence.
+	if err := s.directory(etc, "", stat, 0); err != nil {
+		return nil, fmt.Errorf("look at /etc: %w", err)
+	}
+	return s, nil
+}
+
+// isStill reports by errChanged that a new scan finds something else.
+func (s *scan) isStill(etc *os.File) error {
+	again, err := take(etc)
+	if err == nil && again.name() != s.name() {
+		err = errChanged
+	}
+	return err
+}
+
+func (s *scan) add(p string, stat unix.Stat_t, closed bool) error {
+	if len(s.entries) >= maxEntries {
+		return fmt.Errorf("there are more than %d files", maxEntries)
+	}
+	s.entries = append(s.entries, entry{p, stat, closed})
+	record := append([]byte(p), 0)
+	for _, number := range []uint64{
+		stat.Dev, stat.Ino, uint64(stat.Mode), uint64(stat.Uid), uint64(stat.Gid), uint64(stat.Size),
+		uint64(stat.Mtim.Nano()), uint64(stat.Ctim.Nano()),
+	} {
+		record = binary.LittleEndian.AppendUint64(record, number)
+	}
+	s.digest.Write(record)
+	return nil
+}
+
+func (s *scan) directory(dir *os.File, p string, stat unix.Stat_t, depth int) error {
+	const search = 0o005 // to read its names and what they name
+	closed := stat.Mode&search != search
+	if closed {
+		// Its times would tell of what is done in it.
+		stat.Mtim, stat.Ctim, stat.Size = unix.Timespec{}, unix.Timespec{}, 0
+	}
+	if err := s.add(p, stat, closed); err != nil || closed {
+		return err
+	}
+	if depth > maxDepth {
+		return fmt.Errorf("/etc/%s has more than %d directories above it", p, maxDepth)
+	}
+	names, err := dir.Readdirnames(-1)
+	if err != nil {
+		return filetree.WithoutPath(err)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		if err := s.named(dir, path.Join(p, name), name, depth); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *scan) named(dir *os.File, p, name string, depth int) error {
+	if isExcluded(p) {
+		return nil
+	}
+	var stat unix.Stat_t
+	err := unix.Fstatat(int(dir.Fd()), name, &stat, unix.AT_SYMLINK_NOFOLLOW)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	switch stat.Mode & unix.S_IFMT {
+	case unix.S_IFLNK:
+		return s.add(p, stat, false)
+	case unix.S_IFREG:
+		if stat.Mode&0o004 == 0 {
+			return nil
+		}
+		if stat.Size > maxFile {
+			s.large = append(s.large, p)
+			return nil
+		}
+		return s.add(p, stat, false)
+	case unix.S_IFDIR:
+		return s.below(dir, p, name, depth)
+	}
+	return nil
+}
+
+func (s *scan) below(dir *os.File, p, name string, depth int) error {
+	const flags = unix.O_RDONLY | unix.O_DIRECTORY | unix.O_NOFOLLOW | unix.O_CLOEXEC
+	fd, err := unix.Openat(int(dir.Fd()), name, flags, 0)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR) || errors.Is(err, unix.ELOOP) {
+		return nil // It has gone, or become something else: the next scan sees that.
+	}
+	if err != nil {
+		return err
+	}
+	below := os.NewFile(uintptr(fd), name)
+	defer below.Close()
+	var stat unix.Stat_t
+	if err := unix.Fstat(fd, &stat); err != nil {
+		return err
+	}
+	if isPrivateDir(name) {
+		stat.Mode &^= 0o007
+	}
+	return s.directory(below, p, stat, depth+1)
+}
+
+// isExcluded tells of what no container sees, whatever its permissions are: passwords, and the configuration of
+// virt-sandbox and libvirt.
+func isExcluded(p string) bool {
+	if strings.Contains(p, "/") {
+		return isHostKey(path.Base(p))
+	}
+	return slices.Contains([]string{"shadow", "gshadow", "passwd-", "group-", "virt-sandbox"}, p) ||
+		strings.HasPrefix(p, "shadow") || strings.HasPrefix(p, "gshadow") || strings.HasPrefix(p, "libvirt")
+}
+
+// isHostKey tells of a key of sshd's by its name.
+func isHostKey(name string) bool {
+	return strings.HasPrefix(name, "ssh_host_") && !strings.HasSuffix(name, ".pub")
+}
+
+// isPrivateDir tells of a directory where keys are kept (openssl(1), gpg(1)), whatever its permissions are. It is taken
+// empty.
+func isPrivateDir(name string) bool { return name == "private" || name == "private-keys-v1.d" }
