@@ -101,7 +101,7 @@ func (h Host) fill(ctx context.Context, s *config.Sandbox, progress *filetree.Pr
 	if err := b.mountPoints(); err != nil {
 		return err
 	}
-	if err := b.systemd(); err != nil {
+	if err := b.systemd(ctx); err != nil {
 		return fmt.Errorf("make units of %s: %w", s.Name, err)
 	}
 	added := append(b.entries, c.entries...)

@@ -3,6 +3,7 @@
 package content
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -51,7 +52,7 @@ func (h Host) renew(s *config.Sandbox, dryRun bool) ([]Change, error) {
 	defer tree.Close()
 	b := builder{host: h, sandbox: s, tree: tree, complete: true, renewal: r}
 	defer b.close()
-	if err := errors.Join(b.skeletonFiles(), b.systemd()); err != nil {
+	if err := errors.Join(b.skeletonFiles(), b.systemd(context.Background())); err != nil {
 		return nil, err
 	}
 	if dryRun || len(r.entries) == 0 {

@@ -3,12 +3,16 @@
 package content
 
 import (
+	"maps"
+	"os"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/guest"
 	"github.com/virt-sandbox/virt-sandbox/internal/hosttest"
+	"github.com/virt-sandbox/virt-sandbox/internal/pkgdb"
 )
 
 // booted prepares content that runs units and gives a snapshot of its /etc/systemd/system, by names below it.
@@ -54,14 +58,14 @@ func TestContainerEnablesOnlyItsUnits(t *testing.T) {
 		"console-getty.service":                        "-> /dev/null",
 		"systemd-sysctl.service":                       "-> /dev/null",
 		"systemd-modules-load.service":                 "-> /dev/null",
+		"multi-user.target.wants/from-usr.service":     "-> /dev/null",
 	} {
 		if !strings.Contains(got[name], want) {
 			t.Errorf("%s is %s, want %s", name, got[name], want)
 		}
 	}
 	for name := range got {
-		if strings.Contains(name, "other") || strings.Contains(name, "host-only") || strings.Contains(name, "from-usr") ||
-			strings.Contains(name, "20-b") {
+		if strings.Contains(name, "other") || strings.Contains(name, "host-only") || strings.Contains(name, "20-b") {
 			t.Errorf("%s is there: %s", name, got[name])
 		}
 	}
@@ -104,5 +108,48 @@ func TestContainerMakesItsHostKeys(t *testing.T) {
 		if !slices.Equal(made, want) {
 			t.Errorf("%s is private: got %q, want %q", private, made, want)
 		}
+	}
+}
+
+// TestContainerGenerators: a container has the generators of its units' packages, and none of the host's others; what
+// root inside makes of them stays.
+func TestContainerGenerators(t *testing.T) {
+	h := newHost(t, nil)
+	const generators = "/usr/lib/systemd/system-generators/"
+	h.Packages = []pkgdb.Database{hosttest.Packages{hosttest.Ship(t, h.Root, map[string]string{
+		unitFile: bareUnit, generators + "d-generator": "", generators + "systemd-of-the-machine": "",
+	})}}
+	h.add(map[string]string{generators + "other-generator": ""})
+	s := box(t)
+	s.Command, s.Units = nil, []string{"d.service"}
+	prepare(t, h, s)
+	got := strings.Join(slices.Sorted(maps.Keys(hosttest.Part(contentOf(t, s), guest.GeneratorDir))), " ")
+	want := guest.GeneratorDir + " " + guest.GeneratorDir + "/README " + guest.GeneratorDir + "/d-generator"
+	if got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	edit(t, s, guest.GeneratorDir+"/d-generator", "gone")
+	prepare(t, h, s)
+	if _, err := os.Lstat(s.Content + guest.GeneratorDir + "/d-generator"); err == nil {
+		t.Error("what was removed inside is there again")
+	}
+}
+
+// TestContainerUnmasks: a unit that is asked for later runs, though the host's package hangs it into every boot and
+// that was masked.
+func TestContainerUnmasks(t *testing.T) {
+	const link = "multi-user.target.wants/later.service"
+	h := newHost(t, map[string]string{
+		unitFile: bareUnit, "/usr/lib/systemd/system/later.service": bareUnit,
+		"/usr/lib/systemd/system/" + link: "-> ../later.service",
+	})
+	s := box(t)
+	s.Command, s.Units = nil, []string{"d.service"}
+	for _, want := range []string{"/dev/null", "/usr/lib/systemd/system/later.service"} {
+		prepare(t, h, s)
+		if got, err := os.Readlink(s.Content + "/" + SystemDir + "/" + link); err != nil || got != want {
+			t.Errorf("it is %s, %v; want %s", got, err, want)
+		}
+		s.Units = append(s.Units, "later.service")
 	}
 }

@@ -91,6 +91,20 @@ func Capabilities(s *config.Sandbox, host Host) []string {
 	return slices.DeleteFunc(config.CapabilityNames(), func(name string) bool { return slices.Contains(c.Drop, name) })
 }
 
+// libvirtTakes are the capabilities that libvirt takes from containers whose config says nothing of them.
+func libvirtTakes() []string {
+	return []string{"CAP_AUDIT_CONTROL", "CAP_MAC_ADMIN", "CAP_MKNOD", "CAP_SYS_MODULE", "CAP_SYS_TIME"}
+}
+
+// PlannedCapabilities returns those that processes of the container will have where its units ask for some, as far as
+// that can be told before a start.
+func PlannedCapabilities(s *config.Sandbox, asked []string) []string {
+	return slices.DeleteFunc(Capabilities(s, Host{Asked: asked}), func(name string) bool {
+		c := s.Hardening.Capabilities
+		return c.Base == config.NamesAll && slices.Contains(libvirtTakes(), name) && !slices.Contains(c.Add, name)
+	})
+}
+
 // DroppedCapabilities returns those that the container is made with and its processes may not have.
 func DroppedCapabilities(s *config.Sandbox, host Host) []string {
 	c := s.Hardening.Capabilities

@@ -96,10 +96,15 @@ func setUp(p *Plan) error {
 // PayloadWord as the only argument of virt-sandbox-init has it go on from where the container is made, by RunCommand.
 const PayloadWord = "payload"
 
+// GeneratorDir is where a container has the generators that its systemd runs (systemd.generator(7)).
+const GeneratorDir = "/etc/systemd/system/virt-sandbox.generators"
+
 func bootSystemd(p *Plan) error {
 	environment := append([]string{
 		"PATH=" + defaultPath, "container=lxc-libvirt", "container_uuid=" + p.UUID,
 		"NOTIFY_SOCKET=" + os.Getenv("NOTIFY_SOCKET"),
+		// Of the host's generators none runs but those that the container has been given.
+		"SYSTEMD_GENERATOR_PATH=" + GeneratorDir, "SYSTEMD_ENVIRONMENT_GENERATOR_PATH=",
 	}, p.Environment...)
 	for _, systemd := range []string{"/usr/lib/systemd/systemd", "/lib/systemd/systemd"} {
 		err := unix.Exec(systemd, []string{"systemd", "--unit=" + p.BootTarget, "--show-status=no"}, environment)

@@ -17,12 +17,13 @@ import (
 // containers that are there already. Errors: ErrNoOwner, ErrNoUnit.
 func (h Planner) PlanUpgrade(ctx context.Context, s *config.Sandbox) ([]config.PrivatePath, error) {
 	var shipped []*unitfile.Unit
-	for _, name := range s.Units {
-		u, err := unitfile.Root(h.Root).Find(name, s.Name)
+	set, err := unitfile.Root(h.Root).FindAll(s.Units, s.Name, func(err error) error { return err })
+	if err != nil {
+		return nil, err
+	}
+	for _, u := range set.All() {
+		u, err := unitfile.Root(h.Root).AsShipped(u)
 		if err != nil {
-			return nil, err
-		}
-		if u, err = unitfile.Root(h.Root).AsShipped(u); err != nil {
 			return nil, err
 		}
 		if u != nil {

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 
 	"golang.org/x/sys/unix"
 
@@ -16,6 +15,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/content"
 	"github.com/virt-sandbox/virt-sandbox/internal/describe"
 	"github.com/virt-sandbox/virt-sandbox/internal/field"
+	"github.com/virt-sandbox/virt-sandbox/internal/innerboot"
 	"github.com/virt-sandbox/virt-sandbox/internal/privatepaths"
 	"github.com/virt-sandbox/virt-sandbox/internal/unitfile"
 )
@@ -46,6 +46,13 @@ func (p *Provisioner) Create(ctx context.Context, options describe.Options) (*co
 	}
 	if err := p.Stubs.Check(s); err != nil {
 		return nil, err
+	}
+	notes, err := innerboot.Notes(unitfile.Root(p.Host.Root), s)
+	if err != nil {
+		return nil, err
+	}
+	for _, note := range notes {
+		p.Warn("%s", note)
 	}
 	fill := func() error { return p.Host.Prepare(ctx, s, p.Progress) }
 	return s, p.provision(ctx, s, provisionSpec{options: options, fill: fill})
@@ -91,21 +98,21 @@ func (p *Provisioner) PlanContent(ctx context.Context, s *config.Sandbox) error 
 	return nil
 }
 
-// findUnits finds the units of a sandbox, and gives it their canonical names.
-func (p *Provisioner) findUnits(s *config.Sandbox) (units []*unitfile.Unit, err error) {
-	for i, name := range s.Units {
-		unit, err := unitfile.Root(p.Host.Root).Find(name, s.Name)
-		if err != nil {
-			return nil, field.Errorf("%s: %w", field.Units, err)
-		}
-		if err := config.CheckUnit(unit.Name); err != nil {
-			return nil, field.Errorf("%s %s: %w", field.Units, name, err)
-		}
-		s.Units[i] = unit.Name
-		units = append(units, unit)
+// findUnits finds the units of a sandbox and what they start, and gives it the canonical names of those it asks for.
+func (p *Provisioner) findUnits(s *config.Sandbox) ([]*unitfile.Unit, error) {
+	units, err := unitfile.Root(p.Host.Root).FindAll(s.Units, s.Name, func(err error) error { return err })
+	if err != nil {
+		return nil, field.Errorf("%s: %w", field.Units, err)
 	}
-	s.Units = slices.Compact(s.Units)
-	return units, nil
+	var names []string
+	for _, unit := range units.Asked {
+		if err := config.CheckUnit(unit.Name); err != nil {
+			return nil, field.Errorf("%s %s: %w", field.Units, unit.Name, err)
+		}
+		names = append(names, unit.Name)
+	}
+	s.Units = names
+	return units.All(), nil
 }
 
 // claimContent makes sure that the content directory is nobody's, and returns the topmost directory that is to be

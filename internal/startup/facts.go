@@ -3,7 +3,6 @@
 package startup
 
 import (
-	"errors"
 	"fmt"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
@@ -51,18 +50,13 @@ func (h *Host) facts(libvirt Libvirt, s *config.Sandbox, dir places.RunDir) (*bo
 // askedCapabilities returns the capabilities that the units name, as the host has the units now: what root inside makes
 // of them does not count.
 func (h *Host) askedCapabilities(s *config.Sandbox) ([]string, error) {
-	var names []string
-	for _, name := range s.Units {
-		unit, err := unitfile.Root(string(h.Places)).Find(name, s.Name)
-		if errors.Is(err, unitfile.ErrNoUnit) {
-			continue // The container may have one of its own, which names nothing.
-		}
-		if err != nil {
-			return nil, err
-		}
-		names = append(names, unit.Capabilities()...)
-	}
-	return names, nil
+	set, err := h.units(s)
+	return set.Capabilities(), err
+}
+
+// units finds the units of a sandbox, and what they start. One that only the container has asks for nothing.
+func (h *Host) units(s *config.Sandbox) (unitfile.Set, error) {
+	return unitfile.Root(string(h.Places)).FindAll(s.Units, s.Name, func(error) error { return nil })
 }
 
 // missingCapabilities returns those that the host itself, and so libvirt, cannot have: it may be a container. This

@@ -3,7 +3,6 @@
 package startup
 
 import (
-	"errors"
 	"os"
 	"path"
 	"slices"
@@ -13,7 +12,6 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/content"
 	"github.com/virt-sandbox/virt-sandbox/internal/privatepaths"
 	"github.com/virt-sandbox/virt-sandbox/internal/roottree"
-	"github.com/virt-sandbox/virt-sandbox/internal/unitfile"
 )
 
 // optionalTop is, beside content.LocalTop, where software lies that no package manager of the distribution keeps. A
@@ -23,14 +21,11 @@ const optionalTop = "/opt"
 // shown returns the directories of such software that the units, as the host has them now, or the command name.
 func (h *Host) shown(s *config.Sandbox) ([]string, error) {
 	var shown []string
-	for _, name := range s.Units {
-		unit, err := unitfile.Root(string(h.Places)).Find(name, s.Name)
-		if errors.Is(err, unitfile.ErrNoUnit) {
-			continue // The container may have one of its own, which shows nothing.
-		}
-		if err != nil {
-			return nil, err
-		}
+	set, err := h.units(s)
+	if err != nil {
+		return nil, err
+	}
+	for _, unit := range set.All() {
 		for _, p := range unit.Paths() {
 			shown = h.addShown(shown, p)
 		}

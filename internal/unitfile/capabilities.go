@@ -9,24 +9,11 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/config"
 )
 
-// Capabilities returns those that a unit names for itself (systemd.exec(5)), and what it needs for a priority above the
-// ordinary or for mounts that it cannot be without: others are only to protect it, and systemd starts it without. A
-// line that takes some away, as one that begins with ~ does, names none.
+// Capabilities returns those that a unit names for itself (systemd.exec(5)), and what it needs for a priority above
+// the ordinary or for mounts that it cannot be without: others are only to protect it, and systemd starts it without.
+// A line that takes some away, as one that begins with ~ does, names none.
 func (u *Unit) Capabilities() []string {
-	var names []string
-	for _, directive := range []string{"CapabilityBoundingSet", "AmbientCapabilities"} {
-		var named []string
-		for _, o := range u.options {
-			switch value := strings.TrimSpace(o.Value); {
-			case o.Name != directive || strings.HasPrefix(value, "~"):
-			case value == "":
-				named = nil
-			default:
-				named = append(named, strings.Fields(strings.ToUpper(strings.ReplaceAll(value, "\\\n", " ")))...)
-			}
-		}
-		names = append(names, named...)
-	}
+	names := append(u.NamedCapabilities("CapabilityBoundingSet"), u.NamedCapabilities("AmbientCapabilities")...)
 	names = slices.DeleteFunc(names, func(name string) bool { return !slices.Contains(config.CapabilityNames(), name) })
 	nice := u.Words("Nice")
 	if len(nice) > 0 && strings.HasPrefix(nice[len(nice)-1], "-") ||
@@ -36,11 +23,26 @@ func (u *Unit) Capabilities() []string {
 	dynamic := u.Words("DynamicUser")
 	mounts := []string{
 		"BindPaths", "BindReadOnlyPaths", "ExtensionDirectories", "ExtensionImages", "LogNamespace", "MountImages",
-		"RootDirectory", "RootImage",
+		"RootDirectory", "RootImage", "TemporaryFileSystem",
 	}
 	if len(dynamic) > 0 && slices.Contains([]string{"yes", "true", "on", "1"}, dynamic[len(dynamic)-1]) ||
 		slices.ContainsFunc(mounts, func(directive string) bool { return len(u.Words(directive)) > 0 }) {
 		names = append(names, "CAP_SYS_ADMIN")
 	}
 	return names
+}
+
+// NamedCapabilities returns the capabilities that a directive lists, also those that nobody knows.
+func (u *Unit) NamedCapabilities(directive string) []string {
+	var named []string
+	for _, o := range u.options {
+		switch {
+		case o.name != directive || strings.HasPrefix(o.value, "~"):
+		case o.value == "":
+			named = nil
+		default:
+			named = append(named, split(strings.ToUpper(o.value))...)
+		}
+	}
+	return named
 }

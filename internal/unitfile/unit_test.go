@@ -147,8 +147,7 @@ func TestDropIns(t *testing.T) {
 }
 
 func TestFindThatCannotBeRead(t *testing.T) {
-	host := Root(hosttest.Root(t, map[string]string{"/usr/lib/systemd/system/broken.service": "[Service]\nno " +
-		"assignment\n"}))
+	host := Root(hosttest.Root(t, map[string]string{"/usr/lib/systemd/system/broken.service": "[Service\nNo=1\n"}))
 	if u, err := host.Find("broken", "box"); err == nil || !strings.Contains(err.Error(), "broken.service") {
 		t.Errorf("got %+v, %v; want an error that names the file", u, err)
 	}

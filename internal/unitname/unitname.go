@@ -106,6 +106,12 @@ func (n Name) Instance() string { return n.instance }
 // Type returns the type of the unit.
 func (n Name) Type() Type { return n.kind }
 
+// Of returns the name with another type.
+func (n Name) Of(kind Type) Name {
+	n.kind = kind
+	return n
+}
+
 // IsTemplate reports whether the name is that of a template, such as foo@.service.
 func (n Name) IsTemplate() bool { return n.at && n.instance == "" }
 
@@ -125,4 +131,24 @@ func (n Name) Instantiate(instance string) Name {
 		n.instance = instance
 	}
 	return n
+}
+
+// DropInNames returns the names under which drop-ins for a unit lie (systemd.unit(5)), the nearest first:
+// a-b@c.service has a-@c.service, a-b@.service and a-@.service too.
+func (n Name) DropInNames() []string {
+	ones := []Name{n}
+	if n.IsInstance() {
+		ones = append(ones, n.Instantiate(""))
+	}
+	var names []string
+	for _, one := range ones {
+		names = append(names, one.String())
+		prefix := one.prefix
+		for dash := strings.LastIndexByte(prefix, '-'); dash > 0; dash = strings.LastIndexByte(prefix[:dash], '-') {
+			if one.prefix = prefix[:dash+1]; one.prefix != prefix {
+				names = append(names, one.String())
+			}
+		}
+	}
+	return names
 }

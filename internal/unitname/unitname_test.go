@@ -113,3 +113,20 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// TestDropInNames: a unit has the drop-ins of its template and of what its name begins with.
+func TestDropInNames(t *testing.T) {
+	for name, want := range map[string]string{
+		"d.service":        "d.service",
+		"a-b-c.service":    "a-b-c.service a-b-.service a-.service",
+		"a-b@c-d.service":  "a-b@c-d.service a-@c-d.service a-b@.service a-@.service",
+		"a-.socket":        "a-.socket",
+		"-a.service":       "-a.service",
+		"template@.target": "template@.target",
+	} {
+		unit, err := Parse(name)
+		if got := strings.Join(unit.DropInNames(), " "); err != nil || got != want {
+			t.Errorf("%s: got %s, %v; want %s", name, got, err, want)
+		}
+	}
+}

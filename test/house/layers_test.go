@@ -79,6 +79,7 @@ var layers = []layer{
 	}},
 	{"what is private", []string{
 		"internal/hostetc",
+		"internal/innerboot",
 		"internal/privatepaths",
 		"internal/roottree",
 	}},

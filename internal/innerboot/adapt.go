@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package innerboot
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/domain"
+	"github.com/virt-sandbox/virt-sandbox/internal/unitfile"
+)
+
+// Notes returns what of the units of a sandbox is left out inside, since a container cannot give it: a line for each
+// unit and kind. A unit that the host does not have has none.
+func Notes(root unitfile.Root, s *config.Sandbox) ([]string, error) {
+	set, err := root.FindAll(s.Units, s.Name, func(error) error { return nil })
+	if err != nil {
+		return nil, err
+	}
+	p := plan{sandbox: s, granted: granted(s, set)}
+	var notes []string
+	for _, u := range set.All() {
+		for _, note := range p.adapt(u).notes {
+			notes = append(notes, u.Name+": "+note)
+		}
+	}
+	return notes, nil
+}
+
+// granted returns the capabilities that processes of the container can have.
+func granted(s *config.Sandbox, set unitfile.Set) map[string]bool {
+	has := make(map[string]bool)
+	for _, name := range domain.PlannedCapabilities(s, set.Capabilities()) {
+		has[name] = true
+	}
+	return has
+}
+
+// adaptation is what keeps a unit from needing what a container lacks, and makes it tell when it is up.
+type adaptation struct {
+	unit, service string // lines of a drop-in's sections
+	notes         []string
+}
+
+// text returns the drop-in; "" for a unit that is right as it is.
+func (a adaptation) text() string {
+	text := ""
+	if a.unit != "" {
+		text += "[Unit]\n" + a.unit
+	}
+	if a.service != "" {
+		text += "[Service]\n" + a.service
+	}
+	return text
+}
+
+func (a *adaptation) note(format string, args ...any) {
+	a.notes = append(a.notes, fmt.Sprintf(format, args...))
+}
+
+func (p *plan) adapt(u *unitfile.Unit) adaptation {
+	var a adaptation
+	for _, prefix := range []string{"Condition", "Assert"} {
+		p.adaptConditions(&a, u, prefix)
+	}
+	p.adaptCapabilities(&a, u)
+	p.adaptScheduling(&a, u)
+	if u.IsSimple() {
+		a.service += "# Started means executed: a start reports what cannot be executed.\nType=exec\n"
+	}
+	return a
+}
+
+// adaptConditions leaves out what no container can meet. An empty condition resets those of all kinds, so that the
+// others are said again.
+func (p *plan) adaptConditions(a *adaptation, u *unitfile.Unit, prefix string) {
+	all := u.Conditions(prefix)
+	kept := unitfile.Without(all, p.unmet)
+	if len(kept) == len(all) {
+		return
+	}
+	a.unit += "# The service is meant to run in this container; an empty line resets conditions of all kinds.\n" +
+		prefix + all[0].Kind + "=\n"
+	for _, c := range kept {
+		a.unit += prefix + c.String() + "\n"
+	}
+	for _, c := range all {
+		if p.unmet(c) {
+			a.note("%s%s does not count in a container", prefix, c)
+		}
+	}
+}
+
+// virtualizations are what a condition can call this container (systemd.unit(5), ConditionVirtualization=).
+var virtualizations = []string{"yes", "true", "on", "1", "container", "lxc-libvirt"}
+
+// unmet reports whether a condition asks for what a container never is or has. Those that look at files or at anything
+// else that can be made inside are the service's own matter.
+func (p *plan) unmet(c unitfile.Condition) bool {
+	switch c.Kind {
+	case "Virtualization":
+		isMet := slices.Contains(virtualizations, strings.ToLower(c.Value)) ||
+			c.Value == "private-users" && p.hasOwnIDs()
+		return isMet == c.Negated
+	case "Capability":
+		return !c.Negated && !p.granted[strings.ToUpper(c.Value)]
+	}
+	return false
+}
+
+// adaptCapabilities leaves out what no process of the container can have.
+func (p *plan) adaptCapabilities(a *adaptation, u *unitfile.Unit) {
+	withheld := func(directive string) []string {
+		names := slices.DeleteFunc(u.NamedCapabilities(directive), func(name string) bool { return p.granted[name] })
+		slices.Sort(names)
+		return slices.Compact(names)
+	}
+	if names := withheld("AmbientCapabilities"); len(names) > 0 {
+		a.service += "# No process of this container can have these.\nAmbientCapabilities=~" + strings.Join(names, " ") + "\n"
+		a.note("it runs without %s, which this container does not have", strings.Join(names, " "))
+	} else if names := withheld("CapabilityBoundingSet"); len(names) > 0 {
+		a.note("it may ask for %s, which this container does not have", strings.Join(names, " "))
+	}
+}
+
+// hasOwnIDs reports whether the container has user ids of its own, and so a user namespace.
+func (p *plan) hasOwnIDs() bool {
+	ids := p.sandbox.Hardening.IDMap
+	return ids.Auto || ids.Count > 0
+}
+
+// adaptScheduling leaves out what the kernel lets nobody in a user namespace have, and systemd starts no service
+// without.
+func (p *plan) adaptScheduling(a *adaptation, u *unitfile.Unit) {
+	if !p.hasOwnIDs() {
+		return
+	}
+	for _, d := range []struct{ name, ordinary string }{
+		{"CPUSchedulingPolicy", "other"}, {"IOSchedulingClass", "best-effort"},
+	} {
+		words := u.Words(d.name)
+		if len(words) == 0 || !slices.Contains([]string{"fifo", "rr", "realtime", "1"}, words[len(words)-1]) {
+			continue
+		}
+		a.service += "# The kernel lets nobody with user ids of a container have more.\n" + d.name + "=" + d.ordinary + "\n"
+		a.note("%s=%s does not work in a container with user ids of its own", d.name, words[len(words)-1])
+	}
+}

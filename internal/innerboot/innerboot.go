@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package innerboot says what the systemd of a container boots: the units of the sandbox, changed where a container
+// cannot give what they ask for, and what is masked. In: a host's root and a sandbox; out: what is to lie below the
+// container's /etc/systemd/system. Package content puts it there; create tells what is changed. It reads units and
+// writes nothing.
+package innerboot
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/unitfile"
+	"github.com/virt-sandbox/virt-sandbox/internal/unitname"
+)
+
+// Dir is where a container has its own units and their drop-ins.
+const Dir = "/etc/systemd/system"
+
+// Entry is a file or a link below Dir.
+type Entry struct {
+	Path string // below Dir
+	Link string // target of a link
+	Text string // of a file
+	Host string // path of the host's file that is copied, where it is one of the administrator's
+}
+
+// Plan returns what a sandbox of units has below Dir. Errors: unitfile.ErrNoUnit, of reading.
+func Plan(root unitfile.Root, s *config.Sandbox) ([]Entry, error) {
+	set, err := root.FindAll(s.Units, s.Name, func(err error) error { return err })
+	if err != nil {
+		return nil, err
+	}
+	p := plan{sandbox: s, granted: granted(s, set)}
+	for _, name := range maskedUnits() {
+		p.link(name, "/dev/null")
+	}
+	if s.BootTarget == config.DefaultBootTarget {
+		p.file(config.DefaultBootTarget, bootTarget)
+	}
+	p.maskUnchosen(root, set)
+	p.file("mount.d/virt-sandbox.conf", mountDropIn)
+	if !s.Hardening.UserNamespaces {
+		p.file("service.d/80-virt-sandbox-users.conf", serviceDropIn)
+	}
+	for _, u := range set.Asked {
+		p.link(s.BootTarget+".wants/"+u.Name, p.prepare(u))
+	}
+	for _, u := range set.Triggered {
+		p.prepare(u)
+	}
+	p.notifyUnits()
+	p.hostKeys(set)
+	return p.entries, nil
+}
+
+// plan is an inner boot in the making.
+type plan struct {
+	sandbox *config.Sandbox
+	granted map[string]bool // capabilities
+	entries []Entry
+}
+
+func (p *plan) file(name, text string) { p.entries = append(p.entries, Entry{Path: name, Text: text}) }
+
+func (p *plan) link(name, target string) {
+	p.entries = append(p.entries, Entry{Path: name, Link: target})
+}
+
+// isShown reports whether a container sees a unit file of the host where it lies.
+func isShown(file string) bool {
+	return slices.Contains(shownDirs(), path.Dir(file))
+}
+
+// prepare adds what a unit of the host needs to run inside, and returns where its file is there.
+func (p *plan) prepare(u *unitfile.Unit) (file string) {
+	file = u.Files[0]
+	if text := u.Generated(); text != "" {
+		p.file(u.Name, text)
+		file = path.Join(Dir, u.Name)
+	} else if !isShown(file) {
+		name := u.FileName()
+		p.entries = append(p.entries, Entry{Path: name, Host: file})
+		file = path.Join(Dir, name)
+	}
+	for _, alias := range u.Aliases {
+		p.link(alias, file)
+	}
+	for _, dropIn := range u.DropIns {
+		if name, found := strings.CutPrefix(dropIn, Dir+"/"); found {
+			p.entries = append(p.entries, Entry{Path: name, Host: dropIn})
+		}
+	}
+	if text := p.adapt(u).text(); text != "" {
+		p.file(u.Name+".d/90-virt-sandbox.conf", text)
+	}
+	return file
+}
+
+// notifyUnits make the units that tell of a shutdown, so that the host knows it from a breakdown. A reboot ends the
+// container too, and its unit on the host starts it anew: libvirt would do that by itself, unseen by the host's
+// systemd.
+func (p *plan) notifyUnits() {
+	p.file("systemd-reboot.service.d/virt-sandbox.conf", "[Unit]\nSuccessAction=poweroff-force\n")
+	for _, n := range notifications() {
+		unit := "virt-sandbox-" + n.word + ".service"
+		p.file(unit, fmt.Sprintf(notifyUnit, n.word))
+		p.link(n.target+".wants/"+unit, "../"+unit)
+	}
+}
+
+// hostKeys gives sshd keys of the container's own where /etc/ssh is private.
+func (p *plan) hostKeys(set unitfile.Set) {
+	if !slices.ContainsFunc(p.sandbox.Private, func(p config.PrivatePath) bool { return p.Path == "/etc/ssh" }) {
+		return
+	}
+	p.file("virt-sandbox-host-keys.service", hostKeysUnit)
+	for _, u := range set.All() {
+		if unit, err := unitname.Parse(u.Name); err == nil && unit.Type() == unitname.Service {
+			p.file(u.Name+".d/10-virt-sandbox-host-keys.conf", hostKeysDropIn)
+		}
+	}
+}

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package innerboot
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/hosttest"
+	"github.com/virt-sandbox/virt-sandbox/internal/unitfile"
+)
+
+// planned returns the inner boot of units of a host, by the paths of its entries.
+func planned(t *testing.T, files map[string]string, units ...string) map[string]string {
+	t.Helper()
+	entries, err := Plan(unitfile.Root(hosttest.Root(t, files)), box(units...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := make(map[string]string)
+	for _, e := range entries {
+		text := e.Text
+		if e.Link != "" {
+			text = "-> " + e.Link
+		}
+		if e.Host != "" {
+			text = "copy of " + e.Host
+		}
+		if old, twice := found[e.Path]; twice && old != text {
+			t.Errorf("%s is both %s and %s", e.Path, old, text)
+		}
+		found[e.Path] = text
+	}
+	return found
+}
+
+func box(units ...string) *config.Sandbox {
+	s := config.New("box")
+	s.Units = units
+	return s
+}
+
+const (
+	lib  = "/usr/lib/systemd/system/"
+	etc  = "/etc/systemd/system/"
+	bare = "[Service]\nType=notify\nExecStart=/usr/sbin/d\n"
+)
+
+// TestScheduling: real time is for who has the host's ids.
+func TestScheduling(t *testing.T) {
+	root := unitfile.Root(hosttest.Root(t, map[string]string{
+		lib + "d.service": bare + "CPUSchedulingPolicy=rr\nIOSchedulingClass=realtime\n",
+		lib + "e.service": bare + "CPUSchedulingPolicy=batch\nIOSchedulingClass=idle\n",
+	}))
+	s := box("d", "e")
+	for count, want := range map[uint32]int{0: 0, 65536: 2} {
+		s.Hardening.IDMap.Count = count
+		if notes, err := Notes(root, s); err != nil || len(notes) != want {
+			t.Errorf("noted %q, %v", notes, err)
+		}
+		set, err := root.FindAll(s.Units, s.Name, func(err error) error { return err })
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := plan{sandbox: s, granted: granted(s, set)}
+		if text := p.adapt(set.Asked[0]).text(); strings.Contains(text, "=other\n") != (want > 0) {
+			t.Errorf("adapted by %q", text)
+		}
+	}
+}
+
+// TestUnitsInside: units that the container would not find are copied, and all their names and drop-ins with them.
+func TestUnitsInside(t *testing.T) {
+	got := planned(t, map[string]string{
+		lib + "d.service": bare + "[Install]\nAlias=enabled.service\n", etc + "alias.service": "-> " + lib + "d.service",
+		etc + "alias.service.d/a.conf": "[Service]\n", lib + "d.service.d/shipped.conf": "[Service]\n",
+		"/opt/acme/l.service": bare, etc + "l.service": "-> /opt/acme/l.service",
+		"/opt/acme/i@.service": bare, etc + "i@.service": "-> /opt/acme/i@.service",
+	}, "alias", "l", "i@one")
+	for name, want := range map[string]string{
+		"multi-user.target.wants/d.service":     "-> " + lib + "d.service",
+		"alias.service":                         "-> " + lib + "d.service",
+		"enabled.service":                       "-> " + lib + "d.service",
+		"alias.service.d/a.conf":                "copy of " + etc + "alias.service.d/a.conf",
+		"d.service.d/shipped.conf":              "",
+		"l.service":                             "copy of /opt/acme/l.service",
+		"multi-user.target.wants/l.service":     "-> " + etc + "l.service",
+		"i@.service":                            "copy of /opt/acme/i@.service",
+		"multi-user.target.wants/i@one.service": "-> " + etc + "i@.service",
+	} {
+		if got[name] != want {
+			t.Errorf("%s is %q, want %q", name, got[name], want)
+		}
+	}
+}
+
+// TestTriggeredUnits: what a socket starts is prepared as if it had been asked for, and started by nothing else.
+func TestTriggeredUnits(t *testing.T) {
+	got := planned(t, map[string]string{
+		lib + "t.socket":           "[Socket]\nListenStream=1\n",
+		lib + "t.service":          "[Unit]\nConditionVirtualization=!container\n" + bare,
+		etc + "t.service.d/a.conf": "[Service]\nNice=1\n",
+	}, "t.socket")
+	if text := got["t.service.d/90-virt-sandbox.conf"]; !strings.HasSuffix(text, "\nConditionVirtualization=\n") {
+		t.Errorf("adapted by %q", text)
+	}
+	if got["t.service.d/a.conf"] == "" || got["multi-user.target.wants/t.service"] != "" {
+		t.Errorf("got %q", got)
+	}
+}
+
+// TestAdaptations: each thing that a container cannot give is left out by itself, and said.
+func TestAdaptations(t *testing.T) {
+	for _, c := range []struct{ name, lines, want, notes string }{
+		{"nothing", "", "", ""},
+		{
+			"a condition beside others",
+			"[Unit]\nConditionPathExists=!/etc/d.off\nConditionVirtualization=!container\nConditionHost=a",
+			"ConditionPathExists=\nConditionPathExists=!/etc/d.off\nConditionHost=a\n",
+			"d.service: ConditionVirtualization=!container does not count in a container",
+		},
+		{
+			"a trigger", "[Unit]\nConditionVirtualization=|!yes\nConditionPathExists=|/never",
+			"ConditionVirtualization=\n", "d.service: ConditionVirtualization=|!yes does not count in a container",
+		},
+		{
+			"a machine", "[Unit]\nConditionVirtualization=vm", "ConditionVirtualization=\n",
+			"d.service: ConditionVirtualization=vm does not count in a container",
+		},
+		{"another container manager", "[Unit]\nConditionVirtualization=!docker\nConditionVirtualization=container", "", ""},
+		{
+			"an assertion", "[Unit]\nAssertVirtualization=no\nConditionPathExists=/x", "AssertVirtualization=\n",
+			"d.service: AssertVirtualization=no does not count in a container",
+		},
+		{
+			"a condition of a capability",
+			"[Unit]\nConditionCapability=CAP_SYS_MODULE\nConditionCapability=CAP_CHOWN\nConditionCapability=!CAP_SYSLOG",
+			"ConditionCapability=\nConditionCapability=CAP_CHOWN\nConditionCapability=!CAP_SYSLOG\n",
+			"d.service: ConditionCapability=CAP_SYS_MODULE does not count in a container",
+		},
+		{
+			"capabilities", "[Service]\nAmbientCapabilities=CAP_SYSLOG CAP_CHOWN cap_wake_alarm CAP_BPF",
+			"AmbientCapabilities=~CAP_BPF CAP_SYSLOG CAP_WAKE_ALARM\n",
+			"d.service: it runs without CAP_BPF CAP_SYSLOG CAP_WAKE_ALARM, which this container does not have",
+		},
+		{
+			"a bound", "[Service]\nCapabilityBoundingSet=CAP_SYS_TIME CAP_CHOWN", "",
+			"d.service: it may ask for CAP_SYS_TIME, which this container does not have",
+		},
+		{"what is given when it is asked for", "[Service]\nAmbientCapabilities=CAP_IPC_LOCK CAP_SYS_ADMIN", "", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			files := map[string]string{lib + "d.service": c.lines + "\n" + bare}
+			text := planned(t, files, "d")["d.service.d/90-virt-sandbox.conf"]
+			lines := slices.DeleteFunc(strings.SplitAfter(text, "\n"), func(l string) bool {
+				return strings.HasPrefix(l, "#") || strings.HasPrefix(l, "[")
+			})
+			if got := strings.Join(lines, ""); got != c.want {
+				t.Errorf("adapted by %q, want %q", got, c.want)
+			}
+			notes, err := Notes(unitfile.Root(hosttest.Root(t, files)), box("d", "absent"))
+			if got := strings.Join(notes, "\n"); err != nil || got != c.notes {
+				t.Errorf("noted %q, %v; want %q", got, err, c.notes)
+			}
+		})
+	}
+}
