@@ -10,6 +10,7 @@ import (
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/cgroup"
+	"github.com/virt-sandbox/virt-sandbox/internal/innersystemd"
 )
 
 // Details are what status tells of one sandbox. What is not known is null.
@@ -110,19 +111,15 @@ func (m *Manager) askInside(ctx context.Context, d *Details, s *config.Sandbox) 
 		return err
 	}
 	defer systemd.Close()
-	for _, unit := range s.Units {
-		state, err := systemd.Unit(ctx, unit)
-		if err != nil {
-			return err
-		}
+	err = innersystemd.EachPart(ctx, systemd.Unit, s.Units, func(unit string, state innersystemd.State) {
 		d.InnerUnits = append(d.InnerUnits, InnerUnit{unit, state.Active, state.Sub, state.Result})
-	}
-	failed, err := systemd.Failed(ctx)
+	})
 	if err != nil {
 		return err
 	}
+	failed, err := systemd.Failed(ctx)
 	d.Failed = append(d.Failed, failed...)
-	return nil
+	return err
 }
 
 // askUnit asks the host's systemd for what it has of a sandbox that is down, or failed.

@@ -32,7 +32,7 @@ func TestWaitActiveFails(t *testing.T) {
 		"failed.service":  {"LoadState": "loaded", "ActiveState": "failed", "Result": "signal"},
 		"waiting.service": {"LoadState": "loaded", "ActiveState": "activating"},
 	}}).client(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
 	for unit, want := range map[string]string{"failed.service": "failed (signal)", "waiting.service": "did not start in " +
 		"time (activating)"} {
@@ -41,6 +41,45 @@ func TestWaitActiveFails(t *testing.T) {
 		if !errors.As(err, &failure) || failure.Unit != unit || failure.Reason != want {
 			t.Errorf("%s: got %v, want %q", unit, err, want)
 		}
+	}
+}
+
+// TestWaitActiveOfParts: a unit that only stands for others is up when they are, and fails with one of them; one that
+// nobody wanted may be down.
+func TestWaitActiveOfParts(t *testing.T) {
+	whole := func(parts ...string) map[string]any {
+		return map[string]any{"LoadState": "loaded", "ActiveState": "active", "SubState": "exited", "Type": "oneshot",
+			"ConsistsOf": parts}
+	}
+	late := map[string]any{"LoadState": "loaded", "ActiveState": "activating"}
+	service := whole("bad.service")
+	service["Type"] = "notify"
+	c := (&fakeBus{units: map[string]map[string]any{
+		"good.service": whole("late.service", "down.service", "gone.service"), "late.service": late,
+		"down.service": {"LoadState": "loaded", "ActiveState": "inactive"}, "gone.service": {"LoadState": "not-found"},
+		"whole.service": whole("late.service", "bad.service"), "no-whole.service": service,
+		"bad.service": {"LoadState": "loaded", "ActiveState": "failed", "Result": "exit-code"},
+	}, asked: func(unit string) {
+		if unit == "late.service" {
+			late["ActiveState"], late["SubState"] = "active", "running"
+		}
+	}}).client(t)
+	states, err := c.WaitActive(t.Context(), []string{"good.service", "no-whole.service"})
+	want := []string{"good.service active (exited)", "late.service active (running)", "no-whole.service active (exited)"}
+	if err != nil || !slices.Equal(states, want) {
+		t.Errorf("got %q, %v", states, err)
+	}
+	states = nil
+	err = EachPart(t.Context(), c.Unit, []string{"good.service", "no-whole.service"}, func(unit string, state State) {
+		states = append(states, state.words(unit))
+	})
+	if err != nil || len(states) != 4 || !slices.Equal(states[:2], want[:2]) {
+		t.Errorf("got %q, %v", states, err)
+	}
+	_, err = c.WaitActive(t.Context(), []string{"whole.service"})
+	var failure *UnitError
+	if !errors.As(err, &failure) || failure.Unit != "bad.service" || failure.Reason != "failed (exit-code)" {
+		t.Errorf("got %v", err)
 	}
 }
 

@@ -5,6 +5,7 @@ package innersystemd
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -29,31 +30,78 @@ const maxRestarts = 3
 // pollInterval is the time between two questions for a unit's state.
 const pollInterval = 50 * time.Millisecond
 
-// WaitActive waits until each unit is active and returns their states, in words. Errors: *UnitError for one that failed
-// or was not active when ctx ended.
+// WaitActive waits until each unit is active and returns their states, in words. Errors: *UnitError for one that
+// failed or was not active when ctx ended.
 func (c *Client) WaitActive(ctx context.Context, units []string) (states []string, err error) {
 	for _, unit := range units {
-		for {
-			state, err := c.Unit(ctx, unit)
+		state, err := c.waitFor(ctx, unit, State.Verdict)
+		if err != nil {
+			return nil, err
+		}
+		states = append(states, state.words(unit))
+		for _, part := range state.Parts {
+			state, err := c.waitFor(ctx, part, State.partVerdict)
 			if err != nil {
 				return nil, err
 			}
-			up, reason := state.Verdict()
-			if reason != "" {
-				return nil, &UnitError{Unit: unit, Reason: reason}
-			}
-			if up {
-				states = append(states, fmt.Sprintf("%s %s (%s)", unit, state.Active, state.Sub))
-				break
-			}
-			select {
-			case <-ctx.Done():
-				return nil, &UnitError{Unit: unit, Reason: "did not start in time (" + state.Active + ")"}
-			case <-time.After(pollInterval):
+			if state.Active == "active" {
+				states = append(states, state.words(part))
 			}
 		}
 	}
 	return states, nil
+}
+
+// waitFor waits until a verdict on a unit is there.
+func (c *Client) waitFor(ctx context.Context, unit string, verdict func(State) (bool, string)) (State, error) {
+	for {
+		state, err := c.Unit(ctx, unit)
+		if err != nil {
+			return state, err
+		}
+		up, reason := verdict(state)
+		if reason != "" {
+			return state, &UnitError{Unit: unit, Reason: reason}
+		}
+		if up {
+			return state, nil
+		}
+		select {
+		case <-ctx.Done():
+			return state, &UnitError{Unit: unit, Reason: "did not start in time (" + state.Active + ")"}
+		case <-time.After(pollInterval):
+		}
+	}
+}
+
+// maxParts bounds how many units are asked for because they are part of another.
+const maxParts = 100
+
+// words says how a unit is.
+func (s State) words(unit string) string { return fmt.Sprintf("%s %s (%s)", unit, s.Active, s.Sub) }
+
+// EachPart calls f for each unit, and for those of its parts that are not down. ask is Client.Unit.
+func EachPart(
+	ctx context.Context, ask func(ctx context.Context, unit string) (State, error), units []string,
+	f func(unit string, state State),
+) error {
+	for _, unit := range units {
+		state, err := ask(ctx, unit)
+		if err != nil {
+			return err
+		}
+		f(unit, state)
+		for _, part := range state.Parts {
+			state, err := ask(ctx, part)
+			if err != nil {
+				return err
+			}
+			if state.Active != "inactive" {
+				f(part, state)
+			}
+		}
+	}
+	return nil
 }
 
 // State is what systemd says of a unit (org.freedesktop.systemd1(5)).
@@ -63,9 +111,14 @@ type State struct {
 	Type      string // of a service (systemd.service(5), Type=)
 	Restarts  uint32 // automatic ones
 	Skipped   bool   // by a condition
+	Unmet     bool   // an assertion
 	Ran       bool   // its main process was started at least once
 	CanReload bool
 	ActiveFor time.Duration
+
+	// Parts are the units that say that they are part of it (systemd.unit(5), PartOf=), for one that does nothing itself
+	// but stand for others, as postgresql.service does.
+	Parts []string
 }
 
 // Unit returns the state of a unit; of one that systemd does not have, Load says so.
@@ -84,7 +137,11 @@ func (c *Client) Unit(ctx context.Context, unit string) (State, error) {
 		Restarts:  uint32(p.numbers["NRestarts"]),
 		CanReload: p.flags["CanReload"],
 		Skipped:   p.numbers["ConditionTimestampMonotonic"] > 0 && !p.flags["ConditionResult"],
+		Unmet:     p.numbers["AssertTimestampMonotonic"] > 0 && !p.flags["AssertResult"],
 		Ran:       p.numbers["ExecMainStartTimestampMonotonic"] > 0,
+	}
+	if s.Type == "oneshot" || strings.HasSuffix(unit, ".target") {
+		s.Parts = p.parts
 	}
 	var now unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &now); err != nil {
@@ -99,6 +156,7 @@ type properties struct {
 	words   map[string]string
 	numbers map[string]uint64
 	flags   map[string]bool
+	parts   []string
 }
 
 // wanted are the names of the properties that State is made of.
@@ -106,11 +164,12 @@ var wanted = map[string]bool{
 	"LoadState": true, "ActiveState": true, "SubState": true, "Result": true, "Type": true, "NRestarts": true,
 	"CanReload": true, "ConditionResult": true, "ConditionTimestampMonotonic": true,
 	"ExecMainStartTimestampMonotonic": true, "ActiveEnterTimestampMonotonic": true,
+	"AssertResult": true, "AssertTimestampMonotonic": true, "ConsistsOf": true,
 }
 
 // readProperties reads names and values. One of another type than systemd gives it is as if it were not there.
 func readProperties(answer *wire) properties {
-	p := properties{map[string]string{}, map[string]uint64{}, map[string]bool{}}
+	p := properties{words: map[string]string{}, numbers: map[string]uint64{}, flags: map[string]bool{}}
 	for end := answer.array(8); answer.in(end); {
 		answer.align(8)
 		name := answer.text()
@@ -127,6 +186,10 @@ func readProperties(answer *wire) properties {
 			p.numbers[name] = value
 		case bool:
 			p.flags[name] = value
+		case []string:
+			for _, part := range value[:min(len(value), maxParts)] {
+				p.parts = append(p.parts, word(part))
+			}
 		}
 	}
 	return p
@@ -149,6 +212,8 @@ func (s State) Verdict() (up bool, reason string) {
 		return true, ""
 	case s.Active == "inactive" && s.Skipped:
 		return false, "was skipped, since a condition of the unit is not met"
+	case s.Active == "inactive" && s.Unmet:
+		return false, "was not started, since an assertion of the unit is not met"
 	case s.Active == "inactive" && s.Ran:
 		return false, "ended (" + s.Result + ")"
 	case s.Active == "inactive":
@@ -156,6 +221,15 @@ func (s State) Verdict() (up bool, reason string) {
 		return false, "was not started, since a unit that it requires failed"
 	}
 	return false, ""
+}
+
+// partVerdict is Verdict on a unit that is part of another. One that is down need not be up: nobody may have wanted
+// it.
+func (s State) partVerdict() (up bool, reason string) {
+	if s.Load != "loaded" || s.Active == "inactive" {
+		return true, ""
+	}
+	return s.Verdict()
 }
 
 // isExecutedOnly reports whether systemd counts a service as started because it was executed, whatever became of it.

@@ -3,6 +3,7 @@
 package innersystemd
 
 import (
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -38,6 +39,8 @@ func TestVerdict(t *testing.T) {
 		{"condition not met", State{Active: "inactive", Skipped: true}, "was skipped, since a condition of the unit is not " +
 			"met"},
 		{"ended", State{Active: "inactive", Type: "simple", Ran: true, Result: "success"}, "ended (success)"},
+		{"assertion not met", State{Active: "inactive", Unmet: true}, "was not started, since an assertion of the unit is " +
+			"not met"},
 		{"never begun", State{Active: "inactive"}, "was not started, since a unit that it requires failed"},
 		{"stopping", State{Active: "deactivating", Sub: "stop-sigterm"}, pending},
 	}
@@ -85,7 +88,7 @@ func TestUnit(t *testing.T) {
 		Skipped:   true,
 		CanReload: true,
 	}
-	if got != want {
+	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 	_, err = c.Unit(t.Context(), "absent.service")

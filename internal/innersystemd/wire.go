@@ -98,7 +98,7 @@ func (w *wire) in(end int) bool { return !w.failed && w.at < end }
 // maxDepth is how deep values may lie within each other, which are variants mostly: the depth of the stack.
 const maxDepth = 64
 
-// variant reads a value of any type: a string, bool, uint32 or uint64, or nil for one of another type.
+// variant reads a value of any type: a string, bool, uint32, uint64 or list of strings, or nil for one of another type.
 func (w *wire) variant() any {
 	switch types := w.signature(); types {
 	case "s":
@@ -109,10 +109,25 @@ func (w *wire) variant() any {
 		return w.uint32()
 	case "t":
 		return w.uint64()
+	case "as":
+		return w.texts()
 	default:
 		w.skipOne(types, 0)
 		return nil
 	}
+}
+
+// texts reads a list of strings, maxNames of them at most.
+func (w *wire) texts() []string {
+	var list []string
+	for end := w.array(4); w.in(end); {
+		if len(list) == maxNames {
+			w.at = end
+			break
+		}
+		list = append(list, w.text())
+	}
+	return list
 }
 
 // skip passes over values of all types of a signature.

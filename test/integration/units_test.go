@@ -53,6 +53,7 @@ func TestUnitClasses(t *testing.T) {
 		{"vst-dynamic.service", 8006, "dynamic"},
 		{"vst-hardened.service", 8007, "hardened"},
 		{"vst-config.service", 8008, "from tmpfiles"},
+		{"vst-script", 8010, "from a script"},
 	} {
 		t.Run(class.unit, func(t *testing.T) {
 			create(t, "t-class", "-C", "-u", class.unit)
@@ -80,10 +81,12 @@ func TestUnitClasses(t *testing.T) {
 			t.Errorf("answer %q", got)
 		}
 	})
+	t.Run("a unit that stands for others", standsForOthers)
 	for _, failure := range []struct{ unit, reason, journal string }{
 		{"vst-fails.service", "vst-fails.service inside failed (exit-code)", "the flux capacitor is missing"},
 		{"vst-vanishes.service", "vst-vanishes.service inside failed and was restarted", "status=4"},
 		{"vst-needs.service", "vst-needs.service inside was not started", ""},
+		{"vst-broken.service", "vst-part@bad.service inside failed (exit-code)", "the part is missing"},
 	} {
 		t.Run(failure.unit, func(t *testing.T) { failsToStart(t, failure.unit, failure.reason, failure.journal) })
 	}
@@ -111,4 +114,21 @@ func running(t *testing.T) string {
 		}
 	}
 	return strings.Join(kept, "\n")
+}
+
+// standsForOthers checks that a unit which does nothing itself is up when its parts are, and that status tells of one
+// that fails later.
+func standsForOthers(t *testing.T) {
+	create(t, "t-whole", "-C", "-u", "vst-whole")
+	must(t, "start", "t-whole")
+	const parts = "systemctl is-active vst-whole vst-part@good"
+	if got := inside(t, "t-whole", parts); got != "active\nactive\n" {
+		t.Errorf("%s: %q", parts, got)
+	}
+	inside(t, "t-whole", "systemctl kill -s SEGV vst-part@good; "+
+		"until systemctl is-failed -q vst-part@good; do sleep 0.1; done")
+	out := must(t, "status", "t-whole")
+	if !strings.Contains(out, "vst-part@good.service failed (failed)") || !strings.Contains(out, "Failed inside") {
+		t.Errorf("status says:\n%s", out)
+	}
 }
