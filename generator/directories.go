@@ -14,20 +14,22 @@ import (
 
 // Directories are those that systemd gives a generator.
 type Directories struct {
-	normal, late int
-	temporary    string // suffix of files that are not complete yet
+	normal, early, late int
+	temporary           string // suffix of files that are not complete yet
 }
 
-// OpenDirectories opens the normal and the late generator directory.
-func OpenDirectories(normal, late string) (*Directories, error) {
-	d := &Directories{temporary: ".new" + strconv.Itoa(os.Getpid())}
-	var err error
-	if d.normal, err = openDirectory(normal); err != nil {
-		return nil, err
-	}
-	if d.late, err = openDirectory(late); err != nil {
-		unix.Close(d.normal)
-		return nil, err
+// OpenDirectories opens the generator directories.
+func OpenDirectories(normal, early, late string) (*Directories, error) {
+	d := &Directories{normal: -1, early: -1, late: -1, temporary: ".new" + strconv.Itoa(os.Getpid())}
+	for _, one := range []struct {
+		fd   *int
+		name string
+	}{{&d.normal, normal}, {&d.early, early}, {&d.late, late}} {
+		var err error
+		if *one.fd, err = openDirectory(one.name); err != nil {
+			d.Close()
+			return nil, err
+		}
 	}
 	return d, nil
 }
@@ -42,15 +44,21 @@ func openDirectory(name string) (int, error) {
 
 // Close closes the directories.
 func (d *Directories) Close() {
-	unix.Close(d.normal)
-	unix.Close(d.late)
+	for _, fd := range []int{d.normal, d.early, d.late} {
+		if fd >= 0 {
+			unix.Close(fd)
+		}
+	}
 }
 
 // Put implements Sink. Reloads overlap, so what appears is complete: a file is written under a temporary name first.
 func (d *Directories) Put(f File) error {
 	top := d.normal
-	if f.Late {
+	switch {
+	case f.Late:
 		top = d.late
+	case f.Early:
+		top = d.early
 	}
 	if err := d.put(top, f); err != nil {
 		return fmt.Errorf("write unit %s: %w", f.Path, err)

@@ -29,8 +29,11 @@ func (d *DryRun) Print(w io.Writer) error {
 			out.WriteByte('\n')
 		}
 		dir := "/run/systemd/generator/"
-		if f.Late {
+		switch {
+		case f.Late:
 			dir = "/run/systemd/generator.late/"
+		case f.Early:
+			dir = "/run/systemd/generator.early/"
 		}
 		out.WriteString("# " + dir + f.Path)
 		if f.Link != "" {

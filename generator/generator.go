@@ -26,6 +26,12 @@ type Generator struct {
 	Store   config.Store
 	UnitDir string // of the administrator's units, units.Dir
 	Helper  string // path of virt-sandbox-service-helper for the units
+
+	// UnitPath are all directories of units and drop-ins that systemd has, in which those of the distribution's templates
+	// are looked for.
+	UnitPath []string
+
+	dropIns *dropInCache
 }
 
 // File is one file or link for a generator directory.
@@ -34,6 +40,8 @@ type File struct {
 	Text []byte // content of a file
 	Link string // target of a symbolic link; empty for a file
 	Late bool   // it goes to the late directory, where it takes the place of no other unit
+	// Early has it go to the early directory, where it takes the place of what the administrator has.
+	Early bool
 }
 
 // Sink takes what is generated.
@@ -59,6 +67,7 @@ func (g Generator) Run(sink Sink) []error {
 		}
 	}
 	present := presentUnits(g.UnitDir)
+	g.dropIns = &dropInCache{g.UnitPath, make(map[string][]string)}
 	problems := g.legacyConfigs(entries, names)
 	for _, name := range names {
 		problems = append(problems, g.one(name, present, sink)...)
@@ -124,6 +133,9 @@ func (g Generator) one(name string, present map[string][]string, sink Sink) []er
 		}
 	case units.IsStub(file, paths.Config):
 		err = sink.Put(File{Path: unit + ".d/" + units.DropInFile, Text: units.DropIn(s, paths)})
+	}
+	if err == nil {
+		err = g.maskForeign(unit, sink)
 	}
 	if err != nil {
 		return []error{g.located(name, err)}

@@ -36,17 +36,22 @@ func configsIn(t *testing.T, texts map[string]string) config.Store {
 	return store
 }
 
-// generate runs the generator into two directories and gives what lies there: the path below the directory, with late/
-// before it, and the text or -> and the target.
+// generate runs the generator into its directories and gives what lies there: the path below the directory, with
+// early/ or late/ before it, and the text or -> and the target.
 func generate(t *testing.T, store config.Store, unitDir string) (files map[string]string, problems []error) {
 	t.Helper()
-	dirs := map[string]string{"": t.TempDir(), "late/": t.TempDir()}
-	directories, err := OpenDirectories(dirs[""], dirs["late/"])
+	return generateFor(t, Generator{Store: store, UnitDir: unitDir, Helper: helper})
+}
+
+func generateFor(t *testing.T, g Generator) (files map[string]string, problems []error) {
+	t.Helper()
+	dirs := map[string]string{"": t.TempDir(), "early/": t.TempDir(), "late/": t.TempDir()}
+	directories, err := OpenDirectories(dirs[""], dirs["early/"], dirs["late/"])
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer directories.Close()
-	problems = Generator{Store: store, UnitDir: unitDir, Helper: helper}.Run(directories)
+	problems = g.Run(directories)
 	files = make(map[string]string)
 	for prefix, dir := range dirs {
 		err := filepath.WalkDir(dir, func(p string, e os.DirEntry, err error) error {
@@ -59,7 +64,7 @@ func generate(t *testing.T, store config.Store, unitDir string) (files map[strin
 				return nil
 			}
 			text, err := os.ReadFile(p)
-			files[name] = strings.ReplaceAll(string(text), store.Dir, config.DefaultDir)
+			files[name] = strings.ReplaceAll(string(text), g.Store.Dir, config.DefaultDir)
 			return err
 		})
 		if err != nil {

@@ -28,6 +28,15 @@ const (
 	Target = "multi-user.target"
 )
 
+// Path returns the directories in which systemd looks for units and drop-ins that packages or administrators put there
+// (systemd.unit(5)).
+func Path() []string {
+	return []string{
+		"/etc/systemd/system.control", "/run/systemd/system.control", Dir, "/run/systemd/system",
+		"/usr/local/lib/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system",
+	}
+}
+
 // grace is what the helper gets beyond the container's own time limits, to say what went wrong.
 const grace = 30 * time.Second
 

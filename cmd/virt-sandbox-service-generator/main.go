@@ -65,7 +65,7 @@ func run() (int, error) {
 		flags.Usage()
 		return 2, nil
 	}
-	g := generator.Generator{Store: config.OpenStore(), UnitDir: units.Dir}
+	g := generator.Generator{Store: config.OpenStore(), UnitDir: units.Dir, UnitPath: units.Path()}
 	if _, err := os.Stat(g.Store.Dir); errors.Is(err, os.ErrNotExist) {
 		return 0, nil
 	}
@@ -76,7 +76,7 @@ func run() (int, error) {
 	if *dryRun {
 		return show(g)
 	}
-	directories, err := generator.OpenDirectories(flags.Arg(0), flags.Arg(2))
+	directories, err := generator.OpenDirectories(flags.Arg(0), flags.Arg(1), flags.Arg(2))
 	if err != nil {
 		return 1, err
 	}
