@@ -337,6 +337,8 @@ func (f *fakeSystemd) Stop(_ context.Context, unit hostsystemd.Unit) error {
 func (f *fakeSystemd) Status(context.Context, hostsystemd.Unit) (*hostsystemd.Status, error) {
 	return f.status, f.fails
 }
+func (f *fakeSystemd) RunsAnother(context.Context, hostsystemd.Unit) (bool, error) { return false, nil }
+
 func (f *fakeSystemd) Forget(_ context.Context, name string) error      { return f.note("forget " + name) }
 func (f *fakeSystemd) Own(context.Context) (hostsystemd.OwnUnit, error) { return f.own, f.fails }
 func (f *fakeSystemd) StartAgain(_ context.Context, name string) error {

@@ -18,6 +18,7 @@ type hostSystemd interface {
 	Start(ctx context.Context, unit hostsystemd.Unit) (active bool, err error)
 	Stop(ctx context.Context, unit hostsystemd.Unit) error
 	Status(ctx context.Context, unit hostsystemd.Unit) (*hostsystemd.Status, error)
+	RunsAnother(ctx context.Context, unit hostsystemd.Unit) (bool, error)
 	Forget(ctx context.Context, name string) error
 	Own(ctx context.Context) (hostsystemd.OwnUnit, error)
 	StartAgain(ctx context.Context, name string) error

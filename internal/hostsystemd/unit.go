@@ -12,8 +12,8 @@ import (
 	godbus "github.com/godbus/dbus/v5"
 )
 
-// Unit is a unit that a generator makes from a file. One that only has the name is not it: distributions ship templates
-// such as apache2@.service, which run on the host itself.
+// Unit is a unit that a generator makes from a file. One that only has the name is not it: distributions ship
+// templates such as apache2@.service, which run on the host itself.
 type Unit struct {
 	Name   string
 	Source string // path of that file, the unit's SourcePath=
@@ -88,6 +88,25 @@ func find(ctx context.Context, systemd bus, unit Unit) (loaded, active bool) {
 		return false, false
 	}
 	return true, properties["ActiveState"] == "active"
+}
+
+// RunsAnother reports whether systemd has started something under a unit's name that is not the unit: an instance of
+// the distribution's template.
+func (c *Client) RunsAnother(ctx context.Context, unit Unit) (bool, error) {
+	if !c.Booted() {
+		return false, nil
+	}
+	systemd, err := c.connect(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer systemd.Close()
+	properties, err := systemd.GetUnitPropertiesContext(ctx, unit.Name)
+	if err != nil || properties["SourcePath"] == unit.Source {
+		return false, nil
+	}
+	state := properties["ActiveState"]
+	return state != "inactive" && state != "failed", nil
 }
 
 // Status is what systemd knows of a unit.

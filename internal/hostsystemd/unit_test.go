@@ -66,6 +66,26 @@ func TestStop(t *testing.T) {
 	}
 }
 
+// TestRunsAnother: an instance of the distribution's template is not the unit of a sandbox, whatever its name.
+func TestRunsAnother(t *testing.T) {
+	for _, c := range []struct {
+		active, source string
+		want           bool
+	}{
+		{"active", "", true}, {"activating", "/etc/init.d/web", true}, {"active", source, false}, {"inactive", "", false},
+		{"failed", "", false},
+	} {
+		b := &fakeBus{properties: unitProperties(c.active)}
+		b.properties["SourcePath"] = c.source
+		if got, err := newClient(b).RunsAnother(t.Context(), Unit{unitName, source}); err != nil || got != c.want {
+			t.Errorf("%s of %q: %v, %v", c.active, c.source, got, err)
+		}
+	}
+	if got, err := newClient(&fakeBus{}).RunsAnother(t.Context(), Unit{"other.service", source}); err != nil || got {
+		t.Errorf("a unit that is not loaded: %v, %v", got, err)
+	}
+}
+
 func TestStatus(t *testing.T) {
 	down := time.Unix(1_700_000_000, 0).UTC()
 	tests := []struct {

@@ -63,6 +63,8 @@ func TestCreateFails(t *testing.T) {
 				os.Remove(stub)
 			})
 		}, ""},
+		{"the host runs a unit of the name", func(_ *testing.T, h *host) { h.runs = "web@web.service" },
+			"web@web.service runs on this host"},
 		{"the config cannot be written", func(_ *testing.T, h *host) {
 			h.Configs.Dir = filepath.Join(h.Host.Root, "etc/machine-id", "none")
 		}, ""},

@@ -11,6 +11,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/content"
 	"github.com/virt-sandbox/virt-sandbox/internal/describe"
+	"github.com/virt-sandbox/virt-sandbox/internal/hostsystemd"
 	"github.com/virt-sandbox/virt-sandbox/internal/image"
 	"github.com/virt-sandbox/virt-sandbox/internal/lockfile"
 	"github.com/virt-sandbox/virt-sandbox/internal/sandboximage"
@@ -27,6 +28,9 @@ type provisionSpec struct {
 // provision gives a sandbox its level and ids, content, unit file and config. When it fails, nothing stays behind;
 // when it is killed, the content is marked as that of a sandbox which is being created.
 func (p *Provisioner) provision(ctx context.Context, s *config.Sandbox, how provisionSpec) error {
+	if err := p.checkHostUnit(ctx, s); err != nil {
+		return err
+	}
 	// What one that was killed has mounted.
 	if err := p.Claims.Detach(s.Name); err != nil {
 		return err
@@ -70,6 +74,20 @@ func (p *Provisioner) provision(ctx context.Context, s *config.Sandbox, how prov
 	})
 	if err := p.Systemd.Reload(ctx); err != nil {
 		p.Warn("%s is made, but its unit is not loaded yet; run systemctl daemon-reload: %v", s.Name, err)
+	}
+	return nil
+}
+
+// checkHostUnit refuses the name of a unit that runs on the host itself: as soon as the sandbox's unit were loaded in
+// its place, a stop of the sandbox would stop that.
+func (p *Provisioner) checkHostUnit(ctx context.Context, s *config.Sandbox) error {
+	runs, err := p.Systemd.RunsAnother(ctx, hostsystemd.Unit{Name: s.HostUnit(), Source: p.Configs.Path(s.Name)})
+	if err != nil {
+		// The name may be free all the same, and nothing is lost on a host whose bus is down.
+		p.Warn("cannot tell whether %s runs on this host: %v", s.HostUnit(), err)
+	}
+	if runs {
+		return fmt.Errorf("%s runs on this host, and is no sandbox's; stop it, or choose another name", s.HostUnit())
 	}
 	return nil
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/content"
 	"github.com/virt-sandbox/virt-sandbox/internal/filetree"
 	"github.com/virt-sandbox/virt-sandbox/internal/hostnet"
+	"github.com/virt-sandbox/virt-sandbox/internal/hostsystemd"
 	"github.com/virt-sandbox/virt-sandbox/internal/lockfile"
 	"github.com/virt-sandbox/virt-sandbox/internal/places"
 	"github.com/virt-sandbox/virt-sandbox/internal/sandboximage"
@@ -59,6 +60,8 @@ type Connection interface {
 type Systemd interface {
 	// Reload has it read unit files again.
 	Reload(ctx context.Context) error
+	// RunsAnother reports whether it has started something else under a unit's name.
+	RunsAnother(ctx context.Context, unit hostsystemd.Unit) (bool, error)
 	// Forget has it forget that a unit which is gone failed.
 	Forget(ctx context.Context, unit string) error
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/content"
 	"github.com/virt-sandbox/virt-sandbox/internal/describe"
 	"github.com/virt-sandbox/virt-sandbox/internal/hostnet"
+	"github.com/virt-sandbox/virt-sandbox/internal/hostsystemd"
 	"github.com/virt-sandbox/virt-sandbox/internal/hosttest"
 	"github.com/virt-sandbox/virt-sandbox/internal/lockfile"
 	"github.com/virt-sandbox/virt-sandbox/internal/pkgdb"
@@ -40,7 +41,8 @@ type host struct {
 	held       int   // containers that are held
 	up         error // what is said of a container that is up
 	reloads    int
-	broken     error // what reloading ends with
+	runs       string // a unit of the host itself
+	broken     error  // what reloading ends with
 }
 
 func newHost(t *testing.T) *host {
@@ -125,6 +127,10 @@ func (h *host) Reload(context.Context) error {
 
 // Forget implements Systemd.
 func (h *host) Forget(context.Context, string) error { return nil }
+
+func (h *host) RunsAnother(_ context.Context, unit hostsystemd.Unit) (bool, error) {
+	return unit.Name == h.runs, nil
+}
 
 // connection is one to the libvirt of a host.
 type connection struct{ *host }
