@@ -70,7 +70,7 @@ func (h Planner) Plan(ctx context.Context, units []*unitfile.Unit, extra []strin
 		all = append(all, owned...)
 	}
 	for _, u := range units {
-		all = append(all, directivePaths(u)...)
+		all = append(append(all, directivePaths(u)...), h.givenPaths(u)...)
 	}
 	for _, set := range packages {
 		for _, pkg := range set.packages {

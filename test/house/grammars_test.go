@@ -50,6 +50,7 @@ var colons = map[string]string{
 	"internal/content/skeleton.go":         "a line of passwd(5)",
 	"internal/privatepaths/planupgrade.go": "an origin, package:NAME",
 	"internal/privatepaths/plan.go":        "a word of StateDirectory=, NAME:LINK",
+	"internal/privatepaths/secrets.go":     "a word of LoadCredential=, ID:PATH",
 	"internal/alloc/ids.go":                "a line of subuid(5)",
 	"internal/cgroup/cgroup.go":            "a line of /proc/PID/cgroup",
 	"internal/guest/enter.go":              "a list of directories",
