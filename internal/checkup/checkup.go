@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/content"
@@ -17,6 +18,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/printable"
 	"github.com/virt-sandbox/virt-sandbox/internal/provision"
 	"github.com/virt-sandbox/virt-sandbox/internal/sandboximage"
+	"github.com/virt-sandbox/virt-sandbox/internal/unitfile"
 	"github.com/virt-sandbox/virt-sandbox/internal/unitstub"
 )
 
@@ -127,6 +129,10 @@ func (c *Checker) checkUnitFiles(s *config.Sandbox) ([]contentcheck.Finding, err
 	}
 	for _, path := range strays {
 		found(path, fmt.Sprintf("the unit is %s by the config; %s", s.HostUnit(), remedy))
+	}
+	for _, drop := range unitfile.Root(c.Host.Root).Confinements() {
+		found(drop.File, fmt.Sprintf("sets %s for all services, %s among them, which may not come up so; set it otherwise "+
+			"in %s.d, by a file that sorts after it", strings.Join(drop.Directives, ", "), s.HostUnit(), c.Stubs.Path(s)))
 	}
 	return findings, nil
 }

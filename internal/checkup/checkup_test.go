@@ -114,6 +114,14 @@ func TestCheck(t *testing.T) {
 			save(imaged())
 			write(dir+"/.image.raw.virt-sandbox", "")
 		}, []string{"leftover /.image.raw.virt-sandbox", "unit .service"}},
+		{"all services are confined", func() {
+			save(healthy())
+			drop := root + "/etc/systemd/system/service.d"
+			if err := os.MkdirAll(drop, 0o755); err != nil {
+				t.Fatal(err)
+			}
+			write(drop+"/zz.conf", "[Service]\nProtectSystem=strict\n")
+		}, []string{"unit zz.conf"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Cleanup(func() {
