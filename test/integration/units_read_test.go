@@ -17,7 +17,8 @@ func TestUnitsAsSystemdReadsThem(t *testing.T) {
 	const etc = "/etc/systemd/system/"
 	t.Cleanup(func() { shell(t, "rm -rf "+etc+"vst-*") })
 	t.Cleanup(func() { shell(t, "rm -rf /etc/vst.d /etc/vst.token") })
-	shell(t, "umask 077; mkdir /etc/vst.d; echo FOUND=found >/etc/vst.d/a.env; echo token >/etc/vst.token")
+	shell(t, "rm -rf "+etc+"vst-*") // of a run that was killed
+	shell(t, "umask 077; mkdir -p /etc/vst.d; echo FOUND=found >/etc/vst.d/a.env; echo token >/etc/vst.token")
 	shell(t, "chmod 0600 /etc/vst/secret && mkdir "+etc+"vst-alias.service.d "+etc+"vst-asked.service.d"+
 		" && ln -s /opt/vst/vst-linked.service "+etc+
 		" && ln -s /usr/lib/systemd/system/vst-named.service "+etc+"vst-alias.service"+
