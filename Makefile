@@ -45,9 +45,11 @@ N      ?= 100
 STRESS ?= 10m
 scale   = "cd test/scale && exec env VIRT_SANDBOX_RIG=$(1) ../../bin/scale.test -test.v -test.timeout 20m $(2)"
 
+census  = cd test/census && exec env VIRT_SANDBOX_RIG=$(1) $(GO) test -count=1 -v -timeout 120m . $(2)
+
 attack  = cd test/attack && exec env VIRT_SANDBOX_RIG=$(1) ../../bin/attack.test -test.v -test.timeout 40m
 
-.PHONY: all help build check coverage lint govulncheck test test-native test-emulated test-machine test-scale bench bench-scale bench-stress test-host test-vm test-apparmor attack attack-vm vm-shell demo install install-selinux uninstall-selinux install-apparmor uninstall-apparmor clean
+.PHONY: all help build check coverage lint govulncheck test test-native test-emulated test-machine census test-scale bench bench-scale bench-stress test-host test-vm test-apparmor attack attack-vm vm-shell demo install install-selinux uninstall-selinux install-apparmor uninstall-apparmor clean
 
 all: build
 
@@ -106,12 +108,13 @@ test: ## everything, on hosts of its own; needs root, about 40 minutes
 	test/vm/image >/dev/null
 	test/rig/kernel >/dev/null
 	$(MAKE) --jobs=2 --output-sync=line test-native test-emulated
-	$(GO) run ./test/rig/ran -elsewhere machine,bench,bench-host,stress,attack $(RAN)
+	$(GO) run ./test/rig/ran -elsewhere machine,bench,bench-host,stress,attack,census $(RAN)
 
 test-native:
 	VIRT_SANDBOX_RIG=native $(call record,native) test/rig/with-libvirt $(GO) test -count=1 -v -timeout 40m ./test/integration
 	$(MAKE) bin/attack.test
 	$(call record,attack) test/rig/with-libvirt sh -c "$(call attack,native)"
+	$(call record,census) test/rig/with-libvirt sh -c "$(call census,native)"
 	test/rig/with-libvirt test/demo
 	$(MAKE) test-scale
 	$(MAKE) test-host
@@ -119,6 +122,12 @@ test-native:
 test-emulated:
 	$(MAKE) test-vm
 	$(MAKE) test-apparmor
+
+# Daemons of the distribution, each installed, run in containers, and removed again; ONLY=nginx,tor are those of some packages.
+# Needs root and a mirror of the distribution.
+census: build ## all daemons of test/census, each in containers; an hour
+	test/rig/install-packages test
+	test/rig/with-libvirt sh -c "$(call census,census,$(if $(ONLY),-args -only $(ONLY)))"
 
 # One command in a virtual machine, emulated: all that test has only a part of.
 test-machine: build ## all of one command in a virtual machine

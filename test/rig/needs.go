@@ -38,10 +38,11 @@ const (
 	BenchHost Place = "bench-host" // make bench-scale, on the host with systemd
 	Stress    Place = "stress"     // make bench-stress
 	Attack    Place = "attack"     // make attack, make attack-vm: all attempts of the campaign
+	Census    Place = "census"     // make census: all daemons of its table
 )
 
 // costly are the places whose tests run only where Variable asks for them.
-var costly = []Place{Policy, Machine, Bench, BenchHost, Stress, Attack}
+var costly = []Place{Policy, Machine, Bench, BenchHost, Stress, Attack, Census}
 
 // On skips a test that does not run on this rig. Each test of the integration, scale and bench packages begins with it.
 func On(t testing.TB, places ...Place) {
