@@ -86,7 +86,7 @@ func daemons() []daemon {
 		{packages: "icecast2", units: "icecast2", probe: "curl -s localhost:8000", answer: "icecast",
 			known: "no such unit"},
 		{packages: "stunnel4", units: "stunnel4", probe: "busybox pidof stunnel4", answer: "", known: "no such unit"},
-		{packages: "chrony", units: "chrony", refused: "sets the clock"},
+		{packages: "chrony", units: "chrony", refused: "CAP_SYS_TIME"},
 		{packages: "ntpsec", units: "ntpsec", refused: "sets the clock"},
 		{packages: "samba", units: "smbd", probe: "busybox nc -w 1 127.0.0.1 445 </dev/null && echo open",
 			answer: "open"},
