@@ -80,7 +80,7 @@ func daemons() []daemon {
 		{packages: "at", units: "atd", probe: "busybox pidof atd", answer: ""},
 		{packages: "rsyslog", units: "rsyslog", probe: "logger census-$$; sleep 1; grep -c census- /var/log/syslog",
 			answer: "1",
-			known: "a unit that it requires failed"},
+			known:  "a unit that it requires failed"},
 		{packages: "fail2ban", units: "fail2ban", probe: "fail2ban-client ping", answer: "pong",
 			known: "Is fail2ban running"},
 		{packages: "slapd ldap-utils", units: "slapd", probe: "ldapsearch -x -s base -b ''", answer: "Success",
