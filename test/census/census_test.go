@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package census runs daemons of the distribution in containers, as an administrator would who reads nothing: install
-// the package, create, start. The table says what is expected of each. make test runs a part of it, make census all.
+// the package, create, start. The table says what is expected of each. make census runs it, and on the native rig it is
+// a short part.
 package census
 
 import (

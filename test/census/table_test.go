@@ -13,7 +13,7 @@ type daemon struct {
 	options  string // further ones of create
 	refused  string // what create or start says of a service that no container can run; it has no probe
 	known    string // a fault that is known: what create, start or the probe has in its output today
-	short    bool   // whether make test has it too
+	short    bool   // whether the short part has it too
 }
 
 // ask returns shell that sends text to a port inside and prints the answer.
@@ -98,10 +98,10 @@ func daemons() []daemon {
 		{packages: "tomcat10", units: "tomcat10", probe: "sleep 5; curl -s localhost:8080", answer: "Tomcat"},
 		{packages: "openvpn", units: "openvpn", probe: "systemctl is-active openvpn", answer: "active"},
 		{packages: "tinyproxy", units: "tinyproxy", probe: "curl -si localhost:8888", answer: "tinyproxy"},
-		{packages: "privoxy", units: "privoxy", probe: "curl -si localhost:8118", answer: "Privoxy"},
+		{packages: "privoxy", units: "privoxy", probe: "curl -si localhost:8118", answer: "HTTP/1.1 400"},
 		{packages: "pgbouncer", units: "pgbouncer", probe: "busybox nc -w 1 127.0.0.1 6432 </dev/null && echo open",
 			answer: "open"},
-		{packages: "monit", units: "monit", probe: "busybox pidof monit", answer: ""},
+		{packages: "monit", units: "monit", probe: "busybox pidof monit", answer: "", known: "no such unit"},
 		{packages: "collectd-core", units: "collectd", probe: "busybox pidof collectd", answer: ""},
 		{packages: "ngircd", units: "ngircd", probe: "busybox nc -w 1 127.0.0.1 6667 </dev/null && echo open",
 			answer: "open"},
