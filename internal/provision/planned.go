@@ -15,14 +15,21 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/privatepaths"
 )
 
-// beside adds what was planned to what a person listed.
-func beside(listed, planned []config.PrivatePath) []config.PrivatePath {
+// beside adds what was planned to what a person listed. Where both have a path, its origin is the planned one, which
+// tells how it follows the host; of one below another the upper stays.
+func beside(listed, planned []config.PrivatePath) (all []config.PrivatePath) {
 	for _, p := range planned {
-		if !covers(listed, p.Path) {
-			listed = append(listed, p)
+		below := func(l config.PrivatePath) bool { return l.Path != p.Path && privatepaths.Below(p.Path, l.Path) }
+		if !slices.ContainsFunc(listed, below) {
+			all = append(all, p)
 		}
 	}
-	return listed
+	for _, l := range listed {
+		if !covers(all, l.Path) {
+			all = append(all, l)
+		}
+	}
+	return all
 }
 
 // covers reports whether a path is one of private, or lies below one that comes with all it has.

@@ -10,9 +10,27 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/hosttest"
 	"github.com/virt-sandbox/virt-sandbox/internal/innersystemd"
 )
+
+// What a person lists stands beside what is planned, and each path stands there once, with the origin that tells more.
+func TestBeside(t *testing.T) {
+	paths := func(origin string, list ...string) (paths []config.PrivatePath) {
+		for _, p := range list {
+			paths = append(paths, config.PrivatePath{Path: p, Origin: origin})
+		}
+		return paths
+	}
+	got := beside(paths("admin", "/etc/httpd/conf", "/etc/httpd2", "/opt/x", "/srv", "/var/www"),
+		paths("package:httpd", "/etc/httpd", "/srv/www", "/srv2", "/var/www"))
+	want := append(paths("package:httpd", "/etc/httpd", "/srv2", "/var/www"),
+		paths("admin", "/etc/httpd2", "/opt/x", "/srv")...)
+	if !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
 
 // A secret of the host that configuration names is told of by create and after a failed start, until somebody asks
 // for it or puts one there.

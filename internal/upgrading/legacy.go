@@ -104,7 +104,6 @@ func (u *Upgrader) planMigration(ctx context.Context, s *config.Sandbox, named [
 				"as %s/etc/systemd/system/multi-user.target.wants has them", s.Name, field.Units, s.Content)
 		}
 	}
-	listed := s.Private
 	err = u.Provisioner.PlanContent(ctx, s)
 	if errors.Is(err, privatepaths.ErrNoOwner) {
 		u.Warn("no package owns the units of %s; package= in its config names those whose files are to follow their updates",
@@ -114,7 +113,6 @@ func (u *Upgrader) planMigration(ctx context.Context, s *config.Sandbox, named [
 	if err != nil {
 		return err
 	}
-	takeover.KeepPrivate(s, listed)
 	if err := u.Provisioner.PlanNetwork(s); err != nil {
 		return err
 	}

@@ -10,8 +10,6 @@ package takeover
 import (
 	"fmt"
 	"os"
-	"slices"
-	"strings"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/legacy"
@@ -41,14 +39,4 @@ func CheckContent(s *config.Sandbox) error {
 		return fmt.Errorf("look at the content of %s: %w", s.Name, err)
 	}
 	return nil
-}
-
-// KeepPrivate adds private paths of a legacy config to those that were planned, where no planned one holds them.
-func KeepPrivate(s *config.Sandbox, listed []config.PrivatePath) {
-	for _, p := range listed {
-		holds := func(other config.PrivatePath) bool { return strings.HasPrefix(p.Path+"/", other.Path+"/") }
-		if !slices.ContainsFunc(s.Private, holds) {
-			s.Private = append(s.Private, p)
-		}
-	}
 }

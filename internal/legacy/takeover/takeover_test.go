@@ -3,7 +3,6 @@
 package takeover
 
 import (
-	"slices"
 	"testing"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
@@ -30,21 +29,5 @@ func TestCheckContent(t *testing.T) {
 		if err := CheckContent(s); (err != nil) != test.refused {
 			t.Errorf("%s: %v", test.name, err)
 		}
-	}
-}
-
-// TestKeepPrivate adds what no planned path holds.
-func TestKeepPrivate(t *testing.T) {
-	s := config.New("web1")
-	s.Private = []config.PrivatePath{{Path: "/etc/httpd"}}
-	KeepPrivate(s, []config.PrivatePath{
-		{Path: "/etc/httpd/conf"}, {Path: "/etc/httpd"}, {Path: "/etc/httpd2"}, {Path: "/opt/x"},
-	})
-	var got []string
-	for _, p := range s.Private {
-		got = append(got, p.Path)
-	}
-	if want := []string{"/etc/httpd", "/etc/httpd2", "/opt/x"}; !slices.Equal(got, want) {
-		t.Errorf("private are %q, want %q", got, want)
 	}
 }
