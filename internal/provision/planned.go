@@ -6,8 +6,8 @@ import (
 	"context"
 	"errors"
 	"os"
-	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/field"
@@ -56,8 +56,13 @@ func (p *Provisioner) TellLeft(ctx context.Context, s *config.Sandbox, failure e
 	if err != nil {
 		return
 	}
+	tree, err := os.OpenRoot(s.Content)
+	if err != nil {
+		return
+	}
+	defer tree.Close()
 	p.tellLeft(s, slices.DeleteFunc(plan.Left, func(l privatepaths.Left) bool {
-		_, err := os.Lstat(filepath.Join(s.Content, l.Path))
+		_, err := tree.Lstat(strings.TrimPrefix(l.Path, "/"))
 		return err == nil
 	}))
 }

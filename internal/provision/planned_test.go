@@ -63,6 +63,16 @@ func TestTellLeft(t *testing.T) {
 	if hosttest.Reads(t, s.Content, "/srv/web.key") != "none" {
 		t.Error("the secret is copied")
 	}
+	// A directory of the container's that leads to the host's is not the host's.
+	if err := errors.Join(os.RemoveAll(s.Content+"/srv"), os.Symlink(h.Host.Root+"/srv", s.Content+"/srv")); err != nil {
+		t.Fatal(err)
+	}
+	if h.TellLeft(t.Context(), s, failure); !told() {
+		t.Error("a link out of the content hides what is missing")
+	}
+	if err := os.Remove(s.Content + "/srv"); err != nil {
+		t.Fatal(err)
+	}
 	hosttest.Put(t, s.Content, "/srv/web.key", "its own")
 	if h.TellLeft(t.Context(), s, failure); told() {
 		t.Error("what is there is told of")
