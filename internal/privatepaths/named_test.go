@@ -56,6 +56,22 @@ func TestPlanOfNamed(t *testing.T) {
 	}
 }
 
+// TestPlanOfSharedDirectories: a directive that names where everybody has their data, or what is the host's, brings
+// none of it along.
+func TestPlanOfSharedDirectories(t *testing.T) {
+	for _, dir := range []string{
+		"/var", "/var/lib", "/var/lib/", "/var/cache", "/var/log", "/var/spool", "/var/lib/libvirt",
+		"/var/lib/libvirt/filesystems", "/var/lib/dpkg", "/var/tmp", "/srv", "/etc",
+	} {
+		h := newHost(t, map[string]string{
+			unitFile: "[Service]\nReadWritePaths=" + dir + " -" + dir + "\n", "/etc/d/d.conf": "a=" + dir + "\n", "/etc/x": "",
+			"/var/lib/x/data": "", "/var/lib/libvirt/filesystems/a/b": "", "/var/lib/dpkg/status": "", "/srv/x": "",
+			"/var/cache/x": "", "/var/log/x": "", "/var/spool/x": "", "/var/tmp/x": "",
+		}, hosttest.Package("d", "", unitFile, "/etc/d/"))
+		checkPlan(t, h, nil, []string{"/etc/d package:d"})
+	}
+}
+
 // TestPlanOfNamedTooMuch: a name in a configuration does not make create copy a file server.
 func TestPlanOfNamedTooMuch(t *testing.T) {
 	h := newHost(t, map[string]string{

@@ -70,7 +70,10 @@ func (h Planner) Plan(ctx context.Context, units []*unitfile.Unit, extra []strin
 		all = append(all, owned...)
 	}
 	for _, u := range units {
-		all = append(append(all, directivePaths(u)...), h.givenPaths(u)...)
+		// ReadWritePaths=/var/lib would bring all services along, and the content of all sandboxes. /var/www is of the one
+		// who has it as a working directory.
+		ofAll := func(c candidate) bool { return isOfTheHost(c.path) && c.path != "/var/www" }
+		all = append(append(all, slices.DeleteFunc(directivePaths(u), ofAll)...), h.givenPaths(u)...)
 	}
 	for _, set := range packages {
 		for _, pkg := range set.packages {
