@@ -75,7 +75,10 @@ func (b *Book) ReserveIDs(ctx context.Context, s *config.Sandbox) (*lockfile.Loc
 
 // reserveRange reserves a range of ids; it returns nil when another create has a part of it.
 func reserveRange(allocation *lockfile.Allocation, ids config.IDMap) (*lockfile.Lock, error) {
-	return allocation.IDs(ids.Base/config.IDMapCount, (ids.Base+ids.Count-1)/config.IDMapCount)
+	return allocation.IDs(lockfile.Range{
+		First: ids.Base / config.IDMapCount,
+		Last:  (ids.Base + ids.Count - 1) / config.IDMapCount,
+	})
 }
 
 // CheckIDs refuses ids that are another container's too, as in a config that was copied by hand.

@@ -18,9 +18,14 @@ import (
 // Allocation is the right to choose a level or a range of ids. One process has it at a time.
 type Allocation struct {
 	*Lock
-	file  *File
-	slots map[int64]mcs.Level // that others hold, read once: while this process has the right, none is added
+	file *File
+	// What others hold, read once: while this process has the right, none is added.
+	slots map[int64]mcs.Level
+	ids   []Range
 }
+
+// Range is a run of numbers of ranges of ids, from the first to the last.
+type Range struct{ First, Last uint32 }
 
 // Allocate waits for the right to choose. what names the choice in a warning.
 func (f *File) Allocate(ctx context.Context, what string) (*Allocation, error) {
@@ -29,17 +34,24 @@ func (f *File) Allocate(ctx context.Context, what string) (*Allocation, error) {
 		return nil, err
 	}
 	slots, err := readSlots(l.file)
-	if err != nil {
+	ids, idsErr := readIDs(l.file)
+	if err = errors.Join(err, idsErr); err != nil {
 		l.Release()
 		return nil, err
 	}
-	return &Allocation{l, f, slots}, nil
+	return &Allocation{l, f, slots, ids}, nil
 }
 
-// IDs reserves ranges of ids, from the first to the last, by their numbers; it returns nil when another process holds
-// one of them. The reservation outlives the allocation.
-func (a *Allocation) IDs(first, last uint32) (*Lock, error) {
-	return a.file.try(idBytes+int64(first), int64(last-first)+1)
+// IDs reserves ranges of ids by their numbers; it returns nil when another process holds one of them, or held it when
+// the allocation began: that one's config may have come after the configs were read. The reservation outlives the
+// allocation.
+func (a *Allocation) IDs(wanted Range) (*Lock, error) {
+	for _, held := range a.ids {
+		if held.First <= wanted.Last && wanted.First <= held.Last {
+			return nil, nil
+		}
+	}
+	return a.file.try(idBytes+int64(wanted.First), int64(wanted.Last-wanted.First)+1)
 }
 
 // Levels returns the levels that other processes had reserved when the allocation began. Who compares them with configs
@@ -89,6 +101,15 @@ func readSlots(file *os.File) (map[int64]mcs.Level, error) {
 		levels[slot] = level
 	})
 	return levels, err
+}
+
+// readIDs reads the ranges of ids that other processes hold.
+func readIDs(file *os.File) ([]Range, error) {
+	var ids []Range
+	err := eachLock(file, idBytes, imageByte, func(begin, end int64) {
+		ids = append(ids, Range{uint32(begin - idBytes), uint32(end - idBytes - 1)})
+	})
+	return ids, err
 }
 
 // eachLock calls found for every lock that another process has between two bytes of the file. The kernel names one in a

@@ -147,7 +147,7 @@ func TestIDs(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer a.Release()
-	taken, err := a.IDs(10, 12)
+	taken, err := a.IDs(Range{10, 12})
 	if err != nil || taken == nil {
 		t.Fatalf("got %v, %v", taken, err)
 	}
@@ -156,7 +156,7 @@ func TestIDs(t *testing.T) {
 		free        bool
 	}{{9, 9, true}, {9, 10, false}, {11, 11, false}, {12, 20, false}, {13, 13, true}, {0, 0, true}, {1<<32 - 1, 1<<32 - 1,
 		true}} {
-		l, err := a.IDs(c.first, c.last)
+		l, err := a.IDs(Range{c.first, c.last})
 		if err != nil || (l != nil) != c.free {
 			t.Errorf("%d to %d: got %v, %v", c.first, c.last, l, err)
 		}
@@ -164,6 +164,36 @@ func TestIDs(t *testing.T) {
 	}
 	if levels := a.Levels(); len(levels) > 0 {
 		t.Errorf("ids are read as levels: %v", levels)
+	}
+}
+
+// A reservation that ends while somebody chooses is not given again: what holds it then, a config, may have been
+// written after the configs were read.
+func TestIDsReleasedWhileChosen(t *testing.T) {
+	f := New(t.TempDir(), nil)
+	ctx := context.Background()
+	first, err := f.Allocate(ctx, "ids")
+	if err != nil {
+		t.Fatal(err)
+	}
+	held, err := first.IDs(Range{1<<16 - 1, 1<<16 + 1})
+	if err != nil || held == nil {
+		t.Fatalf("got %v, %v", held, err)
+	}
+	first.Release()
+	second, err := f.Allocate(ctx, "ids")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer second.Release()
+	held.Release()
+	for _, wanted := range []Range{{1<<16 - 1, 1<<16 - 1}, {1 << 16, 1 << 16}, {1<<16 + 1, 1<<16 + 2}, {0, 1<<32 - 1}} {
+		if l, err := second.IDs(wanted); l != nil || err != nil {
+			t.Errorf("%v: got %v, %v", wanted, l, err)
+		}
+	}
+	if l, err := second.IDs(Range{1<<16 + 2, 1<<16 + 2}); l == nil || err != nil {
+		t.Errorf("beside it: got %v, %v", l, err)
 	}
 }
 

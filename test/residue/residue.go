@@ -72,12 +72,23 @@ func ofContainer(cgroup string) bool {
 		(strings.HasPrefix(name, "system-") && strings.HasSuffix(name, ".slice")) {
 		return false
 	}
+	if _, unit, found := strings.Cut(cgroup, "/system.slice/"); found && ofHost(unit) {
+		return false
+	}
 	for _, mark := range []string{"/virt-sandbox-", "/lxc-", "libvirt", ".scope", ".slice"} {
 		if strings.Contains(cgroup, mark) {
 			return true
 		}
 	}
 	return false
+}
+
+// ofHost reports whether what lies in system.slice is a unit of the host's own, as one that a timer starts: no instance,
+// no scope, and not made by the original tool.
+func ofHost(unit string) bool {
+	unit, _, _ = strings.Cut(unit, "/")
+	return strings.HasSuffix(unit, ".service") && !strings.ContainsAny(unit, "@_") && !strings.HasPrefix(unit, "t-") &&
+		!strings.Contains(unit, "virt-sandbox")
 }
 
 // Processes lists those of ours and of libvirt's containers that are alive, each as "process PID COMMAND".
