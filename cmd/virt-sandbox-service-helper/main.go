@@ -23,6 +23,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/launch"
 	"github.com/virt-sandbox/virt-sandbox/internal/monitor"
 	"github.com/virt-sandbox/virt-sandbox/internal/notify"
+	"github.com/virt-sandbox/virt-sandbox/internal/printable"
 	"github.com/virt-sandbox/virt-sandbox/internal/programs"
 	"github.com/virt-sandbox/virt-sandbox/internal/version"
 )
@@ -60,7 +61,13 @@ func main() {
 	// It lives for a moment, and is started for each of hundreds: it need not collect garbage before there is much.
 	debug.SetGCPercent(-1)
 	debug.SetMemoryLimit(garbageLimit)
-	if err := run(); err != nil {
+	err := run()
+	var mistake usageError
+	if errors.As(err, &mistake) {
+		fmt.Fprintf(os.Stderr, "virt-sandbox-service-helper: %s; see --help\n", printable.Line(err.Error()))
+		os.Exit(2)
+	}
+	if err != nil {
 		fmt.Fprintf(os.Stderr, "virt-sandbox-service-helper: %s\n", flagname.Text(err))
 		var failure *helper.UnitError
 		if errors.As(err, &failure) && failure.Journal != "" {
@@ -70,21 +77,23 @@ func main() {
 	}
 }
 
+// usageError is a mistake in the command line.
+type usageError struct{ error }
+
 func run() error {
 	flags, uri, showVersion := options()
 	if err := flags.Parse(os.Args[1:]); err != nil {
 		if errors.Is(err, pflag.ErrHelp) {
 			os.Exit(0)
 		}
-		os.Exit(2)
+		return usageError{err}
 	}
 	if *showVersion {
 		fmt.Print(version.Line("virt-sandbox-service-helper"))
 		return nil
 	}
 	if flags.NArg() != 2 {
-		flags.Usage()
-		os.Exit(2)
+		return usageError{fmt.Errorf("name a verb and a sandbox, not %d arguments", flags.NArg())}
 	}
 	verb, name := flags.Arg(0), flags.Arg(1)
 	if err := helper.RequireRoot(); err != nil {
@@ -131,9 +140,7 @@ func run() error {
 			s.HostUnit(),
 		)
 	}
-	flags.Usage()
-	os.Exit(2)
-	return nil
+	return usageError{fmt.Errorf("unknown verb %q", verb)}
 }
 
 func options() (flags *pflag.FlagSet, uri *string, showVersion *bool) {

@@ -36,7 +36,7 @@ func exportCommand(manager newManagerFunc) *cobra.Command {
 		Long:  exportText,
 		Example: `  virt-sandbox-service export --zstd web1 web1.tar.zst
   virt-sandbox-service export web1 | ssh host2 virt-sandbox-service import`,
-		Args:              nameAndMore("NAME and FILE"),
+		Args:              nameAndFile,
 		ValidArgsFunction: completeNameAndFiles,
 		RunE: func(c *cobra.Command, args []string) error {
 			m, err := manager()
@@ -107,7 +107,7 @@ func importCommand(manager newManagerFunc) *cobra.Command {
   ssh host1 virt-sandbox-service export db1 | virt-sandbox-service import - db2`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 2 {
-				return usageError{fmt.Errorf("takes FILE and NAME, not %d arguments", len(args))}
+				return errors.New("name a FILE and a sandbox, and no more")
 			}
 			return nil
 		},
@@ -153,12 +153,13 @@ func importCommand(manager newManagerFunc) *cobra.Command {
 	return command
 }
 
-// nameAndMore takes one argument, the sandbox, or two.
-func nameAndMore(what string) cobra.PositionalArgs {
-	return func(_ *cobra.Command, args []string) error {
-		if len(args) < 1 || len(args) > 2 {
-			return usageError{fmt.Errorf("takes %s, not %d arguments", what, len(args))}
-		}
+// nameAndFile takes one argument, the sandbox, or two.
+func nameAndFile(_ *cobra.Command, args []string) error {
+	switch len(args) {
+	case 0:
+		return errors.New("name a sandbox")
+	case 1, 2:
 		return nil
 	}
+	return errors.New("name a sandbox and a FILE, and no more")
 }

@@ -41,10 +41,7 @@ The exit status is 1 when something was found that is not fixed, else 0.`,
 		Example: `  virt-sandbox-service check --all
   virt-sandbox-service check --fix web1`,
 		Args: func(_ *cobra.Command, args []string) error {
-			if (len(args) > 0) == all {
-				return usageError{errors.New("takes NAMEs or --all")}
-			}
-			return nil
+			return namesOrAll(args, all)
 		},
 		ValidArgsFunction: completeManyNames,
 		RunE: func(c *cobra.Command, args []string) error {

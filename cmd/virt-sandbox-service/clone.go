@@ -3,6 +3,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -42,7 +43,7 @@ func cloneCommand(manager newManagerFunc) *cobra.Command {
   virt-sandbox-service clone --freeze -l s0:c3,c4 db1 db1-test`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 2 {
-				return usageError{fmt.Errorf("takes SOURCE and NAME, not %d arguments", len(args))}
+				return errors.New("name the SOURCE and the new sandbox")
 			}
 			return nil
 		},

@@ -111,8 +111,7 @@ func createCommand(manager newManagerFunc) *cobra.Command {
 				dash = len(args)
 			}
 			if dash > 1 && (options.Level != "" || written.security != "") && !options.Share {
-				return usageError{errors.New("one level of -l or -s for several NAMEs needs --share-level; without it each gets " +
-					"its own")}
+				return errors.New("one level of -l or -s for several NAMEs needs --share-level; without it each gets its own")
 			}
 			return several.check(c, args[:dash])
 		},
@@ -145,7 +144,7 @@ func createCommand(manager newManagerFunc) *cobra.Command {
 	several.addFlags(command, false)
 	flags := command.Flags()
 	flags.StringArrayVarP(&options.Units, "unitfile", "u", nil, "`UNIT` to run; may be repeated. .service may be left "+
-		"out, and of a template such as foo@.service the instance NAME is run")
+		"out, and of a template such as foo@.service the instance NAME is run. --unit is the same")
 	flags.BoolVarP(&written.copied, "copy", "C", false, "start with a copy of the host's content, as is the default. "+
 		"Stop a database on the host before its files are copied")
 	flags.BoolVar(&written.empty, "empty", false, "start with empty files and directories instead")

@@ -15,7 +15,7 @@ import (
 func executeCommand(manager newManagerFunc) *cobra.Command {
 	var noLabel bool
 	command := &cobra.Command{
-		Use:   "execute [-N] NAME -- COMMAND [ARG]…",
+		Use: "execute [-N] NAME -- COMMAND [ARG]…", Aliases: []string{"exec"},
 		Short: "Run a command in a running sandbox",
 		Long: `Run a command as root in a running sandbox: in all its namespaces and cgroups
 and under its SELinux label. Standard input, output and error stay apart, unless
@@ -29,7 +29,7 @@ The exit status is the command's, 128 and the number of a signal that ended it,
 127 for a command that is not there and 126 for one that cannot be executed.`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(commandOf(args)) == 0 {
-				return usageError{errors.New("takes NAME -- COMMAND [ARG]…")}
+				return errors.New("name a sandbox and a COMMAND")
 			}
 			return nil
 		},
@@ -56,7 +56,7 @@ func commandOf(args []string) []string {
 
 func connectCommand(manager newManagerFunc) *cobra.Command {
 	return &cobra.Command{
-		Use:   "connect NAME",
+		Use: "connect NAME", Aliases: []string{"shell"},
 		Short: "Open a root shell in a running sandbox",
 		Long: `Open a root shell in a running sandbox, as execute runs a command. The exit
 status is that of the shell.`,

@@ -4,6 +4,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,10 +12,12 @@ import (
 	"os/signal"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"golang.org/x/sys/unix"
 	"golang.org/x/term"
 
 	"github.com/virt-sandbox/virt-sandbox/cmd/internal/flagname"
+	"github.com/virt-sandbox/virt-sandbox/cmd/internal/usage"
 	"github.com/virt-sandbox/virt-sandbox/helper"
 	"github.com/virt-sandbox/virt-sandbox/internal/version"
 	"github.com/virt-sandbox/virt-sandbox/internal/virt"
@@ -88,7 +91,7 @@ Root is needed.`,
 		SilenceUsage: true, SilenceErrors: true,
 		Args: func(c *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return usageError{fmt.Errorf("unknown command %q; see virt-sandbox-service --help", args[0])}
+				return usageError{usage.UnknownVerb(c, args[0])}
 			}
 			return nil
 		},
@@ -99,8 +102,8 @@ Root is needed.`,
 	flags.BoolP("help", "h", false, "show how a verb is used")
 	command.Flags().Bool("version", false, "show the version")
 	command.Version = version.String()
-	command.SetUsageFunc(usage)
-	command.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	command.SetUsageFunc(usage.Write)
+	command.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usageError{usage.Option(c, err)} })
 	manager := func() (*helper.Manager, error) {
 		if err := virt.CheckURI(uri); err != nil {
 			return nil, usageError{err}
@@ -118,9 +121,8 @@ Root is needed.`,
 		startCommand(manager),
 		stopCommand(manager),
 		deleteCommand(manager),
-		reloadCommand(
-			manager,
-		),
+		restartCommand(manager),
+		reloadCommand(manager),
 		enableCommand(manager),
 		disableCommand(manager),
 		upgradeCommand(manager),
@@ -133,9 +135,38 @@ Root is needed.`,
 		executeCommand(manager),
 		logrotateCommand(manager),
 	)
+	for _, verb := range command.Commands() {
+		nameMistakes(verb)
+		equateUnits(verb)
+	}
 	addStandardCommands(command)
 	completeOptions(command)
 	return command
+}
+
+// nameMistakes has what is wrong with the arguments of a verb name the verb, and say how it is used.
+func nameMistakes(verb *cobra.Command) {
+	check := verb.Args
+	if check == nil {
+		return
+	}
+	verb.Args = func(c *cobra.Command, args []string) error {
+		if err := check(c, args); err != nil {
+			return usageError{usage.Mistake(c, err)}
+		}
+		return nil
+	}
+}
+
+// equateUnits has --unit be --unitfile, and the other way round, where a verb has one of them: -u is both.
+func equateUnits(verb *cobra.Command) {
+	other := map[string]string{"unit": "unitfile"}
+	if verb.Flags().Lookup("unit") != nil {
+		other = map[string]string{"unitfile": "unit"}
+	}
+	verb.Flags().SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
+		return pflag.NormalizedName(cmp.Or(other[name], name))
+	})
 }
 
 // addStandardCommands adds cobra's own, whose mistakes in the command line are reported as ours.
@@ -147,25 +178,43 @@ func addStandardCommands(root *cobra.Command) {
 		case "help":
 			command.Args = func(_ *cobra.Command, args []string) error {
 				if verb, _, err := root.Find(args); err != nil || (verb == root && len(args) > 0) {
-					return usageError{fmt.Errorf("unknown command %q; see virt-sandbox-service --help", args[0])}
+					return usageError{usage.UnknownVerb(root, args[0])}
 				}
 				return nil
 			}
 		case "completion":
-			command.Use, command.Short = "completion SHELL", "Print what a shell needs to complete arguments"
-			command.RunE = func(*cobra.Command, []string) error {
-				return usageError{errors.New("takes the name of a shell; see virt-sandbox-service completion --help")}
-			}
-			for _, shell := range append([]*cobra.Command{command}, command.Commands()...) {
-				check := shell.Args
-				shell.Args = func(c *cobra.Command, args []string) error {
-					if err := check(c, args); err != nil {
-						return usageError{err}
-					}
-					return nil
-				}
-			}
+			describeCompletion(command)
 		}
+	}
+}
+
+// shells are those that there is a completion for, with where it is installed by hand.
+var shells = map[string]string{
+	"bash": "/usr/share/bash-completion/completions/virt-sandbox-service",
+	"zsh":  "/usr/share/zsh/vendor-completions/_virt-sandbox-service",
+	"fish": "/usr/share/fish/vendor_completions.d/virt-sandbox-service.fish",
+}
+
+// describeCompletion has cobra's command speak of Linux and of the shells that we install completions for.
+func describeCompletion(command *cobra.Command) {
+	command.Use, command.Short = "completion SHELL", "Print what a shell needs to complete arguments"
+	command.Long = `Print what bash, zsh or fish needs to complete the arguments of
+virt-sandbox-service. Packages and make install put it where the shell looks.`
+	command.Example = "  . <(virt-sandbox-service completion bash)"
+	command.RunE = func(c *cobra.Command, _ []string) error {
+		return usageError{usage.Mistake(c, errors.New("name a shell: bash, zsh or fish"))}
+	}
+	nameMistakes(command)
+	for _, shell := range command.Commands() {
+		file, known := shells[shell.Name()]
+		if !known {
+			command.RemoveCommand(shell)
+			continue
+		}
+		shell.Use, shell.Short = shell.Name(), "Print what "+shell.Name()+" needs to complete arguments"
+		shell.Long = "Print what " + shell.Name() + " needs to complete arguments, for the file\n" + file + "."
+		shell.Example = "  virt-sandbox-service completion " + shell.Name() + " >\\\n    " + file
+		nameMistakes(shell)
 	}
 }
 
@@ -187,8 +236,11 @@ type newManagerFunc func() (*helper.Manager, error)
 
 // oneName takes exactly one argument, the sandbox.
 func oneName(_ *cobra.Command, args []string) error {
-	if len(args) != 1 {
-		return usageError{fmt.Errorf("takes the NAME of one sandbox, not %d arguments", len(args))}
+	switch len(args) {
+	case 0:
+		return errors.New("name a sandbox")
+	case 1:
+		return nil
 	}
-	return nil
+	return fmt.Errorf("name one sandbox, not %d", len(args))
 }

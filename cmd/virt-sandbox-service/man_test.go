@@ -17,6 +17,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/virt-sandbox/virt-sandbox/cmd/internal/usage"
 )
 
 var update = flag.Bool("update", false, "write the pages of the manual anew")
@@ -153,7 +155,7 @@ func TestHelpFits(t *testing.T) {
 			t.Errorf("%s: the description is no sentence: %q", c.Name(), c.Long)
 		}
 		for line := range strings.Lines(out.String()) {
-			if width := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); width > usageWidth {
+			if width := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); width > usage.Width {
 				t.Errorf("%s: %d columns: %s", c.Name(), width, line)
 			}
 		}
@@ -177,6 +179,9 @@ func page(c *cobra.Command) string {
 	fmt.Fprintf(&b, ".SH NAME\n%s \\- %s\n", escape(name), escape(strings.ToLower(c.Short[:1])+c.Short[1:]))
 	fmt.Fprintf(&b, ".SH SYNOPSIS\n%s\n", synopsis(c))
 	fmt.Fprintf(&b, ".SH DESCRIPTION\n%s", description(c.Long, placeholders))
+	if len(c.Aliases) > 0 {
+		fmt.Fprintf(&b, ".PP\nAlso called\n.BR %s .\n", strings.Join(c.Aliases, ", "))
+	}
 	if c.LocalFlags().HasAvailableFlags() {
 		fmt.Fprintf(&b, ".SH OPTIONS\n%s", optionsOf(c.LocalFlags(), placeholders))
 	}
@@ -204,7 +209,7 @@ func listOf(verbs []*cobra.Command) string {
 
 // synopsis sets words that are to be typed as they are in bold, and what stands for others in italics.
 func synopsis(c *cobra.Command) string {
-	rest := strings.TrimPrefix(useLine(c), c.CommandPath())
+	rest := strings.TrimPrefix(usage.Line(c), c.CommandPath())
 	return `\fB` + strings.ReplaceAll(escape(c.CommandPath()), " ", `\fR \fB`) + `\fR` + mark(rest, words(c))
 }
 
@@ -214,7 +219,7 @@ func optionsOf(flags *pflag.FlagSet, placeholders []string) string {
 		if f.Hidden {
 			return
 		}
-		argument, text := describe(f)
+		argument, text := usage.Describe(f)
 		tag := "--" + f.Name
 		if f.Shorthand != "" {
 			tag = "-" + f.Shorthand + ", " + tag
@@ -258,7 +263,7 @@ func words(c *cobra.Command) []string {
 	placeholder := regexp.MustCompile(`\b[A-Z]{2,}\b`)
 	list := placeholder.FindAllString(c.Use, -1)
 	add := func(f *pflag.Flag) {
-		argument, _ := describe(f)
+		argument, _ := usage.Describe(f)
 		list = append(list, placeholder.FindAllString(argument, -1)...)
 	}
 	c.LocalFlags().VisitAll(add)

@@ -11,6 +11,7 @@ import (
 	"os"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/spf13/cobra"
@@ -23,8 +24,8 @@ import (
 
 // many is how a verb works on several sandboxes.
 type many struct {
-	all  bool
-	jobs int
+	all, withAll bool
+	jobs         int
 }
 
 // libvirtWorkers is how many requests a libvirtd works on at once by default, less some for others (max_workers of
@@ -33,7 +34,7 @@ const libvirtWorkers = 16
 
 // addFlags adds --jobs, and --all to a verb that can do without names.
 func (m *many) addFlags(command *cobra.Command, withAll bool) {
-	if withAll {
+	if m.withAll = withAll; withAll {
 		command.Flags().BoolVar(&m.all, "all", false, "all sandboxes, in place of NAMEs")
 	}
 	command.Flags().IntVarP(&m.jobs, "jobs", "j", min(2*runtime.NumCPU(), libvirtWorkers), fmt.Sprintf("at most `N` "+
@@ -42,13 +43,30 @@ func (m *many) addFlags(command *cobra.Command, withAll bool) {
 
 // check takes one name at least, or --all.
 func (m *many) check(_ *cobra.Command, args []string) error {
+	if m.jobs < 1 {
+		return fmt.Errorf("--jobs takes a number from 1, not %d", m.jobs)
+	}
+	if m.withAll {
+		return namesOrAll(args, m.all)
+	}
+	return someNames(nil, args)
+}
+
+// namesOrAll takes one name at least, or --all.
+func namesOrAll(args []string, all bool) error {
 	switch {
-	case m.jobs < 1:
-		return usageError{fmt.Errorf("--jobs takes a number from 1, not %d", m.jobs)}
-	case m.all && len(args) > 0:
-		return usageError{errors.New("takes NAMEs or --all, not both")}
-	case !m.all && len(args) == 0:
-		return usageError{errors.New("takes the NAME of a sandbox, or of several")}
+	case all && len(args) > 0:
+		return errors.New("name sandboxes or use --all, not both")
+	case !all && len(args) == 0:
+		return errors.New("name a sandbox, or use --all")
+	}
+	return nil
+}
+
+// someNames takes one name at least.
+func someNames(_ *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return errors.New("name a sandbox")
 	}
 	return nil
 }
@@ -83,7 +101,7 @@ func (m *many) each(ctx context.Context, manager *helper.Manager, names []string
 			if !errors.Is(err, errReported) {
 				lines.Lock()
 				defer lines.Unlock()
-				fmt.Fprintf(os.Stderr, "virt-sandbox-service: %s: %s\n", name, flagname.Text(err))
+				fmt.Fprintf(os.Stderr, "virt-sandbox-service: %s\n", about(name, flagname.Text(err)))
 			}
 		})
 	})
@@ -91,6 +109,16 @@ func (m *many) each(ctx context.Context, manager *helper.Manager, names []string
 		return errReported
 	}
 	return err
+}
+
+// about puts a name before what is said of it, unless that begins with it.
+func about(name, text string) string {
+	for _, beginning := range []string{": ", " is ", " has "} {
+		if strings.HasPrefix(text, name+beginning) {
+			return text
+		}
+	}
+	return name + ": " + text
 }
 
 // all lists the sandboxes but those that are being deleted.

@@ -3,7 +3,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"os"
 
@@ -35,10 +34,7 @@ func upgradeCommand(manager newManagerFunc) *cobra.Command {
 		Example: `  virt-sandbox-service upgrade --dry-run web1
   virt-sandbox-service upgrade --all --quiet`,
 		Args: func(_ *cobra.Command, args []string) error {
-			if (len(args) > 0) == all {
-				return usageError{errors.New("takes NAMEs or --all")}
-			}
-			return nil
+			return namesOrAll(args, all)
 		},
 		ValidArgsFunction: completeUpgradable,
 		RunE: func(c *cobra.Command, args []string) error {

@@ -75,18 +75,54 @@ Of several see SEVERAL SANDBOXES of virt-sandbox-service(1).`,
 			if err != nil {
 				return err
 			}
-			stop := m.Stop
-			if helper.SystemdRuns() {
-				stop = m.StopUnit
-			}
 			return several.each(c.Context(), m, args, "Stopped", func(ctx context.Context, name string, _ io.Writer) error {
-				err := stop(ctx, name)
-				if errors.Is(err, helper.ErrNotRunning) {
-					// As systemctl stop: what is asked for is already so.
-					return nil
-				}
-				return err
+				return stop(ctx, m, name)
 			})
+		},
+	}
+	several.addFlags(command, true)
+	return command
+}
+
+func stop(ctx context.Context, m *helper.Manager, name string) error {
+	stop := m.Stop
+	if helper.SystemdRuns() {
+		stop = m.StopUnit
+	}
+	err := stop(ctx, name)
+	if errors.Is(err, helper.ErrNotRunning) {
+		// As systemctl stop: what is asked for is already so.
+		return nil
+	}
+	return err
+}
+
+func restartCommand(manager newManagerFunc) *cobra.Command {
+	var several many
+	command := &cobra.Command{
+		Use:   "restart NAME… | --all",
+		Short: "Stop sandboxes and start them again",
+		Long: `Stop a sandbox in order, and start it again as start does; one that does not
+run is started. A changed config counts from then on.
+
+Of several see SEVERAL SANDBOXES of virt-sandbox-service(1).`,
+		Args: several.check, ValidArgsFunction: completeManyNames,
+		RunE: func(c *cobra.Command, args []string) error {
+			m, err := manager()
+			if err != nil {
+				return err
+			}
+			return several.each(c.Context(), m, args, "Restarted",
+				func(ctx context.Context, name string, stderr io.Writer) error {
+					// What cannot be started again is not stopped.
+					if _, err := m.Store.Load(name); err != nil {
+						return err
+					}
+					if err := stop(ctx, m, name); err != nil {
+						return err
+					}
+					return start(ctx, m, name, stderr)
+				})
 		},
 	}
 	several.addFlags(command, true)
@@ -116,7 +152,7 @@ cannot is refused, and so is a sandbox that runs a command.`,
 		},
 	}
 	command.Flags().StringArrayVarP(&units, "unitfile", "u", nil, "`UNIT` inside to reload; may be repeated; .service "+
-		"may be left out")
+		"may be left out; --unit is the same")
 	return command
 }
 
@@ -171,7 +207,7 @@ func deleteCommand(manager newManagerFunc) *cobra.Command {
 	var keepJournal bool
 	var several many
 	command := &cobra.Command{
-		Use:   "delete [--keep-journal] NAME…",
+		Use: "delete [--keep-journal] NAME…", Aliases: []string{"rm"},
 		Short: "Remove sandboxes that are stopped, with their content",
 		Long: `Remove a stopped sandbox (one with an unusable config: after the config was
 corrected or removed by hand) with its content, its unit file and what was added
@@ -208,13 +244,13 @@ Of several see SEVERAL SANDBOXES of virt-sandbox-service(1).`,
 func listCommand(manager newManagerFunc) *cobra.Command {
 	var asJSON bool
 	command := &cobra.Command{
-		Use:   "list [--json]",
+		Use: "list [--json]", Aliases: []string{"ls"},
 		Short: "List sandboxes and their states",
 		Long: `List sandboxes with their states, levels, and units or commands; of one whose
 config cannot be used the reason.`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return usageError{errors.New("list takes no arguments")}
+				return errors.New("name no sandbox; all are listed")
 			}
 			return nil
 		},

@@ -18,6 +18,7 @@ import (
 
 	"github.com/virt-sandbox/virt-sandbox/cmd/internal/flagname"
 	"github.com/virt-sandbox/virt-sandbox/cmd/internal/optiontext"
+	"github.com/virt-sandbox/virt-sandbox/cmd/internal/usage"
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/version"
 	"github.com/virt-sandbox/virt-sandbox/sandbox"
@@ -62,8 +63,8 @@ func root() *cobra.Command {
 
 It sees the host's /usr and /etc, read-only, the home directory of an ordinary
 user, a /tmp of its own, no other processes and no network but loopback, unless
-it is given more with --show, --read-write, -m and -N. Its output, exit status and
-terminal are as without. Options end at COMMAND.`,
+it is given more with --show, --read-write, -m and -N. Output, exit status and
+terminal behave as if there were no sandbox. Options end at COMMAND.`,
 		Example: `  virt-sandbox /bin/sh
   virt-sandbox -N dhcp curl -s https://example.org/
   virt-sandbox -S nobody -- sort <input >output
@@ -87,6 +88,8 @@ terminal are as without. Options end at COMMAND.`,
 			return run(c.Context(), o)
 		},
 	}
+	command.SetUsageFunc(usage.Write)
+	command.SetFlagErrorFunc(usage.Option)
 	uri := os.Getenv("LIBVIRT_DEFAULT_URI")
 	if uri == "" {
 		uri = sandbox.DefaultURI
@@ -116,13 +119,14 @@ terminal are as without. Options end at COMMAND.`,
 	list.BoolVarP(&f.Shell, "shell", "l", false, "have a root shell beside the command, for virsh console NAME console1")
 	list.DurationVar(&f.Timeout, "timeout", 0, "end the command after `TIME`, such as 90s")
 	list.StringVar(&f.memory, "memory", "", "`SIZE` of memory that the sandbox may use, such as 512M")
-	list.Float64Var(&f.CPUs, "cpus", 0, "share of CPUs that the sandbox may use, such as 0.5 (`N`)")
+	list.Float64Var(&f.CPUs, "cpus", 0, "`N` CPUs that the sandbox may use, such as 0.5")
 	list.StringVar(&f.Kernel.Version, "kernver", "", "`VERSION` of the kernel of a virtual machine")
 	list.StringVar(&f.Kernel.Path, "kernpath", "", "kernel `FILE` of a virtual machine")
 	list.StringVar(&f.Kernel.Modules, "kmodpath", "", "`DIR` of the kernel modules of a virtual machine")
 	list.BoolVarP(&f.debug, "debug", "d", false, "say what is done, and show the sandbox's own console")
 	list.BoolVarP(&f.verbose, "verbose", "v", false, "say what is done")
 	list.Bool("version", false, "show the version")
+	list.BoolP("help", "h", false, "show how the program is used")
 	list.StringVar(&f.completion, "completion", "", "print a script for `SHELL`: bash, zsh or fish")
 	_ = list.MarkHidden("completion")
 	return command

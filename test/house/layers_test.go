@@ -34,6 +34,7 @@ var layers = []layer{
 		"internal/report",
 		"internal/seclabel",
 		"internal/selfsigned",
+		"internal/suggest",
 		"internal/throttle",
 		"internal/version",
 	}},
@@ -132,6 +133,7 @@ var layers = []layer{
 	{"options of the command line", []string{
 		"cmd/internal/flagname",
 		"cmd/internal/optiontext",
+		"cmd/internal/usage",
 	}},
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package main
+// Package usage is how our programs say how they are used: what --help shows, and what is wrong with a command line.
+// In: the commands and options of a program; out: text for a person. Only the programs in cmd call it.
+package usage
 
 import (
 	"fmt"
@@ -13,14 +15,17 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// usageWidth is how many columns the text of --help takes.
-const usageWidth = 80
+// Width is how many columns the text of --help takes.
+const Width = 80
 
-// usage writes what follows the description in --help. cobra's own has all of an option on one line, however long, and
+// Write writes what follows the description in --help. cobra's own has all of an option on one line, however long, and
 // names values that are no choice.
-func usage(c *cobra.Command) error {
+func Write(c *cobra.Command) error {
 	w := c.OutOrStderr()
-	fmt.Fprintf(w, "Usage:\n  %s\n", useLine(c))
+	fmt.Fprintf(w, "Usage:\n  %s\n", Line(c))
+	if len(c.Aliases) > 0 {
+		fmt.Fprintf(w, "\nAlso called %s.\n", strings.Join(c.Aliases, ", "))
+	}
 	if c.HasAvailableSubCommands() {
 		fmt.Fprint(w, "\nVerbs:\n")
 		for _, verb := range c.Commands() {
@@ -29,23 +34,23 @@ func usage(c *cobra.Command) error {
 			}
 		}
 	}
-	usageOptions(w, "Options", c.LocalFlags())
-	usageOptions(w, "Options of all verbs", c.InheritedFlags())
+	writeOptions(w, "Options", c.LocalFlags())
+	writeOptions(w, "Options of all verbs", c.InheritedFlags())
 	if c.HasExample() {
 		fmt.Fprintf(w, "\nExamples:\n%s\n", c.Example)
 	}
 	return nil
 }
 
-// useLine returns a command with its arguments; that options can be given needs no word.
-func useLine(c *cobra.Command) string {
+// Line returns a command with its arguments; that options can be given needs no word.
+func Line(c *cobra.Command) string {
 	if c.HasParent() {
 		return c.Parent().CommandPath() + " " + c.Use
 	}
 	return c.Use
 }
 
-func usageOptions(w io.Writer, title string, flags *pflag.FlagSet) {
+func writeOptions(w io.Writer, title string, flags *pflag.FlagSet) {
 	if !flags.HasAvailableFlags() {
 		return
 	}
@@ -58,7 +63,7 @@ func usageOptions(w io.Writer, title string, flags *pflag.FlagSet) {
 		if f.Shorthand != "" {
 			short = "-" + f.Shorthand + ", "
 		}
-		argument, text := describe(f)
+		argument, text := Describe(f)
 		if argument != "" {
 			argument = " " + argument
 		}
@@ -67,8 +72,8 @@ func usageOptions(w io.Writer, title string, flags *pflag.FlagSet) {
 	})
 }
 
-// describe returns the argument of an option, "" where it has none, and what it says of itself in whole sentences.
-func describe(f *pflag.Flag) (argument, text string) {
+// Describe returns the argument of an option, "" where it has none, and what it says of itself in whole sentences.
+func Describe(f *pflag.Flag) (argument, text string) {
 	argument, text = pflag.UnquoteUsage(f)
 	first, size := utf8.DecodeRuneInString(text)
 	text = string(unicode.ToUpper(first)) + text[size:]
@@ -82,7 +87,7 @@ func describe(f *pflag.Flag) (argument, text string) {
 func fill(w io.Writer, text, indentation string) {
 	line := ""
 	for _, word := range strings.Fields(text) {
-		if line != "" && utf8.RuneCountInString(indentation+line+" "+word) > usageWidth {
+		if line != "" && utf8.RuneCountInString(indentation+line+" "+word) > Width {
 			fmt.Fprintln(w, indentation+line)
 			line = ""
 		}
