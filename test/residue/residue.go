@@ -83,8 +83,8 @@ func ofContainer(cgroup string) bool {
 	return false
 }
 
-// ofHost reports whether what lies in system.slice is a unit of the host's own, as one that a timer starts: no instance,
-// no scope, and not made by the original tool.
+// ofHost reports whether what lies in system.slice is a unit of the host's own, as one that a timer starts: no
+// instance, no scope, and not made by the original tool.
 func ofHost(unit string) bool {
 	unit, _, _ = strings.Cut(unit, "/")
 	return strings.HasSuffix(unit, ".service") && !strings.ContainsAny(unit, "@_") && !strings.HasPrefix(unit, "t-") &&
