@@ -5,6 +5,8 @@ package config
 import (
 	"strings"
 	"testing"
+
+	"github.com/virt-sandbox/virt-sandbox/internal/textmerge"
 )
 
 // person is a config as somebody keeps it by hand.
@@ -30,26 +32,26 @@ argument=now
 // what replaces them; everything else stays as it is.
 func TestMergeKeepsWhatAPersonWrote(t *testing.T) {
 	unchanged := []entry{
-		{"sandbox", "format", "1"},
-		{"sandbox", "name", "web # of the shop, and no comment"},
-		{"sandbox", "unit", "httpd.service"},
-		{"sandbox", "package", "mod_ssl"},
-		{"sandbox", "package", "php-fpm"},
-		{"command", "argument", "run"},
-		{"command", "argument", "--fast"},
-		{"command", "argument", "now"},
+		{Section: "sandbox", Key: "format", Value: "1"},
+		{Section: "sandbox", Key: "name", Value: "web # of the shop, and no comment"},
+		{Section: "sandbox", Key: "unit", Value: "httpd.service"},
+		{Section: "sandbox", Key: "package", Value: "mod_ssl"},
+		{Section: "sandbox", Key: "package", Value: "php-fpm"},
+		{Section: "command", Key: "argument", Value: "run"},
+		{Section: "command", Key: "argument", Value: "--fast"},
+		{Section: "command", Key: "argument", Value: "now"},
 	}
 	without := func(gone ...string) []entry {
 		var rest []entry
 		for _, e := range unchanged {
-			if !strings.Contains(strings.Join(gone, "\n"), e.value) {
+			if !strings.Contains(strings.Join(gone, "\n"), e.Value) {
 				rest = append(rest, e)
 			}
 		}
 		return rest
 	}
-	sandbox := func(key, value string) entry { return entry{"sandbox", key, value} }
-	argument := func(value string) entry { return entry{"command", "argument", value} }
+	sandbox := func(key, value string) entry { return entry{Section: "sandbox", Key: key, Value: value} }
+	argument := func(value string) entry { return entry{Section: "command", Key: "argument", Value: value} }
 	cases := []struct {
 		name    string
 		entries []entry
@@ -75,7 +77,7 @@ func TestMergeKeepsWhatAPersonWrote(t *testing.T) {
 			"argument=--fast\nargument=now\n", "argument=now\nargument=--fast\n"},
 		{"inserted into a list", append(without("--fast", "now"), argument("--slow"), argument("--fast"), argument("now")),
 			"argument=--fast\nargument=now\n", "argument=--slow\nargument=--fast\nargument=now\n"},
-		{"new section at the end", append(without(), entry{"network", "mode", "host"}),
+		{"new section at the end", append(without(), entry{Section: "network", Key: "mode", Value: "host"}),
 			"argument=now\n", "argument=now\n\n[network]\nmode=host\n"},
 	}
 	for _, c := range cases {
@@ -85,7 +87,7 @@ func TestMergeKeepsWhatAPersonWrote(t *testing.T) {
 				t.Fatal(err)
 			}
 			want := strings.Replace(person, c.replace, c.by, 1)
-			if got := merge(lines, c.entries); got != want {
+			if got := textmerge.Merge(lines, c.entries, textOf); got != want {
 				t.Errorf("got\n%s\nwant\n%s", got, want)
 			}
 		})
@@ -97,7 +99,12 @@ func TestMergeIntoASectionThatComesTwice(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := merge(lines, []entry{{"a", "x", "1"}, {"a", "x", "2"}, {"a", "z", "9"}, {"b", "y", "1"}})
+	got := textmerge.Merge(lines, []entry{
+		{Section: "a", Key: "x", Value: "1"},
+		{Section: "a", Key: "x", Value: "2"},
+		{Section: "a", Key: "z", Value: "9"},
+		{Section: "b", Key: "y", Value: "1"},
+	}, textOf)
 	if want := "[a]\nx=1\nx=2\nz=9\n[b]\ny=1\n[a]\n# second\n"; got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
@@ -141,5 +148,5 @@ func readBack(value string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return lines[1].entry.value, nil
+	return lines[1].Entry.Value, nil
 }

@@ -17,22 +17,54 @@ type SyntaxError struct {
 	File    string
 	Line    int // from 1; 0 when no single line is to blame
 	Message string
+	Others  []*SyntaxError // further mistakes of the file, in its order, without others of their own
 }
 
+// Error returns all mistakes in one line.
 func (e *SyntaxError) Error() string {
-	if e.Line == 0 {
-		return fmt.Sprintf("%s: %s", e.File, e.Message)
+	text := fmt.Sprintf("%s: %s", e.File, e.Message)
+	if e.Line > 0 {
+		text = fmt.Sprintf("%s:%d: %s", e.File, e.Line, e.Message)
 	}
-	return fmt.Sprintf("%s:%d: %s", e.File, e.Line, e.Message)
+	for _, other := range e.Others {
+		text += "; " + other.Reason()
+	}
+	return text
+}
+
+// All lists the mistakes.
+func (e *SyntaxError) All() []*SyntaxError { return append([]*SyntaxError{e}, e.Others...) }
+
+// Reason returns one mistake without the file.
+func (e *SyntaxError) Reason() string {
+	if e.Line == 0 {
+		return e.Message
+	}
+	return fmt.Sprintf("line %d: %s", e.Line, e.Message)
+}
+
+// maxMistakes bounds how many mistakes of a config are told of.
+const maxMistakes = 10
+
+// mistakes collects what is wrong with a config.
+type mistakes []*SyntaxError
+
+// err is nil where nothing is wrong.
+func (m mistakes) err() error {
+	if len(m) == 0 {
+		return nil
+	}
+	m[0].Others = m[1:]
+	return m[0]
 }
 
 // Every complaint about a config, as a sentence that says what to do.
 const (
 	msgNotKeyValue    = "%q is neither [section], KEY=VALUE nor a # comment"
 	msgNoSection      = "%q stands before the first [section]"
-	msgUnknownSection = "unknown section [%s]; known are %s"
+	msgUnknownSection = "unknown section [%s]%s"
 	msgLegacy         = "it is a config of the original libvirt-sandbox; run virt-sandbox-service upgrade %s"
-	msgUnknownKey     = "unknown key %q in [%s]; known are %s"
+	msgUnknownKey     = "unknown key %q in [%s]%s"
 	msgTwice          = "%q in [%s] is given twice; it takes one value"
 	msgQuotes         = "%s is not a well quoted value; close the quotes and escape with \\"
 	msgNotText        = "the line is not UTF-8 text without control characters"

@@ -3,11 +3,15 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/virt-sandbox/virt-sandbox/internal/suggest"
+	"github.com/virt-sandbox/virt-sandbox/internal/textmerge"
 )
 
 // format is the list of fields, made once, with the place of each key in it.
@@ -27,8 +31,11 @@ var theFormat = sync.OnceValue(func() format {
 // reader reads one config.
 type reader struct {
 	format
-	sandbox *Sandbox
-	seen    []bool // by field
+	sandbox  *Sandbox
+	name     string // of the file
+	seen     []bool // by field
+	unknown  bool   // the section
+	mistakes mistakes
 }
 
 // LegacySection is the first section of a config of the original libvirt-sandbox, which package legacy reads.
@@ -38,34 +45,60 @@ const LegacySection = "api"
 func LegacyError(name string) error { return fmt.Errorf(msgLegacy, name) }
 
 // Parse reads the text of a config. file is what errors call it; the name in it must agree with the text's.
-// Errors are of type *SyntaxError.
+// Errors are of type *SyntaxError; they have all mistakes, up to a bound.
 func Parse(file, text string) (*Sandbox, error) {
-	r := reader{format: theFormat(), sandbox: New("")}
+	r := reader{format: theFormat(), sandbox: New(""), name: strings.TrimSuffix(filepath.Base(file), Suffix)}
 	r.seen = make([]bool, len(r.fields))
 	r.sandbox.Content = ""
-	err := eachLine(file, text, func(l line) error {
-		message := ""
-		switch l.kind {
-		case lineHeader:
-			if message = r.section(l.section); message != "" && l.section == LegacySection {
-				message = LegacyError(strings.TrimSuffix(filepath.Base(file), Suffix)).Error()
-			}
-		case lineEntry:
-			message = r.apply(l.entry)
+	err := eachLine(file, text, func(l line, err error) error {
+		wrong := message(err)
+		if err == nil {
+			wrong = r.line(l)
 		}
-		if message != "" {
-			return &SyntaxError{File: file, Line: l.number, Message: message}
+		if wrong != "" {
+			r.mistakes = append(r.mistakes, &SyntaxError{File: file, Line: l.Number, Message: wrong})
+		}
+		if len(r.mistakes) == maxMistakes || wrong != "" && r.isForeign(l) {
+			return r.mistakes.err()
 		}
 		return nil
 	})
+	if err == nil {
+		err = r.mistakes.err()
+	}
 	if err != nil {
 		return nil, err
 	}
 	hasFormat := r.seen[r.index[keyName{"sandbox", "format"}]]
-	if message := r.sandbox.complete(strings.TrimSuffix(filepath.Base(file), Suffix), hasFormat); message != "" {
+	if message := r.sandbox.complete(hasFormat); message != "" {
 		return nil, &SyntaxError{File: file, Message: message}
 	}
 	return r.sandbox, nil
+}
+
+// line reads one line and returns what is wrong with it.
+func (r *reader) line(l line) string {
+	switch l.Kind {
+	case textmerge.Header:
+		wrong := r.section(l.Section)
+		r.unknown = wrong != ""
+		if r.unknown && l.Section == LegacySection {
+			return LegacyError(r.name).Error()
+		}
+		return wrong
+	case textmerge.Setting:
+		// What is below an unknown section has been told of with it.
+		if !r.unknown {
+			return r.apply(l.Entry)
+		}
+	}
+	return ""
+}
+
+// isForeign reports whether a line that is wrong shows that the config is for another program, for which the rest is
+// right.
+func (r *reader) isForeign(l line) bool {
+	return l.Section == LegacySection || l.Entry.Section == "sandbox" && l.Entry.Key == "format"
 }
 
 func (r *reader) section(section string) string {
@@ -78,33 +111,47 @@ func (r *reader) section(section string) string {
 	for _, f := range r.fields {
 		names = append(names, f.section)
 	}
-	return fmt.Sprintf(msgUnknownSection, section, known(append(names, free...)))
+	names = append(names, free...)
+	hint := cmp.Or(suggest.DidYouMean("[%s]", section, names), "; known are "+known(names))
+	return fmt.Sprintf(msgUnknownSection, section, hint)
 }
 
 func (r *reader) apply(e entry) string {
-	if e.section == environmentSection {
-		return r.variable(Variable{e.key, e.value})
+	if e.Section == environmentSection {
+		return r.variable(Variable{e.Key, e.Value})
 	}
-	if directives := r.sandbox.directives(e.section); directives != nil {
-		d := Directive{e.key, e.value}
+	if directives := r.sandbox.directives(e.Section); directives != nil {
+		d := Directive{e.Key, e.Value}
 		*directives = append(*directives, d)
 		return message(CheckDirective(d))
 	}
-	i, found := r.index[keyName{e.section, e.key}]
+	i, found := r.index[keyName{e.Section, e.Key}]
 	if !found {
-		var keys []string
-		for _, f := range r.fields {
-			if f.section == e.section {
-				keys = append(keys, f.key)
-			}
-		}
-		return fmt.Sprintf(msgUnknownKey, e.key, e.section, known(keys))
+		return fmt.Sprintf(msgUnknownKey, e.Key, e.Section, r.hint(e))
 	}
 	if r.seen[i] && !r.fields[i].repeated {
-		return fmt.Sprintf(msgTwice, e.key, e.section)
+		return fmt.Sprintf(msgTwice, e.Key, e.Section)
 	}
 	r.seen[i] = true
-	return message(r.fields[i].set(r.sandbox, e.value))
+	err := r.fields[i].set(r.sandbox, e.Value)
+	if err == nil && e.Key == "name" && e.Value != r.name {
+		return fmt.Sprintf(msgNameDiffers, e.Value)
+	}
+	return message(err)
+}
+
+// hint is what may be meant by an unknown key: one of another section, one that is written alike, or any of its own.
+func (r *reader) hint(e entry) string {
+	var keys []string
+	for _, f := range r.fields {
+		if f.key == e.Key {
+			return "; it belongs to [" + f.section + "]"
+		}
+		if f.section == e.Section {
+			keys = append(keys, f.key)
+		}
+	}
+	return cmp.Or(suggest.DidYouMean("%q", e.Key, keys), "; known are "+known(keys))
 }
 
 func (r *reader) variable(v Variable) string {
@@ -124,14 +171,12 @@ func message(err error) string {
 }
 
 // complete checks what no single line can be blamed for and fills in what follows from the rest.
-func (s *Sandbox) complete(fileName string, hasFormat bool) string {
+func (s *Sandbox) complete(hasFormat bool) string {
 	switch {
 	case !hasFormat:
 		return fmt.Sprintf(msgMissing, "sandbox", "format")
 	case s.Name == "":
 		return fmt.Sprintf(msgMissing, "sandbox", "name")
-	case s.Name != fileName:
-		return fmt.Sprintf(msgNameDiffers, s.Name)
 	case len(s.Units) > 0 && len(s.Command) > 0:
 		return msgUnitsAndCommand
 	case len(s.Units) == 0 && len(s.Command) == 0:
@@ -165,26 +210,26 @@ func (s *Sandbox) LinesNotIn(other *Sandbox) (lines []string) {
 	theirs := other.entries()
 	for _, e := range s.entries() {
 		if !slices.Contains(theirs, e) {
-			lines = append(lines, e.text())
+			lines = append(lines, textOf(e))
 		}
 	}
 	return lines
 }
 
-func (s *Sandbox) mergeInto(old []line) string { return merge(old, s.entries()) }
+func (s *Sandbox) mergeInto(old []line) string { return textmerge.Merge(old, s.entries(), textOf) }
 
 func (s *Sandbox) entries() (entries []entry) {
 	for _, f := range theFormat().fields {
 		for _, value := range f.get(s) {
-			entries = append(entries, entry{f.section, f.key, value})
+			entries = append(entries, entry{Section: f.section, Key: f.key, Value: value})
 		}
 	}
 	for _, v := range s.Environment {
-		entries = append(entries, entry{environmentSection, v.Name, v.Value})
+		entries = append(entries, entry{Section: environmentSection, Key: v.Name, Value: v.Value})
 	}
 	for _, section := range []string{unitSection, serviceSection} {
 		for _, d := range *s.directives(section) {
-			entries = append(entries, entry{section, d.Name, d.Value})
+			entries = append(entries, entry{Section: section, Key: d.Name, Value: d.Value})
 		}
 	}
 	return entries

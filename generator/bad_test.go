@@ -36,7 +36,7 @@ func badConfigs() []bad {
 			"httpd@newline.service"},
 		{"unit-newline", "[sandbox]\nformat=1\nname=unit-newline\nunit=\"a.service\\nb\"\n", 4, "not a unit name", ""},
 		{"twice", named("twice", "name=twice\n"), 5, "given twice", "httpd@twice.service"},
-		{"other", named("good", ""), 1, "differs from the file's name", "httpd@other.service"},
+		{"other", named("good", ""), 3, "differs from the file's name", "httpd@other.service"},
 		{"unknown-key", named("unknown-key", "colour=blue\n"), 5, "unknown key", "httpd@unknown-key.service"},
 		{"unknown-section", named("unknown-section", "[colour]\n"), 5, "unknown section", "httpd@unknown-section.service"},
 		{"no-value", named("no-value", "copy\n"), 5, "neither", "httpd@no-value.service"},
@@ -224,5 +224,27 @@ func TestOriginalConfigs(t *testing.T) {
 	}
 	if files["httpd@good.service"] == "" || len(files) != 1 {
 		t.Errorf("units %v", files)
+	}
+}
+
+// Each mistake of a config is a line of its own, and directories that look like drop-ins are told of.
+func TestEachMistake(t *testing.T) {
+	store := configsIn(t, map[string]string{
+		"good.sandbox": good, "bad.sandbox": "[sandbox]\nformat=1\nname=bad\nunti=httpd\n[limits]\nmemory=2GB\n",
+	})
+	shell(t, "mkdir "+store.Dir+"/good.sandbox.d")
+	_, problems := generate(t, store, t.TempDir())
+	want := []string{
+		store.Dir + "/good.sandbox.d:1: it is not read: configs have no drop-ins; write its lines into " + store.Path("good"),
+		store.Path("bad") + `:4: unknown key "unti" in [sandbox]; did you mean "unit"?`,
+		store.Path("bad") + `:6: "2GB" is not a size such as 512M or 2G (bytes, K, M, G, T)`,
+	}
+	if len(problems) != len(want) {
+		t.Fatalf("%q", problems)
+	}
+	for i, problem := range problems {
+		if problem.Error() != want[i] {
+			t.Errorf("got  %v\nwant %s", problem, want[i])
+		}
 	}
 }

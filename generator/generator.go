@@ -68,7 +68,7 @@ func (g Generator) Run(sink Sink) []error {
 	}
 	present := presentUnits(g.UnitDir)
 	g.dropIns = &dropInCache{g.UnitPath, make(map[string][]string)}
-	problems := g.legacyConfigs(entries, names)
+	problems := append(g.legacyConfigs(entries, names), g.configDropIns(entries)...)
 	for _, name := range names {
 		problems = append(problems, g.one(name, present, sink)...)
 	}
@@ -86,6 +86,20 @@ func (g Generator) legacyConfigs(entries []os.DirEntry, names []string) []error 
 		file := legacy.Configs{Store: g.Store}.Path(name)
 		if _, err := os.Lstat(file); err == nil {
 			problems = append(problems, fmt.Errorf("%s:1: %w", file, config.LegacyError(name)))
+		}
+	}
+	return problems
+}
+
+// configDropIns finds directories that somebody may take for those of systemd, which nothing else would report.
+func (g Generator) configDropIns(entries []os.DirEntry) []error {
+	var problems []error
+	for _, e := range entries {
+		name, found := strings.CutSuffix(e.Name(), config.Suffix+".d")
+		if found && e.IsDir() && config.CheckName(name) == nil {
+			err := fmt.Errorf("%s:1: it is not read: configs have no drop-ins; write its lines into %s",
+				filepath.Join(g.Store.Dir, e.Name()), g.Store.Path(name))
+			problems = append(problems, err)
 		}
 	}
 	return problems
@@ -118,12 +132,12 @@ func (g Generator) one(name string, present map[string][]string, sink Sink) []er
 		s, err = config.Parse(g.Store.Path(name), text)
 	}
 	if err != nil {
-		return append([]error{g.located(name, err)}, g.errorUnit(name, text, err, present, sink)...)
+		return append(g.located(name, err), g.errorUnit(name, text, err, present, sink)...)
 	}
 	paths := g.paths(name)
 	unit := s.HostUnit()
 	if err := g.renamed(s, unit, present, sink); err != nil {
-		return []error{g.located(name, err)}
+		return g.located(name, err)
 	}
 	switch file := g.unitFile(unit, name, present); {
 	case file == nil:
@@ -138,7 +152,7 @@ func (g Generator) one(name string, present map[string][]string, sink Sink) []er
 		err = g.maskForeign(unit, sink)
 	}
 	if err != nil {
-		return []error{g.located(name, err)}
+		return g.located(name, err)
 	}
 	return nil
 }
@@ -172,10 +186,10 @@ func (g Generator) orphans(names []string, present map[string][]string, sink Sin
 		paths := g.paths(name)
 		for _, unit := range units.FindStubs(g.UnitDir, present[name], name, paths.Config) {
 			err := fmt.Errorf("the config of %s is gone; put it back, or run virt-sandbox-service delete %s", unit, name)
-			problems = append(problems, g.located(name, err))
+			problems = append(problems, g.located(name, err)...)
 			f := File{Path: unit + ".d/" + units.DropInFile, Text: units.ErrorUnit(name, err.Error(), paths), Late: true}
 			if err := sink.Put(f); err != nil {
-				problems = append(problems, g.located(name, err))
+				problems = append(problems, g.located(name, err)...)
 			}
 		}
 	}
@@ -204,7 +218,7 @@ func (g Generator) errorUnit(name, text string, reason error, present map[string
 		return nil
 	}
 	if err := sink.Put(f); err != nil {
-		return []error{g.located(name, err)}
+		return g.located(name, err)
 	}
 	return nil
 }
@@ -238,13 +252,16 @@ func (g Generator) paths(name string) units.Paths {
 	return p
 }
 
-// located makes a problem one line that begins with file and line.
-func (g Generator) located(name string, err error) error {
-	line := 1
-	file, reason := g.Store.Path(name), err.Error()
+// located makes each mistake of a problem one line that begins with file and line.
+func (g Generator) located(name string, err error) (problems []error) {
+	mistakes := []*config.SyntaxError{{Message: err.Error()}}
 	var syntax *config.SyntaxError
 	if errors.As(err, &syntax) {
-		line, reason = max(syntax.Line, 1), syntax.Message
+		mistakes = syntax.All()
 	}
-	return errors.New(printable.Line(fmt.Sprintf("%s:%d: %s", file, line, reason)))
+	for _, mistake := range mistakes {
+		text := fmt.Sprintf("%s:%d: %s", g.Store.Path(name), max(mistake.Line, 1), mistake.Message)
+		problems = append(problems, errors.New(printable.Line(text)))
+	}
+	return problems
 }

@@ -96,13 +96,14 @@ func (c *Checker) checkOutside(ctx context.Context, name string) (*config.Sandbo
 // reasonOf is why a config cannot be used, without its name where it says the line.
 func reasonOf(err error) string {
 	var syntax *config.SyntaxError
-	switch {
-	case !errors.As(err, &syntax):
+	if !errors.As(err, &syntax) {
 		return printable.Line(err.Error())
-	case syntax.Line > 0:
-		return printable.Line(fmt.Sprintf("line %d: %s", syntax.Line, syntax.Message))
 	}
-	return printable.Line(syntax.Message)
+	var reasons []string
+	for _, mistake := range syntax.All() {
+		reasons = append(reasons, mistake.Reason())
+	}
+	return printable.Line(strings.Join(reasons, "; "))
 }
 
 // checkUnitFiles compares the files of units on the host with what the config names. One that was never started need

@@ -35,6 +35,7 @@ var layers = []layer{
 		"internal/seclabel",
 		"internal/selfsigned",
 		"internal/suggest",
+		"internal/textmerge",
 		"internal/throttle",
 		"internal/version",
 	}},
