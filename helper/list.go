@@ -3,58 +3,92 @@
 package helper
 
 import (
+	"context"
+	"net/netip"
+	"time"
+
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/overview"
 	"github.com/virt-sandbox/virt-sandbox/internal/places"
 )
 
-// Status is one line of a list.
-type Status struct {
-	Name    string   `json:"name"`
-	State   string   `json:"state"` // running, starting, stopping, stopped, deleting or unusable
-	Units   []string `json:"units,omitempty"`
-	Command []string `json:"command,omitempty"`
-	Unit    string   `json:"unit,omitempty"` // that runs it on the host
-	Level   string   `json:"level,omitempty"`
-	Content string   `json:"content,omitempty"`
-	Error   string   `json:"error,omitempty"` // why a config is unusable
-}
-
-// List tells of every sandbox that has a config.
-func (m *Manager) List() ([]Status, error) {
+// List tells of every sandbox that has a config. Where libvirt cannot be asked for states, they are unknown, and there
+// is an error too.
+func (m *Manager) List(ctx context.Context) ([]Row, error) {
 	names, err := m.Store.Names()
 	if err != nil || len(names) == 0 {
 		return nil, err
 	}
-	connection, err := m.libvirt.Connect()
-	if err != nil {
-		return nil, err
+	enabled := overview.ReadEnabled(m.stubs().Dir())
+	connection, unknown := m.libvirt.Connect()
+	if unknown == nil {
+		defer connection.Close()
 	}
-	defer connection.Close()
-	var list []Status
+	var list []Row
 	for _, name := range names {
-		status, _, running, err := m.statusOf(connection, name)
-		if err != nil {
+		row := Row{Status: Status{Name: name}, Addresses: []netip.Prefix{}}
+		s, running := (*config.Sandbox)(nil), libvirtDomain(nil)
+		if unknown != nil {
+			row.Status, s = m.describe(name)
+		} else if row.Status, s, running, err = m.statusOf(connection, name); err != nil {
 			return nil, err
 		}
+		if s != nil {
+			starts := enabled.Has(s)
+			row.Enabled = &starts
+		}
 		if running != nil {
+			m.lookFrom(ctx, &row, s, running)
 			running.Free()
 		}
-		list = append(list, status)
+		list = append(list, row)
 	}
-	return list, nil
+	return list, unknown
+}
+
+// lookFrom tells of a container that is up what can be seen from the host. What cannot is left out.
+func (m *Manager) lookFrom(ctx context.Context, row *Row, s *config.Sandbox, running libvirtDomain) {
+	if run := m.run(s.Name).State(); !run.Since.IsZero() {
+		since := run.Since.Truncate(time.Second)
+		row.Since = &since
+	}
+	controller, err := running.ControllerPID()
+	if err != nil {
+		return
+	}
+	init, err := m.initOf(controller)
+	if err != nil {
+		return
+	}
+	row.Memory = overview.UsageOf(m.cgroups(), init, s).Memory
+	if len(s.Interfaces) == 0 {
+		return
+	}
+	if addresses, err := addressesOf(ctx, init); err == nil {
+		row.Addresses = append(row.Addresses, addresses...)
+	}
+}
+
+// describe tells of a sandbox what its config does.
+func (m *Manager) describe(name string) (Status, *config.Sandbox) {
+	s, err := m.Store.Load(name)
+	if err != nil {
+		return Status{Name: name, State: overview.Unusable, Error: err.Error()}, nil
+	}
+	return Status{
+		Name: name, State: overview.Unknown, Units: s.Units, Command: s.Command, Unit: s.HostUnit(),
+		Level: s.Security.Level, Content: s.Content,
+	}, s
 }
 
 // statusOf looks at one sandbox: its status, its config as it was started or as it is, and its domain where it is up.
 // Without a usable config there is only the first.
 func (m *Manager) statusOf(connection libvirtConnection, name string) (Status, *config.Sandbox, libvirtDomain, error) {
-	s, err := m.Store.Load(name)
-	if err != nil {
-		return Status{Name: name, State: "unusable", Error: err.Error()}, nil, nil, nil
+	status, s := m.describe(name)
+	if s == nil {
+		return status, nil, nil, nil
 	}
-	status := Status{
-		Name: name, State: "stopped", Units: s.Units, Command: s.Command, Unit: s.HostUnit(),
-		Level: s.Security.Level, Content: s.Content,
-	}
+	status.State = overview.Stopped
 	started, err := m.asStarted(name)
 	if err != nil {
 		return status, nil, nil, err
@@ -66,25 +100,14 @@ func (m *Manager) statusOf(connection libvirtConnection, name string) (Status, *
 	}
 	switch {
 	case err != nil:
-		status.State, status.Error = "unusable", err.Error()
+		status.State, status.Error = overview.Unusable, err.Error()
 	case running != nil:
-		status.State, status.Level = "running", started.Security.Level
+		status.State, status.Level = overview.Running, started.Security.Level
 		if phase := m.run(name).Phase(); phase != places.PhaseReady && phase != "" {
 			status.State = string(phase)
 		}
 	case s.State == config.StateDeleting:
-		status.State = "deleting"
+		status.State = overview.Deleting
 	}
 	return status, started, running, nil
-}
-
-// RunningNames returns the names of those that are up.
-func RunningNames(list []Status) []string {
-	var names []string
-	for _, s := range list {
-		if s.State == "running" {
-			names = append(names, s.Name)
-		}
-	}
-	return names
 }

@@ -92,17 +92,22 @@ func (m *Manager) addresses(ctx context.Context, name string) ([]netip.Prefix, e
 	if err != nil {
 		return nil, fmt.Errorf("addresses of %s: %w", name, err)
 	}
-	init, err := proc.Open(pid)
-	if err != nil {
-		return nil, fmt.Errorf("addresses of %s: %w", name, err)
-	}
-	defer init.Close()
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	addresses, err := network.Addresses(init.File())
+	addresses, err := addressesOf(ctx, pid)
 	if err != nil {
 		return nil, fmt.Errorf("addresses of %s: %w", name, err)
 	}
 	return addresses, nil
+}
+
+// addressesOf returns those of the network of a process.
+func addressesOf(ctx context.Context, pid int) ([]netip.Prefix, error) {
+	process, err := proc.Open(pid)
+	if err != nil {
+		return nil, err
+	}
+	defer process.Close()
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	return network.Addresses(process.File())
 }

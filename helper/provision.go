@@ -3,15 +3,20 @@
 package helper
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/field"
 	"github.com/virt-sandbox/virt-sandbox/internal/lockfile"
 	"github.com/virt-sandbox/virt-sandbox/internal/places"
 	"github.com/virt-sandbox/virt-sandbox/internal/provision"
 	"github.com/virt-sandbox/virt-sandbox/internal/roottree"
+	"github.com/virt-sandbox/virt-sandbox/internal/unitfile"
 )
 
 // ErrRunning is returned by Delete for a container that is up.
@@ -36,7 +41,28 @@ func (m *Manager) provisioner() *provision.Provisioner {
 // Create makes content and config of a new sandbox. When it fails, or is told to stop, nothing stays behind; when it
 // is killed, the next create or delete of the name removes what it left.
 func (m *Manager) Create(ctx context.Context, options CreateOptions) (*config.Sandbox, error) {
-	return m.provisioner().Create(ctx, options)
+	s, err := m.provisioner().Create(ctx, options)
+	return s, m.rather(err, func() error {
+		_, err := unitfile.Root(m.Host.Root).FindAll(options.Units, options.Name, func(err error) error { return err })
+		if err != nil {
+			return field.Errorf("%s: %w", field.Units, err)
+		}
+		return nil
+	})
+}
+
+// rather returns what look finds out in place of an error where libvirt does not answer: a request that is wrong anyway
+// is not worth a libvirtd.
+func (m *Manager) rather(err error, look func() error) error {
+	if err == nil {
+		return nil
+	}
+	connection, refused := m.libvirt.Connect()
+	if refused == nil {
+		connection.Close()
+		return err
+	}
+	return cmp.Or(look(), err)
 }
 
 // Clone makes a sandbox that is like another one, with a copy of its content, and an identity and level of its own.
@@ -63,7 +89,16 @@ func (m *Manager) Import(ctx context.Context, o ImportOptions, in io.Reader) (*c
 // killed at any point and run again. base is where content lies whose config is gone. With keepJournal the
 // container's journal stays, in the directory of the host's that it returns. Errors: config.ErrNotFound, ErrRunning.
 func (m *Manager) Delete(ctx context.Context, name, base string, keepJournal bool) (journal string, err error) {
-	return m.provisioner().Delete(ctx, name, base, keepJournal)
+	p := m.provisioner()
+	journal, err = p.Delete(ctx, name, base, keepJournal)
+	return journal, m.rather(err, func() error {
+		_, err := m.Store.Read(name)
+		if names, listErr := p.CheckNames(); base != "" || listErr != nil || slices.Contains(names, name) ||
+			!errors.Is(err, config.ErrNotFound) {
+			return nil
+		}
+		return err
+	})
 }
 
 // CheckNames lists what Check has something to say of: the sandboxes that have a config, usable or not, and those of

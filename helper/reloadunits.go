@@ -6,10 +6,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/field"
+	"github.com/virt-sandbox/virt-sandbox/internal/innersystemd"
 	"github.com/virt-sandbox/virt-sandbox/internal/unitname"
 )
 
@@ -39,7 +39,7 @@ func (m *Manager) Reload(ctx context.Context, name string, named ...string) erro
 		return err
 	}
 	defer systemd.Close()
-	units, err := reloadable(ctx, systemd, s, named)
+	units, err := innersystemd.Reloadable(ctx, systemd.Unit, s, named)
 	if err != nil {
 		return err
 	}
@@ -53,34 +53,4 @@ func (m *Manager) Reload(ctx context.Context, name string, named ...string) erro
 		failures = append(failures, err)
 	}
 	return errors.Join(failures...)
-}
-
-// reloadable returns the units that are to be reloaded. One that is named and cannot be is refused, before any other
-// is.
-func reloadable(ctx context.Context, systemd innerSystemd, s *config.Sandbox, named []string) ([]string, error) {
-	asked := named
-	if len(named) == 0 {
-		asked = s.Units
-	}
-	var units []string
-	for _, unit := range asked {
-		state, err := systemd.Unit(ctx, unit)
-		if err != nil {
-			return nil, err
-		}
-		switch {
-		case len(named) > 0 && state.Load != "loaded":
-			return nil, fmt.Errorf("%s inside is %s", unit, state.Load)
-		case len(named) > 0 && state.Active != "active":
-			return nil, fmt.Errorf("%s inside is %s, and only what is active can be reloaded", unit, state.Active)
-		case state.CanReload:
-			units = append(units, unit)
-		case len(named) > 0:
-			return nil, fmt.Errorf("%s inside has no ExecReload=; restart it", unit)
-		}
-	}
-	if len(units) == 0 {
-		return nil, fmt.Errorf("%s of %s cannot be reloaded; restart it", strings.Join(s.Units, ", "), s.Name)
-	}
-	return units, nil
 }

@@ -9,30 +9,18 @@ import (
 	"time"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
-	"github.com/virt-sandbox/virt-sandbox/internal/cgroup"
 	"github.com/virt-sandbox/virt-sandbox/internal/innersystemd"
+	"github.com/virt-sandbox/virt-sandbox/internal/overview"
 )
 
-// Details are what status tells of one sandbox. What is not known is null.
-type Details struct {
-	Status
-	Since      *time.Time     `json:"since"`     // when it came up, or its unit went down
-	Halted     bool           `json:"halted"`    // paused by libvirt, or for a copy
-	Label      string         `json:"label"`     // SELinux context or AppArmor profile of its processes
-	Addresses  []netip.Prefix `json:"addresses"` // of its network
-	Usage      Usage          `json:"usage"`
-	InnerUnits []InnerUnit    `json:"inner_units"`
-	Failed     []string       `json:"failed"`     // units inside that failed
-	LastError  string         `json:"last_error"` // why its unit failed
-}
-
-// InnerUnit is the state of a unit inside (org.freedesktop.systemd1(5)).
-type InnerUnit struct {
-	Unit   string `json:"unit"`
-	Active string `json:"active"`
-	Sub    string `json:"sub"`
-	Result string `json:"result"`
-}
+// What list and status tell of sandboxes.
+type (
+	Status    = overview.Status
+	Row       = overview.Row
+	Details   = overview.Details
+	Usage     = overview.Usage
+	InnerUnit = overview.InnerUnit
+)
 
 // insideLimit is how long a container may take to answer: one that is not well must not keep its status from being
 // told.
@@ -92,8 +80,7 @@ func (m *Manager) lookInside(ctx context.Context, d *Details, s *config.Sandbox,
 			d.Addresses = append(d.Addresses, addresses...)
 		}
 	}
-	d.Usage = usageOf(m.cgroups(), init, s.Name)
-	d.Usage.setLimits(s)
+	d.Usage = overview.UsageOf(m.cgroups(), init, s)
 	if d.Halted || s.Generic() {
 		return
 	}
@@ -112,7 +99,7 @@ func (m *Manager) askInside(ctx context.Context, d *Details, s *config.Sandbox) 
 	}
 	defer systemd.Close()
 	err = innersystemd.EachPart(ctx, systemd.Unit, s.Units, func(unit string, state innersystemd.State) {
-		d.InnerUnits = append(d.InnerUnits, InnerUnit{unit, state.Active, state.Sub, state.Result})
+		d.InnerUnits = append(d.InnerUnits, InnerUnit{Unit: unit, Active: state.Active, Sub: state.Sub, Result: state.Result})
 	})
 	if err != nil {
 		return err
@@ -141,36 +128,5 @@ func (m *Manager) askUnit(ctx context.Context, d *Details, s *config.Sandbox) {
 	d.LastError = fmt.Sprintf("%s failed (%s)", s.HostUnit(), unit.Result)
 	if unit.LastLine != "" {
 		d.LastError += ": " + unit.LastLine
-	}
-}
-
-// IsRunning reports whether the container is up.
-func (d *Details) IsRunning() bool { return d.State == "running" }
-
-// Usage is what a container uses; nil is not known, and a limit of nil is none.
-type Usage struct {
-	Memory      *uint64  `json:"memory"`       // bytes, with the cache of its files
-	MemoryLimit *uint64  `json:"memory_limit"` // bytes
-	CPU         *float64 `json:"cpu"`          // seconds
-	PIDs        *uint64  `json:"pids"`         // processes and threads
-	PIDsLimit   *uint64  `json:"pids_limit"`
-}
-
-// usageOf reads what a container uses, by its first process.
-func usageOf(tree cgroup.Tree, init int, name string) Usage {
-	groups, err := tree.Of(init)
-	if err != nil {
-		return Usage{}
-	}
-	u := groups.Usage(name)
-	return Usage{Memory: u.Memory, CPU: u.CPU, PIDs: u.PIDs}
-}
-
-func (u *Usage) setLimits(s *config.Sandbox) {
-	if memory := uint64(s.Limits.Memory); memory > 0 {
-		u.MemoryLimit = &memory
-	}
-	if pids := uint64(s.Limits.PIDs); pids > 0 {
-		u.PIDsLimit = &pids
 	}
 }

@@ -41,7 +41,7 @@ func TestLifeOfSandbox(t *testing.T) {
 	if _, err := h.Create(t.Context(), CreateOptions{Name: "web", Units: []string{"web"}}); err == nil {
 		t.Error("its name was given away again")
 	}
-	list, err := h.List()
+	list, err := h.List(t.Context())
 	if err != nil || len(list) != 1 || list[0].State != "stopped" || list[0].Level != s.Security.Level ||
 		list[0].Unit != s.HostUnit() {
 		t.Errorf("list: %+v, %v", list, err)
@@ -274,7 +274,7 @@ func TestUnits(t *testing.T) {
 // A list says of each sandbox how it is.
 func TestList(t *testing.T) {
 	h := newHost(t)
-	if list, err := h.List(); err != nil || len(list) > 0 {
+	if list, err := h.List(t.Context()); err != nil || len(list) > 0 {
 		t.Errorf("of none: %v, %v", list, err)
 	}
 	h.up(h.command("up"), places.PhaseReady)
@@ -287,7 +287,7 @@ func TestList(t *testing.T) {
 	if err := os.WriteFile(h.Store.Path("odd"), []byte("nonsense"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	list, err := h.List()
+	list, err := h.List(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -306,12 +306,15 @@ func TestList(t *testing.T) {
 			t.Errorf("%s is %q, not %q", name, got[name], want)
 		}
 	}
-	if names := RunningNames(list); !slices.Equal(names, []string{"up"}) {
-		t.Errorf("%v run", names)
-	}
 	h.libvirt.noAnswer = errors.New("refused")
-	if _, err := h.List(); err == nil {
-		t.Error("a libvirt that refuses is no matter")
+	unknown, err := h.List(t.Context())
+	if err == nil || len(unknown) != len(list) {
+		t.Errorf("where libvirt refuses: %v, %v", unknown, err)
+	}
+	for _, s := range unknown {
+		if s.State != "unknown" && s.Name != "odd" || s.Name == "odd" && s.State != "unusable" {
+			t.Errorf("where libvirt refuses, %s is %s", s.Name, s.State)
+		}
 	}
 }
 
@@ -333,7 +336,7 @@ func TestDetails(t *testing.T) {
 	h.systemd.status = nil
 	d, err = h.Details(t.Context(), "web")
 	if err != nil || !d.IsRunning() || d.Halted || !slices.Equal(d.Failed, []string{"other.service"}) ||
-		!slices.Equal(d.InnerUnits, []InnerUnit{{"web.service", "active", "running", "success"}}) {
+		!slices.Equal(d.InnerUnits, []InnerUnit{{Unit: "web.service", Active: "active", Sub: "running", Result: "success"}}) {
 		t.Errorf("of one that is up: %+v, %v", d, err)
 	}
 	if d.Usage.PIDsLimit == nil || *d.Usage.PIDsLimit != 4096 || d.Usage.MemoryLimit != nil {
@@ -484,5 +487,31 @@ func TestOneShotHost(t *testing.T) {
 	}
 	if _, err := os.Lstat(log); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("libvirt's log is left: %v", err)
+	}
+}
+
+// What is wrong with a request anyway is said where libvirt does not answer.
+func TestWrongAnyway(t *testing.T) {
+	h := newHost(t)
+	h.libvirt.noAnswer = errors.New("connect to libvirt")
+	if _, err := h.Create(t.Context(), CreateOptions{Name: "x", Units: []string{"nosuch"}}); err == nil ||
+		!strings.Contains(err.Error(), "no such unit as nosuch.service") {
+		t.Errorf("create of no unit: %v", err)
+	}
+	if _, err := h.Create(t.Context(), CreateOptions{Name: "x", Units: []string{"web"}}); !errors.Is(err,
+		h.libvirt.noAnswer) {
+		t.Errorf("create: %v", err)
+	}
+	if _, err := h.Delete(t.Context(), "x", "", false); !errors.Is(err, config.ErrNotFound) {
+		t.Errorf("delete of none: %v", err)
+	}
+	if _, err := h.Delete(t.Context(), "x", "/srv", false); !errors.Is(err, h.libvirt.noAnswer) {
+		t.Errorf("delete of none with a place: %v", err)
+	}
+	h.libvirt.noAnswer = nil
+	s := h.create()
+	h.libvirt.noAnswer = errors.New("connect to libvirt")
+	if _, err := h.Delete(t.Context(), s.Name, "", false); !errors.Is(err, h.libvirt.noAnswer) {
+		t.Errorf("delete: %v", err)
 	}
 }

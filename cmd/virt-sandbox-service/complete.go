@@ -44,6 +44,7 @@ func completeOptions(command *cobra.Command) {
 		"uid":          cobra.NoFileCompletions,
 		"gid":          cobra.NoFileCompletions,
 		"username":     cobra.NoFileCompletions,
+		"state":        offer("running", "starting", "stopping", "stopped", "deleting", "unusable", "unknown"),
 		"lines":        offer("all"),
 		"since":        offer("today", "yesterday"),
 		"until":        offer("today", "yesterday"),

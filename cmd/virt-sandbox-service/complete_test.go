@@ -74,7 +74,8 @@ func TestComplete(t *testing.T) {
 		{"export web1 ", nil, files},
 		{"import ", nil, files},
 		{"import web1.tar ", nil, nothingElse},
-		{"list ", nil, nothingElse},
+		{"list ", all, nothingElse},
+		{"list --state st", []string{"starting", "stopping", "stopped"}, nothingElse},
 		{"logrotate web1 ", []string{"db1", "web2"}, nothingElse},
 		{"logs ", all, nothingElse},
 		{"logs web1 -u s", []string{"sshd.service"}, nothingElse},
@@ -146,7 +147,7 @@ func TestUsageErrors(t *testing.T) {
 		"create", "create --nosuch x", "create -U many x", "create -u", "create --copy=perhaps x", "clone a", "clone a b c",
 		"export", "export a b c", "import a b c", "start", "start --nosuch a", "stop", "reload", "enable a b", "disable",
 		"delete",
-		"upgrade", "upgrade --all a", "logs", "logs --nosuch a", "status a b", "list a", "check", "connect", "execute a",
+		"upgrade", "upgrade --all a", "logs", "logs --nosuch a", "status a b", "list [", "check", "connect", "execute a",
 		"execute --nosuch a -- b",
 	} {
 		command := rootOfTest(t)

@@ -29,11 +29,13 @@ it done daily.`,
 				return err
 			}
 			if len(args) == 0 {
-				list, err := m.List()
+				list, err := m.List(c.Context())
 				if err != nil {
 					return err
 				}
-				args = helper.RunningNames(list)
+				for _, row := range (filter{running: true}).of(list) {
+					args = append(args, row.Name)
+				}
 			}
 			failed := false
 			for _, name := range args {

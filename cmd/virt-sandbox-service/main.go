@@ -81,7 +81,7 @@ host's, read-only. What the packages of its units own below /etc and /var is
 private to it: it is changed there without the host or another sandbox seeing
 it. An update of the host's packages updates every sandbox's programs.
 
-Root is needed.`,
+Root is needed, but for list.`,
 		Example: `  virt-sandbox-service create -u httpd.service web1
   virt-sandbox-service start web1
   virt-sandbox-service execute web1 -- systemctl status httpd
@@ -104,14 +104,19 @@ Root is needed.`,
 	command.Version = version.String()
 	command.SetUsageFunc(usage.Write)
 	command.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usageError{usage.Option(c, err)} })
-	manager := func() (*helper.Manager, error) {
+	// reader is the manager of verbs that anybody can use as far as files allow.
+	reader := func() (*helper.Manager, error) {
 		if err := virt.CheckURI(uri); err != nil {
 			return nil, usageError{err}
 		}
-		if err := helper.RequireRoot(); err != nil {
+		return newManager(uri), nil
+	}
+	manager := func() (*helper.Manager, error) {
+		m, err := reader()
+		if err != nil {
 			return nil, err
 		}
-		return newManager(uri), nil
+		return m, helper.RequireRoot()
 	}
 	command.AddCommand(
 		createCommand(manager),
@@ -129,7 +134,7 @@ Root is needed.`,
 		editCommand(manager),
 		logsCommand(manager),
 		statusCommand(manager),
-		listCommand(manager),
+		listCommand(reader),
 		checkCommand(manager),
 		connectCommand(manager),
 		executeCommand(manager),

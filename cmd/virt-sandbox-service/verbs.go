@@ -4,14 +4,11 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
-	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -239,62 +236,4 @@ Of several see SEVERAL SANDBOXES of virt-sandbox-service(1).`,
 		StringVarP(&base, "path", "p", "", "`DIR` to look in for content whose config is gone; "+config.DefaultContentBase+
 			" by default")
 	return command
-}
-
-func listCommand(manager newManagerFunc) *cobra.Command {
-	var asJSON bool
-	command := &cobra.Command{
-		Use: "list [--json]", Aliases: []string{"ls"},
-		Short: "List sandboxes and their states",
-		Long: `List sandboxes with their states, levels, and units or commands; of one whose
-config cannot be used the reason.`,
-		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return errors.New("name no sandbox; all are listed")
-			}
-			return nil
-		},
-		ValidArgsFunction: cobra.NoFileCompletions,
-		RunE: func(*cobra.Command, []string) error {
-			m, err := manager()
-			if err != nil {
-				return err
-			}
-			list, err := m.List()
-			if err != nil {
-				return err
-			}
-			if asJSON {
-				return printJSON(list)
-			}
-			return printTable(list)
-		},
-	}
-	command.Flags().BoolVar(&asJSON, "json", false, "print a JSON array")
-	return command
-}
-
-func printJSON[T any](list []T) error {
-	if list == nil {
-		list = []T{}
-	}
-	encoder := json.NewEncoder(os.Stdout)
-	encoder.SetIndent("", "  ")
-	return encoder.Encode(list)
-}
-
-func printTable(list []helper.Status) error {
-	w := tabwriter.NewWriter(os.Stdout, 0, 8, 2, ' ', 0)
-	fmt.Fprintln(w, "NAME\tSTATE\tLEVEL\tRUNS")
-	for _, s := range list {
-		runs := strings.Join(s.Units, " ")
-		if len(s.Command) > 0 {
-			runs = strings.Join(s.Command, " ")
-		}
-		if s.Error != "" {
-			runs = s.Error
-		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", s.Name, s.State, s.Level, runs)
-	}
-	return w.Flush()
 }

@@ -103,6 +103,7 @@ var layers = []layer{
 		"internal/describe",
 		"internal/hostnet",
 		"internal/innersystemd",
+		"internal/overview",
 		"internal/unitstub",
 		"internal/virt",
 	}},

@@ -182,11 +182,19 @@ func TestNotRoot(t *testing.T) {
 	rig.On(t, rig.Native)
 	bin := t.TempDir()
 	shell(t, "cp ../../bin/"+program+" "+bin+" && chmod 755 "+bin+" "+bin+"/..")
-	for _, args := range [][]string{{"create", "-u", "apache2", "x"}, {"list"}, {"start", "x"}, {"delete", "x"},
+	for _, args := range [][]string{{"create", "-u", "apache2", "x"}, {"start", "x"}, {"delete", "x"},
 		{"execute", "x", "--", "true"}} {
 		command := exec.Command(bin+"/"+program, args...)
 		command.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
 		refused(t, runCommand(t, command), "root is needed")
+	}
+	// What configs say is for everybody to read.
+	create(t, "t-read", "-u", "apache2")
+	command := exec.Command(bin+"/"+program, "list", "t-read")
+	command.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+	if o := runCommand(t, command); o.status != 1 || !strings.Contains(o.stdout, "\nt-read  unknown") ||
+		!strings.Contains(o.stderr, "root is needed") {
+		t.Errorf("list: %+v", o)
 	}
 }
 
@@ -196,6 +204,7 @@ func TestLibvirtDown(t *testing.T) {
 	create(t, "t-down", "-C", "-u", "apache2")
 	before := snapshot(t)
 	for _, args := range [][]string{{"create", "-u", "apache2", "x"}, {"start", "t-down"}, {"delete", "t-down"}, {"list"},
+		{"list", "-q"}, {"delete", "-p", "/srv", "x"},
 		{"execute", "t-down", "--", "true"}} {
 		// In a mount namespace without libvirt's sockets there is no libvirtd.
 		command := exec.Command("unshare", append([]string{"-m", "sh", "-c", `mount -t tmpfs none /run/libvirt && exec "$@"`,
@@ -204,6 +213,13 @@ func TestLibvirtDown(t *testing.T) {
 		if o.status != 1 || !strings.Contains(o.stderr, "connect to libvirt") || strings.Count(o.stderr, "\n") != 1 {
 			t.Errorf("%v: exit status %d, stderr %q", args, o.status, o.stderr)
 		}
+	}
+	// What is wrong anyway is said to be that.
+	for want, args := range map[string][]string{
+		"no such unit": {"create", "-u", "nosuch", "x"}, "no such sandbox": {"delete", "x"},
+	} {
+		refused(t, runCommand(t, exec.Command("unshare", append([]string{"-m", "sh", "-c",
+			`mount -t tmpfs none /run/libvirt && exec "$@"`, "-", program}, args...)...)), want)
 	}
 	// What was never started is stopped without asking.
 	command := exec.Command("unshare", "-m", "sh", "-c", `mount -t tmpfs none /run/libvirt && exec "$@"`, "-", program,

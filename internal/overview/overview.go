@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package overview has what list and status tell of sandboxes: the shapes that scripts read as JSON, and what control
+// groups and unit files say. In: a sandbox, its processes and this host's files; out: values, in which what is not
+// known is null. Package helper fills them; programs print them.
+package overview
+
+import (
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/cgroup"
+)
+
+// The states of a sandbox, besides those of a run that is not ready (places.Phase).
+const (
+	Running  = "running"
+	Stopped  = "stopped"
+	Deleting = "deleting"
+	Unusable = "unusable" // its config
+	Unknown  = "unknown"  // libvirt was not to be asked
+)
+
+// Status is what is known of a sandbox without looking inside.
+type Status struct {
+	Name    string   `json:"name"`
+	State   string   `json:"state"` // one of the above, starting or stopping
+	Units   []string `json:"units,omitempty"`
+	Command []string `json:"command,omitempty"`
+	Unit    string   `json:"unit,omitempty"` // that runs it on the host
+	Level   string   `json:"level,omitempty"`
+	Content string   `json:"content,omitempty"`
+	Error   string   `json:"error,omitempty"` // why a config is unusable
+}
+
+// Row is one line of a list.
+type Row struct {
+	Status
+	Enabled   *bool          `json:"enabled"`   // it starts with the host
+	Since     *time.Time     `json:"since"`     // when it came up; null for one that is down
+	Memory    *uint64        `json:"memory"`    // bytes that it uses, with the cache of its files
+	Addresses []netip.Prefix `json:"addresses"` // of its network
+}
+
+// Details are what status tells of one sandbox. What is not known is null.
+type Details struct {
+	Status
+	Since      *time.Time     `json:"since"`     // when it came up, or its unit went down
+	Halted     bool           `json:"halted"`    // paused by libvirt, or for a copy
+	Label      string         `json:"label"`     // SELinux context or AppArmor profile of its processes
+	Addresses  []netip.Prefix `json:"addresses"` // of its network
+	Usage      Usage          `json:"usage"`
+	InnerUnits []InnerUnit    `json:"inner_units"`
+	Failed     []string       `json:"failed"`     // units inside that failed
+	LastError  string         `json:"last_error"` // why its unit failed
+}
+
+// IsRunning reports whether the container is up.
+func (s Status) IsRunning() bool { return s.State == Running }
+
+// InnerUnit is the state of a unit inside (org.freedesktop.systemd1(5)).
+type InnerUnit struct {
+	Unit   string `json:"unit"`
+	Active string `json:"active"`
+	Sub    string `json:"sub"`
+	Result string `json:"result"`
+}
+
+// Usage is what a container uses; nil is not known, and a limit of nil is none.
+type Usage struct {
+	Memory      *uint64  `json:"memory"`       // bytes, with the cache of its files
+	MemoryLimit *uint64  `json:"memory_limit"` // bytes
+	CPU         *float64 `json:"cpu"`          // seconds
+	PIDs        *uint64  `json:"pids"`         // processes and threads
+	PIDsLimit   *uint64  `json:"pids_limit"`
+}
+
+// UsageOf reads what a container uses, by its first process, and what its config allows.
+func UsageOf(tree cgroup.Tree, init int, s *config.Sandbox) Usage {
+	var u Usage
+	if groups, err := tree.Of(init); err == nil {
+		used := groups.Usage(s.Name)
+		u = Usage{Memory: used.Memory, CPU: used.CPU, PIDs: used.PIDs}
+	}
+	if memory := uint64(s.Limits.Memory); memory > 0 {
+		u.MemoryLimit = &memory
+	}
+	if pids := uint64(s.Limits.PIDs); pids > 0 {
+		u.PIDsLimit = &pids
+	}
+	return u
+}
+
+// Enabled knows which units the administrator has enabled, as one look at a directory of units tells.
+type Enabled struct {
+	stubs, wanted map[string]bool // by unit
+}
+
+// ReadEnabled looks at the directory of the administrator's units (systemctl(1), enable).
+func ReadEnabled(dir string) Enabled {
+	e := Enabled{make(map[string]bool), make(map[string]bool)}
+	for _, name := range namesIn(dir) {
+		switch {
+		case strings.HasSuffix(name, ".wants"), strings.HasSuffix(name, ".requires"):
+			for _, unit := range namesIn(filepath.Join(dir, name)) {
+				e.wanted[unit] = true
+			}
+		default:
+			e.stubs[name] = true
+		}
+	}
+	return e
+}
+
+// Has reports whether a sandbox starts with the host: a unit file decides, and where none is, autostart= in its config.
+func (e Enabled) Has(s *config.Sandbox) bool {
+	unit := s.HostUnit()
+	return e.wanted[unit] || !e.stubs[unit] && s.Autostart
+}
+
+// namesIn lists a directory; one that cannot be read is an empty one.
+func namesIn(dir string) []string {
+	d, err := os.Open(dir)
+	if err != nil {
+		return nil
+	}
+	defer d.Close()
+	names, _ := d.Readdirnames(-1)
+	return names
+}
