@@ -51,15 +51,18 @@ func (m *Manager) Create(ctx context.Context, options CreateOptions) (*config.Sa
 	})
 }
 
-// rather returns what look finds out in place of an error where libvirt does not answer: a request that is wrong anyway
+// rather returns what look finds out in place of the error that libvirt does not answer: a request that is wrong anyway
 // is not worth a libvirtd.
 func (m *Manager) rather(err error, look func() error) error {
 	if err == nil {
 		return nil
 	}
 	connection, refused := m.libvirt.Connect()
-	if refused == nil {
+	switch {
+	case refused == nil:
 		connection.Close()
+		return err
+	case err.Error() != refused.Error():
 		return err
 	}
 	return cmp.Or(look(), err)

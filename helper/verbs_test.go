@@ -502,6 +502,10 @@ func TestWrongAnyway(t *testing.T) {
 		h.libvirt.noAnswer) {
 		t.Errorf("create: %v", err)
 	}
+	var option *OptionError
+	if _, err := h.Create(t.Context(), CreateOptions{Name: "a b", Units: []string{"nosuch"}}); !errors.As(err, &option) {
+		t.Errorf("create of no name: %v", err)
+	}
 	if _, err := h.Delete(t.Context(), "x", "", false); !errors.Is(err, config.ErrNotFound) {
 		t.Errorf("delete of none: %v", err)
 	}
