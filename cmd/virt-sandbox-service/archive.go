@@ -98,6 +98,7 @@ another type or profile. --trust allows these lines, and copy=yes.`
 
 func importCommand(manager newManagerFunc) *cobra.Command {
 	var options helper.ImportOptions
+	var reporting reporting
 	var security string
 	command := &cobra.Command{
 		Use:   "import [-l LEVEL] [--trust] [FILE [NAME]]",
@@ -136,11 +137,13 @@ func importCommand(manager newManagerFunc) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			printMade(m, s)
-			return nil
+			var d done
+			d.made(m, s)
+			return reporting.report(&d)
 		},
 	}
 	flags := command.Flags()
+	reporting.addFlags(command)
 	labelFlags(flags, &options.Level, &security, &options.Share)
 	flags.StringVarP(
 		&options.Base,

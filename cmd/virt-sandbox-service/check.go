@@ -3,8 +3,10 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"slices"
 
@@ -14,6 +16,19 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/contentcheck"
 )
+
+// problemError stands for a sandbox that could not be looked at.
+const problemError contentcheck.Problem = "error"
+
+// neverStarted reports whether a sandbox has a config and no content yet, as one whose config was put in place by hand.
+func neverStarted(store config.Store, name string) bool {
+	s, err := store.Load(name)
+	if err != nil {
+		return false
+	}
+	_, err = os.Lstat(cmp.Or(s.Image, s.Content))
+	return errors.Is(err, fs.ErrNotExist)
+}
 
 func checkCommand(manager newManagerFunc) *cobra.Command {
 	var all, fix, asJSON bool
@@ -50,9 +65,13 @@ The exit status is 1 when something was found that is not fixed, else 0.`,
 				return err
 			}
 			if all {
+				if err := checkConfigDir(m.Store); err != nil {
+					return err
+				}
 				if args, err = m.CheckNames(); err != nil {
 					return err
 				}
+				tellOfNone(args)
 			}
 			var list []contentcheck.Finding
 			failed := false
@@ -62,6 +81,12 @@ The exit status is 1 when something was found that is not fixed, else 0.`,
 				if err != nil && !(all && errors.Is(err, config.ErrNotFound)) {
 					failed = true
 					fmt.Fprintf(os.Stderr, "virt-sandbox-service: %s\n", flagname.Text(err))
+					if asJSON {
+						findings = append(findings, contentcheck.Finding{Sandbox: name, Problem: problemError, Error: flagname.Text(err)})
+					}
+				}
+				if err == nil && len(findings) == 0 && !all && !asJSON && neverStarted(m.Store, name) {
+					fmt.Fprintf(os.Stderr, "%s has no content yet; its first start makes it\n", name)
 				}
 				if !asJSON {
 					for _, f := range findings {
@@ -87,6 +112,7 @@ The exit status is 1 when something was found that is not fixed, else 0.`,
 	flags := command.Flags()
 	flags.BoolVar(&all, "all", false, "check all sandboxes, and look for leftovers of those that have no config")
 	flags.BoolVar(&fix, "fix", false, "give files with another label the sandbox's")
-	flags.BoolVar(&asJSON, "json", false, "print a JSON array")
+	flags.BoolVar(&asJSON, "json", false, "print a JSON array; a sandbox that could not be "+
+		"checked is of the problem error")
 	return command
 }

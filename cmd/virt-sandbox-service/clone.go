@@ -4,11 +4,9 @@ package main
 
 import (
 	"errors"
-	"fmt"
 
 	"github.com/spf13/cobra"
 
-	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/helper"
 )
 
@@ -35,6 +33,7 @@ content's directory where that is not the default).`
 func cloneCommand(manager newManagerFunc) *cobra.Command {
 	var options helper.CloneOptions
 	var security string
+	var reporting reporting
 	command := &cobra.Command{
 		Use:   "clone [--freeze] [-l LEVEL] SOURCE NAME",
 		Short: "Make a sandbox that is a copy of another",
@@ -61,25 +60,16 @@ func cloneCommand(manager newManagerFunc) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			printMade(m, s)
-			return nil
+			var d done
+			d.made(m, s)
+			return reporting.report(&d)
 		},
 	}
 	flags := command.Flags()
 	flags.BoolVar(&options.Freeze, "freeze", false, "halt a source that is running for as long as the copy takes")
+	reporting.addFlags(command)
 	labelFlags(flags, &options.Level, &security, &options.Share)
 	flags.StringVarP(&options.Base, "path", "p", "", "`DIR` whose subdirectory NAME holds the content; the one that "+
 		"SOURCE's lies in by default")
 	return command
-}
-
-// printMade tells what a new sandbox consists of.
-func printMade(m *helper.Manager, s *config.Sandbox) {
-	if s.Image != "" {
-		fmt.Printf("Created sandbox container image %s\n", s.Image)
-	} else {
-		fmt.Printf("Created sandbox container dir %s\n", s.Content)
-	}
-	fmt.Printf("Created sandbox config %s\n", m.Store.Path(s.Name))
-	fmt.Printf("Created unit file %s\n", helper.UnitFile(s))
 }

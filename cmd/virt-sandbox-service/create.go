@@ -131,12 +131,12 @@ func createCommand(manager newManagerFunc) *cobra.Command {
 			if err := written.parse(&options); err != nil {
 				return usageError{err}
 			}
-			return several.each(c.Context(), m, names, "Created", func(ctx context.Context, name string, _ io.Writer) error {
-				s, err := m.Create(ctx, options.For(name))
-				if err != nil || len(names) > 1 {
+			return several.each(c.Context(), m, names, "Created", func(ctx context.Context, d *done, _ io.Writer) error {
+				s, err := m.Create(ctx, options.For(d.Name))
+				if err != nil {
 					return err
 				}
-				printMade(m, s)
+				d.made(m, s)
 				return nil
 			})
 		},

@@ -19,23 +19,28 @@ import (
 
 func editCommand(manager newManagerFunc) *cobra.Command {
 	return &cobra.Command{
-		Use:   "edit NAME",
-		Short: "Edit the config of a sandbox",
+		Use:   "edit NAME…",
+		Short: "Edit the configs of sandboxes",
 		Long: `Edit the config of a sandbox with $VISUAL, $EDITOR or vi(1) and check it before
 it is written. A mistake is shown with file and line, and the text can be edited
 again; without a terminal the verb fails and says where the text is kept. Name,
 uuid, machine-id and state cannot be changed.
 
 Then the host's systemd reads its units anew; a running sandbox goes on as it
-was started.`,
-		Args: oneName, ValidArgsFunction: completeNames,
+was started. Of several each is edited after the other.`,
+		Args: someNames, ValidArgsFunction: completeManyNames,
 		RunE: func(c *cobra.Command, args []string) error {
 			m, err := manager()
 			if err != nil {
 				return err
 			}
 			// What is typed to end this program may be meant for the editor.
-			return m.Edit(context.WithoutCancel(c.Context()), args[0], runEditor, editAgain)
+			for _, name := range unique(args) {
+				if err := m.Edit(context.WithoutCancel(c.Context()), name, runEditor, editAgain); err != nil {
+					return err
+				}
+			}
+			return nil
 		},
 	}
 }

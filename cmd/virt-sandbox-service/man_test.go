@@ -219,13 +219,9 @@ func optionsOf(flags *pflag.FlagSet, placeholders []string) string {
 		if f.Hidden {
 			return
 		}
-		argument, text := usage.Describe(f)
-		tag := "--" + f.Name
+		tag, text := usage.Describe(f)
 		if f.Shorthand != "" {
 			tag = "-" + f.Shorthand + ", " + tag
-		}
-		if argument != "" {
-			tag += " " + argument
 		}
 		fmt.Fprintf(&b, ".TP\n%s\n%s\n", mark(tag, placeholders), mark(text, placeholders))
 	})
@@ -263,7 +259,7 @@ func words(c *cobra.Command) []string {
 	placeholder := regexp.MustCompile(`\b[A-Z]{2,}\b`)
 	list := placeholder.FindAllString(c.Use, -1)
 	add := func(f *pflag.Flag) {
-		argument, _ := usage.Describe(f)
+		argument, _ := pflag.UnquoteUsage(f)
 		list = append(list, placeholder.FindAllString(argument, -1)...)
 	}
 	c.LocalFlags().VisitAll(add)

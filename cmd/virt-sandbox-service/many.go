@@ -15,6 +15,7 @@ import (
 	"sync"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
 	"github.com/virt-sandbox/virt-sandbox/cmd/internal/flagname"
 	"github.com/virt-sandbox/virt-sandbox/config"
@@ -24,6 +25,7 @@ import (
 
 // many is how a verb works on several sandboxes.
 type many struct {
+	reporting
 	all, withAll bool
 	jobs         int
 }
@@ -37,6 +39,7 @@ func (m *many) addFlags(command *cobra.Command, withAll bool) {
 	if m.withAll = withAll; withAll {
 		command.Flags().BoolVar(&m.all, "all", false, "all sandboxes, in place of NAMEs")
 	}
+	m.reporting.addFlags(command)
 	command.Flags().IntVarP(&m.jobs, "jobs", "j", min(2*runtime.NumCPU(), libvirtWorkers), fmt.Sprintf("at most `N` "+
 		"sandboxes at a time; by default two for each CPU, but %d at most", libvirtWorkers))
 }
@@ -71,33 +74,41 @@ func someNames(_ *cobra.Command, args []string) error {
 	return nil
 }
 
+// action works on one sandbox and says what became of it. It writes warnings to the writer that it gets.
+type action func(ctx context.Context, d *done, stderr io.Writer) error
+
 // each carries a verb out. Of one sandbox that is named it says what went wrong; of several a line for each, with the
-// verb's past tense where it went well, and fails when one of them did. act writes warnings to the writer that it gets.
-func (m *many) each(ctx context.Context, manager *helper.Manager, names []string, past string,
-	act func(ctx context.Context, name string, stderr io.Writer) error) error {
-	if len(names) == 1 && !m.all {
-		return act(ctx, names[0], os.Stderr)
+// verb's past tense where it went well, and fails when one of them did.
+func (m *many) each(ctx context.Context, manager *helper.Manager, names []string, past string, act action) error {
+	names, err := m.chosen(manager.Store, names)
+	if err != nil {
+		return err
 	}
-	if m.all {
-		var err error
-		if names, err = all(manager.Store); err != nil {
+	if len(names) == 1 && !m.all && !m.asJSON {
+		d := done{Name: names[0]}
+		if err := act(ctx, &d, os.Stderr); err != nil {
 			return err
 		}
+		return m.report(&d)
 	}
-	names = unique(names)
 	// On a terminal the lines tell how far it is; of several copies at once no other progress could be shown.
 	manager.SetProgress(nil)
 	var lines sync.Mutex
+	results := make(map[string]*done, len(names))
+	for _, name := range names {
+		results[name] = &done{Name: name}
+	}
 	failed := false
-	err := manager.BatchReloads(ctx, func() {
+	err = manager.BatchReloads(ctx, func() {
 		foreach.Do(ctx, names, m.jobs, func(ctx context.Context, name string) error {
-			return act(ctx, name, &named{name: name, mu: &lines, out: os.Stderr})
+			return act(ctx, results[name], &named{name: name, mu: &lines, out: os.Stderr})
 		}, func(name string, err error) {
 			if err == nil {
-				fmt.Printf("%s %s\n", past, name)
+				m.tell(past, results[name])
 				return
 			}
 			failed = true
+			results[name].Error = flagname.Text(err)
 			if !errors.Is(err, errReported) {
 				lines.Lock()
 				defer lines.Unlock()
@@ -105,11 +116,38 @@ func (m *many) each(ctx context.Context, manager *helper.Manager, names []string
 			}
 		})
 	})
+	if m.asJSON {
+		err = errors.Join(err, m.printJSON(names, results))
+	}
 	if err == nil && failed {
 		return errReported
 	}
 	return err
 }
+
+// chosen returns the names to work on, each once.
+func (m *many) chosen(store config.Store, names []string) ([]string, error) {
+	if !m.all {
+		return unique(names), nil
+	}
+	if err := checkConfigDir(store); err != nil {
+		return nil, err
+	}
+	names, err := all(store)
+	if err == nil {
+		tellOfNone(names)
+	}
+	return names, err
+}
+
+// tellOfNone says to a person that there is nothing to work on.
+func tellOfNone(names []string) {
+	if len(names) == 0 && isTerminal(os.Stderr) {
+		fmt.Fprintln(os.Stderr, "There are no sandboxes.")
+	}
+}
+
+func isTerminal(file *os.File) bool { return term.IsTerminal(int(file.Fd())) }
 
 // about puts a name before what is said of it, unless that begins with it.
 func about(name, text string) string {
@@ -141,6 +179,9 @@ func unique(names []string) []string {
 	return list
 }
 
+// maxNamed bounds what is kept of a line without an end, in bytes.
+const maxNamed = 1 << 16
+
 // named passes lines on with the name of the sandbox that they are about.
 type named struct {
 	name string
@@ -155,7 +196,7 @@ func (n *named) Write(text []byte) (int, error) {
 	n.rest = append(n.rest, text...)
 	for {
 		line, rest, whole := bytes.Cut(n.rest, []byte("\n"))
-		if !whole {
+		if !whole && len(n.rest) <= maxNamed {
 			return len(text), nil
 		}
 		if _, err := fmt.Fprintf(n.out, "%s: %s\n", n.name, line); err != nil {

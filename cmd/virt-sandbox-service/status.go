@@ -4,11 +4,13 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -26,48 +28,137 @@ const (
 	statusUnknown    = 4
 )
 
-func statusCommand(manager newManagerFunc) *cobra.Command {
-	var asJSON bool
-	command := &cobra.Command{
-		Use:   "status [--json] NAME",
-		Short: "Show the state, label, addresses, usage and units of a sandbox",
-		Long: `Show the state of a sandbox and since when, its unit on the host, the label and
-addresses of its processes, the memory, CPU time and processes that it uses, the
-states of its units inside and which others failed there, and why its unit
-failed.
+const statusText = `Show the state of sandboxes and since when, their unit on the host, the label
+and addresses of their processes, the memory, CPU time and processes that they
+use, the states of their units inside and which others failed there, and why
+their unit failed. Without a NAME, count the sandboxes by state, and list them.
 
-The exit status is 0 when it is running, 3 when it is not, and 4 when there is
-no such sandbox.`,
-		Args: oneName, ValidArgsFunction: completeNames,
+The exit status is 0 when all named are running, 3 when one is not, and 4 when
+there is no such sandbox.`
+
+func statusCommand(manager newManagerFunc) *cobra.Command {
+	var asJSON, every bool
+	command := &cobra.Command{
+		Use:   "status [--json] [NAME… | --all]",
+		Short: "Show state, label, addresses, usage and units of sandboxes",
+		Long:  statusText,
+		Args: func(_ *cobra.Command, args []string) error {
+			if every && len(args) > 0 {
+				return errors.New("name sandboxes or use --all, not both")
+			}
+			return nil
+		},
+		ValidArgsFunction: completeManyNames,
 		RunE: func(c *cobra.Command, args []string) error {
 			m, err := manager()
 			if err != nil {
 				return err
 			}
-			details, err := m.Details(c.Context(), args[0])
-			if errors.Is(err, config.ErrNotFound) {
-				fmt.Fprintf(os.Stderr, "virt-sandbox-service: %s\n", flagname.Text(err))
-				return exitError(statusUnknown)
+			if len(args) == 0 && !every && !asJSON {
+				return printOverview(c.Context(), m)
 			}
-			if err != nil {
-				return err
+			names := unique(args)
+			if len(names) == 0 {
+				if names, err = (&many{all: true}).chosen(m.Store, nil); err != nil {
+					return err
+				}
 			}
-			if asJSON {
-				encoder := json.NewEncoder(os.Stdout)
-				encoder.SetIndent("", "  ")
-				err = encoder.Encode(details)
-			} else {
-				err = printDetails(os.Stdout, details, time.Now())
-			}
-			if err == nil && !details.IsRunning() {
-				return exitError(statusNotRunning)
-			}
-			return err
+			return showStatus(c.Context(), m, names, asJSON, len(args) != 1)
 		},
 	}
-	command.Flags().BoolVar(&asJSON, "json", false, "print a JSON object; all keys are always present, unknown "+
-		"values are null")
+	command.Flags().BoolVar(&every, "all", false, "all sandboxes, in place of NAMEs")
+	command.Flags().BoolVar(&asJSON, "json", false, "print a JSON object, or of several an array; all keys are always "+
+		"present, unknown values are null")
 	return command
+}
+
+// showStatus shows one sandbox after the other; with asList, JSON is an array. It fails with the worst exit status.
+func showStatus(ctx context.Context, m *helper.Manager, names []string, asJSON, asList bool) error {
+	var list []*helper.Details
+	worst := 0
+	for _, name := range names {
+		details, err := m.Details(ctx, name)
+		if errors.Is(err, config.ErrNotFound) {
+			fmt.Fprintf(os.Stderr, "virt-sandbox-service: %s\n", flagname.Text(err))
+			worst = max(worst, statusUnknown)
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if !details.IsRunning() {
+			worst = max(worst, statusNotRunning)
+		}
+		if list = append(list, details); asJSON {
+			continue
+		}
+		if len(list) > 1 {
+			fmt.Println()
+		}
+		if err := printDetails(os.Stdout, details, time.Now()); err != nil {
+			return err
+		}
+	}
+	if err := printStatusJSON(list, asJSON, asList); err != nil {
+		return err
+	}
+	if worst != 0 {
+		return exitError(worst)
+	}
+	return nil
+}
+
+func printStatusJSON(list []*helper.Details, asJSON, asList bool) error {
+	switch {
+	case !asJSON:
+		return nil
+	case asList:
+		return printJSON(list)
+	case len(list) == 0:
+		return nil
+	}
+	encoder := json.NewEncoder(os.Stdout)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(list[0])
+}
+
+// printOverview counts the sandboxes by state, and lists them.
+func printOverview(ctx context.Context, m *helper.Manager) error {
+	if err := checkConfigDir(m.Store); err != nil {
+		return err
+	}
+	rows, err := m.List(ctx)
+	if err != nil {
+		return err
+	}
+	fmt.Println(summary(rows))
+	if len(rows) == 0 {
+		return nil
+	}
+	fmt.Println()
+	return printTable(os.Stdout, rows, time.Now())
+}
+
+// summary counts sandboxes by state: 3 sandboxes: 2 running, 1 stopped.
+func summary(rows []helper.Row) string {
+	counts := make(map[string]int)
+	var states []string
+	for _, row := range rows {
+		if counts[row.State]++; counts[row.State] == 1 {
+			states = append(states, row.State)
+		}
+	}
+	slices.SortFunc(states, func(a, b string) int { return cmp.Or(counts[b]-counts[a], strings.Compare(a, b)) })
+	for i, state := range states {
+		states[i] = fmt.Sprintf("%d %s", counts[state], state)
+	}
+	switch len(rows) {
+	case 0:
+		return "No sandboxes"
+	case 1:
+		return "1 sandbox: " + states[0]
+	}
+	return fmt.Sprintf("%d sandboxes: %s", len(rows), strings.Join(states, ", "))
 }
 
 // printDetails writes details for a person, a line for each that is known.

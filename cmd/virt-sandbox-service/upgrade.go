@@ -43,9 +43,13 @@ func upgradeCommand(manager newManagerFunc) *cobra.Command {
 				return err
 			}
 			if all {
+				if err := checkConfigDir(m.Store); err != nil {
+					return err
+				}
 				if args, err = m.UpgradableNames(); err != nil {
 					return err
 				}
+				tellOfNone(args)
 			}
 			var results []*helper.Upgraded
 			failed := false
@@ -60,7 +64,7 @@ func upgradeCommand(manager newManagerFunc) *cobra.Command {
 				}
 				results = append(results, result)
 				if !asJSON {
-					printUpgraded(result)
+					printUpgraded(result, options.DryRun && neverStarted(m.Store, name))
 				}
 				if c.Context().Err() != nil {
 					break
@@ -89,7 +93,8 @@ func upgradeCommand(manager newManagerFunc) *cobra.Command {
 	return command
 }
 
-func printUpgraded(u *helper.Upgraded) {
+// printUpgraded tells what an upgrade did, or of one without content what it will have to.
+func printUpgraded(u *helper.Upgraded, never bool) {
 	for _, step := range u.Steps {
 		fmt.Println(step)
 	}
@@ -99,7 +104,11 @@ func printUpgraded(u *helper.Upgraded) {
 	for _, change := range u.Changes {
 		fmt.Println(change)
 	}
-	if u.Error == "" {
+	switch {
+	case u.Error != "":
+	case never && !u.Changed():
+		fmt.Println(u.Name + ": no content yet; its first start makes it")
+	default:
 		fmt.Println(u.Summary())
 	}
 }

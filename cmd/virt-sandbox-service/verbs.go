@@ -33,8 +33,8 @@ Of several see SEVERAL SANDBOXES of virt-sandbox-service(1).`,
 			if err != nil {
 				return err
 			}
-			return several.each(c.Context(), m, args, "Started", func(ctx context.Context, name string, stderr io.Writer) error {
-				return start(ctx, m, name, stderr)
+			return several.each(c.Context(), m, args, "Started", func(ctx context.Context, d *done, stderr io.Writer) error {
+				return start(ctx, m, d.Name, stderr)
 			})
 		},
 	}
@@ -43,13 +43,17 @@ Of several see SEVERAL SANDBOXES of virt-sandbox-service(1).`,
 }
 
 func start(ctx context.Context, m *helper.Manager, name string, stderr io.Writer) error {
-	if _, err := m.Store.Load(name); err != nil {
+	s, err := m.Store.Load(name)
+	if err != nil {
 		return err
+	}
+	if stderr == os.Stderr {
+		defer showWaiting(ctx, s)()
 	}
 	if helper.SystemdRuns() {
 		return m.StartUnit(ctx, name)
 	}
-	err := launch.Run(ctx, m.URI, name, stderr)
+	err = launch.Run(ctx, m.URI, name, stderr)
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {
 		return errReported
@@ -72,8 +76,8 @@ Of several see SEVERAL SANDBOXES of virt-sandbox-service(1).`,
 			if err != nil {
 				return err
 			}
-			return several.each(c.Context(), m, args, "Stopped", func(ctx context.Context, name string, _ io.Writer) error {
-				return stop(ctx, m, name)
+			return several.each(c.Context(), m, args, "Stopped", func(ctx context.Context, d *done, _ io.Writer) error {
+				return stop(ctx, m, d.Name)
 			})
 		},
 	}
@@ -110,15 +114,15 @@ Of several see SEVERAL SANDBOXES of virt-sandbox-service(1).`,
 				return err
 			}
 			return several.each(c.Context(), m, args, "Restarted",
-				func(ctx context.Context, name string, stderr io.Writer) error {
+				func(ctx context.Context, d *done, stderr io.Writer) error {
 					// What cannot be started again is not stopped.
-					if _, err := m.Store.Load(name); err != nil {
+					if _, err := m.Store.Load(d.Name); err != nil {
 						return err
 					}
-					if err := stop(ctx, m, name); err != nil {
+					if err := stop(ctx, m, d.Name); err != nil {
 						return err
 					}
-					return start(ctx, m, name, stderr)
+					return start(ctx, m, d.Name, stderr)
 				})
 		},
 	}
@@ -128,69 +132,91 @@ Of several see SEVERAL SANDBOXES of virt-sandbox-service(1).`,
 
 func reloadCommand(manager newManagerFunc) *cobra.Command {
 	var units []string
+	var several many
 	command := &cobra.Command{
-		Use:   "reload [-u UNIT]… NAME",
+		Use:   "reload [-u UNIT]… NAME… | --all",
 		Short: "Make units of a running sandbox read their configuration anew",
 		Long: `Make units of a running sandbox read their configuration anew: those of -u,
 whatever units inside they are, or else all of its own that can. One of -u that
 cannot is refused, and so is a sandbox that runs a command.`,
-		Args: oneName, ValidArgsFunction: completeNames,
+		Args: several.check, ValidArgsFunction: completeManyNames,
 		RunE: func(c *cobra.Command, args []string) error {
 			m, err := manager()
 			if err != nil {
 				return err
 			}
-			err = m.Reload(c.Context(), args[0], units...)
-			var failure *helper.UnitError
-			if errors.As(err, &failure) && failure.Journal != "" {
-				return fmt.Errorf("%w; its journal says:\n%s", err, failure.Journal)
-			}
-			return err
+			return several.each(c.Context(), m, args, "Reloaded", func(ctx context.Context, d *done, _ io.Writer) error {
+				err := m.Reload(ctx, d.Name, units...)
+				var failure *helper.UnitError
+				if errors.As(err, &failure) && failure.Journal != "" {
+					return fmt.Errorf("%w; its journal says:\n%s", err, failure.Journal)
+				}
+				return err
+			})
 		},
 	}
+	several.addFlags(command, true)
 	command.Flags().StringArrayVarP(&units, "unitfile", "u", nil, "`UNIT` inside to reload; may be repeated; .service "+
 		"may be left out; --unit is the same")
 	return command
 }
 
 func enableCommand(manager newManagerFunc) *cobra.Command {
-	return &cobra.Command{
-		Use:   "enable NAME",
-		Short: "Let a sandbox start with the host",
+	return bootCommand(manager, &cobra.Command{
+		Use:   "enable [--now] NAME… | --all",
+		Short: "Let sandboxes start with the host",
 		Long: `Let a sandbox start with the host, as systemctl enable of its unit does. A
 config that was put in place by hand has no unit file that systemctl could
 enable; it gets one.`,
-		Args: oneName, ValidArgsFunction: completeNames,
-		RunE: func(c *cobra.Command, args []string) error { return systemctl(c.Context(), manager, "enable", args[0]) },
-	}
+	}, "Enabled", "start them too", start)
 }
 
 func disableCommand(manager newManagerFunc) *cobra.Command {
-	return &cobra.Command{
-		Use:   "disable NAME",
-		Short: "Stop starting a sandbox at boot",
+	return bootCommand(manager, &cobra.Command{
+		Use:   "disable [--now] NAME… | --all",
+		Short: "Stop starting sandboxes at boot",
 		Long: `Stop starting a sandbox at boot. This writes the unit file that systemctl can
 enable; from then on autostart= in the config is ignored.`,
-		Args: oneName, ValidArgsFunction: completeNames,
-		RunE: func(c *cobra.Command, args []string) error {
-			return systemctl(c.Context(), manager, "disable", args[0])
-		},
+	}, "Disabled", "stop them too", func(ctx context.Context, m *helper.Manager, name string, _ io.Writer) error {
+		return stop(ctx, m, name)
+	})
+}
+
+// bootCommand completes the command enable or disable; now is what --now does besides.
+func bootCommand(manager newManagerFunc, command *cobra.Command, past, nowText string,
+	now func(context.Context, *helper.Manager, string, io.Writer) error) *cobra.Command {
+	var several many
+	var alsoNow bool
+	command.Args, command.ValidArgsFunction = several.check, completeManyNames
+	command.RunE = func(c *cobra.Command, args []string) error {
+		m, err := manager()
+		if err != nil {
+			return err
+		}
+		return several.each(c.Context(), m, args, past, func(ctx context.Context, d *done, stderr io.Writer) error {
+			if err := systemctl(ctx, m, c.Name(), d.Name, stderr); err != nil || !alsoNow {
+				return err
+			}
+			return now(ctx, m, d.Name, stderr)
+		})
 	}
+	several.addFlags(command, true)
+	command.Flags().BoolVar(&alsoNow, "now", false, nowText)
+	return command
 }
 
 // systemctl runs the command of that name, which also works on the files where systemd does not run, on the unit of a
 // sandbox. It gives the unit its file first: with that it is systemctl that decides, and autostart= does not count.
-func systemctl(ctx context.Context, manager newManagerFunc, verb, name string) error {
-	m, err := manager()
-	if err != nil {
-		return err
-	}
+func systemctl(ctx context.Context, m *helper.Manager, verb, name string, stderr io.Writer) error {
 	unit, err := m.WriteUnitFile(ctx, name)
 	if err != nil {
 		return err
 	}
 	command := exec.CommandContext(ctx, "systemctl", verb, unit)
-	command.Stdout, command.Stderr = os.Stdout, os.Stderr
+	command.Stdout, command.Stderr = stderr, stderr
+	if stderr == os.Stderr {
+		command.Stdout = os.Stdout
+	}
 	err = command.Run()
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {
@@ -220,12 +246,23 @@ Of several see SEVERAL SANDBOXES of virt-sandbox-service(1).`,
 			if err != nil {
 				return err
 			}
-			return several.each(c.Context(), m, args, "Deleted", func(ctx context.Context, name string, _ io.Writer) error {
-				kept, err := m.Delete(ctx, name, base, keepJournal)
-				if err == nil && kept != "" {
-					fmt.Printf("Kept journal %s\n", kept)
+			measure := several.asJSON || !several.quiet && isTerminal(os.Stdout)
+			return several.each(c.Context(), m, args, "Deleted", func(ctx context.Context, d *done, _ io.Writer) (err error) {
+				if measure {
+					d.Bytes = sizeOf(ctx, m, d.Name)
 				}
-				return err
+				d.Journal, err = m.Delete(ctx, d.Name, base, keepJournal)
+				if err != nil {
+					d.Bytes = nil
+					return err
+				}
+				if d.Journal != "" && !several.asJSON && !several.quiet {
+					fmt.Printf("Kept journal %s\n", d.Journal)
+				}
+				if isTerminal(os.Stdout) {
+					d.text = "Deleted " + d.Name + freedText(d.Bytes) + "\n"
+				}
+				return nil
 			})
 		},
 	}

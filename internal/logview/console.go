@@ -19,7 +19,7 @@ import (
 
 // ConsoleFile shows the file in which a command's console is kept where no systemd runs. It has no times to choose by.
 func ConsoleFile(ctx context.Context, s *config.Sandbox, o Options, stdout io.Writer) error {
-	if o.Since != "" || o.Until != "" || o.Priority != "" || o.Output != "" {
+	if chosen := (Options{Follow: o.Follow, Lines: o.Lines, Unit: o.Unit}); o != chosen {
 		return field.Errorf("without systemd the console of %s is kept without times; only %s and %s choose from it",
 			s.Name, field.Follow, field.Lines)
 	}

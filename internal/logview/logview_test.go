@@ -91,3 +91,15 @@ func FuzzLines(f *testing.F) {
 		}
 	})
 }
+
+// What is chosen by are options of journalctl, each one word, whatever it begins with.
+func TestArguments(t *testing.T) {
+	got, err := Options{
+		Lines: 5, Reverse: true, Boot: "-1", Grep: "--file=/etc/passwd", Identifier: "x", Since: "-1h",
+	}.Arguments()
+	want := []string{"--no-pager", "--quiet", "--lines=5", "--reverse", "--since=-1h", "--boot=-1",
+		"--grep=--file=/etc/passwd", "--identifier=x"}
+	if err != nil || !slices.Equal(got, want) {
+		t.Errorf("%q, %v", got, err)
+	}
+}

@@ -23,6 +23,10 @@ type Options struct {
 	Unit         string
 	Since, Until string
 	Priority     string
+	Boot         string // of the host; empty: all
+	Grep         string // a regular expression (pcre2pattern(3))
+	Identifier   string // of syslog
+	Reverse      bool
 	Output       string // empty: short
 }
 
@@ -43,6 +47,9 @@ func (o Options) Arguments() ([]string, error) {
 	if o.Lines >= 0 {
 		args = append(args, "--lines="+strconv.Itoa(o.Lines))
 	}
+	if o.Reverse {
+		args = append(args, "--reverse")
+	}
 	if o.Unit != "" {
 		unit := unitname.Complete(o.Unit)
 		if err := config.CheckUnit(unit); err != nil {
@@ -57,9 +64,12 @@ func (o Options) Arguments() ([]string, error) {
 		}
 		args = append(args, "--output="+o.Output)
 	}
-	for name, value := range map[string]string{"since": o.Since, "until": o.Until, "priority": o.Priority} {
-		if value != "" {
-			args = append(args, "--"+name+"="+value)
+	for _, option := range []struct{ name, value string }{
+		{"since", o.Since}, {"until", o.Until}, {"priority", o.Priority}, {"boot", o.Boot}, {"grep", o.Grep},
+		{"identifier", o.Identifier},
+	} {
+		if option.value != "" {
+			args = append(args, "--"+option.name+"="+option.value)
 		}
 	}
 	return args, nil

@@ -63,24 +63,29 @@ func writeOptions(w io.Writer, title string, flags *pflag.FlagSet) {
 		if f.Shorthand != "" {
 			short = "-" + f.Shorthand + ", "
 		}
-		argument, text := Describe(f)
-		if argument != "" {
-			argument = " " + argument
-		}
-		fmt.Fprintf(w, "  %s--%s%s\n", short, f.Name, argument)
+		form, text := Describe(f)
+		fmt.Fprintf(w, "  %s%s\n", short, form)
 		fill(w, text, "          ")
 	})
 }
 
-// Describe returns the argument of an option, "" where it has none, and what it says of itself in whole sentences.
-func Describe(f *pflag.Flag) (argument, text string) {
-	argument, text = pflag.UnquoteUsage(f)
+// Describe returns the long form of an option with its argument, and what it says of itself in whole sentences.
+func Describe(f *pflag.Flag) (form, text string) {
+	form = "--" + f.Name
+	argument, text := pflag.UnquoteUsage(f)
+	switch {
+	case argument == "":
+	case f.NoOptDefVal != "":
+		form += "[=" + argument + "]"
+	default:
+		form += " " + argument
+	}
 	first, size := utf8.DecodeRuneInString(text)
 	text = string(unicode.ToUpper(first)) + text[size:]
 	if !strings.HasSuffix(text, ".") {
 		text += "."
 	}
-	return argument, text
+	return form, text
 }
 
 // fill writes words into lines that begin with an indentation.

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/helper"
+)
+
+// reporting is how a verb says what became of sandboxes.
+type reporting struct{ asJSON, quiet bool }
+
+func (r *reporting) addFlags(command *cobra.Command) {
+	command.Flags().BoolVar(&r.asJSON, "json", false, "print a JSON array of what became of each")
+	command.Flags().BoolVarP(&r.quiet, "quiet", "q", false, "say nothing of what went well")
+}
+
+// done is what became of one sandbox, as scripts read it.
+type done struct {
+	Name    string `json:"name"`
+	Unit    string `json:"unit,omitempty"`    // of a new sandbox, as what follows
+	Config  string `json:"config,omitempty"`  // its file
+	Content string `json:"content,omitempty"` // its directory
+	Image   string `json:"image,omitempty"`   // the file that holds the content
+	Level   string `json:"level,omitempty"`
+	Journal string `json:"journal,omitempty"` // that delete has kept
+	Bytes   *int64 `json:"bytes,omitempty"`   // that delete has freed on the host
+	Error   string `json:"error,omitempty"`
+
+	text string // for a person who named one sandbox; empty for nothing
+}
+
+// made notes what a new sandbox consists of.
+func (d *done) made(m *helper.Manager, s *config.Sandbox) {
+	d.Name, d.Unit, d.Level, d.Config = s.Name, s.HostUnit(), s.Security.Level, m.Store.Path(s.Name)
+	d.Content, d.Image = s.Content, s.Image
+	place := "Created sandbox container dir " + s.Content
+	if s.Image != "" {
+		place = "Created sandbox container image " + s.Image
+	}
+	d.text = place + "\nCreated sandbox config " + d.Config + "\nCreated unit file " + helper.UnitFile(s) + "\n"
+}
+
+// report writes what became of the one sandbox that was named.
+func (r reporting) report(d *done) error {
+	switch {
+	case r.asJSON:
+		return printJSON([]*done{d})
+	case !r.quiet:
+		fmt.Print(d.text)
+	}
+	return nil
+}
+
+// tell writes the line for one of several that went well.
+func (r reporting) tell(past string, d *done) {
+	if r.quiet || r.asJSON {
+		return
+	}
+	freed := ""
+	if isTerminal(os.Stdout) {
+		freed = freedText(d.Bytes)
+	}
+	fmt.Printf("%s %s%s\n", past, d.Name, freed)
+}
+
+func (r reporting) printJSON(names []string, results map[string]*done) error {
+	var list []*done
+	for _, name := range names {
+		list = append(list, results[name])
+	}
+	return printJSON(list)
+}
