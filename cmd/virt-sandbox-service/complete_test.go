@@ -145,9 +145,11 @@ func TestUsageErrors(t *testing.T) {
 		"nosuch", "--nosuch", "-c qemu:///system list", "-c", "help nosuch", "completion", "completion nosuch",
 		"completion bash more",
 		"create", "create --nosuch x", "create -U many x", "create -u", "create --copy=perhaps x", "clone a", "clone a b c",
-		"export", "export a b c", "import a b c", "start", "start --nosuch a", "stop", "reload", "enable", "disable", "enable --all a",
+		"export", "export a b c", "import a b c", "start", "start --nosuch a", "stop", "reload", "enable", "disable",
+		"enable --all a",
 		"delete",
-		"upgrade", "upgrade --all a", "logs", "logs --nosuch a", "status --all a", "list [", "edit", "check", "connect", "execute a",
+		"upgrade", "upgrade --all a", "logs", "logs --nosuch a", "status --all a", "list [", "edit",
+		"check", "connect", "execute a",
 		"execute --nosuch a -- b",
 	} {
 		command := rootOfTest(t)

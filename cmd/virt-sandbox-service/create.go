@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/virt-sandbox/virt-sandbox/cmd/internal/optiontext"
+	"github.com/virt-sandbox/virt-sandbox/cmd/internal/usage"
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/helper"
 )
@@ -30,18 +31,24 @@ among all that names. A secret of the host that configuration names is not
 copied unless --include says so; the certificate of Debian's ssl-cert is made
 anew.
 All of it starts as a copy of the host's, or with --empty as empty files and
-directories.
+directories.`
 
-Without -l and -s a free pair of MCS categories is allocated: one that no other
-sandbox, libvirt domain or process of the host can reach or be reached from,
-that setrans.conf gives no meaning to, and that is in the range which seusers of
-the policy grants to system_u or else to __default__. A sandbox that is deleted
-gives its pair back. A level of -l or -s that is not kept apart from that of
-another sandbox or domain is refused, unless --share-level allows it: where one
-of the two has all categories of the other, it reaches the other's files. So is
-s0, which every sandbox can reach.
+// createGroups are the options of create, with what is to be said of them.
+func createGroups() []usage.Group {
+	return []usage.Group{
+		{Title: "What runs", Options: []string{"unitfile", "uid", "gid", "username", "homedir"}},
+		{Title: "Storage", Text: createStorage, Options: []string{
+			"package", "include", "copy", "empty", "path", "show", "mount", "imagesize", "image-format", "image-fs", "disk",
+		}},
+		{Title: "Network", Text: createNetwork, Options: []string{"network"}},
+		{Title: "Security", Text: createSecurity, Options: []string{
+			"idmap", "capabilities", "system-calls", "level", "share-level", "security", "filetype",
+		}},
+		{Title: "Bulk", Options: []string{"jobs", "json", "quiet"}},
+	}
+}
 
--i makes an image, a sparse file /var/lib/libvirt/images/NAME.raw with a file
+const createStorage = `-i makes an image, a sparse file /var/lib/libvirt/images/NAME.raw with a file
 system that holds the content. A file that is there already is never
 overwritten.
 
@@ -61,9 +68,9 @@ virt-sandbox.config(5):
   guest-bind:TARGET=PATH
           shows what is at PATH inside.
   ram:TARGET=SIZE
-          mounts a tmpfs.
+          mounts a tmpfs.`
 
-What -N may be, for several interfaces more than once; see interface= of
+const createNetwork = `What -N may be, for several interfaces more than once; see interface= of
 virt-sandbox.config(5) for all of them:
 
   private
@@ -77,9 +84,18 @@ virt-sandbox.config(5) for all of them:
   bridge=BRIDGE
           in place of source= is a bridge of the host.
   filter=NAME[,filter.PARAMETER=VALUE]…
-          behind a comma is a network filter of libvirt's.
+          behind a comma is a network filter of libvirt's.`
 
-What -s may be:
+const createSecurity = `Without -l and -s a free pair of MCS categories is allocated: one that no other
+sandbox, libvirt domain or process of the host can reach or be reached from,
+that setrans.conf gives no meaning to, and that is in the range which seusers of
+the policy grants to system_u or else to __default__. A sandbox that is deleted
+gives its pair back. A level of -l or -s that is not kept apart from that of
+another sandbox or domain is refused, unless --share-level allows it: where one
+of the two has all categories of the other, it reaches the other's files. So is
+s0, which every sandbox can reach.
+
+What -s may be; inherit is for commands of virt-sandbox only:
 
   static,label=USER:ROLE:TYPE:LEVEL
           is the whole SELinux context of the processes.
@@ -88,9 +104,7 @@ What -s may be:
           the label. Only with -i: the files of a directory carry their level.
   apparmor,profile=NAME
           is a profile in place of the one that libvirt makes, where the host
-          has AppArmor instead of SELinux.
-
-inherit is for commands of virt-sandbox only.`
+          has AppArmor instead of SELinux.`
 
 func createCommand(manager newManagerFunc) *cobra.Command {
 	var options helper.CreateOptions
@@ -161,8 +175,8 @@ func createCommand(manager newManagerFunc) *cobra.Command {
 		"",
 		"`DIR` whose subdirectory NAME holds the content; "+config.DefaultContentBase+" by default",
 	)
-	flags.StringArrayVarP(&written.networks, "network", "N", nil, "`NETWORK` as above; may be repeated")
-	flags.StringArrayVarP(&options.Mounts, "mount", "m", nil, "`MOUNT` as above; may be repeated")
+	flags.StringArrayVarP(&written.networks, "network", "N", nil, "`NETWORK` as said above; may be repeated")
+	flags.StringArrayVarP(&options.Mounts, "mount", "m", nil, "`MOUNT` as said above; may be repeated")
 	flags.StringArrayVar(&written.shown, "show", nil, "`PATH` of the host that the sandbox sees, read-only; may be "+
 		"repeated")
 	flags.StringVarP(&written.imageSize, "imagesize", "i", "", "`SIZE` of an image that holds the content, which bounds "+
@@ -190,6 +204,7 @@ func createCommand(manager newManagerFunc) *cobra.Command {
 	flags.StringVar(&options.Identity.User, "username", "", "`USER` name of the command; that of -U in the host's "+
 		"accounts by default")
 	flags.StringVar(&options.Identity.Home, "homedir", "", "`DIR` that is the command's HOME; the user's by default")
+	usage.SetGroups(command, createGroups()...)
 	return command
 }
 

@@ -63,8 +63,8 @@ or where systemd does not run from a file, which knows -f and -n only.`,
 	flags.StringVarP(&options.Unit, "unit", "u", "", "only what `UNIT` inside says")
 	flags.StringVar(&options.Since, "since", "", "from `TIME` on (systemd.time(7))")
 	flags.StringVar(&options.Until, "until", "", "up to `TIME`")
-	flags.StringVarP(&options.Boot, "boot", "b", "", "only since the host's last boot, or with = of `BOOT`, such as -1 for "+
-		"the one before (journalctl(1))")
+	flags.StringVarP(&options.Boot, "boot", "b", "", "only since the host's last boot, or with = of `BOOT`, such as -1 "+
+		"for the one before (journalctl(1))")
 	flags.Lookup("boot").NoOptDefVal = "0"
 	flags.StringVarP(&options.Grep, "grep", "g", "", "only messages that match `REGEXP` (PCRE2)")
 	flags.StringVarP(&options.Identifier, "identifier", "t", "", "only what `PROGRAM` says, by its syslog identifier")

@@ -102,7 +102,7 @@ Root is needed, but for list.`,
 	flags.BoolP("help", "h", false, "show how a verb is used")
 	command.Flags().Bool("version", false, "show the version")
 	command.Version = version.String()
-	command.SetUsageFunc(usage.Write)
+	usage.Install(command)
 	command.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return usageError{usage.Option(c, err)} })
 	// reader is the manager of verbs that anybody can use as far as files allow.
 	reader := func() (*helper.Manager, error) {

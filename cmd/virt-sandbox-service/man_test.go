@@ -167,6 +167,38 @@ func TestHelpFits(t *testing.T) {
 	}
 }
 
+// Help begins with how a verb is used, and shows options by what they are about, each once.
+func TestHelpOrder(t *testing.T) {
+	create, _, err := rootOfTest(t).Find([]string{"create"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	create.SetOut(&out)
+	if err := create.Help(); err != nil {
+		t.Fatal(err)
+	}
+	at := 0
+	for _, title := range []string{"Make sandboxes for", "Usage:", "Examples:", "Make a sandbox for", "What runs:",
+		"Storage:", "Network:", "Security:", "Bulk:", "Options of all verbs:"} {
+		next := strings.Index(out.String()[at:], "\n"+title)
+		if title == "Make sandboxes for" {
+			next = strings.Index(out.String(), title)
+		}
+		if next < 0 {
+			t.Errorf("%s does not follow in\n%s", title, &out)
+			break
+		}
+		at += next
+	}
+	create.LocalFlags().VisitAll(func(f *pflag.Flag) {
+		if count := regexp.MustCompile(`(?m)^  (?:-.,|   ) --`+f.Name+`(?:$| )`).FindAllString(out.String(),
+			-1); !f.Hidden && len(count) != 1 {
+			t.Errorf("--%s is there %d times", f.Name, len(count))
+		}
+	})
+}
+
 // page writes the page of a verb (man(7)).
 func page(c *cobra.Command) string {
 	var b strings.Builder
@@ -182,8 +214,20 @@ func page(c *cobra.Command) string {
 	if len(c.Aliases) > 0 {
 		fmt.Fprintf(&b, ".PP\nAlso called\n.BR %s .\n", strings.Join(c.Aliases, ", "))
 	}
-	if c.LocalFlags().HasAvailableFlags() {
-		fmt.Fprintf(&b, ".SH OPTIONS\n%s", optionsOf(c.LocalFlags(), placeholders))
+	groups := usage.GroupsOf(c)
+	for i, group := range groups {
+		if i == 0 {
+			fmt.Fprint(&b, ".SH OPTIONS\n")
+		}
+		if len(groups) > 1 {
+			fmt.Fprintf(&b, ".SS %s\n", group.Title)
+		}
+		if group.Text != "" {
+			b.WriteString(description(group.Text, placeholders))
+		}
+		for _, name := range group.Options {
+			b.WriteString(option(c.Flags().Lookup(name), placeholders))
+		}
 	}
 	fmt.Fprintf(&b, ".SH OPTIONS OF ALL VERBS\n%s", optionsOf(c.InheritedFlags(), placeholders))
 	if c.HasExample() {
@@ -216,16 +260,19 @@ func synopsis(c *cobra.Command) string {
 func optionsOf(flags *pflag.FlagSet, placeholders []string) string {
 	var b strings.Builder
 	flags.VisitAll(func(f *pflag.Flag) {
-		if f.Hidden {
-			return
+		if !f.Hidden {
+			b.WriteString(option(f, placeholders))
 		}
-		tag, text := usage.Describe(f)
-		if f.Shorthand != "" {
-			tag = "-" + f.Shorthand + ", " + tag
-		}
-		fmt.Fprintf(&b, ".TP\n%s\n%s\n", mark(tag, placeholders), mark(text, placeholders))
 	})
 	return b.String()
+}
+
+func option(f *pflag.Flag, placeholders []string) string {
+	tag, text := usage.Describe(f)
+	if f.Shorthand != "" {
+		tag = "-" + f.Shorthand + ", " + tag
+	}
+	return fmt.Sprintf(".TP\n%s\n%s\n", mark(tag, placeholders), mark(text, placeholders))
 }
 
 // description sets plain text: paragraphs between empty lines, and in them lists, whose tags are indented by two blanks

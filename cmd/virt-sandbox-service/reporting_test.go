@@ -128,9 +128,9 @@ func TestTellWaiting(t *testing.T) {
 		ticks <- time.Now().Add(time.Duration(i+1) * time.Second)
 	}
 	end()
-	const clear = "\r\x1b[K"
-	if got, want := out.String(), clear+"web1: waiting for a?.service (1s)"+clear+"web1: waiting for a?.service (2s)"+
-		clear; got != want {
+	const cleared = "\r\x1b[K"
+	if got, want := out.String(), cleared+"web1: waiting for a?.service (1s)"+cleared+"web1: waiting for a?.service (2s)"+
+		cleared; got != want {
 		t.Errorf("%q", got)
 	}
 	out.Reset()

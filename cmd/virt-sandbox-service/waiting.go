@@ -47,7 +47,7 @@ func showWaiting(ctx context.Context, s *config.Sandbox) (end func()) {
 
 // tellWaiting rewrites a line at each tick, and clears it at the end.
 func tellWaiting(out io.Writer, name string, what func() string, ticks <-chan time.Time) (end func()) {
-	const columns, clear = 50, "\r\x1b[K"
+	const columns, clearLine = 50, "\r\x1b[K"
 	ended, begun := make(chan struct{}), time.Now()
 	var teller sync.WaitGroup
 	teller.Go(func() {
@@ -56,11 +56,11 @@ func tellWaiting(out io.Writer, name string, what func() string, ticks <-chan ti
 			select {
 			case now := <-ticks:
 				waited := now.Sub(begun).Round(time.Second)
-				fmt.Fprintf(out, "%s%s: %s (%s)", clear, name, printable.Short(what(), columns), waited)
+				fmt.Fprintf(out, "%s%s: %s (%s)", clearLine, name, printable.Short(what(), columns), waited)
 				written = true
 			case <-ended:
 				if written {
-					fmt.Fprint(out, clear)
+					fmt.Fprint(out, clearLine)
 				}
 				return
 			}

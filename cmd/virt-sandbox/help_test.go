@@ -24,6 +24,11 @@ func TestHelp(t *testing.T) {
 			t.Errorf("a line of more than 80 columns: %s", line)
 		}
 	}
+	usage, examples, options := strings.Index(out.String(), "\nUsage:"), strings.Index(out.String(), "\nExamples:"),
+		strings.Index(out.String(), "\nWhat runs:")
+	if usage < 0 || examples < usage || options < examples || strings.Contains(out.String(), "\nOptions:") {
+		t.Errorf("usage, examples and groups of options are at %d, %d and %d", usage, examples, options)
+	}
 	for _, bad := range []string{"[=true", "true|false", "(default ", "(N)", "[flags]"} {
 		if strings.Contains(out.String(), bad) {
 			t.Errorf("it has %q", bad)

@@ -59,8 +59,7 @@ func root() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "virt-sandbox [OPTION]… [--] COMMAND [ARG]…",
 		Short: "Run a command in a one-shot sandbox",
-		Long: `Run a command in a one-shot sandbox, a container of libvirt.
-
+		Long: `The sandbox is a container of libvirt, gone when the command has ended.
 It sees the host's /usr and /etc, read-only, the home directory of an ordinary
 user, a /tmp of its own, no other processes and no network but loopback, unless
 it is given more with --show, --read-write, -m and -N. Output, exit status and
@@ -88,7 +87,7 @@ terminal behave as if there were no sandbox. Options end at COMMAND.`,
 			return run(c.Context(), o)
 		},
 	}
-	command.SetUsageFunc(usage.Write)
+	usage.Install(command)
 	command.SetFlagErrorFunc(usage.Option)
 	uri := os.Getenv("LIBVIRT_DEFAULT_URI")
 	if uri == "" {
@@ -129,6 +128,15 @@ terminal behave as if there were no sandbox. Options end at COMMAND.`,
 	list.BoolP("help", "h", false, "show how the program is used")
 	list.StringVar(&f.completion, "completion", "", "print a script for `SHELL`: bash, zsh or fish")
 	_ = list.MarkHidden("completion")
+	usage.SetGroups(command,
+		usage.Group{Title: "What runs", Options: []string{"env", "privileged", "switchto", "shell", "name"}},
+		usage.Group{Title: "Storage", Options: []string{
+			"show", "read-write", "mount", "include", "includefile", "disk", "root",
+		}},
+		usage.Group{Title: "Network", Options: []string{"network"}},
+		usage.Group{Title: "Security and limits", Options: []string{"security", "timeout", "memory", "cpus"}},
+		usage.Group{Title: "Where it runs", Options: []string{"connect", "kernver", "kernpath", "kmodpath"}},
+	)
 	return command
 }
 

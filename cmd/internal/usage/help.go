@@ -18,11 +18,25 @@ import (
 // Width is how many columns the text of --help takes.
 const Width = 80
 
-// Write writes what follows the description in --help. cobra's own has all of an option on one line, however long, and
-// names values that are no choice.
-func Write(c *cobra.Command) error {
-	w := c.OutOrStderr()
-	fmt.Fprintf(w, "Usage:\n  %s\n", Line(c))
+// Install has a program and its verbs show help in our form. cobra's own has all of an option on one line, however
+// long, and names values that are no choice.
+func Install(root *cobra.Command) {
+	root.SetHelpFunc(func(c *cobra.Command, _ []string) { writeHelp(c.OutOrStdout(), c) })
+	root.SetUsageFunc(func(c *cobra.Command) error {
+		writeHelp(c.OutOrStderr(), c)
+		return nil
+	})
+}
+
+// writeHelp writes first what most look for: how a command is used, with examples.
+func writeHelp(w io.Writer, c *cobra.Command) {
+	fmt.Fprintf(w, "%s.\n\nUsage:\n  %s\n", c.Short, Line(c))
+	if c.HasExample() {
+		fmt.Fprintf(w, "\nExamples:\n%s\n", c.Example)
+	}
+	if text := strings.TrimPrefix(c.Long, c.Short+".\n\n"); text != "" {
+		fmt.Fprintf(w, "\n%s\n", text)
+	}
 	if len(c.Aliases) > 0 {
 		fmt.Fprintf(w, "\nAlso called %s.\n", strings.Join(c.Aliases, ", "))
 	}
@@ -34,12 +48,19 @@ func Write(c *cobra.Command) error {
 			}
 		}
 	}
-	writeOptions(w, "Options", c.LocalFlags())
-	writeOptions(w, "Options of all verbs", c.InheritedFlags())
-	if c.HasExample() {
-		fmt.Fprintf(w, "\nExamples:\n%s\n", c.Example)
+	for _, group := range GroupsOf(c) {
+		fmt.Fprintf(w, "\n%s:\n", group.Title)
+		if group.Text != "" {
+			fmt.Fprintf(w, "%s\n\n", group.Text)
+		}
+		for _, name := range group.Options {
+			writeOption(w, c.Flags().Lookup(name))
+		}
 	}
-	return nil
+	if c.InheritedFlags().HasAvailableFlags() {
+		fmt.Fprint(w, "\nOptions of all verbs:\n")
+		c.InheritedFlags().VisitAll(func(f *pflag.Flag) { writeOption(w, f) })
+	}
 }
 
 // Line returns a command with its arguments; that options can be given needs no word.
@@ -50,23 +71,14 @@ func Line(c *cobra.Command) string {
 	return c.Use
 }
 
-func writeOptions(w io.Writer, title string, flags *pflag.FlagSet) {
-	if !flags.HasAvailableFlags() {
-		return
+func writeOption(w io.Writer, f *pflag.Flag) {
+	short := "    "
+	if f.Shorthand != "" {
+		short = "-" + f.Shorthand + ", "
 	}
-	fmt.Fprintf(w, "\n%s:\n", title)
-	flags.VisitAll(func(f *pflag.Flag) {
-		if f.Hidden {
-			return
-		}
-		short := "    "
-		if f.Shorthand != "" {
-			short = "-" + f.Shorthand + ", "
-		}
-		form, text := Describe(f)
-		fmt.Fprintf(w, "  %s%s\n", short, form)
-		fill(w, text, "          ")
-	})
+	form, text := Describe(f)
+	fmt.Fprintf(w, "  %s%s\n", short, form)
+	fill(w, text, "          ")
 }
 
 // Describe returns the long form of an option with its argument, and what it says of itself in whole sentences.
