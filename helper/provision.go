@@ -11,12 +11,10 @@ import (
 	"slices"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
-	"github.com/virt-sandbox/virt-sandbox/internal/field"
 	"github.com/virt-sandbox/virt-sandbox/internal/lockfile"
 	"github.com/virt-sandbox/virt-sandbox/internal/places"
 	"github.com/virt-sandbox/virt-sandbox/internal/provision"
 	"github.com/virt-sandbox/virt-sandbox/internal/roottree"
-	"github.com/virt-sandbox/virt-sandbox/internal/unitfile"
 )
 
 // ErrRunning is returned by Delete for a container that is up.
@@ -42,13 +40,7 @@ func (m *Manager) provisioner() *provision.Provisioner {
 // is killed, the next create or delete of the name removes what it left.
 func (m *Manager) Create(ctx context.Context, options CreateOptions) (*config.Sandbox, error) {
 	s, err := m.provisioner().Create(ctx, options)
-	return s, m.rather(err, func() error {
-		_, err := unitfile.Root(m.Host.Root).FindAll(options.Units, options.Name, func(err error) error { return err })
-		if err != nil {
-			return field.Errorf("%s: %w", field.Units, err)
-		}
-		return nil
-	})
+	return s, m.rather(err, func() error { return m.provisioner().FindUnits(options) })
 }
 
 // rather returns what look finds out in place of the error that libvirt does not answer: a request that is wrong anyway

@@ -44,7 +44,7 @@ func createGroups() []usage.Group {
 		{Title: "Security", Text: createSecurity, Options: []string{
 			"idmap", "capabilities", "system-calls", "level", "share-level", "security", "filetype",
 		}},
-		{Title: "Bulk", Options: []string{"jobs", "json", "quiet"}},
+		{Title: "Bulk", Options: []string{"jobs", "json", "quiet", "dry-run"}},
 	}
 }
 
@@ -145,18 +145,26 @@ func createCommand(manager newManagerFunc) *cobra.Command {
 			if err := written.parse(&options); err != nil {
 				return usageError{err}
 			}
-			return several.each(c.Context(), m, names, "Created", func(ctx context.Context, d *done, _ io.Writer) error {
+			past := "Created"
+			if options.DryRun {
+				past = "Can create"
+			}
+			return several.each(c.Context(), m, names, past, func(ctx context.Context, d *done, _ io.Writer) error {
 				s, err := m.Create(ctx, options.For(d.Name))
 				if err != nil {
 					return err
 				}
-				d.made(m, s)
+				if d.made(m, s); options.DryRun {
+					d.text = s.Text()
+				}
 				return nil
 			})
 		},
 	}
 	several.addFlags(command, false)
 	flags := command.Flags()
+	flags.BoolVar(&options.DryRun, "dry-run", false, "make nothing, and print the config that would be written, without "+
+		"what is allocated then")
 	flags.StringArrayVarP(&options.Units, "unitfile", "u", nil, "`UNIT` to run; may be repeated. .service may be left "+
 		"out, and of a template such as foo@.service the instance NAME is run. --unit is the same")
 	flags.BoolVarP(&written.copied, "copy", "C", false, "start with a copy of the host's content, as is the default. "+

@@ -36,6 +36,8 @@ type Options struct {
 	SystemCalls  config.Names // the zero value: auto
 	IDMap        config.IDMap // the zero value: of its own where the host can give them
 	Image        ImageOptions
+
+	DryRun bool // make nothing
 }
 
 // For gives the options for one of several sandboxes.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -21,7 +22,8 @@ import (
 )
 
 // Create makes content and config of a new sandbox. When it fails, or is told to stop, nothing stays behind; when it
-// is killed, the next create or delete of the name removes what it left.
+// is killed, the next create or delete of the name removes what it left. A dry run makes nothing, and returns what is
+// known before: the sandbox without what identifies it and what is allocated.
 func (p *Provisioner) Create(ctx context.Context, options describe.Options) (*config.Sandbox, error) {
 	s, err := describe.New(options)
 	if err != nil {
@@ -32,30 +34,43 @@ func (p *Provisioner) Create(ctx context.Context, options describe.Options) (*co
 		return nil, err
 	}
 	defer lock.Release()
-	if err := p.nameIsFree(s.Name); err != nil {
+	if err := p.plan(ctx, s); err != nil {
 		return nil, err
+	}
+	if options.DryRun {
+		s.UUID, s.MachineID, s.Created = "", "", time.Time{}
+		return s, nil
+	}
+	fill := func() error { return p.Host.Prepare(ctx, s, p.Progress) }
+	return s, p.provision(ctx, s, provisionSpec{options: options, fill: fill})
+}
+
+// plan completes the description of a new sandbox.
+// Preconditions: the caller holds the lock on the sandbox's name.
+func (p *Provisioner) plan(ctx context.Context, s *config.Sandbox) error {
+	if err := p.nameIsFree(s.Name); err != nil {
+		return err
 	}
 	if err := p.PlanNetwork(s); err != nil {
-		return nil, err
+		return err
 	}
 	if err := p.PlanContent(ctx, s); err != nil {
-		return nil, err
+		return err
 	}
 	if err := p.chooseIDMap(s); err != nil {
-		return nil, err
+		return err
 	}
 	if err := p.Stubs.Check(s); err != nil {
-		return nil, err
+		return err
 	}
 	notes, err := innerboot.Notes(unitfile.Root(p.Host.Root), s)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	for _, note := range notes {
 		p.Warn("%s", note)
 	}
-	fill := func() error { return p.Host.Prepare(ctx, s, p.Progress) }
-	return s, p.provision(ctx, s, provisionSpec{options: options, fill: fill})
+	return nil
 }
 
 // nameIsFree reports whether neither a config nor a libvirt domain has the name; a libvirt that does not answer is
@@ -113,6 +128,12 @@ func (p *Provisioner) findUnits(s *config.Sandbox) ([]*unitfile.Unit, error) {
 	}
 	s.Units = names
 	return units.All(), nil
+}
+
+// FindUnits reports which of the units that are asked for is not there.
+func (p *Provisioner) FindUnits(o describe.Options) error {
+	_, err := p.findUnits(&config.Sandbox{Name: o.Name, Units: o.Units})
+	return err
 }
 
 // claimContent makes sure that the content directory is nobody's, and returns the topmost directory that is to be

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
@@ -34,6 +35,35 @@ func TestCreate(t *testing.T) {
 	if _, err := h.Configs.Load("web"); err != nil {
 		t.Error(err)
 	}
+}
+
+// A dry run tells what create makes, but for what is allocated, and makes nothing.
+func TestDryRun(t *testing.T) {
+	h := newHost(t)
+	dry := h.options("web")
+	dry.DryRun = true
+	planned, err := h.Create(t.Context(), dry)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if names, err := h.Configs.Names(); err != nil || len(names) > 0 {
+		t.Errorf("sandboxes: %q, %v", names, err)
+	}
+	if _, err := os.Lstat(planned.Content); err == nil {
+		t.Error("there is content")
+	}
+	if _, err := os.Lstat(h.Stubs.Path(planned)); err == nil || h.reloads != 0 {
+		t.Errorf("there is a unit file, %v, or systemd was told: %d", err, h.reloads)
+	}
+	if planned.UUID != "" || planned.MachineID != "" || planned.Security.Level != "" || !planned.Created.IsZero() {
+		t.Errorf("it is identified: %+v", planned)
+	}
+	made := h.create(t, "web")
+	if !slices.Equal(made.Private, planned.Private) || len(made.Private) == 0 || made.Content != planned.Content {
+		t.Errorf("planned %+v, made %+v", planned, made)
+	}
+	_, err = h.Create(t.Context(), dry)
+	says(t, err, "web exists already")
 }
 
 // What cannot be made leaves nothing, at whatever point it is refused.

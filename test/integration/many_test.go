@@ -36,6 +36,12 @@ func TestSeveral(t *testing.T) {
 	for _, name := range both {
 		t.Cleanup(func() { remove(t, name) })
 	}
+	before := snapshot(t)
+	if got := must(t, "create", "--dry-run", "-u", "apache2", "t-one"); !strings.Contains(got, "\nname=t-one\n") ||
+		!strings.Contains(got, "/etc/apache2\n") || strings.Contains(got, "uuid=") {
+		t.Errorf("create --dry-run: %s", got)
+	}
+	sameAs(t, before, "after create --dry-run")
 	if list := reported(t, 0, with("create", "--json", "-u", "apache2")...); len(list) != 2 || list[1].Name != "t-two" ||
 		list[1].Unit != "apache2@t-two.service" || list[1].Config != configDir+"/t-two.sandbox" ||
 		list[1].Content != contentDir+"/t-two" || list[1].Level == "" {
