@@ -179,7 +179,7 @@ func TestCloneRefusals(t *testing.T) {
 		args []string
 		want string
 	}{
-		{[]string{"t-source"}, "takes SOURCE and NAME"},
+		{[]string{"t-source"}, "name the SOURCE and the new sandbox"},
 		{[]string{"t-source", "t-source"}, "choose another name"},
 		{[]string{"t-source", "t-other"}, "exists already"},
 		{[]string{"t-none", "t-clone"}, "no such sandbox"},

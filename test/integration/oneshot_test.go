@@ -95,7 +95,7 @@ func TestOneshotRefusals(t *testing.T) {
 		{[]string{"-r", "/etc", "true"}, "no directory dev to mount on"},
 		{[]string{"-s", "static", "true"}, "-s"},
 		{[]string{"--memory", "x", "true"}, "--memory"},
-		{[]string{"--no-such-option", "true"}, "unknown flag"},
+		{[]string{"--no-such-option", "true"}, "unknown option --no-such-option"},
 	}
 	for _, c := range cases {
 		o := runCommand(t, exec.Command(oneshot, c.args...))
