@@ -49,7 +49,7 @@ census  = cd test/census && exec env VIRT_SANDBOX_RIG=$(1) $(GO) test -count=1 -
 
 attack  = cd test/attack && exec env VIRT_SANDBOX_RIG=$(1) ../../bin/attack.test -test.v -test.timeout 40m
 
-.PHONY: all help build check coverage lint govulncheck test test-native test-emulated test-machine census test-scale bench bench-scale bench-stress test-host test-vm test-apparmor attack attack-vm vm-shell demo install install-selinux uninstall-selinux install-apparmor uninstall-apparmor clean
+.PHONY: all help build check coverage lint govulncheck test test-native test-emulated test-machine census test-scale bench bench-scale bench-stress test-host test-vm test-apparmor attack attack-vm vm-shell demo install install-selinux check-selinux uninstall-selinux install-apparmor uninstall-apparmor clean
 
 all: build
 
@@ -159,11 +159,15 @@ bin/integration.test: $(SOURCES) $(wildcard test/integration/*.go)
 test-host: build bin/integration.test ## what needs a host with systemd
 	$(call record,host) test/host/run $(call on,host) 'sh test/demo' $(PAGE)
 
+# Loads another policy in the emulated machine.
+POLICY := /usr/local/lib/rig/policy
+
 # On a host that enforces SELinux, with cgroup version 2 and systemd-machined, in a virtual machine: everything real, and
 # slow. Before that the policy itself is asked.
 test-vm: build bin/integration.test ## what needs SELinux, in an emulated machine
 	VIRT_SANDBOX_RIG=policy $(call record,policy) $(GO) test -count=1 -v ./test/policy
 	$(call record,vm) test/vm/run $(call on,vm) $(call on,denials) $(call on,attempts) \
+		'$(POLICY) policy-container' $(call on,container) '$(POLICY) policy' \
 		reboot $(PAGE) $(call on,denials) $(call on,module)
 
 # On the same machine with AppArmor in place of SELinux.
@@ -226,9 +230,12 @@ install: build ## install below PREFIX=/usr/local, or into DESTDIR
 	bin/virt-sandbox-service completion zsh > $(ZSHDIR)/_virt-sandbox-service
 	bin/virt-sandbox-service completion fish > $(FISHDIR)/virt-sandbox-service.fish
 
-# The policy for containers, where the host's SELinux policy has none.
+# The policy for containers; where container-selinux is installed, it goes beside that.
 install-selinux: ## load the policy for containers
 	packaging/selinux/module install
+
+check-selinux: ## whether it is loaded as it is here
+	packaging/selinux/module check
 
 uninstall-selinux: ## remove it
 	packaging/selinux/module uninstall

@@ -23,15 +23,16 @@ type Security struct {
 
 // defaultProcess returns the context of processes where nobody chose one, without the level, which is the sandbox's.
 func defaultProcess() secontext.Context {
-	return secontext.Context{User: "system_u", Role: "system_r", Type: "container_t"}
+	return secontext.Context{User: "system_u", Role: "system_r", Type: secontext.ContainerType}
 }
 
 // HasLabel reports whether somebody chose the context of the processes.
 func (s Security) HasLabel() bool { return s.Label.Type != "" }
 
-// IsDefaultLabel reports whether the context of the processes is the default but for its level, chosen or not.
+// IsDefaultLabel reports whether the context of the processes is the default, by any of its names, but for the level.
 func (s Security) IsDefaultLabel() bool {
-	return !s.HasLabel() || s.Label.WithLevel("") == defaultProcess()
+	return !s.HasLabel() ||
+		s.Label.OfContainer() && s.Label.WithType(secontext.ContainerType).WithLevel("") == defaultProcess()
 }
 
 // ChosenLabel returns the context of the processes that somebody chose, for mode dynamic the base of it; "" for none.

@@ -165,12 +165,12 @@ func TestProcessLabel(t *testing.T) {
 		security Security
 		want     string
 	}{
-		{Security{}, "system_u:system_r:container_t:s0"},
-		{Security{Level: "s0:c1,c2"}, "system_u:system_r:container_t:s0:c1,c2"},
+		{Security{}, "system_u:system_r:virt_sandbox_t:s0"},
+		{Security{Level: "s0:c1,c2"}, "system_u:system_r:virt_sandbox_t:s0:c1,c2"},
 		{Security{Level: "s0:c3", Label: chosen}, "u:r:t:s0:c3"},
 		{Security{Label: chosen}, "u:r:t:s0"},
 		{Security{Mode: SecurityDynamic, Label: chosen.WithLevel("s0:c7")}, "u:r:t:s0:c7"},
-		{Security{Mode: SecurityDynamic}, "system_u:system_r:container_t:s0"},
+		{Security{Mode: SecurityDynamic}, "system_u:system_r:virt_sandbox_t:s0"},
 	}
 	for _, c := range cases {
 		if got := (&Sandbox{Security: c.security}).ProcessLabel(); got != c.want {

@@ -326,7 +326,7 @@ func TestTree(t *testing.T) {
 // TestPayloadLabel: where the host has SELinux and libvirt does not set a payload's context, virt-sandbox-init does,
 // for one-shots too.
 func TestPayloadLabel(t *testing.T) {
-	const label, setup = "system_u:system_r:container_t:s0:c1,c2", "system_u:system_r:virt_sandbox_setup_t:s0:c1,c2"
+	const label, setup = "system_u:system_r:virt_sandbox_t:s0:c1,c2", "system_u:system_r:virt_sandbox_setup_t:s0:c1,c2"
 	for _, c := range []struct {
 		model, setup string
 		selinux      bool

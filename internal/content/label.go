@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/opencontainers/selinux/go-selinux"
 	"golang.org/x/sys/unix"
@@ -50,8 +51,8 @@ func checkContext(context string, valid func(string) bool) error {
 	switch {
 	case !valid(file.String()):
 		hint := ""
-		if c.Type == "container_t" || c.Type == "container_file_t" {
-			hint = "; install container-selinux, or run make install-selinux"
+		if strings.HasPrefix(c.Type, "virt_sandbox_") || c.OfContainer() || strings.HasPrefix(c.Type, "container_") {
+			hint = "; run make install-selinux"
 		}
 		return fmt.Errorf("the loaded policy does not know type %s%s", c.Type, hint)
 	case !valid(ofUser.String()):

@@ -28,7 +28,7 @@ func TestCheckContext(t *testing.T) {
 			"role may not have that type, or its user not that role or level"},
 	}
 	const unknown = "system_u:object_r:container_file_t:s0"
-	want := "the loaded policy does not know type container_file_t; install container-selinux, or run make install-selinux"
+	want := "the loaded policy does not know type container_file_t; run make install-selinux"
 	if err := checkContext(unknown, func(string) bool { return false }); err == nil || err.Error() != want {
 		t.Errorf("without types of containers: %v, want %s", err, want)
 	}

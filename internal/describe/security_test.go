@@ -18,15 +18,15 @@ func TestSetSecurity(t *testing.T) {
 		fails         string
 	}{
 		{name: "level", options: Options{Level: "s0:c2,c1"},
-			process: "system_u:system_r:container_t:s0:c1,c2", file: "system_u:object_r:container_file_t:s0:c1,c2"},
+			process: "system_u:system_r:virt_sandbox_t:s0:c1,c2", file: "system_u:object_r:container_file_t:s0:c1,c2"},
 		{name: "label", options: Options{Security: labelled(config.SecurityStatic, label)},
 			process: label, file: "system_u:object_r:container_file_t:s0:c1,c2"},
 		{name: "file type", options: Options{Level: "s0:c7", FileType: "httpd_sys_content_t"},
-			process: "system_u:system_r:container_t:s0:c7", file: "system_u:object_r:httpd_sys_content_t:s0:c7"},
+			process: "system_u:system_r:virt_sandbox_t:s0:c7", file: "system_u:object_r:httpd_sys_content_t:s0:c7"},
 		{name: "label and file type", options: Options{Security: labelled(config.SecurityStatic, label), FileType: "foo_t"},
 			process: label, file: "system_u:object_r:foo_t:s0:c1,c2"},
 		{name: "plain level that is allowed", options: Options{Level: "s0", Share: true},
-			process: "system_u:system_r:container_t:s0", file: "system_u:object_r:container_file_t:s0"},
+			process: "system_u:system_r:virt_sandbox_t:s0", file: "system_u:object_r:container_file_t:s0"},
 
 		{name: "plain level", options: Options{Level: "s0"},
 			fails: "Level s0: every sandbox can reach a level without categories; add some, as in s0:c1,c2, or allow that " +

@@ -12,7 +12,7 @@ import (
 func TestOpenPipe(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv("TMPDIR", dir)
-	for _, label := range []string{"", "system_u:system_r:container_t:s0:c1,c2"} {
+	for _, label := range []string{"", "system_u:system_r:virt_sandbox_t:s0:c1,c2"} {
 		read, write, err := openPipe(label)
 		if err != nil {
 			t.Fatal(err)

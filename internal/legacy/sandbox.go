@@ -158,8 +158,7 @@ func (v *converter) security() {
 	if v.Dynamic {
 		security.Mode = config.SecurityDynamic
 	}
-	isDefault := label.Type == "svirt_lxc_net_t" || label.Type == "container_t"
-	if label.User != "system_u" || label.Role != "system_r" || !isDefault {
+	if label.User != "system_u" || label.Role != "system_r" || !label.OfContainer() {
 		security.SetLabel(label)
 	}
 	if v.Dynamic {

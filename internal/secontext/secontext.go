@@ -28,6 +28,23 @@ func Parse(text string) (Context, error) {
 	return Context{part[0], part[1], part[2], part[3]}, nil
 }
 
+// Types of our policy module: of a container's processes, and of what sets it up, so that those need not be allowed to
+// mount anything.
+const (
+	ContainerType = "virt_sandbox_t"
+	SetupType     = "virt_sandbox_setup_t"
+)
+
+// OfContainer reports whether the context has the type of a container's processes, or one of the names that our module
+// has it by where container-selinux is not installed. Where that is, they are the type that container engines use.
+func (c Context) OfContainer() bool {
+	switch c.Type {
+	case ContainerType, "container_t", "svirt_lxc_net_t":
+		return true
+	}
+	return false
+}
+
 // IsName reports whether text can be the name of a user, role or type.
 func IsName(text string) bool {
 	return ascii.Begins(text, "_") && !ascii.IsDigit(text[0]) && ascii.Consists(text, "_.-")

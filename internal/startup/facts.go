@@ -14,6 +14,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/image"
 	"github.com/virt-sandbox/virt-sandbox/internal/places"
 	"github.com/virt-sandbox/virt-sandbox/internal/programs"
+	"github.com/virt-sandbox/virt-sandbox/internal/secontext"
 	"github.com/virt-sandbox/virt-sandbox/internal/unitfile"
 )
 
@@ -103,20 +104,13 @@ func (h *Host) attached(s *config.Sandbox) (mounted, devices map[string]string, 
 	return mounted, devices, nil
 }
 
-// setupType is the type under which our policy has init set a container up, so that containerType need not be allowed
-// to mount anything. The types of container-selinux have none for that.
-const (
-	setupType     = "virt_sandbox_setup_t"
-	containerType = "container_t"
-)
-
 // setupLabel returns the context for setting a sandbox up; empty where that has the one of its processes.
 func (h *Host) setupLabel(s *config.Sandbox) string {
 	context := s.ProcessContext()
-	if !h.Content.SELinux() || s.FileLabel() == "" || context.Type != containerType {
+	if !h.Content.SELinux() || s.FileLabel() == "" || !context.OfContainer() {
 		return ""
 	}
-	label := context.WithType(setupType).String()
+	label := context.WithType(secontext.SetupType).String()
 	if h.Content.CheckLabel(label) != nil {
 		return ""
 	}

@@ -439,7 +439,7 @@ func TestImageDynamic(t *testing.T) {
 			continue
 		}
 		label := strings.TrimSpace(inside(t, name, "cat /proc/1/attr/current | tr -d '\\0'"))
-		level := strings.TrimPrefix(label, "system_u:system_r:container_t:")
+		level := strings.TrimPrefix(label, "system_u:system_r:virt_sandbox_t:")
 		levels[level] = true
 		want := "system_u:object_r:container_file_t:" + level + "\n"
 		if got := shell(t, "find "+contentDir+"/"+name+" -printf '%Z\n' | sort -u"); got != want ||

@@ -69,7 +69,7 @@ func TestLevelsAreKeptApart(t *testing.T) {
 	must(t, "create", "-l", level, "t-first", "--", "/bin/true")
 	second := []string{"create", "-l", level, "t-second", "--", "/bin/true"}
 	refused(t, run(t, second...), "-l "+level+" is not kept apart from "+level+", which sandbox t-first has")
-	label := "static,label=system_u:system_r:container_t:s0:c902"
+	label := "static,label=system_u:system_r:virt_sandbox_t:s0:c902"
 	refused(t, run(t, "create", "-s", label, "t-second", "--", "/bin/true"), "-s "+label+" is not kept apart from "+level)
 	must(t, "create", "--share-level", "-l", level, "t-second", "--", "/bin/true")
 	must(t, "delete", "t-second")

@@ -26,7 +26,7 @@ func contextOf(t *testing.T, options ...string) string {
 func TestSELinuxOneshot(t *testing.T) {
 	rig.On(t, rig.Attempts)
 	rig.Needs(t, rig.SELinux)
-	const prefix = "system_u:system_r:container_t:"
+	const prefix = "system_u:system_r:virt_sandbox_t:"
 	chosen := regexp.MustCompile("^" + prefix + `s0:c\d+,c\d+$`)
 	first, second := contextOf(t), contextOf(t, "-s", "dynamic")
 	if !chosen.MatchString(first) || !chosen.MatchString(second) || first == second {
@@ -55,6 +55,20 @@ func TestSELinuxOneshot(t *testing.T) {
 	}
 	if o := runCommand(t, once("--", "cat", "/etc/shadow")); o.status == 0 {
 		t.Errorf("the host's password hashes can be read: %+v", o)
+	}
+}
+
+// Beside container-selinux commands have our type all the same. Its container_t, which somebody may choose, need not
+// mount anything either.
+func TestSELinuxContainerTypes(t *testing.T) {
+	rig.On(t, rig.Container)
+	rig.Needs(t, rig.SELinux)
+	if got := contextOf(t); !strings.HasPrefix(got, "system_u:system_r:virt_sandbox_t:s0:c") {
+		t.Errorf("the context is %s", got)
+	}
+	const chosen = "system_u:system_r:container_t:s0:c5,c6"
+	if got := contextOf(t, "-s", "static,label="+chosen); got != chosen {
+		t.Errorf("the context is %s, want %s", got, chosen)
 	}
 }
 

@@ -47,8 +47,15 @@ func denials(t *testing.T, since time.Time) []denial {
 func TestSELinuxDenials(t *testing.T) {
 	rig.On(t, rig.Denials)
 	rig.Needs(t, rig.SELinux)
-	ours := []string{"container_t", "virt_sandbox_setup_t", "container_file_t", "container_ro_file_t", "virtd_lxc_t"}
-	for _, d := range denials(t, time.Unix(0, 0)) {
+	checkDenials(t, time.Unix(0, 0))
+}
+
+// checkDenials looks for denials since a moment that have to do with containers.
+func checkDenials(t *testing.T, since time.Time) {
+	t.Helper()
+	ours := []string{"virt_sandbox_t", "virt_sandbox_setup_t", "container_t", "container_file_t", "container_ro_file_t",
+		"virtd_lxc_t"}
+	for _, d := range denials(t, since) {
 		if slices.Contains(ours, d.sourceType()) || slices.Contains(ours, d.targetType()) {
 			t.Errorf("the policy lacks a rule, or a reason to deny: %s", d.text)
 		}
@@ -64,7 +71,7 @@ func TestSELinuxAdministrator(t *testing.T) {
 	create(t, "t-admin", "-C", "-u", "apache2")
 	must(t, "start", "t-admin")
 	label := strings.TrimSpace(inside(t, "t-admin", "cat /proc/1/attr/current | tr -d '\\0'"))
-	if !strings.HasPrefix(label, "system_u:system_r:container_t:s0:c") {
+	if !strings.HasPrefix(label, "system_u:system_r:virt_sandbox_t:s0:c") {
 		t.Errorf("the first process has the label %s", label)
 	}
 	if got := shell(t, admin+program+" execute t-admin -- cat /proc/self/attr/current | "+
@@ -90,7 +97,7 @@ func TestSELinuxLabels(t *testing.T) {
 		message string
 	}{
 		{[]string{"-s", "static,label=system_u:system_r:no_such_t:s0:c5,c6"}, "does not know type no_such_t"},
-		{[]string{"-s", "static,label=nobody_u:system_r:container_t:s0:c5,c6"}, "does not know user nobody_u"},
+		{[]string{"-s", "static,label=nobody_u:system_r:virt_sandbox_t:s0:c5,c6"}, "does not know user nobody_u"},
 		{[]string{"-f", "no_such_t"}, "-f no_such_t: the loaded policy does not know type"},
 		{[]string{"-l", "s0:c1024"}, "c1024"},
 	} {
@@ -100,7 +107,8 @@ func TestSELinuxLabels(t *testing.T) {
 		}
 	}
 	// A command goes from the domain of its set-up to that of its processes as a systemd does.
-	const label = "system_u:system_r:container_t:s0:c5,c6"
+	const label = "system_u:system_r:virt_sandbox_t:s0:c5,c6"
+	const before = "system_u:system_r:container_t:s0:c5,c6" // The same type, by the name that configs have had.
 	t.Cleanup(func() { remove(t, "t-labels") })
 	must(t, "create", "-s", "static,label="+label, "-f", "container_ro_file_t", "t-labels", "--", "/bin/true")
 	if got := strings.TrimSpace(shell(t, "stat -c %C "+contentDir+
@@ -108,7 +116,7 @@ func TestSELinuxLabels(t *testing.T) {
 		t.Errorf("the content has %s", got)
 	}
 	must(t, "delete", "t-labels")
-	must(t, "create", "-s", "static,label="+label, "t-labels", "--", "/bin/sleep", "1000")
+	must(t, "create", "-s", "static,label="+before, "t-labels", "--", "/bin/sleep", "1000")
 	must(t, "start", "t-labels")
 	if got := inside(t, "t-labels", "cat /proc/1/attr/current /proc/self/attr/current | tr '\\0' '\\n'"); got != label+
 		"\n"+
@@ -183,8 +191,9 @@ func readAttempts(t *testing.T) []triedAttempt {
 // Root of one container reaches neither another container nor the host: not inside, not in a user namespace there, and
 // not with all of the host's namespaces and capabilities, where only the label is left.
 func TestSELinuxAttempts(t *testing.T) {
-	rig.On(t, rig.Attempts)
+	rig.On(t, rig.Attempts, rig.Container)
 	rig.Needs(t, rig.SELinux)
+	begun := time.Now().Add(time.Second) // The journal is asked for whole seconds, and an earlier test had denials.
 	const own, other = "s0:c1,c2", "s0:c3,c4"
 	self, err := os.Executable()
 	if err != nil {
@@ -203,8 +212,9 @@ func TestSELinuxAttempts(t *testing.T) {
 	t.Cleanup(func() { shell(t, "umount /srv/other; rm -f /dev/shm/virt-sandbox-other") })
 	must(t, "start", "t-other")
 	must(t, "start", "t-own")
+	checkDenials(t, begun)
 
-	theirs := startHolder(t, "runcon", "system_u:system_r:container_t:"+other, attemptProgram, "hold")
+	theirs := startHolder(t, "runcon", "system_u:system_r:virt_sandbox_t:"+other, attemptProgram, "hold")
 	hosts := startHolder(t, attemptProgram, "hold-key")
 	environment := []string{
 		"OTHER=/srv/other", fmt.Sprintf("OTHER_PID=%d", theirs.PID), fmt.Sprintf("OTHER_SHM=%d", theirs.SharedMemory),
@@ -232,7 +242,7 @@ func TestSELinuxAttempts(t *testing.T) {
 				}
 				return "", "~"
 			}},
-		{"escaped", append(set, "runcon", "system_u:system_r:container_t:"+own, attemptProgram, "all"),
+		{"escaped", append(set, "runcon", "system_u:system_r:virt_sandbox_t:"+own, attemptProgram, "all"),
 			func(a triedAttempt) (string, string) { return a.escaped, a.denial }},
 	} {
 		t.Run(way.name, func(t *testing.T) { tryAll(t, attempts, way.args, way.want) })

@@ -121,7 +121,7 @@ func pageProcesses(t *testing.T) {
 		list := shell(t, "ps -eo label,pidns,comm | awk -v ns=$(readlink /proc/self/ns/pid | tr -dc 0-9) '$2 != ns "+
 			"&& $3 == \""+name+"\"'")
 		for line := range strings.Lines(list) {
-			found = found || !selinuxRuns() || strings.HasPrefix(line, "system_u:system_r:container_t:"+pageLevel+" ")
+			found = found || !selinuxRuns() || strings.HasPrefix(line, "system_u:system_r:virt_sandbox_t:"+pageLevel+" ")
 			if selinuxRuns() && !strings.Contains(line, ":"+pageLevel+" ") {
 				t.Errorf("a process inside has another label: %s", line)
 			}

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package policy asks the built SELinux policy, that of the virtual machine's image with our module in it, for what
-// must not be allowed.
+// Package policy asks the built SELinux policies, those of the virtual machine's image with our module in them, for
+// what must not be allowed.
 package policy
 
 import (
@@ -16,7 +16,6 @@ import (
 // The worst that a container could be allowed. A search that finds a rule fails; setools' sesearch(1) has the options.
 func TestNeverAllowed(t *testing.T) {
 	rig.On(t, rig.Policy)
-	policy := built(t)
 	for _, c := range []struct {
 		what   string
 		search []string
@@ -43,8 +42,10 @@ func TestNeverAllowed(t *testing.T) {
 	} {
 		t.Run(c.what, func(t *testing.T) {
 			t.Parallel()
-			if found := search(t, policy, append([]string{"-A", "-s", "container_t"}, c.search...)); found != "" {
-				t.Errorf("a container is allowed %s:\n%s", c.what, found)
+			for world, policy := range worlds(t) {
+				if found := search(t, policy, append([]string{"-A", "-s", "virt_sandbox_t"}, c.search...)); found != "" {
+					t.Errorf("%s: a container is allowed %s:\n%s", world, c.what, found)
+				}
 			}
 		})
 	}
@@ -53,27 +54,29 @@ func TestNeverAllowed(t *testing.T) {
 // Of disks a container opens those that it was given, whoever made the node of another.
 func TestOpensOnlyItsDisks(t *testing.T) {
 	rig.On(t, rig.Policy)
-	policy := built(t)
-	for line := range strings.Lines(search(t, policy, []string{"-A", "-s", "container_t", "-c", "blk_file"})) {
-		if target, _, _ := strings.Cut(strings.Fields(line)[2], ":"); target != "container_file_t" {
-			t.Errorf("a container opens %s", line)
+	for world, policy := range worlds(t) {
+		for line := range strings.Lines(search(t, policy, []string{"-A", "-s", "virt_sandbox_t", "-c", "blk_file"})) {
+			if target, _, _ := strings.Cut(strings.Fields(line)[2], ":"); target != "container_file_t" {
+				t.Errorf("%s: a container opens %s", world, line)
+			}
 		}
-	}
-	if found := search(t, policy, []string{"-A", "-s", "container_t", "-c", "blk_file", "-p",
-		"create,mounton,relabelto"}); found != "" {
-		t.Errorf("a container makes disks:\n%s", found)
+		if found := search(t, policy, []string{"-A", "-s", "virt_sandbox_t", "-c", "blk_file", "-p",
+			"create,mounton,relabelto"}); found != "" {
+			t.Errorf("%s: a container makes disks:\n%s", world, found)
+		}
 	}
 }
 
 // A container writes to its own files, and to no other type.
 func TestWritesOnlyItsOwn(t *testing.T) {
 	rig.On(t, rig.Policy)
-	policy := built(t)
-	for _, class := range []string{"file", "dir", "lnk_file", "sock_file", "fifo_file"} {
-		t.Run(class, func(t *testing.T) {
-			t.Parallel()
-			checkWrites(t, policy, class)
-		})
+	for world, policy := range worlds(t) {
+		for _, class := range []string{"file", "dir", "lnk_file", "sock_file", "fifo_file"} {
+			t.Run(world+"/"+class, func(t *testing.T) {
+				t.Parallel()
+				checkWrites(t, policy, class)
+			})
+		}
 	}
 }
 
@@ -83,13 +86,13 @@ func checkWrites(t *testing.T, policy, class string) {
 	if class == "dir" {
 		valid = write
 	}
-	for line := range strings.Lines(search(t, policy, []string{"-A", "-s", "container_t", "-c", class, "-p", valid})) {
+	for line := range strings.Lines(search(t, policy, []string{"-A", "-s", "virt_sandbox_t", "-c", class, "-p", valid})) {
 		target, _, _ := strings.Cut(strings.Fields(line)[2], ":")
 		switch {
-		case target == "container_file_t", target == "container_t", target == "virt_sandbox_domain":
+		case target == "container_file_t", target == "virt_sandbox_t", target == "virt_sandbox_domain":
 		case target == "setrans_runtime_t" && class == "sock_file":
 			// The host's policy lets every process ask for the names of levels.
-		case target == "initrc_t" || target == "unconfined_t" || target == "virtd_lxc_t":
+		case target == "virt_sandbox_caller" || target == "virtd_lxc_t":
 			// A pipe that whoever executes a command gives it.
 			if class != "fifo_file" {
 				t.Errorf("a container writes to %s", line)
@@ -103,26 +106,77 @@ func checkWrites(t *testing.T, policy, class string) {
 // The types are constrained by MCS, for processes, files and keys, and unconfined by nothing.
 func TestAttributes(t *testing.T) {
 	rig.On(t, rig.Policy)
-	policy := built(t)
-	text := output(t, "seinfo", policy, "-t", "container_t", "-x")
-	if !strings.Contains(text, "mcs_constrained_type") || strings.Contains(text, "unconfined") {
-		t.Errorf("container_t has the wrong attributes: %s", text)
-	}
-	for _, alias := range []string{"svirt_lxc_net_t", "svirt_lxc_file_t", "svirt_sandbox_file_t"} {
-		if text := output(t, "seinfo", policy, "-t", alias); !strings.Contains(text, "container_") {
-			t.Errorf("%s is not an alias: %s", alias, text)
+	for world, policy := range worlds(t) {
+		text := output(t, "seinfo", policy, "-t", "virt_sandbox_t", "-x")
+		if !strings.Contains(text, "mcs_constrained_type") || strings.Contains(text, "unconfined") {
+			t.Errorf("%s: virt_sandbox_t has the wrong attributes: %s", world, text)
 		}
-	}
-	if text := output(t, "seinfo", policy, "--permissive"); strings.Contains(text, "container") ||
-		strings.Contains(text, "virt") {
-		t.Errorf("permissive: %s", text)
+		for alias, of := range map[string]string{
+			"svirt_lxc_file_t": "container_file_t", "svirt_sandbox_file_t": "container_file_t",
+			"container_t":     map[string]string{own: "virt_sandbox_t", beside: "container_t"}[world],
+			"svirt_lxc_net_t": map[string]string{own: "virt_sandbox_t", beside: "container_t"}[world],
+		} {
+			if text := output(t, "seinfo", policy, "-t", alias, "-x"); !strings.Contains(text, "type "+of) {
+				t.Errorf("%s: %s is not an alias of %s: %s", world, alias, of, text)
+			}
+		}
+		if text := output(t, "seinfo", policy, "--permissive"); strings.Contains(text, "container") ||
+			strings.Contains(text, "virt") {
+			t.Errorf("%s: permissive: %s", world, text)
+		}
 	}
 }
 
-// built gives the policy of the machine's image.
-func built(t *testing.T) string {
+// Containers of different levels are apart also in what the constraints of some hosts leave out.
+func TestConstraints(t *testing.T) {
+	rig.On(t, rig.Policy)
+	for world, policy := range worlds(t) {
+		text := output(t, "seinfo", policy, "--constrain")
+		for _, apart := range []string{
+			"process { getattr getcap getsched getsession setpgid setrlimit setsched signull }",
+			"unix_stream_socket connectto", "unix_dgram_socket sendto", "key { create link read search setattr view write }",
+		} {
+			if !strings.Contains(text, "mlsconstrain "+apart+" (h1 dom h2 or ( t1 != virt_sandbox_domain ))") {
+				t.Errorf("%s: %s of another level is not out of reach:\n%s", world, apart, text)
+			}
+		}
+	}
+}
+
+// Beside container-selinux its types gain nothing but to be set up by us, and a container has what that policy calls
+// otherwise.
+func TestBesideContainerSELinux(t *testing.T) {
+	rig.On(t, rig.Policy)
+	policy := worlds(t)[beside]
+	for line := range strings.Lines(search(t, policy, []string{"-A", "-s", "container_t"})) {
+		field := strings.Fields(line)
+		target, _, _ := strings.Cut(field[2], ":")
+		if strings.HasPrefix(field[1], "virt_sandbox") && (field[1] != "virt_sandbox_payload" ||
+			target != "virt_sandbox_setup_t") {
+			t.Errorf("container_t gains %s", line)
+		}
+	}
+	for _, rule := range [][]string{
+		{"-t", "passwd_file_t", "-c", "file", "-p", "open"}, {"-t", "proc_security_t", "-c", "file", "-p", "getattr"},
+		{"-t", "io_uring_t", "-c", "anon_inode", "-p", "create"},
+	} {
+		if search(t, policy, append([]string{"-A", "-s", "virt_sandbox_t"}, rule...)) == "" {
+			t.Errorf("a container may not: %q", rule)
+		}
+	}
+}
+
+// The policies of the machine's image.
+const (
+	own    = "our types"
+	beside = "beside container-selinux"
+)
+
+// worlds gives the file of each policy: of a host whose types of containers are ours, and of one that had them before.
+func worlds(t *testing.T) map[string]string {
 	t.Helper()
-	return filepath.Join(strings.TrimSpace(output(t, "../vm/image")), "policy")
+	image := strings.TrimSpace(output(t, "../vm/image"))
+	return map[string]string{own: filepath.Join(image, "policy"), beside: filepath.Join(image, "policy-container")}
 }
 
 func search(t *testing.T, policy string, options []string) string {

@@ -25,6 +25,7 @@ const (
 	VM           Place = "vm"            // an emulated machine with SELinux, cgroup version 2 and systemd-machined
 	Denials      Place = "denials"       // there, after what could be denied
 	Attempts     Place = "attempts"      // there, after the denials were counted: attempts that are denied
+	Container    Place = "container"     // there, with a stand-in for container-selinux in the policy
 	BeforeReboot Place = "before-reboot" // on both, right before a reboot
 	AfterReboot  Place = "after-reboot"  // and right after it
 	Module       Place = "module"        // there at last, for it takes the policy's module away
