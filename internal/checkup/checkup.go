@@ -81,6 +81,11 @@ func (c *Checker) checkOutside(ctx context.Context, name string) (*config.Sandbo
 	if err != nil || s.State == config.StateDeleting {
 		return nil, findings, err
 	}
+	if err := c.Provisioner.CheckPolicy(s); err != nil {
+		findings = append(findings, contentcheck.Finding{
+			Path: c.Configs.Path(name), Problem: contentcheck.ProblemConfig, Detail: printable.Line(err.Error()),
+		})
+	}
 	files, err := c.checkUnitFiles(s)
 	if err != nil {
 		return nil, findings, err

@@ -25,6 +25,45 @@ func (h Host) SELinux() bool {
 	return err == nil
 }
 
+// SetupLabel returns the context in which a sandbox is set up; empty where that is the one of its processes, or where
+// its level is not known yet.
+func SetupLabel(s *config.Sandbox) string {
+	context := s.ProcessContext()
+	if s.FileLabel() == "" || !context.OfContainer() {
+		return ""
+	}
+	return context.WithType(secontext.SetupType).String()
+}
+
+// CheckStart reports whether the loaded policy has what a start needs beside the label of content: the types of the
+// processes, of the set-up, and of what all sandboxes are shown. Where SELinux denies nothing a start does without.
+func (h Host) CheckStart(s *config.Sandbox) error {
+	if h.Root != "" || selinux.EnforceMode() != selinux.Enforcing {
+		return nil
+	}
+	return checkStart(s, h.CheckLabel)
+}
+
+func checkStart(s *config.Sandbox, check func(context string) error) error {
+	static := *s
+	if s.Security.Mode == config.SecurityDynamic {
+		static.Security.Mode = config.SecurityStatic
+	}
+	labels := []string{seclabel.Shown}
+	if static.Security.Mode == config.SecurityStatic {
+		labels = append(labels, static.ProcessLabel())
+	}
+	if label := SetupLabel(&static); label != "" {
+		labels = append(labels, label)
+	}
+	for _, label := range labels {
+		if err := check(label); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // CheckLabel reports whether the loaded policy takes an SELinux context; without SELinux any will do.
 func (h Host) CheckLabel(context string) error {
 	if h.Root != "" || !h.SELinux() {

@@ -53,7 +53,7 @@ func (d RunDir) Make(initName string) error {
 		return fmt.Errorf("make runtime directory: %w", err)
 	}
 	// What is put into it has its label too.
-	shown := seclabel.Labels{Files: "system_u:object_r:container_ro_file_t:s0"}
+	shown := seclabel.Labels{Files: seclabel.Shown}
 	if err := seclabel.WithCreateLabel(shown, func() error { return os.Mkdir(d.Guest(), 0o755) }); err != nil {
 		return fmt.Errorf("make runtime directory: %w", err)
 	}

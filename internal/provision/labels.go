@@ -18,7 +18,8 @@ func CheckMode(configs config.Store, s *config.Sandbox) error {
 	return nil
 }
 
-// checkLabels asks the loaded policy about the labels of processes and content, first about those that nobody chose.
+// checkLabels asks the loaded policy about the labels of processes and content, first about those that nobody chose,
+// and about those that every start needs.
 func (p *Provisioner) checkLabels(s *config.Sandbox, o describe.Options) error {
 	plain := config.New(s.Name)
 	for label, chosen := range map[string]string{plain.ProcessLabel(): string(o.Security.Mode),
@@ -33,7 +34,18 @@ func (p *Provisioner) checkLabels(s *config.Sandbox, o describe.Options) error {
 	if err := p.checkFileLabel(s); err != nil {
 		return field.Errorf("%s %s: %w", field.FileType, o.FileType, err)
 	}
-	return nil
+	return p.Host.CheckStart(s)
+}
+
+// CheckPolicy reports what the loaded policy lacks for a sandbox that is there.
+func (p *Provisioner) CheckPolicy(s *config.Sandbox) error {
+	if err := p.Host.CheckLabel(s.ProcessLabel()); err != nil {
+		return err
+	}
+	if err := p.checkFileLabel(s); err != nil {
+		return err
+	}
+	return p.Host.CheckStart(s)
 }
 
 // checkFileLabel asks the loaded policy about the label of content, whatever its level will be.

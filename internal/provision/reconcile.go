@@ -4,7 +4,6 @@ package provision
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -73,7 +72,7 @@ func (p *Provisioner) Reconcile(ctx context.Context, s *config.Sandbox) (content
 		return state, err
 	}
 	defer ids.Release()
-	if err := errors.Join(p.Host.CheckLabel(s.ProcessLabel()), p.checkFileLabel(s)); err != nil {
+	if err := p.CheckPolicy(s); err != nil {
 		return state, fmt.Errorf("%s: %w", p.Configs.Path(s.Name), err)
 	}
 	return state, p.Configs.Save(s)

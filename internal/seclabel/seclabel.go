@@ -12,6 +12,9 @@ import (
 	"github.com/opencontainers/selinux/go-selinux"
 )
 
+// Shown is the SELinux context of what the host gives every container to read.
+const Shown = "system_u:object_r:container_ro_file_t:s0"
+
 // Labels are SELinux contexts for what is made; empty ones leave it to the policy.
 type Labels struct {
 	Files   string

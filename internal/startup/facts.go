@@ -8,18 +8,21 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/apparmor"
 	"github.com/virt-sandbox/virt-sandbox/internal/boot"
+	"github.com/virt-sandbox/virt-sandbox/internal/content"
 	"github.com/virt-sandbox/virt-sandbox/internal/describe"
 	"github.com/virt-sandbox/virt-sandbox/internal/enter"
 	"github.com/virt-sandbox/virt-sandbox/internal/guest"
 	"github.com/virt-sandbox/virt-sandbox/internal/image"
 	"github.com/virt-sandbox/virt-sandbox/internal/places"
 	"github.com/virt-sandbox/virt-sandbox/internal/programs"
-	"github.com/virt-sandbox/virt-sandbox/internal/secontext"
 	"github.com/virt-sandbox/virt-sandbox/internal/unitfile"
 )
 
 // facts asks the host for what every start depends on.
 func (h *Host) facts(libvirt Libvirt, s *config.Sandbox, dir places.RunDir) (*boot.Facts, error) {
+	if err := h.Content.CheckStart(s); err != nil {
+		return nil, err
+	}
 	facts := boot.Facts{
 		SELinux: h.Content.SELinux(), SetupLabel: h.setupLabel(s), Runtime: dir.Guest(), RootTree: h.RootTree(s.Name).Dir,
 	}
@@ -106,12 +109,8 @@ func (h *Host) attached(s *config.Sandbox) (mounted, devices map[string]string, 
 
 // setupLabel returns the context for setting a sandbox up; empty where that has the one of its processes.
 func (h *Host) setupLabel(s *config.Sandbox) string {
-	context := s.ProcessContext()
-	if !h.Content.SELinux() || s.FileLabel() == "" || !context.OfContainer() {
-		return ""
-	}
-	label := context.WithType(secontext.SetupType).String()
-	if h.Content.CheckLabel(label) != nil {
+	label := content.SetupLabel(s)
+	if label == "" || !h.Content.SELinux() || h.Content.CheckLabel(label) != nil {
 		return ""
 	}
 	return label

@@ -151,6 +151,13 @@ func TestSELinuxModule(t *testing.T) {
 		!strings.Contains(o.stderr, "make install-selinux") {
 		t.Errorf("create without the module: %+v", o)
 	}
+	config := configDir + "/t-module.sandbox"
+	t.Cleanup(func() { os.Remove(config) })
+	shell(t, "printf '[sandbox]\\nformat=1\\nname=t-module\\nunit=apache2.service\\n' >"+config)
+	if o := run(t, "check", "t-module"); o.status != 1 || !strings.Contains(o.stdout, "make install-selinux") {
+		t.Errorf("check without the module: %+v", o)
+	}
+	shell(t, "rm "+config)
 	if o := module("uninstall"); o.status != 0 || !strings.Contains(o.stdout, "nothing to do") {
 		t.Errorf("uninstall again: %+v", o)
 	}
