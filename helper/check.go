@@ -18,8 +18,7 @@ type Finding = contentcheck.Finding
 func (m *Manager) Check(ctx context.Context, name string, fix bool) ([]Finding, error) {
 	c := checkup.Checker{
 		Configs: m.Store, Host: m.Host, Images: m.images(), Stubs: m.stubs(), Provisioner: m.provisioner(),
-		LockName: m.lockName,
-		Warn:     m.Warn,
+		LockName: m.lockName, Warn: m.Warn,
 	}
 	return c.Check(ctx, name, fix)
 }

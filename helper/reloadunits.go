@@ -14,7 +14,7 @@ import (
 )
 
 // Reload makes units of a running container read their configuration anew: those that are named, or else the
-// container's own that can. Errors: ErrNotRunning.
+// container's own that can. What was changed in its content from outside is seen. Errors: ErrNotRunning.
 func (m *Manager) Reload(ctx context.Context, name string, named ...string) error {
 	s, err := m.asStarted(name)
 	if err != nil {
@@ -29,7 +29,8 @@ func (m *Manager) Reload(ctx context.Context, name string, named ...string) erro
 			return field.Errorf("%s: %w", field.Units, err)
 		}
 	}
-	if _, err := m.controllerPID(s); err != nil {
+	_, err = m.controllerPID(s)
+	if err := errors.Join(err, m.run(name).State().Admission.RefreshEtc()); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.Limits.StartTimeout)

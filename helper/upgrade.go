@@ -16,9 +16,8 @@ type Upgraded = upgrading.Result
 
 func (m *Manager) upgrader() *upgrading.Upgrader {
 	return &upgrading.Upgrader{
-		Configs: m.Store, Host: m.Host, Images: m.images(), Stubs: m.stubs(), Provisioner: m.provisioner(),
-		Progress: m.Progress,
-		URI:      m.URI, LockName: m.lockName, WithDomain: m.withDomain, Reload: m.ReloadHost, Warn: m.Warn,
+		Configs: m.Store, Host: m.Host, Images: m.images(), Stubs: m.stubs(), Provisioner: m.provisioner(), Warn: m.Warn,
+		Progress: m.Progress, URI: m.URI, LockName: m.lockName, WithDomain: m.withDomain, Reload: m.ReloadHost,
 	}
 }
 

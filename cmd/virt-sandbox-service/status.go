@@ -204,6 +204,9 @@ func printDetails(out io.Writer, d *helper.Details, now time.Time) error {
 		}
 		line("Inside", text)
 	}
+	if d.EtcIsOld {
+		line("/etc", "the host's has changed since the start; restart to follow it")
+	}
 	line("Failed inside", strings.Join(d.Failed, " "))
 	line("Error", cmp.Or(d.Error, d.LastError))
 	return w.Flush()

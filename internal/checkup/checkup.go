@@ -15,6 +15,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/content"
 	"github.com/virt-sandbox/virt-sandbox/internal/contentcheck"
 	"github.com/virt-sandbox/virt-sandbox/internal/lockfile"
+	"github.com/virt-sandbox/virt-sandbox/internal/places"
 	"github.com/virt-sandbox/virt-sandbox/internal/printable"
 	"github.com/virt-sandbox/virt-sandbox/internal/provision"
 	"github.com/virt-sandbox/virt-sandbox/internal/sandboximage"
@@ -76,6 +77,9 @@ func (c *Checker) checkOutside(ctx context.Context, name string) (*config.Sandbo
 	}
 	if s.Hardening.IDMap == (config.IDMap{}) && s.Network == config.NetworkPrivate {
 		c.Warn("%s has the user ids of the host; idmap=auto in [hardening] of its config gives it ids of its own", name)
+	}
+	if places.Root(c.Host.Root).Of(name).Run().EtcIsOld() {
+		c.Warn("%s sees the host's /etc as it was at the start; restart it to follow what has changed", name)
 	}
 	findings, err := c.Provisioner.Leftovers(name, s)
 	if err != nil || s.State == config.StateDeleting {

@@ -69,7 +69,7 @@ func IsOfOne(p string) bool {
 func IsRecord(p string) bool {
 	switch strings.TrimPrefix(p, "/") {
 	case filestate.IdentityName, filestate.ManifestName, filestate.CreatingName, filestate.AddingName,
-		filestate.ConsoleLog:
+		filestate.ConsoleLog, filestate.EtcWork:
 		return true
 	}
 	return privatepaths.Below(p, "/"+filestate.OwnDir) && strings.HasSuffix(p, ".new")

@@ -159,8 +159,12 @@ func (c *copier) entry(ctx context.Context, source, target *os.File, dir, name s
 		case filestate.KindFile:
 			err = c.file(ctx, int(source.Fd()), int(target.Fd()), hostPath, v, owner)
 		default:
-			if v.Stat.Mode&unix.S_IFMT == unix.S_IFIFO && c.again {
+			switch {
+			case !c.again:
+			case v.Stat.Mode&unix.S_IFMT == unix.S_IFIFO:
 				err = filetree.MakePipe(int(target.Fd()), name, filetree.AttributesOfStat(&v.Stat))
+			case filetree.IsWhiteout(&v.Stat) && privatepaths.Below(hostPath, etcTop):
+				err = filetree.MakeWhiteout(int(target.Fd()), name)
 			}
 		}
 	}

@@ -3,13 +3,10 @@
 package content
 
 import (
-	"fmt"
 	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/filestate"
@@ -26,32 +23,28 @@ type Layout struct {
 // ownTop are the directories of the root that a container has as its content.
 func ownTop() []string { return []string{"/var", "/home", "/root", "/srv"} }
 
+// etcTop is the directory of which a container has its own content, and below that what everybody may read of the
+// host's.
+const etcTop = "/etc"
+
 // Layout works out the mounts of a sandbox whose content is prepared, as the host is now. shown are further directories
-// of the host, for all to read.
-func (h Host) Layout(s *config.Sandbox, shown []string) (*Layout, error) {
+// of the host, for all to read; etc is a directory with what containers see of its /etc.
+func (h Host) Layout(s *config.Sandbox, shown []string, etc string) (*Layout, error) {
 	view, err := h.View(shown)
 	if err != nil {
 		return nil, err
 	}
 	l := Layout{View: view}
+	l.Mounts = append(l.Mounts, roottree.Mount{
+		Lower: etc, Below: s.Content, Source: etcTop, Work: "/" + filestate.EtcWork, Target: etcTop,
+	})
 	for _, dir := range ownTop() {
 		h.bind(&l, s, dir)
 	}
-	if !s.Generic() {
-		h.bind(&l, s, "/etc/systemd/system")
-	}
-	for _, file := range privatepaths.OwnFiles() {
-		if info, err := os.Lstat(h.Root + file); err == nil && info.Mode().IsRegular() {
-			h.bind(&l, s, file)
-		}
-	}
 	for _, p := range s.Private {
-		if !privatepaths.Below(p.Path, ownTop()...) {
+		if !privatepaths.Below(p.Path, ownTop()...) && !privatepaths.Below(p.Path, etcTop) {
 			h.bind(&l, s, p.Path)
 		}
-	}
-	if err := h.hide(&l, s); err != nil {
-		return nil, fmt.Errorf("look for what to hide from %s: %w", s.Name, err)
 	}
 	return &l, nil
 }
@@ -79,46 +72,4 @@ func (h Host) bind(l *Layout, s *config.Sandbox, p string) {
 		return
 	}
 	l.Mounts = append(l.Mounts, roottree.Mount{Below: s.Content, Source: p, Target: p})
-}
-
-// hide puts out of sight what below /etc not everybody may read, since that is where hosts keep their secrets, and
-// libvirt's and our own configuration.
-func (h Host) hide(l *Layout, s *config.Sandbox) error {
-	over := func(cover, p string) {
-		l.Mounts = append(l.Mounts, roottree.Mount{Below: s.Content, Source: cover, Target: p, ReadOnly: true})
-	}
-	private := make(map[string]bool)
-	for _, m := range l.Mounts {
-		private[m.Target] = m.Below != ""
-	}
-	return filepath.WalkDir(h.Root+"/etc", func(file string, e fs.DirEntry, err error) error {
-		p := path.Clean("/" + strings.TrimPrefix(file, h.Root))
-		if private[p] || err != nil {
-			if e != nil && e.IsDir() {
-				return fs.SkipDir
-			}
-			return nil
-		}
-		info, err := e.Info()
-		if err != nil || (!e.IsDir() && !e.Type().IsRegular()) {
-			return nil
-		}
-		secret := privatepaths.IsClosed(info) || (path.Dir(p) == "/etc" && strings.HasPrefix(e.Name(), "libvirt"))
-		switch {
-		case secret && e.IsDir() && hasBelow(s.Private, p):
-			// The tree has this directory with only what is private in it.
-			h.bind(l, s, p)
-			return fs.SkipDir
-		case secret && e.IsDir():
-			over(filestate.HiddenDir, p)
-			return fs.SkipDir
-		case secret:
-			over(filestate.HiddenFile, p)
-		}
-		return nil
-	})
-}
-
-func hasBelow(private []config.PrivatePath, dir string) bool {
-	return slices.ContainsFunc(private, func(p config.PrivatePath) bool { return privatepaths.Below(p.Path, dir) })
 }

@@ -23,7 +23,8 @@ func (h Host) CheckMounts(s *config.Sandbox) error {
 			return fmt.Errorf("mount point %s does not exist on the host, whose %s containers share read-only; "+
 				"make it, or choose one elsewhere, such as below /srv", m.Target, topOf(m.Target))
 		}
-		if !m.Kind.ShowsInside() || h.inContent(s, m.Source) || isShared(m.Source) && h.has(m.Source) {
+		isHosts := isShared(m.Source) || topOf(m.Source) == etcTop
+		if !m.Kind.ShowsInside() || h.inContent(s, m.Source) || isHosts && h.has(m.Source) {
 			continue
 		}
 		mounted := slices.ContainsFunc(s.Mounts, func(other config.Mount) bool {
@@ -75,7 +76,8 @@ func (b *builder) mountPoints() error {
 	}
 	for _, m := range b.sandbox.Mounts {
 		name := strings.TrimPrefix(m.Target, "/")
-		if !b.host.inContent(b.sandbox, m.Target) || exists(b.tree, name) {
+		// In /etc it is made where that is laid over the host's.
+		if !b.host.inContent(b.sandbox, m.Target) || topOf(m.Target) == etcTop || exists(b.tree, name) {
 			continue
 		}
 		if err := b.mountPoint(m, name); err != nil {

@@ -12,7 +12,8 @@ import (
 )
 
 func TestCheckMounts(t *testing.T) {
-	h := newHost(t, map[string]string{"/srv/": "", "/opt/there/": "", "/usr/there/": "", "/var/www/": "", "/etc/d/": ""})
+	h := newHost(t, map[string]string{"/srv/": "", "/opt/there/": "", "/usr/there/": "", "/var/www/": "", "/etc/d/": "",
+		"/etc/hosts": ""})
 	cases := []struct {
 		mount string
 		err   string // part of the message
@@ -25,7 +26,9 @@ func TestCheckMounts(t *testing.T) {
 		{"ram:/data/new=1M", ""},
 		{"ram:/etc/d/new=1M", ""}, // private
 		{"host-image:/usr/new=/images/a.raw", "mount point /usr/new does not exist on the host, whose /usr containers"},
-		{"host-image:/etc/new=/images/a.raw", "mount point /etc/new does not exist"},
+		{"host-image:/etc/new=/images/a.raw", ""},
+		{"guest-bind:/srv/new=/etc/hosts", ""},
+		{"guest-bind:/srv/new=/etc/new", "/etc/new, which /srv/new is to show"},
 		{"guest-bind:/srv/new=/var/www", ""},
 		{"guest-bind:/srv/new=/var/new", ""},
 		{"guest-bind:/srv/new=/usr/there", ""},

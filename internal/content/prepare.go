@@ -104,6 +104,9 @@ func (h Host) fill(ctx context.Context, s *config.Sandbox, progress *filetree.Pr
 	if err := b.systemd(ctx); err != nil {
 		return fmt.Errorf("make units of %s: %w", s.Name, err)
 	}
+	if err := b.etc(); err != nil {
+		return fmt.Errorf("make content of %s: %w", s.Name, err)
+	}
 	added := append(b.entries, c.entries...)
 	if !complete || len(added) > 0 {
 		if err := filestate.WriteManifest(tree, added); err != nil {
@@ -132,7 +135,7 @@ func (c *copier) private(
 	adding := strings.Split(string(noted), "\n")
 	for _, p := range paths {
 		if !c.fresh && !slices.Contains(adding, p.Path) {
-			if exists(tree, p.Path) {
+			if exists(tree, p.Path) || isDeleted(tree, p.Path) {
 				continue
 			}
 			was, err := put()

@@ -78,11 +78,13 @@ func TestPrepareMakesTheSkeleton(t *testing.T) {
 		"/var": "drwxr-xr-x", "/var/lib": "drwxr-xr-x", "/etc/hostname": `-rw-r--r-- `, "/etc/machine-id": `"` + machineID +
 			`\n"`, "/etc/fstab": `""`,
 		"/etc/hosts":     `"127.0.0.1 localhost box\n::1 localhost ip6-localhost ip6-loopback box\n"`,
-		"/etc/shadow":    `"root:*:19000:0:99999:7:::\nsvc:*:19000:0:99999:7:::\n"`,
+		"/etc/passwd":    `"root:x:0:0::/root:/bin/sh\n"`,
+		"/etc/group":     `"root:x:0:\nmail:x:0:\nsystemd-journal:x:0:\n"`,
+		"/etc/shadow":    `"root:*:19000:0:99999:7:::\n"`,
 		"/etc/gshadow":   `"root:*::\nmail:*::\nsystemd-journal:*::\n"`,
 		"/root/.profile": `"PS1=$\n"`, "/var/run": "-> ../run", "/var/lock": "-> ../run/lock",
 		"/var/tmp": "dtrwxrwxrwx", "/root": "drwx------", "/var/log/journal/" + machineID: "dgrwxr-xr-x",
-		"/var/mail": "dgrwxrwxr-x", "/" + filestate.HiddenDir: "d---------", "/" + filestate.HiddenFile: "----------",
+		"/var/mail": "dgrwxrwxr-x", "/" + filestate.EtcWork: "drwx------",
 	} {
 		if !strings.Contains(got[p], want) {
 			t.Errorf("%s is %s, want %s", p, got[p], want)
@@ -136,7 +138,8 @@ func digestOf(t *testing.T, file string) string {
 // TestPrepareNeverTouchesCompleteContent: it is the administrator's, and the host's changes are not for it.
 func TestPrepareNeverTouchesCompleteContent(t *testing.T) {
 	h := varied(t)
-	s := box(t, "/etc/d", "/etc/passwd")
+	h.add(map[string]string{"/etc/list": "", "/etc/other": ""})
+	s := box(t, "/etc/d", "/etc/other")
 	prepare(t, h, s)
 	edit := func(what string, err error) {
 		t.Helper()
@@ -149,7 +152,7 @@ func TestPrepareNeverTouchesCompleteContent(t *testing.T) {
 	edit("delete", os.Remove(s.Content+"/etc/d/big"))
 	edit("delete", os.RemoveAll(s.Content+"/etc/d/sub"))
 	edit("add", os.WriteFile(s.Content+"/etc/d/new", nil, 0o644))
-	edit("chmod", os.Chmod(s.Content+"/etc/passwd", 0o600))
+	edit("chmod", os.Chmod(s.Content+"/etc/other", 0o600))
 	edit("chmod", os.Chmod(s.Content+"/var/lib", 0o700))
 	edit("relink", errors.Join(os.Remove(s.Content+"/var/run"), os.Symlink("/elsewhere", s.Content+"/var/run")))
 	want, listed := hosttest.Snapshot(t, s.Content, "/etc", "/var"), manifest(t, s)
@@ -164,12 +167,13 @@ func TestPrepareNeverTouchesCompleteContent(t *testing.T) {
 // TestPrepareAddsWhatIsNewInTheConfig, and makes what is missing altogether bare: it was removed inside.
 func TestPrepareAddsWhatIsNewInTheConfig(t *testing.T) {
 	h := varied(t)
-	s := box(t, "/etc/passwd", "/etc/group")
+	h.add(map[string]string{"/etc/list": "", "/etc/other": ""})
+	s := box(t, "/etc/other", "/etc/list")
 	prepare(t, h, s)
-	if err := errors.Join(os.Remove(s.Content+"/etc/group"), os.Remove(s.Content+"/etc/hostname")); err != nil {
+	if err := errors.Join(os.Remove(s.Content+"/etc/list"), os.Remove(s.Content+"/etc/hostname")); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(s.Content+"/etc/passwd", []byte("by the administrator"), 0o644); err != nil {
+	if err := os.WriteFile(s.Content+"/etc/other", []byte("by the administrator"), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.Chmod(s.Content+"/etc", 0o700); err != nil {
@@ -180,18 +184,18 @@ func TestPrepareAddsWhatIsNewInTheConfig(t *testing.T) {
 	prepare(t, h, s)
 	got, host := contentOf(t, s), hosttest.Snapshot(t, h.Root)
 	hosttest.CheckSame(t, "new", hosttest.Part(got, "/etc/d"), withoutSpecial(hosttest.Part(host, "/etc/d")))
-	if want := `""`; !strings.Contains(got["/etc/group"], want) {
-		t.Errorf("what was removed is %s, want %s", got["/etc/group"], want)
+	if want := `""`; !strings.Contains(got["/etc/list"], want) {
+		t.Errorf("what was removed is %s, want %s", got["/etc/list"], want)
 	}
 	if got["/etc"] != before["/etc"] {
 		t.Errorf("/etc is %s, was %s", got["/etc"], before["/etc"])
 	}
-	hosttest.CheckSame(t, "as it was", hosttest.Part(got, "/etc/passwd", "/var", "/root"), hosttest.Part(before,
-		"/etc/passwd", "/var", "/root"))
+	hosttest.CheckSame(t, "as it was", hosttest.Part(got, "/etc/other", "/var", "/root"), hosttest.Part(before,
+		"/etc/other", "/var", "/root"))
 	if !strings.HasSuffix(got["/etc/hostname"], `"box\n" ["/etc/hostname"]`) {
 		t.Errorf("/etc/hostname is %s", got["/etc/hostname"])
 	}
-	for _, p := range []string{"/etc/passwd", "/etc/d/d.conf"} {
+	for _, p := range []string{"/etc/other", "/etc/d/d.conf"} {
 		if manifest(t, s)[p] == "" {
 			t.Errorf("%s is not in the manifest", p)
 		}
@@ -201,13 +205,13 @@ func TestPrepareAddsWhatIsNewInTheConfig(t *testing.T) {
 // TestRemovedStaysRemoved: root inside gets no copy of what the host has today by removing what it had.
 func TestRemovedStaysRemoved(t *testing.T) {
 	h := varied(t)
-	h.add(map[string]string{"/etc/skel/.profile": "of then"})
-	s := box(t, "/etc/d", "/etc/group", "/var/lib/later")
+	h.add(map[string]string{"/etc/skel/.profile": "of then", "/etc/list": "of then"})
+	s := box(t, "/etc/d", "/etc/list", "/var/lib/later")
 	prepare(t, h, s)
 	listed := manifest(t, s)
 	h.add(map[string]string{"/etc/d/secret of today": "secret", "/etc/skel/.profile": "of today", "/etc/skel/.new": "new"})
-	h.put("/etc/group", "secret of today")
-	for _, p := range []string{"/etc/d", "/etc/group", "/root/.profile"} {
+	h.put("/etc/list", "secret of today")
+	for _, p := range []string{"/etc/d", "/etc/list", "/root/.profile"} {
 		if err := os.RemoveAll(s.Content + p); err != nil {
 			t.Fatal(err)
 		}

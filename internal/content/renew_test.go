@@ -41,7 +41,7 @@ func TestRenew(t *testing.T) {
 	h.put(unit, "[Service]\nType=notify\nAmbientCapabilities=CAP_SYS_TIME\nExecStart=/bin/true\n")
 	h.put("/etc/passwd", "root:x:0:0::/root:/bin/sh\nnew:x:7:7::/:/bin/false\n")
 	edit(t, s, "/etc/hosts", "127.0.0.1 mine\n")
-	want := []string{"updated " + shadow, "updated " + dropIn}
+	want := []string{"updated /etc/passwd", "updated " + shadow, "updated " + dropIn}
 	before := hosttest.Snapshot(t, s.Content)
 	if got := renewed(true); !slices.Equal(got, want) {
 		t.Errorf("a dry run says %q, want %q", got, want)

@@ -9,7 +9,6 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -94,10 +93,7 @@ func (b *builder) skeleton() error {
 	if err := b.skeletonFiles(); err != nil {
 		return err
 	}
-	if err := b.skel(); err != nil {
-		return err
-	}
-	return b.hiding()
+	return b.skel()
 }
 
 // skeletonFiles makes what is the container's own in any case.
@@ -113,56 +109,7 @@ func (b *builder) skeletonFiles() error {
 			return err
 		}
 	}
-	for file, list := range map[string]string{"etc/shadow": "/etc/passwd", "etc/gshadow": "/etc/group"} {
-		text, err := b.locked(list)
-		if err != nil {
-			return err
-		}
-		if err := b.file(file, text, 0o600); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// hiding makes what is put over paths that a container must not read: an empty file and an empty directory.
-func (b *builder) hiding() error {
-	if _, err := b.tree.Lstat(filestate.HiddenFile); err == nil {
-		return nil
-	}
-	if err := b.tree.Mkdir(filestate.HiddenDir, 0); err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
-	}
-	f, err := b.tree.OpenFile(filestate.HiddenFile, os.O_CREATE|os.O_WRONLY|unix.O_NOFOLLOW, 0)
-	if err != nil {
-		return err
-	}
-	return f.Close()
-}
-
-// locked makes a shadow file in which every account of the list exists and none has a password, so that PAM's account
-// checks work without the host's secrets being there (shadow(5), gshadow(5)).
-func (b *builder) locked(list string) (string, error) {
-	data, err := os.ReadFile(b.host.Root + list)
-	if errors.Is(err, fs.ErrNotExist) {
-		return "", nil
-	}
-	if err != nil {
-		return "", err
-	}
-	var text strings.Builder
-	for l := range strings.Lines(string(data)) {
-		name, _, found := strings.Cut(l, ":")
-		if !found || strings.HasPrefix(name, "+") || strings.HasPrefix(name, "-") {
-			continue
-		}
-		if list == "/etc/passwd" {
-			text.WriteString(name + ":*:19000:0:99999:7:::\n")
-		} else {
-			text.WriteString(name + ":*::\n")
-		}
-	}
-	return text.String(), nil
+	return b.accounts()
 }
 
 // skel gives root the files that a new user gets, once.
@@ -200,7 +147,7 @@ func (b *builder) dir(d dirSpec) error {
 	if err != nil {
 		return err
 	}
-	if b.complete && exists(parent, base) {
+	if b.complete && exists(parent, base) && !b.wasDeleted(parent, base) {
 		return nil
 	}
 	if err := parent.Mkdir(base, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
@@ -223,6 +170,13 @@ func (b *builder) dir(d dirSpec) error {
 	}
 	b.record(d.path, "directory")
 	return nil
+}
+
+// wasDeleted reports whether root inside has deleted a directory of its /etc, without which nothing starts, and takes
+// the mark of that away.
+func (b *builder) wasDeleted(parent *os.Root, base string) bool {
+	info, err := parent.Lstat(base)
+	return err == nil && isMark(info) && parent.Remove(base) == nil
 }
 
 func (b *builder) link(name, target string) error {

@@ -21,7 +21,7 @@ import (
 // sharedTop are the directories of the root that hold software, which every sandbox sees; nothing else of the host is
 // there.
 func sharedTop() []string {
-	return []string{"bin", "sbin", "lib", "lib32", "lib64", "libx32", "usr", "etc"}
+	return []string{"bin", "sbin", "lib", "lib32", "lib64", "libx32", "usr"}
 }
 
 // emptyTop are directories that programs expect, of which a sandbox has none of the host's files.
@@ -30,8 +30,8 @@ func emptyTop() []string { return []string{"boot", "media", "mnt", "opt"} }
 // LocalTop is where administrators put software by hand, with what it needs. It is empty unless it is asked for.
 const LocalTop = "/usr/local"
 
-// View returns what a sandbox sees of the host: its software and its /etc, read-only. shown are further directories or
-// files that are asked for.
+// View returns what a sandbox sees of the host: its software, read-only. Its /etc the caller adds. shown are further
+// directories or files that are asked for.
 func (h Host) View(shown []string) (roottree.View, error) {
 	var v roottree.View
 	for _, name := range sharedTop() {

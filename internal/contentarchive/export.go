@@ -26,6 +26,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/filestate"
 	"github.com/virt-sandbox/virt-sandbox/internal/filetree"
 	"github.com/virt-sandbox/virt-sandbox/internal/printable"
+	"github.com/virt-sandbox/virt-sandbox/internal/privatepaths"
 )
 
 // Names in the archive of a sandbox, a tar of pax(1): NAME.sandbox comes first, then what lies in the content below
@@ -136,12 +137,23 @@ func (e *exporter) entry(dir *os.Root, p, name string) error {
 			err = e.out.WriteHeader(header)
 		case 0:
 			err = e.file(dir, p, name, info, header)
+		case fs.ModeDevice | fs.ModeCharDevice:
+			if isWhiteout(p, info) {
+				header.Typeflag = tar.TypeChar
+				err = e.out.WriteHeader(header)
+			}
 		}
 	}
 	if err != nil {
 		return fmt.Errorf("export %s: %w", printable.Quoted(p), filetree.WithoutPath(err))
 	}
 	return nil
+}
+
+// isWhiteout tells of what stands for a file of the host's /etc that was deleted inside.
+func isWhiteout(p string, info fs.FileInfo) bool {
+	s := info.Sys().(*syscall.Stat_t)
+	return privatepaths.Below(p, "/etc") && filetree.IsWhiteout(&unix.Stat_t{Mode: s.Mode, Rdev: s.Rdev})
 }
 
 func (e *exporter) header(p string, info fs.FileInfo) *tar.Header {
@@ -215,9 +227,11 @@ func (e *exporter) file(dir *os.Root, p, name string, info fs.FileInfo, header *
 func recordsOf(f *os.File) (map[string]string, error) {
 	records := make(map[string]string)
 	err := filetree.EachXattr(int(f.Fd()), func(name string, value []byte) error {
-		if name == filetree.LabelAttribute {
+		switch {
+		case filetree.IsLayerNote(name):
+		case name == filetree.LabelAttribute:
 			records[paxLabel] = strings.TrimRight(string(value), "\x00")
-		} else {
+		default:
 			records[paxXattr+escapeKey(name)] = string(value)
 		}
 		return nil

@@ -151,6 +151,8 @@ func (i *importer) member(header *tar.Header) error {
 		err = i.pipe(name, a)
 	case tar.TypeLink:
 		err = i.link(name, header)
+	case tar.TypeChar:
+		err = i.inDir(name, func(dir *os.File) error { return filetree.MakeWhiteout(int(dir.Fd()), path.Base(name)) })
 	case tar.TypeReg:
 		err = i.file(name, header, a)
 	}
@@ -162,7 +164,10 @@ func (i *importer) member(header *tar.Header) error {
 // what is mounted must be what it is on hosts: a link would lead the mount elsewhere.
 func (i *importer) check(p string, header *tar.Header) error {
 	kind := header.Typeflag
-	if !slices.Contains([]byte{tar.TypeDir, tar.TypeSymlink, tar.TypeFifo, tar.TypeLink, tar.TypeReg}, kind) {
+	// It stands for a file of the host's that was deleted, and is no device.
+	isWhiteout := kind == tar.TypeChar && header.Devmajor == 0 && header.Devminor == 0 && privatepaths.Below(p, "/etc")
+	taken := []byte{tar.TypeDir, tar.TypeSymlink, tar.TypeFifo, tar.TypeLink, tar.TypeReg}
+	if !isWhiteout && !slices.Contains(taken, kind) {
 		return errors.New("only directories, files, links and named pipes are taken, no devices")
 	}
 	if parent := path.Dir(p); i.made[parent] != tar.TypeDir {
@@ -175,7 +180,7 @@ func (i *importer) check(p string, header *tar.Header) error {
 	if isTop && kind != tar.TypeDir {
 		return errors.New("it is not a directory")
 	}
-	if slices.Contains(privatepaths.OwnFiles(), p) && kind != tar.TypeReg {
+	if slices.Contains(privatepaths.OwnFiles(), p) && kind != tar.TypeReg && !isWhiteout {
 		return errors.New("it is not a file")
 	}
 	if privatepaths.Below(p, "/"+filestate.OwnDir) && kind != tar.TypeReg && kind != tar.TypeDir {
@@ -206,7 +211,8 @@ func xattrsOf(header *tar.Header) map[string][]byte {
 		name, isXattr := strings.CutPrefix(key, paxXattr)
 		name = unescapeKey(name)
 		isOwn := strings.HasPrefix(name, "user.") || name == "security.capability" ||
-			strings.HasPrefix(name, "system.posix_acl_")
+			strings.HasPrefix(name, "system.posix_acl_") ||
+			name == filetree.OpaqueAttribute && value == "y" && header.Typeflag == tar.TypeDir
 		if isXattr && isOwn {
 			found[name] = []byte(value)
 		}

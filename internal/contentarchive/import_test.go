@@ -15,9 +15,12 @@ import (
 	"syscall"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/content"
 	"github.com/virt-sandbox/virt-sandbox/internal/filestate"
+	"github.com/virt-sandbox/virt-sandbox/internal/filetree"
 	"github.com/virt-sandbox/virt-sandbox/internal/hosttest"
 )
 
@@ -89,6 +92,50 @@ func importTo(
 	from := *s
 	lacking, err = Import(context.Background(), h, &from, s, tar.NewReader(bytes.NewReader(archive)), nil)
 	return s, lacking, err
+}
+
+// TestDeletedStaysDeleted: an archive has the marks of what was deleted inside and of directories that show nothing of
+// the host's, and nothing else that the kernel notes of them or works with.
+func TestDeletedStaysDeleted(t *testing.T) {
+	from := config.New("web1")
+	from.Content, from.MachineID = t.TempDir(), strings.Repeat("1", 32)
+	hosttest.Add(t, from.Content, map[string]string{
+		"/.virt-sandbox/manifest": "", "/etc/d/f": "", "/etc/merged/": "", "/" + filestate.EtcWork + "/work/": "",
+	})
+	for _, p := range []string{"/etc/issue", "/etc/passwd", "/var/device"} {
+		hosttest.Add(t, from.Content, map[string]string{p: ""})
+		hosttest.Edit(t, from.Content, p, "whiteout")
+	}
+	err := errors.Join(unix.Setxattr(from.Content+"/etc/d", filetree.OpaqueAttribute, []byte("y"), 0),
+		unix.Setxattr(from.Content+"/etc/merged", "trusted.overlay.origin", []byte("x"), 0))
+	if err != nil {
+		t.Skipf("such attributes cannot be set here: %v", err)
+	}
+	var archive bytes.Buffer
+	out := tar.NewWriter(&archive)
+	if err := errors.Join(Export(context.Background(), from, out, nil), out.Close()); err != nil {
+		t.Fatal(err)
+	}
+	to, _, err := importTo(t, t.TempDir(), archive.Bytes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for p, want := range map[string]bool{"/etc/issue": true, "/etc/passwd": true, "/var/device": false} {
+		var stat unix.Stat_t
+		err := unix.Lstat(to.Content+p, &stat)
+		if got := err == nil && filetree.IsWhiteout(&stat); got != want {
+			t.Errorf("%s is deleted: %t (%v)", p, got, err)
+		}
+	}
+	if n, err := unix.Getxattr(to.Content+"/etc/d", filetree.OpaqueAttribute, make([]byte, 8)); err != nil || n != 1 {
+		t.Errorf("/etc/d shows what the host has: %v", err)
+	}
+	if _, err := unix.Getxattr(to.Content+"/etc/merged", "trusted.overlay.origin", nil); err == nil {
+		t.Error("a note of the kernel's came along")
+	}
+	if _, err := os.Lstat(to.Content + "/" + filestate.EtcWork); err == nil {
+		t.Error("what the kernel works with came along")
+	}
 }
 
 // TestExportImport: an archive has all that a copy must keep, and what is for one sandbox alone goes with its identity.
@@ -273,8 +320,12 @@ func hostile(t testing.TB, outside string) map[string]struct {
 			of(etc, entry{name: "content/etc/l", kind: tar.TypeLink, link: "content/.virt-sandbox/creating"}),
 			"there is no file",
 		},
-		"device":                   {of(etc, entry{name: "content/etc/d", kind: tar.TypeBlock}), "no devices"},
-		"terminal":                 {of(etc, entry{name: "content/etc/d", kind: tar.TypeChar}), "no devices"},
+		"device": {of(etc, entry{name: "content/etc/d", kind: tar.TypeBlock}), "no devices"},
+		"null": {of(etc, entry{name: "content/etc/d", kind: tar.TypeChar, change: func(h *tar.Header) {
+			h.Devmajor, h.Devminor = 1, 3
+		}}), "no devices"},
+		"mark of what is deleted elsewhere": {of(dir("content/var/"), entry{name: "content/var/d", kind: tar.TypeChar}),
+			"no devices"},
 		"link for a top directory": {of(entry{name: "content/var", kind: tar.TypeSymlink, link: "/"}), "not a directory"},
 		"link for /boot": {of(entry{name: "content/boot", kind: tar.TypeSymlink, link: "/boot"}),
 			"not a directory"},
@@ -344,7 +395,8 @@ func checkInside(t *testing.T, dir string) {
 		if p != "/" && p != "/web1" && !strings.HasPrefix(p, "/web1/") {
 			t.Errorf("%s was made: %s", p, what)
 		}
-		if strings.HasPrefix(what, "D") || strings.Contains(what, "secret\"") {
+		isMark := strings.HasPrefix(p, "/web1/etc/") && strings.HasPrefix(what, "Dc--------- ")
+		if strings.HasPrefix(what, "D") && !isMark || strings.Contains(what, "secret\"") {
 			t.Errorf("%s is there: %s", p, what)
 		}
 	}

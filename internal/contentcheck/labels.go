@@ -20,8 +20,10 @@ import (
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/content"
+	"github.com/virt-sandbox/virt-sandbox/internal/filestate"
 	"github.com/virt-sandbox/virt-sandbox/internal/filetree"
 	"github.com/virt-sandbox/virt-sandbox/internal/printable"
+	"github.com/virt-sandbox/virt-sandbox/internal/privatepaths"
 	"github.com/virt-sandbox/virt-sandbox/internal/secontext"
 )
 
@@ -89,7 +91,7 @@ func Labels(ctx context.Context, h content.Host, s *config.Sandbox, fix bool) ([
 	}
 	err := filetree.Walk(ctx, s.Content, func(fd int, at *filetree.Location) error {
 		finding, err := checkLabel(fd, at, wanted)
-		if finding == nil || err != nil {
+		if finding == nil || err != nil || isKernels(s, fd, at) {
 			return err
 		}
 		if fix {
@@ -102,6 +104,16 @@ func Labels(ctx context.Context, h content.Host, s *config.Sandbox, fix bool) ([
 		return nil, fmt.Errorf("check content of %s: %w", s.Name, err)
 	}
 	return findings.sorted(s.Content), nil
+}
+
+// isKernels reports whether a file is one that the kernel makes where a container's /etc is laid over the host's, with
+// a label of its own: what stands for a deleted file, and what it works with.
+func isKernels(s *config.Sandbox, fd int, at *filetree.Location) bool {
+	var stat unix.Stat_t
+	if unix.Fstat(fd, &stat) == nil && filetree.IsWhiteout(&stat) {
+		return true
+	}
+	return privatepaths.Below(at.String(), s.Content+"/"+filestate.EtcWork)
 }
 
 // maxKept bounds the paths of findings that are told, in bytes: root inside makes as many, and as long ones, as it

@@ -149,6 +149,21 @@ func TestCheckFindsAndFixes(t *testing.T) {
 	}
 }
 
+// TestCheckLeavesMarksAlone: the kernel labels what stands for a deleted file, and what it works with.
+func TestCheckLeavesMarksAlone(t *testing.T) {
+	h, s := labelledHost(t, map[string]string{"/etc/deleted": "", "/etc/f": "", "/.virt-sandbox/etc-work/work/": ""})
+	hosttest.Edit(t, s.Content, "/etc/deleted", "whiteout")
+	for _, p := range []string{"/etc/deleted", "/etc/f", "/.virt-sandbox/etc-work/work"} {
+		if err := unix.Lsetxattr(s.Content+p, filetree.LabelAttribute, []byte(otherLabel), 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := []string{"/etc/f: label " + otherLabel + ", wanted " + ownLabel}
+	if got := lines(t, h, s, false); !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 // TestCheckSaysWhatCannotBeFixed: one file that cannot does not keep the others from it.
 func TestCheckSaysWhatCannotBeFixed(t *testing.T) {
 	h, s := labelledHost(t, map[string]string{"/a": "", "/b": "", "/c": ""})

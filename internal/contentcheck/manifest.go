@@ -61,6 +61,9 @@ func Manifest(ctx context.Context, h content.Host, s *config.Sandbox) ([]Finding
 		}
 		finding := Finding{Path: s.Content + e.Path, Actual: actual, Wanted: e.Type}
 		switch {
+		case actual == "" && t.IsDeleted(e.Path):
+			// As somebody inside wanted it.
+			missing[e.Path] = true
 		case actual == "":
 			missing[e.Path] = true
 			finding.Problem, finding.Detail = ProblemMissing, "was put there as a "+e.Type
@@ -95,6 +98,9 @@ func typeAt(t *filestate.Trees, p string) (string, error) {
 	}
 	if err != nil {
 		return "", err
+	}
+	if filetree.IsWhiteout(&stat) {
+		return "", nil
 	}
 	if kind := filestate.KindOfMode(stat.Mode); kind != filestate.KindOther {
 		return (&filestate.Version{Kind: kind}).TypeName(), nil

@@ -46,6 +46,10 @@ func TestCheckManifest(t *testing.T) {
 	if got := found(); len(got) > 0 {
 		t.Errorf("after changes that are nobody else's business: %q", got)
 	}
+	hosttest.Edit(t, s.Content, "/etc/d/sub", "whiteout")
+	if got := found(); len(got) > 0 {
+		t.Errorf("of what was deleted inside: %q", got)
+	}
 	outside := t.TempDir()
 	if err := os.WriteFile(outside+"/x", nil, 0o600); err != nil {
 		t.Fatal(err)

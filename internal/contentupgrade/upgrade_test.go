@@ -52,6 +52,8 @@ func TestUpgradeRules(t *testing.T) {
 			wantBeside: "2"},
 		{name: "changed inside to what is new", old: "1", mine: "2", new: "2", want: "2"},
 		{name: "removed inside", old: "1", mine: "gone", new: "2", action: content.ActionKept, want: "none"},
+		{name: "deleted inside, over the host's", old: "1", mine: "whiteout", new: "2", action: content.ActionKept,
+			want: "Dc---------"},
 		{name: "new", new: "2", action: content.ActionAdded, want: "2"},
 		{name: "new, and made inside", mine: "mine", new: "2", action: content.ActionConflict, want: "mine", wantBeside: "2"},
 		{name: "a link inside", old: "1", mine: "-> /etc/passwd", new: "2", action: content.ActionConflict,
@@ -129,6 +131,23 @@ func TestUpgradeRules(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestUpgradeOfDeletedDirectory: of a directory that was deleted inside nothing comes back.
+func TestUpgradeOfDeletedDirectory(t *testing.T) {
+	h := newHost(t, nil)
+	h.ship(map[string]string{"/etc/d/": "", "/etc/d/f": "1", "/etc/d/sub/": "", "/etc/d/sub/f": "1"})
+	s := box(t, "/etc/d")
+	prepare(t, h, s)
+	hosttest.Edit(t, s.Content, "/etc/d", "whiteout")
+	h.ship(map[string]string{"/etc/d/": "", "/etc/d/f": "2", "/etc/d/sub/": "", "/etc/d/sub/f": "2", "/etc/d/new": "2"})
+	want := []string{"kept /etc/d/f", "kept /etc/d/sub/f"}
+	if got := upgraded(t, h, s, Options{}); !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if got := hosttest.Reads(t, s.Content, "/etc/d"); got != "Dc---------" {
+		t.Errorf("what was deleted is %s", got)
 	}
 }
 

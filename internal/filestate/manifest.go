@@ -49,8 +49,8 @@ const (
 	ManifestName = OwnDir + "/manifest"
 	CreatingName = OwnDir + "/creating"
 	AddingName   = OwnDir + "/adding"
-	HiddenFile   = OwnDir + "/hidden-file"
-	HiddenDir    = OwnDir + "/hidden-directory"
+	// EtcWork is what the kernel works with where a container's /etc is laid over the host's.
+	EtcWork = OwnDir + "/etc-work"
 	// ConsoleLog takes the console where no journal does.
 	ConsoleLog = OwnDir + "/console.log"
 )

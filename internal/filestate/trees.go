@@ -9,6 +9,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -66,10 +67,31 @@ func (t *Trees) Sync() error { return unix.Syncfs(t.Tree) }
 func (t *Trees) Find(p string) (*Place, error) {
 	dir, name := splitPath(p)
 	fd, err := openDir(t.Tree, dir, unix.RESOLVE_NO_XDEV)
+	if errors.Is(err, ErrBlocked) && t.IsDeleted(dir) {
+		return nil, unix.ENOENT
+	}
 	if err != nil {
 		return nil, err
 	}
 	return &Place{Dir: fd, Name: name}, nil
+}
+
+// IsDeleted reports whether a path of the content, or a directory above it, has the mark that it was deleted inside.
+func (t *Trees) IsDeleted(p string) bool {
+	for p = strings.Trim(p, "/"); p != "." && p != ""; p = path.Dir(p) {
+		fd, err := filetree.OpenIn(t.Tree, p)
+		if fd < 0 {
+			if err != nil {
+				return false
+			}
+			continue
+		}
+		var stat unix.Stat_t
+		err = unix.Fstat(fd, &stat)
+		unix.Close(fd)
+		return err == nil && filetree.IsWhiteout(&stat)
+	}
+	return false
 }
 
 // onHost is find for the host's root, whose parts may be mounts.
@@ -239,7 +261,10 @@ func (t *Trees) MakeParents(p string) (*Place, error) {
 	if err := t.MoveNew(parent); err != nil && !errors.Is(err, unix.EEXIST) {
 		return nil, err
 	}
-	return t.Find(p)
+	if at, err = t.Find(p); errors.Is(err, unix.ENOENT) {
+		return nil, ErrBlocked // What is in its place stands for a directory that was deleted.
+	}
+	return at, err
 }
 
 // Put makes a copy of a version of the host, whole but not in its place yet, with the attributes given or else its own.

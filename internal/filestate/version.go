@@ -151,6 +151,9 @@ func (p *Place) Look(like string, put Entry) (*Version, error) {
 	if err != nil {
 		return nil, err
 	}
+	if filetree.IsWhiteout(&v.Stat) {
+		return v, nil // It was deleted.
+	}
 	switch v.Kind = KindOfMode(v.Stat.Mode); v.Kind {
 	case KindSymlink:
 		v.Target, err = ReadlinkAt(p.Dir, p.Name)

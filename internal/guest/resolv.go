@@ -32,6 +32,9 @@ func showResolv(own string) error {
 	if slices.ContainsFunc(mounts, func(m *mountinfo.Info) bool { return m.Mountpoint == place }) {
 		return nil
 	}
+	if err := makePlace(place); err != nil {
+		return err
+	}
 	file, err := filepath.EvalSymlinks(place)
 	if err == nil {
 		if err := unix.Mount(own, file, "", unix.MS_BIND, ""); err != nil {
@@ -42,8 +45,8 @@ func showResolv(own string) error {
 	target, linkErr := os.Readlink(place)
 	switch {
 	case errors.Is(linkErr, fs.ErrNotExist):
-		fmt.Fprintf(os.Stderr, "virt-sandbox-init: no names of other hosts can be looked up: the host has no %s to mount "+
-			"over\n", place)
+		fmt.Fprintf(os.Stderr, "virt-sandbox-init: no names of other hosts can be looked up: the host has no %s, and none "+
+			"can be made\n", place)
 		return nil
 	case linkErr != nil || !errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("find a place for resolv.conf: %w", err)
@@ -54,4 +57,16 @@ func showResolv(own string) error {
 		return fmt.Errorf("make the place that %s leads to: %w", place, err)
 	}
 	return nil
+}
+
+// makePlace makes an empty file to mount over where a container that writes to its /etc has none.
+func makePlace(place string) error {
+	f, err := os.OpenFile(place, os.O_WRONLY|os.O_CREATE|os.O_EXCL|unix.O_NOFOLLOW, 0o644)
+	if errors.Is(err, fs.ErrExist) || errors.Is(err, unix.EROFS) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("make a place for resolv.conf: %w", err)
+	}
+	return f.Close()
 }

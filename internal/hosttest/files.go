@@ -65,6 +65,8 @@ func Edit(t *testing.T, dir, p, text string) {
 	case err != nil || text == "gone":
 	case text == "fifo":
 		err = unix.Mkfifo(at, 0o600)
+	case text == "whiteout": // over a file of a lower tree
+		err = unix.Mknod(at, unix.S_IFCHR, 0)
 	case text == "directory":
 		err = os.Mkdir(at, 0o755)
 	case isLink:

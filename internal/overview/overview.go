@@ -55,6 +55,7 @@ type Details struct {
 	Addresses  []netip.Prefix `json:"addresses"` // of its network
 	Usage      Usage          `json:"usage"`
 	InnerUnits []InnerUnit    `json:"inner_units"`
+	EtcIsOld   bool           `json:"etc_is_old"` // it sees the host's /etc as that was, and not as it is
 	Failed     []string       `json:"failed"`     // units inside that failed
 	LastError  string         `json:"last_error"` // why its unit failed
 }

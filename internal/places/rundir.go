@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/hostetc"
 	"github.com/virt-sandbox/virt-sandbox/internal/seclabel"
 )
 
@@ -101,6 +102,55 @@ func (d RunDir) Record(s *config.Sandbox) error {
 		return fmt.Errorf("record config: %w", err)
 	}
 	return nil
+}
+
+// etcFile has the name of the generation of the host's /etc that the container sees.
+const etcFile = "etc"
+
+// NoteEtc records which generation of the host's /etc the container sees, so that it stays.
+func (d RunDir) NoteEtc(generation string) error {
+	if err := os.WriteFile(filepath.Join(d.path, etcFile), []byte(generation), 0o600); err != nil {
+		return fmt.Errorf("record what the container sees of /etc: %w", err)
+	}
+	return nil
+}
+
+// Etc returns what NoteEtc recorded; "" for a container that sees none.
+func (d RunDir) Etc() (string, error) {
+	name, err := os.ReadFile(filepath.Join(d.path, etcFile))
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR) {
+		return "", nil
+	}
+	return string(name), err
+}
+
+// EtcIsOld reports whether the container sees the host's /etc as it was, and not as it is.
+func (d RunDir) EtcIsOld() bool {
+	generation, err := d.Etc()
+	if generation == "" || err != nil {
+		return false
+	}
+	current, err := (&hostetc.Store{Root: string(d.root)}).Current()
+	return err == nil && current != generation
+}
+
+// EtcInUse lists the generations of the host's /etc that containers see, be they up or not ended yet.
+func (r Root) EtcInUse() ([]string, error) {
+	var used []string
+	for _, base := range []string{r.RunBase(), r.OneShotBase()} {
+		entries, err := os.ReadDir(base)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("look at what containers see of /etc: %w", err)
+		}
+		for _, e := range entries {
+			name, err := (RunDir{path: filepath.Join(base, e.Name()), base: base, root: r}).Etc()
+			if err != nil {
+				return nil, fmt.Errorf("look at what containers see of /etc: %w", err)
+			}
+			used = append(used, name)
+		}
+	}
+	return used, nil
 }
 
 // Recorded returns what Record kept. Errors: config.ErrNotFound.

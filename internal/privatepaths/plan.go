@@ -260,7 +260,8 @@ func (h Planner) isDir(f pkgdb.File) bool {
 
 // OwnFiles returns the files that every container has for itself, whatever it runs.
 func OwnFiles() []string {
-	return []string{"/etc/hostname", "/etc/machine-id", "/etc/fstab", "/etc/hosts", "/etc/shadow", "/etc/gshadow"}
+	return []string{"/etc/hostname", "/etc/machine-id", "/etc/fstab", "/etc/hosts", "/etc/passwd", "/etc/group",
+		"/etc/shadow", "/etc/gshadow"}
 }
 
 // IsHostIdentity reports whether a file makes a host this host; a copy of it would let the container pose as it.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/field"
+	"github.com/virt-sandbox/virt-sandbox/internal/hostetc"
 )
 
 // chooseIDMap gives a new sandbox ids of its own, unless it was asked for others or they do not go with what it was
@@ -38,7 +39,7 @@ func (p *Provisioner) checkIDMap(s *config.Sandbox) error {
 		return field.Errorf("%s host does not go with %s: root of such ids has no rights over the host's network",
 			field.Networks, field.IDMap)
 	}
-	paths := []string{"/usr", "/etc", p.existing(filepath.Dir(s.Content))}
+	paths := []string{"/usr", p.existing(hostetc.Base), p.existing(filepath.Dir(s.Content))}
 	for _, m := range s.Mounts {
 		if m.Kind.ShowsHostFiles() {
 			paths = append(paths, m.Source)

@@ -11,13 +11,13 @@ import (
 	"os/user"
 	"path/filepath"
 	"strconv"
-	"strings"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/account"
 	"github.com/virt-sandbox/virt-sandbox/internal/boot"
 	"github.com/virt-sandbox/virt-sandbox/internal/claims"
 	"github.com/virt-sandbox/virt-sandbox/internal/content"
+	"github.com/virt-sandbox/virt-sandbox/internal/hostetc"
 	"github.com/virt-sandbox/virt-sandbox/internal/places"
 	"github.com/virt-sandbox/virt-sandbox/internal/roottree"
 )
@@ -45,20 +45,24 @@ func (h *Host) RootTree(name string) roottree.Tree {
 	return roottree.Tree{Dir: h.Places.Of(name).RootTree(), Sandbox: name}
 }
 
+// Etc has what containers see of the host's /etc.
+func (h *Host) Etc() *hostetc.Store {
+	return &hostetc.Store{Root: string(h.Places), Warn: h.Warn, InUse: h.Places.EtcInUse}
+}
+
 // PlanStart plans the start of a container that stays, and puts what it needs into its places on the host.
 func (h *Host) PlanStart(libvirt Libvirt, s *config.Sandbox, dir places.RunDir) (*boot.Plan, error) {
 	shown, err := h.shown(s)
 	if err != nil {
 		return nil, err
 	}
-	layout, err := h.Content.Layout(s, shown)
+	etc, err := h.Etc().Use(dir.NoteEtc)
 	if err != nil {
 		return nil, err
 	}
-	for _, p := range layout.Missing {
-		if strings.HasPrefix(p, "/etc/") {
-			h.Warn("%s is not private in %s: the host has no such path to mount over", p, s.Name)
-		}
+	layout, err := h.Content.Layout(s, shown, etc)
+	if err != nil {
+		return nil, err
 	}
 	facts, err := h.facts(libvirt, s, dir)
 	if err != nil {
@@ -89,7 +93,7 @@ func (h *Host) PlanOneShot(
 	}
 	facts.Groups, facts.OneShot = groups, &shot
 	if shot.Root == "" {
-		if facts.View, err = h.oneShotView(s); err != nil {
+		if facts.View, err = h.oneShotView(s, dir); err != nil {
 			return nil, err
 		}
 	}

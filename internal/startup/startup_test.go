@@ -139,12 +139,11 @@ func TestSetBounds(t *testing.T) {
 	}
 }
 
-// The start of a sandbox leaves the guest's plan in its runtime directory, and tells of paths that cannot be private.
+// The start of a sandbox leaves the guest's plan in its runtime directory, and a note of what it sees of /etc.
 func TestPlans(t *testing.T) {
 	h, warnings := newHost(t)
 	s, dir := sandbox(t, h)
 	s.Units, s.Command = nil, []string{"/bin/true"}
-	s.Private = []config.PrivatePath{{Path: "/etc/absent", Origin: "sandbox"}}
 	plan := func(plan *boot.Plan, err error) {
 		t.Helper()
 		if err != nil || !strings.Contains(plan.Domain, "<name>web</name>") {
@@ -157,7 +156,14 @@ func TestPlans(t *testing.T) {
 		_ = os.Remove(file)
 	}
 	plan(h.PlanStart(fakeLibvirt{memory: 1 << 30}, s, dir))
-	if len(*warnings) != 1 || !strings.HasPrefix((*warnings)[0], "/etc/absent is not private in web") {
+	generation, err := dir.Etc()
+	if current, failure := h.Etc().Current(); err != nil || failure != nil || generation != current || generation == "" {
+		t.Errorf("it sees %q of /etc, which is %q now (%v, %v)", generation, current, err, failure)
+	}
+	if used, err := h.Places.EtcInUse(); err != nil || !slices.Contains(used, generation) {
+		t.Errorf("in use are %q (%v)", used, err)
+	}
+	if len(*warnings) > 0 {
 		t.Errorf("warnings %q", *warnings)
 	}
 	note := func(format string, args ...any) { t.Errorf(format, args...) }

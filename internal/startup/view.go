@@ -10,6 +10,7 @@ import (
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/content"
+	"github.com/virt-sandbox/virt-sandbox/internal/places"
 	"github.com/virt-sandbox/virt-sandbox/internal/privatepaths"
 	"github.com/virt-sandbox/virt-sandbox/internal/roottree"
 )
@@ -55,9 +56,9 @@ func (h *Host) addShown(shown []string, p string) []string {
 	return append(shown, dir)
 }
 
-// oneShotView returns what a one-shot sees of the host: its software, its /etc, and the home directory of an ordinary
-// user. Programs find the directories that they expect, empty.
-func (h *Host) oneShotView(s *config.Sandbox) (roottree.View, error) {
+// oneShotView returns what a one-shot sees of the host: its software, of its /etc what everybody may read, and the home
+// directory of an ordinary user. Programs find the directories that they expect, empty.
+func (h *Host) oneShotView(s *config.Sandbox, dir places.RunDir) (roottree.View, error) {
 	shown, err := h.shown(s)
 	if err != nil {
 		return roottree.View{}, err
@@ -68,8 +69,13 @@ func (h *Host) oneShotView(s *config.Sandbox) (roottree.View, error) {
 	}
 	for i, m := range view.Mounts {
 		// A command of root that has ids of its own is not to read secrets of the host's root for all that.
-		view.Mounts[i].NoOwners = privatepaths.Below(m.Target+"/", "/etc", content.LocalTop, optionalTop)
+		view.Mounts[i].NoOwners = privatepaths.Below(m.Target+"/", content.LocalTop, optionalTop)
 	}
+	etc, err := h.Etc().Use(dir.NoteEtc)
+	if err != nil {
+		return view, err
+	}
+	view.Mounts = append(view.Mounts, roottree.Mount{Source: etc, Target: "/etc", ReadOnly: true})
 	view.Dirs = append(view.Dirs, "/home", "/root", "/srv", "/var", "/var/cache", "/var/lib", "/var/log", "/var/opt",
 		"/var/spool", "/var/tmp")
 	view.Links = append(view.Links, roottree.Link{Path: "/var/run", Target: "../run"},

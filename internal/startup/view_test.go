@@ -40,6 +40,10 @@ func TestShown(t *testing.T) {
 func TestOneShotView(t *testing.T) {
 	h, _ := newHost(t)
 	hosttest.Add(t, string(h.Places), map[string]string{"/home/joe/": "", "/root/": "", "/opt/x/": "", "/usr/local/": ""})
+	dir := h.Places.Of("web").OneShot()
+	if err := os.MkdirAll(dir.Path(), 0o755); err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range []struct {
 		identity config.Identity
 		home     bool
@@ -52,7 +56,7 @@ func TestOneShotView(t *testing.T) {
 	} {
 		s := config.New("web")
 		s.Identity, s.Command = c.identity, []string{"/opt/x/run"}
-		v, err := h.oneShotView(s)
+		v, err := h.oneShotView(s, dir)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -61,8 +65,15 @@ func TestOneShotView(t *testing.T) {
 		}) {
 			t.Errorf("%+v: %+v", c.identity, v.Mounts)
 		}
+		generation, err := dir.Etc()
+		if err != nil || generation == "" {
+			t.Errorf("it is not noted what of /etc is seen: %v", err)
+		}
 		for _, m := range v.Mounts {
-			if closed := slices.Contains([]string{"/etc", "/opt/x", "/usr/local"}, m.Target); closed != m.NoOwners {
+			if m.Target == "/etc" && m.Source != h.Etc().Dir(generation) {
+				t.Errorf("/etc is %s, generation %s is noted", m.Source, generation)
+			}
+			if closed := slices.Contains([]string{"/opt/x", "/usr/local"}, m.Target); closed != m.NoOwners {
 				t.Errorf("%s shows owners: %v", m.Target, !m.NoOwners)
 			}
 		}
@@ -70,7 +81,7 @@ func TestOneShotView(t *testing.T) {
 	if err := os.RemoveAll(string(h.Places) + "/usr"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := h.oneShotView(config.New("web")); err != nil {
+	if _, err := h.oneShotView(config.New("web"), dir); err != nil {
 		t.Errorf("on a host without /usr: %v", err)
 	}
 }

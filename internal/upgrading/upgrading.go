@@ -132,6 +132,9 @@ func (u *Upgrader) upgradeContent(ctx context.Context, s *config.Sandbox, option
 		return err
 	}
 	result.Changes = append(append(result.Changes, changes...), renewed...)
+	if err := u.run(s.Name).State().Admission.RefreshEtc(); err != nil {
+		u.Warn("%s may see files of its /etc as they were until it is restarted: %v", s.Name, err)
+	}
 	if options.DryRun || len(added) == 0 {
 		return nil
 	}

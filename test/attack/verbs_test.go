@@ -32,7 +32,8 @@ func verbAttempts() []attempt {
 		{name: "set-user-id", tries: "leave a set-user-ID program of the host's root in a shared directory",
 			host: setUserID},
 		{name: "late-secret", tries: "read a file that only root may, made below the host's /etc after the start",
-			host: lateSecret("/etc"), remains: everywhere(lateReason)},
+			host: lateSecret("/etc")},
+		{name: "etc-passwd", tries: "write to the host's /etc/passwd by its own", host: etcPasswd},
 		{name: "usr-secret", tries: "read a file below the host's /usr that only root may", host: lateSecret("/usr/share"),
 			remains: everywhere("packages put none there; /usr is shown as it is")},
 		{name: "private-again", tries: "remove a private path to get today's of the host at the next start",
@@ -209,8 +210,6 @@ func hostBindDevice(t *testing.T, b *box) error {
 	return errHeld
 }
 
-const lateReason = "what only root may read is covered when the container starts; restart it after such a change"
-
 // lateSecret has root of the host make a file while the container is up.
 func lateSecret(dir string) func(*testing.T, *box) error {
 	return func(t *testing.T, b *box) error {
@@ -224,6 +223,18 @@ func lateSecret(dir string) func(*testing.T, *box) error {
 		}
 		return errHeld
 	}
+}
+
+// etcPasswd: what root inside writes, moves and removes in its /etc is its own, also after a restart.
+func etcPasswd(t *testing.T, b *box) error {
+	const look = "md5sum /etc/passwd /etc/issue; ls -d /etc/default"
+	before := shell(t, look)
+	b.inside(t, "echo owned:x:0:0::/:/bin/sh >>/etc/passwd; sed -i s/^/x/ /etc/issue; mv /etc/default /etc/default2; true")
+	err := b.restarted(t)
+	if shell(t, look) != before {
+		return nil
+	}
+	return errors.Join(err, errHeld)
 }
 
 func privateAgain(t *testing.T, b *box) error {

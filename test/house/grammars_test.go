@@ -47,7 +47,7 @@ var colons = map[string]string{
 	"internal/secontext/secontext.go":      "a context",
 	"internal/filetree/digest.go":          "a digest, ALGORITHM:HEX",
 	"internal/account/account.go":          "a line of passwd(5)",
-	"internal/content/skeleton.go":         "a line of passwd(5)",
+	"internal/account/lists.go":            "a line of passwd(5)",
 	"internal/privatepaths/planupgrade.go": "an origin, package:NAME",
 	"internal/privatepaths/plan.go":        "a word of StateDirectory=, NAME:LINK",
 	"internal/privatepaths/secrets.go":     "a word of LoadCredential=, ID:PATH",

@@ -27,7 +27,7 @@ func TestExportImport(t *testing.T) {
 	source, clone := contentDir+"/t-source", contentDir+"/t-import"
 	fillTree(t, source+"/var/www", 2000)
 	must(t, "start", "t-source")
-	inside(t, "t-source", "logger -t t-logger before the move")
+	inside(t, "t-source", "logger -t t-logger before the move; rm -rf /etc/issue /etc/default; mkdir /etc/default")
 	archive := t.TempDir() + "/t-source.tar.zst"
 	refused(t, run(t, "export", "t-source", archive), "--freeze")
 	must(t, "export", "--freeze", "t-source", archive)
@@ -56,7 +56,8 @@ func TestExportImport(t *testing.T) {
 		}
 	}
 	must(t, "start", "t-import")
-	if got := inside(t, "t-import", "hostname; systemctl is-active apache2"); got != "t-import\nactive\n" {
+	if got := inside(t, "t-import", "hostname; systemctl is-active apache2; ls /etc/issue /etc/default "+
+		"2>/dev/null; true"); got != "t-import\nactive\n/etc/default:\n" {
 		t.Errorf("the import says %q", got)
 	}
 	must(t, "stop", "t-import")

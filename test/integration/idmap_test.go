@@ -42,10 +42,10 @@ func TestIDMap(t *testing.T) {
 		{"grep CapBnd /proc/1/status >/tmp/1; grep CapBnd /proc/self/status | diff /tmp/1 -", ""},
 		{"free >/dev/null && ps aux >/dev/null && echo works", "works"},
 		{"journalctl -q -n 1 -u apache2 | wc -l", "1"},
-		{"touch /usr/bin/x /etc/x 2>&1 | grep -c 'Read-only file system'", "2"},
+		{"touch /usr/bin/x /usr/x 2>&1 | grep -c 'Read-only file system'", "2"},
 		{"mount -o remount,bind,rw / 2>&1 | grep -c -i -e denied -e permitted", "1"},
-		{"umount /etc/shadow 2>&1; umount /boot 2>&1; cut -d: -f2 /etc/shadow | sort -u",
-			"umount: /etc/shadow: must be superuser to unmount.\numount: /boot: must be superuser to unmount.\n*"},
+		{"umount /etc 2>&1; umount /usr/local 2>&1; cut -d: -f2 /etc/shadow | sort -u",
+			"umount: /etc: must be superuser to unmount.\numount: /usr/local: must be superuser to unmount.\n*"},
 		{"touch /run/host/x 2>&1 | grep -c -i -e denied -e read-only", "1"},
 		{"kill -0 $$ && echo h 2>/dev/null >/proc/sysrq-trigger || echo refused", "refused"},
 	} {

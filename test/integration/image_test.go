@@ -147,7 +147,7 @@ func TestImageMounts(t *testing.T) {
 			before := snapshot(t)
 			args := append([]string{"-C", "-u", "apache2"}, c.args...)
 			create(t, "t-mounts", append(args, "-m", "host-image:/srv/data="+data, "-m", "guest-bind:/srv/www=/var/www/html",
-				"-m", "guest-bind:/srv/passwd=/etc/passwd", "-m", "guest-bind:/var/new=/srv/new", "-m", "ram:/srv/scratch=3M",
+				"-m", "guest-bind:/srv/env=/usr/bin/env", "-m", "guest-bind:/var/new=/srv/new", "-m", "ram:/srv/scratch=3M",
 				"--disk", "db="+disk, "--disk", "log.2="+disk2)...)
 			create(t, "t-others", args...)
 			must(t, "start", "t-mounts")
@@ -155,7 +155,7 @@ func TestImageMounts(t *testing.T) {
 			for _, question := range []struct{ script, want string }{
 				{"echo x >/srv/data/file; stat -f -c %T /srv/data; ls /srv/data", "ext2/ext3\nfile\nlost+found"},
 				{"echo seen >/var/www/html/page; cat /srv/www/page; curl -s localhost/page", "seen\nseen"},
-				{"cmp /srv/passwd /etc/passwd && (echo x >>/srv/passwd) 2>&1 | grep -c -i -e read-only -e denied", "1"},
+				{"cmp /srv/env /usr/bin/env && (echo x >>/srv/env) 2>&1 | grep -c -i -e read-only -e denied", "1"},
 				{"echo y >/srv/new/f; cat /var/new/f", "y"},
 				{"df -k --output=size /srv/scratch | tail -1", "3072"},
 				{"readlink /dev/disk/by-tag/*; ls /dev/sd*", "../../sda\n../../sdb\n/dev/sda\n/dev/sdb"},

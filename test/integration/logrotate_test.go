@@ -71,6 +71,11 @@ func TestLogrotate(t *testing.T) {
 	}
 	shell(t, "mv /etc/logrotate.conf /etc/logrotate.conf.kept")
 	defer shell(t, "mv /etc/logrotate.conf.kept /etc/logrotate.conf")
+	// Containers have a copy of what the host had when they started.
+	for _, name := range []string{"t-log1", "t-log3"} {
+		must(t, "stop", name)
+		must(t, "start", name)
+	}
 	if o := run(t, "logrotate"); o.status != 0 || strings.Count(o.stdout, "skipped") != 2 {
 		t.Errorf("without configuration: %+v", o)
 	}

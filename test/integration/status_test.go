@@ -50,7 +50,7 @@ func statusOf(t *testing.T, name string, status int) (d details, keys map[string
 // Status tells how a sandbox is by its exit status, for a person, and for a script by keys that are always there.
 func TestStatus(t *testing.T) {
 	rig.On(t, rig.Native)
-	const always = "addresses failed halted inner_units label last_error name since state usage"
+	const always = "addresses etc_is_old failed halted inner_units label last_error name since state usage"
 	if o := run(t, "status", "t-none"); o.status != 4 || o.stdout != "" || !strings.Contains(o.stderr, "no such sandbox") {
 		t.Errorf("of none: %+v", o)
 	}

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package content
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"slices"
+	"strconv"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/virt-sandbox/virt-sandbox/internal/account"
+	"github.com/virt-sandbox/virt-sandbox/internal/filestate"
+	"github.com/virt-sandbox/virt-sandbox/internal/filetree"
+	"github.com/virt-sandbox/virt-sandbox/internal/unitfile"
+)
+
+// accountsName lists the accounts that a container has been given.
+const accountsName = filestate.OwnDir + "/accounts"
+
+// maxList bounds a list of accounts, in bytes. A longer one of a container stays as it is.
+const maxList = 4 << 20
+
+// accounts gives the container lists of users and groups of its own: those of the host's system and services, and whom
+// its units run as. What the host's packages add later is added at the next start, but never twice.
+func (b *builder) accounts() error {
+	lists, err := account.System(b.host.Root, b.unitAccounts())
+	if err != nil {
+		return err
+	}
+	for _, f := range accountFiles(lists) {
+		if err := b.file(f.name, account.Text(f.lines), f.mode); err != nil {
+			return err
+		}
+	}
+	if b.renewal != nil {
+		return nil
+	}
+	known, err := filetree.ReadSmall(b.tree, accountsName, maxList)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("read which accounts the container has: %w", err)
+	}
+	offered := account.ParseOffered(string(known))
+	fresh := offered.Add(lists)
+	if len(fresh.Users)+len(fresh.Groups) == 0 {
+		return nil
+	}
+	if b.complete {
+		for _, f := range accountFiles(fresh) {
+			if err := b.addAccounts(f); err != nil {
+				return fmt.Errorf("add accounts to %s: %w", f.name, err)
+			}
+		}
+	}
+	return b.tree.WriteFile(accountsName, []byte(offered.String()), 0o600)
+}
+
+// accountFile is a list of accounts in the tree.
+type accountFile struct {
+	name     string
+	lines    []string
+	mode     uint32
+	numbered bool // whether the third field of a line is the account's number
+}
+
+func accountFiles(l *account.Lists) []accountFile {
+	return []accountFile{
+		{"etc/passwd", l.Users, 0o644, true}, {"etc/group", l.Groups, 0o644, true},
+		{"etc/shadow", account.Locked(l.Users, false), 0o600, false},
+		{"etc/gshadow", account.Locked(l.Groups, true), 0o600, false},
+	}
+}
+
+// unitAccounts returns whom the units, or the command, run as, by name or number.
+func (b *builder) unitAccounts() []string {
+	names := []string{strconv.FormatUint(uint64(b.sandbox.Identity.UID), 10)}
+	for _, name := range b.sandbox.Units {
+		u, err := unitfile.Root(b.host.Root).Find(name, b.sandbox.Name)
+		if err != nil {
+			continue // Whoever enables it says so.
+		}
+		for _, directive := range []string{"User", "Group", "SupplementaryGroups"} {
+			names = append(names, u.Words(directive)...)
+		}
+	}
+	return names
+}
+
+// addAccounts completes a list that root in the container may have made anything: what is no file of a list's size
+// stays as it is.
+func (b *builder) addAccounts(f accountFile) error {
+	old, err := filetree.ReadSmall(b.tree, f.name, maxList)
+	if errors.Is(err, filetree.ErrNotSmall) || errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ELOOP) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	text := account.Complete(string(old), f.lines, f.numbered)
+	if text == string(old) {
+		return nil
+	}
+	info, err := b.tree.Lstat(f.name)
+	if err != nil || !info.Mode().IsRegular() {
+		return err
+	}
+	const beside = filestate.OwnDir + "/accounts.new"
+	if err := b.tree.Remove(beside); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := b.tree.WriteFile(beside, []byte(text), 0o600); err != nil {
+		return err
+	}
+	owner := info.Sys().(*syscall.Stat_t)
+	return errors.Join(b.tree.Chown(beside, int(owner.Uid), int(owner.Gid)), b.tree.Chmod(beside, info.Mode().Perm()),
+		b.tree.Rename(beside, f.name))
+}
+
+// etc readies the container's /etc to be laid over the host's: of private directories, and of the units, nothing of the
+// host's is seen. Content of versions before this one gets its marks so.
+func (b *builder) etc() error {
+	if b.renewal != nil {
+		return nil
+	}
+	if err := b.tree.Mkdir(filestate.EtcWork, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	var dirs []string
+	for _, p := range b.sandbox.Private {
+		if topOf(p.Path) == etcTop {
+			dirs = append(dirs, p.Path[1:])
+		}
+	}
+	if !b.sandbox.Generic() && !slices.Contains(dirs, SystemDir) {
+		dirs = append(dirs, SystemDir)
+	}
+	for _, dir := range dirs {
+		if err := b.markOpaque(dir); err != nil {
+			return fmt.Errorf("ready /%s: %w", dir, err)
+		}
+	}
+	return nil
+}
+
+// markOpaque has a directory of the tree show nothing of the host's. What is no directory shows nothing of it anyway.
+func (b *builder) markOpaque(dir string) error {
+	f, err := b.tree.OpenFile(dir, os.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR) || errors.Is(err, unix.ELOOP) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	err = filetree.MarkOpaque(int(f.Fd()))
+	if b.host.Root != "" && errors.Is(err, fs.ErrPermission) {
+		return nil // Who tries it without being root mounts nothing.
+	}
+	return err
+}
+
+// isMark reports whether a file stands for one of the host's that was deleted inside.
+func isMark(info fs.FileInfo) bool {
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	return ok && filetree.IsWhiteout(&unix.Stat_t{Mode: stat.Mode, Rdev: stat.Rdev})
+}
+
+// isDeleted reports whether a path of the tree, or a directory above it, was deleted inside, over the host's.
+func isDeleted(tree *os.Root, p string) bool {
+	for p = path.Clean(p)[1:]; p != "."; p = path.Dir(p) {
+		if info, err := tree.Lstat(p); err == nil {
+			return isMark(info)
+		}
+	}
+	return false
+}
