@@ -46,6 +46,7 @@ func campaign(t *testing.T, w wall, options ...string) {
 		// Whatever libvirt answers here may be another run's.
 		t.Skip("it needs a rig of its own: make attack")
 	}
+	rig.SetSysctl(t)
 	if len(options) == 0 {
 		options = []string{"--idmap", "none"}
 	}

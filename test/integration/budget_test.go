@@ -3,8 +3,6 @@
 package integration
 
 import (
-	"os"
-	"strings"
 	"testing"
 	"unsafe"
 
@@ -13,39 +11,11 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/test/rig"
 )
 
-// setSysctl sets the kernel up as an installation does, until the test's end.
-func setSysctl(t *testing.T) {
-	t.Helper()
-	data, err := os.ReadFile("../../packaging/sysctl.conf")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for line := range strings.Lines(string(data)) {
-		name, value, found := strings.Cut(strings.TrimSpace(line), " = ")
-		if !found {
-			continue
-		}
-		file := "/proc/sys/" + strings.ReplaceAll(name, ".", "/")
-		before, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(file, []byte(value), 0); err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() {
-			if err := os.WriteFile(file, before, 0); err != nil {
-				t.Error(err)
-			}
-		})
-	}
-}
-
 // With the sysctl settings of an installation, root inside uses its own memory up and not what the host has of
 // asynchronous input and output.
 func TestAsynchronousBudget(t *testing.T) {
 	rig.On(t, rig.Native)
-	setSysctl(t)
+	rig.SetSysctl(t)
 	installUnits(t)
 	create(t, "t-aio", "-u", "vst-forking")
 	edit(t, "t-aio", "pids=4096", "pids=4096\nmemory=100M")
@@ -64,7 +34,7 @@ func TestAsynchronousBudget(t *testing.T) {
 // With them root inside uses up no more of inotify than its memory either.
 func TestInotifyBudget(t *testing.T) {
 	rig.On(t, rig.Native)
-	setSysctl(t)
+	rig.SetSysctl(t)
 	installUnits(t)
 	for _, ids := range [][]string{nil, {"--idmap", "auto"}} {
 		create(t, "t-inotify", append(ids, "-u", "vst-forking")...)
