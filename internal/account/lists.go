@@ -5,6 +5,7 @@ package account
 import (
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"io/fs"
 	"os"
 	"slices"
@@ -51,6 +52,48 @@ func System(root string, others []string) (*Lists, error) {
 		}
 	}
 	return l, nil
+}
+
+// The numbers of users of the moment (systemd.exec(5), DynamicUser=), in a container too: nobody else has them.
+const (
+	firstDynamic = 61184
+	lastDynamic  = 65519
+)
+
+// AddDynamic adds a user, and a group, that the host has not: what systemd would make for a service for the time that
+// it runs. The number follows from the name, so that files keep their owner. One that is a number, or is there, is not
+// added.
+func (l *Lists) AddDynamic(user, group string) {
+	gid := l.addDynamic(&l.Groups, group, func(id string) string { return group + ":x:" + id + ":" })
+	l.addDynamic(&l.Users, user, func(id string) string {
+		return strings.Join([]string{user, "x", id, gid, "", "/", "/usr/sbin/nologin"}, ":")
+	})
+}
+
+// addDynamic adds a line for a name to one of the lists, and returns the number that the name has.
+func (l *Lists) addDynamic(list *[]string, name string, line func(id string) string) (id string) {
+	if _, err := strconv.ParseUint(name, 10, 32); err == nil {
+		return name
+	}
+	taken := make(map[string]bool)
+	for _, other := range *list {
+		f := strings.Split(other, ":")
+		if f[0] == name {
+			return f[2]
+		}
+		taken[f[2]] = true
+	}
+	hash := fnv.New32a()
+	hash.Write([]byte(name))
+	const count = lastDynamic - firstDynamic + 1
+	for n := range uint32(count) {
+		id = strconv.FormatUint(uint64(firstDynamic+(hash.Sum32()+n)%count), 10)
+		if !taken[id] {
+			break
+		}
+	}
+	*list = append(*list, line(id))
+	return id
 }
 
 // readList reads the lines of a list that have as many fields as they should, without those that stand for others

@@ -3,7 +3,9 @@
 package account
 
 import (
+	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -119,4 +121,39 @@ func FuzzComplete(f *testing.F) {
 			t.Errorf("%q and %q: got %q", text, line, got)
 		}
 	})
+}
+
+func TestAddDynamic(t *testing.T) {
+	l := &Lists{Users: []string{"root:x:0:0::/:/bin/sh", "old:x:7:8::/:/bin/sh"}, Groups: []string{"media:x:50:"}}
+	l.AddDynamic("svc", "svc")
+	l.AddDynamic("svc", "media")
+	l.AddDynamic("old", "old")
+	l.AddDynamic("other", "media")
+	l.AddDynamic("65000", "65000")
+	number := func(line string) string { return strings.Split(line, ":")[2] }
+	if len(l.Users) != 4 || len(l.Groups) != 3 {
+		t.Fatalf("got %q", l)
+	}
+	id, _ := strconv.Atoi(number(l.Users[2]))
+	if id < firstDynamic || id > lastDynamic || l.Users[2] != fmt.Sprintf("svc:x:%d:%d::/:/usr/sbin/nologin", id, id) ||
+		l.Groups[1] != fmt.Sprintf("svc:x:%d:", id) {
+		t.Errorf("got %q", l)
+	}
+	if !strings.HasPrefix(l.Groups[2], "old:x:6") || !strings.HasSuffix(l.Users[3], ":50::/:/usr/sbin/nologin") {
+		t.Errorf("got %q", l)
+	}
+	// Names share a number nowhere, and have the same one again.
+	all := &Lists{}
+	for range 2 {
+		for n := range 300 {
+			all.AddDynamic(fmt.Sprint("a", n), fmt.Sprint("a", n))
+		}
+	}
+	seen := make(map[string]bool)
+	for _, line := range all.Users {
+		seen[number(line)] = true
+	}
+	if len(all.Users) != 300 || len(all.Groups) != 300 || len(seen) != 300 {
+		t.Errorf("%d users with %d numbers, %d groups", len(all.Users), len(seen), len(all.Groups))
+	}
 }

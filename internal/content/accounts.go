@@ -29,7 +29,7 @@ const maxList = 4 << 20
 // accounts gives the container lists of users and groups of its own: those of the host's system and services, and whom
 // its units run as. What the host's packages add later is added at the next start, but never twice.
 func (b *builder) accounts() error {
-	lists, err := account.System(b.host.Root, b.unitAccounts())
+	lists, err := b.systemAccounts()
 	if err != nil {
 		return err
 	}
@@ -76,19 +76,27 @@ func accountFiles(l *account.Lists) []accountFile {
 	}
 }
 
-// unitAccounts returns whom the units, or the command, run as, by name or number.
-func (b *builder) unitAccounts() []string {
-	names := []string{strconv.FormatUint(uint64(b.sandbox.Identity.UID), 10)}
-	for _, name := range b.sandbox.Units {
-		u, err := unitfile.Root(b.host.Root).Find(name, b.sandbox.Name)
-		if err != nil {
-			continue // Whoever enables it says so.
-		}
-		for _, directive := range []string{"User", "Group", "SupplementaryGroups"} {
-			names = append(names, u.Words(directive)...)
+// systemAccounts returns the accounts of the host's system, whom the units or the command run as, and the users that
+// units would get for the time that they run. Units that the host has not whoever enables them tells of.
+func (b *builder) systemAccounts() (*account.Lists, error) {
+	set, err := unitfile.Root(b.host.Root).FindAll(b.sandbox.Units, b.sandbox.Name, func(error) error { return nil })
+	if err != nil {
+		return nil, err
+	}
+	asked := []string{strconv.FormatUint(uint64(b.sandbox.Identity.UID), 10)}
+	for _, u := range set.All() {
+		asked = append(asked, u.Accounts()...)
+	}
+	lists, err := account.System(b.host.Root, asked)
+	if err != nil {
+		return nil, err
+	}
+	for _, u := range set.All() {
+		if user, group, ok := u.DynamicUser(); ok {
+			lists.AddDynamic(user, group)
 		}
 	}
-	return names
+	return lists, nil
 }
 
 // addAccounts completes a list that root in the container may have made anything: what is no file of a list's size

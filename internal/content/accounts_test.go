@@ -65,6 +65,26 @@ func TestAccounts(t *testing.T) {
 	}
 }
 
+// TestDynamicAccount: a unit with DynamicUser= has an account of its own, with the same number in every container.
+func TestDynamicAccount(t *testing.T) {
+	var lines []string
+	for range 2 {
+		h := newHost(t, map[string]string{unitFile: bareUnit + "DynamicUser=yes\n"})
+		s := box(t)
+		s.Command, s.Units = nil, []string{"d.service"}
+		prepare(t, h, s)
+		_, line, found := strings.Cut(hosttest.Reads(t, s.Content, "/etc/passwd"), "\nd:x:6")
+		if !found || !strings.Contains(hosttest.Reads(t, s.Content, "/etc/shadow"), "\nd:*:") ||
+			!strings.Contains(hosttest.Reads(t, s.Content, "/etc/group"), "\nd:x:6") {
+			t.Fatalf("it has no account: %q", line)
+		}
+		lines = append(lines, line)
+	}
+	if lines[0] != lines[1] {
+		t.Errorf("two containers have %q", lines)
+	}
+}
+
 // TestContentOfVersionsBefore: content that was made when private paths were mounted one by one is taken over as it is:
 // its private directories show nothing of the host's, and it gets accounts.
 func TestContentOfVersionsBefore(t *testing.T) {

@@ -67,6 +67,7 @@ func (p *plan) adapt(u *unitfile.Unit) adaptation {
 	}
 	p.adaptCapabilities(&a, u)
 	p.adaptScheduling(&a, u)
+	adaptUser(&a, u)
 	if u.IsSimple() {
 		a.service += "# Started means executed: a start reports what cannot be executed.\nType=exec\n"
 	}
@@ -147,4 +148,17 @@ func (p *plan) adaptScheduling(a *adaptation, u *unitfile.Unit) {
 		a.service += "# The kernel lets nobody with user ids of a container have more.\n" + d.name + "=" + d.ordinary + "\n"
 		a.note("%s=%s does not work in a container with user ids of its own", d.name, words[len(words)-1])
 	}
+}
+
+// adaptUser has a unit that runs as a user of the moment run as one of the container that stays (content makes it):
+// systemd starts none of the moment without mounts, for which nothing here has the right. What else the directive
+// stands for stays, but for mounts. A directory of state that such a user had is moved by systemd.
+func adaptUser(a *adaptation, u *unitfile.Unit) {
+	user, group, ok := u.DynamicUser()
+	if !ok {
+		return
+	}
+	a.service += fmt.Sprintf("# The user is one of this container: for one of the moment systemd would have to mount.\n"+
+		"DynamicUser=no\nUser=%s\nGroup=%s\nNoNewPrivileges=yes\nRestrictSUIDSGID=yes\nRemoveIPC=yes\n", user, group)
+	a.note("its DynamicUser= is the user %s of this container", user)
 }

@@ -48,6 +48,25 @@ const (
 	bare = "[Service]\nType=notify\nExecStart=/usr/sbin/d\n"
 )
 
+// TestDynamicUser: a user of the moment needs mounts, and one of the container none.
+func TestDynamicUser(t *testing.T) {
+	files := map[string]string{lib + "d.service": bare + "DynamicUser=yes\n", lib + "e.service": bare}
+	got := planned(t, files, "d", "e")
+	const dropIn = ".service.d/90-virt-sandbox.conf"
+	for _, want := range []string{"\nDynamicUser=no\nUser=d\nGroup=d\n", "\nNoNewPrivileges=yes\n"} {
+		if !strings.Contains(got["d"+dropIn], want) {
+			t.Errorf("the drop-in lacks %q:\n%s", want, got["d"+dropIn])
+		}
+	}
+	if strings.Contains(got["e"+dropIn], "User=") {
+		t.Errorf("a unit without has %s", got["e"+dropIn])
+	}
+	notes, err := Notes(unitfile.Root(hosttest.Root(t, files)), box("d", "e"))
+	if err != nil || len(notes) != 1 || !strings.Contains(notes[0], "the user d of this container") {
+		t.Errorf("got %q, %v", notes, err)
+	}
+}
+
 // TestScheduling: real time is for who has the host's ids.
 func TestScheduling(t *testing.T) {
 	root := unitfile.Root(hosttest.Root(t, map[string]string{

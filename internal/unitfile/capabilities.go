@@ -20,13 +20,11 @@ func (u *Unit) Capabilities() []string {
 		len(u.Words("CPUSchedulingPolicy"))+len(u.Words("CPUSchedulingPriority"))+len(u.Words("IOSchedulingClass")) > 0 {
 		names = append(names, "CAP_SYS_NICE")
 	}
-	dynamic := u.Words("DynamicUser")
 	mounts := []string{
 		"BindPaths", "BindReadOnlyPaths", "ExtensionDirectories", "ExtensionImages", "LogNamespace", "MountImages",
 		"RootDirectory", "RootImage", "TemporaryFileSystem",
 	}
-	if len(dynamic) > 0 && slices.Contains([]string{"yes", "true", "on", "1"}, dynamic[len(dynamic)-1]) ||
-		slices.ContainsFunc(mounts, func(directive string) bool { return len(u.Words(directive)) > 0 }) {
+	if slices.ContainsFunc(mounts, func(directive string) bool { return len(u.Words(directive)) > 0 }) {
 		names = append(names, "CAP_SYS_ADMIN")
 	}
 	return names

@@ -42,8 +42,7 @@ func TestCapabilities(t *testing.T) {
 		{"disk", "IOSchedulingClass=realtime", []string{"CAP_SYS_NICE"}},
 		{"mounts it needs", "BindPaths=/srv:/mnt", []string{"CAP_SYS_ADMIN"}},
 		{"root of its own", "RootDirectory=/srv/root", []string{"CAP_SYS_ADMIN"}},
-		{"user of its own", "DynamicUser=no\nDynamicUser=yes", []string{"CAP_SYS_ADMIN"}},
-		{"user of its own no more", "DynamicUser=yes\nDynamicUser=no", nil},
+		{"user of its own", "DynamicUser=yes", nil}, // innerboot gives it an account that stays
 		{"mounts that protect", "PrivateTmp=yes\nProtectSystem=full\nReadWritePaths=/var", nil},
 	}
 	for _, c := range cases {

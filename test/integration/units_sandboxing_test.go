@@ -34,7 +34,7 @@ var sandboxing = []string{
 	"IOSchedulingClass=realtime", "CPUSchedulingPolicy=rr", "CPUAffinity=0", "NUMAPolicy=default", "LimitNOFILE=infinity",
 	"LimitMEMLOCK=infinity", "LimitNPROC=4", "LimitCORE=infinity", "TimerSlackNSec=1000", "CoredumpFilter=all",
 	"StateDirectory=vst-box", "RuntimeDirectory=vst-box", "LogsDirectory=vst-box", "CacheDirectory=vst-box",
-	"StateDirectory=vst-box\nUser=www-data", "SupplementaryGroups=adm", "LoadCredential=token:/etc/vst/secret",
+	"StateDirectory=vst-box\nUser=www-data", "DynamicUser=yes", "SupplementaryGroups=adm", "LoadCredential=token:/etc/vst/secret",
 	"SetCredential=token:x", "WorkingDirectory=/var", "MemoryMax=64M", "TasksMax=20", "CPUQuota=50%", "IOWeight=50",
 	"IPAddressDeny=any", "DeviceAllow=/dev/null rw", "DevicePolicy=closed", "SocketBindDeny=any", "Delegate=yes",
 	"Slice=system.slice", "ManagedOOMSwap=kill", "WatchdogSec=30", "StandardInput=null", "TTYVHangup=yes",
@@ -42,7 +42,7 @@ var sandboxing = []string{
 
 // insisting are those that systemd starts no service without, for which the container has CAP_SYS_ADMIN.
 var insisting = []string{
-	"TemporaryFileSystem=/var/lib/vst-scratch", "BindPaths=/usr:/srv", "BindReadOnlyPaths=/usr:/srv", "DynamicUser=yes",
+	"TemporaryFileSystem=/var/lib/vst-scratch", "BindPaths=/usr:/srv", "BindReadOnlyPaths=/usr:/srv",
 }
 
 // Units start with each of the directives by which services lock themselves in: what a container cannot give is left
