@@ -130,7 +130,7 @@ type PrivatePath struct {
 	Origin string
 }
 
-// Variable is one environment variable of the command or of the container's systemd.
+// Variable is one environment variable of the command, or of the container's systemd and its services.
 type Variable struct {
 	Name, Value string
 }

@@ -5,9 +5,11 @@ package helper
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/opencontainers/selinux/go-selinux"
 
+	"github.com/virt-sandbox/virt-sandbox/internal/boot"
 	"github.com/virt-sandbox/virt-sandbox/internal/enter"
 	"github.com/virt-sandbox/virt-sandbox/internal/proc"
 )
@@ -29,7 +31,7 @@ func (m *Manager) Execute(ctx context.Context, name string, command enter.Comman
 	if noLabel {
 		target.Label, target.Profile = "", ""
 	}
-	command.Environment = append(enter.Environment(name), command.Environment...)
+	command.Environment = slices.Concat(enter.Environment(name), boot.Environment(s), command.Environment)
 	status, err := enter.Run(ctx, target, command)
 	if err != nil {
 		return 0, fmt.Errorf("execute in %s: %w", name, err)

@@ -82,7 +82,7 @@ func (c container) link() (io.ReadWriteCloser, bool) { return c.Connection, true
 // oneShot puts options into the terms of containers.
 func oneShot(o *Options) (oneshot.Spec, error) {
 	s, err := o.sandbox()
-	t := oneshot.Spec{Sandbox: s, Shell: o.Shell, Note: o.note}
+	t := oneshot.Spec{Sandbox: s, Shell: o.Shell, Ignored: o.Ignored, Note: o.note}
 	if err != nil {
 		return t, err
 	}
@@ -167,7 +167,7 @@ func identify(name string, t *oneshot.Spec) error {
 	}
 	t.Sandbox.Identity = config.Identity{UID: uint32(uid), GID: uint32(gid), User: found.Username, Home: found.HomeDir}
 	// Root of such ids has no rights over the host's network.
-	t.Sandbox.Hardening.IDMap.Auto = uid != 0 || t.Sandbox.Network != config.NetworkHost
+	t.Sandbox.Hardening.IDMap.Auto = t.Sandbox.Network != config.NetworkHost
 	if t.Groups, err = account.Groups(found); err != nil {
 		return field.Errorf("%s %s: %w", field.User, name, err)
 	}

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/google/uuid"
@@ -45,6 +46,8 @@ type Options struct {
 	Memory     config.Size        // bytes; 0 for no bound
 	CPUs       float64            // share of CPUs; 0 for no bound
 
+	// Ignored are signals that the command ignores from its start, as one of nohup(1) does.
+	Ignored []syscall.Signal
 	Shell   bool          // whether root has a shell inside on a console of its own, for the administrator
 	Timeout time.Duration // after which the command is ended; 0 for never
 	Kernel  Kernel        // of a virtual machine

@@ -304,7 +304,7 @@ func (m *virtual) describe(s *config.Sandbox) (*domain.Machine, error) {
 	if err != nil {
 		return nil, err
 	}
-	plan := boot.Command(s, m.groups, &boot.OneShot{Shell: o.Shell, Machine: &l.inside})
+	plan := boot.Command(s, m.groups, &boot.OneShot{Shell: o.Shell, Ignored: o.Ignored, Machine: &l.inside})
 	if err := initrd.Compose(m.state.file("initrd"), cached, plan); err != nil {
 		return nil, err
 	}

@@ -56,6 +56,7 @@ use virt-sandbox-service(1).
 const garbageLimit = 64 << 20
 
 func main() {
+	unix.Umask(0o022) // As its units have it.
 	// The death signal that a launcher asks for is a property of the first thread, where it is to be ended too.
 	runtime.LockOSThread()
 	// It lives for a moment, and is started for each of hundreds: it need not collect garbage before there is much.

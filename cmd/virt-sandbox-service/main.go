@@ -41,6 +41,8 @@ type exitError int
 func (e exitError) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
 
 func main() {
+	// What is made for a sandbox has the modes that it needs, whatever files of the caller's get.
+	unix.Umask(0o022)
 	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
 	defer stop()
 	err := root().ExecuteContext(ctx)

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
@@ -30,6 +31,8 @@ type exitError int
 func (e exitError) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
 
 func main() {
+	// What is made for a sandbox has the modes that it needs, whatever files of the caller's get.
+	unix.Umask(0o022)
 	err := root().ExecuteContext(context.Background())
 	var exit exitError
 	switch {
@@ -236,7 +239,14 @@ func readLines(file string) ([]string, error) {
 
 func run(ctx context.Context, o sandbox.Options) error {
 	signals := make(chan os.Signal, 4)
-	signal.Notify(signals, unix.SIGINT, unix.SIGTERM, unix.SIGHUP, unix.SIGQUIT, unix.SIGUSR1, unix.SIGUSR2)
+	for _, s := range []syscall.Signal{unix.SIGINT, unix.SIGTERM, unix.SIGHUP, unix.SIGQUIT, unix.SIGUSR1, unix.SIGUSR2} {
+		// As nohup and the shells' trap '' have it. Go tells of SIGHUP and SIGINT alone.
+		if signal.Ignored(s) {
+			o.Ignored = append(o.Ignored, s)
+		} else {
+			signal.Notify(signals, s)
+		}
+	}
 	// A reader of ours that has gone is the command's to learn of, and not what ends this program.
 	signal.Ignore(unix.SIGPIPE)
 	streams := sandbox.Streams{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Signals: signals}

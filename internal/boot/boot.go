@@ -8,6 +8,7 @@ package boot
 
 import (
 	"fmt"
+	"syscall"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/domain"
@@ -43,6 +44,8 @@ type Facts struct {
 type OneShot struct {
 	Root  string // directory that is the root, read-only; empty for the host's own
 	Shell bool   // whether root has a shell on the second console
+	// Ignored are signals that the command ignores from its start.
+	Ignored []syscall.Signal
 
 	Machine *guest.Machine // what a virtual machine is made of inside; nil in a container
 }
@@ -90,7 +93,7 @@ func Command(s *config.Sandbox, groups []uint32, oneShot *OneShot) *guest.Plan {
 	plan := guest.Plan{
 		Name: s.Name, UUID: s.UUID, Limited: s.Limits.Memory > 0,
 		ReadOnly: s.Hardening.ReadOnlyKernel, Hide: s.Hardening.HideKernel, Mapped: s.Hardening.IDMap.Mapped(),
-		Environment: environment(s),
+		Environment: Environment(s),
 	}
 	if !s.Generic() {
 		plan.BootTarget = s.BootTarget
@@ -108,14 +111,16 @@ func Command(s *config.Sandbox, groups []uint32, oneShot *OneShot) *guest.Plan {
 		return &plan
 	}
 	plan.Console, plan.Shell, plan.Machine = true, oneShot.Shell, oneShot.Machine
+	plan.Ignored = oneShot.Ignored
 	if s.Identity.Home != "" {
 		plan.Directory = s.Identity.Home
 	}
-	plan.Environment = append(plan.Environment, environment(s)...) // Over what is known of the user.
+	plan.Environment = append(plan.Environment, Environment(s)...) // Over what is known of the user.
 	return &plan
 }
 
-func environment(s *config.Sandbox) (list []string) {
+// Environment returns the variables of [environment], each as NAME=VALUE.
+func Environment(s *config.Sandbox) (list []string) {
 	for _, v := range s.Environment {
 		list = append(list, v.Name+"="+v.Value)
 	}

@@ -95,6 +95,10 @@ func serve(p *Plan, session *console.Session) (int, error) {
 	if err := session.Join(outer[0], outer[1], outer[2]); err != nil {
 		return 0, err
 	}
+	// The command inherits that; this process has no use for them.
+	for _, s := range p.Ignored {
+		signal.Ignore(s)
+	}
 	err = command.Start()
 	for _, f := range inner {
 		f.Close()

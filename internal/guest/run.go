@@ -106,6 +106,9 @@ func bootSystemd(p *Plan) error {
 		// Of the host's generators none runs but those that the container has been given.
 		"SYSTEMD_GENERATOR_PATH=" + GeneratorDir, "SYSTEMD_ENVIRONMENT_GENERATOR_PATH=",
 	}, p.Environment...)
+	if err := showEnvironment("/run/systemd/system.conf.d", p.Environment); err != nil {
+		return err
+	}
 	for _, systemd := range []string{"/usr/lib/systemd/systemd", "/lib/systemd/systemd"} {
 		err := unix.Exec(systemd, []string{"systemd", "--unit=" + p.BootTarget, "--show-status=no"}, environment)
 		if !errors.Is(err, fs.ErrNotExist) {

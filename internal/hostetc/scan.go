@@ -172,8 +172,11 @@ func (s *scan) below(dir *os.File, p, name string, depth int) error {
 }
 
 // isExcluded tells of what no container sees, whatever its permissions are: passwords, and the configuration of
-// virt-sandbox and libvirt.
+// virt-sandbox and libvirt. That of the host's systemd is for the host: its time limits, or that it keeps no journal.
 func isExcluded(p string) bool {
+	if name, found := strings.CutPrefix(p, "systemd/"); found && !strings.Contains(name, "/") {
+		return strings.HasSuffix(name, ".conf") || strings.HasSuffix(name, ".conf.d")
+	}
 	if strings.Contains(p, "/") {
 		return isHostKey(path.Base(p))
 	}

@@ -68,6 +68,9 @@ func (p *plan) adapt(u *unitfile.Unit) adaptation {
 	p.adaptCapabilities(&a, u)
 	p.adaptScheduling(&a, u)
 	adaptUser(&a, u)
+	p.tellDirectory(&a, u)
+	tellLimits(&a, u)
+	p.tellPrivileges(&a, u)
 	if u.IsSimple() {
 		a.service += "# Started means executed: a start reports what cannot be executed.\nType=exec\n"
 	}

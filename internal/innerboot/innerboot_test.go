@@ -67,6 +67,33 @@ func TestDynamicUser(t *testing.T) {
 	}
 }
 
+// TestTold: create says what of a unit does not come true in a container.
+func TestTold(t *testing.T) {
+	for lines, want := range map[string]string{
+		"WorkingDirectory=/home/d":                      "host-bind:/home/d=/home/d shows it",
+		"WorkingDirectory=/var/lib/d":                   "",
+		"WorkingDirectory=~":                            "",
+		"WorkingDirectory=/shown/d/sub":                 "",
+		"WorkingDirectory=-/home/d":                     "",
+		"TasksMax=5\nMemoryMax=1G":                      "MemoryMax= TasksMax= does not count",
+		"TasksMax=":                                     "",
+		"User=d\nPrivateDevices=yes":                    "with PrivateDevices= in a container its programs gain no rights",
+		"User=d\nPrivateDevices=no":                     "",
+		"User=d\nSystemCallFilter=@system-service":      "with SystemCallFilter=",
+		"User=d\nPrivateDevices=1\nNoNewPrivileges=yes": "",
+		"PrivateDevices=yes":                            "",
+	} {
+		root := unitfile.Root(hosttest.Root(t, map[string]string{lib + "d.service": bare + lines + "\n"}))
+		s := box("d")
+		s.Mounts = []config.Mount{{Target: "/shown/d"}}
+		notes, err := Notes(root, s)
+		text := strings.Join(notes, "\n")
+		if err != nil || (text == "") != (want == "") || !strings.Contains(text, want) {
+			t.Errorf("%q: told %q, %v; want %q", lines, text, err, want)
+		}
+	}
+}
+
 // TestScheduling: real time is for who has the host's ids.
 func TestScheduling(t *testing.T) {
 	root := unitfile.Root(hosttest.Root(t, map[string]string{

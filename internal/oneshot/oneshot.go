@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"syscall"
 	"time"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
@@ -32,10 +33,11 @@ import (
 
 // Spec describes a one-shot.
 type Spec struct {
-	Sandbox *config.Sandbox // with a Command; of Mode dynamic where a level is to be chosen
-	Root    string          // directory that is the root, read-only; the host's own where it is empty
-	Shell   bool            // whether root has a shell on the domain's second console
-	Groups  []uint32        // of the command's user
+	Sandbox *config.Sandbox  // with a Command; of Mode dynamic where a level is to be chosen
+	Root    string           // directory that is the root, read-only; the host's own where it is empty
+	Shell   bool             // whether root has a shell on the domain's second console
+	Ignored []syscall.Signal // that the command ignores from its start
+	Groups  []uint32         // of the command's user
 	Note    func(format string, args ...any)
 }
 
@@ -101,7 +103,7 @@ func (b *Starter) Start(ctx context.Context, spec Spec) (_ *Run, err error) {
 	if err := b.Host.AttachImages(ctx, s); err != nil {
 		return nil, err
 	}
-	shot := boot.OneShot{Root: spec.Root, Shell: spec.Shell}
+	shot := boot.OneShot{Root: spec.Root, Shell: spec.Shell, Ignored: spec.Ignored}
 	plan, err := b.Startup.PlanOneShot(r.libvirt, s, shot, spec.Groups, dir, spec.Note)
 	if err != nil {
 		return nil, err

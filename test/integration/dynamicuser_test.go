@@ -25,7 +25,7 @@ func TestDynamicUser(t *testing.T) {
 	shell(t, "mkdir -p -m 700 /var/lib/private && mkdir /var/lib/private/t-moment && "+
 		"ln -s private/t-moment /var/lib/t-moment && echo old >/var/lib/private/t-moment/old && "+
 		"chown -R 61999 /var/lib/private/t-moment && chmod 600 /var/lib/private/t-moment/old")
-	o := run(t, "create", "-C", "-u", "t-moment", "t-moment")
+	o := run(t, "create", "-P", "hostname", "-u", "t-moment", "t-moment")
 	t.Cleanup(func() { remove(t, "t-moment") })
 	if o.status != 0 || !strings.Contains(o.stderr, "the user t-moment of this container") {
 		t.Fatalf("create: %+v", o)
