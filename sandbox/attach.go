@@ -19,6 +19,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/console"
 	"github.com/virt-sandbox/virt-sandbox/internal/field"
 	"github.com/virt-sandbox/virt-sandbox/internal/printable"
+	"github.com/virt-sandbox/virt-sandbox/internal/stdin"
 )
 
 // ExitStatus is how a command ended, as shells have it: its own status, 128 and the number of the signal that ended it,
@@ -92,14 +93,12 @@ func (s *Sandbox) Attach(ctx context.Context, streams Streams) (ExitStatus, erro
 	var outputs sync.WaitGroup
 	outputs.Go(func() { pass(streams.Stdout, call.Stdout) })
 	outputs.Go(func() { pass(streams.Stderr, call.Stderr) })
-	go func() {
-		// A read of the caller's input cannot be ended: this may stay until that ends.
-		if streams.Stdin != nil {
-			_ = move(call.Stdin, streams.Stdin)
-		}
-		_ = call.Stdin.Close()
-	}()
+	giveBack, err := feed(call.Stdin, streams)
+	if err != nil {
+		return StatusFailure, errors.Join(err, s.Stop())
+	}
 	status, ended, err := s.waitExit(ctx, call, streams.Signals, detached)
+	giveBack()
 	if !ended {
 		// By force, before its output can come to an end.
 		err = errors.Join(err, s.Stop())
@@ -252,6 +251,36 @@ func pass(to io.Writer, from io.ReadCloser) {
 	}
 	_ = move(to, from)
 	from.Close()
+}
+
+// feed passes the caller's input on. end leaves to the caller what the command has not read of it; what went to a
+// machine counts as read.
+func feed(to io.WriteCloser, streams Streams) (end func(), err error) {
+	if streams.Terminal {
+		// A read of what a person types cannot be ended: this may stay.
+		go func() {
+			_ = move(to, streams.Stdin)
+			_ = to.Close()
+		}()
+		return func() {}, nil
+	}
+	pipe, isFile := to.(*os.File)
+	if !isFile {
+		var read *os.File
+		if read, pipe, err = os.Pipe(); err != nil {
+			return nil, fmt.Errorf("pass standard input on: %w", err)
+		}
+		go func() {
+			_ = move(to, read)
+			_ = to.Close()
+			read.Close()
+		}()
+	}
+	f, err := stdin.Start(streams.Stdin, pipe)
+	if err != nil {
+		return nil, err
+	}
+	return f.End, nil
 }
 
 func isTerminal(w io.Writer) bool {

@@ -21,6 +21,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/cmd/internal/optiontext"
 	"github.com/virt-sandbox/virt-sandbox/cmd/internal/usage"
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/stdin"
 	"github.com/virt-sandbox/virt-sandbox/internal/version"
 	"github.com/virt-sandbox/virt-sandbox/sandbox"
 )
@@ -250,7 +251,9 @@ func run(ctx context.Context, o sandbox.Options) error {
 	// A reader of ours that has gone is the command's to learn of, and not what ends this program.
 	signal.Ignore(unix.SIGPIPE)
 	streams := sandbox.Streams{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Signals: signals}
-	streams.Terminal = term.IsTerminal(int(os.Stdin.Fd())) && term.IsTerminal(int(os.Stdout.Fd()))
+	// In the background of a terminal, to set it up would stop this program.
+	streams.Terminal = term.IsTerminal(int(os.Stdin.Fd())) && term.IsTerminal(int(os.Stdout.Fd())) &&
+		stdin.InForeground(int(os.Stdin.Fd()))
 	if streams.Terminal {
 		if name := os.Getenv("TERM"); name != "" {
 			o.Environment = append([]config.Variable{{Name: "TERM", Value: name}}, o.Environment...)

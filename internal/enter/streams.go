@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/virt-sandbox/virt-sandbox/internal/stdin"
 )
 
 // lateLimit is how long what a command left behind, such as the other end of a pipe that it wrote to, may go on
@@ -28,9 +30,8 @@ func runOnPipes(ctx context.Context, target Target, process *exec.Cmd, command C
 	if err != nil {
 		return err
 	}
-	in := &input{from: command.Stdin, read: inner, to: outer}
+	theirs = append(theirs, inner)
 	process.Stdin = inner
-	defer in.end()
 	var outputs []*output
 	for _, stream := range []struct {
 		to      io.Writer
@@ -54,11 +55,16 @@ func runOnPipes(ctx context.Context, target Target, process *exec.Cmd, command C
 	signal.Notify(broken, unix.SIGPIPE)
 	defer signal.Stop(broken)
 	if err := start(process); err != nil {
+		outer.Close()
 		return err
 	}
 	closeAll(theirs)
 	theirs = nil
-	in.begin()
+	in, err := stdin.Start(command.Stdin, outer)
+	if err != nil {
+		return err
+	}
+	defer in.End()
 	for _, o := range outputs {
 		go o.copy()
 	}
@@ -82,55 +88,6 @@ func same(a, b io.Writer) bool {
 	// Those of a type that cannot be compared are not.
 	defer func() { _ = recover() }()
 	return a == b
-}
-
-// input is what a command reads.
-type input struct {
-	from     io.Reader // nil for nothing
-	read, to *os.File  // the pipe; its end for reading is open here too, and tells what has not been read
-	done     chan struct{}
-	unread   int64 // bytes taken from the caller that did not get into the pipe
-}
-
-// begin copies until the end of what is given, which the command then sees.
-func (i *input) begin() {
-	if i.from == nil {
-		i.to.Close()
-		return
-	}
-	i.done = make(chan struct{})
-	go func() {
-		defer close(i.done)
-		buffer := make([]byte, 64<<10)
-		for {
-			n, err := i.from.Read(buffer)
-			written, writeErr := i.to.Write(buffer[:n])
-			i.unread = int64(n - written)
-			if err != nil || writeErr != nil {
-				i.to.Close()
-				return
-			}
-		}
-	}()
-}
-
-// end gives back to a file what the command has not read of it, so that a script that reads the same file goes on
-// where the command stopped.
-func (i *input) end() {
-	defer i.read.Close()
-	defer i.to.Close()
-	file, isFile := i.from.(*os.File)
-	if !isFile || i.done == nil {
-		return
-	}
-	if info, err := file.Stat(); err != nil || !info.Mode().IsRegular() {
-		return
-	}
-	_ = i.to.SetWriteDeadline(time.Now())
-	<-i.done
-	if left, err := pending(i.read); err == nil {
-		_, _ = file.Seek(-i.unread-int64(left), io.SeekCurrent)
-	}
 }
 
 // pending returns how many bytes wait in a pipe.

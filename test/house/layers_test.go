@@ -36,6 +36,7 @@ var layers = []layer{
 		"internal/selfsigned",
 		"internal/suggest",
 		"internal/textmerge",
+		"internal/stdin",
 		"internal/throttle",
 		"internal/version",
 	}},

@@ -49,6 +49,28 @@ func TestIgnoredSignals(t *testing.T) {
 	}
 }
 
+// What the command has not read of its input is its caller's still, as without a sandbox.
+func TestInputOfCaller(t *testing.T) {
+	rig.On(t, rig.Native)
+	createCommand(t, "t-input", nil, "/bin/sleep", "infinity")
+	must(t, "start", "t-input")
+	for _, run := range []string{"virt-sandbox", "virt-sandbox-service execute t-input --"} {
+		for script, want := range map[string]string{
+			"seq 3 | while read n; do echo got $n; RUN true; done":               "got 1\ngot 2\ngot 3\n",
+			"seq 3 | { RUN sh -c 'read n; echo read $n'; cat; }":                 "read 1\n2\n3\n",
+			"seq 3 >$D/f; { RUN sh -c 'read n; echo read $n'; cat; } <$D/f":      "read 1\n2\n3\n",
+			"seq 200000 | RUN md5sum | cmp - $D/sum && echo same":                "same\n",
+			"(sleep 1; echo late) | RUN cat":                                     "late\n",
+			"script -qec \"bash -ic 'RUN sleep 1 & wait; echo \\$?'\" /dev/null": "0\r\n",
+		} {
+			script = "D=" + t.TempDir() + "; seq 200000 | md5sum >$D/sum; " + strings.ReplaceAll(script, "RUN", run)
+			if got := shell(t, script); got != want && !(strings.Contains(script, "bash -ic") && strings.HasSuffix(got, want)) {
+				t.Errorf("%s\nsays %q, want %q", script, got, want)
+			}
+		}
+	}
+}
+
 // The caller's umask is for the caller's files.
 func TestUmaskOfCaller(t *testing.T) {
 	rig.On(t, rig.Native)
