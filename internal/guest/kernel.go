@@ -46,8 +46,9 @@ func protectKernel() error {
 	return nil
 }
 
-// hideKernel covers what tells of the kernel with an empty file and an empty directory, both read-only.
-func hideKernel() error {
+// hideKernel covers what tells of the kernel with an empty file and an empty directory, both read-only. With ids of its
+// own, a container cannot open what only the host's root may: each cover less is a mount less for all that look at them.
+func hideKernel(hasOwnIDs bool) error {
 	const covers = "/run/.virt-sandbox-covers"
 	file, dir := filepath.Join(covers, "file"), filepath.Join(covers, "directory")
 	if err := os.Mkdir(covers, 0o700); err != nil {
@@ -73,6 +74,9 @@ func hideKernel() error {
 		}
 		if err != nil {
 			return fmt.Errorf("hide %s: %w", p, err)
+		}
+		if hasOwnIDs && info.Mode().IsRegular() && info.Mode().Perm()&0o077 == 0 {
+			continue
 		}
 		cover := file
 		if info.IsDir() {

@@ -58,7 +58,7 @@ func setUp(p *Plan) error {
 		}
 	}
 	if p.Hide {
-		if err := hideKernel(); err != nil {
+		if err := hideKernel(p.Mapped); err != nil {
 			return err
 		}
 	}

@@ -30,7 +30,7 @@ func TestEtc(t *testing.T) {
 		t.Errorf("mounts below /etc, and what it must not see: %s", got)
 	}
 	mounts, err := strconv.Atoi(strings.TrimSpace(inside(t, "t-etc", "wc -l </proc/self/mountinfo")))
-	if err != nil || mounts > 50 {
+	if err != nil || mounts > 41 {
 		t.Errorf("it has %d mounts (%v)", mounts, err)
 	}
 	shell(t, "echo late >/etc/t-late; (umask 077; echo secret >/etc/t-closed); "+
