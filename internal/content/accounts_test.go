@@ -165,7 +165,8 @@ func TestDeletedStaysDeleted(t *testing.T) {
 	}
 	prepare(t, h, to)
 	for p, want := range map[string]bool{
-		"/etc/issue": true, "/etc/e": true, "/etc/under": true, "/etc/passwd": true, "/etc/systemd": false, "/etc/systemd/system": false,
+		"/etc/issue": true, "/etc/e": true, "/etc/under": true, "/etc/passwd": true,
+		"/etc/systemd": false, "/etc/systemd/system": false,
 		"/var/device": false,
 	} {
 		var stat unix.Stat_t

@@ -15,7 +15,8 @@ func TestShowEnvironment(t *testing.T) {
 	if _, err := os.Stat(dir); err == nil {
 		t.Error("without variables there is a file")
 	}
-	if err := showEnvironment(dir, []string{"T=1", "E=", "Q=a \"b\" 100% \\n \x24HOME", "L=one\n[Manager]\tä"}); err != nil {
+	variables := []string{"T=1", "E=", "Q=a \"b\" 100% \\n $HOME", "L=one\n[Manager]\tä"}
+	if err := showEnvironment(dir, variables); err != nil {
 		t.Fatal(err)
 	}
 	got, err := os.ReadFile(dir + "/80-virt-sandbox.conf")

@@ -46,8 +46,8 @@ func protectKernel() error {
 	return nil
 }
 
-// hideKernel covers what tells of the kernel with an empty file and an empty directory, both read-only. With ids of its
-// own, a container cannot open what only the host's root may: each cover less is a mount less for all that look at them.
+// hideKernel covers what tells of the kernel with an empty file and an empty directory, both read-only. A container
+// with ids of its own cannot open what only the host's root may: each cover less is a mount less for all who look.
 func hideKernel(hasOwnIDs bool) error {
 	const covers = "/run/.virt-sandbox-covers"
 	file, dir := filepath.Join(covers, "file"), filepath.Join(covers, "directory")

@@ -24,28 +24,29 @@ const PlanFile = "/run/host/sandbox.json"
 
 // Plan is what the helper asks of the container's first program.
 type Plan struct {
-	Name        string           `json:"name"` // hostname and name of the cgroup
-	UUID        string           `json:"uuid"`
-	BootTarget  string           `json:"boot_target,omitempty"` // systemd boots to it; empty for a command
-	Command     []string         `json:"command,omitempty"`
-	UID         uint32           `json:"uid,omitempty"`
-	GID         uint32           `json:"gid,omitempty"`
-	Groups      []uint32         `json:"groups,omitempty"`
-	Environment []string         `json:"environment,omitempty"` // NAME=VALUE
-	Directory   string           `json:"directory,omitempty"`
-	Console     bool             `json:"console,omitempty"` // the command is called by ConsoleSocket
-	Shell       bool             `json:"shell,omitempty"`   // root has a shell on ShellTerminal
-	Ignored     []syscall.Signal `json:"ignored,omitempty"` // by the command, from its start
-	Disks       []Disk           `json:"disks,omitempty"`
-	Limited     bool             `json:"limited,omitempty"` // its memory is
-	ReadOnly    bool             `json:"read_only_kernel,omitempty"`
-	Hide        bool             `json:"hide_kernel,omitempty"`
-	Mapped      bool             `json:"mapped,omitempty"`  // its ids are, in a user namespace
-	Label       string           `json:"label,omitempty"`   // SELinux context of the payload where it is not that of its set-up
-	Profile     string           `json:"profile,omitempty"` // AppArmor profile of the payload where libvirt has not set one
-	Drop        []uint32         `json:"drop,omitempty"`    // capabilities that it is made with and the payload has not, by number
-	SystemCalls []byte           `json:"filter,omitempty"`  // for the payload, by package syscallfilter
-	Machine     *Machine         `json:"machine,omitempty"` // what a virtual machine is made of; nil in a container
+	Name        string   `json:"name"` // hostname and name of the cgroup
+	UUID        string   `json:"uuid"`
+	BootTarget  string   `json:"boot_target,omitempty"` // systemd boots to it; empty for a command
+	Command     []string `json:"command,omitempty"`
+	UID         uint32   `json:"uid,omitempty"`
+	GID         uint32   `json:"gid,omitempty"`
+	Groups      []uint32 `json:"groups,omitempty"`
+	Environment []string `json:"environment,omitempty"` // NAME=VALUE
+	Directory   string   `json:"directory,omitempty"`
+	Console     bool     `json:"console,omitempty"` // the command is called by ConsoleSocket
+	Shell       bool     `json:"shell,omitempty"`   // root has a shell on ShellTerminal
+	Disks       []Disk   `json:"disks,omitempty"`
+	Limited     bool     `json:"limited,omitempty"` // its memory is
+	ReadOnly    bool     `json:"read_only_kernel,omitempty"`
+	Hide        bool     `json:"hide_kernel,omitempty"`
+	Mapped      bool     `json:"mapped,omitempty"`  // its ids are, in a user namespace
+	Label       string   `json:"label,omitempty"`   // SELinux context of the payload where it is not that of its set-up
+	Profile     string   `json:"profile,omitempty"` // AppArmor profile of the payload where libvirt has not set one
+	Drop        []uint32 `json:"drop,omitempty"`    // capabilities that it is made with and the payload has not, by number
+	SystemCalls []byte   `json:"filter,omitempty"`  // for the payload, by package syscallfilter
+	Machine     *Machine `json:"machine,omitempty"` // what a virtual machine is made of; nil in a container
+
+	Ignored []syscall.Signal `json:"ignored,omitempty"` // by the command, from its start
 }
 
 // Disk is a block device by its tag.

@@ -72,7 +72,7 @@ func filtering() []string {
 	}
 }
 
-// tellPrivileges tells of a service whose programs gain nothing inside by set-user-ID or set-group-ID, as they do on the
+// tellPrivileges tells of a service whose programs gain nothing inside by set-user-ID or set-group-ID, and do on the
 // host: not root's, who needs none of it, and not one that wants it so.
 func (p *plan) tellPrivileges(a *adaptation, u *unitfile.Unit) {
 	user := u.Words("User")

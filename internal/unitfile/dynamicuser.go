@@ -17,7 +17,8 @@ import (
 var accountName = regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_-]{0,30}$`)
 
 // DynamicUser returns the name of the user, and of the group, that systemd makes for the time that the unit runs; ok
-// is false for a unit that runs as somebody who is there, or that no systemd starts. The names are derived as systemd derives them.
+// is false for a unit that runs as somebody who is there, or that no systemd starts. The names are derived as systemd
+// derives them.
 func (u *Unit) DynamicUser() (user, group string, ok bool) {
 	if !u.Bool("DynamicUser") {
 		return "", "", false

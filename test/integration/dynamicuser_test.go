@@ -32,8 +32,10 @@ func TestDynamicUser(t *testing.T) {
 	}
 	must(t, "start", "t-moment")
 	for range 2 {
-		got := inside(t, "t-moment", "cat /var/lib/t-moment/who; stat -c '%U %G %F' /var/lib/t-moment /var/lib/t-moment/old; "+
-			"test -e /etc/x && echo 'wrote to /etc'; awk '/CapBnd/ { print substr($2, 11, 1) }' /proc/1/status")
+		got := inside(t, "t-moment", "cat /var/lib/t-moment/who; "+
+			"stat -c '%U %G %F' /var/lib/t-moment /var/lib/t-moment/old; "+
+			"test -e /etc/x && echo 'wrote to /etc'; "+
+			"awk '/CapBnd/ { print substr($2, 11, 1) }' /proc/1/status")
 		// CAP_SYS_ADMIN is bit 21, in the sixth digit from the end.
 		want := "t-moment\nNoNewPrivs:\t1\nt-moment t-moment directory\nt-moment t-moment regular file\n"
 		bound, isSame := strings.CutPrefix(got, want)
