@@ -71,7 +71,7 @@ func TestOpensOnlyItsDisks(t *testing.T) {
 func TestReadsNoEtc(t *testing.T) {
 	rig.On(t, rig.Policy)
 	for world, policy := range worlds(t) {
-		types := []string{"etc_t", "etc_runtime_t", "net_conf_t", "ld_so_cache_t", "shadow_t", "dbusd_etc_t"}
+		types := []string{"etc_t", "etc_runtime_t", "net_conf_t", "shadow_t", "dbusd_etc_t"}
 		if world == beside {
 			types = append(types, "passwd_file_t")
 		}
