@@ -7,9 +7,9 @@ import (
 	"os"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"github.com/virt-sandbox/virt-sandbox/internal/enter"
+	"github.com/virt-sandbox/virt-sandbox/internal/stdin"
 )
 
 func executeCommand(manager newManagerFunc) *cobra.Command {
@@ -75,7 +75,7 @@ func execute(c *cobra.Command, manager newManagerFunc, name string, args []strin
 	status, err := m.Execute(c.Context(), name, enter.Command{
 		Args:  args,
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
-		Terminal: term.IsTerminal(0) && term.IsTerminal(1),
+		Terminal: stdin.IsTerminal(os.Stdin, os.Stdout),
 	}, noLabel)
 	if err == nil && status != 0 {
 		return exitError(status)

@@ -15,7 +15,6 @@ import (
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
-	"golang.org/x/term"
 
 	"github.com/virt-sandbox/virt-sandbox/cmd/internal/flagname"
 	"github.com/virt-sandbox/virt-sandbox/cmd/internal/optiontext"
@@ -251,9 +250,7 @@ func run(ctx context.Context, o sandbox.Options) error {
 	// A reader of ours that has gone is the command's to learn of, and not what ends this program.
 	signal.Ignore(unix.SIGPIPE)
 	streams := sandbox.Streams{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Signals: signals}
-	// In the background of a terminal, to set it up would stop this program.
-	streams.Terminal = term.IsTerminal(int(os.Stdin.Fd())) && term.IsTerminal(int(os.Stdout.Fd())) &&
-		stdin.InForeground(int(os.Stdin.Fd()))
+	streams.Terminal = stdin.IsTerminal(os.Stdin, os.Stdout)
 	if streams.Terminal {
 		if name := os.Getenv("TERM"); name != "" {
 			o.Environment = append([]config.Variable{{Name: "TERM", Value: name}}, o.Environment...)

@@ -77,6 +77,8 @@ func TestTold(t *testing.T) {
 		"WorkingDirectory=-/home/d":                     "",
 		"TasksMax=5\nMemoryMax=1G":                      "MemoryMax= TasksMax= does not count",
 		"TasksMax=":                                     "",
+		"TasksMax=99%\nMemoryMax=infinity":              "",
+		"CPUQuota=50%":                                  "CPUQuota= does not count",
 		"User=d\nPrivateDevices=yes":                    "with PrivateDevices= in a container its programs gain no rights",
 		"User=d\nPrivateDevices=no":                     "",
 		"User=d\nSystemCallFilter=@system-service":      "with SystemCallFilter=",

@@ -52,7 +52,12 @@ func limits() []string {
 func tellLimits(a *adaptation, u *unitfile.Unit) {
 	var asked []string
 	for _, directive := range limits() {
-		if len(u.Words(directive)) > 0 {
+		words := u.Words(directive)
+		// A part of what the machine has is to keep it usable, and the container has limits of its own for that.
+		isBound := func(word string) bool {
+			return word != "infinity" && (directive == "CPUQuota" || !strings.HasSuffix(word, "%"))
+		}
+		if slices.ContainsFunc(words, isBound) {
 			asked = append(asked, directive+"=")
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+	"golang.org/x/term"
 )
 
 // bulk is how much is moved at once where nothing needs to be given back, in bytes: what a pipe can hold at most.
@@ -164,7 +165,7 @@ func (c *channel) awaitInput() error {
 		if err := c.await(c.source, unix.POLLIN); err != nil {
 			return err
 		}
-		if InForeground(c.source) {
+		if inForeground(c.source) {
 			return nil
 		}
 		polled := []unix.PollFd{{Fd: int32(c.stop), Events: unix.POLLIN}}
@@ -174,8 +175,14 @@ func (c *channel) awaitInput() error {
 	}
 }
 
-// InForeground reports whether the program may read from a file: all but a terminal that another process group has.
-func InForeground(fd int) bool {
+// IsTerminal reports whether a person at a terminal has the program in the foreground, types its input and sees its
+// output: in the background, to set the terminal up would stop it.
+func IsTerminal(input, output *os.File) bool {
+	return term.IsTerminal(int(input.Fd())) && term.IsTerminal(int(output.Fd())) && inForeground(int(input.Fd()))
+}
+
+// inForeground reports whether the program may read from a file: all but a terminal that another process group has.
+func inForeground(fd int) bool {
 	group, err := unix.IoctlGetInt(fd, unix.TIOCGPGRP)
 	return err != nil || group == unix.Getpgrp()
 }

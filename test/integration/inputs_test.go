@@ -64,7 +64,9 @@ func TestInputOfCaller(t *testing.T) {
 			"script -qec \"bash -ic 'RUN sleep 1 & wait; echo \\$?'\" /dev/null": "0\r\n",
 		} {
 			script = "D=" + t.TempDir() + "; seq 200000 | md5sum >$D/sum; " + strings.ReplaceAll(script, "RUN", run)
-			if got := shell(t, script); got != want && !(strings.Contains(script, "bash -ic") && strings.HasSuffix(got, want)) {
+			// What the shell says of its job is no matter, unless it was stopped.
+			got, isJob := shell(t, script), strings.Contains(script, "bash -ic")
+			if got != want && !(isJob && strings.Contains(got, want) && !strings.Contains(got, "topped")) {
 				t.Errorf("%s\nsays %q, want %q", script, got, want)
 			}
 		}
