@@ -17,10 +17,11 @@ const bulk = 1 << 20
 
 // passFile passes a file on without moving the caller's offset, which is set at the end, behind what was read.
 func (c *channel) passFile() {
-	offset, err := unix.Seek(c.source, 0, io.SeekCurrent)
+	begin, err := unix.Seek(c.source, 0, io.SeekCurrent)
 	if err != nil {
 		return
 	}
+	offset := begin
 	target := int(c.target.Fd())
 	_, _ = unix.FcntlInt(uintptr(target), unix.F_SETPIPE_SZ, bulk)
 	for {
@@ -49,7 +50,8 @@ func (c *channel) passFile() {
 			unread = 0
 		}
 	}
-	_, _ = unix.Seek(c.source, offset-int64(unread), io.SeekStart)
+	// Whoever reads the pipe may write to it too, and does not have the caller read again what came before.
+	_, _ = unix.Seek(c.source, max(begin, offset-int64(unread)), io.SeekStart)
 }
 
 // copyAt is splice for a file that the kernel cannot splice.
@@ -92,7 +94,11 @@ func (c *channel) passPipe() {
 			return
 		}
 		stopped := c.await(target, unix.POLLOUT)
-		n := int(shown) - waiting(target)
+		n := int(shown)
+		if stopped != nil {
+			// Whoever reads the pipe may write to it too.
+			n = max(0, n-waiting(target))
+		}
 		if !c.discard(n, int(nowhere.Fd())) || stopped != nil {
 			return
 		}

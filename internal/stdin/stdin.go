@@ -43,6 +43,7 @@ func Start(from io.Reader, to *os.File) (*Feed, error) {
 	}
 	go func() {
 		defer close(f.done)
+		defer stop.Close()
 		defer to.Close()
 		pass()
 	}()

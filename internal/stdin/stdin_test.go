@@ -143,6 +143,25 @@ func TestEndsWithTheCommand(t *testing.T) {
 	}
 }
 
+// TestHostileReader: a command that writes to its own input does not have the caller read again what came before, nor
+// lose what it has.
+func TestHostileReader(t *testing.T) {
+	file := fileOf(t, "before\nrest\n")
+	if _, err := file.Seek(7, io.SeekStart); err != nil {
+		t.Fatal(err)
+	}
+	const writes = "dd if=/dev/zero of=/proc/self/fd/0 bs=2000 count=1 conv=notrunc oflag=append,nonblock 2>/dev/null; :"
+	fed(t, file, writes)
+	if rest, err := io.ReadAll(file); err != nil || string(rest) != "rest\n" {
+		t.Errorf("of the file there is left %q, %v", rest, err)
+	}
+	pipe := pipeOf(t, "rest\n")
+	fed(t, pipe, writes)
+	if rest, err := io.ReadAll(pipe); err != nil || string(rest) != "rest\n" {
+		t.Errorf("of the pipe there is left %q, %v", rest, err)
+	}
+}
+
 func BenchmarkPipe(b *testing.B) {
 	b.SetBytes(256 << 20)
 	for range b.N {
