@@ -18,11 +18,11 @@ units.
 `
 
 // allowedUnits are those that the host's /usr adds to the boot of every container. virt-sandbox-service(1) has a table
-// of them.
+// of them. Users are none of what systemd-sysusers makes: the container is given those of the host (content).
 func allowedUnits() []string {
 	return []string{
 		"dbus.service", "dbus.socket", "dbus-broker.service", "systemd-journald.service", "systemd-journald.socket",
-		"systemd-journald-dev-log.socket", "systemd-journal-flush.service", "systemd-sysusers.service",
+		"systemd-journald-dev-log.socket", "systemd-journal-flush.service",
 		"systemd-tmpfiles-setup.service", "systemd-tmpfiles-setup-dev.service", "systemd-tmpfiles-setup-dev-early.service",
 		"systemd-tmpfiles-clean.timer", "systemd-user-sessions.service",
 	}
