@@ -174,7 +174,7 @@ const HostReadyFile = "/run/host/ready"
 // Time limits of what the container and the host's side owe each other.
 const (
 	hostLimit           = time.Minute
-	consoleDrainTimeout = 150 * time.Millisecond
+	consoleDrainTimeout = 300 * time.Millisecond
 )
 
 // awaitHost waits until the host's side is ready. Where that was killed, whoever comes next asks for an end as of a

@@ -124,7 +124,7 @@ func Run(files *Files, out io.Writer) (int, error) {
 }
 
 // consoleDrainTimeout is how long the console of a container that has ended may still give something.
-const consoleDrainTimeout = 200 * time.Millisecond
+const consoleDrainTimeout = 400 * time.Millisecond
 
 // exitStatus takes from a field of a container's message how it ends: EXIT_STATUS= or STOPPING= of sd_notify(3), or our
 // own X_REBOOT=. last is what it said before.
