@@ -3,16 +3,16 @@
 package guest
 
 import (
+	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 )
 
 // showEnvironment has the services of a container get its variables: systemd passes on none of its own, but for what
-// its configuration names (systemd-system.conf(5), DefaultEnvironment=). dir is one of its configuration, in /run, so
-// that each start says it anew.
-func showEnvironment(dir string, variables []string) error {
+// its configuration names (systemd-system.conf(5), DefaultEnvironment=). It lies below run, which is /run, so that each
+// start says it anew; a mount there may be the container's own, and no link leads out of run.
+func showEnvironment(run string, variables []string) error {
 	if len(variables) == 0 {
 		return nil
 	}
@@ -20,10 +20,14 @@ func showEnvironment(dir string, variables []string) error {
 	for _, v := range variables {
 		text += "DefaultEnvironment=" + quoteForSystemd(v) + "\n"
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	root, err := os.OpenRoot(run)
+	if err != nil {
 		return fmt.Errorf("pass the environment to services: %w", err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, "80-virt-sandbox.conf"), []byte(text), 0o644); err != nil {
+	defer root.Close()
+	const dir = "systemd/system.conf.d"
+	err = errors.Join(root.MkdirAll(dir, 0o755), root.WriteFile(dir+"/80-virt-sandbox.conf", []byte(text), 0o644))
+	if err != nil {
 		return fmt.Errorf("pass the environment to services: %w", err)
 	}
 	return nil

@@ -8,15 +8,16 @@ import (
 )
 
 func TestShowEnvironment(t *testing.T) {
-	dir := t.TempDir() + "/system.conf.d"
-	if err := showEnvironment(dir, nil); err != nil {
+	run := t.TempDir()
+	dir := run + "/systemd/system.conf.d"
+	if err := showEnvironment(run, nil); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(dir); err == nil {
 		t.Error("without variables there is a file")
 	}
 	variables := []string{"T=1", "E=", "Q=a \"b\" 100% \\n $HOME", "L=one\n[Manager]\tä"}
-	if err := showEnvironment(dir, variables); err != nil {
+	if err := showEnvironment(run, variables); err != nil {
 		t.Fatal(err)
 	}
 	got, err := os.ReadFile(dir + "/80-virt-sandbox.conf")

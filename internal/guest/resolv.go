@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/moby/sys/mountinfo"
 	"golang.org/x/sys/unix"
@@ -35,26 +37,65 @@ func showResolv(own string) error {
 	if err := makePlace(place); err != nil {
 		return err
 	}
-	file, err := filepath.EvalSymlinks(place)
-	if err == nil {
-		if err := unix.Mount(own, file, "", unix.MS_BIND, ""); err != nil {
-			return fmt.Errorf("mount %s: %w", file, err)
+	// Root inside may have made it, and a link of its own has nothing else mounted over.
+	target := place
+	if link, err := os.Readlink(place); err == nil {
+		if target = link; !filepath.IsAbs(target) {
+			target = filepath.Join("/etc", target)
 		}
-		return nil
 	}
-	target, linkErr := os.Readlink(place)
+	target = filepath.Clean(target)
+	below, inRun := strings.CutPrefix(target, "/run/")
+	err = errNoFile
+	if inRun && !strings.HasPrefix(below, "host/") || strings.HasPrefix(target, "/etc/") {
+		err = coverFile(own, target)
+	}
 	switch {
-	case errors.Is(linkErr, fs.ErrNotExist):
-		fmt.Fprintf(os.Stderr, "virt-sandbox-init: no names of other hosts can be looked up: the host has no %s, and none "+
-			"can be made\n", place)
+	case errors.Is(err, fs.ErrNotExist) && inRun:
+		return linkInRun(own, below)
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, unix.ELOOP), errors.Is(err, errNoFile):
+		fmt.Fprintf(os.Stderr, "virt-sandbox-init: no names of other hosts can be looked up: %q, for which %s stands, is no "+
+			"file to mount over\n", target, place)
 		return nil
-	case linkErr != nil || !errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("find a place for resolv.conf: %w", err)
-	case !filepath.IsAbs(target):
-		target = filepath.Join("/etc", target)
 	}
-	if err := errors.Join(os.MkdirAll(filepath.Dir(target), 0o755), os.Symlink(own, target)); err != nil {
-		return fmt.Errorf("make the place that %s leads to: %w", place, err)
+	return err
+}
+
+var errNoFile = errors.New("no regular file")
+
+// coverFile mounts one file over another. Root inside may have made the second: no link is followed on the way to it,
+// and what was looked at is what is mounted over.
+func coverFile(with, file string) error {
+	fd, err := unix.Openat2(unix.AT_FDCWD, file, &unix.OpenHow{
+		Flags:   unix.O_PATH | unix.O_CLOEXEC,
+		Resolve: unix.RESOLVE_NO_SYMLINKS | unix.RESOLVE_NO_MAGICLINKS,
+	})
+	if err != nil {
+		return &os.PathError{Op: "open", Path: file, Err: err}
+	}
+	defer unix.Close(fd)
+	var stat unix.Stat_t
+	if err := unix.Fstat(fd, &stat); err != nil {
+		return &os.PathError{Op: "look at", Path: file, Err: err}
+	}
+	if stat.Mode&unix.S_IFMT != unix.S_IFREG {
+		return errNoFile
+	}
+	if err := unix.Mount(with, "/proc/self/fd/"+strconv.Itoa(fd), "", unix.MS_BIND, ""); err != nil {
+		return fmt.Errorf("mount %s: %w", file, err)
+	}
+	return nil
+}
+
+// linkInRun makes a link to a file at a path below /run, and no way out of that.
+func linkInRun(own, below string) error {
+	run, err := os.OpenRoot("/run")
+	if err != nil {
+		return fmt.Errorf("make a place for resolv.conf: %w", err)
+	}
+	defer run.Close()
+	if err := errors.Join(run.MkdirAll(filepath.Dir(below), 0o755), run.Symlink(own, below)); err != nil {
+		return fmt.Errorf("make a place for resolv.conf: %w", err)
 	}
 	return nil
 }

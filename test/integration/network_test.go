@@ -184,6 +184,15 @@ func TestNetworkStatic(t *testing.T) {
 	if got := shell(t, "ip -o link show dev sb525400221001"); !strings.Contains(got, "master t-net-br") {
 		t.Errorf("the host's end of eth0: %q", got)
 	}
+	// A link that root inside left leads to nothing else.
+	must(t, "stop", "t-static")
+	link := contentDir + "/t-static/etc/resolv.conf"
+	_ = os.Remove(link)
+	if err := os.Symlink("/usr/bin/env", link); err != nil {
+		t.Fatal(err)
+	}
+	must(t, "start", "t-static")
+	inside(t, "t-static", "/usr/bin/env true")
 	remove(t, "t-static")
 	sameAs(t, before, "after delete")
 }
