@@ -7,20 +7,32 @@ GO      ?= go
 TAGS := libvirt_without_qemu,libvirt_without_lxc
 export GOFLAGS := $(filter-out -tags=%,$(GOFLAGS)) -tags=$(TAGS)
 
-BINDIR     := $(DESTDIR)$(PREFIX)/bin
-LIBEXECDIR := $(DESTDIR)$(PREFIX)/libexec/virt-sandbox
-UNITDIR    := $(DESTDIR)$(PREFIX)/lib/systemd/system
-HOOKDIR    := $(DESTDIR)$(PREFIX)/share/virt-sandbox/hooks
-GENERATORDIR := $(DESTDIR)$(PREFIX)/lib/systemd/system-generators
-SYSCTLDIR  := $(DESTDIR)$(PREFIX)/lib/sysctl.d
-MANDIR     := $(DESTDIR)$(PREFIX)/share/man
-BASHDIR    := $(DESTDIR)$(PREFIX)/share/bash-completion/completions
-ZSHDIR     := $(DESTDIR)$(PREFIX)/share/zsh/site-functions
-FISHDIR    := $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
+# Where things go, without DESTDIR; a package gives its distribution's directories.
+BINDIR       ?= $(PREFIX)/bin
+LIBEXECDIR   ?= $(PREFIX)/libexec/virt-sandbox
+UNITDIR      ?= $(PREFIX)/lib/systemd/system
+PRESETDIR    ?= $(PREFIX)/lib/systemd/system-preset
+GENERATORDIR ?= $(PREFIX)/lib/systemd/system-generators
+SYSCTLDIR    ?= $(PREFIX)/lib/sysctl.d
+HOOKDIR      ?= $(PREFIX)/share/virt-sandbox/hooks
+MANDIR       ?= $(PREFIX)/share/man
+BASHDIR      ?= $(PREFIX)/share/bash-completion/completions
+ZSHDIR       ?= $(PREFIX)/share/zsh/site-functions
+FISHDIR      ?= $(PREFIX)/share/fish/vendor_completions.d
 
-# What --version says: the file VERSION of a release's sources, else what git says of these.
-VERSION := $(or $(shell cat VERSION 2>/dev/null || git describe --tags --always --dirty 2>/dev/null),unknown)
-LDFLAGS := -s -w -X github.com/virt-sandbox/virt-sandbox/internal/version.stamped=$(VERSION)
+placed = $(foreach name,DESTDIR BINDIR LIBEXECDIR UNITDIR PRESETDIR GENERATORDIR SYSCTLDIR HOOKDIR MANDIR BASHDIR ZSHDIR \
+	FISHDIR MAN_DATE,$(name)='$($(name))')
+
+# What --version says, and the date of the manual pages: of a release, or of a checkout on the way to it.
+VERSION  := $(shell packaging/version)
+MAN_DATE := $(shell packaging/version date)
+
+# What a package's build sets: GOBUILD are arguments of go build for the programs that link libvirt, GOLDFLAGS those of all
+# programs' linker. Symbols are left out of what make install installs; a package has them split off.
+GOBUILD   ?=
+GOLDFLAGS ?= -s -w
+STAMP     := -X github.com/virt-sandbox/virt-sandbox/internal/version.stamped=$(VERSION) \
+	$(if $(filter-out $(PREFIX)/libexec/virt-sandbox,$(LIBEXECDIR)),-X github.com/virt-sandbox/virt-sandbox/internal/programs.libexec=$(LIBEXECDIR))
 
 # Static programs: they run inside containers, beside each, and at boot.
 STATIC := virt-sandbox-init virt-sandbox-service-monitor virt-sandbox-service-monitor-dhcp virt-sandbox-service-generator
@@ -49,7 +61,7 @@ census  = cd test/census && exec env VIRT_SANDBOX_RIG=$(1) $(GO) test -count=1 -
 
 attack  = cd test/attack && exec env VIRT_SANDBOX_RIG=$(1) ../../bin/attack.test -test.v -test.timeout 40m
 
-.PHONY: all help build check coverage lint govulncheck test test-native test-emulated test-machine census test-scale bench bench-scale bench-stress test-host test-vm test-apparmor attack attack-vm vm-shell demo install install-selinux check-selinux uninstall-selinux install-apparmor uninstall-apparmor clean
+.PHONY: all help build check coverage lint govulncheck test test-native test-emulated test-machine census test-scale bench bench-scale bench-stress test-host test-vm test-apparmor attack attack-vm vm-shell demo dist install uninstall install-selinux check-selinux uninstall-selinux install-apparmor uninstall-apparmor clean
 
 all: build
 
@@ -59,17 +71,17 @@ help: ## these targets
 build: $(addprefix bin/,$(STATIC) $(LINKED)) ## the seven programs, in bin/
 
 $(addprefix bin/,$(STATIC)): bin/%: $(SOURCES)
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $@ ./cmd/$*
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(GOLDFLAGS) $(STAMP)' -o $@ ./cmd/$*
 
 $(addprefix bin/,$(LINKED)): bin/%: $(SOURCES)
 	@pkg-config --exists libvirt || test/rig/install-packages build
-	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $@ ./cmd/$*
+	$(GO) build -trimpath $(GOBUILD) -ldflags '$(GOLDFLAGS) $(STAMP)' -o $@ ./cmd/$*
 
 # What needs no libvirtd: every commit passes it. With nothing in the caches that takes 5 minutes of processor time for the
 # race detector (which needs cgo) and 2 for the lint, else what has changed.
 check: build ## build, lint and unit tests: what every commit passes
 	$(MAKE) lint
-	$(GO) test -race -short $$($(GO) list ./... | grep -v /test/) ./test/house ./test/attack ./test/rig/...
+	$(GO) test -race -short $$($(GO) list ./... | grep -v /test/) ./test/house ./test/attack ./test/packaging ./test/rig/...
 
 # What was one package, helper, until it became rooms: more than half of it can only be tried on a rig, so this says how much of
 # it the unit tests reach, of a user who is not root.
@@ -212,23 +224,15 @@ demo: ## the main job on the distribution's Apache, before your eyes
 	test/rig/with-libvirt test/demo
 
 install: build ## install below PREFIX=/usr/local, or into DESTDIR
-	install -d $(DESTDIR)/etc/libvirt-sandbox/services $(BINDIR) $(LIBEXECDIR) $(GENERATORDIR) $(UNITDIR) $(HOOKDIR) $(SYSCTLDIR) $(addprefix $(MANDIR)/man,1 5 8) $(BASHDIR) $(ZSHDIR) $(FISHDIR)
-	install -m 755 bin/virt-sandbox bin/virt-sandbox-service $(BINDIR)
-	install -m 755 bin/virt-sandbox-service-helper bin/virt-sandbox-service-monitor bin/virt-sandbox-service-monitor-dhcp bin/virt-sandbox-init $(LIBEXECDIR)
-	install -m 755 bin/virt-sandbox-service-generator $(GENERATORDIR)
-	install -m 644 units/*.service units/*.timer $(UNITDIR)
-	sed -i 's|^ExecStart=virt-sandbox-service|ExecStart=$(PREFIX)/bin/virt-sandbox-service|' $(UNITDIR)/virt-sandbox-logrotate.service
-	install -m 644 packaging/hooks/* $(HOOKDIR)
-	install -m 644 packaging/sysctl.conf $(SYSCTLDIR)/50-virt-sandbox.conf
-	install -m 644 man/*.1 $(MANDIR)/man1
-	install -m 644 man/*.5 $(MANDIR)/man5
-	install -m 644 man/*.8 $(MANDIR)/man8
-	bin/virt-sandbox --completion bash > $(BASHDIR)/virt-sandbox
-	bin/virt-sandbox --completion zsh > $(ZSHDIR)/_virt-sandbox
-	bin/virt-sandbox --completion fish > $(FISHDIR)/virt-sandbox.fish
-	bin/virt-sandbox-service completion bash > $(BASHDIR)/virt-sandbox-service
-	bin/virt-sandbox-service completion zsh > $(ZSHDIR)/_virt-sandbox-service
-	bin/virt-sandbox-service completion fish > $(FISHDIR)/virt-sandbox-service.fish
+	$(placed) packaging/install install
+
+# Configs and contents stay, and so do units that create made: delete the sandboxes before, if they are to go.
+uninstall: ## remove that
+	$(placed) packaging/install uninstall
+
+# The sources of the last commit with all that they need, to build without a network; the same bytes each time.
+dist: ## the sources with what they need, in bin/
+	packaging/dist bin
 
 # The policy for containers; where container-selinux is installed, it goes beside that.
 install-selinux: ## load the policy for containers

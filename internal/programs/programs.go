@@ -10,16 +10,24 @@ import (
 	"path/filepath"
 )
 
+// libexec is set by the linker where a distribution has the programs in another directory than libexec/virt-sandbox of
+// their prefix: -X github.com/virt-sandbox/virt-sandbox/internal/programs.libexec=/usr/lib/virt-sandbox.
+var libexec string
+
 // Find returns the path of one of our programs: beside the running one, or in libexec of the same prefix, as seen from
-// bin and from lib/systemd/system-generators.
+// bin and from lib/systemd/system-generators, or where the build was told that they are.
 func Find(name string) (string, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return "", fmt.Errorf("find %s: %w", name, err)
 	}
 	dir := filepath.Dir(self)
-	for _, candidate := range []string{dir, filepath.Join(dir, "../libexec/virt-sandbox"), filepath.Join(dir,
-		"../../../libexec/virt-sandbox")} {
+	candidates := []string{dir, filepath.Join(dir, "../libexec/virt-sandbox"), filepath.Join(dir,
+		"../../../libexec/virt-sandbox")}
+	if libexec != "" {
+		candidates = append(candidates, libexec)
+	}
+	for _, candidate := range candidates {
 		file := filepath.Join(candidate, name)
 		if info, err := os.Stat(file); err == nil && info.Mode().IsRegular() {
 			return file, nil
