@@ -42,8 +42,11 @@ func (e *entry) kind() uint32 { return e.stat.Mode & unix.S_IFMT }
 
 // scan is what of /etc is taken, a directory before what lies in it.
 type scan struct {
+	keep    bool // whether the entries are wanted, which is half of the time that a scan takes
+	count   int
 	entries []entry
 	digest  hash.Hash
+	record  []byte   // of the last one: room for the next
 	large   []string // files that are too large
 }
 
@@ -52,8 +55,8 @@ type scan struct {
 func (s *scan) name() string { return hex.EncodeToString(s.digest.Sum(nil)[:16]) }
 
 // take scans an open directory.
-func take(etc *os.File) (*scan, error) {
-	s := &scan{digest: sha256.New()}
+func take(etc *os.File, keep bool) (*scan, error) {
+	s := &scan{keep: keep, digest: sha256.New()}
 	if _, err := etc.Seek(0, io.SeekStart); err != nil {
 		return nil, fmt.Errorf("look at /etc: %w", err)
 	}
@@ -71,7 +74,7 @@ func take(etc *os.File) (*scan, error) {
 
 // isStill reports by errChanged that a new scan finds something else.
 func (s *scan) isStill(etc *os.File) error {
-	again, err := take(etc)
+	again, err := take(etc, false)
 	if err == nil && again.name() != s.name() {
 		err = errChanged
 	}
@@ -79,11 +82,13 @@ func (s *scan) isStill(etc *os.File) error {
 }
 
 func (s *scan) add(p string, stat unix.Stat_t, closed bool) error {
-	if len(s.entries) >= maxEntries {
+	if s.count++; s.count > maxEntries {
 		return fmt.Errorf("there are more than %d files", maxEntries)
 	}
-	s.entries = append(s.entries, entry{p, stat, closed})
-	record := append([]byte(p), 0)
+	if s.keep {
+		s.entries = append(s.entries, entry{p, stat, closed})
+	}
+	record := append(append(s.record[:0], p...), 0)
 	for _, number := range []uint64{
 		stat.Dev, stat.Ino, uint64(stat.Mode), uint64(stat.Uid), uint64(stat.Gid), uint64(stat.Size),
 		uint64(stat.Mtim.Nano()), uint64(stat.Ctim.Nano()),
@@ -91,6 +96,7 @@ func (s *scan) add(p string, stat unix.Stat_t, closed bool) error {
 		record = binary.LittleEndian.AppendUint64(record, number)
 	}
 	s.digest.Write(record)
+	s.record = record
 	return nil
 }
 

@@ -45,7 +45,7 @@ func (s *Store) Dir(generation string) string { return filepath.Join(s.Root+Base
 // Current returns the name of the generation that a start would use now, whether it is there yet or not.
 func (s *Store) Current() (name string, err error) {
 	err = s.inEtc(func(etc *os.File) error {
-		found, err := take(etc)
+		found, err := take(etc, false)
 		if err == nil {
 			name = found.name()
 		}
@@ -97,7 +97,7 @@ func (s *Store) use(etc *os.File, note func(string) error) (string, error) {
 		if err := unix.Flock(int(lock.Fd()), how); err != nil {
 			return "", fmt.Errorf("lock %s: %w", Base, err)
 		}
-		found, err := take(etc)
+		found, err := take(etc, false)
 		if err != nil {
 			return "", err
 		}
@@ -130,7 +130,7 @@ func (s *Store) make(etc *os.File) (name string, err error) {
 }
 
 func (s *Store) attempt(etc *os.File, last bool) (string, error) {
-	found, err := take(etc)
+	found, err := take(etc, true)
 	if err != nil {
 		return "", err
 	}

@@ -238,7 +238,7 @@ func TestGenerations(t *testing.T) {
 func TestChangesMeanwhile(t *testing.T) {
 	h := newHost(t, map[string]string{"/etc/d/a": "a", "/etc/z": "z", "/secret/a": "secret"})
 	err := h.inEtc(func(etc *os.File) error {
-		found, err := take(etc)
+		found, err := take(etc, true)
 		if err != nil {
 			return err
 		}

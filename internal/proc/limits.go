@@ -21,6 +21,18 @@ func hardLimits() map[int]uint64 {
 	}
 }
 
+// SetIDs gives the user namespace of a process its user ids and group ids from inside on: those of the host from
+// outside on. A namespace is given them once (user_namespaces(7)).
+func (d Dir) SetIDs(pid int, inside, outside, count uint32) error {
+	mapping := fmt.Appendf(nil, "%d %d %d\n", inside, outside, count)
+	for _, name := range []string{"uid_map", "gid_map"} {
+		if err := os.WriteFile(d.path(pid, name), mapping, 0); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // SetLimits gives the first process of a container, and so all that come from it, limits of its own in place of
 // libvirtd's: root inside cannot raise them without CAP_SYS_RESOURCE. When memory runs out the kernel is to rate them
 // as the caller, so as the container's unit with its OOMScoreAdjust=; libvirtd it may spare until all others have been

@@ -9,12 +9,13 @@ import (
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/namespace"
+	"github.com/virt-sandbox/virt-sandbox/internal/usernamespace"
 )
 
 // CheckIDMap reports whether a container with ids of its own can be shown directories and files of the host: it tries,
 // and mounts nothing. Errors: ErrNoIDMap.
 func CheckIDMap(paths []string) error {
-	users, err := userNamespace(containerIDs(config.IDMap{Base: 1 << 30, Count: config.IDMapCount}))
+	users, err := usernamespace.Make(containerIDs(config.IDMap{Base: 1 << 30, Count: config.IDMapCount}))
 	if err != nil {
 		return fmt.Errorf("make a user namespace: %w; see user.max_user_namespaces of sysctl(8)", err)
 	}

@@ -25,6 +25,7 @@ import (
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/namespace"
+	"github.com/virt-sandbox/virt-sandbox/internal/usernamespace"
 )
 
 // Tree is where the root of a sandbox is put together.
@@ -104,14 +105,14 @@ func (t Tree) build(c *Content) error {
 	b := builder{content: c, users: -1}
 	defer b.close()
 	if c.IDs.Mapped() {
-		users, err := userNamespace(containerIDs(c.IDs))
+		users, err := usernamespace.Make(containerIDs(c.IDs))
 		if err != nil {
 			return fmt.Errorf("make user namespace of %s: %w", t.Sandbox, err)
 		}
 		defer users.Close()
 		b.users = int(users.Fd())
 		if slices.ContainsFunc(c.Mounts, func(m Mount) bool { return m.NoOwners }) {
-			nobody, err := userNamespace(noIDs(c.IDs))
+			nobody, err := usernamespace.Make(noIDs(c.IDs))
 			if err != nil {
 				return fmt.Errorf("make user namespace of %s: %w", t.Sandbox, err)
 			}

@@ -13,8 +13,10 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/unitname"
 )
 
-// accountName is what systemd takes as a name that it may give to a user (systemd.exec(5), User=).
-var accountName = regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_-]{0,30}$`)
+// accountName and maxAccountName are what systemd takes as a name that it may give to a user (systemd.exec(5), User=).
+var accountName = regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_-]*$`)
+
+const maxAccountName = 31
 
 // DynamicUser returns the name of the user, and of the group, that systemd makes for the time that the unit runs; ok
 // is false for a unit that runs as somebody who is there, or that no systemd starts. The names are derived as systemd
@@ -37,7 +39,11 @@ func (u *Unit) DynamicUser() (user, group string, ok bool) {
 // isAccount reports whether systemd takes text for the name, or the number, of somebody.
 func isAccount(text string) bool {
 	_, err := strconv.ParseUint(text, 10, 32)
-	return err == nil || accountName.MatchString(text)
+	return err == nil || isAccountName(text)
+}
+
+func isAccountName(text string) bool {
+	return len(text) <= maxAccountName && accountName.MatchString(text)
 }
 
 // ownAccount is a name from that of the unit.
@@ -46,7 +52,7 @@ func (u *Unit) ownAccount() string {
 	if parsed, err := unitname.Parse(u.Name); err == nil {
 		name = parsed.Prefix()
 	}
-	if accountName.MatchString(name) {
+	if isAccountName(name) {
 		return name
 	}
 	hash := fnv.New64a()

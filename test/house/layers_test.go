@@ -53,6 +53,7 @@ var layers = []layer{
 		"internal/secontext",
 		"internal/syscallfilter",
 		"internal/unitname",
+		"internal/usernamespace",
 		"rpmdeps",
 	}},
 	{"levels, layers", []string{
