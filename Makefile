@@ -61,7 +61,7 @@ census  = cd test/census && exec env VIRT_SANDBOX_RIG=$(1) $(GO) test -count=1 -
 
 attack  = cd test/attack && exec env VIRT_SANDBOX_RIG=$(1) ../../bin/attack.test -test.v -test.timeout 40m
 
-.PHONY: all help build check coverage lint govulncheck test test-native test-emulated test-machine census test-scale bench bench-scale bench-stress test-host test-vm test-apparmor attack attack-vm vm-shell demo dist install uninstall install-selinux check-selinux uninstall-selinux install-apparmor uninstall-apparmor clean
+.PHONY: all help build check coverage lint govulncheck test test-units test-hosts test-native test-emulated test-machine census test-scale bench bench-scale bench-stress test-host test-vm test-apparmor attack attack-vm vm-shell demo dist install uninstall install-selinux check-selinux uninstall-selinux install-apparmor uninstall-apparmor clean
 
 all: build
 
@@ -109,18 +109,23 @@ govulncheck: ## known holes in what is linked; needs a network
 	$(TOOL) govulncheck ./...
 
 # Everything, on the machine's real rpm, dpkg, systemd and libvirt, and on hosts of its own. Needs root. The emulated hosts keep
-# one processor busy, while the tests here wait a lot; what is made of the first must not be made beside the second, which
-# look for mounts that are left.
+# one processor busy, while the tests here wait a lot; what the hosts are made of must not be made beside these, which look
+# for mounts that are left, and so is made beside the unit tests.
 test: ## everything, on hosts of its own; needs root, about 40 minutes
 	test/rig/install-packages test
-	$(MAKE) check
-	$(GO) test -count=1 ./rpmdeps ./internal/debdeps ./generator
 	rm -rf $(RAN)
-	$(MAKE) bin/integration.test bin/scale.test
-	test/vm/image >/dev/null
-	test/rig/kernel >/dev/null
+	$(MAKE) --jobs=2 --output-sync=line test-units test-hosts
 	$(MAKE) --jobs=2 --output-sync=line test-native test-emulated
 	$(GO) run ./test/rig/ran -elsewhere machine,bench,bench-host,stress,attack,census $(RAN)
+
+test-units: check
+	$(GO) test -count=1 ./rpmdeps ./internal/debdeps ./generator
+	$(MAKE) bin/integration.test bin/scale.test
+
+test-hosts:
+	test/vm/image >/dev/null
+	test/host/image >/dev/null
+	test/rig/kernel >/dev/null
 
 test-native:
 	VIRT_SANDBOX_RIG=native $(call record,native) test/rig/with-libvirt $(GO) test -count=1 -v -timeout 40m ./test/integration

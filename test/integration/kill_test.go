@@ -29,7 +29,7 @@ func killingsWanted() int {
 	if n, err := strconv.Atoi(os.Getenv("VIRT_SANDBOX_TEST_KILLINGS")); err == nil {
 		return n
 	}
-	return 8
+	return 5
 }
 
 // A verb that is killed at any moment leaves nothing that delete, or the verb again, does not clean up.

@@ -31,7 +31,7 @@ func levels(t *testing.T) map[string]string {
 // Many creates at once get a pair of categories each. Package helper's test has more, in one process.
 func TestParallelLevels(t *testing.T) {
 	rig.On(t, rig.Native)
-	const creates = 200
+	const creates = 80
 	before := snapshot(t)
 	all := func(verb string, args ...string) {
 		var wait sync.WaitGroup

@@ -248,16 +248,16 @@ func TestOneshotTenAtOnce(t *testing.T) {
 	sameAs(t, before, "after ten at once")
 }
 
-// Two hundred leave nothing.
-func TestOneshotTwoHundred(t *testing.T) {
+// Many in a row leave nothing.
+func TestOneshotMany(t *testing.T) {
 	rig.On(t, rig.Native)
 	before := snapshot(t)
-	for i := range 200 {
+	for i := range 60 {
 		if o := runCommand(t, once("true")); o.status != 0 || o.stdout+o.stderr != "" {
 			t.Fatalf("number %d: %+v", i, o)
 		}
 	}
-	sameAs(t, before, "after two hundred")
+	sameAs(t, before, "after all of them")
 }
 
 // One that is killed takes its sandbox with it, and the next one what it left behind, at whatever moment that was.
