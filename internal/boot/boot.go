@@ -27,10 +27,9 @@ type Facts struct {
 	Lacks         []string    // capabilities that the host does not have to give
 	Memory        config.Size // bytes of RAM
 
-	Mounted  map[string]string // directories where the file systems of images are mounted, by target
-	Devices  map[string]string // block devices of the disks that libvirt need not make one of, by tag
-	View     roottree.View     // of the host and of the content
-	Resolver string            // file that /etc/resolv.conf is a link to; empty where it is none
+	Mounted map[string]string // directories where the file systems of images are mounted, by target
+	Devices map[string]string // block devices of the disks that libvirt need not make one of, by tag
+	View    roottree.View     // of the host and of the content
 
 	Init     string // the file of virt-sandbox-init
 	Runtime  string // directory that the container sees as domain.GuestDir

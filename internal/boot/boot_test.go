@@ -171,7 +171,6 @@ func TestPlansOfOneShots(t *testing.T) {
 			s := oneShot()
 			f := seLinuxHost(".one-shot/" + s.Name)
 			f.RootTree, f.Groups = "/run/virt-sandbox/.root-"+s.Name+"/tree", []uint32{100, 10}
-			f.Resolver = "/run/systemd/resolve/stub-resolv.conf"
 			f.OneShot = &OneShot{}
 			c.change(s, &f)
 			comparePlan(t, c.golden, s, &f)

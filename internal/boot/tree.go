@@ -27,7 +27,7 @@ func tree(s *config.Sandbox, f *Facts) *roottree.Content {
 		roottree.Mount{Target: "/tmp", Memory: s.Limits.Tmp, Mode: 0o1777},
 	)
 	mounts, inside := administrators(s, f.Mounted)
-	c.Mounts = slices.Concat(c.Mounts, mounts, inside, resolver(s, f))
+	c.Mounts = slices.Concat(c.Mounts, mounts, inside)
 	// Init and its plan keep the host's ids, which is all the same to who only reads them: not every kernel can map
 	// those of a file system in memory.
 	c.Mounts = append(c.Mounts,
@@ -74,14 +74,4 @@ func administrators(s *config.Sandbox, mounted map[string]string) (mounts, insid
 	slices.SortStableFunc(mounts, byTarget)
 	slices.SortStableFunc(inside, byTarget)
 	return mounts, inside
-}
-
-// resolver returns what the host's resolv.conf is a link to, for a one-shot in the host's network. The container's own
-// /run would hide it.
-func resolver(s *config.Sandbox, f *Facts) []roottree.Mount {
-	wanted := f.OneShot != nil && s.Network == config.NetworkHost
-	if !wanted || !strings.HasPrefix(f.Resolver, "/run/") {
-		return nil
-	}
-	return []roottree.Mount{{Source: f.Resolver, Target: f.Resolver, ReadOnly: true, HostIDs: true}}
 }

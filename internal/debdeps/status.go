@@ -4,6 +4,7 @@ package debdeps
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 )
 
@@ -34,8 +35,7 @@ func addStatus(packages map[string]*record, data []byte) {
 			case "Package":
 				r.name = value
 			case "Status":
-				installed = strings.HasSuffix(value, " installed") ||
-					strings.HasSuffix(value, " triggers-pending") || strings.HasSuffix(value, " triggers-awaited")
+				installed = isInstalled(value)
 			case "Version":
 				r.version = value
 			case "Source":
@@ -59,6 +59,13 @@ func addStatus(packages map[string]*record, data []byte) {
 		}
 		packages[key] = r
 	}
+}
+
+// isInstalled reports whether all files of a package are in place (dpkg(1), package states): also of one that its own
+// script to configure it has failed for, or is being run for.
+func isInstalled(status string) bool {
+	state := status[strings.LastIndexByte(status, ' ')+1:]
+	return slices.Contains([]string{"installed", "triggers-pending", "triggers-awaited", "half-configured"}, state)
 }
 
 // safeKey keeps a damaged status file from naming info files elsewhere.

@@ -36,6 +36,9 @@ func TestParseStatus(t *testing.T) {
 				"a": {name: "a", source: "a", arch: "i386"},
 			},
 		},
+		{"not configured, and not in place", "Package: a\nStatus: install reinstreq half-configured\n\nPackage: b\nStatus: " +
+			"install ok unpacked\n\nPackage: c\nStatus: install reinstreq half-installed\n\nPackage: d\nStatus: installed\n",
+			map[string]record{"a": {name: "a", source: "a"}, "d": {name: "d", source: "d"}}},
 		{"held, and waiting for triggers", "Package: a\nStatus: hold ok installed\n\nPackage: b\nStatus: install ok " +
 			"triggers-pending\n\nPackage: c\nStatus: install ok triggers-awaited\n", map[string]record{
 			"a": {name: "a", source: "a"}, "b": {name: "b", source: "b"}, "c": {name: "c", source: "c"},
@@ -140,7 +143,7 @@ func TestUpdates(t *testing.T) {
 		"status": "Package: a\n" + installed + "Version: 1\n\nPackage: b\n" + installed + "Version: 1\n\nPackage: " +
 			"c\n" + installed + "Version: 1\n",
 		"updates/0000":  "Package: a\nStatus: install ok unpacked\nVersion: 2\n",
-		"updates/0001":  "Package: b\nStatus: install ok half-configured\nVersion: 2\n",
+		"updates/0001":  "Package: b\nStatus: install ok unpacked\nVersion: 2\n",
 		"updates/0002":  "Package: a\n" + installed + "Version: 2\nConffiles:\n /etc/a 2\n",
 		"updates/tmp.i": "Package: c\n" + installed + "Version: 3\n",
 	} {

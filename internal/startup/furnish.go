@@ -22,6 +22,9 @@ func (h *Host) furnish(s *config.Sandbox, dir places.RunDir, facts *boot.Facts) 
 	if err := plan.Guest.Write(file, s.Hardening.IDMap.Base); err != nil {
 		return nil, err
 	}
+	if err := h.showResolver(s, dir); err != nil {
+		return nil, err
+	}
 	plan.Tree.Others = h.writtenByOthers
 	return plan, h.Mount(func() error { return roottree.Tree{Dir: facts.RootTree, Sandbox: s.Name}.Build(plan.Tree) })
 }

@@ -9,7 +9,6 @@ package startup
 import (
 	"errors"
 	"os/user"
-	"path/filepath"
 	"strconv"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
@@ -96,9 +95,6 @@ func (h *Host) PlanOneShot(
 		if facts.View, err = h.oneShotView(s, dir); err != nil {
 			return nil, err
 		}
-	}
-	if target, err := filepath.EvalSymlinks("/etc/resolv.conf"); err == nil {
-		facts.Resolver = target
 	}
 	plan, err := h.furnish(s, dir, facts)
 	if errors.Is(err, roottree.ErrNoIDMap) {

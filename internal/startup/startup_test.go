@@ -190,3 +190,40 @@ func TestWarnOf(t *testing.T) {
 		t.Errorf("set-up label %q without SELinux", label)
 	}
 }
+
+// In the host's network a container has the host's name servers wherever the host's resolv.conf leads to.
+func TestShowResolver(t *testing.T) {
+	for _, c := range []struct {
+		network config.NetworkMode
+		link    string
+		want    string
+	}{
+		{config.NetworkHost, "../run/systemd/resolve/stub-resolv.conf", "nameserver 127.0.0.53\n"},
+		{config.NetworkHost, "/run/systemd/resolve/stub-resolv.conf", "nameserver 127.0.0.53\n"},
+		{config.NetworkHost, "../run/nothing", ""},
+		{config.NetworkHost, "web/resolv.conf", ""},
+		{config.NetworkPrivate, "../run/systemd/resolve/stub-resolv.conf", ""},
+	} {
+		h, _ := newHost(t)
+		s, dir := sandbox(t, h)
+		s.Network = c.network
+		root := string(h.Places)
+		hosttest.Add(t, root, map[string]string{
+			"/run/systemd/resolve/stub-resolv.conf": "nameserver 127.0.0.53\n", "/etc/web/resolv.conf": "nameserver 192.0.2.1\n",
+		})
+		link := c.link
+		if filepath.IsAbs(link) {
+			link = root + link
+		}
+		if err := os.Symlink(link, root+"/etc/resolv.conf"); err != nil {
+			t.Fatal(err)
+		}
+		if err := h.showResolver(s, dir); err != nil {
+			t.Error(err)
+		}
+		got, err := os.ReadFile(dir.Guest() + "/resolv.conf")
+		if string(got) != c.want || (err == nil) != (c.want != "") {
+			t.Errorf("%+v: %q, %v", c, got, err)
+		}
+	}
+}
