@@ -17,9 +17,9 @@ import (
 // maxResolver bounds resolv.conf(5), in bytes. Programs read three name servers of it.
 const maxResolver = 64 << 10
 
-// showResolver gives a container in the host's network the host's name servers. The host's /etc/resolv.conf may be a link
-// to what a service makes below /run, where the container has a directory of its own. It is read at the start, as the
-// C library of most programs reads it.
+// showResolver gives a container in the host's network the host's name servers. The host's /etc/resolv.conf may be a
+// link to what a service makes below /run, where the container has a directory of its own. It is read at the start, as
+// the C library of most programs reads it.
 func (h *Host) showResolver(s *config.Sandbox, dir places.RunDir) error {
 	if s.Network != config.NetworkHost {
 		return nil

@@ -12,8 +12,8 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/test/rig"
 )
 
-// What the documentation has its readers type, they can: blocks that are marked so run as they stand there, one page after
-// the other, and leave nothing.
+// What the documentation has its readers type, they can: blocks that are marked so run as they stand there, one page
+// after the other, and leave nothing.
 func TestDocs(t *testing.T) {
 	rig.On(t, rig.Host)
 	rig.Needs(t, rig.Systemd)
