@@ -8,8 +8,8 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/test/rig"
 )
 
-// Where directories of the host's root are links, as on hosts of rpm-ostree, and a service keeps resolv.conf below /run,
-// as systemd-resolved does, containers and one-shots have what they have elsewhere.
+// Where directories of the host's root are links, as on hosts of rpm-ostree, and a service keeps resolv.conf below
+// /run, as systemd-resolved does, containers and one-shots have what they have elsewhere.
 func TestHostOfLinks(t *testing.T) {
 	rig.On(t, rig.Host)
 	before := snapshot(t)
