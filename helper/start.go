@@ -269,8 +269,9 @@ func (m *Manager) watch(s *config.Sandbox, running libvirtDomain, socket *net.Un
 // takeOver adopts a container that is up though nobody watches it; nil, nil for one that is not up.
 func (m *Manager) takeOver(ctx context.Context, s *config.Sandbox, old libvirtDomain) (*Running, error) {
 	dir := m.run(s.Name)
-	if dir.Phase() != places.PhaseReady || !old.IsUp() {
-		return nil, nil
+	phase, err := dir.KnownPhase()
+	if err != nil || phase != places.PhaseReady || !old.IsUp() {
+		return nil, err
 	}
 	watched, err := dir.HasMonitor()
 	if err != nil {

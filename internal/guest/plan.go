@@ -22,6 +22,10 @@ const ProgramFile = "/run/host/" + Program
 // PlanFile is where a container finds its plan.
 const PlanFile = "/run/host/sandbox.json"
 
+// planFormat is the number of the format of the plan. Who writes a plan and who reads it are of one package, but that
+// may be replaced between the two: a change of the format has another number, so that no plan is taken for another.
+const planFormat = 1
+
 // Plan is what the helper asks of the container's first program.
 type Plan struct {
 	Name        string   `json:"name"` // hostname and name of the cgroup
@@ -57,6 +61,7 @@ type Disk struct {
 
 // planFile is a plan as JSON: what need not be UTF-8, which JSON is, becomes bytes.
 type planFile struct {
+	Format int `json:"format"`
 	Plan
 	Command     [][]byte `json:"command,omitempty"`
 	Environment [][]byte `json:"environment,omitempty"`
@@ -64,7 +69,8 @@ type planFile struct {
 
 // Encode returns the plan as ReadPlan reads it from a file.
 func (p *Plan) Encode() ([]byte, error) {
-	data, err := json.MarshalIndent(planFile{*p, convert[[]byte](p.Command), convert[[]byte](p.Environment)}, "", "\t")
+	file := planFile{planFormat, *p, convert[[]byte](p.Command), convert[[]byte](p.Environment)}
+	data, err := json.MarshalIndent(file, "", "\t")
 	if err != nil {
 		return nil, fmt.Errorf("write plan: %w", err)
 	}
@@ -103,6 +109,10 @@ func ReadPlan(file string) (*Plan, error) {
 	var f planFile
 	if err := json.Unmarshal(data, &f); err != nil {
 		return nil, fmt.Errorf("read plan %s: %w", file, err)
+	}
+	if f.Format != planFormat {
+		return nil, fmt.Errorf("read plan %s: it has format %d, and this program knows %d: virt-sandbox was replaced by "+
+			"another version meanwhile; start it again", file, f.Format, planFormat)
 	}
 	f.Plan.Command, f.Plan.Environment = convert[string](f.Command), convert[string](f.Environment)
 	return &f.Plan, nil

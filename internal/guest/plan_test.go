@@ -87,3 +87,16 @@ func TestPlanErrors(t *testing.T) {
 		}
 	}
 }
+
+// A plan that programs of another version wrote is refused, not taken for one of ours.
+func TestPlanOfAnotherVersion(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "sandbox.json")
+	for _, text := range []string{`{"name": "web"}`, `{"format": 2, "name": "web"}`} {
+		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if plan, err := ReadPlan(file); err == nil || !strings.Contains(err.Error(), "this program knows 1") {
+			t.Errorf("ReadPlan of %s: %+v, %v", text, plan, err)
+		}
+	}
+}

@@ -230,6 +230,36 @@ func TestStateOfSeveralFiles(t *testing.T) {
 	check("after an update", "")
 }
 
+// A container that a later version started is refused, and its state stays as it is; one of the versions that did not
+// say their format is known.
+func TestStateOfAnotherVersion(t *testing.T) {
+	d := made(t, Root(t.TempDir()), "web")
+	file := filepath.Join(d.Path(), stateFile)
+	write := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(`{"format": 2, "phase": "ready", "more": true}`)
+	if phase, err := d.KnownPhase(); phase != "" || !errors.Is(err, ErrNewer) {
+		t.Errorf("a later version's is known: %q, %v", phase, err)
+	}
+	if err := d.SetStopping(); err != nil || d.Phase() != "" {
+		t.Errorf("a stop: %v, phase %q", err, d.Phase())
+	}
+	if err := d.SetPhase(PhaseReady); !errors.Is(err, ErrNewer) {
+		t.Errorf("a later version's is changed: %v", err)
+	}
+	write(`{"phase": "ready"}`)
+	if phase, err := d.KnownPhase(); phase != PhaseReady || err != nil {
+		t.Errorf("an earlier version's is not known: %q, %v", phase, err)
+	}
+	if err := d.SetPhase(PhaseStopping); err != nil || d.State().Format != stateFormat {
+		t.Errorf("after a change: %v, %+v", err, d.State())
+	}
+}
+
 func TestMonitorLock(t *testing.T) {
 	d := made(t, Root(t.TempDir()), "web")
 	if has, err := d.HasMonitor(); has || err != nil {

@@ -26,10 +26,19 @@ const (
 	PhaseStopping Phase = "stopping"
 )
 
+// stateFormat is the number of the format of the state file. A container outlives the programs that started it: each
+// version reads what all before it wrote, and one raises the number when what it writes means something else to them.
+const stateFormat = 1
+
+// ErrNewer says that a run belongs to a later version of the programs.
+var ErrNewer = errors.New("a later version of virt-sandbox started the container; install that again, or stop the " +
+	"container")
+
 // State is what is known of one run. Only who holds the lock on the sandbox's name changes it.
 type State struct {
-	Phase Phase     `json:"phase"`
-	Since time.Time `json:"since"` // when that phase began
+	Format int       `json:"format,omitempty"` // 0 as 1: the first versions did not say it
+	Phase  Phase     `json:"phase"`
+	Since  time.Time `json:"since"` // when that phase began
 	// Owner is the run of a unit that the container belongs to (systemd.exec(5), INVOCATION_ID); empty where no unit
 	// runs it.
 	Owner string `json:"owner,omitempty"`
@@ -41,17 +50,29 @@ type State struct {
 
 const stateFile = "state.json"
 
-// State returns the state of the run; the zero value where none is.
+// State returns the state of the run; the zero value where none is, and where a later version wrote it.
 func (d RunDir) State() State {
 	data, err := os.ReadFile(filepath.Join(d.path, stateFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return d.stateOfSeveralFiles()
 	}
 	var s State
-	if err != nil || json.Unmarshal(data, &s) != nil {
+	if err != nil || json.Unmarshal(data, &s) != nil || s.Format > stateFormat {
 		return State{}
 	}
 	return s
+}
+
+// KnownPhase returns how far the container is. Errors: ErrNewer, which Phase takes for a container that does not run.
+func (d RunDir) KnownPhase() (Phase, error) {
+	data, err := os.ReadFile(filepath.Join(d.path, stateFile))
+	var s struct {
+		Format int `json:"format"`
+	}
+	if err == nil && json.Unmarshal(data, &s) == nil && s.Format > stateFormat {
+		return "", ErrNewer
+	}
+	return d.Phase(), nil
 }
 
 // Phase returns how far the container is.
@@ -60,9 +81,13 @@ func (d RunDir) Phase() Phase { return d.State().Phase }
 // Update changes the state in one step: a reader sees it as it was or as it is.
 // Preconditions: the caller holds the lock on the sandbox's name.
 func (d RunDir) Update(change func(*State)) error {
+	if _, err := d.KnownPhase(); err != nil {
+		return fmt.Errorf("record the state of the run: %w", err)
+	}
 	s := d.State()
 	before := s.Phase
 	change(&s)
+	s.Format = stateFormat
 	if s.Phase != before {
 		s.Since = time.Now().UTC()
 	}
