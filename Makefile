@@ -239,6 +239,22 @@ uninstall: ## remove that
 dist: ## the sources with what they need, in bin/
 	packaging/dist bin
 
+.PHONY: deb test-packages
+
+# Packages of the last commit, in bin/packages.
+deb: ## Debian packages
+	test/rig/install-packages deb
+	packaging/deb bin/packages
+
+# Debian packages: the same bytes twice, lintian, hardening; and a host that installs, uses, removes and purges them.
+test-packages: ## the packages; needs root, some minutes
+	test/rig/install-packages test
+	$(MAKE) deb
+	packaging/deb bin/packages-again
+	VIRT_SANDBOX_PACKAGES=$(abspath bin/packages) VIRT_SANDBOX_PACKAGES_AGAIN=$(abspath bin/packages-again) \
+		$(GO) test -count=1 -v ./test/packaging
+	PACKAGES=bin/packages test/host/run 'sh test/on-host'
+
 # The policy for containers; where container-selinux is installed, it goes beside that.
 install-selinux: ## load the policy for containers
 	packaging/selinux/module install
@@ -253,14 +269,11 @@ uninstall-selinux: ## remove it
 # a container.
 APPARMORDIR := $(DESTDIR)/etc/apparmor.d
 install-apparmor: ## add to libvirt's AppArmor profile
-	install -d $(APPARMORDIR)/abstractions $(APPARMORDIR)/local/abstractions
-	install -m 644 packaging/apparmor/virt-sandbox $(APPARMORDIR)/abstractions
-	touch $(APPARMORDIR)/local/abstractions/libvirt-lxc
-	grep -q 'abstractions/virt-sandbox' $(APPARMORDIR)/local/abstractions/libvirt-lxc || \
-		echo '#include <abstractions/virt-sandbox>' >>$(APPARMORDIR)/local/abstractions/libvirt-lxc
+	install -D -m 644 packaging/apparmor/virt-sandbox $(APPARMORDIR)/abstractions/virt-sandbox
+	APPARMORDIR='$(APPARMORDIR)' packaging/apparmor/hook add
 
 uninstall-apparmor: ## remove that
-	! [ -e $(APPARMORDIR)/local/abstractions/libvirt-lxc ] || sed -i '/abstractions\/virt-sandbox/d' $(APPARMORDIR)/local/abstractions/libvirt-lxc
+	APPARMORDIR='$(APPARMORDIR)' packaging/apparmor/hook remove
 	rm -f $(APPARMORDIR)/abstractions/virt-sandbox
 
 clean: ## remove bin/

@@ -97,9 +97,10 @@ func TestInstall(t *testing.T) {
 	script = append(script, repository+"/packaging/install")
 	run(t, ".", append(slices.Clone(script), "install")...)
 	for _, name := range []string{
-		"bindir/here/virt-sandbox-service", "libexecdir/here/virt-sandbox-init", "unitdir/here/virt-sandbox-logrotate.timer",
-		"presetdir/here/50-virt-sandbox.preset", "generatordir/here/virt-sandbox-service-generator",
-		"sysctldir/here/50-virt-sandbox.conf", "hookdir/here/apt.conf", "mandir/here/man5/virt-sandbox.config.5",
+		"bindir/here/virt-sandbox-service", "libexecdir/here/virt-sandbox-init",
+		"unitdir/here/virt-sandbox-logrotate.timer", "presetdir/here/50-virt-sandbox.preset",
+		"generatordir/here/virt-sandbox-service-generator", "sysctldir/here/50-virt-sandbox.conf", "hookdir/here/apt.conf",
+		"mandir/here/man5/virt-sandbox.config.5",
 		"bashdir/here/virt-sandbox", "zshdir/here/_virt-sandbox-service", "fishdir/here/virt-sandbox.fish",
 		"etc/libvirt-sandbox/services",
 	} {
