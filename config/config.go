@@ -18,6 +18,14 @@ const DefaultBootTarget = "multi-user.target"
 // DefaultContentBase is the directory whose subdirectories hold the private content of each sandbox.
 const DefaultContentBase = "/var/lib/libvirt/filesystems"
 
+// What becomes of a container one of whose units has failed: nothing, an end and a start, or an end after which
+// restart= counts.
+const (
+	OnFailureIgnore  = "ignore"
+	OnFailureRestart = "restart"
+	OnFailureFail    = "fail"
+)
+
 // State reports whether a config is in ordinary use.
 type State string
 
@@ -41,6 +49,7 @@ type Sandbox struct {
 	BootTarget string
 	Autostart  bool
 	Restart    string // Restart= of the host's unit, systemd.service(5)
+	OnFailure  string // what becomes of the container when one of Units fails
 
 	Content string // directory of the private content, absolute
 	Copy    bool   // whether Content starts as a copy of the host's or bare
@@ -141,6 +150,7 @@ func New(name string) *Sandbox {
 		Name:       name,
 		BootTarget: DefaultBootTarget,
 		Restart:    "no",
+		OnFailure:  OnFailureFail,
 		Content:    DefaultContentBase + "/" + name,
 		Network:    NetworkPrivate,
 		Security:   Security{Mode: SecurityStatic, FileType: "container_file_t"},

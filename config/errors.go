@@ -143,7 +143,7 @@ const (
 	msgPrivate         = "%q is not ORIGIN PATH such as \"package:httpd /etc/httpd\""
 	msgVariable        = "%q is not the name of an environment variable"
 	msgUser            = "%q is not a user name"
-	msgRestart         = "restart %q is not one of %s"
+	msgChoice          = "%s %q is not one of %s"
 	msgHostUnit        = "the name of its unit on the host, %q, is longer than %d characters; shorten the name"
 	msgDirective       = "%q is not a directive of systemd such as After or LimitNOFILE"
 	msgOwnDirective    = "%s= is what the container's unit stands on and cannot be changed here"

@@ -70,7 +70,10 @@ func sandboxFields() []field {
 		list("sandbox", "package", func(s *Sandbox) *[]string { return &s.Packages }, CheckPackage),
 		text("sandbox", "boot-target", func(s *Sandbox) *string { return &s.BootTarget }, CheckUnit),
 		boolean("sandbox", "autostart", func(s *Sandbox) *bool { return &s.Autostart }),
-		text("sandbox", "restart", func(s *Sandbox) *string { return &s.Restart }, checkRestart),
+		text("sandbox", "restart", func(s *Sandbox) *string { return &s.Restart }, oneOf("restart", "no",
+			"on-success", "on-failure", "on-abnormal", "on-watchdog", "on-abort", "always")),
+		choice("sandbox", "on-failure", func(s *Sandbox) *string { return &s.OnFailure },
+			OnFailureIgnore, OnFailureRestart, OnFailureFail),
 		text("sandbox", "content", func(s *Sandbox) *string { return &s.Content }, CheckContent),
 		boolean("sandbox", "copy", func(s *Sandbox) *bool { return &s.Copy }),
 		text("sandbox", "image", func(s *Sandbox) *string { return &s.Image }, CheckPath),
@@ -194,6 +197,18 @@ func text(section, key string, at func(*Sandbox) *string, check func(string) err
 	return field{section, key, false,
 		func(s *Sandbox, v string) error { *at(s) = v; return check(v) },
 		func(s *Sandbox) []string { return optional(*at(s)) }}
+}
+
+// choice is one of some words. The one that counts where none is given is not written.
+func choice(section, key string, at func(*Sandbox) *string, words ...string) field {
+	f := text(section, key, at, oneOf(key, words...))
+	f.get = func(s *Sandbox) []string {
+		if *at(s) == *at(New("")) {
+			return nil
+		}
+		return optional(*at(s))
+	}
+	return f
 }
 
 func list(section, key string, at func(*Sandbox) *[]string, check func(string) error) field {

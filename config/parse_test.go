@@ -113,7 +113,8 @@ func TestParseReadsEveryKey(t *testing.T) {
 		Created: time.Date(2026, 1, 31, 12, 0, 0, 0, time.UTC),
 		Units:   []string{"httpd.service"}, Packages: []string{"mod_ssl", "php-fpm"},
 		BootTarget: "graphical.target", Autostart: true, Restart: "on-failure",
-		Content: "/srv/sandboxes/apache-all-keys", Copy: true,
+		OnFailure: OnFailureRestart,
+		Content:   "/srv/sandboxes/apache-all-keys", Copy: true,
 		Image: "/srv/images/apache.img", ImageFormat: FormatQCOW2, ImageFS: XFS, ImageSize: 2 << 30,
 		Security: Security{
 			Mode: SecurityStatic, Label: secontext.Context{User: "system_u", Role: "system_r",

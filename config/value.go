@@ -128,12 +128,14 @@ func parseMountValue(kind MountKind, value string) (Mount, error) {
 
 func (m Mount) value() string { return m.Target + "=" + m.Kind.describe().text(m) }
 
-func checkRestart(text string) error {
-	policies := []string{"no", "on-success", "on-failure", "on-abnormal", "on-watchdog", "on-abort", "always"}
-	if !slices.Contains(policies, text) {
-		return fmt.Errorf(msgRestart, text, strings.Join(policies, ", "))
+// oneOf checks that a value is one of some words.
+func oneOf(key string, words ...string) func(string) error {
+	return func(text string) error {
+		if !slices.Contains(words, text) {
+			return fmt.Errorf(msgChoice, key, text, strings.Join(words, ", "))
+		}
+		return nil
 	}
-	return nil
 }
 
 func checkMachineID(id string) error { return match(isMachineID, id, msgMachineID) }

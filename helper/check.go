@@ -7,6 +7,7 @@ import (
 
 	"github.com/virt-sandbox/virt-sandbox/internal/checkup"
 	"github.com/virt-sandbox/virt-sandbox/internal/contentcheck"
+	"github.com/virt-sandbox/virt-sandbox/internal/places"
 )
 
 // Finding is something of a sandbox that is not as it should be.
@@ -18,7 +19,17 @@ type Finding = contentcheck.Finding
 func (m *Manager) Check(ctx context.Context, name string, fix bool) ([]Finding, error) {
 	c := checkup.Checker{
 		Configs: m.Store, Host: m.Host, Images: m.images(), Stubs: m.stubs(), Provisioner: m.provisioner(),
-		LockName: m.lockName, Warn: m.Warn,
+		LockName: m.lockName, FailedInside: m.failedInside, Warn: m.Warn,
 	}
 	return c.Check(ctx, name, fix)
+}
+
+// failedInside lists the units that have failed inside a container that is up.
+func (m *Manager) failedInside(ctx context.Context, name string) ([]string, error) {
+	s, err := m.asStarted(name)
+	if err != nil || s.Generic() || m.run(name).Phase() != places.PhaseReady {
+		return nil, nil
+	}
+	_, failed, err := m.askInside(ctx, s)
+	return failed, err
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/innersystemd"
+	"github.com/virt-sandbox/virt-sandbox/internal/overview"
 )
 
 // innerSystemd is the systemd of a running container, as far as the verbs need it.
@@ -40,13 +41,20 @@ func (m *Manager) checkUnits(ctx context.Context, s *config.Sandbox) ([]string, 
 }
 
 // awaitUnits waits until the units of a container are up and returns their states.
-func (m *Manager) awaitUnits(ctx context.Context, s *config.Sandbox) ([]string, error) {
+func (m *Manager) awaitUnits(ctx context.Context, s *config.Sandbox) (states []string, err error) {
 	systemd, err := m.inside(ctx, s)
 	if err != nil {
 		return nil, err
 	}
 	defer systemd.Close()
-	return systemd.WaitActive(ctx, s.Units)
+	if states, err = systemd.WaitActive(ctx, s.Units); err != nil {
+		return nil, err
+	}
+	// What came before the monitor listens.
+	if m.stateInside(ctx, s) != overview.Running {
+		err = m.run(s.Name).NoteDegraded()
+	}
+	return states, err
 }
 
 // journalOf reads the last lines that a unit logged inside; "" where that cannot be entered.

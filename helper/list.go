@@ -60,6 +60,9 @@ func (m *Manager) lookFrom(ctx context.Context, row *Row, s *config.Sandbox, run
 	if err != nil {
 		return
 	}
+	if row.State == overview.Running && m.run(s.Name).IsDegraded() {
+		row.State = m.stateInside(ctx, s)
+	}
 	row.Memory = overview.UsageOf(m.cgroups(), init, s).Memory
 	if len(s.Interfaces) == 0 {
 		return
@@ -67,6 +70,17 @@ func (m *Manager) lookFrom(ctx context.Context, row *Row, s *config.Sandbox, run
 	if addresses, err := addressesOf(ctx, init); err == nil {
 		row.Addresses = append(row.Addresses, addresses...)
 	}
+}
+
+// stateInside asks a container that is up how it is. What does not answer is not well.
+func (m *Manager) stateInside(ctx context.Context, s *config.Sandbox) string {
+	ctx, cancel := context.WithTimeout(ctx, insideLimit)
+	defer cancel()
+	units, failed, err := m.askInside(ctx, s)
+	if err != nil {
+		return overview.Degraded
+	}
+	return overview.StateInside(units, failed)
 }
 
 // describe tells of a sandbox what its config does.

@@ -8,11 +8,9 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/enter"
 	"github.com/virt-sandbox/virt-sandbox/internal/field"
 	"github.com/virt-sandbox/virt-sandbox/internal/logview"
-	"github.com/virt-sandbox/virt-sandbox/internal/outputspool"
 )
 
 // LogOptions choose what is shown of a journal, as those of journalctl(1) do.
@@ -47,7 +45,8 @@ func (m *Manager) Logs(ctx context.Context, name string, o LogOptions, stdout, s
 	}
 	_, err = m.controllerPID(s)
 	if errors.Is(err, ErrNotRunning) {
-		return m.journalOfStopped(ctx, s, o, args, out, warnings)
+		hold := func() (func(), error) { return m.images().Hold(ctx, s) }
+		return logview.Stopped(ctx, s, o, hold, out, warnings)
 	}
 	if err != nil {
 		return 0, err
@@ -61,32 +60,3 @@ func (m *Manager) Logs(ctx context.Context, name string, o LogOptions, stdout, s
 	})
 	return logview.Outcome(ctx, status, err)
 }
-
-// journalOfStopped shows the journal of a sandbox that is down. One in an image cannot be started while that is read,
-// so that nothing waits then for who takes the output.
-func (m *Manager) journalOfStopped(
-	ctx context.Context, s *config.Sandbox, o logview.Options, args []string, stdout, stderr io.Writer,
-) (int, error) {
-	if s.Image == "" {
-		return logview.Stopped(ctx, s, args, stdout, stderr)
-	}
-	if o.Follow {
-		return 0, fmt.Errorf("%s %w; start it to follow its journal", s.Name, ErrNotRunning)
-	}
-	release, err := m.images().Hold(ctx, s)
-	if err != nil {
-		return 0, err
-	}
-	status, err := outputspool.Run(maxKeptLog, stdout, stderr, release, func(stdout, stderr io.Writer) (int, error) {
-		return logview.Stopped(ctx, s, args, stdout, stderr)
-	})
-	var full *outputspool.FullError
-	if errors.As(err, &full) {
-		err = field.Errorf("%w; ask for less with %s, %s, %s or %s",
-			err, field.Lines, field.Units, field.Since, field.Until)
-	}
-	return status, err
-}
-
-// maxKeptLog bounds what is kept of a journal until somebody takes it, in bytes.
-const maxKeptLog = 1 << 30

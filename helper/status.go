@@ -10,6 +10,7 @@ import (
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/innersystemd"
+	"github.com/virt-sandbox/virt-sandbox/internal/monitor"
 	"github.com/virt-sandbox/virt-sandbox/internal/overview"
 )
 
@@ -86,27 +87,29 @@ func (m *Manager) lookInside(ctx context.Context, d *Details, s *config.Sandbox,
 	}
 	ctx, cancel := context.WithTimeout(ctx, insideLimit)
 	defer cancel()
-	if err := m.askInside(ctx, d, s); err != nil {
+	units, failed, err := m.askInside(ctx, s)
+	if err != nil {
 		m.Warn("%v", err)
+	} else if d.State == overview.Running {
+		d.State = overview.StateInside(units, failed)
 	}
+	d.InnerUnits, d.Failed = append(d.InnerUnits, units...), append(d.Failed, failed...)
 }
 
-// askInside asks the container's systemd for the states of its units.
-func (m *Manager) askInside(ctx context.Context, d *Details, s *config.Sandbox) error {
+// askInside asks the container's systemd for the states of its units, and for all that failed.
+func (m *Manager) askInside(ctx context.Context, s *config.Sandbox) (units []InnerUnit, failed []string, err error) {
 	systemd, err := m.inside(ctx, s)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	defer systemd.Close()
 	err = innersystemd.EachPart(ctx, systemd.Unit, s.Units, func(unit string, state innersystemd.State) {
-		d.InnerUnits = append(d.InnerUnits, InnerUnit{Unit: unit, Active: state.Active, Sub: state.Sub, Result: state.Result})
+		units = append(units, InnerUnit{Unit: unit, Active: state.Active, Sub: state.Sub, Result: state.Result})
 	})
-	if err != nil {
-		return err
+	if err == nil {
+		failed, err = systemd.Failed(ctx)
 	}
-	failed, err := systemd.Failed(ctx)
-	d.Failed = append(d.Failed, failed...)
-	return err
+	return units, failed, err
 }
 
 // askUnit asks the host's systemd for what it has of a sandbox that is down, or failed.
@@ -126,7 +129,10 @@ func (m *Manager) askUnit(ctx context.Context, d *Details, s *config.Sandbox) {
 		return
 	}
 	d.LastError = fmt.Sprintf("%s failed (%s)", s.HostUnit(), unit.Result)
-	if unit.LastLine != "" {
+	switch {
+	case unit.ExitStatus == monitor.StatusFailed:
+		d.LastError += ": " + unit.Said
+	case unit.LastLine != "":
 		d.LastError += ": " + unit.LastLine
 	}
 }

@@ -36,6 +36,12 @@ func (m *Manager) End(ctx context.Context, name string, last bool) error {
 			return err
 		}
 	}
+	if unit := m.run(name).FailedUnit(); unit != "" && !lost {
+		// As long as that can be read.
+		if s, err := m.asStarted(name); err == nil {
+			m.Warn("%s inside has failed; its journal says:\n%s", unit, m.journalOf(s, unit))
+		}
+	}
 	if !lost {
 		if err := m.endInUnit(ctx, name, last); err != nil {
 			return err

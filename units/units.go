@@ -207,7 +207,12 @@ func (t *text) body(s *config.Sandbox, p Paths) {
 		t.set("SuccessExitStatus", "143")
 	} else {
 		t.comment("A reboot from inside.")
-		t.set("RestartForceExitStatus", "133")
+		restarts := "133"
+		if s.OnFailure == config.OnFailureRestart {
+			t.comment("A unit inside that failed.")
+			restarts += " 69"
+		}
+		t.set("RestartForceExitStatus", restarts)
 		t.set("SuccessExitStatus", "133")
 	}
 	t.confine(s, p)

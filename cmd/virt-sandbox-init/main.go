@@ -6,8 +6,9 @@
 //go:debug updatemaxprocs=0
 
 // Command virt-sandbox-init is the first program of a container. It is mounted in and reads what to do from where the
-// helper put it. Later it tells the host's side of a shutdown: virt-sandbox-init stopping|rebooting. For execute, it
-// does the last part of entering: virt-sandbox-init enter …. It has --version, as all programs.
+// helper put it. Later it tells the host's side of a shutdown or of units that failed: virt-sandbox-init
+// stopping|rebooting|failed. For execute, it does the last part of entering: virt-sandbox-init enter …. It has
+// --version, as all programs.
 package main
 
 import (
@@ -16,6 +17,7 @@ import (
 	"runtime"
 
 	"github.com/virt-sandbox/virt-sandbox/internal/guest"
+	"github.com/virt-sandbox/virt-sandbox/internal/unitfailed"
 	"github.com/virt-sandbox/virt-sandbox/internal/version"
 )
 
@@ -46,7 +48,11 @@ func main() {
 		os.Exit(status)
 	}
 	if os.Getpid() != 1 && len(os.Args) == 2 {
-		if err := guest.NotifyShutdown(os.Args[1]); err != nil {
+		tell := func() error { return guest.NotifyShutdown(os.Args[1]) }
+		if os.Args[1] == unitfailed.Word {
+			tell = unitfailed.Tell
+		}
+		if err := tell(); err != nil {
 			fmt.Fprintf(os.Stderr, "virt-sandbox-init: %v\n", err)
 			os.Exit(1)
 		}

@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/virt-sandbox/virt-sandbox/cmd/internal/flagname"
+	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/helper"
 	"github.com/virt-sandbox/virt-sandbox/internal/launch"
 	"github.com/virt-sandbox/virt-sandbox/internal/monitor"
@@ -218,7 +219,8 @@ func handOver(ctx context.Context, m *helper.Manager, name string, running *help
 	if err := notify.Ready(running.Summary()); err != nil {
 		return err
 	}
-	return monitor.Become(ctx, program, running.Files(), running.ShutdownSignal())
+	return monitor.Become(ctx, program, running.Files(), running.ShutdownSignal(),
+		running.Sandbox.OnFailure != config.OnFailureIgnore)
 }
 
 // isUnit reports whether systemd runs this process for a unit (systemd.exec(5)).

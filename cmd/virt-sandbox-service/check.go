@@ -47,6 +47,7 @@ line is one finding: the path, a word for its kind, and what to do.
   label     a file has not the SELinux label that the config gives it; the
             sandbox cannot use it
   depth     a directory lies too deep to be looked into
+  inside    a unit inside has failed
   leftover  an interrupted create, clone, import, start or delete has left it
 
 Labels are checked where SELinux is on. Modified files are not reported. Nothing

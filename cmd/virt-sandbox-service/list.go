@@ -33,6 +33,9 @@ they have been up, the memory that they use, their address, the unit that runs
 them on the host, and the units or command that they run; of one whose config
 cannot be used the reason. NAME may be a pattern, such as 'web*'.
 
+One that runs is "degraded" where units inside have failed, and "done" where all
+its own have ended well.
+
 Where libvirt cannot be asked, or not without root, the states are "unknown",
 and the exit status is 1.`
 
@@ -85,7 +88,7 @@ func listCommand(manager newManagerFunc) *cobra.Command {
 	flags := command.Flags()
 	flags.BoolVarP(&filter.running, "running", "r", false, "only those that run")
 	flags.StringSliceVar(&filter.states, "state", nil, "only those of `STATE`, or of several with commas: running, "+
-		"starting, stopping, stopped, deleting, unusable or unknown")
+		"degraded, done, starting, stopping, stopped, deleting, unusable or unknown")
 	flags.BoolVarP(&quiet, "quiet", "q", false, "names only, one on each line")
 	flags.BoolVar(&asJSON, "json", false, "print a JSON array")
 	return command

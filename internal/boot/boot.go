@@ -95,7 +95,7 @@ func Command(s *config.Sandbox, groups []uint32, oneShot *OneShot) *guest.Plan {
 		Environment: Environment(s),
 	}
 	if !s.Generic() {
-		plan.BootTarget = s.BootTarget
+		plan.BootTarget, plan.Units = s.BootTarget, s.Units
 		return &plan
 	}
 	plan.Command, plan.UID, plan.GID, plan.Groups = s.Command, s.Identity.UID, s.Identity.GID, groups

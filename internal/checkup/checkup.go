@@ -32,7 +32,9 @@ type Checker struct {
 	Provisioner *provision.Provisioner
 	// LockName waits until nobody else works on a sandbox.
 	LockName func(ctx context.Context, name string) (*lockfile.Lock, error)
-	Warn     func(format string, args ...any)
+	// FailedInside lists the units that have failed inside a container that is up.
+	FailedInside func(ctx context.Context, name string) ([]string, error)
+	Warn         func(format string, args ...any)
 }
 
 // Check lists what of a sandbox, which may be up, is not as it should be: its config, the unit file, images, content
@@ -44,6 +46,14 @@ func (c *Checker) Check(ctx context.Context, name string, fix bool) ([]contentch
 		var inside []contentcheck.Finding
 		inside, err = c.checkInside(ctx, s, fix)
 		findings = append(findings, inside...)
+		failed, failedErr := c.FailedInside(ctx, name)
+		for _, unit := range failed {
+			findings = append(findings, contentcheck.Finding{
+				Path: s.Content, Problem: contentcheck.ProblemInside, Detail: fmt.Sprintf("%s has failed inside; "+
+					"its journal says why", unit),
+			})
+		}
+		err = errors.Join(err, failedErr)
 	}
 	for i := range findings {
 		findings[i].Sandbox = name

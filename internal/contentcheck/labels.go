@@ -40,6 +40,7 @@ const (
 	ProblemImage    Problem = "image"    // the file of an image or disk is gone, or too short
 	ProblemConfig   Problem = "config"   // the config cannot be used
 	ProblemUnit     Problem = "unit"     // the unit file on the host is not that of the config
+	ProblemInside   Problem = "inside"   // a unit of a container that is up has failed
 	ProblemLeftover Problem = "leftover" // a verb that was interrupted has left it
 )
 

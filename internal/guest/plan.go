@@ -31,6 +31,7 @@ type Plan struct {
 	Name        string   `json:"name"` // hostname and name of the cgroup
 	UUID        string   `json:"uuid"`
 	BootTarget  string   `json:"boot_target,omitempty"` // systemd boots to it; empty for a command
+	Units       []string `json:"units,omitempty"`       // what it is for
 	Command     []string `json:"command,omitempty"`
 	UID         uint32   `json:"uid,omitempty"`
 	GID         uint32   `json:"gid,omitempty"`

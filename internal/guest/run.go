@@ -245,6 +245,9 @@ func notify(message string) {
 	}
 }
 
+// Report sends a message of the sd_notify(3) protocol to the host's side.
+func Report(message string) error { return send(NotifySocket, message) }
+
 func send(socket, message string) error {
 	connection, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: socket, Net: "unixgram"})
 	if err != nil {

@@ -114,6 +114,8 @@ type Status struct {
 	InactiveSince time.Time // when it went down, in UTC; zero where it was never up
 	Failed        bool
 	Result        string // why it failed (systemd.service(5), $SERVICE_RESULT)
+	ExitStatus    int32  // of its main process, where it failed
+	Said          string // by that process, of how it fares (sd_notify(3), STATUS=)
 	LastLine      string // of its journal, where it failed
 }
 
@@ -134,6 +136,8 @@ func (c *Client) Status(ctx context.Context, unit Unit) (*Status, error) {
 	}
 	if s.Failed {
 		s.Result = fmt.Sprint(properties["Result"])
+		s.ExitStatus, _ = properties["ExecMainStatus"].(int32)
+		s.Said, _ = properties["StatusText"].(string)
 		lines := strings.Split(strings.TrimSpace(c.lastJournal(ctx, systemd, unit.Name)), "\n")
 		s.LastLine = lines[len(lines)-1]
 	}

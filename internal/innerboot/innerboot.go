@@ -53,6 +53,11 @@ func Plan(root unitfile.Root, s *config.Sandbox) ([]Entry, error) {
 		p.prepare(u)
 	}
 	p.notifyUnits()
+	var own []string
+	for _, u := range set.Asked {
+		own = append(own, u.Name)
+	}
+	p.failures(own)
 	p.hostKeys(set)
 	return p.entries, nil
 }

@@ -32,10 +32,10 @@ func TestWaitActiveFails(t *testing.T) {
 		"failed.service":  {"LoadState": "loaded", "ActiveState": "failed", "Result": "signal"},
 		"waiting.service": {"LoadState": "loaded", "ActiveState": "activating"},
 	}}).client(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
-	defer cancel()
 	for unit, want := range map[string]string{"failed.service": "failed (signal)", "waiting.service": "did not start in " +
 		"time (activating)"} {
+		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+		defer cancel()
 		_, err := c.WaitActive(ctx, []string{"up.service", unit})
 		var failure *UnitError
 		if !errors.As(err, &failure) || failure.Unit != unit || failure.Reason != want {

@@ -208,7 +208,8 @@ func (s State) Verdict() (up bool, reason string) {
 		return false, "failed (" + s.Result + ")"
 	case s.Sub == "auto-restart" && s.Restarts >= maxRestarts:
 		return false, fmt.Sprintf("failed and was restarted %d times (%s)", s.Restarts, s.Result)
-	case s.Active == "inactive" && s.Type == "oneshot" && s.Ran && s.Result == "success":
+	case s.Active == "inactive" && s.Ran && s.Result == "success":
+		// A job that has done its work.
 		return true, ""
 	case s.Active == "inactive" && s.Skipped:
 		return false, "was skipped, since a condition of the unit is not met"

@@ -38,7 +38,8 @@ func TestVerdict(t *testing.T) {
 			"ended (exit-code)"},
 		{"condition not met", State{Active: "inactive", Skipped: true}, "was skipped, since a condition of the unit is not " +
 			"met"},
-		{"ended", State{Active: "inactive", Type: "simple", Ran: true, Result: "success"}, "ended (success)"},
+		{"ended", State{Active: "inactive", Type: "simple", Ran: true, Result: "success"}, up},
+		{"ended badly", State{Active: "inactive", Type: "simple", Ran: true, Result: "exit-code"}, "ended (exit-code)"},
 		{"assertion not met", State{Active: "inactive", Unmet: true}, "was not started, since an assertion of the unit is " +
 			"not met"},
 		{"never begun", State{Active: "inactive"}, "was not started, since a unit that it requires failed"},

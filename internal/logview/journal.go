@@ -16,13 +16,49 @@ import (
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/contentjournal"
+	"github.com/virt-sandbox/virt-sandbox/internal/field"
+	"github.com/virt-sandbox/virt-sandbox/internal/outputspool"
 )
 
 // nobody is the user that owns nothing.
 const nobody = 65534
 
-// Stopped reads the journal of a container that is down, as a user who may do nothing but that.
+// Stopped shows the journal of a container that is down. One in an image, which hold mounts until it is released,
+// cannot be started while that is read, so that nothing waits then for who takes the output.
 func Stopped(
+	ctx context.Context, s *config.Sandbox, o Options, hold func() (release func(), err error),
+	stdout, stderr io.Writer,
+) (int, error) {
+	args, err := o.Arguments()
+	if err != nil {
+		return 0, err
+	}
+	if s.Image == "" {
+		return readStopped(ctx, s, args, stdout, stderr)
+	}
+	if o.Follow {
+		return 0, fmt.Errorf("%s is not running; start it to follow its journal", s.Name)
+	}
+	release, err := hold()
+	if err != nil {
+		return 0, err
+	}
+	status, err := outputspool.Run(maxKept, stdout, stderr, release, func(stdout, stderr io.Writer) (int, error) {
+		return readStopped(ctx, s, args, stdout, stderr)
+	})
+	var full *outputspool.FullError
+	if errors.As(err, &full) {
+		err = field.Errorf("%w; ask for less with %s, %s, %s or %s",
+			err, field.Lines, field.Units, field.Since, field.Until)
+	}
+	return status, err
+}
+
+// maxKept bounds what is kept of a journal until somebody takes it, in bytes.
+const maxKept = 1 << 30
+
+// readStopped reads the journal of a container that is down, as a user who may do nothing but that.
+func readStopped(
 	ctx context.Context, s *config.Sandbox, args []string, stdout, stderr io.Writer,
 ) (int, error) {
 	dir, err := contentjournal.Open(s)

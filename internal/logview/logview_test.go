@@ -4,11 +4,13 @@ package logview
 
 import (
 	"errors"
+	"io"
 	"os"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/describe"
 	"github.com/virt-sandbox/virt-sandbox/internal/printable"
 )
@@ -43,6 +45,16 @@ func TestSkipToLast(t *testing.T) {
 		if string(left[:n]) != c.want {
 			t.Errorf("%.20q, %d lines: got %.20q", c.text, c.lines, left[:n])
 		}
+	}
+}
+
+// Who follows the journal in an image that is down would keep the sandbox from being started.
+func TestFollowOfStoppedImage(t *testing.T) {
+	s := config.New("box")
+	s.Image = t.TempDir() + "/box.raw"
+	_, err := Stopped(t.Context(), s, Options{Follow: true}, nil, io.Discard, io.Discard)
+	if err == nil || !strings.Contains(err.Error(), "box is not running; start it to follow") {
+		t.Errorf("got %v", err)
 	}
 }
 

@@ -2,7 +2,7 @@
 
 // Package monitor watches a container that is up, in a process as small as can be: the helper, which links libvirt,
 // becomes it once its work is done. In: descriptors that the helper opened; out: the console's text, and the exit
-// status when the container ends.
+// status when the container ends, or when one of its units has failed.
 package monitor
 
 import (
@@ -17,15 +17,13 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/virt-sandbox/virt-sandbox/internal/printable"
 	"github.com/virt-sandbox/virt-sandbox/internal/proc"
-	"github.com/virt-sandbox/virt-sandbox/internal/report"
 	"github.com/virt-sandbox/virt-sandbox/internal/throttle"
 )
 
 // File names of the monitor, and of that for a container with leases, which it renews: twice the size, though most of
 // it is shared by all. Their arguments are the numbers of the descriptors, in the order of Files, and of the signal for
-// Shutdown.
+// Shutdown, and whether the container is to end when a unit of it fails.
 const (
 	Program     = "virt-sandbox-service-monitor"
 	DHCPProgram = "virt-sandbox-service-monitor-dhcp"
@@ -41,14 +39,20 @@ type Files struct {
 	Runtime    *os.File // directory with the state of its network
 
 	shutdown unix.Signal // that asks Init for an orderly end
+	failing  bool        // whether the container is to end when a unit of it fails
 }
 
 // Open makes Files of descriptor numbers.
 func Open(numbers []string) (*Files, error) {
-	if len(numbers) != 7 {
-		return nil, errors.New("takes six descriptors and a signal, and is started by virt-sandbox-service-helper only")
+	if len(numbers) != 8 {
+		return nil, errors.New("takes six descriptors, a signal and whether to end on a failure, and is " +
+			"started by virt-sandbox-service-helper only")
 	}
 	shutdown, err := strconv.ParseUint(numbers[6], 10, 6)
+	if err != nil {
+		return nil, err
+	}
+	failing, err := strconv.ParseBool(numbers[7])
 	if err != nil {
 		return nil, err
 	}
@@ -61,7 +65,9 @@ func Open(numbers []string) (*Files, error) {
 		unix.CloseOnExec(int(n))
 		files[i] = os.NewFile(uintptr(n), "descriptor "+text)
 	}
-	return &Files{files[0], files[1], files[2], files[3], files[4], files[5], unix.Signal(shutdown)}, nil
+	return &Files{
+		files[0], files[1], files[2], files[3], files[4], files[5], unix.Signal(shutdown), failing,
+	}, nil
 }
 
 // Shutdown asks the container for an orderly end, after which Run returns. One that has ended is not asked.
@@ -73,80 +79,78 @@ func (f *Files) Shutdown() {
 // anew.
 const StatusReboot = 133
 
+// StatusFailed is the exit status where a unit inside has failed: EX_UNAVAILABLE of sysexits.h, a service that is not
+// to be had.
+const StatusFailed = 69
+
 // ErrBroken is returned by Run for a container that ended without having said that it would.
 var ErrBroken = errors.New("the container broke down: it ended without a shutdown")
 
 // Run passes the console on to out until the container ends and returns the exit status that it reported: 0 for a
-// systemd that shut down, StatusReboot for one that rebooted. Errors: ErrBroken.
+// systemd that shut down, StatusReboot for one that rebooted, StatusFailed where a unit of it failed, which ends it.
+// Errors: ErrBroken.
 func Run(files *Files, out io.Writer) (int, error) {
+	words := &shared{out: throttle.New(out)}
 	drained := make(chan struct{})
 	go func() {
 		defer close(drained)
-		limited := throttle.New(out)
 		buffer := make([]byte, 4096)
 		for {
 			n, err := files.Console.Read(buffer)
-			_, _ = limited.Write(printable.Bytes(buffer[:n]))
+			words.write(buffer[:n])
 			if err != nil {
-				_ = limited.Flush()
+				words.flush()
 				return
 			}
 		}
 	}()
-	statuses := make(chan int, 1) // -1 where the container reported nothing
 	connection, err := net.FileConn(files.Notify)
 	if err != nil {
 		return 0, err
 	}
+	told := listener{files: files, words: words, last: -1, failed: make(chan struct{}), ended: make(chan struct{})}
 	// The container's systemd sends to it as long as it runs; unread messages would make it wait.
-	go func() {
-		last := -1
-		_ = report.Read(connection, func(name, value string) bool {
-			last = exitStatus(name, value, last)
-			return true
-		})
-		statuses <- last
-	}()
-	if err := proc.AwaitEnd(files.Controller); err != nil {
+	go told.listen(connection)
+	controller := make(chan error, 1)
+	go func() { controller <- proc.AwaitEnd(files.Controller) }()
+	select {
+	case err = <-controller:
+	case <-told.failed:
+		if isUnit() {
+			// What its unit does when it stops ends the container.
+			return StatusFailed, nil
+		}
+		files.Shutdown()
+		err = <-controller
+	}
+	if err != nil {
 		return 0, err
 	}
 	// Messages that are in the socket already are read; there is nobody left to send more.
 	_ = connection.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
-	status := <-statuses
+	<-told.ended
 	select {
 	case <-drained:
 	case <-time.After(consoleDrainTimeout):
 	}
-	if status < 0 {
+	switch {
+	case told.hasFailed():
+		return StatusFailed, nil
+	case told.last < 0:
 		return 0, ErrBroken
 	}
-	return status, nil
+	return told.last, nil
 }
+
+// isUnit reports whether systemd runs this process for a unit (systemd.exec(5)).
+func isUnit() bool { return os.Getenv("INVOCATION_ID") != "" }
 
 // consoleDrainTimeout is how long the console of a container that has ended may still give something.
 const consoleDrainTimeout = 400 * time.Millisecond
 
-// exitStatus takes from a field of a container's message how it ends: EXIT_STATUS= or STOPPING= of sd_notify(3), or our
-// own X_REBOOT=. last is what it said before.
-func exitStatus(name, value string, last int) int {
-	switch name {
-	case "EXIT_STATUS":
-		n, err := strconv.ParseUint(value, 10, 8)
-		if err != nil || last == StatusReboot {
-			// A newer systemd says EXIT_STATUS=0 after all else, of a reboot too.
-			return last
-		}
-		return int(n)
-	case "X_REBOOT":
-		return StatusReboot
-	case "STOPPING":
-		return max(last, 0)
-	}
-	return last
-}
-
-// Become replaces this process by the monitor program.
-func Become(ctx context.Context, program string, files []*os.File, shutdown unix.Signal) error {
+// Become replaces this process by the monitor program. failing says whether the container is to end when a unit of it
+// fails.
+func Become(ctx context.Context, program string, files []*os.File, shutdown unix.Signal, failing bool) error {
 	arguments := []string{filepath.Base(program)}
 	for _, f := range files {
 		fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD, 3)
@@ -155,7 +159,7 @@ func Become(ctx context.Context, program string, files []*os.File, shutdown unix
 		}
 		arguments = append(arguments, strconv.Itoa(fd))
 	}
-	arguments = append(arguments, strconv.Itoa(int(shutdown)))
+	arguments = append(arguments, strconv.Itoa(int(shutdown)), strconv.FormatBool(failing))
 	if err := ctx.Err(); err != nil {
 		return err
 	}

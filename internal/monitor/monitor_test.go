@@ -48,14 +48,15 @@ func TestOpenErrors(t *testing.T) {
 		want    string
 	}{
 		{nil, "takes six descriptors"},
-		{[]string{"3", "4", "5", "6", "7", "15"}, "takes six descriptors"},
-		{[]string{"3", "4", "5", "6", "7", "8", "15", "9"}, "takes six descriptors"},
-		{[]string{"--help", "4", "5", "6", "7", "8", "15"}, "invalid syntax"},
-		{[]string{"900", "901", "902", "903", "904", "", "15"}, "invalid syntax"},
-		{[]string{"900", "901", "902", "903", "904", "-1", "15"}, "invalid syntax"},
-		{[]string{"900", "901", "902", "903", "904", "65536", "15"}, "out of range"},
-		{[]string{"900", "901", "902", "903", "904", "905", "TERM"}, "invalid syntax"},
-		{[]string{"900", "901", "902", "903", "904", "905", "65"}, "out of range"},
+		{[]string{"3", "4", "5", "6", "7", "8", "15"}, "takes six descriptors"},
+		{[]string{"3", "4", "5", "6", "7", "8", "15", "true", "9"}, "takes six descriptors"},
+		{[]string{"900", "901", "902", "903", "904", "905", "15", "fail"}, "invalid syntax"},
+		{[]string{"--help", "4", "5", "6", "7", "8", "15", "true"}, "invalid syntax"},
+		{[]string{"900", "901", "902", "903", "904", "", "15", "true"}, "invalid syntax"},
+		{[]string{"900", "901", "902", "903", "904", "-1", "15", "true"}, "invalid syntax"},
+		{[]string{"900", "901", "902", "903", "904", "65536", "15", "true"}, "out of range"},
+		{[]string{"900", "901", "902", "903", "904", "905", "TERM", "true"}, "invalid syntax"},
+		{[]string{"900", "901", "902", "903", "904", "905", "65", "true"}, "out of range"},
 	}
 	for _, c := range cases {
 		if files, err := Open(c.numbers); err == nil || !strings.Contains(err.Error(), c.want) {
@@ -74,7 +75,7 @@ func TestOpen(t *testing.T) {
 		}
 		numbers = append(numbers, strconv.Itoa(fd))
 	}
-	files, err := Open(append(numbers, "15"))
+	files, err := Open(append(numbers, "15", "true"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -120,6 +121,7 @@ func TestRun(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
+			t.Setenv("INVOCATION_ID", "")
 			container := startContainer(t)
 			out := make(lineWriter, 10)
 			ended := make(chan string, 1)
@@ -146,6 +148,58 @@ func TestRun(t *testing.T) {
 			container.end()
 			if got := <-ended; got != c.want {
 				t.Errorf("got %s, want %s", got, c.want)
+			}
+		})
+	}
+}
+
+// TestRunOfFailure: a unit that failed, and is not one of a shutdown, is told of once, in harmless words. In a unit the
+// monitor ends at once, and else it asks the container for its end; unless a failure is to be ignored.
+func TestRunOfFailure(t *testing.T) {
+	const told = "web.service?[2J inside failed (signal)\n"
+	for _, c := range []struct {
+		name, invocation, message string
+		failing                   bool
+		want, said                string
+	}{
+		{"in a unit", "1", "X_FAILED=web.service\x1b[2J signal", true, "status 69, error <nil>", told},
+		{"without one", "", "X_FAILED=web.service\x1b[2J signal", true, "status 69, error <nil>", told},
+		{"ignored", "", "X_FAILED=web.service signal\nSTOPPING=1", false, "status 0, error <nil>", ""},
+		{"in a shutdown", "", "STOPPING=1\nX_FAILED=web.service timeout", true, "status 0, error <nil>", ""},
+		{"of another", "", "X_DEGRADED=x.service\nSTOPPING=1", true, "status 0, error <nil>", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Setenv("INVOCATION_ID", c.invocation)
+			t.Setenv("NOTIFY_SOCKET", "")
+			container := startContainer(t)
+			container.files.failing = c.failing
+			dir := t.TempDir()
+			var err error
+			if container.files.Runtime, err = os.Open(dir); err != nil {
+				t.Fatal(err)
+			}
+			defer container.files.Runtime.Close()
+			out := &strings.Builder{}
+			ended := make(chan string, 1)
+			go func() {
+				status, err := Run(container.files, out)
+				ended <- fmt.Sprintf("status %d, error %v", status, err)
+			}()
+			for range 2 {
+				if _, err := container.notify.Write([]byte(c.message)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if c.invocation == "" {
+				time.Sleep(50 * time.Millisecond)
+				container.end()
+			}
+			if got := <-ended; got != c.want || out.String() != c.said {
+				t.Errorf("got %s, said %q; want %s, %q", got, out, c.want, c.said)
+			}
+			noted, _ := os.ReadFile(dir + "/" + Failed)
+			if c.said != "" && string(noted) != "web.service?[2J" || c.said == "" && noted != nil {
+				t.Errorf("noted %q", noted)
 			}
 		})
 	}

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,6 +20,8 @@ import (
 // The states of a sandbox, besides those of a run that is not ready (places.Phase).
 const (
 	Running  = "running"
+	Degraded = "degraded" // it runs, and units inside have failed
+	Done     = "done"     // it runs, and all its units have ended well
 	Stopped  = "stopped"
 	Deleting = "deleting"
 	Unusable = "unusable" // its config
@@ -61,7 +64,22 @@ type Details struct {
 }
 
 // IsRunning reports whether the container is up.
-func (s Status) IsRunning() bool { return s.State == Running }
+func (s Status) IsRunning() bool {
+	return s.State == Running || s.State == Degraded || s.State == Done
+}
+
+// StateInside returns the state of a container that is up by those of its units, and by the names of others inside that
+// failed.
+func StateInside(units []InnerUnit, failed []string) string {
+	ended := func(u InnerUnit) bool { return u.Active == "inactive" && u.Result == "success" }
+	switch {
+	case len(failed) > 0:
+		return Degraded
+	case len(units) > 0 && !slices.ContainsFunc(units, func(u InnerUnit) bool { return !ended(u) }):
+		return Done
+	}
+	return Running
+}
 
 // InnerUnit is the state of a unit inside (org.freedesktop.systemd1(5)).
 type InnerUnit struct {

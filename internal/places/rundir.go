@@ -14,6 +14,7 @@ import (
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/hostetc"
+	"github.com/virt-sandbox/virt-sandbox/internal/monitor"
 	"github.com/virt-sandbox/virt-sandbox/internal/seclabel"
 )
 
@@ -151,6 +152,29 @@ func (r Root) EtcInUse() ([]string, error) {
 		}
 	}
 	return used, nil
+}
+
+// NoteDegraded records that not all inside is as it should be, as the monitor does: list asks inside then.
+func (d RunDir) NoteDegraded() error {
+	if err := os.WriteFile(filepath.Join(d.path, monitor.Degraded), nil, 0o600); err != nil {
+		return fmt.Errorf("record the state inside: %w", err)
+	}
+	return nil
+}
+
+// IsDegraded reports whether NoteDegraded was called, or the monitor has heard of a failure inside.
+func (d RunDir) IsDegraded() bool {
+	_, err := os.Lstat(filepath.Join(d.path, monitor.Degraded))
+	return err == nil
+}
+
+// FailedUnit returns the unit whose failure the monitor has ended the container for; "" for none.
+func (d RunDir) FailedUnit() string {
+	name, err := os.ReadFile(filepath.Join(d.path, monitor.Failed))
+	if err != nil || config.CheckUnit(string(name)) != nil {
+		return ""
+	}
+	return string(name)
 }
 
 // Recorded returns what Record kept. Errors: config.ErrNotFound.

@@ -12,6 +12,12 @@ import (
 	"time"
 )
 
+// Fields of ours beside those of sd_notify(3).
+const (
+	Failed   = "X_FAILED"   // a unit of the sandbox that failed for good, and why, with a space between
+	Degraded = "X_DEGRADED" // other units that failed, with spaces between
+)
+
 const (
 	maxMessage = 4096 // bytes; what is longer is cut off, as systemd does it
 	maxFields  = 64   // of a message

@@ -47,7 +47,6 @@ var layers = []layer{
 		"internal/filetree",
 		"internal/hostsystemd",
 		"internal/hosttest",
-		"internal/monitor",
 		"internal/namespace",
 		"internal/notify",
 		"internal/secontext",
@@ -56,8 +55,9 @@ var layers = []layer{
 		"internal/usernamespace",
 		"rpmdeps",
 	}},
-	{"levels, layers", []string{
+	{"levels, layers, the monitor", []string{
 		"internal/mcs",
+		"internal/monitor",
 		"internal/overlay",
 	}},
 	{"the description", []string{
@@ -76,6 +76,7 @@ var layers = []layer{
 		"internal/image",
 		"internal/initrd",
 		"internal/legacy",
+		"internal/unitfailed",
 		"units",
 	}},
 	{"units", []string{

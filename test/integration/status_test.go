@@ -92,8 +92,29 @@ func TestStatus(t *testing.T) {
 	}
 	inside(t, "t-status", "systemd-run --unit=t-fails --wait false || :; systemctl stop apache2")
 	if d, _ := statusOf(t, "t-status", 0); !slices.Contains(d.Failed, "t-fails.service") ||
-		d.InnerUnits[0].Active != "inactive" {
+		d.InnerUnits[0].Active != "inactive" || d.State != "degraded" {
 		t.Errorf("with failed units: %+v", d)
+	}
+	wait(t, "list to tell of a failure", func() bool {
+		return strings.Contains(must(t, "list", "--state", "degraded"), "t-status")
+	})
+	if o := run(t, "check", "t-status"); o.status != 1 || !strings.Contains(o.stdout, "inside: t-fails.service") {
+		t.Errorf("check with failed units: %+v", o)
+	}
+	// Nor does a restart count, even one of a service that ends badly on the way.
+	inside(t, "t-status", "systemctl reset-failed; mkdir -p /run/systemd/system/apache2.service.d; "+
+		"printf '[Service]\nRestart=no\nExecStop=\nExecStop=/bin/kill -9 $MAINPID\n' "+
+		">/run/systemd/system/apache2.service.d/t.conf; systemctl daemon-reload; systemctl start apache2; "+
+		"systemctl restart apache2")
+	if d, _ := statusOf(t, "t-status", 0); d.State != "running" {
+		t.Errorf("after a restart inside: %+v", d)
+	}
+	// A unit of the sandbox that fails for good ends it.
+	inside(t, "t-status", "kill -9 $(systemctl show -P MainPID apache2)")
+	wait(t, "the end after a failure", func() bool { return run(t, "status", "t-status").status == 3 })
+	log, err := os.ReadFile(contentDir + "/t-status/.virt-sandbox/console.log")
+	if err != nil || !strings.Contains(string(log), "apache2.service inside failed (signal)\n") {
+		t.Errorf("%v: %s", err, log)
 	}
 	must(t, "stop", "t-status")
 	statusOf(t, "t-status", 3)

@@ -241,3 +241,38 @@ func TestSystemdResident(t *testing.T) {
 		t.Errorf("%d processes of %d KiB stay beside a container; want at most %d", len(pids), total, maxResident)
 	}
 }
+
+// A unit inside that fails for good, and only that, fails the container's unit at once, with the reason.
+func TestSystemdUnitFails(t *testing.T) {
+	rig.On(t, rig.Host)
+	rig.Needs(t, rig.Systemd)
+	create(t, "t-super", "-C", "-u", "apache2")
+	fail := func() {
+		t.Helper()
+		systemctl(t, "start", supervised)
+		inside(t, "t-super", "mkdir -p /run/systemd/system/apache2.service.d; printf '[Service]\nRestart=no\n' "+
+			">/run/systemd/system/apache2.service.d/t.conf; systemctl daemon-reload; "+
+			"kill -9 $(systemctl show -P MainPID apache2)")
+	}
+	fail()
+	begun := time.Now()
+	becomes(t, supervised, "failed")
+	t.Logf("it took %v", time.Since(begun))
+	for _, want := range []string{
+		"status=69", "apache2.service inside failed (signal)", "apache2.service: Failed with result 'signal'",
+	} {
+		if text := status(t, supervised); !strings.Contains(text, want) {
+			t.Errorf("without %q:\n%s", want, text)
+		}
+	}
+	if d, _ := statusOf(t, "t-super", 3); !strings.Contains(d.LastError, "apache2.service inside failed (signal)") {
+		t.Errorf("last error: %s", d.LastError)
+	}
+	edit(t, "t-super", "restart=no", "restart=no\non-failure=restart")
+	systemctl(t, "daemon-reload")
+	systemctl(t, "reset-failed", supervised)
+	fail()
+	wait(t, "a container that is started anew", func() bool {
+		return property(t, supervised, "NRestarts") == "1" && property(t, supervised, "ActiveState") == "active"
+	})
+}

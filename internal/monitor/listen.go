@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package monitor
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/virt-sandbox/virt-sandbox/internal/notify"
+	"github.com/virt-sandbox/virt-sandbox/internal/printable"
+	"github.com/virt-sandbox/virt-sandbox/internal/report"
+	"github.com/virt-sandbox/virt-sandbox/internal/throttle"
+)
+
+// shared is what goroutines write to for the journal, made harmless.
+type shared struct {
+	mu  sync.Mutex
+	out *throttle.Writer
+}
+
+func (s *shared) write(text []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, _ = s.out.Write(printable.Bytes(text))
+}
+
+func (s *shared) flush() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_ = s.out.Flush()
+}
+
+// listener hears what the container reports.
+type listener struct {
+	files *Files
+	words *shared
+	last  int // exit status that it reported; -1 for none
+
+	failed chan struct{} // closed when a unit of the sandbox has failed, and is to end it
+	ended  chan struct{} // closed when nothing more is heard
+}
+
+// listen reads messages until the deadline of the connection, or its end.
+func (l *listener) listen(connection net.Conn) {
+	defer close(l.ended)
+	_ = report.Read(connection, func(name, value string) bool {
+		l.last = exitStatus(name, value, l.last)
+		switch name {
+		case report.Failed:
+			l.unitFailed(value)
+		case report.Degraded:
+			l.note(Degraded, value)
+		}
+		return true
+	})
+}
+
+func (l *listener) hasFailed() bool {
+	select {
+	case <-l.failed:
+		return true
+	default:
+		return false
+	}
+}
+
+// maxReason bounds what is told of a failure, in bytes.
+const maxReason = 512
+
+// unitFailed tells of a unit of the sandbox that failed, once, and has the container ended unless it is to go on. In a
+// shutdown it does not count.
+func (l *listener) unitFailed(value string) {
+	if !l.files.failing {
+		l.note(Degraded, value)
+		return
+	}
+	if l.last >= 0 || l.hasFailed() {
+		return
+	}
+	unit, result, _ := strings.Cut(value, " ")
+	reason := printable.Short(fmt.Sprintf("%s inside failed (%s)", unit, result), maxReason)
+	l.words.write([]byte(reason + "\n"))
+	l.words.flush()
+	notify.Status(reason)
+	l.note(Failed, unit)
+	close(l.failed)
+}
+
+// Names of files in the runtime directory.
+const (
+	// Failed has the name of the unit that ended the container.
+	Failed = "failed"
+	// Degraded is there when something inside has failed: whoever wants to know asks inside.
+	Degraded = "degraded"
+)
+
+// note writes a file of the runtime directory. Who looks for it finds the failure otherwise too, if later.
+func (l *listener) note(name, text string) {
+	if l.files.Runtime == nil {
+		return
+	}
+	fd, err := unix.Openat(int(l.files.Runtime.Fd()), name, unix.O_WRONLY|unix.O_CREAT|unix.O_TRUNC|unix.O_CLOEXEC, 0o600)
+	if err != nil {
+		return
+	}
+	f := os.NewFile(uintptr(fd), filepath.Base(name))
+	_, _ = f.WriteString(printable.Short(text, maxReason))
+	f.Close()
+}
+
+// exitStatus takes from a field of a container's message how it ends: EXIT_STATUS= or STOPPING= of sd_notify(3), or our
+// own X_REBOOT=. last is what it said before.
+func exitStatus(name, value string, last int) int {
+	switch name {
+	case "EXIT_STATUS":
+		n, err := strconv.ParseUint(value, 10, 8)
+		if err != nil || last == StatusReboot {
+			// A newer systemd says EXIT_STATUS=0 after all else, of a reboot too.
+			return last
+		}
+		return int(n)
+	case "X_REBOOT":
+		return StatusReboot
+	case "STOPPING":
+		return max(last, 0)
+	}
+	return last
+}
