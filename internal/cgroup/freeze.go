@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -36,6 +37,34 @@ func (g Groups) Freezer(sandbox string) (Freezer, error) {
 		}
 	}
 	return "", errors.New("it has no cgroup that can be frozen")
+}
+
+// Processes lists the processes of the group and of all groups below it.
+func (f Freezer) Processes() (pids []int, err error) {
+	err = filepath.WalkDir(string(f), func(dir string, e fs.DirEntry, err error) error {
+		if err != nil || !e.IsDir() {
+			return ignoreGone(err)
+		}
+		text, err := os.ReadFile(filepath.Join(dir, "cgroup.procs"))
+		for word := range strings.FieldsSeq(string(text)) {
+			if pid, err := strconv.Atoi(word); err == nil {
+				pids = append(pids, pid)
+			}
+		}
+		return ignoreGone(err)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list the processes of a container: %w", err)
+	}
+	return pids, nil
+}
+
+// ignoreGone leaves out that a group has gone, or is of threads, whose processes stand above it.
+func ignoreGone(err error) error {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENODEV) || errors.Is(err, unix.EOPNOTSUPP) {
+		return nil
+	}
+	return err
 }
 
 // words are what the files of a freezer are told and tell.

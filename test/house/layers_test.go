@@ -112,6 +112,7 @@ var layers = []layer{
 	}},
 	{"starts", []string{
 		"internal/freezing",
+		"internal/staleness",
 		"internal/launch",
 		"internal/startup",
 	}},

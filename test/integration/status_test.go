@@ -101,6 +101,7 @@ func TestStatus(t *testing.T) {
 	if o := run(t, "check", "t-status"); o.status != 1 || !strings.Contains(o.stdout, "inside: t-fails.service") {
 		t.Errorf("check with failed units: %+v", o)
 	}
+	needsRestart(t, "t-status")
 	// Nor does a restart count, even one of a service that ends badly on the way.
 	inside(t, "t-status", "systemctl reset-failed; mkdir -p /run/systemd/system/apache2.service.d; "+
 		"printf '[Service]\nRestart=no\nExecStop=\nExecStop=/bin/kill -9 $MAINPID\n' "+
@@ -316,4 +317,38 @@ func TestReload(t *testing.T) {
 	t.Cleanup(func() { remove(t, "t-command") })
 	must(t, "create", "t-command", "--", "/bin/sleep", "60")
 	refused(t, run(t, "reload", "t-command"), "cannot be reloaded")
+}
+
+// needsRestart has a running sandbox execute a file of the host, and the host replace it.
+func needsRestart(t *testing.T, name string) {
+	t.Helper()
+	const file = "/usr/lib/t-stale"
+	shell(t, "cp /bin/sleep "+file)
+	t.Cleanup(func() { os.Remove(file) })
+	inside(t, name, "systemd-run --quiet --unit=t-stale "+file+" 1000")
+	if o := run(t, "needs-restart", name); o.status != 0 || o.stdout+o.stderr != "" {
+		t.Errorf("of one that is as the host: %+v", o)
+	}
+	shell(t, "cp /bin/sleep "+file+".new && mv "+file+".new "+file)
+	var reports []struct {
+		Name      string
+		Processes []struct {
+			Name, Unit string
+			Files      []string
+		}
+	}
+	o := run(t, "needs-restart", "--all", "--json")
+	if err := json.Unmarshal([]byte(o.stdout), &reports); err != nil || o.status != 1 || len(reports) != 1 ||
+		len(reports[0].Processes) != 1 || reports[0].Processes[0].Unit != "t-stale.service" ||
+		!slices.Equal(reports[0].Processes[0].Files, []string{file}) {
+		t.Errorf("of one that is older than the host: %v, %+v", err, o)
+	}
+	// The unit is not one of the sandbox, so that all is restarted, and it is gone.
+	o = run(t, "needs-restart", "--restart", name)
+	if o.status != 0 || !strings.Contains(o.stderr, "Restarted "+name) || !strings.Contains(o.stdout, file) {
+		t.Errorf("--restart: %+v", o)
+	}
+	if o := run(t, "needs-restart", name); o.status != 0 || o.stdout != "" {
+		t.Errorf("after that: %+v", o)
+	}
 }
