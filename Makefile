@@ -246,7 +246,7 @@ deb: ## Debian packages
 	test/rig/install-packages deb
 	packaging/deb bin/packages
 
-# Debian packages: the same bytes twice, lintian, hardening; and a host that installs, uses, removes and purges them.
+# Debian packages: the same bytes twice, lintian, hardening; and hosts that install, use, remove and purge them.
 test-packages: ## the packages; needs root, some minutes
 	test/rig/install-packages test
 	$(MAKE) deb
@@ -254,6 +254,7 @@ test-packages: ## the packages; needs root, some minutes
 	VIRT_SANDBOX_PACKAGES=$(abspath bin/packages) VIRT_SANDBOX_PACKAGES_AGAIN=$(abspath bin/packages-again) \
 		$(GO) test -count=1 -v ./test/packaging
 	PACKAGES=bin/packages test/host/run 'sh test/on-host'
+	test/packaging/in-image bin/packages
 
 # The policy for containers; where container-selinux is installed, it goes beside that.
 install-selinux: ## load the policy for containers
