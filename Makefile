@@ -239,12 +239,17 @@ uninstall: ## remove that
 dist: ## the sources with what they need, in bin/
 	packaging/dist bin
 
-.PHONY: deb test-packages
+.PHONY: deb rpm test-packages
 
 # Packages of the last commit, in bin/packages.
 deb: ## Debian packages
 	test/rig/install-packages deb
 	packaging/deb bin/packages
+
+rpm: ## RPM packages
+	test/rig/install-packages rpm
+	packaging/rpm/build bin/rpm
+	rpmlint -c packaging/rpm/rpmlint.toml bin/rpm/*.rpm
 
 # Debian packages: the same bytes twice, lintian, hardening; and hosts that install, use, remove and purge them.
 test-packages: ## the packages; needs root, some minutes
