@@ -9,6 +9,7 @@ import (
 
 	"github.com/virt-sandbox/virt-sandbox/internal/capability"
 	"github.com/virt-sandbox/virt-sandbox/internal/nameset"
+	"github.com/virt-sandbox/virt-sandbox/internal/wellformed"
 )
 
 // Names is a set of names that a key of [hardening] takes: what it begins with, and what is added and taken away.
@@ -37,7 +38,7 @@ func ParseCapabilities(text string) (Names, error) {
 // ParseSystemCalls reads the same of names of system calls: those that processes of the container can make. Whether the
 // host knows a name is seen when it is needed: that depends on its architecture.
 func ParseSystemCalls(text string) (Names, error) {
-	return parseNames(text, msgSystemCalls, msgSystemCall, isSystemCall)
+	return parseNames(text, msgSystemCalls, msgSystemCall, wellformed.IsSystemCall)
 }
 
 func parseNames(text, form, unknown string, isName func(string) bool) (Names, error) {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package config is the sandbox's description: the one source of truth for every program. In: the text of
-// /etc/libvirt-sandbox/services/NAME.sandbox; out: a valid Sandbox, or an error that names file and line. Everybody may
-// call it; it calls nobody and touches only that directory.
+// /etc/libvirt-sandbox/services/NAME.sandbox, and of the state beside it; out: a valid Sandbox, or an error that names
+// file and line. Everybody may call it; it calls nobody and touches only these.
 package config
 
 import (
@@ -10,7 +10,7 @@ import (
 )
 
 // FormatVersion is the newest config format that this package reads, and the one that it writes.
-const FormatVersion = 1
+const FormatVersion = 2
 
 // DefaultBootTarget is what the container's systemd boots to when the config does not say.
 const DefaultBootTarget = "multi-user.target"
@@ -138,6 +138,9 @@ type PrivatePath struct {
 	// package:NAME, unit:UNIT/DIRECTIVE, tmpfiles:FILE, user:NAME, script:PACKAGE, named:FILE:LINE, link:PATH or admin
 	Origin string
 }
+
+// OriginAdmin is the origin of a path that is private because a person wants that.
+const OriginAdmin = "admin"
 
 // Variable is one environment variable of the command, or of the container's systemd and its services.
 type Variable struct {

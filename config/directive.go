@@ -5,6 +5,9 @@ package config
 import (
 	"fmt"
 	"strings"
+
+	"github.com/virt-sandbox/virt-sandbox/internal/textmerge"
+	"github.com/virt-sandbox/virt-sandbox/internal/wellformed"
 )
 
 // Directive is a line for the unit that runs the container on the host (systemd.syntax(7)).
@@ -32,7 +35,7 @@ func ownDirectives() []string {
 // CheckDirective reports whether a line of [unit] or [service] can be passed on: it must stay one line, and leave alone
 // what the unit stands on.
 func CheckDirective(d Directive) error {
-	if !isDirective(d.Name) {
+	if !wellformed.IsDirective(d.Name) {
 		return fmt.Errorf(msgDirective, d.Name)
 	}
 	for _, own := range ownDirectives() {
@@ -40,7 +43,7 @@ func CheckDirective(d Directive) error {
 			return fmt.Errorf(msgOwnDirective, d.Name)
 		}
 	}
-	if hasControl(d.Value, '\t') || strings.HasSuffix(d.Value, `\`) {
+	if textmerge.HasControl(d.Value, '\t') || strings.HasSuffix(d.Value, `\`) {
 		return fmt.Errorf(msgDirectiveValue, d.Name)
 	}
 	return nil

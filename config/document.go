@@ -3,11 +3,8 @@
 package config
 
 import (
-	"errors"
 	"fmt"
-	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/virt-sandbox/virt-sandbox/internal/textmerge"
 )
@@ -30,8 +27,7 @@ func parseLines(file, text string) ([]line, error) {
 	return lines, err
 }
 
-// eachLine calls visit with each line of a config, or with what is wrong with it. Comments begin with # or ; in the
-// first column, like in systemd.syntax(7).
+// eachLine calls visit with each line of a config, or with what is wrong with it.
 func eachLine(file, text string, visit func(line, error) error) error {
 	if len(text) > maxConfigSize {
 		return &SyntaxError{File: file, Message: fmt.Sprintf(msgTooLong, maxConfigSize)}
@@ -39,7 +35,7 @@ func eachLine(file, text string, visit func(line, error) error) error {
 	section, number := "", 0
 	for raw := range strings.SplitSeq(strings.TrimSuffix(text, "\n"), "\n") {
 		number++
-		l, err := parseLine(raw, section)
+		l, err := textmerge.ReadLine(raw, section, isVerbatim)
 		l.Number, section = number, l.Section
 		if err := visit(l, err); err != nil {
 			return err
@@ -48,63 +44,12 @@ func eachLine(file, text string, visit func(line, error) error) error {
 	return nil
 }
 
-func parseLine(raw, section string) (line, error) {
-	l := line{Text: raw, Section: section}
-	trimmed := strings.TrimSpace(raw)
-	if !utf8.ValidString(raw) || hasControl(trimmed, '\t') {
-		return l, errors.New(msgNotText)
-	}
-	switch {
-	case trimmed == "" || trimmed[0] == '#' || trimmed[0] == ';':
-	case trimmed[0] == '[' && trimmed[len(trimmed)-1] == ']':
-		l.Kind, l.Section = textmerge.Header, trimmed[1:len(trimmed)-1]
-	default:
-		key, value, found := strings.Cut(trimmed, "=")
-		if !found {
-			return l, fmt.Errorf(msgNotKeyValue, trimmed)
-		}
-		if section == "" {
-			return l, fmt.Errorf(msgNoSection, trimmed)
-		}
-		value = strings.TrimSpace(value)
-		if !isVerbatim(section) {
-			var err error
-			if value, err = unquote(value); err != nil {
-				return l, err
-			}
-		}
-		l.Kind, l.Entry = textmerge.Setting, entry{Section: section, Key: strings.TrimSpace(key), Value: value}
-	}
-	return l, nil
-}
-
 // textOf returns an entry as a line.
 func textOf(e entry) string {
 	if isVerbatim(e.Section) {
 		return e.Key + "=" + e.Value
 	}
-	return e.Key + "=" + quote(e.Value)
-}
-
-// quote writes a value so that unquote reads it back: bare where a person would write it bare.
-func quote(value string) string {
-	if value == "" || value != strings.TrimSpace(value) || value[0] == '"' || hasControl(value) ||
-		!utf8.ValidString(value) {
-		// A literal U+FFFD is what text that is not UTF-8 turns into; parseLines takes none.
-		return strings.ReplaceAll(strconv.Quote(value), "\ufffd", `\ufffd`)
-	}
-	return value
-}
-
-func unquote(text string) (string, error) {
-	if text == "" || text[0] != '"' {
-		return text, nil
-	}
-	value, err := strconv.Unquote(text)
-	if err != nil {
-		return "", fmt.Errorf(msgQuotes, text)
-	}
-	return value, nil
+	return e.Key + "=" + textmerge.Quote(e.Value)
 }
 
 // keyName is a key of the format.

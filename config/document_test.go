@@ -132,7 +132,7 @@ func TestQuote(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.value, func(t *testing.T) {
-			if got := quote(c.value); got != c.want {
+			if got := textmerge.Quote(c.value); got != c.want {
 				t.Errorf("got %s, want %s", got, c.want)
 			}
 			if back, err := readBack(c.value); err != nil || back != c.value {
@@ -144,7 +144,7 @@ func TestQuote(t *testing.T) {
 
 // readBack writes a value as merge does and reads it as Parse does.
 func readBack(value string) (string, error) {
-	lines, err := parseLines("x", "[section]\nkey="+quote(value)+"\n")
+	lines, err := parseLines("x", "[section]\nkey="+textmerge.Quote(value)+"\n")
 	if err != nil {
 		return "", err
 	}

@@ -10,8 +10,6 @@ import (
 // ErrNotFound is returned when there is no config of the name.
 var ErrNotFound = errors.New("no such sandbox")
 
-var errNotRegular = errors.New("it is not a regular file")
-
 // SyntaxError is a config that cannot be used, with the place that is wrong.
 type SyntaxError struct {
 	File    string
@@ -60,16 +58,13 @@ func (m mistakes) err() error {
 
 // Every complaint about a config, as a sentence that says what to do.
 const (
-	msgNotKeyValue    = "%q is neither [section], KEY=VALUE nor a # comment"
-	msgNoSection      = "%q stands before the first [section]"
 	msgUnknownSection = "unknown section [%s]%s"
 	msgLegacy         = "it is a config of the original libvirt-sandbox; run virt-sandbox-service upgrade %s"
 	msgUnknownKey     = "unknown key %q in [%s]%s"
+	msgNotState       = "%q in [%s] is not what a state has"
 	msgTwice          = "%q in [%s] is given twice; it takes one value"
-	msgQuotes         = "%s is not a well quoted value; close the quotes and escape with \\"
-	msgNotText        = "the line is not UTF-8 text without control characters"
 	msgTooLong        = "the file is longer than %d bytes"
-	msgFormat         = "format %q is not supported; this program knows 1"
+	msgFormat         = "format %q is not supported; this program knows 1 and 2"
 	msgName           = "name %q must match [A-Za-z0-9][A-Za-z0-9_.-]{0,62} and not contain \"..\""
 	msgNameDiffers    = "name %q differs from the file's name; rename one of them"
 	msgBoolean        = "%q is not yes or no"

@@ -31,7 +31,7 @@ func identityFields() []field {
 	return []field{
 		{"sandbox", "format", false,
 			func(_ *Sandbox, v string) error {
-				if v != strconv.Itoa(FormatVersion) {
+				if v != "1" && v != strconv.Itoa(FormatVersion) {
 					return fmt.Errorf(msgFormat, v)
 				}
 				return nil

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/virt-sandbox/virt-sandbox/internal/textmerge"
 )
 
 func seeds(f *testing.F) []string {
@@ -91,7 +93,7 @@ func FuzzQuote(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, value string) {
 		if back, err := readBack(value); err != nil || back != value {
-			t.Errorf("%q is written as %s and read as %q (%v)", value, quote(value), back, err)
+			t.Errorf("%q is written as %s and read as %q (%v)", value, textmerge.Quote(value), back, err)
 		}
 	})
 }

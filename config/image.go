@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"path"
 	"strings"
+
+	"github.com/virt-sandbox/virt-sandbox/internal/wellformed"
 )
 
 // ImageFormat is how a file holds the blocks of a disk.
@@ -49,7 +51,7 @@ func ParseDisk(option string) (Disk, error) {
 	if !found {
 		return Disk{}, fmt.Errorf(msgDisk, option)
 	}
-	if !isName(tag) {
+	if !wellformed.IsName(tag) {
 		return Disk{}, fmt.Errorf(msgDiskTag, tag)
 	}
 	file, format, err := parseImage(source)

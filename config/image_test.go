@@ -2,7 +2,11 @@
 
 package config
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/virt-sandbox/virt-sandbox/internal/wellformed"
+)
 
 func TestParseDisk(t *testing.T) {
 	cases := []struct {
@@ -53,7 +57,7 @@ func FuzzDisk(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if !isName(d.Tag) || CheckPath(d.Source) != nil {
+		if !wellformed.IsName(d.Tag) || CheckPath(d.Source) != nil {
 			t.Errorf("%q is read as %+v", text, d)
 		}
 		if again, err := ParseDisk(d.String()); err != nil || again != d {

@@ -25,8 +25,8 @@ func TestAllMistakes(t *testing.T) {
 		},
 		{
 			// What a newer format has is no mistake of it.
-			"[sandbox]\nformat=2\nname=web\nnew=1\n",
-			`web.sandbox:2: format "2" is not supported; this program knows 1`,
+			"[sandbox]\nformat=3\nname=web\nnew=1\n",
+			`web.sandbox:2: format "3" is not supported; this program knows 1 and 2`,
 		},
 		{
 			"[sandbox]\nformat=1\nname=web\n",

@@ -3,7 +3,6 @@
 package config
 
 import (
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -12,6 +11,8 @@ import (
 	"time"
 
 	"github.com/virt-sandbox/virt-sandbox/internal/ascii"
+	"github.com/virt-sandbox/virt-sandbox/internal/netaddr"
+	"github.com/virt-sandbox/virt-sandbox/internal/wellformed"
 )
 
 // DefaultNetwork is the libvirt network of an interface that names none.
@@ -22,9 +23,6 @@ const NetworkTimeout = 45 * time.Second
 
 // maxInterfaces bounds what one config can make of a host's bridges.
 const maxInterfaces = 100
-
-// maxNetworkName is the longest name of a libvirt network or filter, which also is that of a file.
-const maxNetworkName = 200
 
 // maxNameServers is how many resolv.conf(5) has room for.
 const maxNameServers = 3
@@ -94,13 +92,15 @@ func (i *Interface) Set(part string) (err error) {
 		if i.Source = value; value == "" {
 			i.Source = DefaultNetwork
 		}
-		return match(isNetworkName, i.Source, msgNetworkName)
+		return match(wellformed.IsNetworkName, i.Source, msgNetworkName)
 	case key == "bridge":
 		i.Bridge = value
-		return match(isDevice, value, msgBridge)
+		return match(wellformed.IsDevice, value, msgBridge)
 	case key == "mac":
-		i.MAC, err = parseMAC(value)
-		return err
+		if i.MAC, err = netaddr.ParseMAC(value); err != nil {
+			return fmt.Errorf(msgMAC, value)
+		}
+		return nil
 	case key == "address":
 		return i.addAddress(value)
 	case key == "route":
@@ -109,7 +109,7 @@ func (i *Interface) Set(part string) (err error) {
 		return i.addDNS(value)
 	case key == "filter":
 		i.Filter = value
-		return match(isNetworkName, value, msgFilter)
+		return match(wellformed.IsNetworkName, value, msgFilter)
 	case strings.HasPrefix(key, filterPrefix):
 		return i.addParameter(strings.TrimPrefix(key, filterPrefix), value)
 	default:
@@ -120,11 +120,11 @@ func (i *Interface) Set(part string) (err error) {
 
 func (i *Interface) addAddress(value string) error {
 	text, broadcast, hasBroadcast := strings.Cut(value, "%")
-	prefix, err := parsePrefix(text)
+	prefix, err := netaddr.ParsePrefix(text)
 	if err != nil {
 		return fmt.Errorf(msgAddress, value)
 	}
-	if !isHostAddress(prefix) {
+	if !netaddr.IsHost(prefix) {
 		return fmt.Errorf(msgHostAddress, prefix)
 	}
 	if slices.ContainsFunc(i.Addresses, func(a Address) bool { return a.Addr() == prefix.Addr() }) {
@@ -143,7 +143,7 @@ func (i *Interface) addAddress(value string) error {
 
 func (i *Interface) addRoute(value string) error {
 	text, gateway, _ := strings.Cut(value, "%")
-	prefix, err := parsePrefix(text)
+	prefix, err := netaddr.ParsePrefix(text)
 	if err != nil {
 		return fmt.Errorf(msgRoute, value)
 	}
@@ -282,58 +282,7 @@ func (i Interface) HostDevice() string {
 	return "sb" + strings.ReplaceAll(i.MAC, ":", "")
 }
 
-// parsePrefix reads IP[/PREFIX]; where that is left out it is 24, and 64 for IPv6, as of most networks.
-func parsePrefix(text string) (netip.Prefix, error) {
-	if strings.Contains(text, "/") {
-		prefix, err := netip.ParsePrefix(text)
-		if err == nil && prefix.Addr().Is4In6() {
-			err = errors.New("IPv4 in IPv6")
-		}
-		return prefix, err
-	}
-	address, err := netip.ParseAddr(text)
-	if err != nil || address.Zone() != "" || address.Is4In6() {
-		return netip.Prefix{}, errors.New("no address")
-	}
-	if address.Is4() {
-		return netip.PrefixFrom(address, 24), nil
-	}
-	return netip.PrefixFrom(address, 64), nil
-}
-
-// isHostAddress reports whether an interface can have an address: not what stands for a network or for many hosts.
-func isHostAddress(p netip.Prefix) bool {
-	a := p.Addr()
-	if a.IsUnspecified() || a.IsLoopback() || a.IsMulticast() || p.Bits() == 0 {
-		return false
-	}
-	if !a.Is4() || p.Bits() >= 31 {
-		return true
-	}
-	return a != p.Masked().Addr() && p.Contains(a.Next())
-}
-
-// parseMAC reads the address of one interface. libvirt keeps those that begin with fe for itself.
-func parseMAC(text string) (string, error) {
-	text, given := strings.ToLower(text), text
-	mac, err := hex.DecodeString(strings.ReplaceAll(text, ":", ""))
-	if err != nil || len(mac) != 6 || mac[0]&1 != 0 || mac[0] == 0xfe || text == "00:00:00:00:00:00" ||
-		text != formatMAC(mac) {
-		return "", fmt.Errorf(msgMAC, given)
-	}
-	return text, nil
-}
-
 // HasMACs reports whether every interface has one.
 func (s *Sandbox) HasMACs() bool {
 	return !slices.ContainsFunc(s.Interfaces, func(i Interface) bool { return i.MAC == "" })
-}
-
-// formatMAC is not net.HardwareAddr's, for the generator does without that package.
-func formatMAC(mac []byte) string {
-	var pairs []string
-	for _, b := range mac {
-		pairs = append(pairs, hex.EncodeToString([]byte{b}))
-	}
-	return strings.Join(pairs, ":")
 }

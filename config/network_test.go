@@ -7,6 +7,9 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/virt-sandbox/virt-sandbox/internal/textmerge"
+	"github.com/virt-sandbox/virt-sandbox/internal/wellformed"
 )
 
 func TestParseInterface(t *testing.T) {
@@ -192,7 +195,7 @@ func TestParseInterfaceErrors(t *testing.T) {
 
 // TestHostDevice: the kernel takes the name, and no other address gives it.
 func TestHostDevice(t *testing.T) {
-	if got := (Interface{MAC: "52:54:00:12:34:56"}).HostDevice(); got != "sb525400123456" || !isDevice(got) {
+	if got := (Interface{MAC: "52:54:00:12:34:56"}).HostDevice(); got != "sb525400123456" || !wellformed.IsDevice(got) {
 		t.Errorf("got %q", got)
 	}
 	if got := (Interface{}).HostDevice(); got != "" {
@@ -218,7 +221,7 @@ func FuzzInterface(f *testing.F) {
 		if err != nil || !reflect.DeepEqual(again, i) {
 			t.Errorf("%q is written as %q and read as %+v (%v), want %+v", text, written, again, err, i)
 		}
-		if quote(written) != written || strings.ContainsAny(written, "<>&'\" \t\n") {
+		if textmerge.Quote(written) != written || strings.ContainsAny(written, "<>&'\" \t\n") {
 			t.Errorf("%q is written as %q", text, written)
 		}
 	})

@@ -32,9 +32,10 @@ var theFormat = sync.OnceValue(func() format {
 type reader struct {
 	format
 	sandbox  *Sandbox
-	name     string // of the file
-	seen     []bool // by field
-	unknown  bool   // the section
+	name     string    // of the file
+	only     []keyName // that the text may have; nil for all
+	seen     []bool    // by field
+	unknown  bool      // the section
 	mistakes mistakes
 }
 
@@ -44,12 +45,31 @@ const LegacySection = "api"
 // LegacyError says what is to be done about a legacy config.
 func LegacyError(name string) error { return fmt.Errorf(msgLegacy, name) }
 
+func newReader(file string) *reader {
+	r := &reader{
+		format: theFormat(), sandbox: New(""), name: strings.TrimSuffix(filepath.Base(file), Suffix),
+	}
+	r.seen = make([]bool, len(r.fields))
+	r.sandbox.Content = ""
+	return r
+}
+
 // Parse reads the text of a config. file is what errors call it; the name in it must agree with the text's.
 // Errors are of type *SyntaxError; they have all mistakes, up to a bound.
 func Parse(file, text string) (*Sandbox, error) {
-	r := reader{format: theFormat(), sandbox: New(""), name: strings.TrimSuffix(filepath.Base(file), Suffix)}
-	r.seen = make([]bool, len(r.fields))
-	r.sandbox.Content = ""
+	r := newReader(file)
+	if err := r.read(file, text); err != nil {
+		return nil, err
+	}
+	hasFormat := r.seen[r.index[keyName{"sandbox", "format"}]]
+	if message := r.sandbox.complete(hasFormat); message != "" {
+		return nil, &SyntaxError{File: file, Message: message}
+	}
+	return r.sandbox, nil
+}
+
+// read reads all lines of a text.
+func (r *reader) read(file, text string) error {
 	err := eachLine(file, text, func(l line, err error) error {
 		wrong := message(err)
 		if err == nil {
@@ -63,17 +83,10 @@ func Parse(file, text string) (*Sandbox, error) {
 		}
 		return nil
 	})
-	if err == nil {
-		err = r.mistakes.err()
-	}
 	if err != nil {
-		return nil, err
+		return err
 	}
-	hasFormat := r.seen[r.index[keyName{"sandbox", "format"}]]
-	if message := r.sandbox.complete(hasFormat); message != "" {
-		return nil, &SyntaxError{File: file, Message: message}
-	}
-	return r.sandbox, nil
+	return r.mistakes.err()
 }
 
 // line reads one line and returns what is wrong with it.
@@ -117,6 +130,9 @@ func (r *reader) section(section string) string {
 }
 
 func (r *reader) apply(e entry) string {
+	if r.only != nil && !slices.Contains(r.only, keyName{e.Section, e.Key}) {
+		return fmt.Sprintf(msgNotState, e.Key, e.Section)
+	}
 	if e.Section == environmentSection {
 		return r.variable(Variable{e.Key, e.Value})
 	}

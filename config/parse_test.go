@@ -76,6 +76,7 @@ func TestEverySentenceHasAnExample(t *testing.T) {
 		"msgTooLong":    "TestParseBoundsLength",
 		"msgMountKind":  "TestParseMount",
 		"msgInterfaces": "TestCheckInterfaces",
+		"msgNotState":   "TestDamagedState",
 	}
 	var wants []string
 	for _, file := range examples(t, "bad") {

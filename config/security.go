@@ -9,6 +9,7 @@ import (
 
 	"github.com/virt-sandbox/virt-sandbox/internal/mcs"
 	"github.com/virt-sandbox/virt-sandbox/internal/secontext"
+	"github.com/virt-sandbox/virt-sandbox/internal/wellformed"
 )
 
 // Security is what confines the sandbox with SELinux, or AppArmor; what is SELinux's is kept on hosts without for the
@@ -115,7 +116,7 @@ func checkLevel(level string) error {
 }
 
 // CheckProfile reports what is wrong with the name of an AppArmor profile.
-func CheckProfile(name string) error { return match(isProfile, name, msgProfile) }
+func CheckProfile(name string) error { return match(wellformed.IsProfile, name, msgProfile) }
 
 func checkMode(mode string) error {
 	switch SecurityMode(mode) {

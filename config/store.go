@@ -11,8 +11,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/google/renameio/v2"
-	"golang.org/x/sys/unix"
+	"github.com/virt-sandbox/virt-sandbox/internal/statefile"
+	"github.com/virt-sandbox/virt-sandbox/internal/textfile"
 )
 
 // DefaultDir holds the configs; DirVariable names the environment variable that takes its place in tests and dry runs.
@@ -22,40 +22,54 @@ const (
 	Suffix      = ".sandbox"
 )
 
-// Store is the directory of configs.
+// Store has the descriptions of all sandboxes: what administrators want, in configs, and what was found or allocated
+// beside that, in states. A description is both; what a config says wins.
 type Store struct {
-	Dir string
+	Dir string // of the configs
+	// States has a directory for each sandbox, with its state. Empty: the config has everything, as a record of one run.
+	States statefile.Dir
 }
 
 // OpenStore returns the store that the environment asks for.
 func OpenStore() Store {
 	if dir := os.Getenv(DirVariable); dir != "" {
-		return Store{dir}
+		return Store{dir, statefile.Dir(filepath.Join(dir, ".states"))}
 	}
-	return Store{DefaultDir}
+	return Store{DefaultDir, statefile.Default}
 }
 
 // Path returns the file of a sandbox. name must have passed CheckName.
 func (s Store) Path(name string) string { return filepath.Join(s.Dir, name+Suffix) }
 
-// Load reads one config. Errors: ErrNotFound, *SyntaxError, or of reading.
+// Load reads one description. Errors: ErrNotFound, *SyntaxError, or of reading.
 func (s Store) Load(name string) (*Sandbox, error) {
+	sandbox, _, err := s.LoadText(name)
+	return sandbox, err
+}
+
+// LoadText is Load that returns the text of the config too.
+func (s Store) LoadText(name string) (*Sandbox, string, error) {
 	text, err := s.Read(name)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	return Parse(s.Path(name), text)
+	wish, err := Parse(s.Path(name), text)
+	if err != nil {
+		return nil, "", err
+	}
+	sandbox, err := s.Complete(wish)
+	return sandbox, text, err
 }
 
 // ReadText reads a file as that of a config is read: only a regular one, and of a long one no more than tells that.
-func ReadText(file string) (string, error) { return readBounded(file) }
+func ReadText(file string) (string, error) { return textfile.Read(file, maxConfigSize) }
 
 // Read returns the text of one config, of a file that is too long its beginning. Errors: ErrNotFound, or of reading.
 func (s Store) Read(name string) (string, error) {
 	if err := CheckName(name); err != nil {
 		return "", err
 	}
-	text, err := readBounded(s.Path(name))
+	text, err := textfile.Read(s.Path(name), maxConfigSize)
 	if errors.Is(err, fs.ErrNotExist) {
 		if target, linkErr := os.Readlink(s.Path(name)); linkErr == nil {
 			return "", fmt.Errorf("read config %s: it is a link to %s, which does not exist", s.Path(name), target)
@@ -93,28 +107,26 @@ func (s Store) Names() ([]string, error) {
 	return names, nil
 }
 
-// Save writes a config in one step, mode 0644; comments of a file that is already there are kept.
+// Save writes a description, of which nothing that can be allocated was asked for: the state, and then the config, each
+// in one step. Comments of a config that is already there are kept.
 func (s Store) Save(sandbox *Sandbox) error {
-	text, err := readBounded(s.Path(sandbox.Name))
+	text, err := textfile.Read(s.Path(sandbox.Name), maxConfigSize)
 	if err != nil {
 		text = ""
 	}
-	return s.SaveLike(sandbox, text)
+	return s.SaveLike(sandbox, text, Given{})
 }
 
-// SaveLike is Save that keeps the comments of another text.
-func (s Store) SaveLike(sandbox *Sandbox, like string) error {
-	file := s.Path(sandbox.Name)
-	var old []line
-	if like != "" {
-		// What cannot be parsed any more has no comments worth a failed write.
-		old, _ = parseLines(file, like)
+// SaveLike is Save that keeps the comments of another text, and writes into the config what was asked for.
+func (s Store) SaveLike(sandbox *Sandbox, like string, given Given) error {
+	if s.States != "" {
+		// The config last: without it there is no sandbox.
+		if err := s.Keep(sandbox); err != nil {
+			return err
+		}
+		sandbox = sandbox.wish(given)
 	}
-	text := sandbox.mergeInto(old)
-	if _, err := Parse(file, text); err != nil {
-		text = sandbox.Text()
-	}
-	err := s.Write(sandbox.Name, text)
+	err := s.Write(sandbox.Name, sandbox.TextLike(s.Path(sandbox.Name), like))
 	var syntax *SyntaxError
 	if errors.As(err, &syntax) {
 		return fmt.Errorf("refuse to write a config that could not be read again: %w", err)
@@ -141,73 +153,19 @@ func (s Store) Write(name, text string) error {
 	if err := os.MkdirAll(s.Dir, 0o755); err != nil {
 		return fmt.Errorf("write config: %w", err)
 	}
-	if err := s.removeStale(name); err != nil {
-		return err
-	}
-	if err := renameio.WriteFile(file, []byte(text), mode, renameio.WithTempDir(s.Dir),
-		renameio.IgnoreUmask()); err != nil {
+	if err := textfile.Write(file, text, mode); err != nil {
 		return fmt.Errorf("write config: %w", err)
 	}
 	return nil
 }
 
-// Remove deletes a config; one that is not there is no error.
+// Remove deletes a description; one that is not there is no error.
 func (s Store) Remove(name string) error {
 	if err := os.Remove(s.Path(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("remove config: %w", err)
 	}
-	return s.removeStale(name)
-}
-
-// removeStale removes the temporary files of saves of name that were killed. Whoever changes a config holds its lock,
-// so that none of them is in use.
-func (s Store) removeStale(name string) error {
-	entries, err := os.ReadDir(s.Dir)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("list configs: %w", err)
+	if err := textfile.RemoveStale(s.Path(name)); err != nil {
+		return fmt.Errorf("remove config: %w", err)
 	}
-	for _, e := range entries {
-		digits, found := strings.CutPrefix(e.Name(), "."+name+Suffix)
-		if !found || digits == "" || strings.Trim(digits, "0123456789") != "" || !e.Type().IsRegular() {
-			continue
-		}
-		if err := os.Remove(filepath.Join(s.Dir, e.Name())); err != nil {
-			return fmt.Errorf("remove what an interrupted write left: %w", err)
-		}
-	}
-	return nil
-}
-
-// readBounded reads a regular file of at most maxConfigSize bytes, and one byte more of a longer one. It never waits: a
-// named pipe in the directory of configs must not hold up a boot.
-func readBounded(file string) (string, error) {
-	fd, err := unix.Open(file, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
-	if err != nil {
-		return "", &fs.PathError{Op: "open", Path: file, Err: err}
-	}
-	defer unix.Close(fd)
-	var stat unix.Stat_t
-	if err := unix.Fstat(fd, &stat); err != nil {
-		return "", &fs.PathError{Op: "stat", Path: file, Err: err}
-	}
-	if stat.Mode&unix.S_IFMT != unix.S_IFREG {
-		return "", &fs.PathError{Op: "read", Path: file, Err: errNotRegular}
-	}
-	data := make([]byte, min(stat.Size, maxConfigSize)+1)
-	length := 0
-	for length < len(data) {
-		n, err := unix.Read(fd, data[length:])
-		if errors.Is(err, unix.EINTR) {
-			continue
-		}
-		if err != nil {
-			return "", &fs.PathError{Op: "read", Path: file, Err: err}
-		}
-		length += n
-		if length < len(data) {
-			// Less than asked for: it was the end of the file.
-			break
-		}
-	}
-	return string(data[:length]), nil
+	return s.States.Remove(name)
 }

@@ -21,7 +21,7 @@ func web() *Sandbox {
 }
 
 func TestSaveThenLoad(t *testing.T) {
-	store := Store{filepath.Join(t.TempDir(), "not/yet/there")}
+	store := Store{Dir: filepath.Join(t.TempDir(), "not/yet/there")}
 	if err := store.Save(web()); err != nil {
 		t.Fatal(err)
 	}
@@ -35,7 +35,7 @@ func TestSaveThenLoad(t *testing.T) {
 }
 
 func TestSaveKeepsComments(t *testing.T) {
-	store := Store{t.TempDir()}
+	store := Store{Dir: t.TempDir()}
 	before := "# mine\n[sandbox]\nname=web\n# sic\nformat=1\nunit=httpd.service\n\n[network]\nmode=private # no\n"
 	write(t, store.Path("web"), strings.Replace(before, " # no", "", 1))
 	s, err := store.Load("web")
@@ -48,7 +48,7 @@ func TestSaveKeepsComments(t *testing.T) {
 	}
 	got := read(t, store.Path("web"))
 	for _, want := range []string{
-		"# mine\n[sandbox]\nname=web\n# sic\nformat=1\nunit=httpd.service\nstate=deleting\n",
+		"# mine\n[sandbox]\nname=web\n# sic\nformat=2\nunit=httpd.service\nstate=deleting\n",
 		"\n[network]\nmode=host\n",
 	} {
 		if !strings.Contains(got, want) {
@@ -67,7 +67,7 @@ func TestSaveOverWhatCannotBeRead(t *testing.T) {
 		"unknown key":      "[sandbox]\nkey=value\n",
 	} {
 		t.Run(name, func(t *testing.T) {
-			store := Store{t.TempDir()}
+			store := Store{Dir: t.TempDir()}
 			write(t, store.Path("web"), old)
 			if err := store.Save(web()); err != nil {
 				t.Fatal(err)
@@ -82,7 +82,7 @@ func TestSaveOverWhatCannotBeRead(t *testing.T) {
 // Everybody may read a config, but for one with an environment: people put passwords there.
 func TestSaveIsReadableToAll(t *testing.T) {
 	defer unix.Umask(unix.Umask(0o077))
-	store := Store{t.TempDir()}
+	store := Store{Dir: t.TempDir()}
 	for _, secrets := range [][]Variable{nil, nil, {{"PASSWORD", "x"}}} {
 		s, want := web(), os.FileMode(0o644)
 		if s.Environment = secrets; secrets != nil {
@@ -120,7 +120,7 @@ func TestFailedSaveLeavesTheOldConfig(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			store := Store{t.TempDir()}
+			store := Store{Dir: t.TempDir()}
 			s := web()
 			if err := store.Save(s); err != nil {
 				t.Fatal(err)
@@ -159,7 +159,7 @@ func saveLocked(store Store, s *Sandbox) error {
 }
 
 func TestLoadErrors(t *testing.T) {
-	store := Store{t.TempDir()}
+	store := Store{Dir: t.TempDir()}
 	write(t, store.Path("broken"), "nonsense\n")
 	if _, err := store.Load("web"); !errors.Is(err, ErrNotFound) || !strings.Contains(err.Error(), store.Path("web")) {
 		t.Errorf("absent: got %v, want ErrNotFound and the file", err)
@@ -175,7 +175,7 @@ func TestLoadErrors(t *testing.T) {
 }
 
 func TestNamesIgnoresForeignFiles(t *testing.T) {
-	store := Store{t.TempDir()}
+	store := Store{Dir: t.TempDir()}
 	for _, file := range []string{
 		"web2.sandbox", "web10.sandbox", "broken.sandbox", // any content will do
 		"README", "web.sandbox.rpmsave", "web.sandbox~", ".web.sandbox1234567", ".sandbox", ".hidden.sandbox",
@@ -190,13 +190,13 @@ func TestNamesIgnoresForeignFiles(t *testing.T) {
 }
 
 func TestNamesWithoutDirectory(t *testing.T) {
-	if got, err := (Store{filepath.Join(t.TempDir(), "absent")}).Names(); err != nil || got != nil {
+	if got, err := (Store{Dir: filepath.Join(t.TempDir(), "absent")}).Names(); err != nil || got != nil {
 		t.Errorf("got %q, %v, want nothing", got, err)
 	}
 }
 
 func TestRemove(t *testing.T) {
-	store := Store{t.TempDir()}
+	store := Store{Dir: t.TempDir()}
 	if err := store.Save(web()); err != nil {
 		t.Fatal(err)
 	}
@@ -208,7 +208,7 @@ func TestRemove(t *testing.T) {
 	if _, err := store.Load("web"); !errors.Is(err, ErrNotFound) {
 		t.Errorf("after Remove: got %v, want ErrNotFound", err)
 	}
-	if err := (Store{filepath.Join(store.Dir, "absent")}).Remove("web"); err != nil {
+	if err := (Store{Dir: filepath.Join(store.Dir, "absent")}).Remove("web"); err != nil {
 		t.Errorf("from a directory that is not there: %v", err)
 	}
 }
@@ -226,7 +226,7 @@ func TestStaleTemporaryFiles(t *testing.T) {
 	}
 	for name, action := range actions {
 		t.Run(name, func(t *testing.T) {
-			store := Store{t.TempDir()}
+			store := Store{Dir: t.TempDir()}
 			for _, file := range append([]string{".web.sandbox1", ".web.sandbox8446744073709551615", "web.sandbox"},
 				foreign...) {
 				write(t, filepath.Join(store.Dir, file), "")

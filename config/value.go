@@ -13,7 +13,9 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/virt-sandbox/virt-sandbox/internal/textmerge"
 	"github.com/virt-sandbox/virt-sandbox/internal/unitname"
+	"github.com/virt-sandbox/virt-sandbox/internal/wellformed"
 )
 
 // Size is a number of bytes.
@@ -46,12 +48,9 @@ func (s Size) String() string {
 	return strconv.FormatUint(uint64(s), 10) + suffix
 }
 
-// maxName is the longest name of a sandbox, which also is a hostname (hostname(7)).
-const maxName = 63
-
 // CheckName reports whether name may become part of a path, a unit name and a domain name.
 func CheckName(name string) error {
-	if !isName(name) {
+	if !wellformed.IsName(name) {
 		return fmt.Errorf(msgName, name)
 	}
 	return nil
@@ -59,7 +58,7 @@ func CheckName(name string) error {
 
 // CheckPath reports whether p is absolute and clean, so that it means what it says.
 func CheckPath(p string) error {
-	if !path.IsAbs(p) || path.Clean(p) != p || hasControl(p) {
+	if !path.IsAbs(p) || path.Clean(p) != p || textmerge.HasControl(p) {
 		return fmt.Errorf(msgPath, p)
 	}
 	return nil
@@ -83,7 +82,7 @@ func CheckContent(dir string) error {
 
 // CheckUnit reports whether unit is the full name of a unit (systemd.unit(5)) that a container can run.
 func CheckUnit(unit string) error {
-	if !isUnit(unit) {
+	if !wellformed.IsUnit(unit) {
 		return fmt.Errorf(msgUnit, unit)
 	}
 	if name, err := unitname.Parse(unit); err == nil && name.IsTemplate() {
@@ -93,13 +92,13 @@ func CheckUnit(unit string) error {
 }
 
 // CheckPackage reports whether name can be the name of an RPM or deb package.
-func CheckPackage(name string) error { return match(isPackage, name, msgPackage) }
+func CheckPackage(name string) error { return match(wellformed.IsPackage, name, msgPackage) }
 
 // CheckVariable reports whether name can be that of an environment variable.
-func CheckVariable(name string) error { return match(isVariable, name, msgVariable) }
+func CheckVariable(name string) error { return match(wellformed.IsVariable, name, msgVariable) }
 
 // CheckUser reports whether name can be that of a user.
-func CheckUser(name string) error { return match(isUser, name, msgUser) }
+func CheckUser(name string) error { return match(wellformed.IsUser, name, msgUser) }
 
 // ParseMount reads the TYPE:DST=SRC of a -m option.
 func ParseMount(option string) (Mount, error) {
@@ -138,7 +137,7 @@ func oneOf(key string, words ...string) func(string) error {
 	}
 }
 
-func checkMachineID(id string) error { return match(isMachineID, id, msgMachineID) }
+func checkMachineID(id string) error { return match(wellformed.IsMachineID, id, msgMachineID) }
 
 func checkUUID(text string) error {
 	if id, err := uuid.Parse(text); err != nil || id.String() != text {
@@ -210,7 +209,7 @@ func parseTime(text string) (time.Time, error) {
 
 func parsePrivate(text string) (PrivatePath, error) {
 	origin, p, found := strings.Cut(text, " ")
-	if !found || !isOrigin(origin) || CheckPath(p) != nil || strings.Count(p, "/") < 2 {
+	if !found || !wellformed.IsOrigin(origin) || CheckPath(p) != nil || strings.Count(p, "/") < 2 {
 		return PrivatePath{}, fmt.Errorf(msgPrivate, text)
 	}
 	return PrivatePath{Path: p, Origin: origin}, nil
@@ -221,11 +220,4 @@ func match(is func(string) bool, text, message string) error {
 		return fmt.Errorf(message, text)
 	}
 	return nil
-}
-
-// hasControl tells of control characters, except those that are allowed, and of what is not UTF-8.
-func hasControl(text string, except ...rune) bool {
-	return strings.ContainsFunc(text, func(r rune) bool {
-		return (r < ' ' || r == 0x7f || r == 0xfffd) && !slices.Contains(except, r)
-	})
 }

@@ -36,7 +36,7 @@ func (m *Manager) takeEdited(ctx context.Context, name, file, old string) error 
 		m.Warn("nothing was changed")
 		return nil
 	}
-	edited, err := config.Parse(file, text)
+	wish, err := config.Parse(file, text)
 	if err != nil {
 		return err
 	}
@@ -52,7 +52,11 @@ func (m *Manager) takeEdited(ctx context.Context, name, file, old string) error 
 	if now != old {
 		return fmt.Errorf("%s was changed by somebody else meanwhile", m.Store.Path(name))
 	}
-	was, err := config.Parse(m.Store.Path(name), old)
+	edited, err := m.Store.Complete(wish)
+	if err != nil {
+		return err
+	}
+	was, err := m.Store.Load(name)
 	if err != nil {
 		// It could not be used; what its content says remains.
 		was = nil

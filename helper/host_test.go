@@ -25,6 +25,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/places"
 	"github.com/virt-sandbox/virt-sandbox/internal/proc"
 	"github.com/virt-sandbox/virt-sandbox/internal/provision"
+	"github.com/virt-sandbox/virt-sandbox/internal/statefile"
 	"github.com/virt-sandbox/virt-sandbox/internal/virt"
 	"github.com/virt-sandbox/virt-sandbox/units"
 )
@@ -55,8 +56,9 @@ func newHost(t *testing.T) *host {
 	h := &host{t: t, content: filepath.Join(t.TempDir(), "content"), systemd: &fakeSystemd{}, inner: &fakeInner{}}
 	h.libvirt = &fakeLibvirt{host: h, domains: make(map[string]*fakeDomain)}
 	h.Manager = New(Options{
-		Root: root, Store: config.Store{Dir: t.TempDir()}, Packages: []pkgdb.Database{packages},
-		Warn: func(format string, args ...any) { h.warnings = append(h.warnings, fmt.Sprintf(format, args...)) },
+		Root: root, Store: config.Store{Dir: t.TempDir(), States: statefile.Dir(t.TempDir())},
+		Packages: []pkgdb.Database{packages},
+		Warn:     func(format string, args ...any) { h.warnings = append(h.warnings, fmt.Sprintf(format, args...)) },
 	})
 	h.Manager.libvirt, h.Manager.systemd = h.libvirt, h.systemd
 	h.connect = func() (provision.Connection, error) {

@@ -8,13 +8,14 @@ import (
 	"testing"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/statefile"
 )
 
 func TestStartUnit(t *testing.T) {
 	var warnings []string
 	systemd := &fakeSystemd{}
 	m := New(Options{
-		Store: config.Store{Dir: t.TempDir()},
+		Store: config.Store{Dir: t.TempDir(), States: statefile.Dir(t.TempDir())},
 		Warn:  func(format string, args ...any) { warnings = append(warnings, fmt.Sprintf(format, args...)) },
 	})
 	m.systemd = systemd

@@ -213,7 +213,7 @@ func TestEdit(t *testing.T) {
 	}
 	h.warned("web is running: what was changed takes effect at its next start")
 	for _, c := range []struct{ old, by, want string }{
-		{s.UUID, "0c7f6a0a-0000-4000-8000-00000000000f", "uuid"},
+		{"[sandbox]", "[sandbox]\nuuid=0c7f6a0a-0000-4000-8000-00000000000f", "uuid"},
 		{"[limits]", "[nonsense]", "nonsense"},
 	} {
 		asked := 0

@@ -245,8 +245,8 @@ func (t *text) confine(s *config.Sandbox, p Paths) {
 	t.set("ProtectKernelLogs", "yes")
 	t.set("ProtectKernelModules", "yes")
 	t.set("ProtectSystem", "full")
-	t.set("ReadWritePaths", "-"+config.DefaultDir)
 	if p.ConfigDir != "" {
+		// What was allocated lies in it too.
 		t.set("ReadWritePaths", quote("-"+specifiers(p.ConfigDir)))
 	}
 	t.set("RestrictAddressFamilies", families)

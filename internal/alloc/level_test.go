@@ -16,6 +16,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/lockfile"
 	"github.com/virt-sandbox/virt-sandbox/internal/mcs"
+	"github.com/virt-sandbox/virt-sandbox/internal/statefile"
 )
 
 // plainHost has any label, with or without SELinux.
@@ -50,9 +51,9 @@ func book(t *testing.T, granted string, processes ...string) *Book {
 		}
 	}
 	return &Book{
-		Root: root, Locks: lockfile.New(root, warn), Configs: config.Store{Dir: root +
-			"/configs"}, Domains: noDomains, Warn: warn,
-		Host: plainHost{selinux: len(processes) > 0},
+		Root: root, Locks: lockfile.New(root, warn), Domains: noDomains, Warn: warn,
+		Configs: config.Store{Dir: root + "/configs", States: statefile.Dir(root + "/states")},
+		Host:    plainHost{selinux: len(processes) > 0},
 	}
 }
 

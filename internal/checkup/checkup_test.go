@@ -15,15 +15,15 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/helper"
 	"github.com/virt-sandbox/virt-sandbox/internal/contentcheck"
 	"github.com/virt-sandbox/virt-sandbox/internal/pkgdb"
+	"github.com/virt-sandbox/virt-sandbox/internal/statefile"
 )
 
 // Each state of a sandbox that is not as it should be has a finding of its kind.
 func TestCheck(t *testing.T) {
 	const name = "unit-test-of-check"
 	root := t.TempDir()
-	m := helper.New(
-		helper.Options{Root: root, Store: config.Store{Dir: root + "/configs"}, Packages: []pkgdb.Database{}, Warn: t.Errorf},
-	)
+	store := config.Store{Dir: root + "/configs", States: statefile.Dir(root + "/states")}
+	m := helper.New(helper.Options{Root: root, Store: store, Packages: []pkgdb.Database{}, Warn: t.Errorf})
 	dir := t.TempDir()
 	healthy := func() *config.Sandbox {
 		s := config.New(name)

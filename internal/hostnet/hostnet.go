@@ -36,7 +36,7 @@ type Libvirt interface {
 // Configs are the configs of all sandboxes, as config.Store has them.
 type Configs interface {
 	Names() ([]string, error)
-	Read(name string) (string, error)
+	Texts(name string) (string, error)
 	Load(name string) (*config.Sandbox, error)
 	Path(name string) string
 }

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/statefile"
 )
 
 // fakeLibvirt has networks by name, with their XML; those whose XML is empty are switched off.
@@ -122,7 +123,7 @@ func TestPlan(t *testing.T) {
 // otherConfig has the config of another sandbox with an interface, and one that cannot be used.
 func otherConfig(t *testing.T) config.Store {
 	t.Helper()
-	store := config.Store{Dir: t.TempDir()}
+	store := config.Store{Dir: t.TempDir(), States: statefile.Dir(t.TempDir())}
 	err := errors.Join(
 		os.WriteFile(store.Path("other"), []byte("[sandbox]\nformat=1\nname=other\nunit=httpd.service\n"+
 			"[network]\ninterface=dhcp,mac=52:54:00:00:00:88\n"), 0o600),

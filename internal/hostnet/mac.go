@@ -49,7 +49,7 @@ func (h *Host) CheckMACs(s *config.Sandbox) error {
 		return err
 	}
 	for _, name := range names {
-		text, err := h.configs.Read(name)
+		text, err := h.configs.Texts(name)
 		if name == s.Name || err != nil {
 			continue
 		}

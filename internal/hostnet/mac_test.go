@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/statefile"
 )
 
 // TestChooseMAC: an address follows from the sandbox and the interface, is one that the config takes, and nobody
@@ -59,7 +60,7 @@ func TestCheckMACs(t *testing.T) {
 // hostOf has a sandbox web with one interface in its hand, and another's config in its store.
 func hostOf(t *testing.T, other, option string) (*Host, *config.Sandbox) {
 	t.Helper()
-	store := config.Store{Dir: t.TempDir()}
+	store := config.Store{Dir: t.TempDir(), States: statefile.Dir(t.TempDir())}
 	if err := os.WriteFile(store.Path("other"), []byte(other), 0o644); err != nil {
 		t.Fatal(err)
 	}

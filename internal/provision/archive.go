@@ -36,14 +36,12 @@ func (p *Provisioner) Export(ctx context.Context, o ExportOptions, out io.Writer
 		return err
 	}
 	defer lock.Release()
-	text, err := p.Configs.Read(o.Name)
+	s, text, err := p.Configs.LoadText(o.Name)
 	if err != nil {
 		return err
 	}
-	s, err := config.Parse(p.Configs.Path(o.Name), text)
-	if err != nil {
-		return err
-	}
+	// The archive has one file for all that makes it the sandbox that it is.
+	text = s.TextLike(p.Configs.Path(o.Name), text)
 	closed, err := p.Images.OpenIfDown(ctx, s)
 	if err != nil {
 		return err
@@ -131,6 +129,7 @@ func (p *Provisioner) Import(ctx context.Context, o describe.ImportOptions, in i
 			Level: o.Level, Security: o.Security, Share: o.Share, FileType: s.Security.FileType,
 		},
 		like:                 text,
+		given:                config.Given{Level: o.Level != ""},
 		reallocateOnConflict: o.Level == "" && o.Security.Mode == "" && !o.Share,
 		fill: func() error {
 			lacking, err := contentarchive.Import(ctx, p.Host, from, s, archive, p.Progress)

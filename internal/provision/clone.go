@@ -30,11 +30,7 @@ func (p *Provisioner) Clone(ctx context.Context, o describe.CloneOptions) (*conf
 		return nil, err
 	}
 	defer locks.Release()
-	text, err := p.Configs.Read(o.Source)
-	if err != nil {
-		return nil, err
-	}
-	source, err := config.Parse(p.Configs.Path(o.Source), text)
+	source, text, err := p.Configs.LoadText(o.Source)
 	if err != nil {
 		return nil, err
 	}
@@ -50,6 +46,7 @@ func (p *Provisioner) Clone(ctx context.Context, o describe.CloneOptions) (*conf
 	if err != nil {
 		return nil, err
 	}
+	given := config.GivenBy(s)
 	for _, warning := range describe.SharedBy(s, source) {
 		p.Warn("%s", warning)
 	}
@@ -59,6 +56,7 @@ func (p *Provisioner) Clone(ctx context.Context, o describe.CloneOptions) (*conf
 	return s, p.provision(ctx, s, provisionSpec{
 		options: describe.Options{Level: o.Level, Security: o.Security, Share: o.Share, FileType: s.Security.FileType},
 		like:    text,
+		given:   given,
 		fill: func() error {
 			release, err := p.Containers.Hold(ctx, source, o.Freeze)
 			if err != nil {

@@ -34,6 +34,7 @@ func (p *Provisioner) Create(ctx context.Context, options describe.Options) (*co
 		return nil, err
 	}
 	defer lock.Release()
+	given := config.GivenBy(s)
 	if err := p.plan(ctx, s); err != nil {
 		return nil, err
 	}
@@ -42,7 +43,7 @@ func (p *Provisioner) Create(ctx context.Context, options describe.Options) (*co
 		return s, nil
 	}
 	fill := func() error { return p.Host.Prepare(ctx, s, p.Progress) }
-	return s, p.provision(ctx, s, provisionSpec{options: options, fill: fill})
+	return s, p.provision(ctx, s, provisionSpec{options: options, given: given, fill: fill})
 }
 
 // plan completes the description of a new sandbox.

@@ -80,7 +80,7 @@ func (p *Provisioner) remove(ctx context.Context, s *config.Sandbox) error {
 	name := s.Name
 	if s.Content != "" {
 		s.State = config.StateDeleting
-		if err := p.Configs.Save(s); err != nil {
+		if err := p.Configs.Keep(s); err != nil {
 			return err
 		}
 	}
@@ -124,6 +124,9 @@ func (p *Provisioner) deleteLeftovers(name, base string, notFound error) error {
 	}
 	if err := p.noDomain(name); err != nil {
 		return err
+	}
+	if p.Configs.States.Has(name) {
+		notFound = nil
 	}
 	if err := errors.Join(p.Stubs.Remove(name), p.Configs.Remove(name)); err != nil {
 		return err

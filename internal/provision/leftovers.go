@@ -52,6 +52,10 @@ func (p *Provisioner) Leftovers(name string, s *config.Sandbox) ([]contentcheck.
 		}
 		return findings, nil
 	}
+	if p.Configs.States.Has(name) {
+		found(p.Configs.States.Path(name), fmt.Sprintf("what was allocated to a sandbox whose config is gone; restore %s or "+
+			"run delete", p.Configs.Path(name)))
+	}
 	dir := p.places(name).Content()
 	switch state, err := content.Inspect(dir); {
 	case err != nil && !isDir(dir):
@@ -126,6 +130,11 @@ func (p *Provisioner) leftoverNames() ([]string, error) {
 			names = append(names, strings.TrimSuffix(strings.TrimPrefix(filepath.Base(file), before), after))
 		}
 	}
+	states, err := p.Configs.States.Names(func(name string) bool { return config.CheckName(name) == nil })
+	if err != nil {
+		return nil, fmt.Errorf("look for leftovers: %w", err)
+	}
+	names = append(names, states...)
 	entries, err := os.ReadDir(filepath.Dir(p.places("*").Content()))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("look for leftovers: %w", err)

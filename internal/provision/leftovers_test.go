@@ -40,6 +40,16 @@ func TestLeftovers(t *testing.T) {
 			}
 			return nil
 		}, []string{"content whose config is gone; restore "}},
+		{"a state without a config", func(t *testing.T, h *host) *config.Sandbox {
+			s := h.create(t, "web")
+			if err := errors.Join(os.Remove(h.Configs.Path("web")), h.Host.Remove(s.Content)); err != nil {
+				t.Fatal(err)
+			}
+			if names, err := h.CheckNames(); err != nil || !slices.Equal(names, []string{"web"}) {
+				t.Errorf("names are %q, %v", names, err)
+			}
+			return nil
+		}, []string{"what was allocated to a sandbox whose config is gone; restore "}},
 		{"half of a delete", func(t *testing.T, h *host) *config.Sandbox {
 			s := h.create(t, "web")
 			s.State = config.StateDeleting

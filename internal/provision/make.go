@@ -22,6 +22,7 @@ type provisionSpec struct {
 	options              describe.Options // those of its label
 	fill                 func() error     // makes the content
 	like                 string           // text of a config whose comments are kept; empty for none
+	given                config.Given     // what was asked for of that which is allocated else
 	reallocateOnConflict bool             // whether its level gives way where it is another's too
 }
 
@@ -111,7 +112,7 @@ func (p *Provisioner) fillAndSave(ctx context.Context, s *config.Sandbox, how pr
 	if err := p.Stubs.Write(s); err != nil {
 		return err
 	}
-	if err := p.Configs.SaveLike(s, how.like); err != nil {
+	if err := p.Configs.SaveLike(s, how.like, how.given); err != nil {
 		return err
 	}
 	if err := content.UnmarkCreating(s.Content); err != nil {

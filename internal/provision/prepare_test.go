@@ -3,8 +3,10 @@
 package provision
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -32,6 +34,46 @@ func TestPrepare(t *testing.T) {
 	// What is complete stays as it is.
 	if err := h.Prepare(t.Context(), saved); err != nil {
 		t.Error(err)
+	}
+}
+
+// A config that is a link into a directory of somebody else's starts, and stays as it is; what was lost of the state
+// comes back from the content.
+func TestPrepareOfLinkedConfig(t *testing.T) {
+	h := newHost(t)
+	text := "[sandbox]\nformat=2\nname=web\nunit=web.service\ncontent=" + filepath.Join(h.content, "web") + "\n"
+	elsewhere := filepath.Join(t.TempDir(), "web.sandbox")
+	if err := errors.Join(os.WriteFile(elsewhere, []byte(text), 0o444),
+		os.Symlink(elsewhere, h.Configs.Path("web"))); err != nil {
+		t.Fatal(err)
+	}
+	prepared := func() *config.Sandbox {
+		t.Helper()
+		s, err := h.Configs.Load("web")
+		if err == nil {
+			err = h.Prepare(t.Context(), s)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		now, err := h.Configs.Load("web")
+		if err != nil || now.UUID == "" || now.Created.IsZero() || now.Security.Level == "" || len(now.Private) == 0 {
+			t.Fatalf("it is %+v, %v", now, err)
+		}
+		return now
+	}
+	first := prepared()
+	if err := h.Configs.States.Remove("web"); err != nil {
+		t.Fatal(err)
+	}
+	again := prepared()
+	if again.UUID != first.UUID || again.MachineID != first.MachineID || again.Security.Level != first.Security.Level ||
+		!slices.Equal(again.Private, first.Private) {
+		t.Errorf("without its state it became\n%+v\nand was\n%+v", again, first)
+	}
+	link, err := os.Readlink(h.Configs.Path("web"))
+	if now, _ := os.ReadFile(elsewhere); string(now) != text || link != elsewhere || err != nil {
+		t.Errorf("the config is %s, %v\n%s", link, err, now)
 	}
 }
 

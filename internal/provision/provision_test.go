@@ -24,6 +24,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/pkgdb"
 	"github.com/virt-sandbox/virt-sandbox/internal/places"
 	"github.com/virt-sandbox/virt-sandbox/internal/sandboximage"
+	"github.com/virt-sandbox/virt-sandbox/internal/statefile"
 	"github.com/virt-sandbox/virt-sandbox/internal/unitstub"
 	"github.com/virt-sandbox/virt-sandbox/units"
 )
@@ -61,7 +62,7 @@ func newHost(t *testing.T) *host {
 	}}}
 	h := &host{content: filepath.Join(t.TempDir(), "made", "content")}
 	warn := func(format string, args ...any) { h.warnings = append(h.warnings, fmt.Sprintf(format, args...)) }
-	store, locks := config.Store{Dir: t.TempDir()}, lockfile.New(root, warn)
+	store, locks := config.Store{Dir: t.TempDir(), States: statefile.Dir(t.TempDir())}, lockfile.New(root, warn)
 	machine := content.Host{Root: root, Packages: []pkgdb.Database{packages}}
 	book := claims.New(claims.Options{
 		Root: root, Warn: warn,
@@ -173,7 +174,10 @@ func (h *host) isGone(t *testing.T, name string) {
 	t.Helper()
 	stub := h.Stubs.Path(&config.Sandbox{Name: name, Units: []string{"web.service"}})
 	run := h.places(name)
-	all := []string{h.Configs.Path(name), filepath.Join(h.content, name), stub, run.Images(), run.Run().Path()}
+	all := []string{
+		h.Configs.Path(name), filepath.Dir(h.Configs.States.Path(name)), filepath.Join(h.content, name), stub, run.Images(),
+		run.Run().Path(),
+	}
 	for _, path := range all {
 		if _, err := os.Lstat(path); !errors.Is(err, os.ErrNotExist) {
 			t.Errorf("%s is left: %v", path, err)

@@ -5,6 +5,8 @@ package provision
 import (
 	"context"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -19,19 +21,18 @@ import (
 )
 
 // Reconcile turns a config that somebody wrote or copied into the directory into what create would have made:
-// identity, level and private paths. What the content was made with is taken from there. It is saved before any
-// content is made of it, so that an interruption changes nothing of that. It returns what lies at the content
-// directory.
+// identity, level and private paths. What the content was made with is taken from there. It is kept, beside the config,
+// before any content is made of it, so that an interruption changes nothing of that. It returns what lies at the
+// content directory.
 // Preconditions: the caller holds the lock on the sandbox's name.
 func (p *Provisioner) Reconcile(ctx context.Context, s *config.Sandbox) (content.State, error) {
-	state, err := p.takeIdentity(s)
+	state, copied, err := p.identify(s)
 	if err != nil {
 		return state, err
 	}
-	if state == content.Absent {
-		if err := p.detectCopiedConfig(s); err != nil {
-			return state, err
-		}
+	keep := p.Configs.Keep
+	if copied {
+		keep = p.saveCopied
 	}
 	static := s.Security.Mode == config.SecurityStatic
 	if err := p.Levels.CheckIDs(s); err != nil {
@@ -42,7 +43,7 @@ func (p *Provisioner) Reconcile(ctx context.Context, s *config.Sandbox) (content
 	}
 	if s.HasMACs() && !s.Hardening.IDMap.Auto && !s.Created.IsZero() && s.UUID != "" && s.MachineID != "" &&
 		(s.Security.Level != "" || !static) {
-		return state, nil
+		return state, keep(s)
 	}
 	if s.UUID == "" {
 		s.UUID = uuid.New().String()
@@ -75,7 +76,71 @@ func (p *Provisioner) Reconcile(ctx context.Context, s *config.Sandbox) (content
 	if err := p.CheckPolicy(s); err != nil {
 		return state, fmt.Errorf("%s: %w", p.Configs.Path(s.Name), err)
 	}
-	return state, p.Configs.Save(s)
+	return state, keep(s)
+}
+
+// identify finds out which sandbox a config is of, and whether the config says that it is another: it is a copy then,
+// and s has what only one of the two can have no more.
+func (p *Provisioner) identify(s *config.Sandbox) (state content.State, copied bool, err error) {
+	was := *s
+	if state, err = p.takeIdentity(s); err == nil && state == content.Absent {
+		err = p.detectCopiedConfig(s)
+	}
+	isLost := func(was, is string) bool { return was != "" && was != is }
+	copied = s.Content != was.Content || isLost(was.UUID, s.UUID) || isLost(was.MachineID, s.MachineID)
+	return state, copied, err
+}
+
+// saveCopied keeps what a copy of a config got for itself, and takes out of the config what is that of the other.
+func (p *Provisioner) saveCopied(s *config.Sandbox) error {
+	if err := p.Configs.Keep(s); err != nil {
+		return err
+	}
+	now, err := p.Configs.Load(s.Name)
+	if err == nil && now.UUID == s.UUID && now.MachineID == s.MachineID && now.Content == s.Content {
+		return nil
+	}
+	file := p.Configs.Path(s.Name)
+	if err = p.isNoLink(s.Name); err == nil {
+		err = p.Configs.Save(s)
+	}
+	if err != nil {
+		return fmt.Errorf("%s is a copy of another sandbox's config, and says that it is that one; run upgrade %s, or leave "+
+			"out uuid=, machine-id=, created= and content=: %w", file, s.Name, err)
+	}
+	return nil
+}
+
+// isNoLink refuses a config that lies elsewhere: who put the link there writes it there.
+func (p *Provisioner) isNoLink(name string) error {
+	info, err := os.Lstat(p.Configs.Path(name))
+	if err == nil && info.Mode().Type() == fs.ModeSymlink {
+		return fmt.Errorf("%s is a link", p.Configs.Path(name))
+	}
+	return nil
+}
+
+// Split takes out of a config of format 1 what was found or allocated, which it had too, and keeps that beside it. A
+// config that cannot be written stays: then both say the same.
+// Preconditions: the caller holds the lock on the sandbox's name, and its image is mounted if it has one.
+func (p *Provisioner) Split(s *config.Sandbox) error {
+	_, copied, err := p.identify(s)
+	if err != nil {
+		return err
+	}
+	if copied {
+		return p.saveCopied(s)
+	}
+	if err := p.Configs.Keep(s); err != nil {
+		return err
+	}
+	if err = p.isNoLink(s.Name); err == nil {
+		err = p.Configs.Save(s)
+	}
+	if err != nil {
+		p.Warn("the config of %s keeps format 1, which goes on working: %v", s.Name, err)
+	}
+	return nil
 }
 
 // takeIdentity gives a config what its content knows and it does not say. A config that names the content of another

@@ -3,7 +3,10 @@
 package provision
 
 import (
+	"errors"
+	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
@@ -16,6 +19,10 @@ func TestReconcileWritten(t *testing.T) {
 	s := config.New("web")
 	s.Units, s.Content = []string{"web.service"}, filepath.Join(h.content, "web")
 	s.Private = []config.PrivatePath{{Path: "/srv/data", Origin: "admin"}}
+	wrote := s.Text()
+	if err := h.Configs.Write("web", wrote); err != nil {
+		t.Fatal(err)
+	}
 	state, err := h.Reconcile(t.Context(), s)
 	if err != nil || state != content.Absent {
 		t.Fatalf("got %v, %v", state, err)
@@ -33,6 +40,9 @@ func TestReconcileWritten(t *testing.T) {
 	}
 	if !found["/srv/data"] || len(found) < 2 {
 		t.Errorf("private are %v", saved.Private)
+	}
+	if text, err := h.Configs.Read("web"); err != nil || text != wrote {
+		t.Errorf("the config has become %v\n%s", err, text)
 	}
 }
 
@@ -73,6 +83,28 @@ func TestReconcileCopied(t *testing.T) {
 				t.Errorf("the copy is %+v", copied)
 			}
 		})
+	}
+}
+
+// A copied config that says that it is another sandbox, and that cannot be written, is refused.
+func TestReconcileCopiedLink(t *testing.T) {
+	h := newHost(t)
+	h.create(t, "web")
+	copied, err := h.Configs.Load("web")
+	if err != nil {
+		t.Fatal(err)
+	}
+	copied.Name, copied.Content = "copy", copied.Content+"-copy"
+	elsewhere := filepath.Join(t.TempDir(), "copy.sandbox")
+	if err := errors.Join(os.WriteFile(elsewhere, []byte(copied.Text()), 0o444),
+		os.Symlink(elsewhere, h.Configs.Path("copy"))); err != nil {
+		t.Fatal(err)
+	}
+	_, err = h.Reconcile(t.Context(), copied)
+	says(t, err, "copy.sandbox is a copy of another sandbox's config, and says that it is that one; run upgrade copy, or "+
+		"leave out uuid=, machine-id=, created= and content=")
+	if text, err := os.ReadFile(elsewhere); err != nil || !strings.Contains(string(text), "name=copy\n") {
+		t.Errorf("the config is %v\n%s", err, text)
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/image"
 	"github.com/virt-sandbox/virt-sandbox/internal/lockfile"
 	"github.com/virt-sandbox/virt-sandbox/internal/places"
+	"github.com/virt-sandbox/virt-sandbox/internal/statefile"
 )
 
 // noSystemd is that of a host which was booted with another init.
@@ -40,7 +41,7 @@ func newHost(t *testing.T) *host {
 	}
 	warn := func(format string, args ...any) { h.warnings = append(h.warnings, fmt.Sprintf(format, args...)) }
 	h.Images = &Images{
-		Root: places.Root(root), Configs: config.Store{Dir: t.TempDir()}, Warn: warn,
+		Root: places.Root(root), Configs: config.Store{Dir: t.TempDir(), States: statefile.Dir(t.TempDir())}, Warn: warn,
 		Systemd: noSystemd{}, IsLabelled: func() bool { return false }, LockName: lockfile.New(root, warn).Name,
 		Claims: claims.New(claims.Options{
 			Root: root, Warn: warn,

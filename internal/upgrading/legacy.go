@@ -42,6 +42,7 @@ func (u *Upgrader) migrate(
 		return nil, err
 	}
 	s := imported.Sandbox
+	given := config.GivenBy(s)
 	if err := u.withLegacyDomain(name, func(Domain) error { return nil }); err != nil {
 		return nil, err
 	}
@@ -77,7 +78,7 @@ func (u *Upgrader) migrate(
 	if err := sandboximage.Sync(s); err != nil {
 		return nil, err
 	}
-	return s, u.Configs.Save(s)
+	return s, u.Configs.SaveLike(s, "", given)
 }
 
 // planMigration finds the units of a sandbox that was legacy, and what is private to them beside what its config lists.

@@ -56,7 +56,7 @@ func (r *Result) Summary() string {
 			text += ", " + strings.Join(counts, ", ")
 		}
 	}
-	if r.Changed() && r.Running {
+	if r.Running && slices.ContainsFunc(r.Changes, func(c content.Change) bool { return c.Action.Changes() }) {
 		text += "; it is running: reload or restart it to use that"
 	}
 	return text

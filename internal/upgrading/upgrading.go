@@ -100,6 +100,9 @@ func (u *Upgrader) upgradeContent(ctx context.Context, s *config.Sandbox, option
 		return err
 	}
 	defer closed()
+	if err := u.split(s, options.DryRun, result); err != nil {
+		return err
+	}
 	// The first start makes it, from what the packages have then.
 	if found, err := u.Provisioner.HasContent(s); !found || err != nil {
 		return err
@@ -150,7 +153,22 @@ func (u *Upgrader) upgradeContent(ctx context.Context, s *config.Sandbox, option
 	if err != nil {
 		return err
 	}
-	return u.Configs.Save(s)
+	return u.Configs.Keep(s)
+}
+
+// split brings a config of format 1 to the present one.
+func (u *Upgrader) split(s *config.Sandbox, dryRun bool, result *Result) error {
+	text, err := u.Configs.Read(s.Name)
+	if err != nil || !config.IsOfFormat1(text) {
+		// Of a dry run, a legacy sandbox has none yet.
+		return nil
+	}
+	result.Steps = append(result.Steps, fmt.Sprintf("config %s (what was allocated goes to %s)", u.Configs.Path(s.Name),
+		u.Configs.States.Path(s.Name)))
+	if dryRun {
+		return nil
+	}
+	return u.Provisioner.Split(s)
 }
 
 // newlyPrivate returns the paths that new versions of the packages need, and that are not private yet.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -27,6 +28,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/places"
 	"github.com/virt-sandbox/virt-sandbox/internal/provision"
 	"github.com/virt-sandbox/virt-sandbox/internal/sandboximage"
+	"github.com/virt-sandbox/virt-sandbox/internal/statefile"
 	"github.com/virt-sandbox/virt-sandbox/internal/unitstub"
 	"github.com/virt-sandbox/virt-sandbox/units"
 )
@@ -77,7 +79,7 @@ func newHost(t *testing.T) *host {
 		"/etc/web/web.conf": "port=80\n",
 	})
 	warn := func(format string, args ...any) { h.warnings = append(h.warnings, fmt.Sprintf(format, args...)) }
-	store, locks := config.Store{Dir: t.TempDir()}, lockfile.New(root, warn)
+	store, locks := config.Store{Dir: t.TempDir(), States: statefile.Dir(t.TempDir())}, lockfile.New(root, warn)
 	machine := content.Host{Root: root, Packages: []pkgdb.Database{hosttest.Packages{h.web}}}
 	book := claims.New(claims.Options{
 		Root: root, Warn: warn,
@@ -121,6 +123,9 @@ func (h *host) made() *config.Sandbox {
 	s.Copy, s.Created = true, time.Time{} // as the config of one that is to be made
 	err := h.Provisioner.PlanContent(h.t.Context(), s)
 	if err == nil {
+		err = h.Configs.Write("web", s.Text())
+	}
+	if err == nil {
 		err = h.Provisioner.Prepare(h.t.Context(), s)
 	}
 	if err != nil {
@@ -163,6 +168,60 @@ func says(t *testing.T, err error, want string) {
 	t.Helper()
 	if err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("got %v, want %q", err, want)
+	}
+}
+
+// A config of format 1 is split: what was allocated goes beside it, its words stay, and it is the same sandbox.
+func TestUpgradeOfFormat1(t *testing.T) {
+	h := newHost(t)
+	s := h.made()
+	whole := strings.Replace(s.TextLike("web", "# Ask Joe.\n[sandbox]\nname=web\nformat=1\n"), "format=2", "format=1", 1)
+	if err := errors.Join(h.Configs.Write("web", whole), h.Configs.States.Remove("web")); err != nil {
+		t.Fatal(err)
+	}
+	before, err := h.Configs.Load("web")
+	if err != nil {
+		t.Fatal(err)
+	}
+	step := "config " + h.Configs.Path("web") + " (what was allocated goes to " + h.Configs.States.Path("web") + ")"
+	for _, dry := range []bool{true, false} {
+		result, err := h.upgrade(Options{Options: contentupgrade.Options{DryRun: dry}})
+		if err != nil || !slices.Equal(result.Steps, []string{step}) {
+			t.Fatalf("dry %t: got %+v, %v", dry, result, err)
+		}
+		now, err := h.Configs.Load("web")
+		if err != nil || !reflect.DeepEqual(now, before) {
+			t.Fatalf("dry %t: it became\n%+v, %v\nand was\n%+v", dry, now, err, before)
+		}
+		text, err := h.Configs.Read("web")
+		if err != nil || (text == whole) != dry || !strings.HasPrefix(text, "# Ask Joe.\n") ||
+			strings.Contains(text, s.MachineID) != dry {
+			t.Errorf("dry %t: the config is %v\n%s", dry, err, text)
+		}
+	}
+	if result, err := h.upgrade(Options{}); err != nil || result.Changed() {
+		t.Errorf("once more: %+v, %v", result, err)
+	}
+}
+
+// A config that is a link is the affair of who put it there: it stays, and the sandbox is whole all the same.
+func TestUpgradeOfLinkedFormat1(t *testing.T) {
+	h := newHost(t)
+	s := h.made()
+	whole := strings.Replace(s.Text(), "format=2", "format=1", 1)
+	elsewhere := filepath.Join(t.TempDir(), "web.sandbox")
+	if err := errors.Join(os.WriteFile(elsewhere, []byte(whole), 0o600), os.Remove(h.Configs.Path("web")),
+		os.Symlink(elsewhere, h.Configs.Path("web")), h.Configs.States.Remove("web")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.upgrade(Options{}); err != nil {
+		t.Fatal(err)
+	}
+	if text, err := os.ReadFile(elsewhere); string(text) != whole || err != nil || !h.Configs.States.Has("web") {
+		t.Errorf("it became %v\n%s", err, text)
+	}
+	if !slices.ContainsFunc(h.warnings, func(w string) bool { return strings.HasSuffix(w, "web.sandbox is a link") }) {
+		t.Errorf("warned %q", h.warnings)
 	}
 }
 

@@ -19,8 +19,8 @@ var parsers = map[string]string{
 
 // elsewhere are the files that have such a literal for something else, with the reason.
 var elsewhere = map[string]string{
-	"config/characters.go":  "a config's unit has no second @, which internal/unitname takes",
-	"internal/guest/run.go": "the address of an abstract socket (sd_notify(3))",
+	"internal/wellformed/wellformed.go": "a config's unit has no second @, which internal/unitname takes",
+	"internal/guest/run.go":             "the address of an abstract socket (sd_notify(3))",
 }
 
 // TestOneParserOfUnitNames: who else needs the parts of a unit's name asks internal/unitname.
@@ -42,7 +42,7 @@ func TestOneParserOfUnitNames(t *testing.T) {
 var colons = map[string]string{
 	"config/value.go":                      "an option KIND:VALUE",
 	"config/idmap.go":                      "BASE:COUNT",
-	"config/characters.go":                 "an origin, package:NAME",
+	"internal/wellformed/wellformed.go":    "an origin, package:NAME",
 	"internal/initrd/modules.go":           "a line of modules.dep",
 	"internal/secontext/secontext.go":      "a context",
 	"internal/filetree/digest.go":          "a digest, ALGORITHM:HEX",

@@ -88,10 +88,15 @@ func TestCloneStopped(t *testing.T) {
 	sameAs(t, before, "after both were deleted")
 }
 
-// valueOf reads a key of a config.
+// valueOf reads a key of a config, or of the state beside it.
 func valueOf(t *testing.T, name, key string) string {
 	t.Helper()
-	return strings.TrimSpace(shell(t, "sed -n 's/^"+key+"=//p' "+configDir+"/"+name+".sandbox"))
+	for _, file := range []string{configDir + "/" + name + ".sandbox", stateDir + "/" + name + "/state"} {
+		if value := strings.TrimSpace(shell(t, "sed -n 's/^"+key+"=//p' "+file+" 2>/dev/null || :")); value != "" {
+			return value
+		}
+	}
+	return ""
 }
 
 // A running sandbox is cloned only where that is allowed; it stands still meanwhile and runs on.

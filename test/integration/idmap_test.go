@@ -174,16 +174,13 @@ func TestIDMapOfConfigs(t *testing.T) {
 	}
 }
 
-// idMapOf reads the first id of a container from its config.
+// idMapOf reads the first id of a container from its description.
 func idMapOf(t *testing.T, name string) string {
 	t.Helper()
-	data, err := os.ReadFile(configDir + "/" + name + ".sandbox")
-	if err != nil {
-		t.Fatal(err)
-	}
-	found := regexp.MustCompile(`(?m)^idmap=(\d+):65536$`).FindSubmatch(data)
+	text := described(t, name)
+	found := regexp.MustCompile(`(?m)^idmap=(\d+):65536$`).FindStringSubmatch(text)
 	if found == nil {
-		t.Fatalf("no ids in\n%s", data)
+		t.Fatalf("no ids in\n%s", text)
 	}
-	return string(found[1])
+	return found[1]
 }

@@ -55,9 +55,8 @@ func TestImage(t *testing.T) {
 			if data, err := os.ReadFile(contentDir + "/t-image/var/www/html/kept"); string(data) != "kept\n" {
 				t.Errorf("on the host it says %q, %v", data, err)
 			}
-			if journals := shell(t, "ls /var/log/journal/$(sed -n s/^machine-id=//p "+configDir+
-				"/t-image.sandbox)/ || ls /run/log/journal/$(sed -n s/^machine-id=//p "+configDir+
-				"/t-image.sandbox)/"); !strings.Contains(journals, ".journal") {
+			if journals := shell(t, "id="+valueOf(t, "t-image", "machine-id")+
+				"; ls /var/log/journal/$id/ || ls /run/log/journal/$id/"); !strings.Contains(journals, ".journal") {
 				t.Errorf("its journal is not among the host's: %q", journals)
 			}
 			if got := inside(t, "t-image", "dd if=/dev/zero of=/var/big bs=1M 2>&1 | grep -c 'No space "+
@@ -426,7 +425,7 @@ func TestImageDynamic(t *testing.T) {
 	must(t, "clone", "t-dynamic", "t-dynamic2")
 	names := []string{"t-dynamic", "t-dynamic2"}
 	for _, name := range names {
-		if text := shell(t, "cat "+configDir+"/"+name+".sandbox"); !strings.Contains(text, "mode=dynamic\n") ||
+		if text := described(t, name); !strings.Contains(text, "mode=dynamic\n") ||
 			strings.Contains(text, "level=") {
 			t.Errorf("the config is\n%s", text)
 		}

@@ -175,7 +175,7 @@ func isUp(t *testing.T, name string) bool {
 func isGone(t *testing.T, name string) bool {
 	t.Helper()
 	left := false
-	for _, file := range []string{configDir + "/" + name + ".sandbox", contentDir + "/" + name,
+	for _, file := range []string{configDir + "/" + name + ".sandbox", contentDir + "/" + name, stateDir + "/" + name,
 		imageDir + "/" + name + ".raw"} {
 		if _, err := os.Lstat(file); err == nil {
 			t.Logf("%s is left", file)

@@ -79,7 +79,8 @@ func forgetLegacy(t *testing.T, name string) {
 	t.Helper()
 	run(t, "stop", name)
 	run(t, "delete", name)
-	shell(t, "virsh -q -c lxc:/// destroy "+name+" 2>/dev/null; rm -rf "+configDir+"/"+name+" "+configDir+"/"+name+
+	shell(t, "virsh -q -c lxc:/// destroy "+name+" 2>/dev/null; rm -rf "+stateDir+"/"+name+" "+configDir+"/"+name+" "+
+		configDir+"/"+name+
 		".sandbox* "+contentDir+"/"+name+" "+contentDir+"/."+name+".upgrade /etc/systemd/system/*"+name+
 		"*.service* /etc/systemd/system/*.wants/*"+name+"*; virsh -q -c lxc:/// undefine "+name+" 2>/dev/null; true")
 }
@@ -130,7 +131,7 @@ func TestLegacySystemd(t *testing.T) {
 					t.Errorf("lacks %q:\n%s\nor a dry run does:\n%s", want, got, dry)
 				}
 			}
-			written := shell(t, "cat "+configDir+"/t-shop.sandbox")
+			written := described(t, "t-shop")
 			for _, want := range []string{"unit=apache2.service\n", "copy=yes\n", "level=s0:c5,c6\n",
 				"path=package:apache2 /etc/apache2\n", "machine-id=0f1e2d3c4b5a69788796a5b4c3d2e1f0\n",
 				"host-bind=/srv/stock=/usr/share/doc\n"} {
@@ -252,7 +253,7 @@ X`)
 	if now := attached(t); now != down {
 		t.Errorf("after the upgrade: %s", now)
 	}
-	written := shell(t, "cat "+configDir+"/t-vault.sandbox")
+	written := described(t, "t-vault")
 	for _, want := range []string{
 		"mode=dynamic\n", "copy=yes\n", "image=" + file + "\nimage-format=raw\n", "disk=ledger=" + ledger + ",format=raw\n",
 		"guest-bind=/srv/page=/var/www/html\n",

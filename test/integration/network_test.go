@@ -363,7 +363,7 @@ func restartLibvirtd(t *testing.T, kill string) {
 
 func macOf(t *testing.T, name string) string {
 	t.Helper()
-	return regexp.MustCompile(`mac=[^,\n]*`).FindString(shell(t, "cat "+configDir+"/"+name+".sandbox"))
+	return regexp.MustCompile(`mac=[^,\n]*`).FindString(described(t, name))
 }
 
 // within is wait for what takes longer.

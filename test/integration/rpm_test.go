@@ -42,12 +42,9 @@ cp -a /var/www %{buildroot}/var
 	t.Cleanup(func() { shell(t, "rpm -e --nodeps --justdb vst-httpd") })
 
 	create(t, "t-rpm", "-C", "-u", "apache2.service")
-	config, err := os.ReadFile(configDir + "/t-rpm.sandbox")
-	if err != nil {
-		t.Fatal(err)
-	}
+	config := described(t, "t-rpm")
 	for _, want := range []string{"path=package:vst-httpd /etc/apache2\n", "path=package:vst-httpd /var/www\n"} {
-		if !strings.Contains(string(config), want) {
+		if !strings.Contains(config, want) {
 			t.Errorf("the config lacks %q:\n%s", want, config)
 		}
 	}

@@ -19,6 +19,7 @@ import (
 const (
 	program    = "virt-sandbox-service"
 	configDir  = "/etc/libvirt-sandbox/services"
+	stateDir   = "/var/lib/virt-sandbox"
 	contentDir = "/var/lib/libvirt/filesystems"
 	imageDir   = "/var/lib/libvirt/images"
 )
@@ -68,6 +69,13 @@ func create(t *testing.T, name string, args ...string) {
 	t.Helper()
 	t.Cleanup(func() { remove(t, name) })
 	must(t, append([]string{"create"}, append(args, name)...)...)
+}
+
+// described returns what a config asks for, and what was found or allocated beside it.
+func described(t *testing.T, name string) string {
+	t.Helper()
+	return shell(t, "cat "+configDir+"/"+name+".sandbox && if test -e "+stateDir+"/"+name+"/state; then cat "+stateDir+"/"+
+		name+"/state; fi")
 }
 
 // remove brings a sandbox to its end from whatever state it is in.

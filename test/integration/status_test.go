@@ -262,8 +262,8 @@ func TestEdit(t *testing.T) {
 		{`'s/^pids=.*/pids=many/'`, "\"many\" is not a number of processes"},
 		{`'$a colour=blue'`, "unknown key"},
 		{`'s/^name=.*/name=t-other/'`, "name"},
-		{`'s/^uuid=.*/uuid=01234567-89ab-4def-8123-456789abcdef/'`, "uuid= cannot be changed"},
-		{`'/^machine-id=/d'`, "machine-id= cannot be changed"},
+		{`'s/^name=.*/&\nuuid=01234567-89ab-4def-8123-456789abcdef/'`, "uuid= cannot be changed"},
+		{`'s/^name=.*/&\nmachine-id=01234567012345670123456701234567/'`, "machine-id= cannot be changed"},
 		{`'s/^name=.*/&\nstate=deleting/'`, "state= cannot be changed"},
 	} {
 		o := edit(c.script)

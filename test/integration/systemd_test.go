@@ -140,7 +140,10 @@ func TestSystemdConfigByHand(t *testing.T) {
 		t.Errorf("serves %q", got)
 	}
 	hasOwn(t, "t-hand", "/etc/apache2/apache2.conf")
-	completed := shell(t, "cat "+configDir+"/t-hand.sandbox")
+	if now := shell(t, "cat "+configDir+"/t-hand.sandbox"); now != config {
+		t.Errorf("the start wrote the config:\n%s", now)
+	}
+	completed := described(t, "t-hand")
 	for _, part := range []string{"# by hand\n", "uuid=", "machine-id=", "level=s0:c", "created=",
 		"path=package:apache2 /etc/apache2\n"} {
 		if !strings.Contains(completed, part) {
@@ -166,11 +169,11 @@ func TestSystemdConfigByHand(t *testing.T) {
 func copied(t *testing.T) {
 	const unit = "apache2@t-copy.service"
 	t.Cleanup(func() { remove(t, "t-copy") })
-	shell(t, "sed s/^name=t-hand/name=t-copy/ "+configDir+"/t-hand.sandbox >"+configDir+"/t-copy.sandbox")
+	shell(t, "sed s/^name=t-hand/name=t-copy/ "+configDir+"/t-hand.sandbox >"+configDir+"/t-copy.kept; sed '/^name=/a "+
+		"content="+contentDir+"/t-hand' "+configDir+"/t-copy.kept >"+configDir+"/t-copy.sandbox")
 	systemctl(t, "daemon-reload")
 	// A copy that lies there does not trouble the original, nor does it take its content along.
 	systemctl(t, "restart", "apache2@t-hand.service")
-	shell(t, "cp "+configDir+"/t-copy.sandbox "+configDir+"/t-copy.kept")
 	if o := run(t, "delete", "t-copy"); o.status != 0 || !strings.Contains(o.stderr, "it is the content of t-hand") {
 		t.Errorf("delete of a copy: %+v", o)
 	}
@@ -179,25 +182,23 @@ func copied(t *testing.T) {
 	}
 	shell(t, "mv "+configDir+"/t-copy.kept "+configDir+"/t-copy.sandbox; systemctl daemon-reload")
 	systemctl(t, "start", unit)
-	unique := func(key string) {
-		if lines := shell(t, "grep -h ^"+key+"= "+configDir+"/t-*.sandbox | "+
-			"sort -u | wc -l"); strings.TrimSpace(lines) != "2" {
-			t.Errorf("%s is not unique", key)
+	for _, key := range []string{"uuid", "machine-id", "level"} {
+		if a, b := valueOf(t, "t-hand", key), valueOf(t, "t-copy", key); a == "" || b == "" || a == b {
+			t.Errorf("%s is %q and %q", key, a, b)
 		}
-	}
-	for _, key := range []string{"uuid", "machine-id", "level", "content"} {
-		unique(key)
 	}
 	systemctl(t, "stop", unit)
 	must(t, "delete", "t-copy")
 }
 
-// reapplied puts back the few lines of a config that a tool keeps, in place of what the first start made of them: the
+// reapplied puts back the few lines of a config that a tool keeps, on a host that has lost what was allocated: the
 // container keeps its identity, which its content knows.
 func reapplied(t *testing.T, unit string) {
 	file := configDir + "/t-hand.sandbox"
-	identity := func() string { return shell(t, "grep -e ^uuid= -e ^machine-id= -e ^level= "+file) }
+	state := stateDir + "/t-hand/state"
+	identity := func() string { return shell(t, "grep -e ^uuid= -e ^machine-id= -e ^level= "+state) }
 	before := identity()
+	shell(t, "rm "+state)
 	shell(t, "printf '[sandbox]\nformat=1\nname=t-hand\nunit=apache2.service\ncopy=yes\n' >"+file)
 	systemctl(t, "daemon-reload")
 	systemctl(t, "restart", unit)

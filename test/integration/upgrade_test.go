@@ -266,15 +266,17 @@ func TestUpgradeKilled(t *testing.T) {
 	t.Cleanup(func() { shell(t, "dpkg --purge vst-upgrade; rm -rf /etc/vstup /etc/vstup-new") })
 	installDeb(t, 1)
 	create(t, "t-upgrade", "-C", "-u", "vst-upgrade")
-	tree, config := contentDir+"/t-upgrade", configDir+"/t-upgrade.sandbox"
+	tree, allocated := contentDir+"/t-upgrade", stateDir+"/t-upgrade/state"
 	shell(t, "cd "+tree+"/etc/vstup && echo mine >>edited.conf && echo mine >>both.conf && rm removed.conf && echo "+
 		"mine >own.conf")
 	installDeb(t, 2)
 	saved := t.TempDir()
-	shell(t, "cp -a "+tree+" "+saved+"/tree && cp -a "+config+" "+saved+"/config")
-	restore := func() { shell(t, "rm -rf "+tree+" && cp -a "+saved+"/tree "+tree+" && cp -a "+saved+"/config "+config) }
+	shell(t, "cp -a "+tree+" "+saved+"/tree && cp -a "+allocated+" "+saved+"/state")
+	restore := func() {
+		shell(t, "rm -rf "+tree+" && cp -a "+saved+"/tree "+tree+" && cp -a "+saved+"/state "+allocated)
+	}
 	state := func() string {
-		return shell(t, "cat "+config+"; cd "+tree+" && sort .virt-sandbox/manifest && ls .virt-sandbox && find etc var "+
+		return shell(t, "cat "+allocated+"; cd "+tree+" && sort .virt-sandbox/manifest && ls .virt-sandbox && find etc var "+
 			"-printf '%p %y %m %u %l\\n' | sort && find etc -type f -exec sha256sum {} + | sort")
 	}
 	begun := time.Now()

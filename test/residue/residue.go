@@ -16,15 +16,22 @@ import (
 	"time"
 )
 
-const configDir = "/etc/libvirt-sandbox/services"
+const (
+	configDir = "/etc/libvirt-sandbox/services"
+	shared    = "/var/lib/virt-sandbox/.etc" // what all containers see of the host's /etc
+)
 
 // List returns files, mounts, block devices, network interfaces, domains, cgroups and processes, sorted.
 func List() ([]string, error) {
 	var list []string
 	for _, dir := range []string{"/etc/libvirt-sandbox", "/var/lib/libvirt/filesystems", "/var/lib/libvirt/images",
-		"/var/log/journal", "/run/log/journal", "/run/virt-sandbox", "/run/libvirt/lxc", "/var/log/libvirt/lxc",
+		"/var/lib/virt-sandbox", "/var/log/journal", "/run/log/journal", "/run/virt-sandbox", "/run/libvirt/lxc",
+		"/var/log/libvirt/lxc",
 		"/etc/systemd/system", "/sys/fs/cgroup"} {
 		_ = filepath.WalkDir(dir, func(p string, e fs.DirEntry, err error) error {
+			if p == shared {
+				return fs.SkipDir
+			}
 			if err == nil && p != dir && p != configDir && (dir != "/sys/fs/cgroup" || (e.IsDir() && ofContainer(p))) {
 				list = append(list, "file "+p)
 			}

@@ -16,7 +16,7 @@ import (
 func Sweep(program, prefix string) error {
 	names := make(map[string]bool)
 	for _, pattern := range []string{"/etc/libvirt-sandbox/services/*.sandbox", "/var/lib/libvirt/filesystems/*",
-		"/var/lib/libvirt/images/*"} {
+		"/var/lib/libvirt/images/*", "/var/lib/virt-sandbox/*"} {
 		paths, err := filepath.Glob(filepath.Join(filepath.Dir(pattern), prefix+filepath.Base(pattern)))
 		if err != nil {
 			return err
@@ -33,7 +33,7 @@ func Sweep(program, prefix string) error {
 		if err != nil {
 			// It can be a legacy one, whose content a test has made by hand.
 			err = errors.Join(os.RemoveAll("/etc/libvirt-sandbox/services/"+name+".sandbox"),
-				os.RemoveAll("/etc/libvirt-sandbox/services/"+name),
+				os.RemoveAll("/etc/libvirt-sandbox/services/"+name), os.RemoveAll("/var/lib/virt-sandbox/"+name),
 				os.RemoveAll("/var/lib/libvirt/filesystems/"+name))
 		}
 		if err != nil {

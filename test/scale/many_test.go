@@ -59,7 +59,7 @@ func checkLevels(t *testing.T, names []string) {
 	t.Helper()
 	levels := make(map[string]string)
 	for _, name := range names {
-		text, err := os.ReadFile(filepath.Join("/etc/libvirt-sandbox/services", name+".sandbox"))
+		text, err := os.ReadFile(filepath.Join("/var/lib/virt-sandbox", name, "state"))
 		if err != nil {
 			t.Fatal(err)
 		}
