@@ -44,7 +44,7 @@ func createGroups() []usage.Group {
 		{Title: "Security", Text: createSecurity, Options: []string{
 			"idmap", "capabilities", "system-calls", "level", "share-level", "security", "filetype",
 		}},
-		{Title: "Bulk", Options: []string{"jobs", "json", "quiet", "dry-run"}},
+		{Title: "Bulk", Options: []string{"jobs", "json", "quiet", "dry-run", "if-missing"}},
 	}
 }
 
@@ -111,6 +111,7 @@ func createCommand(manager newManagerFunc) *cobra.Command {
 	var written writtenOptions
 	var uid, gid int64
 	var several many
+	var ifMissing bool
 	command := &cobra.Command{
 		Use:   "create [OPTION]… NAME… [-- COMMAND [ARG]…]",
 		Short: "Make sandboxes for units or a command",
@@ -150,6 +151,11 @@ func createCommand(manager newManagerFunc) *cobra.Command {
 				past = "Can create"
 			}
 			return several.each(c.Context(), m, names, past, func(ctx context.Context, d *done, _ io.Writer) error {
+				if ifMissing {
+					if there, err := isThere(m, d); there || err != nil {
+						return err
+					}
+				}
 				s, err := m.Create(ctx, options.For(d.Name))
 				if err != nil {
 					return err
@@ -165,6 +171,8 @@ func createCommand(manager newManagerFunc) *cobra.Command {
 	flags := command.Flags()
 	flags.BoolVar(&options.DryRun, "dry-run", false, "make nothing, and print the config that would be written, without "+
 		"what is allocated then")
+	flags.BoolVar(&ifMissing, "if-missing", false, "leave a sandbox that is there as it is, whatever it was made with, and "+
+		"succeed")
 	flags.StringArrayVarP(&options.Units, "unitfile", "u", nil, "`UNIT` to run; may be repeated. .service may be left "+
 		"out, and of a template such as foo@.service the instance NAME is run. --unit is the same")
 	flags.BoolVarP(&written.copied, "copy", "C", false, "start with a copy of the host's content, as is the default. "+
@@ -214,6 +222,19 @@ func createCommand(manager newManagerFunc) *cobra.Command {
 	flags.StringVar(&options.Identity.Home, "homedir", "", "`DIR` that is the command's HOME; the user's by default")
 	usage.SetGroups(command, createGroups()...)
 	return command
+}
+
+// isThere reports whether a sandbox was made before, and notes it.
+func isThere(m *helper.Manager, d *done) (bool, error) {
+	s, err := m.Store.Load(d.Name)
+	switch {
+	case errors.Is(err, config.ErrNotFound):
+		return false, nil
+	case err == nil && s.State == config.StateUsable:
+		d.isThere(m, s)
+		return true, nil
+	}
+	return false, err
 }
 
 // writtenOptions are options whose text is read here, since the library takes what it means.

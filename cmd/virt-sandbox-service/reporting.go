@@ -31,6 +31,8 @@ type done struct {
 	Journal string `json:"journal,omitempty"` // that delete has kept
 	Bytes   *int64 `json:"bytes,omitempty"`   // that delete has freed on the host
 	Error   string `json:"error,omitempty"`
+	// Unchanged is set where what is asked for was so before.
+	Unchanged bool `json:"unchanged,omitempty"`
 
 	text string // for a person who named one sandbox; empty for nothing
 }
@@ -46,6 +48,15 @@ func (d *done) made(m *helper.Manager, s *config.Sandbox) {
 	d.text = place + "\nCreated sandbox config " + d.Config + "\nCreated unit file " + helper.UnitFile(s) + "\n"
 }
 
+// isThere notes that a sandbox was made before.
+func (d *done) isThere(m *helper.Manager, s *config.Sandbox) {
+	d.made(m, s)
+	d.Unchanged, d.text = true, d.Name+" exists already\n"
+}
+
+// isNot notes that there is no sandbox of the name.
+func (d *done) isNot() { d.Unchanged, d.Bytes, d.text = true, nil, d.Name+" does not exist\n" }
+
 // report writes what became of the one sandbox that was named.
 func (r reporting) report(d *done) error {
 	switch {
@@ -60,6 +71,10 @@ func (r reporting) report(d *done) error {
 // tell writes the line for one of several that went well.
 func (r reporting) tell(past string, d *done) {
 	if r.quiet || r.asJSON {
+		return
+	}
+	if d.Unchanged {
+		fmt.Print(d.text)
 		return
 	}
 	freed := ""

@@ -227,7 +227,7 @@ func systemctl(ctx context.Context, m *helper.Manager, verb, name string, stderr
 
 func deleteCommand(manager newManagerFunc) *cobra.Command {
 	var base string
-	var keepJournal bool
+	var keepJournal, ignore bool
 	var several many
 	command := &cobra.Command{
 		Use: "delete [--keep-journal] NAME…", Aliases: []string{"rm"},
@@ -252,6 +252,10 @@ Of several see SEVERAL SANDBOXES of virt-sandbox-service(1).`,
 					d.Bytes = sizeOf(ctx, m, d.Name)
 				}
 				d.Journal, err = m.Delete(ctx, d.Name, base, keepJournal)
+				if ignore && errors.Is(err, config.ErrNotFound) {
+					d.isNot()
+					return nil
+				}
 				if err != nil {
 					d.Bytes = nil
 					return err
@@ -267,6 +271,7 @@ Of several see SEVERAL SANDBOXES of virt-sandbox-service(1).`,
 		},
 	}
 	several.addFlags(command, false)
+	command.Flags().BoolVar(&ignore, "ignore", false, "succeed where there is no sandbox of the name")
 	command.Flags().BoolVar(&keepJournal, "keep-journal", false, "leave the container's own journal in the host's "+
 		"/var/log/journal")
 	command.Flags().

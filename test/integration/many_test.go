@@ -16,6 +16,7 @@ import (
 type became struct {
 	Name, Unit, Config, Content, Level, Error string
 	Bytes                                     int64
+	Unchanged                                 bool
 }
 
 // reported runs a verb with --json.
@@ -42,11 +43,20 @@ func TestSeveral(t *testing.T) {
 		t.Errorf("create --dry-run: %s", got)
 	}
 	sameAs(t, before, "after create --dry-run")
+	if list := reported(t, 0, with("delete", "--ignore", "--json")...); len(list) != 2 || !list[0].Unchanged {
+		t.Errorf("delete --ignore of none: %+v", list)
+	}
 	if list := reported(t, 0, with("create", "--json", "-u", "apache2")...); len(list) != 2 || list[1].Name != "t-two" ||
 		list[1].Unit != "apache2@t-two.service" || list[1].Config != configDir+"/t-two.sandbox" ||
 		list[1].Content != contentDir+"/t-two" || list[1].Level == "" {
 		t.Errorf("create: %+v", list)
 	}
+	config := described(t, "t-one")
+	if got := must(t, "create", "--if-missing", "t-one", "--", "/bin/true"); got != "t-one exists already\n" ||
+		described(t, "t-one") != config {
+		t.Errorf("create --if-missing: %q", got)
+	}
+	refused(t, run(t, "create", "t-one", "--", "/bin/true"), "exists already")
 	if got := must(t, "start", "--quiet", "t-one"); got != "" {
 		t.Errorf("start --quiet: %q", got)
 	}
