@@ -21,8 +21,8 @@ const (
 	serviceSection = "service"
 )
 
-// isVerbatim tells of sections whose values have systemd's quoting and not ours.
-func isVerbatim(section string) bool { return section == unitSection || section == serviceSection }
+// IsVerbatim reports whether a section is one of those whose values have systemd's quoting and not ours.
+func IsVerbatim(section string) bool { return section == unitSection || section == serviceSection }
 
 // ownDirectives are those that the generated unit stands on.
 func ownDirectives() []string {

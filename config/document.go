@@ -35,7 +35,7 @@ func eachLine(file, text string, visit func(line, error) error) error {
 	section, number := "", 0
 	for raw := range strings.SplitSeq(strings.TrimSuffix(text, "\n"), "\n") {
 		number++
-		l, err := textmerge.ReadLine(raw, section, isVerbatim)
+		l, err := textmerge.ReadLine(raw, section, IsVerbatim)
 		l.Number, section = number, l.Section
 		if err := visit(l, err); err != nil {
 			return err
@@ -44,9 +44,9 @@ func eachLine(file, text string, visit func(line, error) error) error {
 	return nil
 }
 
-// textOf returns an entry as a line.
-func textOf(e entry) string {
-	if isVerbatim(e.Section) {
+// EntryText returns a setting as a line of a config.
+func EntryText(e entry) string {
+	if IsVerbatim(e.Section) {
 		return e.Key + "=" + e.Value
 	}
 	return e.Key + "=" + textmerge.Quote(e.Value)

@@ -87,7 +87,7 @@ func TestMergeKeepsWhatAPersonWrote(t *testing.T) {
 				t.Fatal(err)
 			}
 			want := strings.Replace(person, c.replace, c.by, 1)
-			if got := textmerge.Merge(lines, c.entries, textOf); got != want {
+			if got := textmerge.Merge(lines, c.entries, EntryText); got != want {
 				t.Errorf("got\n%s\nwant\n%s", got, want)
 			}
 		})
@@ -104,7 +104,7 @@ func TestMergeIntoASectionThatComesTwice(t *testing.T) {
 		{Section: "a", Key: "x", Value: "2"},
 		{Section: "a", Key: "z", Value: "9"},
 		{Section: "b", Key: "y", Value: "1"},
-	}, textOf)
+	}, EntryText)
 	if want := "[a]\nx=1\nx=2\nz=9\n[b]\ny=1\n[a]\n# second\n"; got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}

@@ -226,17 +226,35 @@ func (s *Sandbox) LinesNotIn(other *Sandbox) (lines []string) {
 	theirs := other.entries()
 	for _, e := range s.entries() {
 		if !slices.Contains(theirs, e) {
-			lines = append(lines, textOf(e))
+			lines = append(lines, EntryText(e))
 		}
 	}
 	return lines
 }
 
-func (s *Sandbox) mergeInto(old []line) string { return textmerge.Merge(old, s.entries(), textOf) }
+func (s *Sandbox) mergeInto(old []line) string { return textmerge.Merge(old, s.entries(), EntryText) }
 
-func (s *Sandbox) entries() (entries []entry) {
+func (s *Sandbox) entries() []entry {
+	return s.entriesOf(func(f field) []string { return f.get(s) })
+}
+
+// Entries returns all settings of a description, those included that a config need not write.
+func (s *Sandbox) Entries() []textmerge.Entry {
+	return s.entriesOf(func(f field) []string {
+		values := f.get(s)
+		for _, usual := range []string{"no", "yes", string(NamesAuto)} {
+			usually := *s
+			if len(values) == 0 && !f.repeated && f.set(&usually, usual) == nil && len(f.get(&usually)) == 0 {
+				return []string{usual}
+			}
+		}
+		return values
+	})
+}
+
+func (s *Sandbox) entriesOf(get func(field) []string) (entries []entry) {
 	for _, f := range theFormat().fields {
-		for _, value := range f.get(s) {
+		for _, value := range get(f) {
 			entries = append(entries, entry{Section: f.section, Key: f.key, Value: value})
 		}
 	}

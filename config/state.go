@@ -151,5 +151,5 @@ func (s *Sandbox) stateText() string {
 	entries := slices.DeleteFunc(s.entries(), func(e entry) bool {
 		return !slices.Contains(keys, keyName{e.Section, e.Key})
 	})
-	return textmerge.Merge(nil, entries, textOf)
+	return textmerge.Merge(nil, entries, EntryText)
 }

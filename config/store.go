@@ -124,7 +124,7 @@ func (s Store) SaveLike(sandbox *Sandbox, like string, given Given) error {
 		if err := s.Keep(sandbox); err != nil {
 			return err
 		}
-		sandbox = sandbox.wish(given)
+		sandbox = sandbox.Wish(given)
 	}
 	err := s.Write(sandbox.Name, sandbox.TextLike(s.Path(sandbox.Name), like))
 	var syntax *SyntaxError

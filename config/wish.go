@@ -22,8 +22,8 @@ func GivenBy(s *Sandbox) Given {
 	return g
 }
 
-// wish returns what a config says of a description: what was asked for.
-func (s *Sandbox) wish(given Given) *Sandbox {
+// Wish returns what a config says of a description: what was asked for.
+func (s *Sandbox) Wish(given Given) *Sandbox {
 	w := *s
 	w.UUID, w.MachineID, w.Created, w.State = "", "", time.Time{}, StateUsable
 	if w.Content == DefaultContentBase+"/"+w.Name {
@@ -57,14 +57,4 @@ func (s *Sandbox) TextLike(file, like string) string {
 		return s.Text()
 	}
 	return text
-}
-
-// IsOfFormat1 reports whether the text of a config is of the format that had what was found and allocated too.
-func IsOfFormat1(text string) bool {
-	old := false
-	_ = eachLine("", text, func(l line, _ error) error {
-		old = old || l.Entry == (entry{Section: "sandbox", Key: "format", Value: "1"})
-		return nil
-	})
-	return old
 }

@@ -44,7 +44,7 @@ func createGroups() []usage.Group {
 		{Title: "Security", Text: createSecurity, Options: []string{
 			"idmap", "capabilities", "system-calls", "level", "share-level", "security", "filetype",
 		}},
-		{Title: "Bulk", Options: []string{"jobs", "json", "quiet", "dry-run", "if-missing"}},
+		{Title: "Bulk", Options: []string{"jobs", "json", "quiet", "dry-run", "print-config", "if-missing"}},
 	}
 }
 
@@ -146,6 +146,7 @@ func createCommand(manager newManagerFunc) *cobra.Command {
 			if err := written.parse(&options); err != nil {
 				return usageError{err}
 			}
+			options.DryRun = options.DryRun || options.ConfigOnly
 			past := "Created"
 			if options.DryRun {
 				past = "Can create"
@@ -169,10 +170,12 @@ func createCommand(manager newManagerFunc) *cobra.Command {
 	}
 	several.addFlags(command, false)
 	flags := command.Flags()
-	flags.BoolVar(&options.DryRun, "dry-run", false, "make nothing, and print the config that would be written, without "+
-		"what is allocated then")
-	flags.BoolVar(&ifMissing, "if-missing", false, "leave a sandbox that is there as it is, whatever it was made with, and "+
-		"succeed")
+	flags.BoolVar(&options.DryRun, "dry-run", false, "make nothing, and print what the sandbox would be, with what "+
+		"becomes private and without what is allocated then")
+	flags.BoolVar(&options.ConfigOnly, "print-config", false, "make nothing, and print the config that would be "+
+		"written")
+	flags.BoolVar(&ifMissing, "if-missing", false, "leave a sandbox that is there as it is, whatever it was made with, "+
+		"and succeed")
 	flags.StringArrayVarP(&options.Units, "unitfile", "u", nil, "`UNIT` to run; may be repeated. .service may be left "+
 		"out, and of a template such as foo@.service the instance NAME is run. --unit is the same")
 	flags.BoolVarP(&written.copied, "copy", "C", false, "start with a copy of the host's content, as is the default. "+

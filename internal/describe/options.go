@@ -37,7 +37,8 @@ type Options struct {
 	IDMap        config.IDMap // the zero value: of its own where the host can give them
 	Image        ImageOptions
 
-	DryRun bool // make nothing
+	DryRun     bool // make nothing
+	ConfigOnly bool // of a dry run: describe what the config would say, and not what would be found
 }
 
 // For gives the options for one of several sandboxes.

@@ -40,6 +40,9 @@ func (p *Provisioner) Create(ctx context.Context, options describe.Options) (*co
 	}
 	if options.DryRun {
 		s.UUID, s.MachineID, s.Created = "", "", time.Time{}
+		if options.ConfigOnly {
+			s = s.Wish(given)
+		}
 		return s, nil
 	}
 	fill := func() error { return p.Host.Prepare(ctx, s, p.Progress) }

@@ -42,6 +42,10 @@ func TestSeveral(t *testing.T) {
 		!strings.Contains(got, "/etc/apache2\n") || strings.Contains(got, "uuid=") {
 		t.Errorf("create --dry-run: %s", got)
 	}
+	if got := must(t, "create", "--print-config", "-u", "apache2", "t-one"); !strings.Contains(got, "\nunit=apache2.s") ||
+		strings.Contains(got, "/etc/apache2\n") || strings.Contains(got, "uuid=") {
+		t.Errorf("create --print-config: %s", got)
+	}
 	sameAs(t, before, "after create --dry-run")
 	if list := reported(t, 0, with("delete", "--ignore", "--json")...); len(list) != 2 || !list[0].Unchanged {
 		t.Errorf("delete --ignore of none: %+v", list)
@@ -51,6 +55,11 @@ func TestSeveral(t *testing.T) {
 		list[1].Content != contentDir+"/t-two" || list[1].Level == "" {
 		t.Errorf("create: %+v", list)
 	}
+	if got := must(t, "show", "t-one"); !strings.Contains(got, "# config "+configDir+"/t-one.sandbox:") ||
+		!strings.Contains(got, "# allocated "+stateDir+"/t-one/state:") || !strings.Contains(got, "# default\n") {
+		t.Errorf("show: %s", got)
+	}
+	refused(t, run(t, "show", "t-none"), "no such sandbox")
 	config := described(t, "t-one")
 	if got := must(t, "create", "--if-missing", "t-one", "--", "/bin/true"); got != "t-one exists already\n" ||
 		described(t, "t-one") != config {
