@@ -21,14 +21,6 @@ func stateKeys() []keyName {
 	}
 }
 
-// Whole names the files that make a description, for a message.
-func (s Store) Whole(name string) string {
-	if s.States.Has(name) {
-		return s.Path(name) + " and " + s.States.Path(name)
-	}
-	return s.Path(name)
-}
-
 // Texts returns all that is written about a sandbox, its config and its state, to be searched.
 func (s Store) Texts(name string) (string, error) {
 	text, err := s.Read(name)
@@ -137,8 +129,7 @@ func (s *Sandbox) found() *Sandbox {
 	if !s.Hardening.IDMap.Mapped() {
 		f.Hardening.IDMap = IDMap{}
 	}
-	hasNone := func(i Interface) bool { return i.MAC == "" }
-	f.Interfaces = slices.DeleteFunc(slices.Clone(s.Interfaces), hasNone)
+	f.Interfaces = slices.DeleteFunc(slices.Clone(s.Interfaces), func(i Interface) bool { return i.MAC == "" })
 	f.Private = slices.DeleteFunc(slices.Clone(s.Private), isListed)
 	return &f
 }

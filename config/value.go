@@ -13,39 +13,22 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/virt-sandbox/virt-sandbox/internal/bytesize"
 	"github.com/virt-sandbox/virt-sandbox/internal/textmerge"
 	"github.com/virt-sandbox/virt-sandbox/internal/unitname"
 	"github.com/virt-sandbox/virt-sandbox/internal/wellformed"
 )
 
 // Size is a number of bytes.
-type Size uint64
+type Size = bytesize.Size
 
 // ParseSize reads a number with an optional binary suffix K, M, G or T.
 func ParseSize(text string) (Size, error) {
-	digits, shift := text, 0
-	if text != "" {
-		if i := strings.IndexByte("KMGT", text[len(text)-1]); i >= 0 {
-			digits, shift = text[:len(text)-1], 10*(i+1)
-		}
-	}
-	n, err := strconv.ParseUint(digits, 10, 63)
-	if err != nil || n > math.MaxInt64>>shift {
+	size, ok := bytesize.Parse(text)
+	if !ok {
 		return 0, fmt.Errorf(msgSize, text)
 	}
-	return Size(n << shift), nil
-}
-
-// String returns the shortest text that ParseSize reads as the same number.
-func (s Size) String() string {
-	suffix := ""
-	for _, unit := range "KMGT" {
-		if s == 0 || s%1024 != 0 {
-			break
-		}
-		s, suffix = s/1024, string(unit)
-	}
-	return strconv.FormatUint(uint64(s), 10) + suffix
+	return size, nil
 }
 
 // CheckName reports whether name may become part of a path, a unit name and a domain name.

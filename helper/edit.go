@@ -68,12 +68,8 @@ func (m *Manager) takeEdited(ctx context.Context, name, file, old string) error 
 		return err
 	}
 	if was != nil && was.HostUnit() != edited.HostUnit() {
-		m.Warn(
-			"the unit of %s is %s now, and was %s; run enable again to have it start with the host",
-			name,
-			edited.HostUnit(),
-			was.HostUnit(),
-		)
+		m.Warn("the unit of %s is %s now, and was %s; run enable again to have it start with the host", name,
+			edited.HostUnit(), was.HostUnit())
 	}
 	if m.run(name).Phase() != "" {
 		m.Warn("%s is running: what was changed takes effect at its next start", name)

@@ -125,11 +125,3 @@ func (m *Manager) statusOf(connection libvirtConnection, name string) (Status, *
 	}
 	return status, started, running, nil
 }
-
-// Setting is one of a sandbox's description, and where it comes from.
-type Setting = overview.Setting
-
-// Settings returns the description of a sandbox, with all that its config does not say. Errors: config.ErrNotFound.
-func Settings(store config.Store, name string) ([]Setting, error) {
-	return overview.Settings(store, name)
-}

@@ -10,15 +10,15 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
-	"github.com/virt-sandbox/virt-sandbox/helper"
+	settings "github.com/virt-sandbox/virt-sandbox/internal/overview"
 	"github.com/virt-sandbox/virt-sandbox/internal/printable"
 	"github.com/virt-sandbox/virt-sandbox/internal/textmerge"
 )
 
 // shown is what show tells of a sandbox, as scripts read it.
 type shown struct {
-	Name     string           `json:"name"`
-	Settings []helper.Setting `json:"settings"`
+	Name     string             `json:"name"`
+	Settings []settings.Setting `json:"settings"`
 }
 
 func showCommand(manager newManagerFunc) *cobra.Command {
@@ -37,11 +37,11 @@ file and line that says it. What a config says wins over what was allocated.`,
 			}
 			var list []shown
 			for _, name := range unique(args) {
-				settings, err := helper.Settings(m.Store, name)
+				described, err := settings.Settings(m.Store, name)
 				if err != nil {
 					return err
 				}
-				list = append(list, shown{name, settings})
+				list = append(list, shown{name, described})
 			}
 			if asJSON {
 				return printJSON(list)

@@ -31,7 +31,8 @@ func (p *Provisioner) Prepare(ctx context.Context, s *config.Sandbox) error {
 	}
 	if state == content.Absent && !s.Created.IsZero() {
 		return fmt.Errorf("the content of %s at %s is gone; is its file system mounted? To have it made anew, as for a "+
-			"config that comes from another host, remove created= from %s", s.Name, s.Content, p.Configs.Whole(s.Name))
+			"config that comes from another host, remove created= from %s", s.Name, s.Content,
+			p.Configs.States.With(p.Configs.Path(s.Name), s.Name))
 	}
 	if err := p.Host.Prepare(ctx, s, p.Progress); err != nil {
 		return sandboximage.ExplainFull(s, err)

@@ -35,6 +35,14 @@ func (d Dir) Has(name string) bool {
 	return err == nil
 }
 
+// With names another file of a sandbox and, where there is one, its own, for a message.
+func (d Dir) With(file, name string) string {
+	if d.Has(name) {
+		return file + " and " + d.Path(name)
+	}
+	return file
+}
+
 // Names lists the sandboxes that have one; isName tells which directories can be a sandbox's.
 func (d Dir) Names(isName func(string) bool) ([]string, error) {
 	if d == "" {

@@ -19,6 +19,7 @@ var layers = []layer{
 	{"words and kernel", []string{
 		"internal/account",
 		"internal/ascii",
+		"internal/bytesize",
 		"internal/capability",
 		"internal/console",
 		"internal/ctxio",
