@@ -131,6 +131,7 @@ test-native:
 	VIRT_SANDBOX_RIG=native $(call record,native) test/rig/with-libvirt $(GO) test -count=1 -v -timeout 40m ./test/integration
 	$(MAKE) bin/attack.test
 	$(call record,attack) test/rig/with-libvirt sh -c "$(call attack,native)"
+	$(call record,census) test/rig/with-libvirt sh -c "$(call census,native,)"
 	test/rig/with-libvirt test/demo
 	$(MAKE) test-scale
 	$(MAKE) test-host

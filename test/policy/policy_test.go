@@ -38,6 +38,9 @@ func TestNeverAllowed(t *testing.T) {
 		{"to touch the kernel's memory", []string{"-t", "memory_device_t"}},
 		{"to touch the kernel's log device", []string{"-t", "kmsg_device_t"}},
 		{"to use other cgroups", []string{"-t", "cgroup_t", "-c", "file"}},
+		{"to lock the host's programs and data", []string{"-t", "usr_t", "-c", "file", "-p", "lock"}},
+		{"to lock the host's programs", []string{"-t", "bin_t", "-c", "file", "-p", "lock"}},
+		{"to lock what all containers see of /etc", []string{"-t", "container_ro_file_t", "-c", "file", "-p", "lock"}},
 		{"to load what it wrote into the kernel", []string{"-c", "system", "-p", "module_load"}},
 	} {
 		t.Run(c.what, func(t *testing.T) {
