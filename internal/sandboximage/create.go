@@ -92,7 +92,8 @@ func (i *Images) ready(ctx context.Context, s *config.Sandbox) error {
 		return err
 	case !s.Created.IsZero():
 		return fmt.Errorf("the image of %s at %s is gone; is its file system mounted? To have it made anew, as for a config "+
-			"that comes from another host, remove created= from %s", s.Name, s.Image, i.Configs.States.With(i.Configs.Path(s.Name), s.Name))
+			"that comes from another host, remove created= from %s",
+			s.Name, s.Image, i.Configs.States.With(i.Configs.Path(s.Name), s.Name))
 	case s.ImageSize == 0:
 		return fmt.Errorf("%s: image %s does not exist; give image-size= to have it made", i.Configs.Path(s.Name), s.Image)
 	}
