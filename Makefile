@@ -3,9 +3,10 @@ DESTDIR ?=
 GO      ?= go
 
 # The parts of libvirt's binding that nothing here uses; each would link a library of its own. libvirt_without_admin cannot be
-# among them: with it the binding does not link (1.12007). Everything that runs go reads this: build, vet, test, staticcheck.
+# among them: with it the binding does not link (1.12007). Everything that runs go reads this: build, vet, test, staticcheck; with
+# flags of their own they would compile everything again.
 TAGS := libvirt_without_qemu,libvirt_without_lxc
-export GOFLAGS := $(filter-out -tags=%,$(GOFLAGS)) -tags=$(TAGS)
+export GOFLAGS := $(filter-out -tags=% -trimpath,$(GOFLAGS)) -trimpath -tags=$(TAGS)
 
 # Where things go, without DESTDIR; a package gives its distribution's directories.
 BINDIR       ?= $(PREFIX)/bin
@@ -71,11 +72,11 @@ help: ## these targets
 build: $(addprefix bin/,$(STATIC) $(LINKED)) ## the seven programs, in bin/
 
 $(addprefix bin/,$(STATIC)): bin/%: $(SOURCES)
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(GOLDFLAGS) $(STAMP)' -o $@ ./cmd/$*
+	CGO_ENABLED=0 $(GO) build -ldflags '$(GOLDFLAGS) $(STAMP)' -o $@ ./cmd/$*
 
 $(addprefix bin/,$(LINKED)): bin/%: $(SOURCES)
 	@pkg-config --exists libvirt || test/rig/install-packages build
-	$(GO) build -trimpath $(GOBUILD) -ldflags '$(GOLDFLAGS) $(STAMP)' -o $@ ./cmd/$*
+	$(GO) build $(GOBUILD) -ldflags '$(GOLDFLAGS) $(STAMP)' -o $@ ./cmd/$*
 
 # What needs no libvirtd: every commit passes it. With nothing in the caches that takes 5 minutes of processor time for the
 # race detector (which needs cgo) and 2 for the lint, else what has changed.

@@ -111,8 +111,10 @@ func Run(files *Files, out io.Writer) (int, error) {
 	told := listener{files: files, words: words, last: -1, failed: make(chan struct{}), ended: make(chan struct{})}
 	// The container's systemd sends to it as long as it runs; unread messages would make it wait.
 	go told.listen(connection)
-	controller := make(chan error, 1)
-	go func() { controller <- proc.AwaitEnd(files.Controller) }()
+	controller, err := proc.End(files.Controller)
+	if err != nil {
+		return 0, err
+	}
 	select {
 	case err = <-controller:
 	case <-told.failed:

@@ -74,14 +74,37 @@ func AwaitEnd(pidfd *os.File) error {
 	}
 }
 
-// Ended returns a channel that is closed when the process of a pidfd ends, unless the context ends first. It looks
-// through a descriptor of its own, so that the caller may close pidfd meanwhile.
-func Ended(ctx context.Context, pidfd *os.File) (<-chan struct{}, error) {
+// End waits, in a goroutine, for the end of the process of a pidfd without a limit, and sends what AwaitEnd returns. It
+// looks through a descriptor of its own, so that the caller may close pidfd meanwhile.
+func End(pidfd *os.File) (<-chan error, error) {
+	own, err := duplicate(pidfd)
+	if err != nil {
+		return nil, err
+	}
+	end := make(chan error, 1)
+	go func() {
+		defer own.Close()
+		end <- AwaitEnd(own)
+	}()
+	return end, nil
+}
+
+func duplicate(pidfd *os.File) (*os.File, error) {
 	fd, err := unix.FcntlInt(pidfd.Fd(), unix.F_DUPFD_CLOEXEC, 0)
 	if err != nil {
 		return nil, fmt.Errorf("watch a process: %w", err)
 	}
-	own, ended := os.NewFile(uintptr(fd), "pidfd"), make(chan struct{})
+	return os.NewFile(uintptr(fd), "pidfd"), nil
+}
+
+// Ended returns a channel that is closed when the process of a pidfd ends, unless the context ends first. It looks
+// through a descriptor of its own, so that the caller may close pidfd meanwhile.
+func Ended(ctx context.Context, pidfd *os.File) (<-chan struct{}, error) {
+	own, err := duplicate(pidfd)
+	if err != nil {
+		return nil, err
+	}
+	ended := make(chan struct{})
 	go func() {
 		defer own.Close()
 		for ctx.Err() == nil {
