@@ -101,11 +101,11 @@ func (u *Upgrader) upgradeContent(ctx context.Context, s *config.Sandbox, option
 		return err
 	}
 	defer closed()
-	if err := u.split(s, options.DryRun, result); err != nil {
+	// The first start makes it, from what the packages have then. Until then its config has nothing but what was asked for.
+	if found, err := u.Provisioner.HasContent(s); !found || err != nil {
 		return err
 	}
-	// The first start makes it, from what the packages have then.
-	if found, err := u.Provisioner.HasContent(s); !found || err != nil {
+	if err := u.split(s, options.DryRun, result); err != nil {
 		return err
 	}
 	added, err := u.newlyPrivate(ctx, s)
