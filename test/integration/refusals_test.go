@@ -152,7 +152,7 @@ func TestForeignContent(t *testing.T) {
 	foreign := t.TempDir() + "/root"
 	shell(t, "mkdir -p "+foreign+"/etc && echo precious >"+foreign+"/etc/shadow")
 	create(t, "t-foreign", "-C", "-u", "apache2")
-	edit(t, "t-foreign", "content="+contentDir+"/t-foreign", "content="+foreign)
+	edit(t, "t-foreign", "name=t-foreign\n", "name=t-foreign\ncontent="+foreign+"\n")
 	refused(t, run(t, "delete", "t-foreign"), "is not content of virt-sandbox")
 	if o := run(t, "start", "t-foreign"); o.status != 1 || !strings.Contains(o.stderr, "is not content of virt-sandbox") {
 		t.Errorf("start: %+v", o)
@@ -160,7 +160,7 @@ func TestForeignContent(t *testing.T) {
 	if got := shell(t, "cat "+foreign+"/etc/shadow; ls -A "+foreign); got != "precious\netc\n" {
 		t.Errorf("the directory has changed: %q", got)
 	}
-	edit(t, "t-foreign", "content="+foreign, "content="+contentDir+"/t-foreign")
+	edit(t, "t-foreign", "content="+foreign+"\n", "")
 }
 
 // refused checks that a command said one line with the words wanted and nothing else.
