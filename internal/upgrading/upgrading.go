@@ -101,7 +101,7 @@ func (u *Upgrader) upgradeContent(ctx context.Context, s *config.Sandbox, option
 		return err
 	}
 	defer closed()
-	// The first start makes it, from what the packages have then. Until then its config has nothing but what was asked for.
+	// The first start makes it, from what the packages have then. Until then its config has only what was asked for.
 	if found, err := u.Provisioner.HasContent(s); !found || err != nil {
 		return err
 	}
