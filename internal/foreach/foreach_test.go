@@ -14,12 +14,23 @@ import (
 func TestBoundsWorkers(t *testing.T) {
 	const jobs = 3
 	names := []string{"a", "b", "c", "d", "e", "f", "g", "h"}
-	var running, most atomic.Int64
+	var running atomic.Int64
+	all := make(chan struct{}) // closed once as many as may are at work
 	var told []string
 	Do(t.Context(), names, jobs, func(_ context.Context, name string) error {
-		most.Store(max(most.Load(), running.Add(1)))
-		time.Sleep(5 * time.Millisecond)
-		running.Add(-1)
+		now := running.Add(1)
+		defer running.Add(-1)
+		switch {
+		case now > jobs:
+			t.Errorf("%d at a time", now)
+		case now == jobs && name <= "c":
+			close(all)
+		}
+		select {
+		case <-all:
+		case <-time.After(10 * time.Second):
+			t.Errorf("%s is not one of %d at a time", name, jobs)
+		}
 		if name == "c" {
 			return errors.New("of c")
 		}
@@ -32,9 +43,6 @@ func TestBoundsWorkers(t *testing.T) {
 	})
 	if slices.Sort(told); !slices.Equal(told, names) {
 		t.Errorf("told of %v", told)
-	}
-	if most.Load() != jobs {
-		t.Errorf("%d at a time", most.Load())
 	}
 }
 
