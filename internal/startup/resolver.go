@@ -4,7 +4,6 @@ package startup
 
 import (
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,6 +11,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/network"
 	"github.com/virt-sandbox/virt-sandbox/internal/places"
+	"github.com/virt-sandbox/virt-sandbox/internal/textfile"
 )
 
 // maxResolver bounds resolv.conf(5), in bytes. Programs read three name servers of it.
@@ -19,7 +19,7 @@ const maxResolver = 64 << 10
 
 // showResolver gives a container in the host's network the host's name servers. The host's /etc/resolv.conf may be a
 // link to what a service makes below /run, where the container has a directory of its own. It is read at the start, as
-// the C library of most programs reads it.
+// the C library of most programs reads it. What is no file there fails no start.
 func (h *Host) showResolver(s *config.Sandbox, dir places.RunDir) error {
 	if s.Network != config.NetworkHost {
 		return nil
@@ -29,21 +29,13 @@ func (h *Host) showResolver(s *config.Sandbox, dir places.RunDir) error {
 	if err != nil || strings.HasPrefix(target, root+"/etc/") {
 		return nil // The container finds it as the host does, or there is none.
 	}
-	text, err := readResolver(target)
-	if err == nil {
-		err = os.WriteFile(filepath.Join(dir.Path(), network.ResolvFile), text, 0o644)
-	}
+	text, err := textfile.Read(target, maxResolver)
 	if err != nil {
+		h.Warn("%s does not see the host's name servers: %v", s.Name, err)
+		return nil
+	}
+	if err := os.WriteFile(filepath.Join(dir.Path(), network.ResolvFile), []byte(text), 0o644); err != nil {
 		return fmt.Errorf("show the host's name servers: %w", err)
 	}
 	return nil
-}
-
-func readResolver(name string) ([]byte, error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	return io.ReadAll(io.LimitReader(f, maxResolver))
 }

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/boot"
 	"github.com/virt-sandbox/virt-sandbox/internal/claims"
@@ -201,6 +203,8 @@ func TestShowResolver(t *testing.T) {
 		{config.NetworkHost, "../run/systemd/resolve/stub-resolv.conf", "nameserver 127.0.0.53\n"},
 		{config.NetworkHost, "/run/systemd/resolve/stub-resolv.conf", "nameserver 127.0.0.53\n"},
 		{config.NetworkHost, "../run/nothing", ""},
+		{config.NetworkHost, "../run/systemd", ""},
+		{config.NetworkHost, "../run/pipe", ""},
 		{config.NetworkHost, "web/resolv.conf", ""},
 		{config.NetworkPrivate, "../run/systemd/resolve/stub-resolv.conf", ""},
 	} {
@@ -211,6 +215,9 @@ func TestShowResolver(t *testing.T) {
 		hosttest.Add(t, root, map[string]string{
 			"/run/systemd/resolve/stub-resolv.conf": "nameserver 127.0.0.53\n", "/etc/web/resolv.conf": "nameserver 192.0.2.1\n",
 		})
+		if err := unix.Mkfifo(root+"/run/pipe", 0o600); err != nil {
+			t.Fatal(err)
+		}
 		link := c.link
 		if filepath.IsAbs(link) {
 			link = root + link
