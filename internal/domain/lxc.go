@@ -81,7 +81,9 @@ func LXC(s *config.Sandbox, host Host) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("write domain XML of %s: %w", s.Name, err)
 	}
-	return text, nil
+	// libvirtxml spells the element in a way of its own, which libvirt refuses.
+	return strings.NewReplacer("<dac_read_Search ", "<dac_read_search ", "</dac_read_Search>", "</dac_read_search>").
+		Replace(text), nil
 }
 
 func consoles(host Host) []libvirtxml.DomainConsole {

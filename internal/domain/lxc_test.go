@@ -234,6 +234,23 @@ func unmarshal(t *testing.T, text string) *libvirtxml.Domain {
 	return &d
 }
 
+// TestCapabilityElements: libvirt knows them by the kernel's names in lower case.
+func TestCapabilityElements(t *testing.T) {
+	s := config.New("box")
+	s.Hardening.Capabilities = config.Names{Base: config.NamesAuto, Add: config.CapabilityNames()}
+	text, err := LXC(s, Host{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range config.CapabilityNames() {
+		element := strings.ToLower(strings.TrimPrefix(name, "CAP_"))
+		element = "<" + element + ` state="on"></` + element + ">"
+		if !strings.Contains(text, element) {
+			t.Errorf("the description has no %s", element)
+		}
+	}
+}
+
 // TestEveryCapability: whatever a config can name has an element of libvirt's.
 func TestEveryCapability(t *testing.T) {
 	names := config.CapabilityNames()
