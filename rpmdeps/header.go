@@ -27,6 +27,7 @@ const (
 	tagFileFlags       = 1037
 	tagFileUsers       = 1039
 	tagFileGroups      = 1040
+	tagRequireName     = 1049
 	tagDirIndexes      = 1116
 	tagBaseNames       = 1117
 	tagDirNames        = 1118
@@ -54,10 +55,10 @@ const (
 	panicked = "header that the library cannot read" // of the error when it did
 )
 
-// neededTags are name, version, release, source RPM and what is known of the files.
+// neededTags are name, version, release, source RPM, what it requires, and what is known of the files.
 func neededTags() []uint32 {
 	return []uint32{
-		1000, 1001, 1002, 1044, tagPreInstall, tagPostInstall,
+		1000, 1001, 1002, 1044, tagRequireName, tagPreInstall, tagPostInstall,
 		tagFileModes, tagFileDigests, tagFileLinks, tagFileFlags, tagFileUsers, tagFileGroups,
 		tagDirIndexes, tagBaseNames, tagDirNames, tagDigestAlgorithm,
 	}
@@ -99,8 +100,19 @@ func decodeBlob(blob []byte) (pkg *pkgdb.Package, err error) {
 		Version: header.Version() + "-" + header.Release(),
 		Source:  sourceName(header.SourceRPM()),
 		Files:   files,
+		Depends: dependsOf(&header.Header),
 		Scripts: scriptsOf(&header.Header),
 	}, nil
+}
+
+// dependsOf returns the names that the package requires, without those of files, libraries and features.
+func dependsOf(header *rpm.Header) (names []string) {
+	for _, name := range header.GetTag(tagRequireName).StringSlice() {
+		if !strings.ContainsAny(name, "(/") {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // scriptsOf returns the scriptlets that make accounts and directories when the package is installed.

@@ -26,6 +26,7 @@ AutoReqProv: no
 %description
 Web server
 %package -n mod_ssl
+Requires: httpd
 Summary: TLS
 AutoReqProv: no
 %description -n mod_ssl

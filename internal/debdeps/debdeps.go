@@ -72,6 +72,7 @@ type record struct {
 	name, version, source, arch string
 	conffiles                   map[string]string // path → MD5 as shipped
 	obsolete                    []string          // those of an earlier version
+	depends                     []string
 }
 
 // Open reads the status file in dir; modes and owners, which dpkg does not record, come from the files below root.
@@ -208,7 +209,7 @@ func (db *DB) Package(_ context.Context, name string) (*pkgdb.Package, error) {
 		return nil, fmt.Errorf("%s: %w", name, pkgdb.ErrNoPackage)
 	}
 	r := db.packages[key]
-	pkg := &pkgdb.Package{Name: r.name, Version: r.version, Source: r.source}
+	pkg := &pkgdb.Package{Name: r.name, Version: r.version, Source: r.source, Depends: r.depends}
 	digests, err := db.md5sums(key)
 	if err != nil {
 		return nil, fmt.Errorf("look up %s in the dpkg database: %w", name, err)

@@ -40,6 +40,8 @@ func addStatus(packages map[string]*record, data []byte) {
 				r.version = value
 			case "Source":
 				r.source, _, _ = strings.Cut(value, " ")
+			case "Depends", "Pre-Depends":
+				r.depends = append(r.depends, relations(value)...)
 			case "Architecture":
 				r.arch = value
 			case "Multi-Arch":
@@ -59,6 +61,18 @@ func addStatus(packages map[string]*record, data []byte) {
 		}
 		packages[key] = r
 	}
+}
+
+// relations returns the names in a field of relationships, also those of alternatives (deb-control(5), Depends).
+func relations(value string) (names []string) {
+	for relation := range strings.FieldsFuncSeq(value, func(r rune) bool { return r == ',' || r == '|' }) {
+		name, _, _ := strings.Cut(strings.TrimSpace(relation), " ")
+		name, _, _ = strings.Cut(name, "(")
+		if name, _, _ = strings.Cut(name, ":"); name != "" {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // isInstalled reports whether all files of a package are in place (dpkg(1), package states): also of one that its own

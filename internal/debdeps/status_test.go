@@ -23,6 +23,13 @@ func TestParseStatus(t *testing.T) {
 		}},
 		{"a source", "Package: a\n" + installed + "Source: b (1.0)\n", map[string]record{"a": {name: "a", source: "b"}}},
 		{
+			"what it depends on",
+			"Package: a\n" + installed + "Pre-Depends: init-system-helpers (>= 1.54~)\n" +
+				"Depends: a-config (>= 4.94) | a-config-2,b:any|c,\t d (= 1)\n",
+			map[string]record{"a": {name: "a", source: "a", depends: []string{"init-system-helpers", "a-config", "a-config-2",
+				"b", "c", "d"}}},
+		},
+		{
 			"one for several architectures",
 			"Package: a\n" + installed + "Architecture: i386\nMulti-Arch: same\n",
 			map[string]record{

@@ -32,7 +32,8 @@ type Database interface {
 // Package is an installed package.
 type Package struct {
 	Name, Version string
-	Source        string // name of the source package
+	Source        string   // name of the source package
+	Depends       []string // names that it cannot be without, also of what is no package
 	Files         []File
 	Scripts       []string // text of what it runs when it is installed, as far as that is known
 }

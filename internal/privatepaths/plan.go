@@ -20,7 +20,6 @@ import (
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/ascii"
-	"github.com/virt-sandbox/virt-sandbox/internal/field"
 	"github.com/virt-sandbox/virt-sandbox/internal/pkgdb"
 	"github.com/virt-sandbox/virt-sandbox/internal/unitfile"
 )
@@ -110,75 +109,6 @@ func ownerOf(info fs.FileInfo) uint32 { return info.Sys().(*syscall.Stat_t).Uid 
 func IsClosed(info fs.FileInfo) bool {
 	mode := info.Mode().Perm()
 	return mode&0o004 == 0 || (info.IsDir() && mode&0o001 == 0)
-}
-
-// packageSet is the packages of one database that the units stand for.
-type packageSet struct {
-	db       pkgdb.Database
-	packages []*pkgdb.Package
-}
-
-// packagesOf finds the owners of each unit, their base packages, and the packages that the administrator named. A unit
-// can be owned in several databases: by a deb, and by an RPM that takes it over.
-func (h Planner) packagesOf(ctx context.Context, units []*unitfile.Unit, extra []string) ([]packageSet, error) {
-	sets := make([]packageSet, len(h.Packages))
-	add := func(i int, name string) error {
-		sets[i].db = h.Packages[i]
-		if slices.ContainsFunc(sets[i].packages, func(p *pkgdb.Package) bool { return p.Name == name }) {
-			return nil
-		}
-		pkg, err := h.Packages[i].Package(ctx, name)
-		if err != nil {
-			return err
-		}
-		sets[i].packages = append(sets[i].packages, pkg)
-		if pkg.Source == "" || pkg.Source == pkg.Name {
-			return nil
-		}
-		base, err := h.Packages[i].Package(ctx, pkg.Source)
-		if err == nil {
-			sets[i].packages = append(sets[i].packages, base)
-		} else if !errors.Is(err, pkgdb.ErrNoPackage) {
-			return err
-		}
-		return nil
-	}
-	for _, u := range units {
-		found := false
-		for i, db := range h.Packages {
-			owners, err := db.Owners(ctx, u.Files...)
-			if err != nil {
-				return nil, err
-			}
-			for _, file := range u.Files {
-				for _, name := range owners[file] {
-					found = true
-					if err := add(i, name); err != nil {
-						return nil, err
-					}
-				}
-			}
-		}
-		if !found && len(extra) == 0 {
-			return nil, field.Errorf("%s (%s): %w; name the packages of the service with %s",
-				u.Name, u.Files[0], ErrNoOwner, field.Packages)
-		}
-	}
-	for _, name := range extra {
-		var failure error = fmt.Errorf("%s: %w", name, pkgdb.ErrNoPackage)
-		for i := range h.Packages {
-			if failure = add(i, name); failure == nil {
-				break
-			}
-			if !errors.Is(failure, pkgdb.ErrNoPackage) {
-				return nil, failure
-			}
-		}
-		if failure != nil {
-			return nil, failure
-		}
-	}
-	return sets, nil
 }
 
 // ownedPaths returns what the packages own below /etc and /var. A directory counts as theirs when most of what packages

@@ -57,6 +57,14 @@ func TestPlanOfPackages(t *testing.T) {
 				hosttest.Package("d-doc", "d", "/etc/d-doc/"),
 			}, nil,
 			[]string{"/etc/d package:d", "/var/lib/d package:d-server"}},
+		{"what it cannot be without of its source",
+			[]*pkgdb.Package{
+				depending(hosttest.Package("d-daemon", "d", unitFile), "d-config", "lib", "d(x)", "absent"),
+				depending(hosttest.Package("d-config", "d", "/etc/d/"), "d-files", "d-daemon"),
+				hosttest.Package("d-files", "d", "/var/lib/d/"), hosttest.Package("d-client", "d", "/etc/d-client/"),
+				hosttest.Package("lib", "", "/etc/lib/"),
+			}, nil,
+			[]string{"/etc/d package:d-config", "/var/lib/d package:d-files"}},
 		{"a source that has no package of its name",
 			[]*pkgdb.Package{hosttest.Package("d-server", "d", unitFile, "/var/lib/d/")}, nil,
 			[]string{"/var/lib/d package:d-server"}},
@@ -122,6 +130,11 @@ func TestPlanOfPackages(t *testing.T) {
 			checkPlan(t, h, c.extra, c.want)
 		})
 	}
+}
+
+func depending(p *pkgdb.Package, names ...string) *pkgdb.Package {
+	p.Depends = names
+	return p
 }
 
 func TestPlanTrustsTheHostAboutTypes(t *testing.T) {
