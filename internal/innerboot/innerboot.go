@@ -43,6 +43,9 @@ func Plan(root unitfile.Root, s *config.Sandbox) ([]Entry, error) {
 	}
 	p.maskUnchosen(root, set)
 	p.file("mount.d/virt-sandbox.conf", mountDropIn)
+	for _, dir := range keptMounts() {
+		p.file(dir+".mount", fmt.Sprintf(mountUnit, dir))
+	}
 	if !s.Hardening.UserNamespaces {
 		p.file("service.d/80-virt-sandbox-users.conf", serviceDropIn)
 	}

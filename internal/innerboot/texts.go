@@ -71,6 +71,19 @@ ExecStart=-/run/host/virt-sandbox-init %[1]s
 // down, and all would fail, for want of CAP_SYS_ADMIN.
 const mountDropIn = "[Unit]\nDefaultDependencies=no\n"
 
+// keptMounts are mounts that units name before systemd has seen that they are there: it reads no drop-in for them then.
+func keptMounts() []string { return []string{"home", "root", "srv", "tmp", "var"} }
+
+// mountUnit is one of these, which is mounted already; %[1]s is its directory below the root.
+const mountUnit = `[Unit]
+Description=/%[1]s of this container
+DefaultDependencies=no
+
+[Mount]
+What=virt-sandbox
+Where=/%[1]s
+`
+
 // serviceDropIn is for every service: systemd would not start one whose user namespace it cannot make, where it goes
 // without other protections that it cannot have.
 const serviceDropIn = "[Service]\nPrivateUsers=no\n"
