@@ -13,7 +13,7 @@ import (
 )
 
 // Notes returns what of the units of a sandbox is left out inside, since a container cannot give it: a line for each
-// unit and kind. A unit that the host does not have has none.
+// unit and kind. A unit that the host does not have has none. Errors: a unit that no container can run.
 func Notes(root unitfile.Root, s *config.Sandbox) ([]string, error) {
 	set, err := root.FindAll(s.Units, s.Name, func(error) error { return nil })
 	if err != nil {
@@ -22,6 +22,9 @@ func Notes(root unitfile.Root, s *config.Sandbox) ([]string, error) {
 	p := plan{sandbox: s, granted: granted(s, set)}
 	var notes []string
 	for _, u := range set.All() {
+		if err := p.checkHostOnly(u); err != nil {
+			return nil, err
+		}
 		for _, note := range p.adapt(u).notes {
 			notes = append(notes, u.Name+": "+note)
 		}

@@ -194,8 +194,8 @@ func TestAdaptations(t *testing.T) {
 			"d.service: it runs without CAP_BPF CAP_SYSLOG CAP_WAKE_ALARM, which this container does not have",
 		},
 		{
-			"a bound", "[Service]\nCapabilityBoundingSet=CAP_SYS_TIME CAP_CHOWN", "",
-			"d.service: it may ask for CAP_SYS_TIME, which this container does not have",
+			"a bound", "[Service]\nCapabilityBoundingSet=CAP_SYS_PACCT CAP_CHOWN", "",
+			"d.service: it may ask for CAP_SYS_PACCT, which this container does not have",
 		},
 		{"what is given when it is asked for", "[Service]\nAmbientCapabilities=CAP_IPC_LOCK CAP_SYS_ADMIN", "", ""},
 	} {
