@@ -166,7 +166,7 @@ func (d daemon) live(first, second string, whole bool) string {
 }
 
 func (d daemon) start(name string) string {
-	args := append([]string{"create"}, strings.Fields(d.options)...)
+	args := append([]string{"create"}, d.options...)
 	for unit := range strings.FieldsSeq(d.units) {
 		args = append(args, "-u", unit)
 	}
