@@ -60,9 +60,11 @@ scale   = "cd test/scale && exec env VIRT_SANDBOX_RIG=$(1) ../../bin/scale.test 
 
 census  = cd test/census && exec env VIRT_SANDBOX_RIG=$(1) $(GO) test -count=1 -v -timeout 120m . $(2)
 
+census_vm = cd bin && exec env VIRT_SANDBOX_RIG=census ./census.test -test.v -test.timeout 40m -part
+
 attack  = cd test/attack && exec env VIRT_SANDBOX_RIG=$(1) ../../bin/attack.test -test.v -test.timeout 40m
 
-.PHONY: all help build check coverage lint govulncheck test test-units test-hosts test-native test-emulated test-machine census test-scale bench bench-scale bench-stress test-host test-vm test-apparmor attack attack-vm vm-shell demo dist install uninstall install-selinux check-selinux uninstall-selinux install-apparmor uninstall-apparmor clean
+.PHONY: all help build check coverage lint govulncheck test test-units test-hosts test-native test-emulated test-machine census census-vm test-scale bench bench-scale bench-stress test-host test-vm test-apparmor attack attack-vm vm-shell demo dist install uninstall install-selinux check-selinux uninstall-selinux install-apparmor uninstall-apparmor clean
 
 all: build
 
@@ -146,6 +148,14 @@ test-emulated:
 census: build ## all daemons of test/census, each in containers; an hour
 	test/rig/install-packages test
 	test/rig/with-libvirt sh -c "$(call census,census,$(if $(ONLY),-args -only $(ONLY)))"
+
+bin/census.test: $(SOURCES) $(wildcard test/census/*.go)
+	CGO_ENABLED=0 $(GO) test -c -o $@ ./test/census
+
+# The part of the census that make test has, in emulated machines that enforce SELinux and AppArmor.
+census-vm: build bin/census.test ## the census's part of make test, under SELinux and AppArmor
+	VM_PACKAGES="$$(bin/census.test -packages)" test/vm/run "$(census_vm)"
+	VM_PACKAGES="$$(bin/census.test -packages)" SECURITY=apparmor test/vm/run "$(census_vm)"
 
 # One command in a virtual machine, emulated: all that test has only a part of.
 test-machine: build ## all of one command in a virtual machine

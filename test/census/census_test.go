@@ -23,10 +23,18 @@ import (
 
 const program = "virt-sandbox-service"
 
-var only = flag.String("only", "", "run the daemons of these packages, separated by commas")
+var (
+	only     = flag.String("only", "", "run the daemons of these packages, separated by commas")
+	part     = flag.Bool("part", false, "run the daemons that are part of make test")
+	packages = flag.Bool("packages", false, "print the packages of that part, and do nothing")
+)
 
 func TestMain(m *testing.M) {
 	flag.Parse()
+	if *packages {
+		fmt.Println(strings.Join(packagesOf(inPart()), " "))
+		return
+	}
 	rig.MustBeReady("census", program)
 	if err := rig.Sweep(program, "t-"); err != nil {
 		fmt.Fprintf(os.Stderr, "census: %v\n", err)
@@ -39,19 +47,17 @@ func TestMain(m *testing.M) {
 func TestCensus(t *testing.T) {
 	rig.On(t, rig.Native, rig.Census)
 	all := os.Getenv(rig.Variable) == string(rig.Census)
-	chosen := slices.DeleteFunc(daemons(), func(d daemon) bool {
-		if *only != "" {
+	chosen := daemons()
+	if *only != "" {
+		chosen = slices.DeleteFunc(chosen, func(d daemon) bool {
 			return !slices.Contains(strings.Split(*only, ","), d.name())
-		}
-		return !all && !d.short
-	})
+		})
+	} else if !all || *part {
+		chosen = inPart()
+	}
 	if !all {
 		// These can be installed beside each other, which takes less time.
-		var packages []string
-		for _, d := range chosen {
-			packages = append(packages, d.packages)
-		}
-		if err := install(t, strings.Join(packages, " ")); err != nil {
+		if err := install(t, strings.Join(packagesOf(chosen), " ")); err != nil {
 			t.Skip(err)
 		}
 	}
@@ -68,6 +74,18 @@ func TestCensus(t *testing.T) {
 		})
 	}
 	t.Logf("\n%s", table.String())
+}
+
+// inPart returns the daemons that are part of make test.
+func inPart() []daemon {
+	return slices.DeleteFunc(daemons(), func(d daemon) bool { return !d.short })
+}
+
+func packagesOf(chosen []daemon) (packages []string) {
+	for _, d := range chosen {
+		packages = append(packages, strings.Fields(d.packages)...)
+	}
+	return packages
 }
 
 func (d daemon) name() string { return strings.Fields(d.packages)[0] }
