@@ -226,15 +226,22 @@ const (
 // NotifySocket is where a container reports to its manager.
 const NotifySocket = "/run/host/notify"
 
-// NotifyShutdown reports a shutdown to the host's side. Errors: of a word that is not one of the constants.
+// NotifyShutdown reports a shutdown to the host's side. It is no error that nobody listens: a start that failed ends the
+// container too. Errors: of a word that is not one of the constants.
 func NotifyShutdown(word string) error {
+	var message string
 	switch word {
 	case TellStopping:
-		return send(NotifySocket, "STOPPING=1")
+		message = "STOPPING=1"
 	case TellRebooting:
-		return send(NotifySocket, "STOPPING=1\nX_REBOOT=1")
+		message = "STOPPING=1\nX_REBOOT=1"
+	default:
+		return fmt.Errorf("%q is not %s or %s", word, TellStopping, TellRebooting)
 	}
-	return fmt.Errorf("%q is not %s or %s", word, TellStopping, TellRebooting)
+	if err := send(NotifySocket, message); err != nil && !errors.Is(err, unix.ECONNREFUSED) {
+		return err
+	}
+	return nil
 }
 
 // notify sends a message of the sd_notify(3) protocol to the host's side. There is nobody to tell of a failure: the
