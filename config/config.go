@@ -7,6 +7,8 @@ package config
 
 import (
 	"time"
+
+	"github.com/virt-sandbox/virt-sandbox/internal/idmap"
 )
 
 // FormatVersion is the newest config format that this package reads, and the one that it writes.
@@ -101,6 +103,12 @@ type Hardening struct {
 	IDMap          IDMap
 	HideKernel     bool // whether files that tell of the kernel and the host are covered
 }
+
+// IDMap is the range of ids of a container's user namespace; the zero value is no namespace of its own.
+type IDMap = idmap.Range
+
+// IDMapCount is how many ids a container has.
+const IDMapCount = idmap.Count
 
 // Limits bound what the container may use.
 type Limits struct {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/virt-sandbox/virt-sandbox/internal/dropin"
 	"github.com/virt-sandbox/virt-sandbox/internal/textmerge"
 )
 
@@ -32,16 +33,7 @@ func eachLine(file, text string, visit func(line, error) error) error {
 	if len(text) > maxConfigSize {
 		return &SyntaxError{File: file, Message: fmt.Sprintf(msgTooLong, maxConfigSize)}
 	}
-	section, number := "", 0
-	for raw := range strings.SplitSeq(strings.TrimSuffix(text, "\n"), "\n") {
-		number++
-		l, err := textmerge.ReadLine(raw, section, IsVerbatim)
-		l.Number, section = number, l.Section
-		if err := visit(l, err); err != nil {
-			return err
-		}
-	}
-	return nil
+	return textmerge.Each(text, IsVerbatim, visit)
 }
 
 // EntryText returns a setting as a line of a config.
@@ -53,4 +45,4 @@ func EntryText(e entry) string {
 }
 
 // keyName is a key of the format.
-type keyName struct{ section, key string }
+type keyName = dropin.Key

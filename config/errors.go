@@ -4,57 +4,18 @@ package config
 
 import (
 	"errors"
-	"fmt"
+
+	"github.com/virt-sandbox/virt-sandbox/internal/textmerge"
 )
 
 // ErrNotFound is returned when there is no config of the name.
 var ErrNotFound = errors.New("no such sandbox")
 
 // SyntaxError is a config that cannot be used, with the place that is wrong.
-type SyntaxError struct {
-	File    string
-	Line    int // from 1; 0 when no single line is to blame
-	Message string
-	Others  []*SyntaxError // further mistakes of the file, in its order, without others of their own
-}
-
-// Error returns all mistakes in one line.
-func (e *SyntaxError) Error() string {
-	text := fmt.Sprintf("%s: %s", e.File, e.Message)
-	if e.Line > 0 {
-		text = fmt.Sprintf("%s:%d: %s", e.File, e.Line, e.Message)
-	}
-	for _, other := range e.Others {
-		text += "; " + other.Reason()
-	}
-	return text
-}
-
-// All lists the mistakes.
-func (e *SyntaxError) All() []*SyntaxError { return append([]*SyntaxError{e}, e.Others...) }
-
-// Reason returns one mistake without the file.
-func (e *SyntaxError) Reason() string {
-	if e.Line == 0 {
-		return e.Message
-	}
-	return fmt.Sprintf("line %d: %s", e.Line, e.Message)
-}
+type SyntaxError = textmerge.Mistake
 
 // maxMistakes bounds how many mistakes of a config are told of.
 const maxMistakes = 10
-
-// mistakes collects what is wrong with a config.
-type mistakes []*SyntaxError
-
-// err is nil where nothing is wrong.
-func (m mistakes) err() error {
-	if len(m) == 0 {
-		return nil
-	}
-	m[0].Others = m[1:]
-	return m[0]
-}
 
 // Every complaint about a config, as a sentence that says what to do.
 const (
@@ -65,19 +26,20 @@ const (
 	msgTwice          = "%q in [%s] is given twice; it takes one value"
 	msgTooLong        = "the file is longer than %d bytes"
 	msgFormat         = "format %q is not supported; this program knows 1 and 2"
-	msgName           = "name %q must match [A-Za-z0-9][A-Za-z0-9_.-]{0,62} and not contain \"..\""
-	msgNameDiffers    = "name %q differs from the file's name; rename one of them"
-	msgBoolean        = "%q is not yes or no"
-	msgNumber         = "%q is not a number from 0 to 4294967294"
-	msgPIDs           = "%q is not a number of processes from 1 to %d, or none"
-	msgCPUs           = "%q is not a number of CPUs such as 0.5 or 2"
-	msgSize           = "%q is not a size such as 512M or 2G (bytes, K, M, G, T)"
-	msgDuration       = "%q is not a time such as 90s or 5m"
-	msgTime           = "%q is not a time such as 2026-01-31T12:00:00Z"
-	msgUUID           = "%q is not a UUID such as 01234567-89ab-4def-8123-456789abcdef"
-	msgMachineID      = "%q is not a machine ID of 32 lower case hexadecimal digits"
-	msgPath           = "%q must be an absolute path without \"..\", \"//\" or a trailing slash"
-	msgContent        = "content %q must be a directory of its own, and not below what containers share: " +
+	msgName           = "name %q must match [A-Za-z0-9][A-Za-z0-9_.-]{0,62} and not contain \"..\"; that of a " +
+		"template's instance is TEMPLATE@INSTANCE of two such names"
+	msgNameDiffers = "name %q differs from the file's name; rename one of them"
+	msgBoolean     = "%q is not yes or no"
+	msgNumber      = "%q is not a number from 0 to 4294967294"
+	msgPIDs        = "%q is not a number of processes from 1 to %d, or none"
+	msgCPUs        = "%q is not a number of CPUs such as 0.5 or 2"
+	msgSize        = "%q is not a size such as 512M or 2G (bytes, K, M, G, T)"
+	msgDuration    = "%q is not a time such as 90s or 5m"
+	msgTime        = "%q is not a time such as 2026-01-31T12:00:00Z"
+	msgUUID        = "%q is not a UUID such as 01234567-89ab-4def-8123-456789abcdef"
+	msgMachineID   = "%q is not a machine ID of 32 lower case hexadecimal digits"
+	msgPath        = "%q must be an absolute path without \"..\", \"//\" or a trailing slash"
+	msgContent     = "content %q must be a directory of its own, and not below what containers share: " +
 		"/usr, /opt, /etc, /dev, /proc, /sys"
 	msgUnit          = "%q is not a unit name such as httpd.service"
 	msgUnitTemplate  = "%q is a template; name an instance such as getty@tty1.service"
@@ -93,31 +55,11 @@ const (
 	msgSystemCalls   = "%q is not auto or all, followed by +NAME and -NAME, nor a list of names of system calls"
 	msgSystemCall    = "%q is not the name of a system call, such as keyctl; see syscalls(2)"
 	msgProfile       = "%q is not the name of an AppArmor profile"
-	msgIDMap         = "idmap %q is not auto, none, nor BASE:COUNT such as 100000000:65536, both at least 65536"
 	msgNetwork       = "network mode %q is not private or host"
 	msgHostInterface = "interface= and mode=host exclude each other: with the host's network a container has no " +
 		"interface of its own"
-	msgInterfaces    = "there are more than %d interfaces"
-	msgSameMAC       = "two interfaces have the MAC address %s"
-	msgInterfacePart = "%q is not dhcp, nor one of source=, bridge=, mac=, address=, route=, dns=, filter= and " +
-		"filter.PARAMETER="
-	msgPartTwice       = "%s is given twice"
-	msgSourceAndBridge = "source= and bridge= exclude each other; leave one out"
-	msgNetworkName     = "%q is not the name of a libvirt network"
-	msgBridge          = "%q is not the name of a bridge, such as br0"
-	msgMAC             = "%q is not the MAC address of an interface, such as 52:54:00:12:34:56"
-	msgAddress         = "%q is not IP[/PREFIX][%%BROADCAST], such as 192.168.122.10/24 or fd00::10/64"
-	msgHostAddress     = "%s is not an address that an interface can have"
-	msgBroadcast       = "broadcast address %q is not an IPv4 address in %s"
-	msgRoute           = "%q is not NETWORK[/PREFIX]%%GATEWAY, such as 0.0.0.0/0%%192.168.122.1 or ::/0%%fd00::1"
-	msgRouteBits       = "%s has bits behind its prefix; write %s"
-	msgGateway         = "gateway %s is in the network of no address of this interface; give an address= there"
-	msgDHCPAndStatic   = "dhcp excludes the IPv4 %s; leave one out, or give it an interface of its own"
-	msgDNS             = "%q is not the address of a name server"
-	msgDNSCount        = "there are more than %d name servers; resolv.conf(5) has no room for them"
-	msgFilter          = "%q is not the name of a libvirt network filter"
-	msgFilterParameter = "%q is not filter.PARAMETER=VALUE, such as filter.IP=192.168.122.10"
-	msgFilterMissing   = "parameters of a filter need filter=NAME"
+	msgInterfaces      = "there are more than %d interfaces"
+	msgSameMAC         = "two interfaces have the MAC address %s"
 	msgMount           = "%q is not TARGET=SOURCE with absolute paths"
 	msgHostImage       = "%q is not TARGET=FILE[,format=raw|qcow2] with absolute paths"
 	msgGuestBind       = "%q is not TARGET=PATH, both absolute paths inside"

@@ -8,6 +8,9 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/virt-sandbox/virt-sandbox/internal/idmap"
+	"github.com/virt-sandbox/virt-sandbox/internal/nic"
 )
 
 // field is one key of the format: how it is read and how it is written.
@@ -103,7 +106,7 @@ func sandboxFields() []field {
 		enabled("hardening", "hide-kernel", func(s *Sandbox) *bool { return &s.Hardening.HideKernel }),
 		{"hardening", "idmap", false,
 			func(s *Sandbox, v string) (err error) {
-				s.Hardening.IDMap, err = ParseIDMap(v)
+				s.Hardening.IDMap, err = idmap.Parse(v)
 				return err
 			},
 			func(s *Sandbox) []string { return optional(s.Hardening.IDMap.String()) }},
@@ -141,7 +144,7 @@ func sandboxFields() []field {
 
 		{"network", "interface", true,
 			func(s *Sandbox, v string) error {
-				i, err := ParseInterface(v)
+				i, err := nic.Parse(v)
 				s.Interfaces = append(s.Interfaces, i)
 				return err
 			},

@@ -5,11 +5,13 @@ package config
 import (
 	"cmp"
 	"fmt"
-	"path/filepath"
+	"path"
 	"slices"
 	"strings"
 	"sync"
 
+	"github.com/virt-sandbox/virt-sandbox/internal/configtree"
+	"github.com/virt-sandbox/virt-sandbox/internal/specifier"
 	"github.com/virt-sandbox/virt-sandbox/internal/suggest"
 	"github.com/virt-sandbox/virt-sandbox/internal/textmerge"
 )
@@ -23,20 +25,27 @@ type format struct {
 var theFormat = sync.OnceValue(func() format {
 	f := format{fields(), make(map[keyName]int)}
 	for i, field := range f.fields {
-		f.index[keyName{field.section, field.key}] = i
+		f.index[keyName{Section: field.section, Key: field.key}] = i
 	}
 	return f
 })
 
-// reader reads one config.
+// reader reads one text.
 type reader struct {
 	format
-	sandbox  *Sandbox
-	name     string    // of the file
-	only     []keyName // that the text may have; nil for all
-	seen     []bool    // by field
-	unknown  bool      // the section
-	mistakes mistakes
+	sandbox   *Sandbox
+	name      string    // of the sandbox
+	only      []keyName // that the text may have; nil for all
+	literal   bool      // values have no specifiers
+	said      *said     // takes what the text says, in the order of its lines; nil for nobody
+	wants     bool      // the text says what only what takes it can tell the meaning of
+	seen      []bool    // by field, in the file that is read
+	named     []string  // variables that it names
+	hasFormat bool      // whether any file has format=
+	dropIn    bool      // the file adds to others
+	resets    bool      // it forgets something that they say
+	unknown   bool      // the section
+	mistakes  textmerge.Mistakes
 }
 
 // LegacySection is the first section of a config of the original libvirt-sandbox, which package legacy reads.
@@ -45,10 +54,8 @@ const LegacySection = "api"
 // LegacyError says what is to be done about a legacy config.
 func LegacyError(name string) error { return fmt.Errorf(msgLegacy, name) }
 
-func newReader(file string) *reader {
-	r := &reader{
-		format: theFormat(), sandbox: New(""), name: strings.TrimSuffix(filepath.Base(file), Suffix),
-	}
+func newReader(name string) *reader {
+	r := &reader{format: theFormat(), sandbox: New(""), name: name}
 	r.seen = make([]bool, len(r.fields))
 	r.sandbox.Content = ""
 	return r
@@ -57,12 +64,49 @@ func newReader(file string) *reader {
 // Parse reads the text of a config. file is what errors call it; the name in it must agree with the text's.
 // Errors are of type *SyntaxError; they have all mistakes, up to a bound.
 func Parse(file, text string) (*Sandbox, error) {
-	r := newReader(file)
-	if err := r.read(file, text); err != nil {
+	s, err := parseFiles(NameOf(file), false, configtree.File{Path: file, Text: text})
+	return s, err
+}
+
+// NameOf returns the name of the sandbox whose config is called so.
+func NameOf(file string) string { return strings.TrimSuffix(path.Base(file), Suffix) }
+
+// parseFiles reads a config and what adds to it. In a literal one, percent signs are no more than that.
+func parseFiles(name string, literal bool, files ...configtree.File) (*Sandbox, error) {
+	r := newReader(name)
+	for _, file := range files {
+		r.literal, r.dropIn, r.named = literal || isLiteral(file), file.IsDropIn, nil
+		clear(r.seen)
+		if err := r.read(file.Path, file.Text); err != nil && len(r.mistakes) == 0 {
+			return nil, err
+		}
+		r.hasFormat = r.hasFormat || r.seen[r.index[keyName{Section: "sandbox", Key: "format"}]]
+		if len(r.mistakes) == maxMistakes {
+			break
+		}
+	}
+	if err := r.mistakes.Err(); err != nil {
 		return nil, err
 	}
-	hasFormat := r.seen[r.index[keyName{"sandbox", "format"}]]
-	if message := r.sandbox.complete(hasFormat); message != "" {
+	if !r.resets {
+		return r.finish(files[0].Path)
+	}
+	all, err := sayings(name, literal, files)
+	if err != nil {
+		return nil, err
+	}
+	return all.sandbox(name, files[0].Path)
+}
+
+// finish returns what was read.
+func (r *reader) finish(file string) (*Sandbox, error) {
+	if r.sandbox.Name == "" {
+		if err := CheckName(r.name); err != nil {
+			return nil, &SyntaxError{File: file, Message: err.Error()}
+		}
+		r.sandbox.Name = r.name
+	}
+	if message := r.sandbox.complete(r.hasFormat); message != "" {
 		return nil, &SyntaxError{File: file, Message: message}
 	}
 	return r.sandbox, nil
@@ -73,24 +117,24 @@ func (r *reader) read(file, text string) error {
 	err := eachLine(file, text, func(l line, err error) error {
 		wrong := message(err)
 		if err == nil {
-			wrong = r.line(l)
+			wrong = r.line(file, l)
 		}
 		if wrong != "" {
 			r.mistakes = append(r.mistakes, &SyntaxError{File: file, Line: l.Number, Message: wrong})
 		}
 		if len(r.mistakes) == maxMistakes || wrong != "" && r.isForeign(l) {
-			return r.mistakes.err()
+			return r.mistakes.Err()
 		}
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	return r.mistakes.err()
+	return r.mistakes.Err()
 }
 
 // line reads one line and returns what is wrong with it.
-func (r *reader) line(l line) string {
+func (r *reader) line(file string, l line) string {
 	switch l.Kind {
 	case textmerge.Header:
 		wrong := r.section(l.Section)
@@ -102,7 +146,7 @@ func (r *reader) line(l line) string {
 	case textmerge.Setting:
 		// What is below an unknown section has been told of with it.
 		if !r.unknown {
-			return r.apply(l.Entry)
+			return r.setting(file, l)
 		}
 	}
 	return ""
@@ -129,8 +173,42 @@ func (r *reader) section(section string) string {
 	return fmt.Sprintf(msgUnknownSection, section, hint)
 }
 
+// setting reads a line that says something.
+func (r *reader) setting(file string, l line) string {
+	e := l.Entry
+	if !r.literal && !IsVerbatim(e.Section) && strings.Contains(e.Value, "%") {
+		var err error
+		if e.Value, err = specifier.Of(r.name).Expand(e.Value, isAddressed(e)); err != nil {
+			return message(err)
+		}
+	}
+	resets := r.dropIn && isReset(l)
+	if r.said != nil {
+		r.said.add(file, l, e.Value)
+	}
+	if resets && r.isKnown(e) {
+		r.resets = true
+		return ""
+	}
+	return r.apply(e)
+}
+
+// isReset reports whether a line of a drop-in says nothing but that what was said before does not count. An empty
+// variable is one, and systemd knows what empty directives are.
+func isReset(l line) bool {
+	return l.IsEmpty() && l.Section != environmentSection && !IsVerbatim(l.Section)
+}
+
+// isAddressed reports whether percent signs in a value stand before addresses.
+func isAddressed(e entry) bool { return e.Section == "network" && e.Key == "interface" }
+
+func (r *reader) isKnown(e entry) bool {
+	_, known := r.index[keyName{Section: e.Section, Key: e.Key}]
+	return known
+}
+
 func (r *reader) apply(e entry) string {
-	if r.only != nil && !slices.Contains(r.only, keyName{e.Section, e.Key}) {
+	if r.only != nil && !slices.Contains(r.only, keyName{Section: e.Section, Key: e.Key}) {
 		return fmt.Sprintf(msgNotState, e.Key, e.Section)
 	}
 	if e.Section == environmentSection {
@@ -141,7 +219,7 @@ func (r *reader) apply(e entry) string {
 		*directives = append(*directives, d)
 		return message(CheckDirective(d))
 	}
-	i, found := r.index[keyName{e.Section, e.Key}]
+	i, found := r.index[keyName{Section: e.Section, Key: e.Key}]
 	if !found {
 		return fmt.Sprintf(msgUnknownKey, e.Key, e.Section, r.hint(e))
 	}
@@ -171,9 +249,12 @@ func (r *reader) hint(e entry) string {
 }
 
 func (r *reader) variable(v Variable) string {
-	if slices.ContainsFunc(r.sandbox.Environment, func(other Variable) bool { return other.Name == v.Name }) {
+	if slices.Contains(r.named, v.Name) {
 		return fmt.Sprintf(msgTwice, v.Name, environmentSection)
 	}
+	r.named = append(r.named, v.Name)
+	// What another file says counts no more.
+	r.sandbox.Environment = slices.DeleteFunc(r.sandbox.Environment, func(o Variable) bool { return o.Name == v.Name })
 	r.sandbox.Environment = append(r.sandbox.Environment, v)
 	return message(CheckVariable(v.Name))
 }
@@ -191,8 +272,6 @@ func (s *Sandbox) complete(hasFormat bool) string {
 	switch {
 	case !hasFormat:
 		return fmt.Sprintf(msgMissing, "sandbox", "format")
-	case s.Name == "":
-		return fmt.Sprintf(msgMissing, "sandbox", "name")
 	case len(s.Units) > 0 && len(s.Command) > 0:
 		return msgUnitsAndCommand
 	case len(s.Units) == 0 && len(s.Command) == 0:
@@ -232,7 +311,21 @@ func (s *Sandbox) LinesNotIn(other *Sandbox) (lines []string) {
 	return lines
 }
 
-func (s *Sandbox) mergeInto(old []line) string { return textmerge.Merge(old, s.entries(), EntryText) }
+func (s *Sandbox) mergeInto(old []line) string {
+	entries := s.entries()
+	for i, e := range entries {
+		entries[i] = escaped(e)
+	}
+	return textmerge.Merge(old, entries, EntryText)
+}
+
+// escaped returns a setting as a config has it, which does not mean specifiers.
+func escaped(e entry) entry {
+	if !IsVerbatim(e.Section) {
+		e.Value = specifier.Escape(e.Value, isAddressed(e))
+	}
+	return e
+}
 
 func (s *Sandbox) entries() []entry {
 	return s.entriesOf(func(f field) []string { return f.get(s) })

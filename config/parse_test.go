@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/virt-sandbox/virt-sandbox/internal/nic"
 	"github.com/virt-sandbox/virt-sandbox/internal/secontext"
 )
 
@@ -133,20 +134,19 @@ func TestParseReadsEveryKey(t *testing.T) {
 		},
 		Network: NetworkPrivate,
 		Interfaces: []Interface{
-			{Source: "default", MAC: "52:54:00:12:34:56", DHCP: true, Filter: "clean-traffic", Parameters: []Variable{{"IP",
-				"192.168.122.9"}, {"IP", "192.168.122.10"}}},
+			{Source: "default", MAC: "52:54:00:12:34:56", DHCP: true, Filter: "clean-traffic", Parameters: []nic.Parameter{
+				{Name: "IP", Value: "192.168.122.9"}, {Name: "IP", Value: "192.168.122.10"}}},
 			{
 				Bridge: "br0", MAC: "52:54:00:12:34:57", DNS: []netip.Addr{netip.MustParseAddr("10.1.0.1"),
 					netip.MustParseAddr("fd00::1")},
-				Addresses: []Address{
+				Addresses: []nic.Address{
 					{
-						netip.MustParsePrefix("10.1.0.9/16"),
-						netip.MustParseAddr("10.1.255.255"),
+						Prefix: netip.MustParsePrefix("10.1.0.9/16"), Broadcast: netip.MustParseAddr("10.1.255.255"),
 					}, {Prefix: netip.MustParsePrefix("fd00::9/64")},
 				},
-				Routes: []Route{
-					{netip.MustParsePrefix("10.2.0.0/16"), netip.MustParseAddr("10.1.0.1")},
-					{netip.MustParsePrefix("::/0"), netip.MustParseAddr("fe80::1")},
+				Routes: []nic.Route{
+					{Destination: netip.MustParsePrefix("10.2.0.0/16"), Gateway: netip.MustParseAddr("10.1.0.1")},
+					{Destination: netip.MustParsePrefix("::/0"), Gateway: netip.MustParseAddr("fe80::1")},
 				},
 			},
 		},

@@ -4,6 +4,7 @@ package config
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -16,19 +17,38 @@ const stateHead = "# What virt-sandbox found or allocated for this sandbox. What
 // stateKeys are the keys whose values are found or allocated where a config does not say them.
 func stateKeys() []keyName {
 	return []keyName{
-		{"sandbox", "format"}, {"sandbox", "uuid"}, {"sandbox", "machine-id"}, {"sandbox", "created"}, {"sandbox", "state"},
-		{"security", "level"}, {"hardening", "idmap"}, {"network", "interface"}, {"private", "path"},
+		{Section: "sandbox", Key: "format"}, {Section: "sandbox", Key: "uuid"}, {Section: "sandbox", Key: "machine-id"},
+		{Section: "sandbox", Key: "created"}, {Section: "sandbox", Key: "state"}, {Section: "security", Key: "level"},
+		{Section: "hardening", Key: "idmap"}, {Section: "network", Key: "interface"}, {Section: "private", Key: "path"},
 	}
 }
 
-// Texts returns all that is written about a sandbox, its config and its state, to be searched.
+// Texts returns all that is written about a sandbox, its config, drop-ins and its state, to be searched.
 func (s Store) Texts(name string) (string, error) {
-	text, err := s.Read(name)
-	if err != nil {
+	var text string
+	files, err := s.Find(name)
+	var masked *MaskedError
+	if err != nil && !errors.As(err, &masked) {
 		return "", err
+	}
+	if err == nil {
+		for _, file := range files.Files {
+			text += file.Text
+		}
 	}
 	state, err := s.States.Read(name)
 	return text + state, err
+}
+
+// Known returns what is known of a sandbox whose config may be masked: what was found or allocated stays its own.
+// Errors: those of Load.
+func (s Store) Known(name string) (*Sandbox, error) {
+	sandbox, err := s.Load(name)
+	var masked *MaskedError
+	if errors.As(err, &masked) {
+		return s.Complete(New(name))
+	}
+	return sandbox, err
 }
 
 // Complete adds to what a config asks for what was found or allocated beside it.
@@ -38,8 +58,8 @@ func (s Store) Complete(wish *Sandbox) (*Sandbox, error) {
 		return wish, err
 	}
 	file := s.States.Path(wish.Name)
-	r := newReader(file)
-	r.only = stateKeys()
+	r := newReader(wish.Name)
+	r.only, r.literal = stateKeys(), true
 	if err := r.read(file, text); err != nil {
 		return nil, fmt.Errorf("%w; without that file, what it has is found anew", err)
 	}
@@ -111,8 +131,8 @@ func (s Store) Keep(sandbox *Sandbox) error {
 	if old, err := s.States.Read(sandbox.Name); err == nil && old == text {
 		return nil
 	}
-	r := newReader(file)
-	r.only = stateKeys()
+	r := newReader(sandbox.Name)
+	r.only, r.literal = stateKeys(), true
 	if err := r.read(file, text); err != nil {
 		return fmt.Errorf("refuse to write a state that could not be read again: %w", err)
 	}
@@ -140,7 +160,7 @@ func isListed(p PrivatePath) bool { return p.Origin == OriginAdmin }
 func (s *Sandbox) stateText() string {
 	keys := stateKeys()
 	entries := slices.DeleteFunc(s.entries(), func(e entry) bool {
-		return !slices.Contains(keys, keyName{e.Section, e.Key})
+		return !slices.Contains(keys, keyName{Section: e.Section, Key: e.Key})
 	})
 	return textmerge.Merge(nil, entries, EntryText)
 }

@@ -9,39 +9,89 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
+	"github.com/virt-sandbox/virt-sandbox/internal/configtree"
+	"github.com/virt-sandbox/virt-sandbox/internal/dropin"
 	"github.com/virt-sandbox/virt-sandbox/internal/statefile"
 	"github.com/virt-sandbox/virt-sandbox/internal/textfile"
+	"github.com/virt-sandbox/virt-sandbox/internal/textmerge"
 )
 
-// DefaultDir holds the configs; DirVariable names the environment variable that takes its place in tests and dry runs.
+// DefaultDir holds the configs of administrators; those of this boot in RunDir, and of packages in VendorDir, count
+// where no higher one has the name. DirVariable names the environment variable that takes the place of all in tests and
+// dry runs.
 const (
 	DefaultDir  = "/etc/libvirt-sandbox/services"
+	RunDir      = "/run/libvirt-sandbox/services"
+	VendorDir   = "/usr/lib/libvirt-sandbox/services"
 	DirVariable = "VIRT_SANDBOX_CONFIG_DIR"
-	Suffix      = ".sandbox"
+	Suffix      = configtree.Suffix
 )
+
+// MaskedError is returned for a sandbox whose config is a link to /dev/null.
+type MaskedError = configtree.MaskedError
 
 // Store has the descriptions of all sandboxes: what administrators want, in configs, and what was found or allocated
 // beside that, in states. A description is both; what a config says wins.
 type Store struct {
-	Dir string // of the configs
-	// States has a directory for each sandbox, with its state. Empty: the config has everything, as a record of one run.
+	Dir   string    // of the configs that are written, which count most
+	Lower [2]string // directories of configs that count less, the higher first
+	// States has a directory for each sandbox, with its state. Empty: the config has everything.
 	States statefile.Dir
+	// IsRecord says that a config is that of one run: it has everything, and means nothing but what it says.
+	IsRecord bool
+
+	listed *configtree.Tree
 }
 
 // OpenStore returns the store that the environment asks for.
 func OpenStore() Store {
 	if dir := os.Getenv(DirVariable); dir != "" {
-		return Store{dir, statefile.Dir(filepath.Join(dir, ".states"))}
+		return Store{Dir: dir, States: statefile.Dir(filepath.Join(dir, ".states"))}
 	}
-	return Store{DefaultDir, statefile.Default}
+	return Store{Dir: DefaultDir, Lower: [2]string{RunDir, VendorDir}, States: statefile.Default}
 }
 
-// Path returns the file of a sandbox. name must have passed CheckName.
+// Tree returns where configs, templates and drop-ins are looked for.
+func (s Store) Tree() configtree.Tree {
+	if s.listed != nil {
+		return *s.listed
+	}
+	t := configtree.Tree{Places: []string{s.Dir}, Limit: maxConfigSize}
+	for _, dir := range s.Lower {
+		if dir != "" {
+			t.Places = append(t.Places, dir)
+		}
+	}
+	return t
+}
+
+// Listed returns the store for who reads all that is there now: directories are listed once.
+func (s Store) Listed() (Store, error) {
+	t, err := s.Tree().Listed()
+	s.listed = &t
+	return s, err
+}
+
+// Path returns where the config of a sandbox is written. name must have passed CheckName.
 func (s Store) Path(name string) string { return filepath.Join(s.Dir, name+Suffix) }
 
-// Load reads one description. Errors: ErrNotFound, *SyntaxError, or of reading.
+// SourcePath returns where the config of a sandbox is read: Path, unless a lower directory has it.
+func (s Store) SourcePath(name string) string { return s.Tree().Path(name) }
+
+// LowerPath returns where a lower directory has a config of the name; "" for nowhere.
+func (s Store) LowerPath(name string) string {
+	t := s.Tree()
+	for _, place := range t.Places[1:] {
+		file := filepath.Join(place, name+Suffix)
+		if _, err := os.Lstat(file); err == nil {
+			return file
+		}
+	}
+	return ""
+}
+
+// Load reads one description. Errors: ErrNotFound, *MaskedError, *SyntaxError, or of reading.
 func (s Store) Load(name string) (*Sandbox, error) {
 	sandbox, _, err := s.LoadText(name)
 	return sandbox, err
@@ -49,62 +99,100 @@ func (s Store) Load(name string) (*Sandbox, error) {
 
 // LoadText is Load that returns the text of the config too.
 func (s Store) LoadText(name string) (*Sandbox, string, error) {
-	text, err := s.Read(name)
+	files, err := s.Find(name)
 	if err != nil {
 		return nil, "", err
 	}
-	wish, err := Parse(s.Path(name), text)
+	wish, err := s.Parse(name, files.Files...)
 	if err != nil {
 		return nil, "", err
 	}
 	sandbox, err := s.Complete(wish)
-	return sandbox, text, err
+	return sandbox, files.Fragment().Text, err
+}
+
+// Parse reads files of one config, as Find returns them.
+func (s Store) Parse(name string, files ...configtree.File) (*Sandbox, error) {
+	return parseFiles(name, s.IsRecord, files...)
+}
+
+// Wish returns what the config of a sandbox and its drop-ins ask for, and the lines that say it, those that count.
+// Errors: those of Load.
+func (s Store) Wish(name string) (*Sandbox, []dropin.Said, error) {
+	files, err := s.Find(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	all, err := sayings(name, s.IsRecord, files.Files)
+	if err != nil {
+		return nil, nil, err
+	}
+	wish, err := all.sandbox(name, files.Fragment().Path)
+	return wish, all.effective(), err
+}
+
+// ParseWith reads the text of a config with the drop-ins that a sandbox has. file is what errors call it.
+func (s Store) ParseWith(name, file, text string) (*Sandbox, error) {
+	dropIns, err := s.dropIns(name)
+	if err != nil {
+		return nil, err
+	}
+	return s.Parse(name, slices.Concat([]configtree.File{{Path: file, Text: text}}, dropIns)...)
+}
+
+func (s Store) dropIns(name string) ([]configtree.File, error) {
+	if s.IsRecord {
+		return nil, nil
+	}
+	return s.Tree().DropIns(name)
+}
+
+// WithDropIns returns a description as it will be with the drop-ins that are there for its name.
+func (s Store) WithDropIns(sandbox *Sandbox) (*Sandbox, error) {
+	dropIns, err := s.dropIns(sandbox.Name)
+	if err != nil || len(dropIns) == 0 {
+		return sandbox, err
+	}
+	return s.ParseWith(sandbox.Name, s.Path(sandbox.Name), textBeside(sandbox, "", dropIns))
 }
 
 // ReadText reads a file as that of a config is read: only a regular one, and of a long one no more than tells that.
 func ReadText(file string) (string, error) { return textfile.Read(file, maxConfigSize) }
 
-// Read returns the text of one config, of a file that is too long its beginning. Errors: ErrNotFound, or of reading.
+// Read returns the text of one config, of a file that is too long its beginning. Errors: ErrNotFound, *MaskedError, or
+// of reading.
 func (s Store) Read(name string) (string, error) {
-	if err := CheckName(name); err != nil {
+	files, err := s.Find(name)
+	if err != nil {
 		return "", err
 	}
-	text, err := textfile.Read(s.Path(name), maxConfigSize)
-	if errors.Is(err, fs.ErrNotExist) {
-		if target, linkErr := os.Readlink(s.Path(name)); linkErr == nil {
-			return "", fmt.Errorf("read config %s: it is a link to %s, which does not exist", s.Path(name), target)
-		}
-		return "", fmt.Errorf("%s: %w (%s)", name, ErrNotFound, s.Path(name))
-	}
-	if err != nil {
-		return "", fmt.Errorf("read config: %w", err)
-	}
-	return text, nil
+	return files.Fragment().Text, nil
 }
 
-// entries reads the directory; one that does not exist is an empty one.
-func (s Store) entries() ([]os.DirEntry, error) {
-	entries, err := os.ReadDir(s.Dir)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("list configs: %w", err)
+// Find returns the files of one config: its own or its template, and drop-ins. Errors: ErrNotFound, *MaskedError, or of
+// reading.
+func (s Store) Find(name string) (*configtree.Config, error) {
+	if err := CheckName(name); err != nil {
+		return nil, err
 	}
-	return entries, nil
+	var c *configtree.Config
+	fragment, file, err := s.Tree().Fragment(name)
+	if err == nil {
+		c = &configtree.Config{Path: file, Files: []configtree.File{fragment}}
+		var dropIns []configtree.File
+		dropIns, err = s.dropIns(name)
+		c.Files = append(c.Files, dropIns...)
+	}
+	if errors.Is(err, configtree.ErrNotFound) {
+		return nil, fmt.Errorf("%s: %w (%s)", name, ErrNotFound, s.Path(name))
+	}
+	return c, err
 }
 
 // Names lists the sandboxes that have a config file, usable or not, in alphabetical order.
 func (s Store) Names() ([]string, error) {
-	entries, err := s.entries()
-	if err != nil {
-		return nil, err
-	}
-	var names []string
-	for _, e := range entries {
-		if name, found := strings.CutSuffix(e.Name(), Suffix); found && CheckName(name) == nil {
-			names = append(names, name)
-		}
-	}
-	slices.Sort(names)
-	return names, nil
+	names, err := s.Tree().Names()
+	return slices.DeleteFunc(names, func(name string) bool { return CheckName(name) != nil }), err
 }
 
 // Save writes a description, of which nothing that can be allocated was asked for: the state, and then the config, each
@@ -117,8 +205,12 @@ func (s Store) Save(sandbox *Sandbox) error {
 	return s.SaveLike(sandbox, text, Given{})
 }
 
-// SaveLike is Save that keeps the comments of another text, and writes into the config what was asked for.
+// SaveLike is Save that keeps the comments of another text, and writes into the config what was asked for, but for what
+// drop-ins say.
 func (s Store) SaveLike(sandbox *Sandbox, like string, given Given) error {
+	if s.IsRecord {
+		return s.Write(sandbox.Name, textmerge.Merge(nil, sandbox.entries(), EntryText))
+	}
 	if s.States != "" {
 		// The config last: without it there is no sandbox.
 		if err := s.Keep(sandbox); err != nil {
@@ -126,7 +218,15 @@ func (s Store) SaveLike(sandbox *Sandbox, like string, given Given) error {
 		}
 		sandbox = sandbox.Wish(given)
 	}
-	err := s.Write(sandbox.Name, sandbox.TextLike(s.Path(sandbox.Name), like))
+	dropIns, err := s.dropIns(sandbox.Name)
+	if err != nil {
+		return err
+	}
+	text := textBeside(sandbox, like, dropIns)
+	if _, err := s.ParseWith(sandbox.Name, s.Path(sandbox.Name), text); err != nil {
+		text = textBeside(sandbox, "", dropIns)
+	}
+	err = s.Write(sandbox.Name, text)
 	var syntax *SyntaxError
 	if errors.As(err, &syntax) {
 		return fmt.Errorf("refuse to write a config that could not be read again: %w", err)
@@ -135,26 +235,22 @@ func (s Store) SaveLike(sandbox *Sandbox, like string, given Given) error {
 }
 
 // Write writes the text of a config in one step, mode 0644, or 0600 where it has an environment, which may be secrets.
-// Errors: *SyntaxError for one that cannot be used.
+// Errors: *SyntaxError for one that cannot be used with its drop-ins.
 func (s Store) Write(name, text string) error {
-	file := s.Path(name)
-	sandbox, err := Parse(file, text)
+	sandbox, err := s.ParseWith(name, s.Path(name), text)
 	if err != nil {
 		return err
 	}
-	mode := fs.FileMode(0o644)
-	if len(sandbox.Environment) > 0 {
-		// A new file takes the permissions of the one that it replaces.
-		mode = 0o600
-		if err := os.Chmod(file, mode); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("write config: %w", err)
-		}
-	}
-	if err := os.MkdirAll(s.Dir, 0o755); err != nil {
+	if err := textfile.WriteAs(s.Path(name), text, len(sandbox.Environment) > 0); err != nil {
 		return fmt.Errorf("write config: %w", err)
 	}
-	if err := textfile.Write(file, text, mode); err != nil {
-		return fmt.Errorf("write config: %w", err)
+	return nil
+}
+
+// RemoveDropIns deletes those that an administrator has for one sandbox alone.
+func (s Store) RemoveDropIns(name string) error {
+	if err := os.RemoveAll(s.Tree().DropInDir(name)); err != nil {
+		return fmt.Errorf("remove drop-ins: %w", err)
 	}
 	return nil
 }

@@ -33,7 +33,7 @@ func ParseSize(text string) (Size, error) {
 
 // CheckName reports whether name may become part of a path, a unit name and a domain name.
 func CheckName(name string) error {
-	if !wellformed.IsName(name) {
+	if !wellformed.IsSandbox(name) {
 		return fmt.Errorf(msgName, name)
 	}
 	return nil

@@ -19,7 +19,11 @@ func TestCheckName(t *testing.T) {
 		{strings.Repeat("a", 63), true}, {strings.Repeat("a", 64), false}, {strings.Repeat("a", 65), false},
 		{"", false}, {".", false}, {"..", false}, {".hidden", false}, {"-option", false}, {"_under", false},
 		{"a/b", false}, {"../etc", false}, {"a..b", false}, {"a..", false},
-		{"a\n", false}, {"a\nb", false}, {"a b", false}, {"a\x00", false}, {"grün", false}, {"web@1", false}, {`a\b`, false},
+		{"a\n", false}, {"a\nb", false}, {"a b", false}, {"a\x00", false}, {"grün", false},
+		{`a\b`, false},
+		{"web@1", true}, {"a-b@c.d", true},
+		{"web@", false}, {"@a", false}, {"a@b@c", false}, {"a@-b", false}, {"a@.b", false},
+		{"web@" + strings.Repeat("a", 59), true}, {"web@" + strings.Repeat("a", 60), false}, {"web@a..b", false},
 	}
 	for _, c := range cases {
 		if err := CheckName(c.name); (err == nil) != c.ok {

@@ -227,17 +227,19 @@ func TestOriginalConfigs(t *testing.T) {
 	}
 }
 
-// Each mistake of a config is a line of its own, and directories that look like drop-ins are told of.
+// Each mistake of a config and of its drop-ins is a line of its own.
 func TestEachMistake(t *testing.T) {
 	store := configsIn(t, map[string]string{
 		"good.sandbox": good, "bad.sandbox": "[sandbox]\nformat=1\nname=bad\nunti=httpd\n[limits]\nmemory=2GB\n",
 	})
-	shell(t, "mkdir "+store.Dir+"/good.sandbox.d")
+	shell(t, "mkdir "+store.Dir+"/good.sandbox.d && printf '[limits]\nmemory=1G\nmemroy=2G\n[limit]\n' >"+store.Dir+
+		"/good.sandbox.d/a.conf")
 	_, problems := generate(t, store, t.TempDir())
 	want := []string{
-		store.Dir + "/good.sandbox.d:1: it is not read: configs have no drop-ins; write its lines into " + store.Path("good"),
 		store.Path("bad") + `:4: unknown key "unti" in [sandbox]; did you mean "unit"?`,
 		store.Path("bad") + `:6: "2GB" is not a size such as 512M or 2G (bytes, K, M, G, T)`,
+		store.Dir + `/good.sandbox.d/a.conf:3: unknown key "memroy" in [limits]; did you mean "memory"?`,
+		store.Dir + `/good.sandbox.d/a.conf:4: unknown section [limit]; did you mean [limits]?`,
 	}
 	if len(problems) != len(want) {
 		t.Fatalf("%q", problems)

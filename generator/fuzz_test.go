@@ -10,6 +10,7 @@ import (
 	"github.com/coreos/go-systemd/v22/unit"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/configtree"
 	"github.com/virt-sandbox/virt-sandbox/units"
 )
 
@@ -28,7 +29,8 @@ func FuzzUnits(f *testing.F) {
 		s, err := config.Parse("x.sandbox", text)
 		if err != nil {
 			check(t, units.ErrorUnit("x", err.Error(), paths), nil)
-			if name := guessHostUnit("x", text); name != "" && (name != filepath.Base(name) || len(name) > 235) {
+			name := guessHostUnit("x", configtree.File{Text: text})
+			if name != "" && (name != filepath.Base(name) || len(name) > 235) {
 				t.Errorf("unit name %q", name)
 			}
 			return

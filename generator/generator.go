@@ -15,6 +15,7 @@ import (
 	"strings"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/configtree"
 	"github.com/virt-sandbox/virt-sandbox/internal/legacy"
 	"github.com/virt-sandbox/virt-sandbox/internal/printable"
 	"github.com/virt-sandbox/virt-sandbox/internal/unitname"
@@ -53,53 +54,43 @@ type Sink interface {
 // begins with file and line. Line 1 stands for a file as a whole. A directory of configs that does not exist is an
 // empty one.
 func (g Generator) Run(sink Sink) []error {
-	entries, err := os.ReadDir(g.Store.Dir)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil
+	var err error
+	if g.Store, err = g.Store.Listed(); err != nil {
+		return []error{fmt.Errorf("%s:1: %w", g.Store.Dir, err)}
 	}
+	names, err := g.Store.Tree().Names()
 	if err != nil {
 		return []error{fmt.Errorf("%s:1: %w", g.Store.Dir, err)}
 	}
-	var names []string
-	for _, e := range entries {
-		if name, found := strings.CutSuffix(e.Name(), config.Suffix); found && !strings.HasPrefix(e.Name(), ".") {
-			names = append(names, name)
-		}
-	}
+	names = slices.DeleteFunc(names, func(name string) bool {
+		return strings.HasPrefix(name, ".") || configtree.IsTemplate(name)
+	})
 	present := presentUnits(g.UnitDir)
 	g.dropIns = &dropInCache{g.UnitPath, make(map[string][]string)}
-	problems := append(g.legacyConfigs(entries, names), g.configDropIns(entries)...)
+	problems := g.legacyConfigs(names)
+	told := make(map[string]bool)
 	for _, name := range names {
-		problems = append(problems, g.one(name, present, sink)...)
+		for _, problem := range g.one(name, present, sink) {
+			// What is wrong with a template or a drop-in is so for many.
+			if !told[problem.Error()] {
+				problems = append(problems, problem)
+			}
+			told[problem.Error()] = true
+		}
 	}
 	return append(problems, g.orphans(names, present, sink)...)
 }
 
 // legacyConfigs finds legacy configs in directories of their own, which nothing else would report.
-func (g Generator) legacyConfigs(entries []os.DirEntry, names []string) []error {
+func (g Generator) legacyConfigs(names []string) []error {
 	var problems []error
-	for _, e := range entries {
-		name := e.Name()
-		if !e.IsDir() || config.CheckName(name) != nil || slices.Contains(names, name) {
+	for _, name := range g.Store.Tree().Dirs(g.Store.Dir) {
+		if config.CheckName(name) != nil || slices.Contains(names, name) {
 			continue
 		}
 		file := legacy.Configs{Store: g.Store}.Path(name)
 		if _, err := os.Lstat(file); err == nil {
 			problems = append(problems, fmt.Errorf("%s:1: %w", file, config.LegacyError(name)))
-		}
-	}
-	return problems
-}
-
-// configDropIns finds directories that somebody may take for those of systemd, which nothing else would report.
-func (g Generator) configDropIns(entries []os.DirEntry) []error {
-	var problems []error
-	for _, e := range entries {
-		name, found := strings.CutSuffix(e.Name(), config.Suffix+".d")
-		if found && e.IsDir() && config.CheckName(name) == nil {
-			err := fmt.Errorf("%s:1: it is not read: configs have no drop-ins; write its lines into %s",
-				filepath.Join(g.Store.Dir, e.Name()), g.Store.Path(name))
-			problems = append(problems, err)
 		}
 	}
 	return problems
@@ -126,13 +117,17 @@ func presentUnits(dir string) map[string][]string {
 
 // one generates the unit of one config.
 func (g Generator) one(name string, present map[string][]string, sink Sink) []error {
-	text, err := g.Store.Read(name)
+	files, err := g.Store.Find(name)
+	var masked *config.MaskedError
+	if errors.As(err, &masked) {
+		return g.mask(name, present, sink)
+	}
 	var s *config.Sandbox
 	if err == nil {
-		s, err = config.Parse(g.Store.Path(name), text)
+		s, err = g.Store.Parse(name, files.Files...)
 	}
 	if err != nil {
-		return append(g.located(name, err), g.errorUnit(name, text, err, present, sink)...)
+		return append(g.located(name, err), g.errorUnit(name, files, err, present, sink)...)
 	}
 	paths := g.paths(name)
 	unit := s.HostUnit()
@@ -196,12 +191,29 @@ func (g Generator) orphans(names []string, present map[string][]string, sink Sin
 	return problems
 }
 
+// mask masks the stub of a container whose config is masked, so that what enables it starts nothing.
+func (g Generator) mask(name string, present map[string][]string, sink Sink) []error {
+	unit := g.stubUnit(name, present)
+	if unit == "" {
+		return nil
+	}
+	if err := sink.Put(File{Path: unit, Link: os.DevNull, Early: true}); err != nil {
+		return g.located(name, err)
+	}
+	return nil
+}
+
 // errorUnit leaves a unit that tells what is wrong with a config, where its name can be known.
-func (g Generator) errorUnit(name, text string, reason error, present map[string][]string, sink Sink) []error {
+func (g Generator) errorUnit(
+	name string, files *configtree.Config, reason error, present map[string][]string, sink Sink,
+) []error {
 	if config.CheckName(name) != nil {
 		return nil
 	}
-	unit := guessHostUnit(name, text)
+	unit := ""
+	if files != nil {
+		unit = guessHostUnit(name, files.Files...)
+	}
 	if unit == "" {
 		unit = g.stubUnit(name, present)
 	}
@@ -245,7 +257,7 @@ func (g Generator) unitFile(unit, name string, present map[string][]string) []by
 }
 
 func (g Generator) paths(name string) units.Paths {
-	p := units.Paths{Config: g.Store.Path(name), Helper: g.Helper}
+	p := units.Paths{Config: g.Store.Path(name), Source: g.Store.SourcePath(name), Helper: g.Helper}
 	if g.Store.Dir != config.DefaultDir {
 		p.ConfigDir = g.Store.Dir
 	}
@@ -254,13 +266,13 @@ func (g Generator) paths(name string) units.Paths {
 
 // located makes each mistake of a problem one line that begins with file and line.
 func (g Generator) located(name string, err error) (problems []error) {
-	mistakes := []*config.SyntaxError{{Message: err.Error()}}
+	mistakes := []*config.SyntaxError{{File: g.Store.SourcePath(name), Message: err.Error()}}
 	var syntax *config.SyntaxError
 	if errors.As(err, &syntax) {
 		mistakes = syntax.All()
 	}
 	for _, mistake := range mistakes {
-		text := fmt.Sprintf("%s:%d: %s", g.Store.Path(name), max(mistake.Line, 1), mistake.Message)
+		text := fmt.Sprintf("%s:%d: %s", mistake.File, max(mistake.Line, 1), mistake.Message)
 		problems = append(problems, errors.New(printable.Line(text)))
 	}
 	return problems

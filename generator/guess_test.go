@@ -2,7 +2,11 @@
 
 package generator
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/virt-sandbox/virt-sandbox/internal/configtree"
+)
 
 // TestGuessHostUnit reads configs that cannot be parsed.
 func TestGuessHostUnit(t *testing.T) {
@@ -19,7 +23,7 @@ func TestGuessHostUnit(t *testing.T) {
 		{"name of no sandbox", "we b", "[sandbox]\nunit=httpd.service\n", ""},
 	}
 	for _, c := range cases {
-		if got := guessHostUnit(c.name, c.text); got != c.want {
+		if got := guessHostUnit(c.name, configtree.File{Text: c.text}); got != c.want {
 			t.Errorf("%s: got %q, want %q", c.what, got, c.want)
 		}
 	}

@@ -8,7 +8,6 @@ import (
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/editing"
-	"github.com/virt-sandbox/virt-sandbox/internal/filestate"
 )
 
 // EditError is a text that was not written. It stays in a file.
@@ -36,7 +35,7 @@ func (m *Manager) takeEdited(ctx context.Context, name, file, old string) error 
 		m.Warn("nothing was changed")
 		return nil
 	}
-	wish, err := config.Parse(file, text)
+	wish, err := m.Store.ParseWith(name, file, text)
 	if err != nil {
 		return err
 	}
@@ -61,7 +60,7 @@ func (m *Manager) takeEdited(ctx context.Context, name, file, old string) error 
 		// It could not be used; what its content says remains.
 		was = nil
 	}
-	if err := keepsIdentity(edited, was); err != nil {
+	if err := editing.KeepsIdentity(edited, was); err != nil {
 		return err
 	}
 	if err := m.Store.Write(name, text); err != nil {
@@ -75,17 +74,4 @@ func (m *Manager) takeEdited(ctx context.Context, name, file, old string) error 
 		m.Warn("%s is running: what was changed takes effect at its next start", name)
 	}
 	return m.ReloadHost(ctx)
-}
-
-// keepsIdentity refuses a config that would make another sandbox of one. was is nil where the old config could not be
-// used; then the content says whose it is, if anything does.
-func keepsIdentity(edited, was *config.Sandbox) error {
-	if was == nil {
-		id, err := filestate.ReadIdentity(edited.Content)
-		if err != nil || id == nil || id.Name != edited.Name {
-			return nil
-		}
-		was = &config.Sandbox{Name: id.Name, UUID: id.UUID, MachineID: id.MachineID, State: edited.State}
-	}
-	return editing.CheckIdentity(edited, was)
 }

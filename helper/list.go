@@ -4,6 +4,7 @@ package helper
 
 import (
 	"context"
+	"errors"
 	"net/netip"
 	"time"
 
@@ -87,7 +88,11 @@ func (m *Manager) stateInside(ctx context.Context, s *config.Sandbox) string {
 func (m *Manager) describe(name string) (Status, *config.Sandbox) {
 	s, err := m.Store.Load(name)
 	if err != nil {
-		return Status{Name: name, State: overview.Unusable, Error: err.Error()}, nil
+		state, masked := overview.Unusable, (*config.MaskedError)(nil)
+		if errors.As(err, &masked) {
+			state = overview.Masked
+		}
+		return Status{Name: name, State: state, Error: err.Error()}, nil
 	}
 	return Status{
 		Name: name, State: overview.Unknown, Units: s.Units, Command: s.Command, Unit: s.HostUnit(),

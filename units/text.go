@@ -4,6 +4,7 @@ package units
 
 import (
 	"bytes"
+	"cmp"
 	"strings"
 
 	"github.com/virt-sandbox/virt-sandbox/internal/ascii"
@@ -38,7 +39,7 @@ func (t *text) head(description string, p Paths) {
 	t.section("Unit")
 	t.set("Description", sentence(description))
 	t.set("Documentation", documentation)
-	t.set("SourcePath", specifiers(p.Config))
+	t.set("SourcePath", specifiers(cmp.Or(p.Source, p.Config)))
 }
 
 func (t *text) environment(p Paths) {

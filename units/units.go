@@ -44,7 +44,8 @@ const documentation = "man:virt-sandbox-service(1) man:virt-sandbox.config(5)"
 
 // Paths are the places that the text of a unit names.
 type Paths struct {
-	Config    string // the sandbox's config
+	Config    string // the sandbox's config, where an administrator's lies
+	Source    string // where it is read; empty for Config
 	ConfigDir string // the directory of configs where it is not the default one, else ""
 	Helper    string // virt-sandbox-service-helper
 }
@@ -113,6 +114,9 @@ func DropIn(s *config.Sandbox, p Paths) []byte {
 	t.generated()
 	t.section("Unit")
 	t.set("Description", sentence(description(s)))
+	if p.Source != "" && p.Source != p.Config {
+		t.set("SourcePath", specifiers(p.Source))
+	}
 	t.body(s, p)
 	return t.Bytes()
 }

@@ -66,7 +66,7 @@ func run() (int, error) {
 		return 2, nil
 	}
 	g := generator.Generator{Store: config.OpenStore(), UnitDir: units.Dir, UnitPath: units.Path()}
-	if _, err := os.Stat(g.Store.Dir); errors.Is(err, os.ErrNotExist) {
+	if !g.Store.Tree().Exists() {
 		return 0, nil
 	}
 	var err error

@@ -17,6 +17,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/cmd/internal/usage"
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/helper"
+	"github.com/virt-sandbox/virt-sandbox/internal/idmap"
 )
 
 const createText = `Make a sandbox for units (-u) or for a command (after --). It prints the content
@@ -291,7 +292,7 @@ func (w writtenOptions) parse(o *helper.CreateOptions) (err error) {
 		}
 	}
 	if w.idMap != "" {
-		if o.IDMap, err = config.ParseIDMap(w.idMap); err != nil {
+		if o.IDMap, err = idmap.Parse(w.idMap); err != nil {
 			return fmt.Errorf("--idmap: %w", err)
 		}
 	}

@@ -159,12 +159,13 @@ func about(name, text string) string {
 	return name + ": " + text
 }
 
-// all lists the sandboxes but those that are being deleted.
+// all lists the sandboxes but those that are being deleted or masked.
 func all(store config.Store) ([]string, error) {
 	names, err := store.Names()
 	return slices.DeleteFunc(names, func(name string) bool {
 		s, err := store.Load(name)
-		return err == nil && s.State == config.StateDeleting
+		var masked *config.MaskedError
+		return errors.As(err, &masked) || err == nil && s.State == config.StateDeleting
 	}), err
 }
 

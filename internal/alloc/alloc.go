@@ -14,7 +14,7 @@ import (
 // Configs are the configs of all sandboxes, as config.Store has them.
 type Configs interface {
 	Names() ([]string, error)
-	Load(name string) (*config.Sandbox, error)
+	Known(name string) (*config.Sandbox, error)
 	Path(name string) string
 }
 

@@ -108,7 +108,7 @@ func (b *Book) takenIDs(except string) ([]config.IDMap, error) {
 		if name == except {
 			continue
 		}
-		other, err := b.Configs.Load(name)
+		other, err := b.Configs.Known(name)
 		if err != nil {
 			b.Warn("cannot tell which ids %s has: %v", name, err)
 			continue

@@ -160,7 +160,7 @@ func (b *Book) configLevels(except string) ([]Use, error) {
 		if name == except {
 			continue
 		}
-		other, err := b.Configs.Load(name)
+		other, err := b.Configs.Known(name)
 		if err != nil {
 			b.Warn("cannot tell which level %s has: %v", name, err)
 			continue

@@ -147,7 +147,7 @@ func TestRangeIsUsedUp(t *testing.T) {
 		b.saveFor(t, "four", got)
 		held.Release()
 	}
-	one, err := b.Configs.Load("one")
+	one, err := b.Configs.Known("one")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,6 +21,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/filetree"
 	"github.com/virt-sandbox/virt-sandbox/internal/privatepaths"
 	"github.com/virt-sandbox/virt-sandbox/internal/selfsigned"
+	"github.com/virt-sandbox/virt-sandbox/internal/wellformed"
 )
 
 // Prepare brings the tree of a sandbox into being, or completes one that an interrupted run left, or adds what the
@@ -92,7 +93,9 @@ func (h Host) fill(ctx context.Context, s *config.Sandbox, progress *filetree.Pr
 		owned: sync.OnceValues(func() (map[string]*privatepaths.OwnedFile, error) {
 			return privatepaths.Planner(h).Owned(ctx, s.Private)
 		}),
-		certificate: sync.OnceValues(func() (*selfsigned.Certificate, error) { return selfsigned.New(s.Name) }),
+		certificate: sync.OnceValues(func() (*selfsigned.Certificate, error) {
+			return selfsigned.New(wellformed.Hostname(s.Name))
+		}),
 	}
 	defer progress.Clear()
 	if err := c.private(ctx, tree, s.Private, put); err != nil {

@@ -16,6 +16,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/account"
 	"github.com/virt-sandbox/virt-sandbox/internal/filestate"
 	"github.com/virt-sandbox/virt-sandbox/internal/filetree"
+	"github.com/virt-sandbox/virt-sandbox/internal/wellformed"
 )
 
 // builder makes what every container gets, whatever it runs.
@@ -98,7 +99,7 @@ func (b *builder) skeleton() error {
 
 // skeletonFiles makes what is the container's own in any case.
 func (b *builder) skeletonFiles() error {
-	name := b.sandbox.Name
+	name := wellformed.Hostname(b.sandbox.Name)
 	for file, text := range map[string]string{
 		"etc/hostname":   name + "\n",
 		"etc/machine-id": b.sandbox.MachineID + "\n",

@@ -13,6 +13,7 @@ import (
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/alloc"
+	"github.com/virt-sandbox/virt-sandbox/internal/nic"
 	"github.com/virt-sandbox/virt-sandbox/internal/secontext"
 )
 
@@ -167,7 +168,7 @@ func TestSharedBy(t *testing.T) {
 	source := webSource()
 	source.Image, source.ImageFormat, source.ImageSize = "/images/web1.raw", config.FormatRaw, 1<<20
 	source.Interfaces = []config.Interface{
-		{Bridge: "br0", Addresses: []config.Address{{Prefix: netip.MustParsePrefix("192.0.2.7/24")}}},
+		{Bridge: "br0", Addresses: []nic.Address{{Prefix: netip.MustParsePrefix("192.0.2.7/24")}}},
 	}
 	source.Mounts = append(
 		source.Mounts,

@@ -11,6 +11,7 @@ import (
 	"libvirt.org/go/libvirtxml"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/nic"
 	"github.com/virt-sandbox/virt-sandbox/internal/secontext"
 )
 
@@ -52,7 +53,7 @@ func TestLXC(t *testing.T) {
 					Bridge:     "br0",
 					MAC:        "52:54:00:12:34:57",
 					Filter:     "clean-traffic",
-					Parameters: []config.Variable{{Name: "IP", Value: "10.1.0.9"}, {Name: "IP", Value: "10.1.0.10"}},
+					Parameters: []nic.Parameter{{Name: "IP", Value: "10.1.0.9"}, {Name: "IP", Value: "10.1.0.10"}},
 				},
 			}
 		}},

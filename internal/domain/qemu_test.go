@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/nic"
 	"github.com/virt-sandbox/virt-sandbox/internal/secontext"
 	"github.com/virt-sandbox/virt-sandbox/test/golden"
 )
@@ -45,7 +46,7 @@ func TestQEMU(t *testing.T) {
 				{},
 				{Bridge: "br0", MAC: "52:54:00:00:00:02"},
 				{Source: "default", MAC: "52:54:00:00:00:01", Filter: "clean-traffic",
-					Parameters: []config.Variable{{Name: "IP", Value: "192.168.122.5"}}},
+					Parameters: []nic.Parameter{{Name: "IP", Value: "192.168.122.5"}}},
 			}
 		}},
 		{"qemu-label", func(m *Machine) {

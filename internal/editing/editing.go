@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/filestate"
 )
 
 // Error is a text that was not taken. It stays in a file.
@@ -66,6 +67,19 @@ func (s Session) Run() error {
 			return &Error{file, err}
 		}
 	}
+}
+
+// KeepsIdentity refuses a config that would make another sandbox of one. was is nil where the old config could not be
+// used; then the content says whose it is, if anything does.
+func KeepsIdentity(edited, was *config.Sandbox) error {
+	if was == nil {
+		id, err := filestate.ReadIdentity(edited.Content)
+		if err != nil || id == nil || id.Name != edited.Name {
+			return nil
+		}
+		was = &config.Sandbox{Name: id.Name, UUID: id.UUID, MachineID: id.MachineID, State: edited.State}
+	}
+	return CheckIdentity(edited, was)
 }
 
 // CheckIdentity refuses a config that would make another sandbox of one. What was does not say may be set, but for the

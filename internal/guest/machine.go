@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/virt-sandbox/virt-sandbox/internal/console"
+	"github.com/virt-sandbox/virt-sandbox/internal/wellformed"
 )
 
 // Machine is what virt-sandbox-init makes of the devices of a virtual machine, in which there is no other system.
@@ -81,7 +82,7 @@ func runMachine() error {
 	if err != nil {
 		return err
 	}
-	if err := p.Machine.make(p.Name); err != nil {
+	if err := p.Machine.make(wellformed.Hostname(p.Name)); err != nil {
 		_, err = fail(session, err)
 		return err
 	}

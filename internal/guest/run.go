@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/virt-sandbox/virt-sandbox/internal/wellformed"
 )
 
 // Run makes the container of a plan and becomes its payload: it returns with an error, or with the exit status of a
@@ -44,7 +46,7 @@ func Run(p *Plan) (status int, err error) {
 
 // setUp makes the container of a plan, up to what the next program is executed under.
 func setUp(p *Plan) error {
-	if err := unix.Sethostname([]byte(p.Name)); err != nil {
+	if err := unix.Sethostname([]byte(wellformed.Hostname(p.Name))); err != nil {
 		return fmt.Errorf("set hostname: %w", err)
 	}
 	if !p.Limited {

@@ -17,6 +17,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/domain"
 	"github.com/virt-sandbox/virt-sandbox/internal/network"
+	"github.com/virt-sandbox/virt-sandbox/internal/nic"
 )
 
 // Libvirt is what is asked of an open connection to libvirt.
@@ -37,7 +38,7 @@ type Libvirt interface {
 type Configs interface {
 	Names() ([]string, error)
 	Texts(name string) (string, error)
-	Load(name string) (*config.Sandbox, error)
+	Known(name string) (*config.Sandbox, error)
 	Path(name string) string
 }
 
@@ -210,7 +211,7 @@ func nameServers(libvirt Libvirt, i config.Interface) (servers []netip.Addr, err
 		if err != nil {
 			continue
 		}
-		if slices.ContainsFunc(i.Addresses, func(a config.Address) bool { return a.Contains(server) }) {
+		if slices.ContainsFunc(i.Addresses, func(a nic.Address) bool { return a.Contains(server) }) {
 			servers = append(servers, server)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/nic"
 	"github.com/virt-sandbox/virt-sandbox/internal/statefile"
 )
 
@@ -72,7 +73,7 @@ func sandbox(t *testing.T, interfaces ...string) *config.Sandbox {
 	s := config.New("web")
 	s.UUID = "01234567-89ab-4def-8123-456789abcdef"
 	for _, text := range interfaces {
-		i, err := config.ParseInterface(text)
+		i, err := nic.Parse(text)
 		if err != nil {
 			t.Fatal(err)
 		}

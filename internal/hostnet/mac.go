@@ -59,7 +59,7 @@ func (h *Host) CheckMACs(s *config.Sandbox) error {
 				continue
 			}
 			// One that cannot be read does not start either.
-			if other, err := h.configs.Load(name); err == nil && hasMAC(other, i.MAC) {
+			if other, err := h.configs.Known(name); err == nil && hasMAC(other, i.MAC) {
 				return h.conflict(s, i, "sandbox "+name)
 			}
 		}
@@ -95,7 +95,7 @@ func (h *Host) takenMACs(libvirt Libvirt, s *config.Sandbox) (map[string]string,
 		return nil, err
 	}
 	for _, name := range names {
-		other, err := h.configs.Load(name)
+		other, err := h.configs.Known(name)
 		if name == s.Name || err != nil {
 			// One that cannot be read does not start either.
 			continue

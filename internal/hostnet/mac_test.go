@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/nic"
 	"github.com/virt-sandbox/virt-sandbox/internal/statefile"
 )
 
@@ -26,7 +27,7 @@ func TestChooseMAC(t *testing.T) {
 			t.Errorf("%s is chosen twice", mac)
 		}
 		seen[mac] = "seen"
-		if i, err := config.ParseInterface("mac=" + mac); err != nil || i.MAC != mac || !strings.HasPrefix(mac, "52:54:00:") {
+		if i, err := nic.Parse("mac=" + mac); err != nil || i.MAC != mac || !strings.HasPrefix(mac, "52:54:00:") {
 			t.Errorf("chose %s: %v", mac, err)
 		}
 	}
@@ -64,7 +65,7 @@ func hostOf(t *testing.T, other, option string) (*Host, *config.Sandbox) {
 	if err := os.WriteFile(store.Path("other"), []byte(other), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	i, err := config.ParseInterface(option)
+	i, err := nic.Parse(option)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/network"
+	"github.com/virt-sandbox/virt-sandbox/internal/wellformed"
 )
 
 // Start gives the interfaces of a container whose first program waits what they shall have, within a limit. dir is its
@@ -23,7 +24,7 @@ func Start(ctx context.Context, s *config.Sandbox, dir *os.Root, init *os.File, 
 		err = AwaitForwarding(limited, s.Interfaces)
 	}
 	if err == nil {
-		err = network.NewState(dir, s.Name, interfaces).Start(limited, init)
+		err = network.NewState(dir, wellformed.Hostname(s.Name), interfaces).Start(limited, init)
 	}
 	if err != nil && ctx.Err() != nil {
 		return context.Cause(ctx)

@@ -25,6 +25,7 @@ const (
 	Stopped  = "stopped"
 	Deleting = "deleting"
 	Unusable = "unusable" // its config
+	Masked   = "masked"   // its config is a link to /dev/null
 	Unknown  = "unknown"  // libvirt was not to be asked
 )
 
@@ -37,7 +38,7 @@ type Status struct {
 	Unit    string   `json:"unit,omitempty"` // that runs it on the host
 	Level   string   `json:"level,omitempty"`
 	Content string   `json:"content,omitempty"`
-	Error   string   `json:"error,omitempty"` // why a config is unusable
+	Error   string   `json:"error,omitempty"` // why a config is unusable, or what masks it
 }
 
 // Row is one line of a list.

@@ -4,9 +4,9 @@ package overview
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/dropin"
 	"github.com/virt-sandbox/virt-sandbox/internal/textmerge"
 )
 
@@ -31,14 +31,14 @@ type Setting struct {
 // key is one of a section.
 type key struct{ section, key string }
 
-// Settings returns the description of a sandbox, with all that its config does not say. Errors: config.ErrNotFound,
-// *config.SyntaxError, or of reading.
+// Settings returns the description of a sandbox, with all that its config and drop-ins do not say. Errors:
+// config.ErrNotFound, *config.MaskedError, *config.SyntaxError, or of reading.
 func Settings(store config.Store, name string) ([]Setting, error) {
-	whole, text, err := store.LoadText(name)
+	wish, lines, err := store.Wish(name)
 	if err != nil {
 		return nil, err
 	}
-	wish, err := config.Parse(store.Path(name), text)
+	whole, err := store.Complete(wish)
 	if err != nil {
 		return nil, err
 	}
@@ -46,10 +46,11 @@ func Settings(store config.Store, name string) ([]Setting, error) {
 	if err != nil {
 		return nil, err
 	}
-	said := source{store.Path(name), valuesOf(wish.Entries()), linesOf(text)}
-	found := source{store.States.Path(name), nil, linesOf(state)}
-	found.values = valuesOf(entriesOf(state))
-	var settings []Setting
+	return describe(whole, saidBy(wish, lines), foundIn(store.States.Path(name), state)), nil
+}
+
+// describe tells of each setting of a description who says it.
+func describe(whole *config.Sandbox, said, found source) (settings []Setting) {
 	seen := make(map[key]int)
 	for _, e := range whole.Entries() {
 		setting := Setting{Section: e.Section, Key: e.Key, Value: e.Value, Source: SourceDefault}
@@ -58,24 +59,33 @@ func Settings(store config.Store, name string) ([]Setting, error) {
 		case said.has(&setting, k):
 			setting.Source = SourceConfig
 		case k == key{"network", "interface"} && seen[k] < len(said.lines[k]):
-			setting.Source, setting.File, setting.Line = SourceBoth, said.file, said.lines[k][seen[k]]
+			setting.Source = SourceBoth
+			setting.at(said.lines[k][seen[k]])
 		case k == key{"security", "level"} && whole.Security.HasLabel() && len(said.lines[key{"security", "label"}]) > 0:
-			setting.Source, setting.File, setting.Line = SourceConfig, said.file, said.lines[key{"security", "label"}][0]
+			setting.Source = SourceConfig
+			setting.at(said.lines[key{"security", "label"}][0])
 		case found.has(&setting, k):
 			setting.Source = SourceAllocated
 		}
 		seen[k]++
 		settings = append(settings, setting)
 	}
-	return settings, nil
+	return settings
 }
 
-// source is a file that says settings.
+// source is files that say settings.
 type source struct {
-	file   string
-	values map[key][]string // in the order of its lines
-	lines  map[key][]int
+	values map[key][]string // in the order of the lines
+	lines  map[key][]place
 }
+
+// place is a line of a file.
+type place struct {
+	file string
+	line int
+}
+
+func (s *Setting) at(p place) { s.File, s.Line = p.file, p.line }
 
 // has finds the line that says a setting.
 func (s source) has(setting *Setting, k key) bool {
@@ -83,44 +93,36 @@ func (s source) has(setting *Setting, k key) bool {
 	if n < 0 || n >= len(s.lines[k]) {
 		return false
 	}
-	setting.File, setting.Line = s.file, s.lines[k][n]
+	setting.at(s.lines[k][n])
 	return true
 }
 
-func valuesOf(entries []textmerge.Entry) map[key][]string {
-	values := make(map[key][]string)
-	for _, e := range entries {
+func newSource() source { return source{make(map[key][]string), make(map[key][]place)} }
+
+// saidBy returns what a config and its drop-ins say, as it is written where nothing differs in form.
+func saidBy(wish *config.Sandbox, lines []dropin.Said) source {
+	s := newSource()
+	for _, e := range wish.Entries() {
 		k := key{e.Section, e.Key}
-		values[k] = append(values[k], e.Value)
+		s.values[k] = append(s.values[k], e.Value)
 	}
-	return values
+	for _, l := range lines {
+		k := key{l.Section, l.Key}
+		s.lines[k] = append(s.lines[k], place{l.File, l.Line})
+	}
+	return s
 }
 
-// settingLines returns the lines of a text that say something; what is wrong in it was told by who read it before.
-func settingLines(text string) (lines []textmerge.Line) {
-	section, number := "", 0
-	for raw := range strings.Lines(text) {
-		l, err := textmerge.ReadLine(strings.TrimSuffix(raw, "\n"), section, config.IsVerbatim)
-		number++
-		if l.Number, section = number, l.Section; err == nil && l.Kind == textmerge.Setting {
-			lines = append(lines, l)
+// foundIn returns what a state says.
+func foundIn(file, state string) source {
+	s := newSource()
+	_ = textmerge.Each(state, config.IsVerbatim, func(l textmerge.Line, err error) error {
+		if err == nil && l.Kind == textmerge.Setting {
+			k := key{l.Entry.Section, l.Entry.Key}
+			s.values[k] = append(s.values[k], l.Entry.Value)
+			s.lines[k] = append(s.lines[k], place{file, l.Number})
 		}
-	}
-	return lines
-}
-
-func linesOf(text string) map[key][]int {
-	lines := make(map[key][]int)
-	for _, l := range settingLines(text) {
-		k := key{l.Entry.Section, l.Entry.Key}
-		lines[k] = append(lines[k], l.Number)
-	}
-	return lines
-}
-
-func entriesOf(text string) (entries []textmerge.Entry) {
-	for _, l := range settingLines(text) {
-		entries = append(entries, l.Entry)
-	}
-	return entries
+		return nil
+	})
+	return s
 }

@@ -61,3 +61,41 @@ func TestSettings(t *testing.T) {
 		t.Error("of none there are some")
 	}
 }
+
+// What a drop-in says is told with its file and line, and what it takes back is not said by anybody.
+func TestSettingsOfDropIns(t *testing.T) {
+	dir := t.TempDir()
+	store := config.Store{Dir: dir, States: statefile.Dir(filepath.Join(dir, "states"))}
+	for file, text := range map[string]string{
+		"web@.sandbox":           "[sandbox]\nformat=2\nunit=%i.service\n[limits]\npids=7\nmemory=1G\n[mounts]\nram=/a=1M\n",
+		"sandbox.d/a.conf":       "[mounts]\nram=/b=1M\n\n[limits]\nmemory=2G\n[environment]\nA=%n\n",
+		"web@a.sandbox.d/b.conf": "[limits]\npids=\n",
+	} {
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, file)), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, file), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Symlink("web@.sandbox", store.Path("web@a")); err != nil {
+		t.Fatal(err)
+	}
+	settings, err := Settings(store, "web@a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := make(map[string]string)
+	for _, s := range settings {
+		got[s.Key+"="+s.Value] = strings.TrimPrefix(fmt.Sprintf("%s %s:%d", s.Source, s.File, s.Line), " ")
+	}
+	for setting, want := range map[string]string{
+		"unit=a.service": "config " + dir + "/web@.sandbox:3", "ram=/a=1M": "config " + dir + "/web@.sandbox:8",
+		"ram=/b=1M": "config " + dir + "/sandbox.d/a.conf:2", "memory=2G": "config " + dir + "/sandbox.d/a.conf:5",
+		"A=web@a": "config " + dir + "/sandbox.d/a.conf:7", "pids=4096": "default :0",
+	} {
+		if got[setting] != want {
+			t.Errorf("%s: %q, want %q", setting, got[setting], want)
+		}
+	}
+}

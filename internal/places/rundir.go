@@ -99,7 +99,7 @@ func (d RunDir) Remove() error {
 
 // Record keeps the config as the container was started with it: a stop must not depend on what becomes of the file.
 func (d RunDir) Record(s *config.Sandbox) error {
-	if err := (config.Store{Dir: d.path}).Save(s); err != nil {
+	if err := (config.Store{Dir: d.path, IsRecord: true}).Save(s); err != nil {
 		return fmt.Errorf("record config: %w", err)
 	}
 	return nil
@@ -179,7 +179,7 @@ func (d RunDir) FailedUnit() string {
 
 // Recorded returns what Record kept. Errors: config.ErrNotFound.
 func (d RunDir) Recorded() (*config.Sandbox, error) {
-	return (config.Store{Dir: d.path}).Load(d.Name())
+	return (config.Store{Dir: d.path, IsRecord: true}).Load(d.Name())
 }
 
 // SocketOwner is whom a socket for the container belongs to: root of its user namespace, and its labels.

@@ -117,6 +117,9 @@ func (p *Provisioner) Import(ctx context.Context, o describe.ImportOptions, in i
 	if err != nil {
 		return nil, err
 	}
+	if s, err = p.Configs.WithDropIns(s); err != nil {
+		return nil, err
+	}
 	if beyond := describe.ReachesBeyond(from); len(beyond) > 0 && !o.Trust {
 		return nil, field.Errorf("the config in the archive %w: %s; if you trust who made it, allow that with %s",
 			ErrBeyond, strings.Join(beyond, ", "), field.Trust)
@@ -201,7 +204,7 @@ func (p *Provisioner) isOnlyHere(from *config.Sandbox) (bool, error) {
 		return false, err
 	}
 	for _, name := range names {
-		other, err := p.Configs.Load(name)
+		other, err := p.Configs.Known(name)
 		if err == nil && (other.UUID == from.UUID || other.MachineID == from.MachineID) {
 			return false, nil
 		}

@@ -46,6 +46,9 @@ func (p *Provisioner) Clone(ctx context.Context, o describe.CloneOptions) (*conf
 	if err != nil {
 		return nil, err
 	}
+	if s, err = p.Configs.WithDropIns(s); err != nil {
+		return nil, err
+	}
 	given := config.GivenBy(s)
 	for _, warning := range describe.SharedBy(s, source) {
 		p.Warn("%s", warning)

@@ -29,6 +29,9 @@ func (p *Provisioner) Create(ctx context.Context, options describe.Options) (*co
 	if err != nil {
 		return nil, describe.OptionErrorOf(err)
 	}
+	if s, err = p.Configs.WithDropIns(s); err != nil {
+		return nil, err
+	}
 	lock, err := p.Containers.LockName(ctx, s.Name)
 	if err != nil {
 		return nil, err
@@ -85,8 +88,8 @@ func (p *Provisioner) nameIsFree(name string) error {
 		return err
 	}
 	defer connection.Close()
-	if _, err := os.Lstat(p.Configs.Path(name)); err == nil {
-		return fmt.Errorf("%s exists already (%s); choose another name or delete it first", name, p.Configs.Path(name))
+	if file := p.Configs.SourcePath(name); exists(file) {
+		return fmt.Errorf("%s exists already (%s); choose another name or delete it first", name, file)
 	}
 	taken, err := connection.HasDomain(name)
 	if err != nil {
@@ -96,6 +99,11 @@ func (p *Provisioner) nameIsFree(name string) error {
 		return fmt.Errorf("libvirt has a domain of the name %s already; choose another name", name)
 	}
 	return nil
+}
+
+func exists(file string) bool {
+	_, err := os.Lstat(file)
+	return err == nil
 }
 
 // PlanContent finds the units and what is private to them.

@@ -32,6 +32,10 @@ func (p *Provisioner) Delete(ctx context.Context, name, base string, keepJournal
 		return "", err
 	}
 	defer lock.Release()
+	if file := p.Configs.LowerPath(name); file != "" {
+		return "", fmt.Errorf("%s is a config of %s that is not an administrator's; remove it, and then run delete again",
+			file, name)
+	}
 	s, err := p.Configs.Load(name)
 	if errors.Is(err, config.ErrNotFound) {
 		if err := p.deleteLeftovers(name, base, err); err != nil {
@@ -108,7 +112,7 @@ func (p *Provisioner) remove(ctx context.Context, s *config.Sandbox) error {
 		return err
 	}
 	remains := takeover.Remains{Name: name, Configs: legacy.Configs{Store: p.Configs}, Stubs: p.Stubs}
-	if err := errors.Join(remains.RemoveBackups(), p.Configs.Remove(name)); err != nil {
+	if err := errors.Join(remains.RemoveBackups(), p.Configs.RemoveDropIns(name), p.Configs.Remove(name)); err != nil {
 		return err
 	}
 	return p.Systemd.Forget(ctx, s.HostUnit())

@@ -32,7 +32,7 @@ func (p *Provisioner) ownerOf(s *config.Sandbox) (owner string, id *filestate.Id
 		return s.Name, id, nil
 	}
 	for _, name := range names {
-		if other, err := p.Configs.Load(name); err == nil && name != s.Name && other.Content == s.Content {
+		if other, err := p.Configs.Known(name); err == nil && name != s.Name && other.Content == s.Content {
 			return name, nil, nil
 		}
 	}

@@ -111,8 +111,11 @@ func (p *Provisioner) saveCopied(s *config.Sandbox) error {
 	return nil
 }
 
-// isNoLink refuses a config that lies elsewhere: who put the link there writes it there.
+// isNoLink refuses a config that lies elsewhere: who put it or the link there writes it there.
 func (p *Provisioner) isNoLink(name string) error {
+	if source := p.Configs.SourcePath(name); source != p.Configs.Path(name) {
+		return fmt.Errorf("its config is %s", source)
+	}
 	info, err := os.Lstat(p.Configs.Path(name))
 	if err == nil && info.Mode().Type() == fs.ModeSymlink {
 		return fmt.Errorf("%s is a link", p.Configs.Path(name))
@@ -208,7 +211,7 @@ func (p *Provisioner) detectCopiedConfig(s *config.Sandbox) error {
 		if name == s.Name {
 			continue
 		}
-		other, err := p.Configs.Load(name)
+		other, err := p.Configs.Known(name)
 		if err != nil {
 			continue
 		}

@@ -81,3 +81,46 @@ func RemoveStale(file string) error {
 	}
 	return nil
 }
+
+// WriteAs writes a file as Write does, and the directory of it, for everybody to read unless it is secret. A new file
+// takes the permissions of the one that it replaces, of a secret one no more than root's.
+func WriteAs(file, text string, secret bool) error {
+	mode := fs.FileMode(0o644)
+	if secret {
+		mode = 0o600
+		// Of a link, that to which it leads is somebody else's, and is not replaced.
+		if info, err := os.Lstat(file); err == nil && info.Mode().IsRegular() {
+			if err := os.Chmod(file, mode); err != nil {
+				return err
+			}
+		}
+	}
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		return err
+	}
+	return Write(file, text, mode)
+}
+
+// Names lists what lies in a directory, in no order. Many are listed at a boot.
+func Names(dir string) ([]string, error) {
+	fd, err := unix.Open(dir, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, &fs.PathError{Op: "open", Path: dir, Err: err}
+	}
+	defer unix.Close(fd)
+	var names []string
+	buffer := make([]byte, 4096)
+	for {
+		n, err := unix.ReadDirent(fd, buffer)
+		if errors.Is(err, unix.EINTR) {
+			continue
+		}
+		if err != nil || n <= 0 {
+			if err != nil {
+				err = &fs.PathError{Op: "read", Path: dir, Err: err}
+			}
+			return names, err
+		}
+		_, _, names = unix.ParseDirent(buffer[:n], -1, names)
+	}
+}

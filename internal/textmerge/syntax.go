@@ -78,3 +78,32 @@ func HasControl(text string, except ...rune) bool {
 		return (r < ' ' || r == 0x7f || r == 0xfffd) && !slices.Contains(except, r)
 	})
 }
+
+// Each calls visit with each line of a text, or with what is wrong with it.
+func Each(text string, isVerbatim func(section string) bool, visit func(Line, error) error) error {
+	section, number := "", 0
+	for raw := range strings.SplitSeq(strings.TrimSuffix(text, "\n"), "\n") {
+		number++
+		l, err := ReadLine(raw, section, isVerbatim)
+		l.Number, section = number, l.Section
+		if err := visit(l, err); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Has reports whether a text has a setting.
+func Has(text string, setting Entry, isVerbatim func(section string) bool) bool {
+	found := false
+	_ = Each(text, isVerbatim, func(l Line, _ error) error {
+		found = found || l.Kind == Setting && l.Entry == setting
+		return nil
+	})
+	return found
+}
+
+// IsEmpty reports whether a line sets a key to nothing at all; "" in quotes is a value.
+func (l Line) IsEmpty() bool {
+	return l.Kind == Setting && l.Entry.Value == "" && strings.HasSuffix(strings.TrimSpace(l.Text), "=")
+}

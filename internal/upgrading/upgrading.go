@@ -22,7 +22,6 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/privatepaths"
 	"github.com/virt-sandbox/virt-sandbox/internal/provision"
 	"github.com/virt-sandbox/virt-sandbox/internal/sandboximage"
-	"github.com/virt-sandbox/virt-sandbox/internal/textmerge"
 	"github.com/virt-sandbox/virt-sandbox/internal/unitstub"
 )
 
@@ -160,7 +159,7 @@ func (u *Upgrader) upgradeContent(ctx context.Context, s *config.Sandbox, option
 // split brings a config of format 1 to the present one.
 func (u *Upgrader) split(s *config.Sandbox, dryRun bool, result *Result) error {
 	text, err := u.Configs.Read(s.Name)
-	if err != nil || !isOfFormat1(text) {
+	if err != nil || !config.IsOfFormat1(text) {
 		// Of a dry run, a legacy sandbox has none yet.
 		return nil
 	}
@@ -170,18 +169,6 @@ func (u *Upgrader) split(s *config.Sandbox, dryRun bool, result *Result) error {
 		return nil
 	}
 	return u.Provisioner.Split(s)
-}
-
-// isOfFormat1 reports whether the text of a config is of the format that had what was found and allocated too.
-func isOfFormat1(text string) bool {
-	section := ""
-	for raw := range strings.Lines(text) {
-		l, _ := textmerge.ReadLine(strings.TrimSuffix(raw, "\n"), section, config.IsVerbatim)
-		if section = l.Section; l.Entry == (textmerge.Entry{Section: "sandbox", Key: "format", Value: "1"}) {
-			return true
-		}
-	}
-	return false
 }
 
 // newlyPrivate returns the paths that new versions of the packages need, and that are not private yet.

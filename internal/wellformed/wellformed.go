@@ -14,12 +14,18 @@ import (
 // MaxName is the longest name of a sandbox, which also is a hostname (hostname(7)).
 const MaxName = 63
 
-// MaxNetworkName is the longest name of a libvirt network or filter, which also is that of a file.
-const MaxNetworkName = 200
-
 func isDigit(text string) bool { return text != "" && ascii.IsDigit(text[0]) }
 
-// IsName reports whether text can be the name of a sandbox, or the tag of a disk.
+// IsSandbox reports whether text can be the name of a sandbox: a name, or TEMPLATE@INSTANCE of two.
+func IsSandbox(text string) bool {
+	template, instance, isInstance := strings.Cut(text, "@")
+	return len(text) <= MaxName && IsName(template) && (!isInstance || IsName(instance))
+}
+
+// Hostname returns the name that a sandbox has inside and tells servers: a hostname has no "@" (hostname(7)).
+func Hostname(sandbox string) string { return strings.ReplaceAll(sandbox, "@", "-") }
+
+// IsName reports whether text can be the name of a sandbox or of a part of that, or the tag of a disk.
 func IsName(text string) bool {
 	return len(text) <= MaxName && ascii.Begins(text, "") && ascii.Consists(text, "_.-") && !strings.Contains(text, "..")
 }
@@ -70,14 +76,4 @@ func IsOrigin(text string) bool {
 		return ascii.Consists(of, `@+_.:~/\-`)
 	}
 	return false
-}
-
-// IsNetworkName tells of names of libvirt's networks and filters that a part of an interface can hold.
-func IsNetworkName(text string) bool {
-	return len(text) <= MaxNetworkName && ascii.Begins(text, "_") && ascii.Consists(text, "_.:+@-")
-}
-
-// IsDevice tells of names of network interfaces, of which the kernel takes 15 characters.
-func IsDevice(text string) bool {
-	return len(text) <= 15 && ascii.Begins(text, "_") && ascii.Consists(text, "_.-")
 }

@@ -20,6 +20,9 @@ var parsers = map[string]string{
 // elsewhere are the files that have such a literal for something else, with the reason.
 var elsewhere = map[string]string{
 	"internal/wellformed/wellformed.go": "a config's unit has no second @, which internal/unitname takes",
+	"internal/configtree/configtree.go": "an instance of a template of sandboxes",
+	"internal/configtree/listing.go":    "drop-ins for a template of sandboxes",
+	"internal/specifier/specifier.go":   "an instance of a template of sandboxes",
 	"internal/guest/run.go":             "the address of an abstract socket (sd_notify(3))",
 }
 
@@ -41,7 +44,7 @@ func TestOneParserOfUnitNames(t *testing.T) {
 // colons are the files that take a text apart at colons, with what it is. An SELinux context is internal/secontext's.
 var colons = map[string]string{
 	"config/value.go":                      "an option KIND:VALUE",
-	"config/idmap.go":                      "BASE:COUNT",
+	"internal/idmap/idmap.go":              "BASE:COUNT",
 	"internal/wellformed/wellformed.go":    "an origin, package:NAME",
 	"internal/initrd/modules.go":           "a line of modules.dep",
 	"internal/secontext/secontext.go":      "a context",

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/nic"
 )
 
 // Show reads a --show option, a path of the host that is seen at the same place, and returns the text of the -m that
@@ -34,7 +35,7 @@ func Networks(options []string) (config.NetworkMode, []config.Interface, error) 
 			mode = config.NetworkMode(option)
 			continue
 		}
-		i, err := config.ParseInterface(option)
+		i, err := nic.Parse(option)
 		if err != nil && !strings.ContainsAny(option, ",=") {
 			return "", nil, fmt.Errorf("%q is not private, host, or an interface such as dhcp,source=default", option)
 		}

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Command floor does what no generator can do without: it reads every config and writes a unit's bytes for each.
+// Command floor does what no generator can do without: it reads every config and drop-in, and writes a unit's bytes for
+// each config.
 package main
 
 import (
@@ -17,6 +18,15 @@ func main() {
 	configs, err := filepath.Glob(filepath.Join(os.Args[1], "*.sandbox"))
 	if err != nil {
 		log.Fatal(err)
+	}
+	dropIns, err := filepath.Glob(filepath.Join(os.Args[1], "*.sandbox.d", "*.conf"))
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, dropIn := range dropIns {
+		if _, err := os.ReadFile(dropIn); err != nil {
+			log.Fatal(err)
+		}
 	}
 	for _, config := range configs {
 		if _, err := os.ReadFile(config); err != nil {
