@@ -79,18 +79,6 @@ func (s Store) Path(name string) string { return filepath.Join(s.Dir, name+Suffi
 // SourcePath returns where the config of a sandbox is read: Path, unless a lower directory has it.
 func (s Store) SourcePath(name string) string { return s.Tree().Path(name) }
 
-// LowerPath returns where a lower directory has a config of the name; "" for nowhere.
-func (s Store) LowerPath(name string) string {
-	t := s.Tree()
-	for _, place := range t.Places[1:] {
-		file := filepath.Join(place, name+Suffix)
-		if _, err := os.Lstat(file); err == nil {
-			return file
-		}
-	}
-	return ""
-}
-
 // Load reads one description. Errors: ErrNotFound, *MaskedError, *SyntaxError, or of reading.
 func (s Store) Load(name string) (*Sandbox, error) {
 	sandbox, _, err := s.LoadText(name)
@@ -154,6 +142,38 @@ func (s Store) WithDropIns(sandbox *Sandbox) (*Sandbox, error) {
 		return sandbox, err
 	}
 	return s.ParseWith(sandbox.Name, s.Path(sandbox.Name), textBeside(sandbox, "", dropIns))
+}
+
+// Instance returns what a template and the drop-ins of an instance ask for, whether that is there or not.
+func (s Store) Instance(name string) (*Sandbox, error) {
+	template, isInstance := configtree.Template(name)
+	if !isInstance || CheckName(name) != nil {
+		return nil, fmt.Errorf(msgName, name)
+	}
+	fragment, _, err := s.Tree().Fragment(template)
+	if errors.Is(err, configtree.ErrNotFound) {
+		return nil, fmt.Errorf("there is no template %s (%s)", template, s.Path(template))
+	}
+	if err != nil {
+		return nil, err
+	}
+	return s.ParseWith(name, fragment.Path, fragment.Text)
+}
+
+// SaveInstance has an instance of a template be there: its state, and then the link that says so.
+func (s Store) SaveInstance(sandbox *Sandbox) error {
+	if err := s.Keep(sandbox); err != nil {
+		return err
+	}
+	template, _ := configtree.Template(sandbox.Name)
+	target := s.SourcePath(template)
+	if filepath.Dir(target) == s.Dir {
+		target = filepath.Base(target)
+	}
+	if err := os.Symlink(target, s.Path(sandbox.Name)); err != nil {
+		return fmt.Errorf("write config: %w", err)
+	}
+	return nil
 }
 
 // ReadText reads a file as that of a config is read: only a regular one, and of a long one no more than tells that.

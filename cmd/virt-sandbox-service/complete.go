@@ -22,6 +22,7 @@ func completeOptions(command *cobra.Command) {
 		"reload unitfile": completeInnerUnits,
 		"unit":            completeInnerUnits,
 		"package":         cobra.NoFileCompletions,
+		"template":        completeTemplates,
 		"level":           offer("s0:c"),
 		"security":        offer("static,label=", "apparmor,profile="),
 		"filetype":        offer("container_file_t"),
@@ -45,7 +46,7 @@ func completeOptions(command *cobra.Command) {
 		"gid":          cobra.NoFileCompletions,
 		"username":     cobra.NoFileCompletions,
 		"state": offer("running", "degraded", "done", "starting", "stopping", "stopped", "deleting",
-			"unusable", "unknown"),
+			"unusable", "masked", "unknown"),
 		"lines":      offer("all"),
 		"boot":       offer("0", "-1", "all"),
 		"grep":       cobra.NoFileCompletions,
@@ -121,6 +122,12 @@ func completeNameAndFiles(c *cobra.Command, args []string, typed string) ([]stri
 func completeManyNames(_ *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
 	names, err := config.OpenStore().Names()
 	return others(names, args, typed, err)
+}
+
+// completeTemplates offers the templates that are there.
+func completeTemplates(_ *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
+	names, err := config.OpenStore().Tree().Templates()
+	return others(names, nil, typed, err)
 }
 
 // completeUpgradable offers legacy sandboxes too.

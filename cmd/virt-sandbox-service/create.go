@@ -9,6 +9,7 @@ import (
 	"io"
 	"os/user"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -37,7 +38,7 @@ directories.`
 // createGroups are the options of create, with what is to be said of them.
 func createGroups() []usage.Group {
 	return []usage.Group{
-		{Title: "What runs", Options: []string{"unitfile", "uid", "gid", "username", "homedir"}},
+		{Title: "What runs", Options: []string{"unitfile", "template", "uid", "gid", "username", "homedir"}},
 		{Title: "Storage", Text: createStorage, Options: []string{
 			"package", "include", "copy", "empty", "path", "show", "mount", "imagesize", "image-format", "image-fs", "disk",
 		}},
@@ -120,6 +121,7 @@ func createCommand(manager newManagerFunc) *cobra.Command {
 		Example: `  virt-sandbox-service create -u httpd.service web1
   virt-sandbox-service create -u httpd.service $(seq -f web%g 2 100)
   virt-sandbox-service create -u mariadb -m host-bind:/dumps=/srv/db1 db1
+  virt-sandbox-service create --template web@ a b c
   virt-sandbox-service create job1 -- /usr/bin/rsync --daemon --no-detach`,
 		Args: func(c *cobra.Command, args []string) error {
 			dash := c.ArgsLenAtDash()
@@ -140,6 +142,11 @@ func createCommand(manager newManagerFunc) *cobra.Command {
 			names := args
 			if dash := c.ArgsLenAtDash(); dash >= 0 {
 				names, options.Command = args[:dash], args[dash:]
+			}
+			if options.Template != "" {
+				if names, err = instances(c, &options, names); err != nil {
+					return usageError{err}
+				}
 			}
 			if err := identify(&options, uid, gid); err != nil {
 				return usageError{err}
@@ -171,12 +178,7 @@ func createCommand(manager newManagerFunc) *cobra.Command {
 	}
 	several.addFlags(command, false)
 	flags := command.Flags()
-	flags.BoolVar(&options.DryRun, "dry-run", false, "make nothing, and print what the sandbox would be, with what "+
-		"becomes private and without what is allocated then")
-	flags.BoolVar(&options.ConfigOnly, "print-config", false, "make nothing, and print the config that would be "+
-		"written")
-	flags.BoolVar(&ifMissing, "if-missing", false, "leave a sandbox that is there as it is, whatever it was made with, "+
-		"and succeed")
+	bulkFlags(flags, &options, &ifMissing)
 	flags.StringArrayVarP(&options.Units, "unitfile", "u", nil, "`UNIT` to run; may be repeated. .service may be left "+
 		"out, and of a template such as foo@.service the instance NAME is run. --unit is the same")
 	flags.BoolVarP(&written.copied, "copy", "C", false, "start with a copy of the host's content, as is the default. "+
@@ -226,6 +228,26 @@ func createCommand(manager newManagerFunc) *cobra.Command {
 	flags.StringVar(&options.Identity.Home, "homedir", "", "`DIR` that is the command's HOME; the user's by default")
 	usage.SetGroups(command, createGroups()...)
 	return command
+}
+
+// instances returns the names of the instances of a template that are to be made.
+func instances(c *cobra.Command, options *helper.CreateOptions, args []string) (names []string, err error) {
+	options.Template = strings.TrimSuffix(options.Template, "@") + "@"
+	c.Flags().Visit(func(f *pflag.Flag) {
+		switch f.Name {
+		case "template", "jobs", "json", "quiet", "dry-run", "print-config", "if-missing", "share-level":
+		default:
+			err = fmt.Errorf("--template and --%s exclude each other: the template says what its instances are; "+
+				"edit --drop-in TEMPLATE@INSTANCE makes one another", f.Name)
+		}
+	})
+	if len(options.Command) > 0 {
+		err = errors.New("--template and a command exclude each other: the template says what its instances run")
+	}
+	for _, name := range args {
+		names = append(names, options.Template+strings.TrimPrefix(name, options.Template))
+	}
+	return names, err
 }
 
 // isThere reports whether a sandbox was made before, and notes it.
@@ -303,6 +325,19 @@ func (w writtenOptions) parse(o *helper.CreateOptions) (err error) {
 	}
 	o.Security, err = parseSecurity(w.security)
 	return err
+}
+
+// bulkFlags are those of how several sandboxes are made, or shown.
+func bulkFlags(flags *pflag.FlagSet, options *helper.CreateOptions, ifMissing *bool) {
+	flags.BoolVar(&options.DryRun, "dry-run", false, "make nothing, and print what the sandbox would be, with what "+
+		"becomes private and without what is allocated then")
+	flags.BoolVar(&options.ConfigOnly, "print-config", false, "make nothing, and print the config that would be "+
+		"written")
+	flags.StringVar(&options.Template, "template", "", "make instances of a `TEMPLATE`, the config TEMPLATE@.sandbox, "+
+		"which says all that they are: NAMEs are those of instances, and a is the sandbox TEMPLATE@a. See TEMPLATES of "+
+		"virt-sandbox.config(5)")
+	flags.BoolVar(ifMissing, "if-missing", false, "leave a sandbox that is there as it is, whatever it was made with, "+
+		"and succeed")
 }
 
 // labelFlags are those that choose the label of a new sandbox.

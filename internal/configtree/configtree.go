@@ -93,6 +93,22 @@ func (t Tree) Path(name string) string {
 	return filepath.Join(t.Places[0], name+Suffix)
 }
 
+// LowerPath returns where another place than the first has the config of a name; "" for none.
+func (t Tree) LowerPath(name string) string {
+	for _, place := range t.Places[1:] {
+		if t.has(place, name+Suffix) {
+			return filepath.Join(place, name+Suffix)
+		}
+	}
+	return ""
+}
+
+// Templates lists the templates that are there, in alphabetical order.
+func (t Tree) Templates() ([]string, error) {
+	names, err := t.Names()
+	return slices.DeleteFunc(names, func(name string) bool { return !IsTemplate(name) }), err
+}
+
 // Fragment finds the config in the first place that has one, or where that is a link to the template of its name, the
 // template, wherever that lies. file is the config. Errors: ErrNotFound, *MaskedError, or of reading.
 func (t Tree) Fragment(name string) (fragment File, file string, err error) {

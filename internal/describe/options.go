@@ -16,6 +16,7 @@ import (
 // Options are what an administrator asks of create.
 type Options struct {
 	Name     string
+	Template string   // of which Name is an instance, such as web@; it says all but what is to be made and shown
 	Units    []string // as typed; Create finds their canonical names
 	Packages []string
 	Command  []string

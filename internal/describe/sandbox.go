@@ -4,6 +4,7 @@ package describe
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,6 +14,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/configtree"
 	"github.com/virt-sandbox/virt-sandbox/internal/field"
 	"github.com/virt-sandbox/virt-sandbox/internal/privatepaths"
 	"github.com/virt-sandbox/virt-sandbox/internal/syscallfilter"
@@ -22,6 +24,10 @@ import (
 func New(o Options) (*config.Sandbox, error) {
 	if err := config.CheckName(o.Name); err != nil {
 		return nil, err
+	}
+	if template, isInstance := configtree.Template(o.Name); isInstance {
+		return nil, field.Errorf("%s is the name of an instance; make it of its template with %s %s", o.Name, field.Template,
+			template)
 	}
 	switch {
 	case len(o.Units) > 0 && len(o.Command) > 0:
@@ -82,6 +88,26 @@ func New(o Options) (*config.Sandbox, error) {
 		return nil, err
 	}
 	return s, setSecurity(s, o)
+}
+
+// Instance makes the description of an instance of a template one that can be made.
+func Instance(s *config.Sandbox) error {
+	id := *s
+	Identify(s)
+	// What the template or a drop-in says counts.
+	if id.UUID != "" {
+		s.UUID = id.UUID
+	}
+	if id.MachineID != "" {
+		s.MachineID = id.MachineID
+	}
+	if !id.Created.IsZero() || id.State != config.StateUsable {
+		return fmt.Errorf("%s: created= and state= are of one sandbox; take them out of its template", s.Name)
+	}
+	if err := CheckMode(s); err != nil {
+		return err
+	}
+	return CheckSources(s)
 }
 
 // checkInclude checks a path that is to be private because somebody asks for it.

@@ -30,6 +30,7 @@ const (
 	Capabilities Name = "Capabilities"
 	SystemCalls  Name = "SystemCalls"
 	IDMap        Name = "IDMap"
+	Template     Name = "Template"
 	ImageSize    Name = "Image.Size"
 	ImageFormat  Name = "Image.Format"
 	ImageFS      Name = "Image.FS"

@@ -25,7 +25,7 @@ func (p *Provisioner) noteConfinement(s *config.Sandbox) error {
 	}
 	kept := ""
 	if s.Security.Level != "" {
-		kept = fmt.Sprintf("level %s is kept in the config of %s for the day it comes back, and ", s.Security.Level, s.Name)
+		kept = fmt.Sprintf("level %s is kept in the state of %s for the day it comes back, and ", s.Security.Level, s.Name)
 	}
 	var instead any
 	unconfined := s.Security.AppArmor == config.AppArmorUnconfined

@@ -19,7 +19,7 @@ func TestNoteConfinement(t *testing.T) {
 		{"nothing", func(*config.Sandbox) {}, "root inside is root outside, since there is no AppArmor either"},
 		{"ids of its own", func(s *config.Sandbox) { s.Hardening.IDMap = config.IDMap{Base: 100000, Count: 65536} },
 			"its own user ids separate root inside from root outside"},
-		{"a level", func(s *config.Sandbox) { s.Security.Level = "s0:c1,c2" }, "level s0:c1,c2 is kept in the config of web"},
+		{"a level", func(s *config.Sandbox) { s.Security.Level = "s0:c1,c2" }, "level s0:c1,c2 is kept in the state of web"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			h := newHost(t)

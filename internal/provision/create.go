@@ -25,11 +25,8 @@ import (
 // is killed, the next create or delete of the name removes what it left. A dry run makes nothing, and returns what is
 // known before: the sandbox without what identifies it and what is allocated.
 func (p *Provisioner) Create(ctx context.Context, options describe.Options) (*config.Sandbox, error) {
-	s, err := describe.New(options)
+	s, err := p.described(options)
 	if err != nil {
-		return nil, describe.OptionErrorOf(err)
-	}
-	if s, err = p.Configs.WithDropIns(s); err != nil {
 		return nil, err
 	}
 	lock, err := p.Containers.LockName(ctx, s.Name)
@@ -38,7 +35,7 @@ func (p *Provisioner) Create(ctx context.Context, options describe.Options) (*co
 	}
 	defer lock.Release()
 	given := config.GivenBy(s)
-	if err := p.plan(ctx, s); err != nil {
+	if err := p.plan(ctx, s, options.Template != ""); err != nil {
 		return nil, err
 	}
 	if options.DryRun {
@@ -48,13 +45,33 @@ func (p *Provisioner) Create(ctx context.Context, options describe.Options) (*co
 		}
 		return s, nil
 	}
-	fill := func() error { return p.Host.Prepare(ctx, s, p.Progress) }
-	return s, p.provision(ctx, s, provisionSpec{options: options, given: given, fill: fill})
+	how := provisionSpec{options: options, given: given}
+	how.fill = func() error { return p.Host.Prepare(ctx, s, p.Progress) }
+	if options.Template != "" {
+		how.options.FileType, how.save = s.Security.FileType, func() error { return p.Configs.SaveInstance(s) }
+	}
+	return s, p.provision(ctx, s, how)
 }
 
-// plan completes the description of a new sandbox.
+// described returns what is asked for, by options or by a template, and by drop-ins.
+func (p *Provisioner) described(options describe.Options) (*config.Sandbox, error) {
+	if options.Template != "" {
+		s, err := p.Configs.Instance(options.Name)
+		if err != nil {
+			return nil, err
+		}
+		return s, describe.Instance(s)
+	}
+	s, err := describe.New(options)
+	if err != nil {
+		return nil, describe.OptionErrorOf(err)
+	}
+	return p.Configs.WithDropIns(s)
+}
+
+// plan completes the description of a new sandbox. hasConfig says that its config is there, and will not be written.
 // Preconditions: the caller holds the lock on the sandbox's name.
-func (p *Provisioner) plan(ctx context.Context, s *config.Sandbox) error {
+func (p *Provisioner) plan(ctx context.Context, s *config.Sandbox, hasConfig bool) error {
 	if err := p.nameIsFree(s.Name); err != nil {
 		return err
 	}
@@ -64,8 +81,11 @@ func (p *Provisioner) plan(ctx context.Context, s *config.Sandbox) error {
 	if err := p.PlanContent(ctx, s); err != nil {
 		return err
 	}
-	if err := p.chooseIDMap(s); err != nil {
-		return err
+	// In a config, no idmap= is the host's ids.
+	if !hasConfig || s.Hardening.IDMap != (config.IDMap{}) {
+		if err := p.chooseIDMap(s); err != nil {
+			return err
+		}
 	}
 	if err := p.Stubs.Check(s); err != nil {
 		return err

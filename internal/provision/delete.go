@@ -32,7 +32,7 @@ func (p *Provisioner) Delete(ctx context.Context, name, base string, keepJournal
 		return "", err
 	}
 	defer lock.Release()
-	if file := p.Configs.LowerPath(name); file != "" {
+	if file := p.Configs.Tree().LowerPath(name); file != "" {
 		return "", fmt.Errorf("%s is a config of %s that is not an administrator's; remove it, and then run delete again",
 			file, name)
 	}

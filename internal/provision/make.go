@@ -21,6 +21,7 @@ import (
 type provisionSpec struct {
 	options              describe.Options // those of its label
 	fill                 func() error     // makes the content
+	save                 func() error     // writes state and config; nil: as a config of its own
 	like                 string           // text of a config whose comments are kept; empty for none
 	given                config.Given     // what was asked for of that which is allocated else
 	reallocateOnConflict bool             // whether its level gives way where it is another's too
@@ -112,7 +113,10 @@ func (p *Provisioner) fillAndSave(ctx context.Context, s *config.Sandbox, how pr
 	if err := p.Stubs.Write(s); err != nil {
 		return err
 	}
-	if err := p.Configs.SaveLike(s, how.like, how.given); err != nil {
+	if how.save == nil {
+		how.save = func() error { return p.Configs.SaveLike(s, how.like, how.given) }
+	}
+	if err := how.save(); err != nil {
 		return err
 	}
 	if err := content.UnmarkCreating(s.Content); err != nil {

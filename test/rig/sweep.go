@@ -23,6 +23,11 @@ func Sweep(program, prefix string) error {
 		}
 		for _, path := range paths {
 			name, _, _ := strings.Cut(filepath.Base(path), ".")
+			if strings.HasSuffix(name, "@") {
+				defer os.RemoveAll(path + ".d")
+				defer os.RemoveAll(path)
+				continue
+			}
 			names[name] = true
 		}
 	}
