@@ -24,6 +24,9 @@ const (
 // IsVerbatim reports whether a section is one of those whose values have systemd's quoting and not ours.
 func IsVerbatim(section string) bool { return section == unitSection || section == serviceSection }
 
+// IsSecret reports whether what a section says may be secret.
+func IsSecret(section string) bool { return section == environmentSection }
+
 // ownDirectives are those that the generated unit stands on.
 func ownDirectives() []string {
 	return []string{

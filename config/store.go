@@ -144,6 +144,13 @@ func (s Store) WithDropIns(sandbox *Sandbox) (*Sandbox, error) {
 	return s.ParseWith(sandbox.Name, s.Path(sandbox.Name), textBeside(sandbox, "", dropIns))
 }
 
+// With returns the store as it would be with another text of one file.
+func (s Store) With(file configtree.File) Store {
+	t := s.Tree().With(file)
+	s.listed = &t
+	return s
+}
+
 // Instance returns what a template and the drop-ins of an instance ask for, whether that is there or not.
 func (s Store) Instance(name string) (*Sandbox, error) {
 	template, isInstance := configtree.Template(name)

@@ -130,6 +130,17 @@ func completeTemplates(_ *cobra.Command, _ []string, typed string) ([]string, co
 	return others(names, nil, typed, err)
 }
 
+// completeConfigs offers sandboxes and templates.
+func completeConfigs(_ *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
+	store := config.OpenStore()
+	names, err := store.Names()
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveError
+	}
+	templates, err := store.Tree().Templates()
+	return others(append(names, templates...), args, typed, err)
+}
+
 // completeUpgradable offers legacy sandboxes too.
 func completeUpgradable(_ *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
 	names, err := helper.New(helper.Options{}).UpgradableNames()

@@ -15,20 +15,27 @@ import (
 	"golang.org/x/term"
 
 	"github.com/virt-sandbox/virt-sandbox/cmd/internal/flagname"
+	"github.com/virt-sandbox/virt-sandbox/helper"
 )
 
 func editCommand(manager newManagerFunc) *cobra.Command {
-	return &cobra.Command{
-		Use:   "edit NAME…",
+	var dropIn bool
+	command := &cobra.Command{
+		Use:   "edit [OPTION]… NAME…",
 		Short: "Edit the configs of sandboxes",
 		Long: `Edit the config of a sandbox with $VISUAL, $EDITOR or vi(1) and check it before
 it is written. A mistake is shown with file and line, and the text can be edited
 again; without a terminal the verb fails and says where the text is kept. Name,
-uuid, machine-id and state cannot be changed.
+uuid, machine-id and state cannot be changed. TEMPLATE@ is the config of a
+template, which is checked with all its instances.
+
+A config that is a link, that a package brings, or that is its template is not
+changed: --drop-in edits NAME.sandbox.d/override.conf in
+/etc/libvirt-sandbox/services, which adds to it.
 
 Then the host's systemd reads its units anew; a running sandbox goes on as it
 was started. Of several each is edited after the other.`,
-		Args: someNames, ValidArgsFunction: completeManyNames,
+		Args: someNames, ValidArgsFunction: completeConfigs,
 		RunE: func(c *cobra.Command, args []string) error {
 			m, err := manager()
 			if err != nil {
@@ -36,13 +43,17 @@ was started. Of several each is edited after the other.`,
 			}
 			// What is typed to end this program may be meant for the editor.
 			for _, name := range unique(args) {
-				if err := m.Edit(context.WithoutCancel(c.Context()), name, runEditor, editAgain); err != nil {
+				target := helper.EditTarget{Name: name, DropIn: dropIn}
+				if err := m.Edit(context.WithoutCancel(c.Context()), target, runEditor, editAgain); err != nil {
 					return err
 				}
 			}
 			return nil
 		},
 	}
+	command.Flags().BoolVar(&dropIn, "drop-in", false, "edit NAME.sandbox.d/override.conf, which adds to the config; one "+
+		"that says nothing is removed")
+	return command
 }
 
 // runEditor has a person edit a file.

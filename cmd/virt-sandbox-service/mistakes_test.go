@@ -29,7 +29,7 @@ func TestMistakes(t *testing.T) {
 		"check":            "check: name a sandbox, or use --all" + u + "check NAME… | --all",
 		"clone a":          "clone: name the SOURCE and the new sandbox" + u + "clone [--freeze] [-l LEVEL] SOURCE NAME",
 		"enable":           "enable: name a sandbox, or use --all" + u + "enable [--now] NAME… | --all",
-		"edit":             "edit: name a sandbox" + u + "edit NAME…",
+		"edit":             "edit: name a sandbox" + u + "edit [OPTION]… NAME…",
 		"connect a b":      "connect: name one sandbox, not 2" + u + "connect NAME",
 		"execute a":        "execute: name a sandbox and a COMMAND" + u + "execute [-N] NAME -- COMMAND [ARG]…",
 		"export":           "export: name a sandbox" + u + "export [--freeze] [--zstd] NAME [FILE]",

@@ -58,9 +58,10 @@ var ErrNotFound = errors.New("no such config")
 
 // Tree are the places of configs.
 type Tree struct {
-	Places []string // directories, the one that counts most first
-	Limit  int64    // of what is read of one file, in bytes
-	seen   *listing // nil: the places are looked at each time
+	Places  []string // directories, the one that counts most first
+	Limit   int64    // of what is read of one file, in bytes
+	seen    *listing // nil: the places are looked at each time
+	instead *File    // of what is there of its path; nil for none
 }
 
 // Exists reports whether a place is there.
@@ -139,7 +140,7 @@ func (t Tree) first(name, of string) (file, text string, err error) {
 			continue
 		}
 		file = filepath.Join(place, name+Suffix)
-		text, err = textfile.Read(file, t.Limit)
+		text, err = t.read(file)
 		if err == nil {
 			return file, text, nil
 		}
@@ -156,6 +157,19 @@ func (t Tree) first(name, of string) (file, text string, err error) {
 		return file, "", fmt.Errorf("read config: %w", err)
 	}
 	return "", "", ErrNotFound
+}
+
+// With returns the tree as it would be with another file.
+func (t Tree) With(file File) Tree {
+	t.instead = &file
+	return t
+}
+
+func (t Tree) read(file string) (string, error) {
+	if t.instead != nil && t.instead.Path == file {
+		return t.instead.Text, nil
+	}
+	return textfile.Read(file, t.Limit)
 }
 
 // isNull reports whether a file is /dev/null, or a link there.
@@ -252,7 +266,7 @@ func (t Tree) readDropIn(path string) (f File, masked bool, err error) {
 			return f, f.Path == "", nil
 		}
 	}
-	text, err := textfile.Read(path, t.Limit)
+	text, err := t.read(path)
 	switch {
 	case err == nil:
 		f = File{Path: path, Text: text, IsDropIn: true}
@@ -273,8 +287,11 @@ func (t Tree) list(dir string) ([]string, error) {
 		}
 	}
 	all, err := textfile.Names(dir)
+	if t.instead != nil && filepath.Dir(t.instead.Path) == dir {
+		all = append(all, filepath.Base(t.instead.Path))
+	}
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+		err = nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("list drop-ins: %w", err)

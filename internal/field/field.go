@@ -31,6 +31,7 @@ const (
 	SystemCalls  Name = "SystemCalls"
 	IDMap        Name = "IDMap"
 	Template     Name = "Template"
+	DropIn       Name = "DropIn"
 	ImageSize    Name = "Image.Size"
 	ImageFormat  Name = "Image.Format"
 	ImageFS      Name = "Image.FS"

@@ -40,6 +40,8 @@ func Of(name field.Name) string {
 		return "--capabilities"
 	case field.SystemCalls:
 		return "--system-calls"
+	case field.DropIn:
+		return "--drop-in"
 	case field.Template:
 		return "--template"
 	case field.IDMap:
