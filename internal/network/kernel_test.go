@@ -118,6 +118,15 @@ func TestConfigure(t *testing.T) {
 	if err != nil || !slices.Equal(got, wantAddresses) {
 		t.Errorf("Addresses gives %v, %v; want %v", got, err, wantAddresses)
 	}
+	within(t, process, func() error {
+		for _, setting := range []string{"accept_ra", "accept_redirects"} {
+			got, err := os.ReadFile("/proc/sys/net/ipv6/conf/eth0/" + setting)
+			if err != nil || string(got) != "0\n" {
+				t.Errorf("%s is %q, %v", setting, got, err)
+			}
+		}
+		return nil
+	})
 	if err := SwitchOn(process, []Interface{{Name: "eth7"}}); err == nil || !strings.Contains(err.Error(),
 		"switch eth7 on") {
 		t.Errorf("an interface that is not there: %v", err)

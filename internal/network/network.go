@@ -69,6 +69,9 @@ func SwitchOn(process *os.File, interfaces []Interface) error {
 	return namespace.InNetworkOf(process, func() error {
 		for _, i := range interfaces {
 			link, err := netlink.LinkByName(i.Name)
+			if err == nil && i.isFixed() {
+				err = ignoreOthers(link)
+			}
 			if err == nil {
 				err = netlink.LinkSetUp(link)
 			}
