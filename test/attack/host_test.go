@@ -225,7 +225,7 @@ func sharedAttempts() []attempt {
 			return err
 		}},
 		{name: "aio", tries: "use up the host's requests of asynchronous input and output", inside: aioAll,
-			refusals: []error{unix.ENOMEM}},
+			refusals: []error{unix.ENOMEM, errNotGot}},
 		{name: "lock-usr", tries: "hold a lock on a file of the host's /usr", inside: func(*facts) error {
 			fd, err := unix.Open("/usr/bin/env", unix.O_RDONLY, 0)
 			if err != nil {
@@ -249,7 +249,7 @@ func aioAll(*facts) error {
 			return errno
 		}
 	}
-	return unix.ENOENT
+	return errNotGot
 }
 
 const lockReason = "who may read a file may lock it; a program of the host that locks files below /usr waits"
