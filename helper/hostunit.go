@@ -57,7 +57,7 @@ func (m *Manager) StopUnit(ctx context.Context, name string) error {
 
 // hostUnit returns the unit of the host that the generator makes from a sandbox's config.
 func (m *Manager) hostUnit(s *config.Sandbox) hostsystemd.Unit {
-	return hostsystemd.Unit{Name: s.HostUnit(), Source: m.Store.Path(s.Name)}
+	return hostsystemd.Unit{Name: s.HostUnit(), Source: m.Store.SourcePath(s.Name)}
 }
 
 // ReloadHost has the host's systemd read unit files again, where one runs. Of many that ask at once, one reloads for

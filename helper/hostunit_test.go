@@ -4,6 +4,7 @@ package helper
 
 import (
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 
@@ -38,5 +39,24 @@ func TestStartUnit(t *testing.T) {
 	}
 	if err := m.StartUnit(t.Context(), "absent"); err == nil {
 		t.Error("a sandbox without a config was started")
+	}
+}
+
+// TestStartUnitOfLowerConfig: the unit of a config that a package brings is known by where that lies.
+func TestStartUnitOfLowerConfig(t *testing.T) {
+	systemd := &fakeSystemd{}
+	m := New(Options{
+		Store: config.Store{Dir: t.TempDir(), Lower: [2]string{"", t.TempDir()}, States: statefile.Dir(t.TempDir())},
+	})
+	m.systemd = systemd
+	file := m.Store.Lower[1] + "/web.sandbox"
+	if err := os.WriteFile(file, []byte("[sandbox]\nformat=2\nunit=web.service\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.StartUnit(t.Context(), "web"); err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Join(systemd.calls, "; "); got != "start web@web.service of "+file {
+		t.Errorf("systemd was asked to %q", got)
 	}
 }

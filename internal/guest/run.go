@@ -228,8 +228,8 @@ const (
 // NotifySocket is where a container reports to its manager.
 const NotifySocket = "/run/host/notify"
 
-// NotifyShutdown reports a shutdown to the host's side. It is no error that nobody listens: a start that failed ends the
-// container too. Errors: of a word that is not one of the constants.
+// NotifyShutdown reports a shutdown to the host's side. It is no error that nobody listens: a start that failed ends
+// the container too. Errors: of a word that is not one of the constants.
 func NotifyShutdown(word string) error {
 	var message string
 	switch word {

@@ -83,7 +83,7 @@ func (p *Provisioner) provision(ctx context.Context, s *config.Sandbox, how prov
 // checkHostUnit refuses the name of a unit that runs on the host itself: as soon as the sandbox's unit were loaded in
 // its place, a stop of the sandbox would stop that.
 func (p *Provisioner) checkHostUnit(ctx context.Context, s *config.Sandbox) error {
-	runs, err := p.Systemd.RunsAnother(ctx, hostsystemd.Unit{Name: s.HostUnit(), Source: p.Configs.Path(s.Name)})
+	runs, err := p.Systemd.RunsAnother(ctx, hostsystemd.Unit{Name: s.HostUnit(), Source: p.Configs.SourcePath(s.Name)})
 	if err != nil {
 		// The name may be free all the same, and nothing is lost on a host whose bus is down.
 		p.Warn("cannot tell whether %s runs on this host: %v", s.HostUnit(), err)
