@@ -88,7 +88,8 @@ func listCommand(manager newManagerFunc) *cobra.Command {
 	flags := command.Flags()
 	flags.BoolVarP(&filter.running, "running", "r", false, "only those that run")
 	flags.StringSliceVar(&filter.states, "state", nil, "only those of `STATE`, or of several with commas: running, "+
-		"degraded, done, starting, stopping, stopped, deleting, unusable or unknown")
+		"degraded, done, starting, stopping, stopped, deleting, unusable, masked or "+
+		"unknown")
 	flags.BoolVarP(&quiet, "quiet", "q", false, "names only, one on each line")
 	flags.BoolVar(&asJSON, "json", false, "print a JSON array")
 	return command
