@@ -13,11 +13,10 @@ import (
 	"time"
 
 	"github.com/virt-sandbox/virt-sandbox/internal/consoletext"
-	"github.com/virt-sandbox/virt-sandbox/internal/filestate"
 	"github.com/virt-sandbox/virt-sandbox/internal/guest"
 	"github.com/virt-sandbox/virt-sandbox/internal/launch"
+	"github.com/virt-sandbox/virt-sandbox/internal/logview"
 	"github.com/virt-sandbox/virt-sandbox/internal/proc"
-	"golang.org/x/sys/unix"
 )
 
 // awaitReady waits until the container reports that it has booted and its units are active, and collects what it says
@@ -26,7 +25,7 @@ func (m *Manager) awaitReady(ctx context.Context, r *Running, socket *net.UnixCo
 	s := r.Sandbox
 	ctx, cancel := context.WithTimeoutCause(ctx, s.Limits.StartTimeout,
 		fmt.Errorf("%s was not ready within %v ([limits] start-timeout)", s.Name, s.Limits.StartTimeout))
-	console := consoletext.Read(ctx, r.Console, m.Console)
+	console := consoletext.Read(ctx, r.Console, m.Console, !s.Generic())
 	defer func() {
 		// What has been read is written before the monitor takes the place of this process.
 		cancel()
@@ -96,13 +95,5 @@ func (m *Manager) ConsoleLog(name string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	file, err := os.OpenFile(
-		filepath.Join(s.Content, filestate.ConsoleLog),
-		os.O_WRONLY|os.O_CREATE|os.O_APPEND|unix.O_NOFOLLOW|unix.O_NONBLOCK,
-		0o600,
-	)
-	if err != nil {
-		return nil, fmt.Errorf("open console log: %w", err)
-	}
-	return file, nil
+	return logview.OpenConsole(s)
 }

@@ -28,23 +28,25 @@ type Text struct {
 	done chan struct{} // closed when the last of it has been passed on
 }
 
-// Read reads a console until the context ends or the console does, and passes it on to out. It uses the read deadline
-// of the console.
-func Read(ctx context.Context, console *os.File, out io.Writer) *Text {
+// Read reads a console until the context ends or the console does, and passes it on to out; of a systemd that boots
+// without what all of them say. It uses the read deadline of the console.
+func Read(ctx context.Context, console *os.File, out io.Writer, boots bool) *Text {
 	t := &Text{kept: Head{Left: Kept}, done: make(chan struct{})}
 	_ = console.SetReadDeadline(time.Time{})
 	context.AfterFunc(ctx, func() { _ = console.SetReadDeadline(time.Now()) })
 	go func() {
 		defer close(t.done)
 		limited := throttle.New(out)
+		passed := noise{out: limited, off: !boots}
 		buffer := make([]byte, 4096)
 		for {
 			n, err := console.Read(buffer)
 			t.mu.Lock()
 			_, _ = t.kept.Write(buffer[:n])
 			t.mu.Unlock()
-			_, _ = limited.Write(printable.Bytes(buffer[:n]))
+			_, _ = passed.Write(printable.Bytes(buffer[:n]))
 			if err != nil {
+				passed.flush()
 				_ = limited.Flush()
 				return
 			}

@@ -29,7 +29,7 @@ func console(t *testing.T) (inside, outside *os.File) {
 func TestRead(t *testing.T) {
 	inside, outside := console(t)
 	var passed strings.Builder
-	text := Read(context.Background(), outside, &passed)
+	text := Read(context.Background(), outside, &passed, true)
 	if _, err := io.WriteString(inside, "\x1b[2JFailed to start\r\n"); err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +48,7 @@ func TestRead(t *testing.T) {
 func TestReadIsBounded(t *testing.T) {
 	inside, outside := console(t)
 	ctx, cancel := context.WithCancel(context.Background())
-	text := Read(ctx, outside, io.Discard)
+	text := Read(ctx, outside, io.Discard, false)
 	if _, err := inside.Write([]byte(strings.Repeat("x", 2*Kept))); err != nil {
 		t.Fatal(err)
 	}
@@ -58,7 +58,7 @@ func TestReadIsBounded(t *testing.T) {
 	if n := len(text.Quoted()); n > Kept+100 {
 		t.Errorf("%d bytes are kept", n)
 	}
-	if got := Read(ctx, outside, io.Discard); got.Quoted() != "" {
+	if got := Read(ctx, outside, io.Discard, false); got.Quoted() != "" {
 		t.Errorf("of silence: %q", got.Quoted())
 	}
 }

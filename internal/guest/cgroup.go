@@ -191,6 +191,12 @@ func unmountBelow(dir string) error {
 	return nil
 }
 
+// jointControllers are the names that systemd has for controllers of version 1 which it mounts together.
+func jointControllers() map[string]string {
+	const cpu, network = "cpu,cpuacct", "net_cls,net_prio"
+	return map[string]string{"cpu": cpu, "cpuacct": cpu, "net_cls": network, "net_prio": network}
+}
+
 func mountCgroups(hierarchies []hierarchy) error {
 	if len(hierarchies) == 1 && hierarchies[0] == "" {
 		if err := hierarchies[0].mount(cgroup.Root); err != nil {
@@ -216,6 +222,12 @@ func mountCgroups(hierarchies []hierarchy) error {
 					return fmt.Errorf("mount cgroups: %w", err)
 				}
 			}
+		}
+	}
+	for single, joint := range jointControllers() {
+		// systemd says that it cannot make these, where they are not there.
+		if err := os.Symlink(joint, filepath.Join(cgroup.Root, single)); err != nil && !errors.Is(err, fs.ErrExist) {
+			return fmt.Errorf("mount cgroups: %w", err)
 		}
 	}
 	// systemd would mount every other controller of the kernel here, at its root, which all containers would share.

@@ -9,13 +9,26 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/field"
 	"github.com/virt-sandbox/virt-sandbox/internal/filestate"
 	"github.com/virt-sandbox/virt-sandbox/internal/filetree"
 )
+
+// OpenConsole opens the file for writing.
+func OpenConsole(s *config.Sandbox) (*os.File, error) {
+	file, err := os.OpenFile(filepath.Join(s.Content, filestate.ConsoleLog),
+		os.O_WRONLY|os.O_CREATE|os.O_APPEND|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open console log: %w", err)
+	}
+	return file, nil
+}
 
 // ConsoleFile shows the file in which a command's console is kept where no systemd runs. It has no times to choose by.
 func ConsoleFile(ctx context.Context, s *config.Sandbox, o Options, stdout io.Writer) error {

@@ -69,7 +69,7 @@ func (r *Run) awaitInit(ctx context.Context, listener *net.UnixListener) error {
 	var said *consoletext.Text
 	if pty, err := r.domain.OpenConsole(); err == nil {
 		reading, cancel := context.WithCancel(context.WithoutCancel(ctx))
-		said = consoletext.Read(reading, pty, r.starter.Console)
+		said = consoletext.Read(reading, pty, r.starter.Console, false)
 		r.stopRead = func() {
 			cancel()
 			said.Wait()
