@@ -28,6 +28,13 @@ const (
 	OnFailureFail    = "fail"
 )
 
+// Of which units inside the journal is passed on to the host's: of none, of Units, or of all.
+const (
+	ForwardNo    = "no"
+	ForwardUnits = "units"
+	ForwardAll   = "all"
+)
+
 // State reports whether a config is in ordinary use.
 type State string
 
@@ -66,6 +73,7 @@ type Sandbox struct {
 	Hardening   Hardening
 	Limits      Limits
 	Network     NetworkMode
+	Forward     string // whose entries of the container's journal the host's gets
 	Interfaces  []Interface
 	Mounts      []Mount
 	Disks       []Disk
@@ -164,6 +172,7 @@ func New(name string) *Sandbox {
 		OnFailure:  OnFailureFail,
 		Content:    DefaultContentBase + "/" + name,
 		Network:    NetworkPrivate,
+		Forward:    ForwardUnits,
 		Security:   Security{Mode: SecurityStatic, FileType: "container_file_t"},
 		Hardening: Hardening{
 			Capabilities: Names{Base: NamesAuto}, SystemCalls: Names{Base: NamesAuto},

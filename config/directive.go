@@ -4,6 +4,7 @@ package config
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/virt-sandbox/virt-sandbox/internal/textmerge"
@@ -41,10 +42,8 @@ func CheckDirective(d Directive) error {
 	if !wellformed.IsDirective(d.Name) {
 		return fmt.Errorf(msgDirective, d.Name)
 	}
-	for _, own := range ownDirectives() {
-		if d.Name == own {
-			return fmt.Errorf(msgOwnDirective, d.Name)
-		}
+	if slices.Contains(ownDirectives(), d.Name) {
+		return fmt.Errorf(msgOwnDirective, d.Name)
 	}
 	if textmerge.HasControl(d.Value, '\t') || strings.HasSuffix(d.Value, `\`) {
 		return fmt.Errorf(msgDirectiveValue, d.Name)

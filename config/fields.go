@@ -134,12 +134,11 @@ func sandboxFields() []field {
 		duration("limits", "start-timeout", func(s *Sandbox) *time.Duration { return &s.Limits.StartTimeout }),
 		duration("limits", "stop-timeout", func(s *Sandbox) *time.Duration { return &s.Limits.StopTimeout }),
 
+		choice("journal", "forward", func(s *Sandbox) *string { return &s.Forward },
+			ForwardNo, ForwardUnits, ForwardAll),
 		text("network", "mode", func(s *Sandbox) *string { return (*string)(&s.Network) },
 			func(v string) error {
-				if v != string(NetworkPrivate) && v != string(NetworkHost) {
-					return fmt.Errorf(msgNetwork, v)
-				}
-				return nil
+				return match(func(v string) bool { return v == string(NetworkPrivate) || v == string(NetworkHost) }, v, msgNetwork)
 			}),
 
 		{"network", "interface", true,

@@ -11,8 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/virt-sandbox/virt-sandbox/internal/bytesize"
 	"github.com/virt-sandbox/virt-sandbox/internal/textmerge"
 	"github.com/virt-sandbox/virt-sandbox/internal/unitname"
@@ -121,13 +119,7 @@ func oneOf(key string, words ...string) func(string) error {
 }
 
 func checkMachineID(id string) error { return match(wellformed.IsMachineID, id, msgMachineID) }
-
-func checkUUID(text string) error {
-	if id, err := uuid.Parse(text); err != nil || id.String() != text {
-		return fmt.Errorf(msgUUID, text)
-	}
-	return nil
-}
+func checkUUID(id string) error      { return match(wellformed.IsUUID, id, msgUUID) }
 
 func parseBool(text string) (bool, error) {
 	switch text {

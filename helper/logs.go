@@ -10,8 +10,12 @@ import (
 
 	"github.com/virt-sandbox/virt-sandbox/internal/enter"
 	"github.com/virt-sandbox/virt-sandbox/internal/field"
+	"github.com/virt-sandbox/virt-sandbox/internal/journalrelay"
 	"github.com/virt-sandbox/virt-sandbox/internal/logview"
 )
+
+// Journal returns what of its journal is to be passed on to the host's; nil for nothing.
+func (r *Running) Journal() (*journalrelay.Source, error) { return r.host.Journal(r.Sandbox, r.begun) }
 
 // LogOptions choose what is shown of a journal, as those of journalctl(1) do.
 type LogOptions = logview.Options

@@ -19,6 +19,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/monitor"
 	"github.com/virt-sandbox/virt-sandbox/internal/places"
 	"github.com/virt-sandbox/virt-sandbox/internal/proc"
+	"github.com/virt-sandbox/virt-sandbox/internal/startup"
 	"github.com/virt-sandbox/virt-sandbox/internal/virt"
 	"golang.org/x/sys/unix"
 )
@@ -33,6 +34,8 @@ type Running struct {
 	Init       *os.File // pidfd of the container's first process, once it is ready
 	Runtime    *os.File // the container's runtime directory
 
+	begun  time.Time // when it was first watched
+	host   *startup.Host
 	states []string // of its units when they were up
 	files  virt.StateFiles
 }
@@ -262,6 +265,8 @@ func (m *Manager) watch(s *config.Sandbox, running libvirtDomain, socket *net.Un
 		Notify:     notify,
 		Lock:       lock,
 		Runtime:    runtime,
+		begun:      time.Now(),
+		host:       m.startup(),
 		files:      m.stateFiles(),
 	}, nil
 }

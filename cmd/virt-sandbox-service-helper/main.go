@@ -21,6 +21,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/cmd/internal/flagname"
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/helper"
+	"github.com/virt-sandbox/virt-sandbox/internal/journalrelay"
 	"github.com/virt-sandbox/virt-sandbox/internal/launch"
 	"github.com/virt-sandbox/virt-sandbox/internal/monitor"
 	"github.com/virt-sandbox/virt-sandbox/internal/notify"
@@ -219,8 +220,14 @@ func handOver(ctx context.Context, m *helper.Manager, name string, running *help
 	if err := notify.Ready(running.Summary()); err != nil {
 		return err
 	}
+	var journal *journalrelay.Source
+	if isUnit() {
+		if journal, err = running.Journal(); err != nil {
+			m.Warn("%v", err)
+		}
+	}
 	return monitor.Become(ctx, program, running.Files(), running.ShutdownSignal(),
-		running.Sandbox.OnFailure != config.OnFailureIgnore)
+		running.Sandbox.OnFailure != config.OnFailureIgnore, journal)
 }
 
 // isUnit reports whether systemd runs this process for a unit (systemd.exec(5)).

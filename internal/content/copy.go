@@ -17,6 +17,7 @@ import (
 
 	"github.com/virt-sandbox/virt-sandbox/internal/filestate"
 	"github.com/virt-sandbox/virt-sandbox/internal/filetree"
+	"github.com/virt-sandbox/virt-sandbox/internal/openat"
 	"github.com/virt-sandbox/virt-sandbox/internal/printable"
 	"github.com/virt-sandbox/virt-sandbox/internal/privatepaths"
 	"github.com/virt-sandbox/virt-sandbox/internal/selfsigned"
@@ -93,7 +94,7 @@ func (c *copier) parents(hostPath string) (source, target *os.File, err error) {
 // openBeneath opens a directory in another one. A symbolic link is followed where it stays in that.
 func openBeneath(parent *os.File, name string) (*os.File, error) {
 	how := unix.OpenHow{Flags: unix.O_RDONLY | unix.O_DIRECTORY | unix.O_CLOEXEC, Resolve: unix.RESOLVE_BENEATH}
-	fd, err := filetree.Openat2(int(parent.Fd()), name, &how)
+	fd, err := openat.Openat2(int(parent.Fd()), name, &how)
 	if err != nil {
 		return nil, err
 	}
@@ -338,7 +339,7 @@ func (c *copier) link(first string, target int, name string, v *filestate.Versio
 	if err := unix.Unlinkat(target, name, 0); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	fd, err := filetree.OpenIn(int(c.tree.Fd()), first)
+	fd, err := openat.In(int(c.tree.Fd()), first)
 	if err != nil {
 		return err
 	}

@@ -22,6 +22,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/content"
 	"github.com/virt-sandbox/virt-sandbox/internal/filestate"
 	"github.com/virt-sandbox/virt-sandbox/internal/filetree"
+	"github.com/virt-sandbox/virt-sandbox/internal/openat"
 	"github.com/virt-sandbox/virt-sandbox/internal/printable"
 	"github.com/virt-sandbox/virt-sandbox/internal/privatepaths"
 	"github.com/virt-sandbox/virt-sandbox/internal/secontext"
@@ -167,7 +168,7 @@ func TopLabels(h content.Host, s *config.Sandbox) (*Finding, error) {
 		return finding, err
 	}
 	for _, p := range s.Private {
-		fd, err := filetree.OpenIn(top, strings.TrimPrefix(p.Path, "/"))
+		fd, err := openat.In(top, strings.TrimPrefix(p.Path, "/"))
 		if fd < 0 {
 			if err != nil {
 				err = &os.PathError{Op: "open", Path: s.Content + p.Path, Err: err}

@@ -5,7 +5,6 @@
 package contentjournal
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -20,7 +19,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/account"
 	"github.com/virt-sandbox/virt-sandbox/internal/content"
-	"github.com/virt-sandbox/virt-sandbox/internal/filetree"
+	"github.com/virt-sandbox/virt-sandbox/internal/journalrelay"
 )
 
 // Keep moves the journal of a container that is down to the host's persistent one, in the place of the link, and
@@ -135,19 +134,10 @@ func keepFile(from *os.Root, source string, to *os.Root, name string, group int)
 // Open opens the directory of a container's journal, without following a link that its root may have put there.
 // Errors: fs.ErrNotExist.
 func Open(s *config.Sandbox) (*os.File, error) {
-	top, err := unix.Open(s.Content, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	top, err := os.OpenFile(s.Content, unix.O_PATH|unix.O_DIRECTORY, 0)
 	if err != nil {
-		return nil, fmt.Errorf("open journal: %w", &os.PathError{Op: "open", Path: s.Content, Err: err})
+		return nil, fmt.Errorf("open journal: %w", err)
 	}
-	defer unix.Close(top)
-	fd, err := filetree.OpenIn(top, "var/log/journal/"+s.MachineID)
-	if fd < 0 {
-		return nil, fmt.Errorf("open journal: %w", cmp.Or(err, fs.ErrNotExist))
-	}
-	dir := os.NewFile(uintptr(fd), "journal of "+s.Name)
-	if info, err := dir.Stat(); err != nil || !info.IsDir() {
-		dir.Close()
-		return nil, fmt.Errorf("open journal: %w", cmp.Or(err, fs.ErrNotExist))
-	}
-	return dir, nil
+	defer top.Close()
+	return journalrelay.Open(top, s.MachineID)
 }

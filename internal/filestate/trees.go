@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/virt-sandbox/virt-sandbox/internal/filetree"
+	"github.com/virt-sandbox/virt-sandbox/internal/openat"
 	"github.com/virt-sandbox/virt-sandbox/internal/privatepaths"
 )
 
@@ -79,7 +80,7 @@ func (t *Trees) Find(p string) (*Place, error) {
 // IsDeleted reports whether a path of the content, or a directory above it, has the mark that it was deleted inside.
 func (t *Trees) IsDeleted(p string) bool {
 	for p = strings.Trim(p, "/"); p != "." && p != ""; p = path.Dir(p) {
-		fd, err := filetree.OpenIn(t.Tree, p)
+		fd, err := openat.In(t.Tree, p)
 		if fd < 0 {
 			if err != nil {
 				return false
@@ -109,7 +110,7 @@ func openDir(root int, dir string, resolve uint64) (int, error) {
 		Flags:   unix.O_RDONLY | unix.O_DIRECTORY | unix.O_CLOEXEC,
 		Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_SYMLINKS | resolve,
 	}
-	fd, err := filetree.Openat2(root, dir, &how)
+	fd, err := openat.Openat2(root, dir, &how)
 	switch {
 	case err == nil:
 		return fd, nil

@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/virt-sandbox/virt-sandbox/internal/openat"
 )
 
 // CopyAttributes sets on the target the owner, extended attributes, mode and times of the source.
@@ -94,7 +96,7 @@ func MakePipe(dir int, name string, a Attributes) error {
 	if err := unix.Mkfifoat(dir, name, 0o600); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	fd, err := OpenIn(dir, name)
+	fd, err := openat.In(dir, name)
 	if fd < 0 {
 		return cmp.Or(err, fs.ErrNotExist)
 	}

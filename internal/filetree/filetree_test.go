@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/virt-sandbox/virt-sandbox/internal/openat"
 )
 
 // TestWalk: links are visited and not followed.
@@ -65,7 +67,7 @@ func TestOpenIn(t *testing.T) {
 	}
 	defer unix.Close(parent)
 	for p, found := range map[string]bool{"d/f": true, "link": true, "link/f": false, "absent": false, "d/../..": false} {
-		fd, err := OpenIn(parent, p)
+		fd, err := openat.In(parent, p)
 		if (fd >= 0) != found {
 			t.Errorf("%s: got %d, %v", p, fd, err)
 		}

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/virt-sandbox/virt-sandbox/internal/openat"
 	"github.com/virt-sandbox/virt-sandbox/internal/printable"
 )
 
@@ -92,7 +93,7 @@ func (r *remover) empty(parent int, name string, depth int) error {
 		Flags:   unix.O_RDONLY | unix.O_DIRECTORY | unix.O_NOFOLLOW | unix.O_CLOEXEC,
 		Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_SYMLINKS | unix.RESOLVE_NO_XDEV,
 	}
-	fd, err := Openat2(parent, name, &how)
+	fd, err := openat.Openat2(parent, name, &how)
 	if err != nil {
 		return err
 	}
@@ -163,7 +164,7 @@ func makeMutable(parent int, name string) error {
 	if kind := stat.Mode & unix.S_IFMT; kind != unix.S_IFDIR && kind != unix.S_IFREG {
 		return nil
 	}
-	fd, err := Openat2(parent, name, &how)
+	fd, err := openat.Openat2(parent, name, &how)
 	if err != nil {
 		return err
 	}

@@ -19,6 +19,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/virt-sandbox/virt-sandbox/internal/openat"
 	"github.com/virt-sandbox/virt-sandbox/internal/printable"
 )
 
@@ -110,7 +111,7 @@ func (w *walker) directory(fd int, at *Location) {
 }
 
 func (w *walker) entry(parent int, at *Location) {
-	fd, err := OpenIn(parent, at.Name)
+	fd, err := openat.In(parent, at.Name)
 	if fd < 0 {
 		if err != nil {
 			w.cancel(&os.PathError{Op: "open", Path: printable.Quoted(at.String()), Err: err})
@@ -139,31 +140,5 @@ func (w *walker) entry(parent int, at *Location) {
 		})
 	default:
 		w.directory(fd, at)
-	}
-}
-
-// OpenIn opens what has a path below a directory, without following a link; -1 and no error for what is gone, behind a
-// link or mounted there.
-func OpenIn(parent int, path string) (int, error) {
-	how := unix.OpenHow{
-		Flags:   unix.O_PATH | unix.O_NOFOLLOW | unix.O_CLOEXEC,
-		Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_SYMLINKS | unix.RESOLVE_NO_XDEV,
-	}
-	fd, err := Openat2(parent, path, &how)
-	switch {
-	case err == nil:
-		return fd, nil
-	case errors.Is(err, unix.ENOENT), errors.Is(err, unix.ENOTDIR), errors.Is(err, unix.ELOOP), errors.Is(err, unix.EXDEV):
-		return -1, nil
-	}
-	return -1, err
-}
-
-// Openat2 is openat2(2), asked again where something was renamed while the kernel looked.
-func Openat2(parent int, path string, how *unix.OpenHow) (int, error) {
-	for {
-		if fd, err := unix.Openat2(parent, path, how); !errors.Is(err, unix.EAGAIN) {
-			return fd, err
-		}
 	}
 }

@@ -11,7 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/virt-sandbox/virt-sandbox/internal/filetree"
+	"github.com/virt-sandbox/virt-sandbox/internal/openat"
 )
 
 // errChanged is what of a scan is no more as it was.
@@ -57,7 +57,7 @@ func (m *maker) entry(e *entry) error {
 
 // open opens an entry of the host's, and holds it against the scan. No link on the way is followed.
 func (m *maker) open(e *entry, flags uint64) (*os.File, error) {
-	fd, err := filetree.Openat2(int(m.etc.Fd()), e.path, &unix.OpenHow{
+	fd, err := openat.Openat2(int(m.etc.Fd()), e.path, &unix.OpenHow{
 		Flags:   flags | unix.O_NOFOLLOW | unix.O_CLOEXEC,
 		Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_SYMLINKS | unix.RESOLVE_NO_MAGICLINKS,
 	})

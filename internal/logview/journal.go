@@ -10,18 +10,14 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
-	"os/user"
-	"strconv"
-	"syscall"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/account"
 	"github.com/virt-sandbox/virt-sandbox/internal/contentjournal"
 	"github.com/virt-sandbox/virt-sandbox/internal/field"
+	"github.com/virt-sandbox/virt-sandbox/internal/journalrelay"
 	"github.com/virt-sandbox/virt-sandbox/internal/outputspool"
 )
-
-// nobody is the user that owns nothing.
-const nobody = 65534
 
 // Stopped shows the journal of a container that is down. One in an image, which hold mounts until it is released,
 // cannot be started while that is read, so that nothing waits then for who takes the output.
@@ -69,16 +65,12 @@ func readStopped(
 		return 0, err
 	}
 	defer dir.Close()
-	readers := uint32(nobody)
-	if group, err := user.LookupGroup("systemd-journal"); err == nil {
-		if id, err := strconv.ParseUint(group.Gid, 10, 32); err == nil {
-			readers = uint32(id)
-		}
+	readers := uint32(journalrelay.Nobody)
+	if id, found := account.GroupID("", journalrelay.Readers); found {
+		readers = uint32(id)
 	}
-	// Its own link is the only way for that user to where the content lies.
-	command := exec.CommandContext(ctx, "journalctl", append([]string{"--directory=/proc/self/fd/3"}, args...)...)
-	command.ExtraFiles, command.Dir = []*os.File{dir}, "/"
-	command.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: readers}}
+	command := exec.CommandContext(ctx, "journalctl", append([]string{journalrelay.Directory}, args...)...)
+	command.ExtraFiles, command.Dir, command.SysProcAttr = []*os.File{dir}, "/", journalrelay.Rights(readers)
 	return run(ctx, command, stdout, stderr)
 }
 

@@ -12,18 +12,21 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"time"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/virt-sandbox/virt-sandbox/internal/journalrelay"
 	"github.com/virt-sandbox/virt-sandbox/internal/proc"
 	"github.com/virt-sandbox/virt-sandbox/internal/throttle"
 )
 
 // File names of the monitor, and of that for a container with leases, which it renews: twice the size, though most of
 // it is shared by all. Their arguments are the numbers of the descriptors, in the order of Files, and of the signal for
-// Shutdown, and whether the container is to end when a unit of it fails.
+// Shutdown, and whether the container is to end when a unit of it fails. Of a journal to pass on come two more
+// descriptors, and its words.
 const (
 	Program     = "virt-sandbox-service-monitor"
 	DHCPProgram = "virt-sandbox-service-monitor-dhcp"
@@ -40,34 +43,53 @@ type Files struct {
 
 	shutdown unix.Signal // that asks Init for an orderly end
 	failing  bool        // whether the container is to end when a unit of it fails
+
+	journal *journalrelay.Source // nil for none to pass on
 }
 
-// Open makes Files of descriptor numbers.
-func Open(numbers []string) (*Files, error) {
-	if len(numbers) != 8 {
+// Open makes Files of the arguments.
+func Open(arguments []string) (*Files, error) {
+	if len(arguments) < 8 {
 		return nil, errors.New("takes six descriptors, a signal and whether to end on a failure, and is " +
 			"started by virt-sandbox-service-helper only")
 	}
-	shutdown, err := strconv.ParseUint(numbers[6], 10, 6)
+	shutdown, err := strconv.ParseUint(arguments[6], 10, 6)
 	if err != nil {
 		return nil, err
 	}
-	failing, err := strconv.ParseBool(numbers[7])
+	failing, err := strconv.ParseBool(arguments[7])
 	if err != nil {
 		return nil, err
 	}
-	var files [6]*os.File
-	for i, text := range numbers[:6] {
+	files, err := descriptors(arguments[:6])
+	if err != nil {
+		return nil, err
+	}
+	var journal *journalrelay.Source
+	if rest := arguments[8:]; len(rest) > 0 {
+		more, err := descriptors(rest[:min(2, len(rest))])
+		if err != nil {
+			return nil, err
+		}
+		if journal, err = journalrelay.Parse(more, rest[len(more):]); err != nil {
+			return nil, err
+		}
+	}
+	return &Files{
+		files[0], files[1], files[2], files[3], files[4], files[5], unix.Signal(shutdown), failing, journal,
+	}, nil
+}
+
+func descriptors(numbers []string) (files []*os.File, err error) {
+	for _, text := range numbers {
 		n, err := strconv.ParseUint(text, 10, 16)
 		if err != nil {
 			return nil, err
 		}
 		unix.CloseOnExec(int(n))
-		files[i] = os.NewFile(uintptr(n), "descriptor "+text)
+		files = append(files, os.NewFile(uintptr(n), "descriptor "+text))
 	}
-	return &Files{
-		files[0], files[1], files[2], files[3], files[4], files[5], unix.Signal(shutdown), failing,
-	}, nil
+	return files, nil
 }
 
 // Shutdown asks the container for an orderly end, after which Run returns. One that has ended is not asked.
@@ -90,6 +112,9 @@ var ErrBroken = errors.New("the container broke down: it ended without a shutdow
 // systemd that shut down, StatusReboot for one that rebooted, StatusFailed where a unit of it failed, which ends it.
 // Errors: ErrBroken.
 func Run(files *Files, out io.Writer) (int, error) {
+	journal := files.journal.Start()
+	lastWords := lastWordsTimeout
+	defer func() { journal.Finish(lastWords) }()
 	words := &shared{out: throttle.New(out)}
 	drained := make(chan struct{})
 	go func() {
@@ -119,7 +144,8 @@ func Run(files *Files, out io.Writer) (int, error) {
 	case err = <-controller:
 	case <-told.failed:
 		if isUnit() {
-			// What its unit does when it stops ends the container.
+			// What its unit does when it stops ends the container. What is not passed on until then is at the next start.
+			lastWords = failedWordsTimeout
 			return StatusFailed, nil
 		}
 		files.Shutdown()
@@ -150,19 +176,45 @@ func isUnit() bool { return os.Getenv("INVOCATION_ID") != "" }
 // consoleDrainTimeout is how long the console of a container that has ended may still give something.
 const consoleDrainTimeout = 400 * time.Millisecond
 
+// lastWordsTimeout is how long what is left of its journal may take to be passed on.
+const lastWordsTimeout = 2 * time.Second
+
+// failedWordsTimeout is the same for one whose failure is to be told soon.
+const failedWordsTimeout = 300 * time.Millisecond
+
 // Become replaces this process by the monitor program. failing says whether the container is to end when a unit of it
-// fails.
-func Become(ctx context.Context, program string, files []*os.File, shutdown unix.Signal, failing bool) error {
+// fails; journal is what is to be passed on, nil for nothing.
+func Become(
+	ctx context.Context, program string, files []*os.File, shutdown unix.Signal, failing bool,
+	journal *journalrelay.Source,
+) error {
 	arguments := []string{filepath.Base(program)}
-	for _, f := range files {
-		fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD, 3)
-		if err != nil {
-			return err
+	inherit := func(files []*os.File) error {
+		for _, f := range files {
+			fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD, 3)
+			if err != nil {
+				return err
+			}
+			arguments = append(arguments, strconv.Itoa(fd))
 		}
-		arguments = append(arguments, strconv.Itoa(fd))
+		return nil
+	}
+	if err := inherit(files); err != nil {
+		return err
 	}
 	arguments = append(arguments, strconv.Itoa(int(shutdown)), strconv.FormatBool(failing))
+	if journal != nil {
+		if err := inherit(journal.Files()); err != nil {
+			return err
+		}
+		arguments = append(arguments, journal.Arguments()...)
+	}
 	if err := ctx.Err(); err != nil {
+		return err
+	}
+	// What it runs reads what a container has written. The property is the thread's that executes the program.
+	runtime.LockOSThread()
+	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
 		return err
 	}
 	// A huge page would make it twice as large.

@@ -49,7 +49,11 @@ func TestOpenErrors(t *testing.T) {
 	}{
 		{nil, "takes six descriptors"},
 		{[]string{"3", "4", "5", "6", "7", "8", "15"}, "takes six descriptors"},
-		{[]string{"3", "4", "5", "6", "7", "8", "15", "true", "9"}, "takes six descriptors"},
+		{[]string{"900", "901", "902", "903", "904", "905", "15", "true", "9"}, "takes two descriptors"},
+		{[]string{"900", "901", "902", "903", "904", "905", "15", "true", "906", "web", "id", "0"}, "invalid syntax"},
+		{[]string{"900", "901", "902", "903", "904", "905", "15", "true", "906", "907", "web", "id", "0"}, "four words"},
+		{[]string{"900", "901", "902", "903", "904", "905", "15", "true", "906", "907", "web", "id", "0", "x"},
+			"invalid syntax"},
 		{[]string{"900", "901", "902", "903", "904", "905", "15", "fail"}, "invalid syntax"},
 		{[]string{"--help", "4", "5", "6", "7", "8", "15", "true"}, "invalid syntax"},
 		{[]string{"900", "901", "902", "903", "904", "", "15", "true"}, "invalid syntax"},

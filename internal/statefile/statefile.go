@@ -26,6 +26,9 @@ const maxSize = 1 << 20
 // Path is the file of a sandbox. It does not have the name in it: where a config is renamed, the directory is too.
 func (d Dir) Path(name string) string { return filepath.Join(string(d), name, "state") }
 
+// JournalPlace is the file in which is kept how far the journal of a sandbox was passed on to the host's.
+func (d Dir) JournalPlace(name string) string { return filepath.Join(string(d), name, "journal") }
+
 // Has reports whether there is one for a sandbox.
 func (d Dir) Has(name string) bool {
 	if d == "" {

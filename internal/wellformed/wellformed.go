@@ -7,6 +7,8 @@ package wellformed
 import (
 	"strings"
 
+	"github.com/google/uuid"
+
 	"github.com/virt-sandbox/virt-sandbox/internal/ascii"
 	"github.com/virt-sandbox/virt-sandbox/internal/unitname"
 )
@@ -35,6 +37,12 @@ func IsName(text string) bool {
 func IsUnit(text string) bool {
 	unit, err := unitname.Parse(text)
 	return err == nil && unit.Type().Runs() && text[0] != '.' && !strings.Contains(unit.Instance(), "@")
+}
+
+// IsUUID reports whether text is a UUID in its usual form (RFC 9562).
+func IsUUID(text string) bool {
+	id, err := uuid.Parse(text)
+	return err == nil && id.String() == text
 }
 
 // IsPackage reports whether text can be the name of an RPM or deb package.

@@ -29,6 +29,7 @@ var layers = []layer{
 		"internal/manpage",
 		"internal/nameset",
 		"internal/netaddr",
+		"internal/openat",
 		"internal/outputspool",
 		"internal/pkgdb",
 		"internal/printable",
@@ -64,15 +65,16 @@ var layers = []layer{
 		"internal/usernamespace",
 		"rpmdeps",
 	}},
-	{"levels, layers, names, the monitor", []string{
+	{"levels, layers, names, journals", []string{
+		"internal/journalrelay",
 		"internal/mcs",
-		"internal/monitor",
 		"internal/overlay",
 		"internal/wellformed",
 	}},
-	{"the description", []string{
+	{"the description, the monitor", []string{
 		"config",
 		"internal/lockfile",
+		"internal/monitor",
 		"internal/network",
 	}},
 	{"what runs inside", []string{

@@ -24,13 +24,14 @@ func TestSystemdLogs(t *testing.T) {
 	dir := "/var/log/journal/" + machineID
 	for _, c := range []struct{ command, want string }{
 		{"journalctl -u apache2@t-logs", "on the console"},
+		{"journalctl -u apache2@t-logs SANDBOX_UNIT=apache2.service", "Started apache2.service"},
 		{"journalctl -m -t web", "written inside"},
 		{"journalctl -m _MACHINE_ID=" + machineID + " -u apache2.service", "Apache HTTP Server"},
 		{"journalctl -D " + dir + " -t web", "written inside"},
 	} {
-		if got := shell(t, "journalctl --sync; "+c.command+" --no-pager"); !strings.Contains(got, c.want) {
-			t.Errorf("%s lacks %q:\n%s", c.command, c.want, got)
-		}
+		wait(t, c.want+" by "+c.command, func() bool {
+			return strings.Contains(shell(t, "journalctl --sync; "+c.command+" --no-pager"), c.want)
+		})
 	}
 	machine(t)
 	systemctl(t, "stop", "apache2@t-logs")
