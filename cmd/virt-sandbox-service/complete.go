@@ -47,6 +47,7 @@ func completeOptions(command *cobra.Command) {
 		"username":     cobra.NoFileCompletions,
 		"state": offer("running", "degraded", "done", "starting", "stopping", "stopped", "deleting",
 			"unusable", "masked", "unknown"),
+		"signal":     offer("TERM", "HUP", "INT", "QUIT", "KILL", "USR1", "USR2", "STOP", "CONT"),
 		"lines":      offer("all"),
 		"boot":       offer("0", "-1", "all"),
 		"grep":       cobra.NoFileCompletions,

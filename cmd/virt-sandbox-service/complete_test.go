@@ -82,6 +82,7 @@ func TestComplete(t *testing.T) {
 		{"logs -p e", []string{"emerg", "err"}, nothingElse},
 		{"logs -o c", []string{"cat"}, nothingElse},
 		{"reload web1 -u ", []string{"httpd.service", "sshd.service"}, nothingElse},
+		{"kill web1 -u ", []string{"httpd.service", "sshd.service"}, nothingElse},
 		{"start ", all, nothingElse},
 		{"status ", all, nothingElse},
 		{"stop ", all, nothingElse},
