@@ -38,7 +38,6 @@ type reader struct {
 	only      []keyName // that the text may have; nil for all
 	literal   bool      // values have no specifiers
 	said      *said     // takes what the text says, in the order of its lines; nil for nobody
-	wants     bool      // the text says what only what takes it can tell the meaning of
 	seen      []bool    // by field, in the file that is read
 	named     []string  // variables that it names
 	hasFormat bool      // whether any file has format=
