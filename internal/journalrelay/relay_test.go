@@ -57,14 +57,6 @@ func (r *relayed) start() *Relay {
 	})
 }
 
-// change has the kernel tell of a change, as journald does.
-func (r *relayed) change() {
-	r.t.Helper()
-	if err := os.WriteFile(r.journal()+"/system.journal", []byte("x"), 0o644); err != nil {
-		r.t.Fatal(err)
-	}
-}
-
 // all returns what was passed on until a relay has ended.
 func (r *relayed) all(relay *Relay) []string {
 	r.t.Helper()
