@@ -14,8 +14,11 @@ import (
 // timeTarget is what units that set the clock order themselves before and pull in (systemd.special(7)).
 const timeTarget = "time-sync.target"
 
+// timeService is the one of systemd's that sets the clock. Who conflicts with it sets the clock instead.
+const timeService = "systemd-timesyncd.service"
+
 // checkHostOnly refuses a unit whose purpose is the machine's clock or hardware: there is one clock for all, and a
-// container has no devices. What a unit could do without is left out of it instead.
+// container has no devices. A capability that it merely asks for is left out instead, as it may do without.
 func (p *plan) checkHostOnly(u *unitfile.Unit) error {
 	what, by := p.hostOnly(u)
 	if what == "" {
@@ -37,16 +40,14 @@ func (p *plan) hostOnly(u *unitfile.Unit) (what, by string) {
 				return need.what, "ConditionCapability=" + need.capability
 			}
 		}
-		for _, directive := range []string{"AmbientCapabilities", "CapabilityBoundingSet"} {
-			if need.capability == "CAP_SYS_TIME" && slices.Contains(u.NamedCapabilities(directive), need.capability) {
-				return need.what, directive + "=" + need.capability
-			}
-		}
 	}
-	if slices.Contains(u.Words("Before"), timeTarget) &&
-		(slices.Contains(u.Words("Wants"), timeTarget) || slices.Contains(u.Words("Requires"), timeTarget)) &&
-		!p.granted["CAP_SYS_TIME"] {
+	pulls := slices.Contains(u.Words("Wants"), timeTarget) || slices.Contains(u.Words("Requires"), timeTarget)
+	switch {
+	case p.granted["CAP_SYS_TIME"]:
+	case pulls && slices.Contains(u.Words("Before"), timeTarget):
 		return "it sets the clock", "Before=" + timeTarget
+	case slices.Contains(u.Words("Conflicts"), timeService):
+		return "it sets the clock", "Conflicts=" + timeService
 	}
 	for _, directive := range []string{"BindsTo", "Requires", "Requisite"} {
 		for _, unit := range u.Words(directive) {

@@ -16,8 +16,10 @@ func TestHostOnly(t *testing.T) {
 	for _, c := range []struct{ name, lines, want string }{
 		{"chrony", "[Unit]\nConditionCapability=CAP_SYS_TIME\n", "sets the clock, by ConditionCapability=CAP_SYS_TIME"},
 		{"in lower case", "[Unit]\nAssertCapability=cap_sys_time\n", "sets the clock"},
-		{"openntpd", "[Service]\nCapabilityBoundingSet=CAP_CHOWN\nCapabilityBoundingSet=CAP_SYS_TIME\n",
-			"sets the clock, by CapabilityBoundingSet=CAP_SYS_TIME"},
+		{"openntpd", "[Unit]\nConflicts=systemd-timesyncd.service\n",
+			"sets the clock, by Conflicts=systemd-timesyncd.service"},
+		{"a capability among others", "[Service]\nCapabilityBoundingSet=CAP_CHOWN CAP_SYS_TIME\n" +
+			"AmbientCapabilities=CAP_SYS_TIME\n", ""},
 		{"phc2sys", "[Unit]\nBefore=time-sync.target\nWants=time-sync.target\n",
 			"sets the clock, by Before=time-sync.target"},
 		{"a disk's", "[Unit]\nBindsTo=dev-sda.device\n", "drives hardware, by BindsTo=dev-sda.device"},
