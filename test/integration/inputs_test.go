@@ -107,7 +107,7 @@ func TestEnvironmentOfServices(t *testing.T) {
 		t.Fatal(err)
 	}
 	must(t, "start", "t-made")
-	const want = "a \"b\" 100%% $HOME \\n 'c'\n"
+	const want = "a \"b\" 100% $HOME \\n 'c'\n"
 	if got := inside(t, "t-made", "sed -n s/^T=//p /run/out"); got != want {
 		t.Errorf("a service has %q, want %q", got, want)
 	}
