@@ -35,8 +35,9 @@ func (m *Manager) RotateLogs(ctx context.Context, name string, output io.Writer)
 	// Root inside has names that are terminals' escape sequences, and can say more than a journal holds.
 	harmless := &logview.Lines{Out: throttle.New(output)}
 	defer harmless.Flush()
+	said := &logview.Rotation{Out: harmless}
 	run := func(args ...string) (int, error) {
-		status, err := m.Execute(ctx, name, enter.Command{Args: args, Stdout: harmless, Stderr: harmless}, false)
+		status, err := m.Execute(ctx, name, enter.Command{Args: args, Stdout: said, Stderr: said}, false)
 		if cause := context.Cause(ctx); cause != nil {
 			err = fmt.Errorf("rotate logs of %s: %w", name, cause)
 		}
@@ -51,14 +52,15 @@ func (m *Manager) RotateLogs(ctx context.Context, name string, output io.Writer)
 	}
 	// Its default place is not made by every package.
 	if status, err = run("mkdir", "-p", logrotateState); err == nil && status == 0 {
-		status, err = run("logrotate", logrotateConfig)
+		status, err = run("env", "LC_ALL=C", "logrotate", logrotateConfig)
 	}
+	_ = said.Flush()
 	switch {
 	case err != nil:
 		return err
 	case status == guest.StatusNotFound:
 		return fmt.Errorf("%s %w", name, ErrNoLogrotate)
-	case status != 0:
+	case status != 0 && !said.OnlyAbsent():
 		return fmt.Errorf("rotate logs of %s: exit status %d", name, status)
 	}
 	return nil

@@ -102,13 +102,13 @@ func TestEqualLevelsAtOnce(t *testing.T) {
 	}
 }
 
-// A host without SELinux is told of once, when the level is given; the config keeps it. One that was put in place by
+// A host without SELinux is told of once, when the level is given; the state keeps it. One that was put in place by
 // hand and shares a level is warned about at its first start.
 func TestLevelNotices(t *testing.T) {
 	rig.On(t, rig.Native)
 	t.Cleanup(func() { remove(t, "t-notice") })
 	o := run(t, "create", "-l", "s0:c901,c902", "t-notice", "--", "/bin/sleep", "60")
-	notices := strings.Count(o.stderr, "SELinux is off on this host: level s0:c901,c902 is kept in the config of t-notice")
+	notices := strings.Count(o.stderr, "SELinux is off on this host: level s0:c901,c902 is kept in the state of t-notice")
 	if o.status != 0 || notices != 1 && !selinuxRuns() || strings.Count(o.stderr, "\n") != notices {
 		t.Errorf("create: %+v", o)
 	}

@@ -28,6 +28,12 @@ func isRotated(t *testing.T, name string) bool {
 // container that fails does not stop the others.
 func TestLogrotate(t *testing.T) {
 	rig.On(t, rig.Native, rig.Host)
+	// Another package of the host, whose logs the containers do not have.
+	const other = "/etc/logrotate.d/t-other"
+	t.Cleanup(func() { _ = os.Remove(other) })
+	if err := os.WriteFile(other, []byte("/var/log/t-other/log {\n\tweekly\n}\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
 	for _, name := range []string{"t-log1", "t-log2", "t-log3"} {
 		create(t, name, "-C", "-u", "apache2")
 	}
