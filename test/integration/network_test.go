@@ -171,7 +171,7 @@ func TestNetworkStatic(t *testing.T) {
 		"ip -o -4 addr show dev eth1":                "10.221.0.9/24 brd 10.221.0.254",
 		"ip route show":                              "default via 192.168.221.1 dev eth0",
 		"ip route show 10.222.0.0/16":                "via 10.221.0.1 dev eth1",
-		"cat /proc/sys/net/ipv6/conf/eth0/accept_ra": "1\n",
+		"cat /proc/sys/net/ipv6/conf/eth0/accept_ra": "0\n",
 		"ip -6 route show default":                   "default via fd00:221::1 dev eth0",
 		"ip -o link show dev eth0":                   "link/ether 52:54:00:22:10:01 ",
 		"grep nameserver /etc/resolv.conf | paste -sd ' '": "nameserver 192.168.221.1 nameserver fd00:221::1 nameserver " +
