@@ -76,6 +76,11 @@ func TestSystemdStopAfterKill(t *testing.T) {
 	rig.On(t, rig.Host)
 	rig.Needs(t, rig.Systemd)
 	create(t, "t-super", "-C", "-u", "apache2")
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Log(status(t, supervised), shell(t, "virsh -c lxc:/// list --all; virt-sandbox-service status t-super || true"))
+		}
+	})
 	for range 4 {
 		systemctl(t, "start", supervised)
 		shell(t, "systemctl kill -s KILL "+supervised+"; systemctl stop "+supervised)
