@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"time"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/hostsystemd"
@@ -51,6 +52,9 @@ func (m *Manager) End(ctx context.Context, name string, last bool) error {
 		return nil
 	}
 	if lost {
+		// Who kills it may want it down. A stop that comes before the start is queued keeps that from it, and the container
+		// is ended; one that comes between it and the start, which is soon after, would only cancel the start.
+		time.Sleep(stopFollows)
 		m.Warn("%s goes on without the process that watched it; the next one takes it over", name)
 	}
 	if err := m.systemd.StartAgain(ctx, unit.Name); err != nil {
@@ -59,6 +63,9 @@ func (m *Manager) End(ctx context.Context, name string, last bool) error {
 	}
 	return nil
 }
+
+// stopFollows is how long after a kill of the monitor a stop is waited for.
+const stopFollows = 500 * time.Millisecond
 
 func (m *Manager) endInUnit(ctx context.Context, name string, last bool) error {
 	err := m.Stop(ctx, name)
