@@ -35,9 +35,12 @@ func (p *plan) hostOnly(u *unitfile.Unit) (what, by string) {
 		if p.granted[need.capability] {
 			continue
 		}
-		for _, c := range slices.Concat(u.Conditions("Condition"), u.Conditions("Assert")) {
-			if c.Kind == "Capability" && !c.Negated && strings.EqualFold(c.Value, need.capability) {
-				return need.what, "ConditionCapability=" + need.capability
+		for _, prefix := range []string{"Condition", "Assert"} {
+			for _, c := range u.Conditions(prefix) {
+				// A trigger is one of several, of which another may be met.
+				if c.Kind == "Capability" && !c.Negated && !c.Trigger && strings.EqualFold(c.Value, need.capability) {
+					return need.what, prefix + "Capability=" + need.capability
+				}
 			}
 		}
 	}

@@ -15,7 +15,8 @@ import (
 func TestHostOnly(t *testing.T) {
 	for _, c := range []struct{ name, lines, want string }{
 		{"chrony", "[Unit]\nConditionCapability=CAP_SYS_TIME\n", "sets the clock, by ConditionCapability=CAP_SYS_TIME"},
-		{"in lower case", "[Unit]\nAssertCapability=cap_sys_time\n", "sets the clock"},
+		{"in lower case", "[Unit]\nAssertCapability=cap_sys_time\n", "sets the clock, by AssertCapability=CAP_SYS_TIME"},
+		{"one of several conditions", "[Unit]\nConditionCapability=|CAP_SYS_TIME\nConditionPathExists=|/etc/d\n", ""},
 		{"openntpd", "[Unit]\nConflicts=systemd-timesyncd.service\n",
 			"sets the clock, by Conflicts=systemd-timesyncd.service"},
 		{"a capability among others", "[Service]\nCapabilityBoundingSet=CAP_CHOWN CAP_SYS_TIME\n" +
