@@ -44,7 +44,7 @@ func (r *Rotation) Flush() error {
 	line := r.line
 	r.line = nil
 	text := strings.TrimSuffix(string(line), "\n")
-	if strings.HasPrefix(text, "error: stat of /") && strings.HasSuffix(text, " failed: No such file or directory") {
+	if isAbsence(text) {
 		r.absent++
 		return nil
 	}
@@ -56,6 +56,14 @@ func (r *Rotation) Flush() error {
 	}
 	_, err := r.Out.Write(line)
 	return err
+}
+
+// isAbsence reports whether a line complains about a log, or about the directory for old ones, that is not there.
+func isAbsence(line string) bool {
+	what, found := strings.CutSuffix(line, ": No such file or directory")
+	return found && strings.HasPrefix(what, "error: ") &&
+		(strings.HasPrefix(what, "error: stat of /") || strings.Contains(what, " error verifying olddir path /") ||
+			strings.Contains(what, " error verifying log file path /"))
 }
 
 // OnlyAbsent reports whether nothing but logs that are not there was complained about.

@@ -16,6 +16,10 @@ func TestRotation(t *testing.T) {
 	}{
 		{"nothing", "", "", false},
 		{"a log of the host", absent, "", true},
+		{"a directory for old logs", "error: t:4 error verifying olddir path /var/x: No such file or directory\n", "", true},
+		{"logs and such a directory",
+			"error: t:4 error verifying log file path /var/log/x: No such file or directory\n", "", true},
+		{"a user", "error: t:3 unknown user 'x'\n", "error: t:3 unknown user 'x'\n", false},
 		{"two, and a warning", absent + "warning: x\n" + absent, "warning: x\n", true},
 		{"another error too", absent + "error: skipping \"/var/log/x\"\n", "error: skipping \"/var/log/x\"\n", false},
 		{"another reason", "error: stat of /var/log/x failed: Permission denied\n",
