@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/virt-sandbox/virt-sandbox/internal/nic"
 	"github.com/virt-sandbox/virt-sandbox/internal/textmerge"
 )
 
@@ -84,32 +85,8 @@ func (s *Sandbox) take(found *Sandbox) {
 	if s.Hardening.IDMap.Auto && found.Hardening.IDMap.Mapped() {
 		s.Hardening.IDMap = found.Hardening.IDMap
 	}
-	s.takeMACs(slices.Clone(found.Interfaces))
+	s.Interfaces = nic.WithMACs(s.Interfaces, found.Interfaces)
 	s.takePrivate(found.Private)
-}
-
-// takeMACs gives interfaces without a MAC address those that they had: the same interface, else one of the same
-// network, else the next that nobody has.
-func (s *Sandbox) takeMACs(had []Interface) {
-	s.Interfaces = slices.Clone(s.Interfaces)
-	for _, i := range s.Interfaces {
-		had = slices.DeleteFunc(had, func(h Interface) bool { return h.MAC == i.MAC || h.MAC == "" })
-	}
-	without := func(i Interface) string { i.MAC = ""; return i.String() }
-	for _, isIt := range []func(a, b Interface) bool{
-		func(a, b Interface) bool { return without(a) == without(b) },
-		func(a, b Interface) bool { return a.Source == b.Source && a.Bridge == b.Bridge },
-		func(_, _ Interface) bool { return true },
-	} {
-		for n := range s.Interfaces {
-			i := &s.Interfaces[n]
-			at := slices.IndexFunc(had, func(h Interface) bool { return i.MAC == "" && isIt(*i, h) })
-			if at >= 0 {
-				i.MAC = had[at].MAC
-				had = slices.Delete(had, at, at+1)
-			}
-		}
-	}
 }
 
 // takePrivate adds the private paths that were found. What a person listed at or below one of them says nothing more:

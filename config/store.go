@@ -111,12 +111,29 @@ func (s Store) Wish(name string) (*Sandbox, []dropin.Said, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	all, err := sayings(name, s.IsRecord, files.Files)
+	return s.WishOf(name, files.Files)
+}
+
+// WishOf is Wish for files that Planned has returned.
+func (s Store) WishOf(name string, files []configtree.File) (*Sandbox, []dropin.Said, error) {
+	all, err := sayings(name, s.IsRecord, files)
 	if err != nil {
 		return nil, nil, err
 	}
-	wish, err := all.sandbox(name, files.Fragment().Path)
+	wish, err := all.sandbox(name, files[0].Path)
 	return wish, all.effective(), err
+}
+
+// Planned returns what Find will return once a sandbox is made that has nothing allocated yet.
+func (s Store) Planned(sandbox *Sandbox) ([]configtree.File, error) {
+	dropIns, err := s.dropIns(sandbox.Name)
+	fragment := configtree.File{Path: s.Path(sandbox.Name)}
+	if template, isInstance := configtree.Template(sandbox.Name); isInstance && err == nil {
+		fragment, _, err = s.Tree().Fragment(template)
+	} else {
+		fragment.Text = textBeside(sandbox.Wish(GivenBy(sandbox)), "", dropIns)
+	}
+	return slices.Concat([]configtree.File{fragment}, dropIns), err
 }
 
 // ParseWith reads the text of a config with the drop-ins that a sandbox has. file is what errors call it.

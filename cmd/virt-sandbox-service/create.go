@@ -108,7 +108,7 @@ func createCommand(manager newManagerFunc) *cobra.Command {
 	var options helper.CreateOptions
 	var written writtenOptions
 	var several many
-	var ifMissing bool
+	var ifMissing, configOnly bool
 	command := &cobra.Command{
 		Use:   "create [OPTION]… NAME… [-- COMMAND [ARG]…]",
 		Short: "Make sandboxes for units or a command",
@@ -149,7 +149,7 @@ func createCommand(manager newManagerFunc) *cobra.Command {
 			if err := written.parse(&options); err != nil {
 				return usageError{err}
 			}
-			options.DryRun = options.DryRun || options.ConfigOnly
+			options.DryRun = options.DryRun || configOnly
 			past := "Created"
 			if options.DryRun {
 				past = "Can create"
@@ -164,16 +164,17 @@ func createCommand(manager newManagerFunc) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				if d.made(m, s); options.DryRun {
-					d.text = s.Text()
+				if options.DryRun {
+					return d.planned(m, s, configOnly)
 				}
+				d.made(m, s)
 				return nil
 			})
 		},
 	}
 	several.addFlags(command, false)
 	flags := command.Flags()
-	bulkFlags(flags, &options, &ifMissing)
+	bulkFlags(flags, &options, &ifMissing, &configOnly)
 	unitFlags(flags, &options, &written)
 	storageFlags(flags, &options, &written)
 	confinementFlags(flags, &options, &written)

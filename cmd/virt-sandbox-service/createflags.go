@@ -136,11 +136,10 @@ func (w writtenOptions) parse(o *helper.CreateOptions) (err error) {
 }
 
 // bulkFlags are those of how several sandboxes are made, or shown.
-func bulkFlags(flags *pflag.FlagSet, options *helper.CreateOptions, ifMissing *bool) {
-	flags.BoolVar(&options.DryRun, "dry-run", false, "make nothing, and print what the sandbox would be, with what "+
-		"becomes private and without what is allocated then")
-	flags.BoolVar(&options.ConfigOnly, "print-config", false, "make nothing, and print the config that would be "+
-		"written")
+func bulkFlags(flags *pflag.FlagSet, options *helper.CreateOptions, ifMissing, configOnly *bool) {
+	flags.BoolVar(&options.DryRun, "dry-run", false, "make nothing, and print what show will print, with what becomes "+
+		"private and where each setting comes from; what is allocated when it is made has no value yet")
+	flags.BoolVar(configOnly, "print-config", false, "make nothing, and print the config that would be written")
 	flags.StringVar(&options.Template, "template", "", "make instances of a `TEMPLATE`, the config TEMPLATE@.sandbox, "+
 		"which says all that they are: NAMEs are those of instances, and a is the sandbox TEMPLATE@a. See TEMPLATES of "+
 		"virt-sandbox.config(5)")

@@ -25,7 +25,7 @@ var update = flag.Bool("update", false, "write the pages of the manual anew")
 
 const (
 	manual   = "../../man/"
-	overview = manual + "virt-sandbox-service.1"
+	mainPage = manual + "virt-sandbox-service.1"
 )
 
 // rootOfTest returns the program's commands, whatever the environment of the test.
@@ -49,14 +49,14 @@ func TestManual(t *testing.T) {
 	for _, c := range verbs(root) {
 		want[manual+"virt-sandbox-service-"+c.Name()+".1"] = page(c)
 	}
-	text, err := os.ReadFile(overview)
+	text, err := os.ReadFile(mainPage)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want[overview] = string(text)
+	want[mainPage] = string(text)
 	for name, part := range map[string]string{"verbs": listOf(verbs(root)), "options": optionsOf(root.LocalFlags(),
 		words(root))} {
-		want[overview] = replace(t, want[overview], name, part)
+		want[mainPage] = replace(t, want[mainPage], name, part)
 	}
 	for file, text := range want {
 		if *update {
@@ -356,7 +356,7 @@ func replace(t *testing.T, text, name, part string) string {
 	before, rest, found := strings.Cut(text, `.\" Made from the commands: `+name+"\n")
 	_, after, ends := strings.Cut(rest, `.\" End of `+name+"\n")
 	if !found || !ends {
-		t.Fatalf("%s has no place for %s", overview, name)
+		t.Fatalf("%s has no place for %s", mainPage, name)
 	}
 	return before + `.\" Made from the commands: ` + name + "\n" + part + `.\" End of ` + name + "\n" + after
 }

@@ -5,11 +5,13 @@ package main
 import (
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/helper"
+	"github.com/virt-sandbox/virt-sandbox/internal/overview"
 )
 
 // reporting is how a verb says what became of sandboxes.
@@ -34,6 +36,10 @@ type done struct {
 	// Unchanged is set where what is asked for was so before.
 	Unchanged bool `json:"unchanged,omitempty"`
 
+	// Of a dry run: what the sandbox would be, as show has it, or the text of its config.
+	Settings []overview.Setting `json:"settings,omitempty"`
+	Text     string             `json:"text,omitempty"`
+
 	text string // for a person who named one sandbox; empty for nothing
 }
 
@@ -46,6 +52,27 @@ func (d *done) made(m *helper.Manager, s *config.Sandbox) {
 		place = "Created sandbox container image " + s.Image
 	}
 	d.text = place + "\nCreated sandbox config " + d.Config + "\nCreated unit file " + helper.UnitFile(s) + "\n"
+}
+
+// planned notes what a new sandbox would consist of, and what it would be or only what its config would say.
+func (d *done) planned(m *helper.Manager, s *config.Sandbox, configOnly bool) error {
+	d.made(m, s)
+	if configOnly {
+		files, err := m.Store.Planned(s)
+		if err == nil {
+			d.Text = files[0].Text
+			d.text = d.Text
+		}
+		return err
+	}
+	var err error
+	if d.Settings, err = overview.Planned(m.Store, s); err != nil {
+		return err
+	}
+	var text strings.Builder
+	err = printSettings(&text, []shown{{s.Name, d.Settings}})
+	d.text = text.String()
+	return err
 }
 
 // isThere notes that a sandbox was made before.

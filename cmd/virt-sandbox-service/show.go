@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
-	settings "github.com/virt-sandbox/virt-sandbox/internal/overview"
+	"github.com/virt-sandbox/virt-sandbox/internal/overview"
 	"github.com/virt-sandbox/virt-sandbox/internal/printable"
 	"github.com/virt-sandbox/virt-sandbox/internal/textmerge"
 )
@@ -18,7 +18,7 @@ import (
 // shown is what show tells of a sandbox, as scripts read it.
 type shown struct {
 	Name     string             `json:"name"`
-	Settings []settings.Setting `json:"settings"`
+	Settings []overview.Setting `json:"settings"`
 }
 
 func showCommand(manager newManagerFunc) *cobra.Command {
@@ -37,7 +37,7 @@ file and line that says it. What a config says wins over what was allocated.`,
 			}
 			var list []shown
 			for _, name := range unique(args) {
-				described, err := settings.Settings(m.Store, name)
+				described, err := overview.Settings(m.Store, name)
 				if err != nil {
 					return err
 				}
@@ -66,11 +66,14 @@ func printSettings(out io.Writer, list []shown) error {
 					heading = "\n" + heading
 				}
 			}
-			source := setting.Source
-			if setting.File != "" {
-				source += " " + setting.File + fmt.Sprintf(":%d", setting.Line)
-			}
 			line := config.EntryText(textmerge.Entry{Section: setting.Section, Key: setting.Key, Value: setting.Value})
+			source := setting.Source
+			switch {
+			case setting.File != "":
+				source += fmt.Sprintf(" %s:%d", setting.File, setting.Line)
+			case setting.Value == "" && source == overview.SourceAllocated:
+				line, source = setting.Key+"=", source+" when it is made"
+			}
 			if _, err := fmt.Fprintf(out, "%s%-40s  # %s\n", heading, printable.Line(line), source); err != nil {
 				return fmt.Errorf("print descriptions: %w", err)
 			}

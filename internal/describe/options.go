@@ -38,8 +38,7 @@ type Options struct {
 	IDMap        config.IDMap // the zero value: of its own where the host can give them
 	Image        ImageOptions
 
-	DryRun     bool // make nothing
-	ConfigOnly bool // of a dry run: describe what the config would say, and not what would be found
+	DryRun bool // make nothing
 }
 
 // For gives the options for one of several sandboxes.

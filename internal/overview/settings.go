@@ -12,10 +12,12 @@ import (
 
 // Who says a setting.
 const (
-	SourceConfig    = "config"
+	SourceConfig    = "config" // or the template of it
+	SourceDropIn    = "drop-in"
 	SourceAllocated = "allocated" // found or allocated, and kept in the state
-	SourceBoth      = "config and allocated"
 	SourceDefault   = "default"
+
+	andAllocated = " and " + SourceAllocated // behind who says the other part
 )
 
 // Setting is one of a sandbox's description, and where it comes from.
@@ -24,7 +26,7 @@ type Setting struct {
 	Key     string `json:"key"`
 	Value   string `json:"value"`
 	Source  string `json:"source"`
-	File    string `json:"file,omitempty"` // of a default, none
+	File    string `json:"file,omitempty"` // of a default, and of what is allocated later, none
 	Line    int    `json:"line,omitempty"` // from 1
 }
 
@@ -49,6 +51,49 @@ func Settings(store config.Store, name string) ([]Setting, error) {
 	return describe(whole, saidBy(wish, lines), foundIn(store.States.Path(name), state)), nil
 }
 
+// Planned returns the description of a sandbox that a dry run of create has returned, as Settings will once it is made.
+// What will be allocated then has no value. Errors: *config.SyntaxError, or of reading.
+func Planned(store config.Store, s *config.Sandbox) ([]Setting, error) {
+	files, err := store.Planned(s)
+	if err != nil {
+		return nil, err
+	}
+	wish, lines, err := store.WishOf(s.Name, files)
+	if err != nil {
+		return nil, err
+	}
+	whole := *s
+	whole.UUID, whole.MachineID = wish.UUID, wish.MachineID
+	settings := describe(&whole, saidBy(wish, lines), newSource())
+	for i := range settings {
+		if settings[i].Section == "private" && settings[i].Source == SourceDefault {
+			settings[i].Source = SourceAllocated
+		}
+	}
+	later := []key{{"sandbox", "uuid"}, {"sandbox", "machine-id"}, {"sandbox", "created"}}
+	if s.Security.Mode != config.SecurityDynamic {
+		later = append(later, key{"security", "level"})
+	}
+	for _, k := range later {
+		settings = withAllocated(settings, k)
+	}
+	return settings, nil
+}
+
+// withAllocated adds a setting that has no value yet behind those of its section, unless it is there.
+func withAllocated(settings []Setting, k key) []Setting {
+	at := len(settings)
+	for i, s := range settings {
+		if s.Section == k.section {
+			at = i + 1
+		}
+		if (key{s.Section, s.Key}) == k {
+			return settings
+		}
+	}
+	return slices.Insert(settings, at, Setting{Section: k.section, Key: k.key, Source: SourceAllocated})
+}
+
 // describe tells of each setting of a description who says it.
 func describe(whole *config.Sandbox, said, found source) (settings []Setting) {
 	seen := make(map[key]int)
@@ -57,15 +102,13 @@ func describe(whole *config.Sandbox, said, found source) (settings []Setting) {
 		k := key{e.Section, e.Key}
 		switch {
 		case said.has(&setting, k):
-			setting.Source = SourceConfig
 		case k == key{"network", "interface"} && seen[k] < len(said.lines[k]):
-			setting.Source = SourceBoth
 			setting.at(said.lines[k][seen[k]])
+			setting.Source += andAllocated
 		case k == key{"security", "level"} && whole.Security.HasLabel() && len(said.lines[key{"security", "label"}]) > 0:
-			setting.Source = SourceConfig
 			setting.at(said.lines[key{"security", "label"}][0])
-		case found.has(&setting, k):
-			setting.Source = SourceAllocated
+		default:
+			found.has(&setting, k)
 		}
 		seen[k]++
 		settings = append(settings, setting)
@@ -81,11 +124,12 @@ type source struct {
 
 // place is a line of a file.
 type place struct {
+	kind string // SourceConfig and others
 	file string
 	line int
 }
 
-func (s *Setting) at(p place) { s.File, s.Line = p.file, p.line }
+func (s *Setting) at(p place) { s.Source, s.File, s.Line = p.kind, p.file, p.line }
 
 // has finds the line that says a setting.
 func (s source) has(setting *Setting, k key) bool {
@@ -108,7 +152,11 @@ func saidBy(wish *config.Sandbox, lines []dropin.Said) source {
 	}
 	for _, l := range lines {
 		k := key{l.Section, l.Key}
-		s.lines[k] = append(s.lines[k], place{l.File, l.Line})
+		kind := SourceConfig
+		if l.DropIn {
+			kind = SourceDropIn
+		}
+		s.lines[k] = append(s.lines[k], place{kind, l.File, l.Line})
 	}
 	return s
 }
@@ -120,7 +168,7 @@ func foundIn(file, state string) source {
 		if err == nil && l.Kind == textmerge.Setting {
 			k := key{l.Entry.Section, l.Entry.Key}
 			s.values[k] = append(s.values[k], l.Entry.Value)
-			s.lines[k] = append(s.lines[k], place{file, l.Number})
+			s.lines[k] = append(s.lines[k], place{SourceAllocated, file, l.Number})
 		}
 		return nil
 	})

@@ -91,11 +91,86 @@ func TestSettingsOfDropIns(t *testing.T) {
 	}
 	for setting, want := range map[string]string{
 		"unit=a.service": "config " + dir + "/web@.sandbox:3", "ram=/a=1M": "config " + dir + "/web@.sandbox:8",
-		"ram=/b=1M": "config " + dir + "/sandbox.d/a.conf:2", "memory=2G": "config " + dir + "/sandbox.d/a.conf:5",
-		"A=web@a": "config " + dir + "/sandbox.d/a.conf:7", "pids=4096": "default :0",
+		"ram=/b=1M": "drop-in " + dir + "/sandbox.d/a.conf:2", "memory=2G": "drop-in " + dir + "/sandbox.d/a.conf:5",
+		"A=web@a": "drop-in " + dir + "/sandbox.d/a.conf:7", "pids=4096": "default :0",
 	} {
 		if got[setting] != want {
 			t.Errorf("%s: %q, want %q", setting, got[setting], want)
 		}
 	}
+}
+
+// What a sandbox would be is told as Settings tells it once it is made, but for what is allocated then.
+func TestPlanned(t *testing.T) {
+	dir := t.TempDir()
+	store := config.Store{Dir: dir, States: statefile.Dir(filepath.Join(dir, "states"))}
+	for file, text := range map[string]string{
+		"web@.sandbox":       "[sandbox]\nformat=2\nunit=%i.service\n[security]\nlevel=s0:c1,c2\n",
+		"sandbox.d/all.conf": "[limits]\nmemory=2G\n",
+	} {
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, file)), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, file), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	plain := config.New("web")
+	plain.Units, plain.Interfaces = []string{"web.service"}, []config.Interface{{Source: "lab", DHCP: true}}
+	plain.Limits.Memory = 2 << 30 // as the drop-in says
+	instance, err := store.Instance("web@a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range []*config.Sandbox{plain, instance} {
+		s.Private = []config.PrivatePath{{Path: "/etc/b", Origin: "package:b"}, {Path: "/srv/x", Origin: config.OriginAdmin}}
+	}
+	instance.Private = instance.Private[:1]
+	for s, want := range map[*config.Sandbox][]string{
+		plain: {
+			"sandbox.unit=web.service: config /web.sandbox:", "network.interface=dhcp,source=lab: config /web.sandbox:",
+			"private.path=admin /srv/x: config /web.sandbox:", "security.level=: allocated :0",
+		},
+		instance: {"sandbox.unit=a.service: config /web@.sandbox:3", "security.level=s0:c1,c2: config /web@.sandbox:5"},
+	} {
+		want = append(want, "limits.memory=2G: drop-in /sandbox.d/all.conf:2", "private.path=package:b /etc/b: allocated :0",
+			"sandbox.uuid=: allocated :0", "sandbox.machine-id=: allocated :0", "sandbox.created=: allocated :0",
+			"hardening.capabilities=auto: default :0")
+		planned, err := Planned(store, s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := told(planned, dir)
+		for _, line := range want {
+			if !strings.Contains(text, "\n"+line) {
+				t.Errorf("%s lacks %s in%s", s.Name, line, text)
+			}
+		}
+	}
+	before, err := Planned(store, plain)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := store.SaveLike(plain, "", config.Given{}); err != nil {
+		t.Fatal(err)
+	}
+	after, err := Settings(store, "web")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range before {
+		if s.Source != SourceAllocated && !slices.Contains(after, s) {
+			t.Errorf("%+v was planned, and there is%s", s, told(after, dir))
+		}
+	}
+}
+
+// told has a line for each setting.
+func told(settings []Setting, dir string) string {
+	text := "\n"
+	for _, s := range settings {
+		text += fmt.Sprintf("%s.%s=%s: %s %s:%d\n", s.Section, s.Key, s.Value, s.Source, strings.TrimPrefix(s.File, dir),
+			s.Line)
+	}
+	return text
 }

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -39,11 +38,10 @@ func (p *Provisioner) Create(ctx context.Context, options describe.Options) (*co
 		return nil, err
 	}
 	if options.DryRun {
-		s.UUID, s.MachineID, s.Created = "", "", time.Time{}
-		if options.ConfigOnly {
-			s = s.Wish(given)
-		}
-		return s, nil
+		// What was allocated to see whether it can be is not what a real run gets.
+		wish := s.Wish(given)
+		wish.Content, wish.Private = s.Content, s.Private
+		return wish, nil
 	}
 	how := provisionSpec{options: options, given: given}
 	how.fill = func() error { return p.Host.Prepare(ctx, s, p.Progress) }

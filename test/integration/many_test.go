@@ -5,6 +5,7 @@ package integration
 import (
 	"encoding/json"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -17,6 +18,8 @@ type became struct {
 	Name, Unit, Config, Content, Level, Error string
 	Bytes                                     int64
 	Unchanged                                 bool
+	Text                                      string
+	Settings                                  []struct{ Key, Value, Source string }
 }
 
 // reported runs a verb with --json.
@@ -38,9 +41,16 @@ func TestSeveral(t *testing.T) {
 		t.Cleanup(func() { remove(t, name) })
 	}
 	before := snapshot(t)
-	if got := must(t, "create", "--dry-run", "-u", "apache2", "t-one"); !strings.Contains(got, "\nname=t-one\n") ||
-		!strings.Contains(got, "/etc/apache2\n") || strings.Contains(got, "uuid=") {
-		t.Errorf("create --dry-run: %s", got)
+	dry := must(t, "create", "--dry-run", "-u", "apache2", "t-one")
+	for _, line := range []string{"\nunit=apache2.service .* # config " + configDir + "/t-one.sandbox:[0-9]+\n",
+		"\nuuid= +# allocated when it is made\n", "\npath=.* /etc/apache2 +# allocated\n", "# default\n"} {
+		if !regexp.MustCompile(line).MatchString(dry) {
+			t.Errorf("create --dry-run has no %q: %s", line, dry)
+		}
+	}
+	list := reported(t, 0, with("create", "--dry-run", "--json", "-u", "apache2")...)
+	if len(list) != 2 || list[1].Unit != "apache2@t-two.service" || len(list[1].Settings) < 20 {
+		t.Errorf("create --dry-run --json: %+v", list)
 	}
 	if got := must(t, "create", "--print-config", "-u", "apache2", "t-one"); !strings.Contains(got, "\nunit=apache2.s") ||
 		strings.Contains(got, "/etc/apache2\n") || strings.Contains(got, "uuid=") {
@@ -110,7 +120,7 @@ func TestSeveral(t *testing.T) {
 	if got := must(t, "list", "-qr"); strings.Contains(got, "t-two") {
 		t.Errorf("after disable --now: %q", got)
 	}
-	list := reported(t, 0, with("delete", "--json")...)
+	list = reported(t, 0, with("delete", "--json")...)
 	if len(list) != 2 || list[0].Bytes < 1<<16 {
 		t.Errorf("delete: %+v", list)
 	}
