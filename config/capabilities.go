@@ -22,12 +22,6 @@ const (
 	NamesAll  = nameset.All
 )
 
-// CapabilityNames returns the names of all capabilities that libvirt can give and take, by the kernel's numbers.
-func CapabilityNames() []string { return capability.Names() }
-
-// CapabilityNumber returns the kernel's number of one of CapabilityNames.
-func CapabilityNumber(name string) uint32 { return uint32(slices.Index(capability.Names(), name)) }
-
 // ParseCapabilities reads auto or all, followed by names with + and -, or only names, of capabilities(7): those that
 // processes of the container can ever have.
 func ParseCapabilities(text string) (Names, error) {

@@ -83,7 +83,7 @@ const (
 	msgChoice          = "%s %q is not one of %s"
 	msgHostUnit        = "the name of its unit on the host, %q, is longer than %d characters; shorten the name"
 	msgDirective       = "%q is not a directive of systemd such as After or LimitNOFILE"
-	msgOwnDirective    = "%s= is what the container's unit stands on and cannot be changed here"
+	msgNotInside       = "%s= of [service] counts for services inside, and a sandbox with a command has none"
 	msgDirectiveValue  = "the value of %s= must be one line and not end in a backslash"
 	msgMissing         = "[%s] %s is missing"
 	msgUnitsAndCommand = "unit and [command] exclude each other; remove one"

@@ -43,17 +43,7 @@ func identityFields() []field {
 		text("sandbox", "name", func(s *Sandbox) *string { return &s.Name }, CheckName),
 		text("sandbox", "uuid", func(s *Sandbox) *string { return &s.UUID }, checkUUID),
 		text("sandbox", "machine-id", func(s *Sandbox) *string { return &s.MachineID }, checkMachineID),
-		{"sandbox", "created", false,
-			func(s *Sandbox, v string) (err error) {
-				s.Created, err = parseTime(v)
-				return err
-			},
-			func(s *Sandbox) []string {
-				if s.Created.IsZero() {
-					return nil
-				}
-				return []string{s.Created.UTC().Format(time.RFC3339)}
-			}},
+		parsed("sandbox", "created", func(s *Sandbox) *time.Time { return &s.Created }, parseTime, timeText),
 		{"sandbox", "state", false,
 			func(s *Sandbox, v string) error {
 				if v != string(StateDeleting) {
@@ -104,12 +94,7 @@ func sandboxFields() []field {
 		boolean("hardening", "user-namespaces", func(s *Sandbox) *bool { return &s.Hardening.UserNamespaces }),
 		enabled("hardening", "read-only-kernel", func(s *Sandbox) *bool { return &s.Hardening.ReadOnlyKernel }),
 		enabled("hardening", "hide-kernel", func(s *Sandbox) *bool { return &s.Hardening.HideKernel }),
-		{"hardening", "idmap", false,
-			func(s *Sandbox, v string) (err error) {
-				s.Hardening.IDMap, err = idmap.Parse(v)
-				return err
-			},
-			func(s *Sandbox) []string { return optional(s.Hardening.IDMap.String()) }},
+		parsed("hardening", "idmap", func(s *Sandbox) *IDMap { return &s.Hardening.IDMap }, idmap.Parse, IDMap.String),
 
 		{"limits", "pids", false,
 			func(s *Sandbox, v string) (err error) { s.Limits.PIDs, err = parsePIDs(v); return err },
@@ -140,19 +125,8 @@ func sandboxFields() []field {
 			func(v string) error {
 				return match(func(v string) bool { return v == string(NetworkPrivate) || v == string(NetworkHost) }, v, msgNetwork)
 			}),
-
-		{"network", "interface", true,
-			func(s *Sandbox, v string) error {
-				i, err := nic.Parse(v)
-				s.Interfaces = append(s.Interfaces, i)
-				return err
-			},
-			func(s *Sandbox) (values []string) {
-				for _, i := range s.Interfaces {
-					values = append(values, i.String())
-				}
-				return values
-			}},
+		parsedList("network", "interface", func(s *Sandbox) *[]Interface { return &s.Interfaces }, nic.Parse,
+			Interface.String),
 	}
 }
 
@@ -167,32 +141,37 @@ func mountFields() (list []field) {
 // contentFields are the keys of disks and of private paths.
 func contentFields() []field {
 	return []field{
-		{"disks", "disk", true,
-			func(s *Sandbox, v string) error {
-				d, err := ParseDisk(v)
-				s.Disks = append(s.Disks, d)
-				return err
-			},
-			func(s *Sandbox) (values []string) {
-				for _, d := range s.Disks {
-					values = append(values, d.String())
-				}
-				return values
-			}},
-
-		{"private", "path", true,
-			func(s *Sandbox, v string) error {
-				p, err := parsePrivate(v)
-				s.Private = append(s.Private, p)
-				return err
-			},
-			func(s *Sandbox) (values []string) {
-				for _, p := range s.Private {
-					values = append(values, p.Origin+" "+p.Path)
-				}
-				return values
-			}},
+		parsedList("disks", "disk", func(s *Sandbox) *[]Disk { return &s.Disks }, ParseDisk, Disk.String),
+		parsedList("private", "path", func(s *Sandbox) *[]PrivatePath { return &s.Private }, parsePrivate,
+			func(p PrivatePath) string { return p.Origin + " " + p.Path }),
 	}
+}
+
+// parsed is a value of a type of its own, which is not written where its text is empty.
+func parsed[T any](
+	section, key string, at func(*Sandbox) *T, parse func(string) (T, error), text func(T) string,
+) field {
+	return field{section, key, false,
+		func(s *Sandbox, v string) (err error) { *at(s), err = parse(v); return err },
+		func(s *Sandbox) []string { return optional(text(*at(s))) }}
+}
+
+// parsedList is the same of a key that is repeated.
+func parsedList[T any](
+	section, key string, at func(*Sandbox) *[]T, parse func(string) (T, error), text func(T) string,
+) field {
+	return field{section, key, true,
+		func(s *Sandbox, v string) error {
+			one, err := parse(v)
+			*at(s) = append(*at(s), one)
+			return err
+		},
+		func(s *Sandbox) (values []string) {
+			for _, one := range *at(s) {
+				values = append(values, text(one))
+			}
+			return values
+		}}
 }
 
 func text(section, key string, at func(*Sandbox) *string, check func(string) error) field {
@@ -301,9 +280,7 @@ func tmpfs(section, key string, at func(*Sandbox) *Size) field {
 }
 
 func duration(section, key string, at func(*Sandbox) *time.Duration) field {
-	return field{section, key, false,
-		func(s *Sandbox, v string) (err error) { *at(s), err = parseDuration(v); return err },
-		func(s *Sandbox) []string { return []string{at(s).String()} }}
+	return parsed(section, key, at, parseDuration, time.Duration.String)
 }
 
 func mount(kind MountKind) field {

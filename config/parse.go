@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"github.com/virt-sandbox/virt-sandbox/internal/configtree"
+	"github.com/virt-sandbox/virt-sandbox/internal/directive"
 	"github.com/virt-sandbox/virt-sandbox/internal/specifier"
 	"github.com/virt-sandbox/virt-sandbox/internal/suggest"
 	"github.com/virt-sandbox/virt-sandbox/internal/textmerge"
@@ -216,7 +217,7 @@ func (r *reader) apply(e entry) string {
 	if directives := r.sandbox.directives(e.Section); directives != nil {
 		d := Directive{e.Key, e.Value}
 		*directives = append(*directives, d)
-		return message(CheckDirective(d))
+		return message(checkDirective(e.Section, d))
 	}
 	i, found := r.index[keyName{Section: e.Section, Key: e.Key}]
 	if !found {
@@ -281,6 +282,9 @@ func (s *Sandbox) complete(hasFormat bool) string {
 	}
 	if err := CheckInterfaces(s.Network, s.Interfaces); err != nil {
 		return err.Error()
+	}
+	if inside := s.ServiceAt(directive.Inside); s.Generic() && len(inside) > 0 {
+		return fmt.Sprintf(msgNotInside, inside[0].Name)
 	}
 	if s.Security.HasLabel() {
 		s.Security.SetLabel(s.Security.Label)

@@ -168,7 +168,7 @@ func TestParseReadsEveryKey(t *testing.T) {
 		Environment: []Variable{{"LANG", "C.UTF-8"}, {"EMPTY", ""}},
 		Unit:        []Directive{{"After", "postgresql.service"}, {"After", "redis.service"}},
 		Service: []Directive{{"LimitNOFILE", "65536"}, {"ExecStartPre", `"/usr/bin/logger" "web %i"`},
-			{"Environment", `"GREETING=hello world" "A=1"`}, {"SupplementaryGroups", ""}},
+			{"LogExtraFields", `"GREETING=hello world" "A=1"`}, {"SupplementaryGroups", ""}},
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got\n%+v\nwant\n%+v", got, want)

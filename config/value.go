@@ -182,6 +182,13 @@ func parseTime(text string) (time.Time, error) {
 	return t, nil
 }
 
+func timeText(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339)
+}
+
 func parsePrivate(text string) (PrivatePath, error) {
 	origin, p, found := strings.Cut(text, " ")
 	if !found || !wellformed.IsOrigin(origin) || CheckPath(p) != nil || strings.Count(p, "/") < 2 {

@@ -32,6 +32,9 @@ type Generator struct {
 	// are looked for.
 	UnitPath []string
 
+	// Strict tells of what systemd would only warn about, too.
+	Strict bool
+
 	dropIns *dropInCache
 }
 
@@ -146,10 +149,25 @@ func (g Generator) one(name string, present map[string][]string, sink Sink) []er
 	if err == nil {
 		err = g.maskForeign(unit, sink)
 	}
+	if err == nil && g.Strict {
+		err = units.CheckDirectives(g.Store, name)
+	}
 	if err != nil {
 		return g.located(name, err)
 	}
 	return nil
+}
+
+// unitOf returns the unit of a sandbox that another one's names as a dependency; "" where it has none.
+func (g Generator) unitOf(name string) string {
+	files, err := g.Store.Find(name)
+	if err != nil {
+		return ""
+	}
+	if s, err := g.Store.Parse(name, files.Files...); err == nil {
+		return s.HostUnit()
+	}
+	return guessHostUnit(name, files.Files...)
 }
 
 // renamed finds stubs of a container whose config has come to name another first unit, and makes them tell: they
@@ -257,7 +275,8 @@ func (g Generator) unitFile(unit, name string, present map[string][]string) []by
 }
 
 func (g Generator) paths(name string) units.Paths {
-	p := units.Paths{Config: g.Store.Path(name), Source: g.Store.SourcePath(name), Helper: g.Helper}
+	p := units.Paths{Config: g.Store.Path(name), Source: g.Store.SourcePath(name), Helper: g.Helper,
+		UnitOf: g.unitOf}
 	if g.Store.Dir != config.DefaultDir {
 		p.ConfigDir = g.Store.Dir
 	}

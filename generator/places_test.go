@@ -37,12 +37,12 @@ func places(t *testing.T, files map[string]string) config.Store {
 // lies; the template has none.
 func TestUnitsOfTemplates(t *testing.T) {
 	store := places(t, map[string]string{
-		"usr/web@.sandbox":      "[sandbox]\nformat=2\nunit=nginx@%i.service\n[service]\nNice=1\n",
+		"usr/web@.sandbox":      "[sandbox]\nformat=2\nunit=nginx@%i.service\n[service]\nRestartSec=1\n",
 		"etc/web@a.sandbox":     "-> web@.sandbox",
 		"etc/web@b-1.sandbox":   "-> web@.sandbox",
 		"usr/plain.sandbox":     "[sandbox]\nformat=2\nunit=x.service\n",
 		"run/plain.sandbox":     "[sandbox]\nformat=2\nunit=y.service\n",
-		"etc/sandbox.d/a.conf":  "[service]\nCPUWeight=7\n",
+		"etc/sandbox.d/a.conf":  "[service]\nLogLevelMax=7\n",
 		"etc/web@b-1.sandbox.d": "-> dir",
 		"etc/dir/b.conf":        "[mounts]\nhost-show=/srv/x=/srv/%i\n",
 	})
@@ -52,7 +52,7 @@ func TestUnitsOfTemplates(t *testing.T) {
 	}
 	top, etc := filepath.Dir(store.Dir), "SourcePath=/etc/libvirt-sandbox/services/"
 	for unit, parts := range map[string][]string{
-		"nginx@web@a.service":   {" run web@a\n", etc + "web@a.sandbox\n", "\nNice=1\n", "CPUWeight=7\n"},
+		"nginx@web@a.service":   {" run web@a\n", etc + "web@a.sandbox\n", "\nRestartSec=1\n", "LogLevelMax=7\n"},
 		"nginx@web@b-1.service": {" run web@b-1\n", etc + "web@b-1.sandbox\n", " /srv/b-1\n"},
 		"y@plain.service":       {" run plain\n", "SourcePath=" + top + "/run/plain.sandbox\n"},
 	} {

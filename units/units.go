@@ -6,6 +6,7 @@
 package units
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,6 +15,8 @@ import (
 	"github.com/coreos/go-systemd/v22/unit"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/directive"
+	"github.com/virt-sandbox/virt-sandbox/internal/unitname"
 )
 
 // Places of units and of what adds to them.
@@ -48,6 +51,19 @@ type Paths struct {
 	Source    string // where it is read; empty for Config
 	ConfigDir string // the directory of configs where it is not the default one, else ""
 	Helper    string // virt-sandbox-service-helper
+
+	// UnitOf returns the unit of another sandbox; "" where that is not there. Nil knows none.
+	UnitOf func(sandbox string) string
+}
+
+// unitOf returns the unit of another sandbox. For one that is not there it is a unit that is not there either, which
+// systemd makes of it what a dependency on such a one is.
+func (p Paths) unitOf(sandbox string) string {
+	unit := ""
+	if p.UnitOf != nil {
+		unit = p.UnitOf(sandbox)
+	}
+	return cmp.Or(unit, unitname.Instance("virt-sandbox", sandbox).String())
 }
 
 // Stub returns the file that makes systemctl enable work: systemd enables no unit that only a generator made.
@@ -182,7 +198,7 @@ func (t *text) body(s *config.Sandbox, p Paths) {
 		t.set("After", "network.target network-online.target")
 	}
 	for _, d := range s.Unit {
-		t.set(d.Name, d.Value)
+		t.set(d.Name, directive.WithUnits(d.Name, d.Value, p.unitOf))
 	}
 	t.section("Service")
 	t.set("Type", "notify")
@@ -220,7 +236,7 @@ func (t *text) body(s *config.Sandbox, p Paths) {
 		t.set("SuccessExitStatus", "133")
 	}
 	t.confine(s, p)
-	for _, d := range s.Service {
+	for _, d := range s.ServiceAt(directive.Host) {
 		t.set(d.Name, d.Value)
 	}
 }

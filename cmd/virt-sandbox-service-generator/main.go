@@ -96,6 +96,7 @@ func options() (flags *pflag.FlagSet, dryRun, showVersion *bool) {
 
 func show(g generator.Generator) (int, error) {
 	var files generator.DryRun
+	g.Strict = true
 	problems := g.Run(&files)
 	if err := files.Print(os.Stdout); err != nil {
 		return 1, err

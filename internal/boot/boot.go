@@ -8,11 +8,14 @@ package boot
 
 import (
 	"fmt"
+	"slices"
 	"syscall"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/capability"
 	"github.com/virt-sandbox/virt-sandbox/internal/domain"
 	"github.com/virt-sandbox/virt-sandbox/internal/guest"
+	"github.com/virt-sandbox/virt-sandbox/internal/innerboot"
 	"github.com/virt-sandbox/virt-sandbox/internal/roottree"
 	"github.com/virt-sandbox/virt-sandbox/internal/syscallfilter"
 )
@@ -69,7 +72,7 @@ func Container(s *config.Sandbox, f *Facts) (*Plan, error) {
 	p := Plan{Guest: Command(s, f.Groups, f.OneShot), Tree: tree(s, f)}
 	p.Guest.Profile, p.Guest.Label = f.Profile, payloadLabel(s, f)
 	for _, name := range domain.DroppedCapabilities(s, host) {
-		p.Guest.Drop = append(p.Guest.Drop, config.CapabilityNumber(name))
+		p.Guest.Drop = append(p.Guest.Drop, uint32(slices.Index(capability.Names(), name)))
 	}
 	var err error
 	p.Guest.SystemCalls, err = syscallfilter.Compile(syscallfilter.Policy{
@@ -95,7 +98,7 @@ func Command(s *config.Sandbox, groups []uint32, oneShot *OneShot) *guest.Plan {
 		Environment: Environment(s),
 	}
 	if !s.Generic() {
-		plan.BootTarget, plan.Units = s.BootTarget, s.Units
+		plan.BootTarget, plan.Units, plan.RuntimeUnits = s.BootTarget, s.Units, innerboot.Runtime(s)
 		return &plan
 	}
 	plan.Command, plan.UID, plan.GID, plan.Groups = s.Command, s.Identity.UID, s.Identity.GID, groups

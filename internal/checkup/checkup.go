@@ -21,6 +21,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/sandboximage"
 	"github.com/virt-sandbox/virt-sandbox/internal/unitfile"
 	"github.com/virt-sandbox/virt-sandbox/internal/unitstub"
+	"github.com/virt-sandbox/virt-sandbox/units"
 )
 
 // Checker checks sandboxes. It may be used from several goroutines.
@@ -98,6 +99,11 @@ func (c *Checker) checkOutside(ctx context.Context, name string) (*config.Sandbo
 	if err := c.Provisioner.CheckPolicy(s); err != nil {
 		findings = append(findings, contentcheck.Finding{
 			Path: c.Configs.Path(name), Problem: contentcheck.ProblemConfig, Detail: printable.Line(err.Error()),
+		})
+	}
+	if err := units.CheckDirectives(c.Configs, name); err != nil {
+		findings = append(findings, contentcheck.Finding{
+			Path: c.Configs.Path(name), Problem: contentcheck.ProblemConfig, Detail: reasonOf(err),
 		})
 	}
 	files, err := c.checkUnitFiles(s)

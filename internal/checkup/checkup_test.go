@@ -105,6 +105,11 @@ func TestCheck(t *testing.T) {
 			}
 			write(m.Store.Path(name), "[sandbox]\nnonsense\n")
 		}, []string{"config .sandbox"}},
+		{"systemd knows no such directive", func() {
+			s := healthy()
+			s.Unit = []config.Directive{{Name: "Aftr", Value: "x.service"}}
+			save(s)
+		}, []string{"config .sandbox"}},
 		{"its image is gone", func() { save(imaged()) }, []string{"unit .service", "image /image.raw"}},
 		{"its image was cut", func() {
 			save(imaged())

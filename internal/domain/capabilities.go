@@ -8,6 +8,7 @@ import (
 	"libvirt.org/go/libvirtxml"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/capability"
 )
 
 // baseCapabilities are what ordinary services may have in a container, and what a systemd needs: it hangs up terminals.
@@ -88,7 +89,7 @@ func Capabilities(s *config.Sandbox, host Host) []string {
 		return allowedCapabilities(s, host)
 	}
 	// libvirt knows no more, and takes a few of them away.
-	return slices.DeleteFunc(config.CapabilityNames(), func(name string) bool { return slices.Contains(c.Drop, name) })
+	return slices.DeleteFunc(capability.Names(), func(name string) bool { return slices.Contains(c.Drop, name) })
 }
 
 // libvirtTakes are the capabilities that libvirt takes from containers whose config says nothing of them.

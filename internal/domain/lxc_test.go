@@ -11,6 +11,7 @@ import (
 	"libvirt.org/go/libvirtxml"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/capability"
 	"github.com/virt-sandbox/virt-sandbox/internal/nic"
 	"github.com/virt-sandbox/virt-sandbox/internal/secontext"
 )
@@ -238,12 +239,12 @@ func unmarshal(t *testing.T, text string) *libvirtxml.Domain {
 // TestCapabilityElements: libvirt knows them by the kernel's names in lower case.
 func TestCapabilityElements(t *testing.T) {
 	s := config.New("box")
-	s.Hardening.Capabilities = config.Names{Base: config.NamesAuto, Add: config.CapabilityNames()}
+	s.Hardening.Capabilities = config.Names{Base: config.NamesAuto, Add: capability.Names()}
 	text, err := LXC(s, Host{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range config.CapabilityNames() {
+	for _, name := range capability.Names() {
 		element := strings.ToLower(strings.TrimPrefix(name, "CAP_"))
 		element = "<" + element + ` state="on"></` + element + ">"
 		if !strings.Contains(text, element) {
@@ -254,7 +255,7 @@ func TestCapabilityElements(t *testing.T) {
 
 // TestEveryCapability: whatever a config can name has an element of libvirt's.
 func TestEveryCapability(t *testing.T) {
-	names := config.CapabilityNames()
+	names := capability.Names()
 	var list libvirtxml.DomainFeatureCapabilities
 	switchTo("on", &list, names)
 	given := 0

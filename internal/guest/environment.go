@@ -3,9 +3,9 @@
 package guest
 
 import (
-	"errors"
 	"fmt"
 	"os"
+	"path"
 	"strings"
 )
 
@@ -20,15 +20,41 @@ func showEnvironment(run string, variables []string) error {
 	for _, v := range variables {
 		text += "DefaultEnvironment=" + quoteForSystemd(v) + "\n"
 	}
-	root, err := os.OpenRoot(run)
-	if err != nil {
+	if err := writeBelow(run, map[string]string{"systemd/system.conf.d/80-virt-sandbox.conf": text}); err != nil {
 		return fmt.Errorf("pass the environment to services: %w", err)
 	}
-	defer root.Close()
-	const dir = "systemd/system.conf.d"
-	err = errors.Join(root.MkdirAll(dir, 0o755), root.WriteFile(dir+"/80-virt-sandbox.conf", []byte(text), 0o644))
+	return nil
+}
+
+// showUnits puts units and drop-ins below run, which is /run, where systemd finds them.
+func showUnits(run string, units map[string]string) error {
+	files := make(map[string]string)
+	for name, text := range units {
+		files["systemd/system/"+name] = text
+	}
+	if err := writeBelow(run, files); err != nil {
+		return fmt.Errorf("add to units: %w", err)
+	}
+	return nil
+}
+
+// writeBelow writes files below a directory, which no link leads out of.
+func writeBelow(dir string, files map[string]string) error {
+	if len(files) == 0 {
+		return nil
+	}
+	root, err := os.OpenRoot(dir)
 	if err != nil {
-		return fmt.Errorf("pass the environment to services: %w", err)
+		return err
+	}
+	defer root.Close()
+	for name, text := range files {
+		if err := root.MkdirAll(path.Dir(name), 0o755); err != nil {
+			return err
+		}
+		if err := root.WriteFile(name, []byte(text), 0o644); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -31,3 +31,24 @@ DefaultEnvironment="L=one\x0a[Manager]\x09ä"
 		t.Errorf("got %s, %v; want %s", got, err, want)
 	}
 }
+
+// TestShowUnits: what a start adds to units lies where systemd looks, and no link leads out of there.
+func TestShowUnits(t *testing.T) {
+	run := t.TempDir()
+	if err := showUnits(run, map[string]string{"d.service.d/a.conf": "[Service]\n"}); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := os.ReadFile(run + "/systemd/system/d.service.d/a.conf"); err != nil || string(got) != "[Service]\n" {
+		t.Errorf("got %q, %v", got, err)
+	}
+	outside := t.TempDir()
+	if err := os.Symlink(outside, run+"/systemd/system/e.service.d"); err != nil {
+		t.Fatal(err)
+	}
+	if err := showUnits(run, map[string]string{"e.service.d/a.conf": ""}); err == nil {
+		t.Error("a link was followed")
+	}
+	if entries, err := os.ReadDir(outside); err != nil || len(entries) > 0 {
+		t.Errorf("outside there is %v, %v", entries, err)
+	}
+}

@@ -28,10 +28,13 @@ const planFormat = 1
 
 // Plan is what the helper asks of the container's first program.
 type Plan struct {
-	Name        string   `json:"name"` // hostname and name of the cgroup
-	UUID        string   `json:"uuid"`
-	BootTarget  string   `json:"boot_target,omitempty"` // systemd boots to it; empty for a command
-	Units       []string `json:"units,omitempty"`       // what it is for
+	Name       string   `json:"name"` // hostname and name of the cgroup
+	UUID       string   `json:"uuid"`
+	BootTarget string   `json:"boot_target,omitempty"` // systemd boots to it; empty for a command
+	Units      []string `json:"units,omitempty"`       // what it is for
+	// RuntimeUnits are files below /run/systemd/system, by their names there.
+	RuntimeUnits map[string]string `json:"runtime_units,omitempty"`
+
 	Command     []string `json:"command,omitempty"`
 	UID         uint32   `json:"uid,omitempty"`
 	GID         uint32   `json:"gid,omitempty"`

@@ -108,7 +108,7 @@ func bootSystemd(p *Plan) error {
 		// Of the host's generators none runs but those that the container has been given.
 		"SYSTEMD_GENERATOR_PATH=" + GeneratorDir, "SYSTEMD_ENVIRONMENT_GENERATOR_PATH=",
 	}, p.Environment...)
-	if err := showEnvironment("/run", p.Environment); err != nil {
+	if err := errors.Join(showEnvironment("/run", p.Environment), showUnits("/run", p.RuntimeUnits)); err != nil {
 		return err
 	}
 	for _, systemd := range []string{"/usr/lib/systemd/systemd", "/lib/systemd/systemd"} {

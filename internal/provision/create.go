@@ -18,6 +18,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/innerboot"
 	"github.com/virt-sandbox/virt-sandbox/internal/privatepaths"
 	"github.com/virt-sandbox/virt-sandbox/internal/unitfile"
+	"github.com/virt-sandbox/virt-sandbox/units"
 )
 
 // Create makes content and config of a new sandbox. When it fails, or is told to stop, nothing stays behind; when it
@@ -34,7 +35,7 @@ func (p *Provisioner) Create(ctx context.Context, options describe.Options) (*co
 	}
 	defer lock.Release()
 	given := config.GivenBy(s)
-	if err := p.plan(ctx, s, options.Template != ""); err != nil {
+	if err := p.plan(ctx, s, options.Template != "", options.DryRun); err != nil {
 		return nil, err
 	}
 	if options.DryRun {
@@ -68,8 +69,9 @@ func (p *Provisioner) described(options describe.Options) (*config.Sandbox, erro
 }
 
 // plan completes the description of a new sandbox. hasConfig says that its config is there, and will not be written.
+// What systemd would only warn about is an error of a dry run.
 // Preconditions: the caller holds the lock on the sandbox's name.
-func (p *Provisioner) plan(ctx context.Context, s *config.Sandbox, hasConfig bool) error {
+func (p *Provisioner) plan(ctx context.Context, s *config.Sandbox, hasConfig, dryRun bool) error {
 	if err := p.nameIsFree(s.Name); err != nil {
 		return err
 	}
@@ -87,6 +89,11 @@ func (p *Provisioner) plan(ctx context.Context, s *config.Sandbox, hasConfig boo
 	}
 	if err := p.Stubs.Check(s); err != nil {
 		return err
+	}
+	if err := units.CheckDirectives(p.Configs, s.Name); err != nil && dryRun {
+		return err
+	} else if err != nil {
+		p.Warn("%v", err)
 	}
 	notes, err := innerboot.Notes(unitfile.Root(p.Host.Root), s)
 	if err != nil {

@@ -58,6 +58,16 @@ func TestDryRun(t *testing.T) {
 	if planned.UUID != "" || planned.MachineID != "" || planned.Security.Level != "" || !planned.Created.IsZero() {
 		t.Errorf("it is identified: %+v", planned)
 	}
+	dropIn := h.Configs.Dir + "/web.sandbox.d/a.conf"
+	if err := errors.Join(os.MkdirAll(filepath.Dir(dropIn), 0o755),
+		os.WriteFile(dropIn, []byte("[unit]\nAftr=x.service\n"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	_, err = h.Create(t.Context(), dry)
+	says(t, err, "a.conf:2: Aftr= in [unit] is no directive that this program knows; did you mean After=?")
+	if err := os.Remove(dropIn); err != nil {
+		t.Fatal(err)
+	}
 	made := h.create(t, "web")
 	if !slices.Equal(made.Private, planned.Private) || len(made.Private) == 0 || made.Content != planned.Content {
 		t.Errorf("planned %+v, made %+v", planned, made)

@@ -5,11 +5,14 @@ package startup
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/opencontainers/selinux/go-selinux"
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/apparmor"
 	"github.com/virt-sandbox/virt-sandbox/internal/cgroup"
+	"github.com/virt-sandbox/virt-sandbox/internal/directive"
 	"github.com/virt-sandbox/virt-sandbox/internal/enter"
 	"github.com/virt-sandbox/virt-sandbox/internal/guest"
 	"github.com/virt-sandbox/virt-sandbox/internal/places"
@@ -33,10 +36,28 @@ func (h *Host) SetBounds(s *config.Sandbox, init int, plan *guest.Plan) error {
 		return fmt.Errorf("find the container's cgroups: %w", err)
 	}
 	err = errors.Join(groups.LimitPIDs(s.Name, init, uint64(s.Limits.PIDs)), h.labelCgroups(s, groups))
+	h.setGroup(s, groups)
 	if ids := s.Hardening.IDMap; ids.Mapped() {
 		err = errors.Join(err, groups.Delegate(s.Name, init, int(ids.Base)))
 	}
 	return err
+}
+
+// setGroup sets what [service] says of the container's cgroup, and warns of what this host's cannot have.
+func (h *Host) setGroup(s *config.Sandbox, groups cgroup.Groups) {
+	values := make(map[string]string)
+	for _, d := range s.ServiceAt(directive.Group) {
+		if d.Value == "" {
+			delete(values, d.Name)
+			continue
+		}
+		values[d.Name], _ = directive.GroupValue(d.Name, d.Value) // It was checked.
+	}
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		if err := groups.Set(s.Name, name, values[name]); err != nil {
+			h.Warn("%s= of [service] does not count: %v", name, err)
+		}
+	}
 }
 
 // noteAdmission notes what the container may be entered with, while its init is still ours and waits.

@@ -8,6 +8,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/apparmor"
 	"github.com/virt-sandbox/virt-sandbox/internal/boot"
+	"github.com/virt-sandbox/virt-sandbox/internal/capability"
 	"github.com/virt-sandbox/virt-sandbox/internal/content"
 	"github.com/virt-sandbox/virt-sandbox/internal/describe"
 	"github.com/virt-sandbox/virt-sandbox/internal/enter"
@@ -71,7 +72,7 @@ func missingCapabilities() ([]string, error) {
 		return nil, fmt.Errorf("read the host's capabilities: %w", err)
 	}
 	var names []string
-	for number, name := range config.CapabilityNames() {
+	for number, name := range capability.Names() {
 		if set&(1<<number) == 0 {
 			names = append(names, name)
 		}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/boot"
+	"github.com/virt-sandbox/virt-sandbox/internal/capability"
 	"github.com/virt-sandbox/virt-sandbox/internal/claims"
 	"github.com/virt-sandbox/virt-sandbox/internal/content"
 	"github.com/virt-sandbox/virt-sandbox/internal/guest"
@@ -97,7 +98,7 @@ func TestMissingCapabilities(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(names) >= len(config.CapabilityNames()) {
+	if len(names) >= len(capability.Names()) {
 		t.Errorf("the host lacks all of %v", names)
 	}
 }

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/capability"
 )
 
 // Capabilities returns those that a unit names for itself (systemd.exec(5)), and what it needs for a priority above
@@ -14,7 +14,7 @@ import (
 // A line that takes some away, as one that begins with ~ does, names none.
 func (u *Unit) Capabilities() []string {
 	names := append(u.NamedCapabilities("CapabilityBoundingSet"), u.NamedCapabilities("AmbientCapabilities")...)
-	names = slices.DeleteFunc(names, func(name string) bool { return !slices.Contains(config.CapabilityNames(), name) })
+	names = slices.DeleteFunc(names, func(name string) bool { return !slices.Contains(capability.Names(), name) })
 	nice := u.Words("Nice")
 	if len(nice) > 0 && strings.HasPrefix(nice[len(nice)-1], "-") ||
 		len(u.Words("CPUSchedulingPolicy"))+len(u.Words("CPUSchedulingPriority"))+len(u.Words("IOSchedulingClass")) > 0 {

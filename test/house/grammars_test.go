@@ -60,6 +60,7 @@ var colons = map[string]string{
 	"internal/debdeps/status.go":           "a field of dpkg's status",
 	"internal/mcs/policy.go":               "a line of seusers",
 	"internal/mcs/level.go":                "a level, SENSITIVITY:CATEGORIES",
+	"internal/directive/directive.go":      "limits, SOFT:HARD",
 	"internal/console/serve.go":            "what the first process passes on to the next, FD:FRAME",
 }
 

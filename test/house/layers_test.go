@@ -51,6 +51,7 @@ var layers = []layer{
 		"internal/configtree",
 		"internal/consoletext",
 		"internal/debdeps",
+		"internal/directive",
 		"internal/dropin",
 		"internal/filetree",
 		"internal/hostsystemd",

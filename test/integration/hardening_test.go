@@ -127,12 +127,14 @@ func TestKernelIsOutOfReach(t *testing.T) {
 }
 
 // A container cannot have more processes than its limit, which it cannot change, and a command of execute counts too.
+// What [service] says for it is so: of its services inside, and of its cgroup.
 func TestProcessLimit(t *testing.T) {
 	rig.On(t, rig.Native, rig.VM)
 	rig.Needs(t, rig.PIDController)
 	before := snapshot(t)
 	create(t, "t-pids", "-C", "-u", "apache2")
 	edit(t, "t-pids", "pids=4096", "pids=150")
+	edit(t, "t-pids", "[limits]", "[service]\nCPUWeight=50\nLimitNOFILE=4321\nNoNewPrivileges=yes\n[limits]")
 	must(t, "start", "t-pids")
 	const bomb = "for i in $(seq 200); do sleep 2 & done; wait"
 	if o := run(t, "execute", "t-pids", "--", "sh", "-c", bomb); !strings.Contains(strings.ToLower(o.stderr),
@@ -142,6 +144,14 @@ func TestProcessLimit(t *testing.T) {
 	if got := inside(t, "t-pids", "cat /sys/fs/cgroup/pids.max 2>/dev/null; mkdir /tmp/v1; mount -t cgroup -o pids x "+
 		"/tmp/v1 2>/dev/null; cat /tmp/v1/pids.max 2>/dev/null; true"); strings.Contains(got, "150") {
 		t.Errorf("the limit shows inside, where it can be changed: %q", got)
+	}
+	if got := inside(t, "t-pids", "cd /proc/$(systemctl show -P MainPID apache2); awk '/open files/ {print $4}' limits; "+
+		"awk '/NoNewPrivs/ {print $2}' status"); got != "4321\n1\n" {
+		t.Errorf("LimitNOFILE= and NoNewPrivileges= make %q", got)
+	}
+	if got := shell(t, `find /sys/fs/cgroup -path '*lxc*pids*' \( -name cpu.weight -o -name cpu.shares \) `+
+		`-exec grep -hx -e 50 -e 512 {} +`); got != "50\n" && got != "512\n" {
+		t.Errorf("CPUWeight= makes %q", got)
 	}
 	remove(t, "t-pids")
 	sameAs(t, before, "after delete")

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package innerboot
+
+import (
+	"strings"
+
+	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/directive"
+	"github.com/virt-sandbox/virt-sandbox/internal/unitname"
+)
+
+// carriedDropIn has what the config says of the services inside. It counts more than what the content has.
+const carriedDropIn = "95-virt-sandbox-config.conf"
+
+// Runtime returns files that each start puts below /run/systemd/system of a container, since they follow from the
+// config as it is then, by their names there.
+func Runtime(s *config.Sandbox) map[string]string {
+	files := make(map[string]string)
+	carried := s.ServiceAt(directive.Inside)
+	if len(carried) > 0 {
+		var text strings.Builder
+		text.WriteString("# [service] of the sandbox's config.\n[Service]\n")
+		for _, d := range carried {
+			text.WriteString(d.Name + "=" + d.Value + "\n")
+		}
+		for _, unit := range s.Units {
+			if name, err := unitname.Parse(unit); err == nil && name.Type() == unitname.Service {
+				files[unit+".d/"+carriedDropIn] = text.String()
+			}
+		}
+	}
+	if len(files) == 0 {
+		return nil
+	}
+	return files
+}
