@@ -47,7 +47,10 @@ type DB struct {
 }
 
 // fileList is what dpkg's list says of one package: its paths, each on a line.
-type fileList struct{ name, lines string }
+type fileList struct {
+	name, lines string
+	unfinished  bool
+}
 
 // names are those of accounts, by their numbers.
 type names struct {
@@ -67,9 +70,10 @@ func (n *names) of(id uint32, look func(id string) (string, error)) string {
 	return name
 }
 
-// record is what the status file says of one installed package.
+// record is what the status file says of one package.
 type record struct {
 	name, version, source, arch string
+	unfinished                  string            // its state, where not all its files are in place
 	conffiles                   map[string]string // path → MD5 as shipped
 	obsolete                    []string          // those of an earlier version
 	depends                     []string
@@ -130,7 +134,7 @@ func (db *DB) Owners(ctx context.Context, paths ...string) (map[string][]string,
 		}
 	}
 	owners := make(map[string][]string)
-	err := db.eachPath(ctx, func(name, p string) {
+	err := db.eachPath(ctx, true, func(name, p string) {
 		for _, a := range asked[p] {
 			if !slices.Contains(owners[a], name) {
 				owners[a] = append(owners[a], name)
@@ -155,7 +159,7 @@ func (db *DB) Tally(ctx context.Context, dirs ...string) (map[string]map[string]
 	// Two architectures of a package may share paths.
 	type owned struct{ dir, name, path string }
 	counted := make(map[owned]bool)
-	err := db.eachPath(ctx, func(name, p string) {
+	err := db.eachPath(ctx, false, func(name, p string) {
 		for end := len(p); end > 0; end = strings.LastIndexByte(p[:end], '/') {
 			dir := p[:end]
 			if counts, asked := tally[dir]; asked && !counted[owned{dir, name, p}] {
@@ -170,8 +174,8 @@ func (db *DB) Tally(ctx context.Context, dirs ...string) (map[string]map[string]
 	return tally, nil
 }
 
-// eachPath visits every path of every installed package.
-func (db *DB) eachPath(ctx context.Context, visit func(name, p string)) error {
+// eachPath visits every path of every installed package, and of those that are so in part.
+func (db *DB) eachPath(ctx context.Context, unfinished bool, visit func(name, p string)) error {
 	lists, err := db.lists()
 	if err != nil {
 		return err
@@ -179,6 +183,9 @@ func (db *DB) eachPath(ctx context.Context, visit func(name, p string)) error {
 	for _, list := range lists {
 		if err := ctx.Err(); err != nil {
 			return err
+		}
+		if list.unfinished && !unfinished {
+			continue
 		}
 		for l := range strings.Lines(list.lines) {
 			visit(list.name, strings.TrimSuffix(l, "\n"))
@@ -197,7 +204,7 @@ func (db *DB) readLists() ([]fileList, error) {
 		if err != nil {
 			return nil, err
 		}
-		lists = append(lists, fileList{r.name, string(data)})
+		lists = append(lists, fileList{r.name, string(data), r.unfinished != ""})
 	}
 	return lists, nil
 }
@@ -209,6 +216,13 @@ func (db *DB) Package(_ context.Context, name string) (*pkgdb.Package, error) {
 		return nil, fmt.Errorf("%s: %w", name, pkgdb.ErrNoPackage)
 	}
 	r := db.packages[key]
+	switch r.unfinished {
+	case "":
+	case "unpacked":
+		return nil, &pkgdb.UnfinishedError{Name: name, State: r.unfinished, Mend: "dpkg --configure " + name}
+	default:
+		return nil, &pkgdb.UnfinishedError{Name: name, State: r.unfinished, Mend: "apt-get install --reinstall " + name}
+	}
 	pkg := &pkgdb.Package{Name: r.name, Version: r.version, Source: r.source, Depends: r.depends}
 	digests, err := db.md5sums(key)
 	if err != nil {

@@ -4,11 +4,10 @@ package debdeps
 
 import (
 	"bytes"
-	"slices"
 	"strings"
 )
 
-// parseStatus reads the installed packages of a status file (deb-control(5) paragraphs).
+// parseStatus reads the packages of a status file (deb-control(5) paragraphs) that have files in place.
 func parseStatus(data []byte) map[string]*record {
 	packages := make(map[string]*record)
 	addStatus(packages, data)
@@ -19,7 +18,7 @@ func parseStatus(data []byte) map[string]*record {
 func addStatus(packages map[string]*record, data []byte) {
 	for paragraph := range bytes.SplitSeq(data, []byte("\n\n")) {
 		r := &record{conffiles: make(map[string]string)}
-		installed, sameArch, field := false, false, ""
+		inPlace, sameArch, field := false, false, ""
 		for l := range bytes.SplitSeq(paragraph, []byte("\n")) {
 			text := string(l)
 			if strings.HasPrefix(text, " ") {
@@ -35,7 +34,7 @@ func addStatus(packages map[string]*record, data []byte) {
 			case "Package":
 				r.name = value
 			case "Status":
-				installed = isInstalled(value)
+				r.unfinished, inPlace = stateOf(value)
 			case "Version":
 				r.version = value
 			case "Source":
@@ -52,7 +51,7 @@ func addStatus(packages map[string]*record, data []byte) {
 		if sameArch {
 			key += ":" + r.arch
 		}
-		if !installed || r.name == "" || !safeKey(key) {
+		if !inPlace || r.name == "" || !safeKey(key) {
 			delete(packages, key)
 			continue
 		}
@@ -75,11 +74,18 @@ func relations(value string) (names []string) {
 	return names
 }
 
-// isInstalled reports whether all files of a package are in place (dpkg(1), package states): also of one that its own
-// script to configure it has failed for, or is being run for.
-func isInstalled(status string) bool {
-	state := status[strings.LastIndexByte(status, ' ')+1:]
-	return slices.Contains([]string{"installed", "triggers-pending", "triggers-awaited", "half-configured"}, state)
+// stateOf reports whether a package has files in place (dpkg(1), package states), and the state of one whose files are
+// not all where its programs look for them: dpkg puts configuration files there when it configures the package. One that
+// its own script to configure it has failed for, or is being run for, has them.
+func stateOf(status string) (unfinished string, inPlace bool) {
+	switch state := status[strings.LastIndexByte(status, ' ')+1:]; state {
+	case "installed", "triggers-pending", "triggers-awaited", "half-configured":
+		return "", true
+	case "unpacked", "half-installed":
+		return state, true
+	default:
+		return "", false
+	}
 }
 
 // safeKey keeps a damaged status file from naming info files elsewhere.

@@ -45,7 +45,10 @@ func TestParseStatus(t *testing.T) {
 		},
 		{"not configured, and not in place", "Package: a\nStatus: install reinstreq half-configured\n\nPackage: b\nStatus: " +
 			"install ok unpacked\n\nPackage: c\nStatus: install reinstreq half-installed\n\nPackage: d\nStatus: installed\n",
-			map[string]record{"a": {name: "a", source: "a"}, "d": {name: "d", source: "d"}}},
+			map[string]record{
+				"a": {name: "a", source: "a"}, "b": {name: "b", source: "b", unfinished: "unpacked"},
+				"c": {name: "c", source: "c", unfinished: "half-installed"}, "d": {name: "d", source: "d"},
+			}},
 		{"held, and waiting for triggers", "Package: a\nStatus: hold ok installed\n\nPackage: b\nStatus: install ok " +
 			"triggers-pending\n\nPackage: c\nStatus: install ok triggers-awaited\n", map[string]record{
 			"a": {name: "a", source: "a"}, "b": {name: "b", source: "b"}, "c": {name: "c", source: "c"},
@@ -165,7 +168,7 @@ func TestUpdates(t *testing.T) {
 	if a := db.packages["a"]; a == nil || a.version != "2" || a.conffiles["/etc/a"] != "2" {
 		t.Errorf("a: %+v", a)
 	}
-	if db.packages["b"] != nil || db.packages["c"] == nil || db.packages["c"].version != "1" {
+	if b := db.packages["b"]; b == nil || b.unfinished != "unpacked" || db.packages["c"] == nil || db.packages["c"].version != "1" {
 		t.Errorf("b: %+v, c: %+v", db.packages["b"], db.packages["c"])
 	}
 }

@@ -8,6 +8,7 @@ package pkgdb
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"path"
 	"strings"
@@ -16,14 +17,29 @@ import (
 // ErrNoPackage is returned by Database.Package for a package that is not installed.
 var ErrNoPackage = errors.New("package is not installed")
 
+// UnfinishedError is returned by Database.Package for a package that owns files and is not installed whole: its package
+// manager was interrupted, or runs. It is an ErrNoPackage.
+type UnfinishedError struct {
+	Name, State string
+	Mend        string // the command that ends what was begun
+}
+
+func (e *UnfinishedError) Error() string {
+	return fmt.Sprintf("package %s is %s; run %q first", e.Name, e.State, e.Mend)
+}
+
+// Is reports whether an error is the one for packages that are not installed.
+func (*UnfinishedError) Is(target error) bool { return target == ErrNoPackage }
+
 // Database answers which package owns what, for one package format. Several goroutines may ask it at once.
 type Database interface {
-	// Owners returns, for each of paths that is owned at all, the names of its packages. The two spellings of a path on
+	// Owners returns, for each of paths that is owned at all, the names of its packages, also of those of which Package
+	// returns an UnfinishedError. The two spellings of a path on
 	// a host with merged /usr are one.
 	Owners(ctx context.Context, paths ...string) (map[string][]string, error)
 	// Tally counts, for each of dirs, the paths at and below it that each package owns.
 	Tally(ctx context.Context, dirs ...string) (map[string]map[string]int, error)
-	// Package describes an installed package. Errors: ErrNoPackage.
+	// Package describes an installed package. Errors: ErrNoPackage, *UnfinishedError.
 	Package(ctx context.Context, name string) (*Package, error)
 	// NewSuffix returns what the package manager adds to the name of a new file that it puts beside a changed one.
 	NewSuffix() string

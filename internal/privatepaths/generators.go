@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/virt-sandbox/virt-sandbox/internal/pkgdb"
 	"github.com/virt-sandbox/virt-sandbox/internal/unitfile"
 )
 
@@ -16,7 +17,8 @@ import (
 // administrator named: they make units that the packages' own need. Those of systemd itself are about the machine.
 func (h Planner) Generators(ctx context.Context, units []*unitfile.Unit, extra []string) ([]string, error) {
 	sets, err := h.packagesOf(ctx, units, extra)
-	if errors.Is(err, ErrNoOwner) {
+	var unfinished *pkgdb.UnfinishedError
+	if errors.Is(err, ErrNoOwner) || errors.As(err, &unfinished) {
 		return nil, nil
 	}
 	if err != nil {

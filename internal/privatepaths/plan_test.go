@@ -248,3 +248,24 @@ func checkPlan(t *testing.T, h fakeHost, extra, want []string) {
 		t.Errorf("a config reads it back as %q", again.Private)
 	}
 }
+
+// interrupted is a package database whose package manager has not ended what it began.
+type interrupted struct{ pkgdb.Database }
+
+func (interrupted) Package(context.Context, string) (*pkgdb.Package, error) {
+	return nil, &pkgdb.UnfinishedError{Name: "d", State: "unpacked", Mend: "mend d"}
+}
+
+// TestUnfinishedPackage: nothing is planned of a package that is not installed whole, and a container that is there
+// already starts.
+func TestUnfinishedPackage(t *testing.T) {
+	h := newHost(t, map[string]string{unitFile: bareUnit}, hosttest.Package("d", "", unitFile))
+	h.Packages[0] = interrupted{h.Packages[0]}
+	units := []*unitfile.Unit{h.unit()}
+	if _, err := h.Plan(t.Context(), units, nil); err == nil || !strings.Contains(err.Error(), `run "mend d" first`) {
+		t.Errorf("got %v, want what to do", err)
+	}
+	if found, err := h.Generators(t.Context(), units, nil); err != nil || len(found) > 0 {
+		t.Errorf("generators %q, %v", found, err)
+	}
+}

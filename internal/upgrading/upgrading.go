@@ -18,6 +18,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/filetree"
 	"github.com/virt-sandbox/virt-sandbox/internal/legacy/takeover"
 	"github.com/virt-sandbox/virt-sandbox/internal/lockfile"
+	"github.com/virt-sandbox/virt-sandbox/internal/pkgdb"
 	"github.com/virt-sandbox/virt-sandbox/internal/places"
 	"github.com/virt-sandbox/virt-sandbox/internal/privatepaths"
 	"github.com/virt-sandbox/virt-sandbox/internal/provision"
@@ -174,8 +175,10 @@ func (u *Upgrader) split(s *config.Sandbox, dryRun bool, result *Result) error {
 // newlyPrivate returns the paths that new versions of the packages need, and that are not private yet.
 func (u *Upgrader) newlyPrivate(ctx context.Context, s *config.Sandbox) ([]config.PrivatePath, error) {
 	added, err := privatepaths.Planner(u.Host).PlanUpgrade(ctx, s)
-	if errors.Is(err, privatepaths.ErrNoOwner) {
-		// It was made with packages that the config does not name.
+	var unfinished *pkgdb.UnfinishedError
+	if errors.Is(err, privatepaths.ErrNoOwner) || errors.As(err, &unfinished) {
+		// It was made with packages that the config does not name, or the package manager is at work, which may be why
+		// this runs at all.
 		u.Warn("cannot tell what new versions make private to %s: %v", s.Name, err)
 		return nil, nil
 	}
