@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/virt-sandbox/virt-sandbox/internal/textfile"
+	"github.com/virt-sandbox/virt-sandbox/internal/unitname"
 )
 
 const (
@@ -233,31 +234,17 @@ func (t Tree) DropInDirs(name string) []string {
 func (t Tree) DropInDir(name string) string { return filepath.Join(t.Places[0], name+Suffix+".d") }
 
 // dropInNames lists what drop-ins for a name can be called after, in the order of systemd's: web-1@a has those of
-// web-1@a, web-1@, web-@ and web-@a.
+// web-1@a, web-1@, web-, web-@a and web-@.
 func dropInNames(name string) []string {
-	var names []string
-	add := func(n string) {
-		if !slices.Contains(names, n) {
-			names = append(names, n)
-		}
+	unit, err := unitname.Parse(name + "." + string(unitname.Service))
+	if err != nil {
+		return []string{name}
 	}
-	prefix, rest := name, ""
-	if at := strings.IndexByte(name, '@'); at >= 0 {
-		prefix, rest = name[:at], name[at:]
+	names := unit.DropInNames()
+	for i, n := range names {
+		names[i] = strings.TrimSuffix(n, "."+string(unitname.Service))
 	}
-	for {
-		add(prefix + rest)
-		if len(rest) > 1 {
-			for _, n := range dropInNames(prefix + "@") {
-				add(n)
-			}
-		}
-		dash := strings.LastIndexByte(strings.TrimSuffix(prefix, "-"), '-')
-		if dash <= 0 {
-			return names
-		}
-		prefix = prefix[:dash+1]
-	}
+	return names
 }
 
 func (t Tree) readDropIn(path string) (f File, masked bool, err error) {

@@ -93,7 +93,7 @@ func TestFragment(t *testing.T) {
 func TestDropInNames(t *testing.T) {
 	for name, want := range map[string]string{
 		"web": "web", "a-b-c": "a-b-c a-b- a-", "a--b": "a--b a-- a-", "a-": "a-", "web@1": "web@1 web@",
-		"a-b@c-d": "a-b@c-d a-b@ a-@ a-@c-d",
+		"a-b@c-d": "a-b@c-d a-b@ a- a-@c-d a-@", "a.b-c": "a.b-c a.b-",
 	} {
 		if got := strings.Join(dropInNames(name), " "); got != want {
 			t.Errorf("%s: got %s, want %s", name, got, want)
@@ -110,11 +110,11 @@ func TestDropIns(t *testing.T) {
 		"etc/big-@.sandbox.d/50-near.conf", "etc/big-web@.sandbox.d/50-near.conf", "usr/big-web@1.sandbox.d/50-near.conf",
 		"usr/big-web@1.sandbox.d/30-place.conf", "run/sandbox.d/30-place.conf",
 		"etc/big-@1.sandbox.d/40.conf", "etc/big-@1.sandbox.d/.hidden.conf", "etc/big-@1.sandbox.d/readme",
-		"etc/big-@1.sandbox.d/40.conf~", "etc/big-.sandbox.d/no.conf", "etc/web@1.sandbox.d/no.conf",
+		"etc/big-@1.sandbox.d/40.conf~", "etc/big-.sandbox.d/45.conf", "etc/web@1.sandbox.d/no.conf",
 		"usr/big-web@.sandbox.d/60.conf -> ../../elsewhere/x", "elsewhere/x",
 		"usr/big-web@.sandbox.d/05-null.conf -> /dev/null", "etc/other.sandbox.d/no.conf")
 	want := "usr/sandbox.d/10-all.conf usr/big-web@1.sandbox.d/20-masked.conf usr/big-web@1.sandbox.d/30-place.conf " +
-		"etc/big-@1.sandbox.d/40.conf etc/big-web@.sandbox.d/50-near.conf usr/big-web@.sandbox.d/60.conf " +
+		"etc/big-@1.sandbox.d/40.conf etc/big-.sandbox.d/45.conf etc/big-web@.sandbox.d/50-near.conf usr/big-web@.sandbox.d/60.conf " +
 		"usr/sandbox.d/99-all.conf"
 	top := filepath.Dir(tree.Places[0])
 	each(t, tree, func(tree Tree) {

@@ -16,7 +16,8 @@ import (
 // unitDirs is the system unit path of systemd.unit(5), without what only lives at run time.
 func unitDirs() []string {
 	return []string{
-		"/etc/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system",
+		"/etc/systemd/system.control", "/etc/systemd/system", "/etc/systemd/system.attached",
+		"/usr/local/lib/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system",
 	}
 }
 
@@ -53,7 +54,8 @@ func (r Root) find(name, instance string, links links) (*Unit, error) {
 }
 
 func noUnit(name string) error {
-	return fmt.Errorf("%w as %s in %s; is its package installed?", ErrNoUnit, name, strings.Join(unitDirs()[:3], ", "))
+	return fmt.Errorf("%w as %s in /etc/systemd/system, /usr/local/lib/systemd/system, /usr/lib/systemd/system; "+
+		"is its package installed?", ErrNoUnit, name)
 }
 
 // locate finds the files of a unit, or of its template where it has none of its own; nil where there are none.

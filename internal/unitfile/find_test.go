@@ -54,7 +54,7 @@ func TestDropInHierarchy(t *testing.T) {
 		lib + "a-b@.service":              "[Service]\nReadWritePaths=/unit\n",
 		lib + "alias@.service":            "-> a-b@.service",
 		lib + "service.d/10.conf":         "[Service]\nReadWritePaths=/type\n",
-		lib + "a-.service.d/20.conf":      "[Service]\nReadWritePaths=/not-of-an-instance\n",
+		lib + "a-.service.d/20.conf":      "[Service]\nReadWritePaths=/prefix-of-the-template\n",
 		lib + "a-@.service.d/30.conf":     "[Service]\nReadWritePaths=/prefix\n",
 		lib + "a-@x.service.d/30.conf":    "[Service]\nReadWritePaths=/prefix-of-the-instance\n",
 		lib + "a-b@x.service.d/40.conf":   "[Service]\nReadWritePaths=/instance\n",
@@ -63,7 +63,9 @@ func TestDropInHierarchy(t *testing.T) {
 		lib + "a-b@x.service.d/60.conf":   "-> /nowhere",
 		lib + "a-b@x.service.d/70.conf":   "[Other]\nReadWritePaths=/wrong-section\nstray\n",
 	}))
-	want := []string{"/unit", "/type", "/prefix-of-the-instance", "/administrator", "/alias"}
+	want := []string{
+		"/unit", "/type", "/prefix-of-the-template", "/prefix-of-the-instance", "/administrator", "/alias",
+	}
 	u := findUnit(t, host, "a-b@x")
 	if got := u.Words("ReadWritePaths"); !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)

@@ -27,16 +27,20 @@ const (
 	generatorLimit = 30 * time.Second
 )
 
-// generatedDirs is where the host's systemd has what its generators have made.
+// generatedDirs is where the host's systemd has what its generators have made, and what programs have made for it,
+// until the next reboot.
 func generatedDirs() []string {
-	return []string{"/run/systemd/generator", "/run/systemd/generator.late"}
+	return []string{
+		"/run/systemd/transient", "/run/systemd/generator.early", "/run/systemd/system", "/run/systemd/generator",
+		"/run/systemd/generator.late",
+	}
 }
 
-// Generated returns the text of a unit that has no file but the one that a generator makes; "" for any other.
+// Generated returns the text of a unit that has no file but one in /run, as generators make it; "" for any other.
 func (u *Unit) Generated() string { return u.generated }
 
-// generate returns the unit that a generator of the host has made. Where no systemd runs that would have it, the one
-// for scripts is run. nil is none.
+// generate returns the unit that a generator or another program of the host has made. Where no systemd runs that would
+// have it, the one for scripts is run. nil is none.
 func (r Root) generate(name unitname.Name) (*Unit, error) {
 	for _, dir := range generatedDirs() {
 		text, err := os.ReadFile(path.Join(string(r)+dir, name.String()))

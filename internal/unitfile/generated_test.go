@@ -23,6 +23,8 @@ func TestGeneratedUnits(t *testing.T) {
 		late + "filed.service":                   "[Unit]\nSourcePath=/etc/init.d/filed\n",
 		"/usr/lib/systemd/system/filed.service":  "[Service]\n",
 		"/run/systemd/generator/empty.service":   "",
+		"/run/systemd/system/made.service":       "[Service]\nNice=3\n",
+		"/run/systemd/system/filed.service":      "[Service]\nNice=3\n",
 	}))
 	u := findUnit(t, host, "d")
 	if u.Files[0] != "/etc/init.d/d" || strings.Join(u.Words("Nice"), " ") != "1 2" || u.Generated() == "" {
@@ -32,6 +34,9 @@ func TestGeneratedUnits(t *testing.T) {
 		t.Errorf("as shipped: %+v, %v", shipped, err)
 	}
 	if u := findUnit(t, host, "none"); u.Files[0] != "/run/systemd/generator/none.service" {
+		t.Errorf("got %+v", u)
+	}
+	if u := findUnit(t, host, "made"); u.Generated() == "" || strings.Join(u.Words("Nice"), " ") != "3" {
 		t.Errorf("got %+v", u)
 	}
 	if u := findUnit(t, host, "filed"); u.Generated() != "" {

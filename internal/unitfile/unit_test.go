@@ -36,7 +36,6 @@ func TestFind(t *testing.T) {
 		"/usr/lib/systemd/system/directory.service/":        "",
 		"/usr/lib/systemd/system/only-masked.timer":         "-> /dev/null",
 		`/usr/lib/systemd/system/dev-disk\x2done.mount`:     "[Mount]\nWhere=/x\n",
-		"/run/systemd/system/transient.service":             service,
 		"/usr/lib/systemd/system/multi-user.target.wants/a": service,
 	}))
 	const lib = "/usr/lib/systemd/system/"
@@ -80,7 +79,6 @@ func TestFind(t *testing.T) {
 		{name: "loop", typed: "loop"},
 		{name: "dangling", typed: "dangling"},
 		{name: "no regular file", typed: "directory"},
-		{name: "only at run time", typed: "transient"},
 		{name: "slash", typed: "multi-user.target.wants/a"},
 		{name: "way out", typed: "../system/httpd.service"},
 		{name: "absolute", typed: lib + "httpd.service"},

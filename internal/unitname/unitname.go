@@ -8,6 +8,7 @@ package unitname
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/virt-sandbox/virt-sandbox/internal/ascii"
@@ -133,22 +134,22 @@ func (n Name) Instantiate(instance string) Name {
 	return n
 }
 
-// DropInNames returns the names under which drop-ins for a unit lie (systemd.unit(5)), the nearest first:
-// a-b@c.service has a-@c.service, a-b@.service and a-@.service too.
-func (n Name) DropInNames() []string {
-	ones := []Name{n}
+// DropInNames returns the names under which drop-ins for a unit lie, in the order in which systemd searches them:
+// a-b@c.service has a-b@.service, a-.service, a-@c.service and a-@.service too. systemd.unit(5) does not say that the
+// shorter name of a template is that of no template.
+func (n Name) DropInNames() []string { return n.addDropInNames(nil) }
+
+func (n Name) addDropInNames(names []string) []string {
+	if slices.Contains(names, n.String()) {
+		return names
+	}
+	names = append(names, n.String())
 	if n.IsInstance() {
-		ones = append(ones, n.Instantiate(""))
+		names = n.Instantiate("").addDropInNames(names)
 	}
-	var names []string
-	for _, one := range ones {
-		names = append(names, one.String())
-		prefix := one.prefix
-		for dash := strings.LastIndexByte(prefix, '-'); dash > 0; dash = strings.LastIndexByte(prefix[:dash], '-') {
-			if one.prefix = prefix[:dash+1]; one.prefix != prefix {
-				names = append(names, one.String())
-			}
-		}
+	dash := strings.LastIndexByte(strings.TrimSuffix(n.prefix, "-"), '-')
+	if dash <= 0 {
+		return names
 	}
-	return names
+	return Name{n.prefix[:dash+1], n.instance, n.IsInstance(), n.kind}.addDropInNames(names)
 }

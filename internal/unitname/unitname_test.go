@@ -117,9 +117,12 @@ func FuzzParse(f *testing.F) {
 // TestDropInNames: a unit has the drop-ins of its template and of what its name begins with.
 func TestDropInNames(t *testing.T) {
 	for name, want := range map[string]string{
-		"d.service":        "d.service",
-		"a-b-c.service":    "a-b-c.service a-b-.service a-.service",
-		"a-b@c-d.service":  "a-b@c-d.service a-@c-d.service a-b@.service a-@.service",
+		"d.service":       "d.service",
+		"a-b-c.service":   "a-b-c.service a-b-.service a-.service",
+		"a-b@c-d.service": "a-b@c-d.service a-b@.service a-.service a-@c-d.service a-@.service",
+		"a--b.service":    "a--b.service a--.service a-.service",
+		"x-y-z@1.socket": "x-y-z@1.socket x-y-z@.socket x-y-.socket x-.socket x-y-@1.socket x-y-@.socket x-@1.socket " +
+			"x-@.socket",
 		"a-.socket":        "a-.socket",
 		"-a.service":       "-a.service",
 		"template@.target": "template@.target",

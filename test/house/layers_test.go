@@ -48,7 +48,6 @@ var layers = []layer{
 	}},
 	{"one subject of the host", []string{
 		"internal/cgroup",
-		"internal/configtree",
 		"internal/consoletext",
 		"internal/debdeps",
 		"internal/directive",
@@ -67,6 +66,7 @@ var layers = []layer{
 		"rpmdeps",
 	}},
 	{"levels, layers, names, journals", []string{
+		"internal/configtree",
 		"internal/journalrelay",
 		"internal/mcs",
 		"internal/overlay",

@@ -26,7 +26,7 @@ var argument = regexp.MustCompile(`^--?[A-Za-z][\w-]*(=\S*)?$`)
 
 // command is a command line of a program that a message advises to run, up to the end of the clause.
 var command = regexp.MustCompile(`\b(virsh|chcon|mkdir|sysctl|apparmor_parser|qemu-img|systemctl|` +
-	`virt-sandbox-service-generator) -[^;,)]*`)
+	`virt-sandbox-service-generator|dpkg|apt-get install) -[^;,)]*`)
 
 // withOptions are the literals of libraries that have an option all the same, by a part of them, with the reason.
 var withOptions = map[string]string{
