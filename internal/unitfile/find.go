@@ -3,7 +3,9 @@
 package unitfile
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -99,9 +101,11 @@ func (r Root) runsContainer(file string) bool {
 }
 
 // resolve follows an alias to the unit file; both are "" for a unit that is absent or masked. A link to a file that
-// lies elsewhere gives that file its own name (systemctl(1), link).
+// lies elsewhere gives that file its own name (systemctl(1), link). An alias leads to a name: the unit's file may lie in
+// another directory than the link says.
 func (r Root) resolve(file string) (target, canonical string) {
-	canonical = filepath.Base(file)
+	own := filepath.Base(file)
+	canonical = own
 	for range maxAliases {
 		link, err := os.Readlink(string(r) + file)
 		if err != nil {
@@ -115,6 +119,9 @@ func (r Root) resolve(file string) (target, canonical string) {
 		}
 	}
 	info, err := os.Stat(string(r) + file)
+	if errors.Is(err, fs.ErrNotExist) && canonical != own {
+		return file, canonical
+	}
 	if err != nil || !info.Mode().IsRegular() {
 		return "", ""
 	}

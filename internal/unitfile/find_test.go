@@ -28,10 +28,13 @@ func TestFindByLinks(t *testing.T) {
 		"/usr/lib/systemd/system/ai@.service": "-> i@.service",
 		"/etc/systemd/system/x@one.service":   "-> /usr/lib/systemd/system/i@.service",
 		"/etc/systemd/system/y@two.service":   "-> /usr/lib/systemd/system/i@.service",
+		"/etc/systemd/system/moved.service":   "-> /usr/lib/systemd/system/t.service",
+		"/etc/systemd/system/nowhere.service": "-> /usr/lib/systemd/system/gone.service",
 	}))
 	const etc, lib = "/etc/systemd/system/", "/usr/lib/systemd/system/"
 	for typed, want := range map[string]string{
-		"t":        "t.service() /opt/acme/t.service",
+		"t":        "t.service(moved.service) /opt/acme/t.service",
+		"moved":    "t.service(moved.service) /opt/acme/t.service",
 		"own":      "own.service() /opt/acme/other-name.service",
 		"a":        "d.service(a.service b.service installed.service) " + etc + "d.service " + lib + "d.service",
 		"b":        "d.service(a.service b.service installed.service) " + etc + "d.service " + lib + "d.service",

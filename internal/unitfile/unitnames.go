@@ -25,7 +25,7 @@ func (r Root) Names(prefix string) []string {
 				continue
 			}
 			file, _ := r.resolve(filepath.Join(dir, name))
-			if file == "" || r.runsContainer(file) {
+			if file == "" || r.runsContainer(file) || r.locate(unit, maxAliases) == nil {
 				continue
 			}
 			names = append(names, name)

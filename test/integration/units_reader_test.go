@@ -102,9 +102,18 @@ func TestReaderAgreesWithSystemd(t *testing.T) {
 	if compared < 20 {
 		t.Errorf("%d units were compared, of %q", compared, names)
 	}
-	for _, name := range []string{"vsr", "vsr-alias", "vsr-a-b@", "vsr-other", "vsr-made", "vsr-masked", "vsr-one@x"} {
-		if _, err := root.Find(name, "x"); err != nil {
-			t.Error(err)
+	for _, name := range []string{
+		"vsr", "vsr-alias", "vsr-a-b@x", "vsr-other", "vsr-made", "vsr-masked", "vsr-one@x", "vsr-again@y", "vsr-none",
+	} {
+		seen, err := systemd.GetUnitPropertiesContext(context.Background(), name+".service")
+		if err != nil {
+			t.Fatal(err)
+		}
+		u, err := root.Find(name, "")
+		if has := seen["LoadState"] == "loaded" || seen["LoadState"] == "masked"; has != (err == nil) {
+			t.Errorf("%s: %s for systemd, %v for the reader", name, seen["LoadState"], err)
+		} else if err == nil && seen["Id"] != u.Name {
+			t.Errorf("%s: %s for systemd, %s for the reader", name, seen["Id"], u.Name)
 		}
 	}
 }
