@@ -22,14 +22,14 @@ import (
 // VIRT_SANDBOX_TEST_KILLINGS asks for more at once.
 var (
 	killings      = killingsWanted()
-	otherKillings = max(4, killings/2)
+	otherKillings = max(2, killings/2)
 )
 
 func killingsWanted() int {
 	if n, err := strconv.Atoi(os.Getenv("VIRT_SANDBOX_TEST_KILLINGS")); err == nil {
 		return n
 	}
-	return 5
+	return 3
 }
 
 // A verb that is killed at any moment leaves nothing that delete, or the verb again, does not clean up.
