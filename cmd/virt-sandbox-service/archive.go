@@ -133,13 +133,9 @@ func importCommand(manager newManagerFunc) *cobra.Command {
 			} else if term.IsTerminal(int(in.Fd())) {
 				return usageError{errors.New("an archive does not come from a terminal; name a FILE or a pipe")}
 			}
-			s, err := m.Import(c.Context(), options, in)
-			if err != nil {
-				return err
-			}
-			var d done
-			d.made(m, s)
-			return reporting.report(&d)
+			return reporting.making(m, options.Name, func() (*config.Sandbox, error) {
+				return m.Import(c.Context(), options, in)
+			})
 		},
 	}
 	flags := command.Flags()

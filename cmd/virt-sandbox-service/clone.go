@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/helper"
 )
 
@@ -56,13 +57,7 @@ func cloneCommand(manager newManagerFunc) *cobra.Command {
 			if options.Security, err = parseSecurity(security); err != nil {
 				return usageError{err}
 			}
-			s, err := m.Clone(c.Context(), options)
-			if err != nil {
-				return err
-			}
-			var d done
-			d.made(m, s)
-			return reporting.report(&d)
+			return reporting.making(m, options.Name, func() (*config.Sandbox, error) { return m.Clone(c.Context(), options) })
 		},
 	}
 	flags := command.Flags()

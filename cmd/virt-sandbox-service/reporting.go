@@ -3,12 +3,14 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/virt-sandbox/virt-sandbox/cmd/internal/flagname"
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/helper"
 	"github.com/virt-sandbox/virt-sandbox/internal/overview"
@@ -93,6 +95,20 @@ func (r reporting) report(d *done) error {
 		fmt.Print(d.text)
 	}
 	return nil
+}
+
+// making carries out a verb that makes one sandbox, and says what became of it.
+func (r reporting) making(m *helper.Manager, name string, verb func() (*config.Sandbox, error)) error {
+	d := done{Name: name}
+	s, err := verb()
+	if err == nil {
+		d.made(m, s)
+		return r.report(&d)
+	}
+	if d.Error = flagname.Text(err); r.asJSON {
+		err = errors.Join(err, printJSON([]*done{&d}))
+	}
+	return err
 }
 
 // tell writes the line for one of several that went well.

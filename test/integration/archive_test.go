@@ -64,7 +64,10 @@ func TestExportImport(t *testing.T) {
 	must(t, "delete", "t-import")
 	refused(t, run(t, "import", archive), "exists already")
 	must(t, "delete", "t-source")
-	must(t, "import", archive)
+	if list := reported(t, 0, "import", "--json", archive); len(list) != 1 || list[0].Name != "t-source" ||
+		list[0].Content != source || list[0].Level != identity["level"] {
+		t.Errorf("import: %+v", list)
+	}
 	sameTree(t, "import", tree(t, source, tops...), whole, moved...)
 	for key, was := range identity {
 		if now := valueOf(t, "t-source", key); now != was {

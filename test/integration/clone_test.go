@@ -154,7 +154,14 @@ func TestCloneTemplate(t *testing.T) {
 	t.Cleanup(func() { os.Remove(unit) })
 	create(t, "t-source", "-C", "-P", "coreutils", "-u", "vst-template@.service")
 	t.Cleanup(func() { remove(t, "t-clone") })
-	must(t, "clone", "-p", contentDir, "t-source", "t-clone")
+	if list := reported(t, 1, "clone", "--json", "t-none", "t-clone"); len(list) != 1 || list[0].Name != "t-clone" ||
+		!strings.Contains(list[0].Error, "no such sandbox") {
+		t.Errorf("clone of none: %+v", list)
+	}
+	if list := reported(t, 0, "clone", "--json", "-p", contentDir, "t-source", "t-clone"); len(list) != 1 ||
+		list[0].Name != "t-clone" || list[0].Config != configDir+"/t-clone.sandbox" || list[0].Unit == "" {
+		t.Errorf("clone: %+v", list)
+	}
 	must(t, "start", "t-clone")
 	if got := inside(t, "t-clone", "systemctl show -P Environment vst-template@t-clone; systemctl is-active "+
 		"vst-template@t-source || :"); got != "WHO=t-clone\ninactive\n" {
