@@ -64,7 +64,7 @@ census_vm = cd bin && exec env VIRT_SANDBOX_RIG=census ./census.test -test.v -te
 
 attack  = cd test/attack && exec env VIRT_SANDBOX_RIG=$(1) ../../bin/attack.test -test.v -test.timeout 40m
 
-.PHONY: all help build check coverage lint govulncheck test test-units test-hosts test-native test-emulated test-machine census census-vm test-scale bench bench-scale bench-stress test-host test-vm test-apparmor attack attack-vm vm-shell demo dist install uninstall install-selinux check-selinux uninstall-selinux install-apparmor uninstall-apparmor clean
+.PHONY: all help build check coverage lint govulncheck test test-units test-hosts test-native test-emulated test-machine test-before census census-vm test-scale bench bench-scale bench-stress test-host test-vm test-apparmor attack attack-vm vm-shell demo dist install uninstall install-selinux check-selinux uninstall-selinux install-apparmor uninstall-apparmor clean
 
 all: build
 
@@ -119,7 +119,7 @@ test: ## everything, on hosts of its own; needs root, about 40 minutes
 	rm -rf $(RAN)
 	$(MAKE) --jobs=2 --output-sync=line test-units test-hosts
 	$(MAKE) --jobs=2 --output-sync=line test-native test-emulated
-	$(GO) run ./test/rig/ran -elsewhere machine,bench,bench-host,stress,attack,census $(RAN)
+	$(GO) run ./test/rig/ran -elsewhere machine,bench,bench-host,stress,attack,census,before $(RAN)
 
 test-units: check
 	$(GO) test -count=1 ./rpmdeps ./internal/debdeps ./generator
@@ -162,6 +162,16 @@ test-machine: build ## all of one command in a virtual machine
 	test/rig/install-packages test
 	test/rig/kernel >/dev/null
 	VIRT_SANDBOX_RIG=machine test/rig/with-libvirt $(GO) test -count=1 -timeout 20m ./test/integration
+
+# The last commit whose configs had what was allocated too, of which running containers are upgraded.
+BEFORE := 41afd12
+bin/before:
+	work=$$(mktemp -d) && git archive $(BEFORE) | tar -x -C $$work && $(MAKE) -C $$work build && mkdir -p bin && \
+		cp -r $$work/bin $@.new && mv $@.new $@ && rm -rf $$work
+
+test-before: build bin/before ## containers of the version before, upgraded while they run
+	test/rig/install-packages test
+	VIRT_SANDBOX_RIG=before test/rig/with-libvirt $(GO) test -count=1 -v -timeout 20m -run VersionBefore ./test/integration
 
 # How fast a command in a sandbox is, beside libvirt without us and a pipe without a sandbox; and bounds of the time that the
 # generator and the readers of package databases take. Needs root, and a machine that does nothing else.

@@ -40,10 +40,11 @@ const (
 	Stress    Place = "stress"     // make bench-stress
 	Attack    Place = "attack"     // make attack, make attack-vm: all attempts of the campaign
 	Census    Place = "census"     // make census: all daemons of its table
+	Before    Place = "before"     // make test-before: beside the programs of the version before
 )
 
 // costly are the places whose tests run only where Variable asks for them.
-var costly = []Place{Policy, Machine, Bench, BenchHost, Stress, Attack, Census}
+var costly = []Place{Policy, Machine, Bench, BenchHost, Stress, Attack, Census, Before}
 
 // On skips a test that does not run on this rig. Each test of the integration, scale and bench packages begins with it.
 func On(t testing.TB, places ...Place) {
