@@ -3,77 +3,16 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
 
-	"github.com/google/renameio/v2"
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/helper"
 )
-
-const exportText = `Write config and content of a sandbox to an archive, for import on another host:
-to FILE, which only root can read and which is replaced when the archive is
-complete, or to standard output.
-
-The archive is a tar with the extensions of pax(1): owners are numbers, extended
-attributes, SELinux labels and hard links are kept, holes of files are written
-as zeros, which --zstd makes small. Sockets are left out. The
-archive contains private keys and passwords. Protect it.
-
-A sandbox that is running is refused, unless --freeze allows to halt all its
-processes until all has been taken, as with clone.`
-
-func exportCommand(manager newManagerFunc) *cobra.Command {
-	var options helper.ExportOptions
-	command := &cobra.Command{
-		Use:   "export [--freeze] [--zstd] NAME [FILE]",
-		Short: "Write a sandbox to an archive",
-		Long:  exportText,
-		Example: `  virt-sandbox-service export --zstd web1 web1.tar.zst
-  virt-sandbox-service export web1 | ssh host2 virt-sandbox-service import`,
-		Args:              nameAndFile,
-		ValidArgsFunction: completeNameAndFiles,
-		RunE: func(c *cobra.Command, args []string) error {
-			m, err := manager()
-			if err != nil {
-				return err
-			}
-			options.Name = args[0]
-			if len(args) == 1 || args[1] == "-" {
-				if term.IsTerminal(int(os.Stdout.Fd())) {
-					return usageError{errors.New("an archive is nothing for a terminal; name a FILE or a pipe")}
-				}
-				return m.Export(c.Context(), options, os.Stdout)
-			}
-			return exportTo(c.Context(), m, options, args[1])
-		},
-	}
-	command.Flags().BoolVar(&options.Freeze, "freeze", false, "halt a sandbox that is running for as long as the export "+
-		"takes")
-	command.Flags().BoolVar(&options.Zstd, "zstd", false, "compress the archive")
-	return command
-}
-
-// exportTo writes to a file that nobody else can read, and that is there when it is complete.
-func exportTo(ctx context.Context, m *helper.Manager, options helper.ExportOptions, file string) error {
-	out, err := renameio.NewPendingFile(file, renameio.WithPermissions(0o600), renameio.IgnoreUmask())
-	if err != nil {
-		return fmt.Errorf("write archive: %w", err)
-	}
-	defer out.Cleanup()
-	if err := m.Export(ctx, options, out); err != nil {
-		return err
-	}
-	if err := out.CloseAtomicallyReplace(); err != nil {
-		return fmt.Errorf("write archive: %w", err)
-	}
-	return nil
-}
 
 const importText = `Make a sandbox from an archive of export: from FILE, or from standard input
 where it is left out or -. The host must have its units and packages, and no
@@ -150,15 +89,4 @@ func importCommand(manager newManagerFunc) *cobra.Command {
 	)
 	flags.BoolVar(&options.Trust, "trust", false, "allow what the config asks for beyond the sandbox, and copy=yes")
 	return command
-}
-
-// nameAndFile takes one argument, the sandbox, or two.
-func nameAndFile(_ *cobra.Command, args []string) error {
-	switch len(args) {
-	case 0:
-		return errors.New("name a sandbox")
-	case 1, 2:
-		return nil
-	}
-	return errors.New("name a sandbox and a FILE, and no more")
 }

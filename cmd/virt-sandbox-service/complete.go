@@ -28,6 +28,7 @@ func completeOptions(command *cobra.Command) {
 		"filetype":        offer("container_file_t"),
 		"path":            completeDirectories,
 		"homedir":         completeDirectories,
+		"output-dir":      completeDirectories,
 		"network": offer(string(config.NetworkPrivate), string(config.NetworkHost), "dhcp", "dhcp,source=",
 			"source=", "bridge="),
 		"mount":        offer(mountKinds()...),

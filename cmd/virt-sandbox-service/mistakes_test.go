@@ -32,7 +32,7 @@ func TestMistakes(t *testing.T) {
 		"edit":             "edit: name a sandbox" + u + "edit [OPTION]… NAME…",
 		"connect a b":      "connect: name one sandbox, not 2" + u + "connect NAME",
 		"execute a":        "execute: name a sandbox and a COMMAND" + u + "execute [-N] NAME -- COMMAND [ARG]…",
-		"export":           "export: name a sandbox" + u + "export [--freeze] [--zstd] NAME [FILE]",
+		"export":           "export: name a sandbox" + u + "export NAME [FILE] | -o DIR (NAME… | --all)",
 		"completion":       "completion: name a shell: bash, zsh or fish" + u + "completion SHELL",
 		"completion powershell": `completion: unknown command "powershell" for "virt-sandbox-service completion"` + u +
 			"completion SHELL",

@@ -34,6 +34,7 @@ type done struct {
 	Level   string `json:"level,omitempty"`
 	Journal string `json:"journal,omitempty"` // that delete has kept
 	Bytes   *int64 `json:"bytes,omitempty"`   // that delete has freed on the host
+	Archive string `json:"archive,omitempty"` // that export has written
 	Error   string `json:"error,omitempty"`
 	// Unchanged is set where what is asked for was so before.
 	Unchanged bool `json:"unchanged,omitempty"`

@@ -114,7 +114,8 @@ func TestDropIns(t *testing.T) {
 		"usr/big-web@.sandbox.d/60.conf -> ../../elsewhere/x", "elsewhere/x",
 		"usr/big-web@.sandbox.d/05-null.conf -> /dev/null", "etc/other.sandbox.d/no.conf")
 	want := "usr/sandbox.d/10-all.conf usr/big-web@1.sandbox.d/20-masked.conf usr/big-web@1.sandbox.d/30-place.conf " +
-		"etc/big-@1.sandbox.d/40.conf etc/big-.sandbox.d/45.conf etc/big-web@.sandbox.d/50-near.conf usr/big-web@.sandbox.d/60.conf " +
+		"etc/big-@1.sandbox.d/40.conf etc/big-.sandbox.d/45.conf etc/big-web@.sandbox.d/50-near.conf " +
+		"usr/big-web@.sandbox.d/60.conf " +
 		"usr/sandbox.d/99-all.conf"
 	top := filepath.Dir(tree.Places[0])
 	each(t, tree, func(tree Tree) {

@@ -75,8 +75,8 @@ func relations(value string) (names []string) {
 }
 
 // stateOf reports whether a package has files in place (dpkg(1), package states), and the state of one whose files are
-// not all where its programs look for them: dpkg puts configuration files there when it configures the package. One that
-// its own script to configure it has failed for, or is being run for, has them.
+// not all where its programs look for them: dpkg puts configuration files there when it configures the package. One
+// that its own script to configure it has failed for, or is being run for, has them.
 func stateOf(status string) (unfinished string, inPlace bool) {
 	switch state := status[strings.LastIndexByte(status, ' ')+1:]; state {
 	case "installed", "triggers-pending", "triggers-awaited", "half-configured":

@@ -168,7 +168,8 @@ func TestUpdates(t *testing.T) {
 	if a := db.packages["a"]; a == nil || a.version != "2" || a.conffiles["/etc/a"] != "2" {
 		t.Errorf("a: %+v", a)
 	}
-	if b := db.packages["b"]; b == nil || b.unfinished != "unpacked" || db.packages["c"] == nil || db.packages["c"].version != "1" {
+	if b := db.packages["b"]; b == nil || b.unfinished != "unpacked" || db.packages["c"] == nil ||
+		db.packages["c"].version != "1" {
 		t.Errorf("b: %+v, c: %+v", db.packages["b"], db.packages["c"])
 	}
 }

@@ -101,8 +101,8 @@ func (r Root) runsContainer(file string) bool {
 }
 
 // resolve follows an alias to the unit file; both are "" for a unit that is absent or masked. A link to a file that
-// lies elsewhere gives that file its own name (systemctl(1), link). An alias leads to a name: the unit's file may lie in
-// another directory than the link says.
+// lies elsewhere gives that file its own name (systemctl(1), link). An alias leads to a name: the file of that may lie
+// in another directory than the link says.
 func (r Root) resolve(file string) (target, canonical string) {
 	own := filepath.Base(file)
 	canonical = own

@@ -61,6 +61,17 @@ func TestExportImport(t *testing.T) {
 		t.Errorf("the import says %q", got)
 	}
 	must(t, "stop", "t-import")
+	dir := t.TempDir()
+	refused(t, run(t, "export", "-j", "2", "t-source"), "--jobs goes with --output-dir")
+	refused(t, run(t, "export", "-o", archive, "t-source"), "is not a directory")
+	o = run(t, "export", "--zstd", "-o", dir, "t-none", "t-import")
+	if info, err := os.Stat(dir + "/t-import.tar.zst"); o.status != 1 || !strings.Contains(o.stderr, "t-none") ||
+		!strings.HasPrefix(o.stdout, "Exported t-import") || err != nil || info.Mode() != 0o600 {
+		t.Errorf("export of one that is none and one that is: %+v, %v", o, err)
+	}
+	if left := shell(t, "ls -A "+dir); left != "t-import.tar.zst\n" {
+		t.Errorf("in its directory is %q", left)
+	}
 	must(t, "delete", "t-import")
 	refused(t, run(t, "import", archive), "exists already")
 	must(t, "delete", "t-source")

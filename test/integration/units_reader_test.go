@@ -29,7 +29,8 @@ func TestReaderAgreesWithSystemd(t *testing.T) {
 	unit, dropIn := "'[Service]\\nExecStart=/bin/true\\n'", "'[Service]\\nNice=1\\n'"
 	lines := []string{"mkdir -p /opt/vsr " + etc + ".control " + etc + ".attached " + run}
 	for _, file := range []string{
-		lib + "/vsr.service", lib + "/vsr-a-b@.service", "/opt/vsr/vsr-linked.service", etc + ".attached/vsr-attached.service",
+		lib + "/vsr.service", lib + "/vsr-a-b@.service", "/opt/vsr/vsr-linked.service",
+		etc + ".attached/vsr-attached.service",
 		etc + ".control/vsr-control.service", run + "/vsr-made.service", run + "/vsr.service", lib + "/vsr-masked.service",
 	} {
 		lines = append(lines, "printf "+unit+" >"+file)
@@ -47,7 +48,10 @@ func TestReaderAgreesWithSystemd(t *testing.T) {
 		lib + "/vsr-alias.service.d",
 	} {
 		name := strings.ReplaceAll(strings.Trim(dir, "/"), "/", "-")
-		lines = append(lines, "mkdir -p "+dir, "printf "+dropIn+" >"+dir+"/"+name+".conf", "printf "+dropIn+" >"+dir+"/50.conf")
+		lines = append(lines, "mkdir -p "+dir)
+		for _, file := range []string{name, "50"} {
+			lines = append(lines, "printf "+dropIn+" >"+dir+"/"+file+".conf")
+		}
 	}
 	shell(t, strings.Join(lines, "\n")+"\nsystemctl daemon-reload")
 
