@@ -6,8 +6,11 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/virt-sandbox/virt-sandbox/internal/unitname"
 )
 
 // treeOf makes three places, etc, run and usr, with files whose text is their path, or links where a target is given.
@@ -169,4 +172,42 @@ func TestPlaces(t *testing.T) {
 			t.Errorf("whether %q is a template is not %t", name, want)
 		}
 	}
+}
+
+// FuzzDropInNames: drop-ins for a name lie below the name itself and below every beginning of it that ends with a dash,
+// each once, and below nothing else but the template's.
+func FuzzDropInNames(f *testing.F) {
+	for _, name := range []string{"web", "big-web-1", "web@a", "big-web@a-b", "a--b", "-", "@", "a-@-", "ä-b@", "a:b-c@x"} {
+		f.Add(name)
+	}
+	f.Fuzz(func(t *testing.T, name string) {
+		names := dropInNames(name)
+		if _, err := unitname.Parse(name + ".service"); err != nil {
+			if !slices.Equal(names, []string{name}) {
+				t.Errorf("%q is no name, and has %q", name, names)
+			}
+			return
+		}
+		prefix, instance, isInstance := strings.Cut(name, "@")
+		if IsTemplate(name) {
+			return // It is no sandbox.
+		}
+		if isInstance {
+			instance = "@" + instance
+		}
+		if sorted := slices.Sorted(slices.Values(names)); names[0] != name || len(slices.Compact(sorted)) != len(names) {
+			t.Errorf("%q has %q", name, names)
+		}
+		for i, c := range prefix {
+			if c == '-' && i > 0 && !slices.Contains(names, prefix[:i+1]+instance) {
+				t.Errorf("%q lacks those of %q", name, prefix[:i+1]+instance)
+			}
+		}
+		for _, n := range names {
+			beginning, of, _ := strings.Cut(n, "@")
+			if !strings.HasPrefix(prefix, beginning) || of != "" && "@"+of != instance {
+				t.Errorf("%q has those of %q", name, n)
+			}
+		}
+	})
 }
