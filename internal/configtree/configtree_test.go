@@ -177,7 +177,7 @@ func TestPlaces(t *testing.T) {
 // FuzzDropInNames: drop-ins for a name lie below the name itself and below every beginning of it that ends with a dash,
 // each once, and below nothing else but the template's.
 func FuzzDropInNames(f *testing.F) {
-	for _, name := range []string{"web", "big-web-1", "web@a", "big-web@a-b", "a--b", "-", "@", "a-@-", "ä-b@", "a:b-c@x"} {
+	for _, name := range []string{"web", "big-web-1", "web@a", "big-web@a-b", "-", "@", "a-@-", "ä-b@", "a:b-c@x"} {
 		f.Add(name)
 	}
 	f.Fuzz(func(t *testing.T, name string) {
