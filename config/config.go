@@ -8,6 +8,7 @@ package config
 import (
 	"time"
 
+	"github.com/virt-sandbox/virt-sandbox/internal/health"
 	"github.com/virt-sandbox/virt-sandbox/internal/idmap"
 )
 
@@ -60,6 +61,8 @@ type Sandbox struct {
 	Restart    string // Restart= of the host's unit, systemd.service(5)
 	OnFailure  string // what becomes of the container when one of Units fails
 
+	Health Health // how it is checked whether what runs is well
+
 	Content string // directory of the private content, absolute
 	Copy    bool   // whether Content starts as a copy of the host's or bare
 	Image   string // image file that holds the content, absolute; empty for none
@@ -82,6 +85,9 @@ type Sandbox struct {
 	Unit        []Directive // lines for [Unit] of the host's unit, after ours
 	Service     []Directive // lines for [Service] of the host's unit, after ours
 }
+
+// Health is how it is checked, inside, whether a sandbox is well.
+type Health = health.Check
 
 // Identity is the user that runs the command of a generic container.
 type Identity struct {
@@ -170,6 +176,7 @@ func New(name string) *Sandbox {
 		BootTarget: DefaultBootTarget,
 		Restart:    "no",
 		OnFailure:  OnFailureFail,
+		Health:     health.Usual(),
 		Content:    DefaultContentBase + "/" + name,
 		Network:    NetworkPrivate,
 		Forward:    ForwardUnits,

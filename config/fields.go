@@ -11,6 +11,7 @@ import (
 
 	"github.com/virt-sandbox/virt-sandbox/internal/idmap"
 	"github.com/virt-sandbox/virt-sandbox/internal/nic"
+	"github.com/virt-sandbox/virt-sandbox/internal/scalar"
 )
 
 // field is one key of the format: how it is read and how it is written.
@@ -43,7 +44,7 @@ func identityFields() []field {
 		text("sandbox", "name", func(s *Sandbox) *string { return &s.Name }, CheckName),
 		text("sandbox", "uuid", func(s *Sandbox) *string { return &s.UUID }, checkUUID),
 		text("sandbox", "machine-id", func(s *Sandbox) *string { return &s.MachineID }, checkMachineID),
-		parsed("sandbox", "created", func(s *Sandbox) *time.Time { return &s.Created }, parseTime, timeText),
+		parsed("sandbox", "created", func(s *Sandbox) *time.Time { return &s.Created }, scalar.Time, scalar.TimeText),
 		{"sandbox", "state", false,
 			func(s *Sandbox, v string) error {
 				if v != string(StateDeleting) {
@@ -67,6 +68,15 @@ func sandboxFields() []field {
 			"on-success", "on-failure", "on-abnormal", "on-watchdog", "on-abort", "always")),
 		choice("sandbox", "on-failure", func(s *Sandbox) *string { return &s.OnFailure },
 			OnFailureIgnore, OnFailureRestart, OnFailureFail),
+		text("sandbox", "health-cmd", func(s *Sandbox) *string { return &s.Health.Command },
+			func(string) error { return nil }),
+		unlessUsual(duration("sandbox", "health-interval",
+			func(s *Sandbox) *time.Duration { return &s.Health.Interval })),
+		unlessUsual(parsed("sandbox", "health-retries", func(s *Sandbox) *uint32 { return &s.Health.Retries }, scalar.Retries,
+			func(n uint32) string { return strconv.FormatUint(uint64(n), 10) })),
+		unlessUsual(parsed("sandbox", "health-start-period",
+			func(s *Sandbox) *time.Duration { return &s.Health.StartPeriod }, scalar.Duration, time.Duration.String)),
+		boolean("sandbox", "health-ready", func(s *Sandbox) *bool { return &s.Health.Ready }),
 		text("sandbox", "content", func(s *Sandbox) *string { return &s.Content }, CheckContent),
 		boolean("sandbox", "copy", func(s *Sandbox) *bool { return &s.Copy }),
 		text("sandbox", "image", func(s *Sandbox) *string { return &s.Image }, CheckPath),
@@ -97,16 +107,16 @@ func sandboxFields() []field {
 		parsed("hardening", "idmap", func(s *Sandbox) *IDMap { return &s.Hardening.IDMap }, idmap.Parse, IDMap.String),
 
 		{"limits", "pids", false,
-			func(s *Sandbox, v string) (err error) { s.Limits.PIDs, err = parsePIDs(v); return err },
+			func(s *Sandbox, v string) (err error) { s.Limits.PIDs, err = scalar.PIDs(v); return err },
 			func(s *Sandbox) []string {
 				if s.Limits.PIDs == 0 {
-					return []string{unlimited}
+					return []string{scalar.Unlimited}
 				}
 				return []string{strconv.FormatUint(uint64(s.Limits.PIDs), 10)}
 			}},
 		size("limits", "memory", func(s *Sandbox) *Size { return &s.Limits.Memory }),
 		{"limits", "cpus", false,
-			func(s *Sandbox, v string) (err error) { s.Limits.CPUs, err = parseCPUs(v); return err },
+			func(s *Sandbox, v string) (err error) { s.Limits.CPUs, err = scalar.CPUs(v); return err },
 			func(s *Sandbox) []string {
 				if s.Limits.CPUs == 0 {
 					return nil
@@ -182,12 +192,17 @@ func text(section, key string, at func(*Sandbox) *string, check func(string) err
 
 // choice is one of some words. The one that counts where none is given is not written.
 func choice(section, key string, at func(*Sandbox) *string, words ...string) field {
-	f := text(section, key, at, oneOf(key, words...))
+	return unlessUsual(text(section, key, at, oneOf(key, words...)))
+}
+
+// unlessUsual is a key that is not written where its value is that which counts where none is given.
+func unlessUsual(f field) field {
+	get := f.get
 	f.get = func(s *Sandbox) []string {
-		if *at(s) == *at(New("")) {
-			return nil
+		if values := get(s); !slices.Equal(values, get(New(""))) {
+			return values
 		}
-		return optional(*at(s))
+		return nil
 	}
 	return f
 }
@@ -217,7 +232,7 @@ func names(key string, at func(*Sandbox) *Names, parse func(string) (Names, erro
 
 func boolean(section, key string, at func(*Sandbox) *bool) field {
 	return field{section, key, false,
-		func(s *Sandbox, v string) (err error) { *at(s), err = parseBool(v); return err },
+		func(s *Sandbox, v string) (err error) { *at(s), err = scalar.Bool(v); return err },
 		func(s *Sandbox) []string {
 			if *at(s) {
 				return []string{"yes"}
@@ -240,7 +255,7 @@ func enabled(section, key string, at func(*Sandbox) *bool) field {
 
 func number(section, key string, at func(*Sandbox) *uint32) field {
 	return field{section, key, false,
-		func(s *Sandbox, v string) (err error) { *at(s), err = parseID(v); return err },
+		func(s *Sandbox, v string) (err error) { *at(s), err = scalar.ID(v); return err },
 		func(s *Sandbox) []string {
 			if !s.Generic() && *at(s) == 0 {
 				return nil
@@ -280,7 +295,7 @@ func tmpfs(section, key string, at func(*Sandbox) *Size) field {
 }
 
 func duration(section, key string, at func(*Sandbox) *time.Duration) field {
-	return parsed(section, key, at, parseDuration, time.Duration.String)
+	return parsed(section, key, at, scalar.Duration, time.Duration.String)
 }
 
 func mount(kind MountKind) field {

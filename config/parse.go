@@ -283,6 +283,9 @@ func (s *Sandbox) complete(hasFormat bool) string {
 	if err := CheckInterfaces(s.Network, s.Interfaces); err != nil {
 		return err.Error()
 	}
+	if s.Generic() && s.Health.Command != "" {
+		return msgHealthCommand
+	}
 	if inside := s.ServiceAt(directive.Inside); s.Generic() && len(inside) > 0 {
 		return fmt.Sprintf(msgNotInside, inside[0].Name)
 	}

@@ -116,6 +116,10 @@ func TestParseReadsEveryKey(t *testing.T) {
 		Units:   []string{"httpd.service"}, Packages: []string{"mod_ssl", "php-fpm"},
 		BootTarget: "graphical.target", Autostart: true, Restart: "on-failure",
 		OnFailure: OnFailureRestart,
+		Health: Health{
+			Command: `curl -fsS "http://[::1]/" >/dev/null`, Interval: 10 * time.Second, Retries: 5, StartPeriod: time.Minute,
+			Ready: true,
+		},
 		Content:   "/srv/sandboxes/apache-all-keys", Copy: true,
 		Image: "/srv/images/apache.img", ImageFormat: FormatQCOW2, ImageFS: XFS, ImageSize: 2 << 30,
 		Security: Security{

@@ -4,12 +4,9 @@ package config
 
 import (
 	"fmt"
-	"math"
 	"path"
 	"slices"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/virt-sandbox/virt-sandbox/internal/bytesize"
 	"github.com/virt-sandbox/virt-sandbox/internal/textmerge"
@@ -120,74 +117,6 @@ func oneOf(key string, words ...string) func(string) error {
 
 func checkMachineID(id string) error { return match(wellformed.IsMachineID, id, msgMachineID) }
 func checkUUID(id string) error      { return match(wellformed.IsUUID, id, msgUUID) }
-
-func parseBool(text string) (bool, error) {
-	switch text {
-	case "yes", "true":
-		return true, nil
-	case "no", "false":
-		return false, nil
-	}
-	return false, fmt.Errorf(msgBoolean, text)
-}
-
-func parseID(text string) (uint32, error) {
-	n, err := strconv.ParseUint(text, 10, 32)
-	if err != nil || n == math.MaxUint32 {
-		return 0, fmt.Errorf(msgNumber, text)
-	}
-	return uint32(n), nil
-}
-
-// unlimited is the value of a limit that is none though there is one by default.
-const unlimited = "none"
-
-// maxPIDs is the greatest number of processes that the kernel can count (proc_sys_kernel(5), pid_max).
-const maxPIDs = 1 << 22
-
-func parsePIDs(text string) (uint32, error) {
-	if text == unlimited {
-		return 0, nil
-	}
-	n, err := strconv.ParseUint(text, 10, 32)
-	if err != nil || n < 1 || n > maxPIDs {
-		return 0, fmt.Errorf(msgPIDs, text, maxPIDs)
-	}
-	return uint32(n), nil
-}
-
-func parseCPUs(text string) (float64, error) {
-	n, err := strconv.ParseFloat(text, 64)
-	if err != nil || !(n >= 0.01 && n <= 4096) {
-		return 0, fmt.Errorf(msgCPUs, text)
-	}
-	return n, nil
-}
-
-func parseDuration(text string) (time.Duration, error) {
-	d, err := time.ParseDuration(text)
-	if err != nil || d < time.Second || d > 24*time.Hour {
-		return 0, fmt.Errorf(msgDuration, text)
-	}
-	return d, nil
-}
-
-// parseTime reads a time to the second, which is what the format keeps.
-func parseTime(text string) (time.Time, error) {
-	t, err := time.Parse(time.RFC3339, text)
-	t = t.UTC().Truncate(time.Second)
-	if err != nil || t.Year() < 1 || t.Year() > 9999 {
-		return time.Time{}, fmt.Errorf(msgTime, text)
-	}
-	return t, nil
-}
-
-func timeText(t time.Time) string {
-	if t.IsZero() {
-		return ""
-	}
-	return t.UTC().Format(time.RFC3339)
-}
 
 func parsePrivate(text string) (PrivatePath, error) {
 	origin, p, found := strings.Cut(text, " ")

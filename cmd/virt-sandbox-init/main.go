@@ -7,8 +7,8 @@
 
 // Command virt-sandbox-init is the first program of a container. It is mounted in and reads what to do from where the
 // helper put it. Later it tells the host's side of a shutdown or of units that failed: virt-sandbox-init
-// stopping|rebooting|failed. For execute, it does the last part of entering: virt-sandbox-init enter …. It has
-// --version, as all programs.
+// stopping|rebooting|failed, and checks its health: virt-sandbox-init health|health-ready. For execute, it does the
+// last part of entering: virt-sandbox-init enter …. It has --version, as all programs.
 package main
 
 import (
@@ -17,6 +17,7 @@ import (
 	"runtime"
 
 	"github.com/virt-sandbox/virt-sandbox/internal/guest"
+	"github.com/virt-sandbox/virt-sandbox/internal/healthcheck"
 	"github.com/virt-sandbox/virt-sandbox/internal/unitfailed"
 	"github.com/virt-sandbox/virt-sandbox/internal/version"
 )
@@ -49,8 +50,11 @@ func main() {
 	}
 	if os.Getpid() != 1 && len(os.Args) == 2 {
 		tell := func() error { return guest.NotifyShutdown(os.Args[1]) }
-		if os.Args[1] == unitfailed.Word {
+		switch os.Args[1] {
+		case unitfailed.Word:
 			tell = unitfailed.Tell
+		case healthcheck.Word, healthcheck.ReadyWord:
+			tell = func() error { return healthcheck.Run(os.Args[1]) }
 		}
 		if err := tell(); err != nil {
 			fmt.Fprintf(os.Stderr, "virt-sandbox-init: %v\n", err)

@@ -155,8 +155,8 @@ func printTable(out io.Writer, list []helper.Row, now time.Time) error {
 			runs = row.Error
 		}
 		cells := []string{
-			row.Name, row.State, row.Level, yesNo(row.Enabled), age(row.Since, now), size(row.Memory), address(row), row.Unit,
-			printable.Line(runs),
+			row.Name, row.Summary(), row.Level, yesNo(row.Enabled), age(row.Since, now), size(row.Memory), address(row),
+			row.Unit, printable.Line(runs),
 		}
 		for i, cell := range cells {
 			if cell == "" {

@@ -169,7 +169,7 @@ func printDetails(out io.Writer, d *helper.Details, now time.Time) error {
 			fmt.Fprintf(w, "%s:\t %s\n", name, text)
 		}
 	}
-	state := d.State
+	state := d.Summary()
 	if d.Halted {
 		state += " (halted)"
 	}

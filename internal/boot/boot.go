@@ -99,6 +99,9 @@ func Command(s *config.Sandbox, groups []uint32, oneShot *OneShot) *guest.Plan {
 	}
 	if !s.Generic() {
 		plan.BootTarget, plan.Units, plan.RuntimeUnits = s.BootTarget, s.Units, innerboot.Runtime(s)
+		if s.Health.Command != "" {
+			plan.Health = &s.Health
+		}
 		return &plan
 	}
 	plan.Command, plan.UID, plan.GID, plan.Groups = s.Command, s.Identity.UID, s.Identity.GID, groups

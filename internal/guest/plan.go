@@ -11,6 +11,8 @@ import (
 	"fmt"
 	"os"
 	"syscall"
+
+	"github.com/virt-sandbox/virt-sandbox/internal/health"
 )
 
 // Program is the file name of the container's first program.
@@ -34,6 +36,7 @@ type Plan struct {
 	Units      []string `json:"units,omitempty"`       // what it is for
 	// RuntimeUnits are files below /run/systemd/system, by their names there.
 	RuntimeUnits map[string]string `json:"runtime_units,omitempty"`
+	Health       *health.Check     `json:"health,omitempty"` // nil for none
 
 	Command     []string `json:"command,omitempty"`
 	UID         uint32   `json:"uid,omitempty"`

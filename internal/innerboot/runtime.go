@@ -30,6 +30,7 @@ func Runtime(s *config.Sandbox) map[string]string {
 			}
 		}
 	}
+	addHealth(files, s)
 	if len(files) == 0 {
 		return nil
 	}

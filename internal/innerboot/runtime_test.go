@@ -4,7 +4,9 @@ package innerboot
 
 import (
 	"maps"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 )
@@ -25,5 +27,33 @@ func TestCarried(t *testing.T) {
 	}
 	if got := Runtime(box("d.service")); got != nil {
 		t.Errorf("without any: %q", got)
+	}
+}
+
+// TestHealthUnits: a sandbox with a check has a timer that the boot wants and does not wait for, and one whose start is
+// to wait for the first success has a unit that the boot waits for.
+func TestHealthUnits(t *testing.T) {
+	s := box("d.service", "t.socket")
+	s.Health.Command, s.Health.Interval = "true", 100*time.Second
+	got := Runtime(s)
+	const target = "multi-user.target.d/95-virt-sandbox-health.conf"
+	if len(got) != 3 || got[target] != "[Unit]\nWants=virt-sandbox-health.timer\n" {
+		t.Errorf("got %q", got)
+	}
+	for file, part := range map[string]string{
+		"virt-sandbox-health.timer": "After=d.service t.socket\n\n[Timer]\nOnActiveSec=100\n" +
+			"OnUnitInactiveSec=100\nAccuracySec=5\n",
+		"virt-sandbox-health.service": "ExecStart=/run/host/virt-sandbox-init health\nTimeoutStartSec=110\n",
+	} {
+		if !strings.Contains(got[file], part) {
+			t.Errorf("%s is %q", file, got[file])
+		}
+	}
+	s.Health.Ready = true
+	got = Runtime(s)
+	if got[target] != "[Unit]\nWants=virt-sandbox-health.timer virt-sandbox-health-ready.service\n" ||
+		!strings.Contains(got["virt-sandbox-health-ready.service"], "init health-ready\nTimeoutStartSec=infinity\n") ||
+		!strings.Contains(got["virt-sandbox-health.timer"], "t.socket virt-sandbox-health-ready.service\n") {
+		t.Errorf("got %q", got)
 	}
 }

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/virt-sandbox/virt-sandbox/internal/health"
 	"github.com/virt-sandbox/virt-sandbox/internal/notify"
 	"github.com/virt-sandbox/virt-sandbox/internal/printable"
 	"github.com/virt-sandbox/virt-sandbox/internal/report"
@@ -43,6 +44,8 @@ type listener struct {
 	words *shared
 	last  int // exit status that it reported; -1 for none
 
+	health string // what it reported last
+
 	failed chan struct{} // closed when a unit of the sandbox has failed, and is to end it
 	ended  chan struct{} // closed when nothing more is heard
 }
@@ -57,6 +60,11 @@ func (l *listener) listen(connection net.Conn) {
 			l.unitFailed(value)
 		case report.Degraded:
 			l.note(Degraded, value)
+		case report.Health:
+			if value != l.health && health.IsVerdict(value) {
+				l.note(Health, value)
+				l.health = value
+			}
 		}
 		return true
 	})
@@ -99,6 +107,8 @@ const (
 	Failed = "failed"
 	// Degraded is there when something inside has failed: whoever wants to know asks inside.
 	Degraded = "degraded"
+	// Health has the last verdict of package health.
+	Health = "health"
 )
 
 // note writes a file of the runtime directory. Who looks for it finds the failure otherwise too, if later.

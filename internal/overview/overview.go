@@ -15,6 +15,7 @@ import (
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/cgroup"
+	"github.com/virt-sandbox/virt-sandbox/internal/health"
 )
 
 // The states of a sandbox, besides those of a run that is not ready (places.Phase).
@@ -38,7 +39,8 @@ type Status struct {
 	Unit    string   `json:"unit,omitempty"` // that runs it on the host
 	Level   string   `json:"level,omitempty"`
 	Content string   `json:"content,omitempty"`
-	Error   string   `json:"error,omitempty"` // why a config is unusable, or what masks it
+	Health  string   `json:"health,omitempty"` // of one that is up and has health-cmd=: starting, healthy or unhealthy
+	Error   string   `json:"error,omitempty"`  // why a config is unusable, or what masks it
 }
 
 // Row is one line of a list.
@@ -62,6 +64,22 @@ type Details struct {
 	EtcIsOld   bool           `json:"etc_is_old"` // it sees the host's /etc as that was, and not as it is
 	Failed     []string       `json:"failed"`     // units inside that failed
 	LastError  string         `json:"last_error"` // why its unit failed
+}
+
+// SetHealth tells of one that is up how its check goes. What is not well is degraded at least.
+func (s *Status) SetHealth(verdict string) {
+	s.Health = verdict
+	if verdict == health.Unhealthy && s.State == Running {
+		s.State = Degraded
+	}
+}
+
+// Summary is the state for a person, in short.
+func (s Status) Summary() string {
+	if s.Health == "" {
+		return s.State
+	}
+	return s.State + " (" + s.Health + ")"
 }
 
 // IsRunning reports whether the container is up.

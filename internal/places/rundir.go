@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/health"
 	"github.com/virt-sandbox/virt-sandbox/internal/hostetc"
 	"github.com/virt-sandbox/virt-sandbox/internal/monitor"
 	"github.com/virt-sandbox/virt-sandbox/internal/seclabel"
@@ -166,6 +167,15 @@ func (d RunDir) NoteDegraded() error {
 func (d RunDir) IsDegraded() bool {
 	_, err := os.Lstat(filepath.Join(d.path, monitor.Degraded))
 	return err == nil
+}
+
+// Health returns what the monitor has heard of the health of a sandbox; "" for nothing.
+func (d RunDir) Health() string {
+	verdict, err := os.ReadFile(filepath.Join(d.path, monitor.Health))
+	if err != nil || !health.IsVerdict(string(verdict)) {
+		return ""
+	}
+	return string(verdict)
 }
 
 // FailedUnit returns the unit whose failure the monitor has ended the container for; "" for none.

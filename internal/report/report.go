@@ -16,6 +16,7 @@ import (
 const (
 	Failed   = "X_FAILED"   // a unit of the sandbox that failed for good, and why, with a space between
 	Degraded = "X_DEGRADED" // other units that failed, with spaces between
+	Health   = "X_HEALTH"   // the verdict of a check of health
 )
 
 const (

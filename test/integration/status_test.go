@@ -16,7 +16,7 @@ import (
 
 // details are what status --json tells, by the keys that scripts use.
 type details struct {
-	Name, State, Unit, Level, Label, Content, Error string
+	Name, State, Health, Unit, Level, Label, Content, Error string
 
 	Since     *time.Time
 	Halted    bool

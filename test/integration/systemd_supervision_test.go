@@ -280,4 +280,15 @@ func TestSystemdUnitFails(t *testing.T) {
 	wait(t, "a container that is started anew", func() bool {
 		return property(t, supervised, "NRestarts") == "1" && property(t, supervised, "ActiveState") == "active"
 	})
+	edit(t, "t-super", "on-failure=restart", "on-failure=restart\nhealth-cmd=test ! -e /tmp/sick\nhealth-interval=1s")
+	systemctl(t, "daemon-reload")
+	systemctl(t, "restart", supervised)
+	inside(t, "t-super", "touch /tmp/sick")
+	wait(t, "a container that is started anew since it was sick", func() bool {
+		return property(t, supervised, "NRestarts") == "1" && property(t, supervised, "ActiveState") == "active"
+	})
+	if text := shell(t, "journalctl --no-pager -q -u "+supervised+" --since=-1min"); !strings.Contains(text,
+		"health-cmd failed 3 times: exit status 1") {
+		t.Errorf("the journal does not say why:\n%s", text)
+	}
 }
