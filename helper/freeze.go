@@ -22,12 +22,7 @@ func (m *Manager) hold(ctx context.Context, s *config.Sandbox, freeze bool) (rel
 	if err != nil {
 		return nil, err
 	}
-	connection, err := m.libvirt.Connect()
-	if err != nil {
-		return nil, err
-	}
-	defer connection.Close()
-	running, err := connection.OwnDomain(started)
+	running, err := m.ownDomain(started)
 	if err != nil {
 		return nil, err
 	}

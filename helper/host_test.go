@@ -311,6 +311,8 @@ func (d *fakeDomain) AwaitGone(name string) error {
 
 func (d *fakeDomain) IsUp() bool                     { return d.process != nil }
 func (d *fakeDomain) IsPaused() bool                 { return d.paused }
+func (d *fakeDomain) Suspend() error                 { d.paused = true; return nil }
+func (d *fakeDomain) Resume() error                  { d.paused = false; return nil }
 func (d *fakeDomain) OpenConsole() (*os.File, error) { return d.console, nil }
 func (d *fakeDomain) Free()                          {}
 

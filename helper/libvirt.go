@@ -33,6 +33,8 @@ type libvirtDomain interface {
 	endingDomain
 	IsUp() bool
 	IsPaused() bool
+	Suspend() error
+	Resume() error
 	OpenConsole() (*os.File, error)
 	Free()
 }

@@ -3,14 +3,12 @@
 package helper
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"net/netip"
 	"time"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
-	"github.com/virt-sandbox/virt-sandbox/internal/health"
 	"github.com/virt-sandbox/virt-sandbox/internal/overview"
 	"github.com/virt-sandbox/virt-sandbox/internal/places"
 )
@@ -66,7 +64,7 @@ func (m *Manager) lookFrom(ctx context.Context, row *Row, s *config.Sandbox, run
 	if row.State == overview.Running && m.run(s.Name).IsDegraded() {
 		row.State = m.stateInside(ctx, s)
 	}
-	row.SetHealth(m.healthOf(s))
+	row.SetHealth(s.Health, m.run(s.Name).Health())
 	row.Memory = overview.UsageOf(m.cgroups(), init, s).Memory
 	if len(s.Interfaces) == 0 {
 		return
@@ -74,14 +72,6 @@ func (m *Manager) lookFrom(ctx context.Context, row *Row, s *config.Sandbox, run
 	if addresses, err := addressesOf(ctx, init); err == nil {
 		row.Addresses = append(row.Addresses, addresses...)
 	}
-}
-
-// healthOf returns how the check of a container that is up goes; "" where it has none.
-func (m *Manager) healthOf(s *config.Sandbox) string {
-	if s.Health.Command == "" {
-		return ""
-	}
-	return cmp.Or(m.run(s.Name).Health(), health.Starting)
 }
 
 // stateInside asks a container that is up how it is. What does not answer is not well.

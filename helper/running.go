@@ -32,14 +32,19 @@ func (m *Manager) IsUnwatched(name string) bool {
 	return err == nil && !watched
 }
 
-// controllerPID returns the number of the libvirt_lxc process of a sandbox. Errors: ErrNotRunning.
-func (m *Manager) controllerPID(s *config.Sandbox) (int, error) {
+// ownDomain returns libvirt's domain of a sandbox, which is to be freed; nil where it is down.
+func (m *Manager) ownDomain(s *config.Sandbox) (libvirtDomain, error) {
 	connection, err := m.libvirt.Connect()
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	defer connection.Close()
-	running, err := connection.OwnDomain(s)
+	return connection.OwnDomain(s)
+}
+
+// controllerPID returns the number of the libvirt_lxc process of a sandbox. Errors: ErrNotRunning.
+func (m *Manager) controllerPID(s *config.Sandbox) (int, error) {
+	running, err := m.ownDomain(s)
 	if err != nil {
 		return 0, err
 	}
@@ -49,7 +54,7 @@ func (m *Manager) controllerPID(s *config.Sandbox) (int, error) {
 	defer running.Free()
 	if running.IsPaused() {
 		// Whoever entered its frozen cgroups would freeze too.
-		return 0, fmt.Errorf("%s is paused; run virsh -c %s resume %s first", s.Name, m.URI, s.Name)
+		return 0, fmt.Errorf("%s is paused; run resume %s first", s.Name, s.Name)
 	}
 	return running.ControllerPID()
 }

@@ -93,7 +93,7 @@ func (m *Manager) lookInside(ctx context.Context, d *Details, s *config.Sandbox,
 	} else if d.State == overview.Running {
 		d.State = overview.StateInside(units, failed)
 	}
-	d.SetHealth(m.healthOf(s))
+	d.SetHealth(s.Health, m.run(s.Name).Health())
 	d.InnerUnits, d.Failed = append(d.InnerUnits, units...), append(d.Failed, failed...)
 }
 

@@ -96,12 +96,7 @@ func (m *Manager) monitorLost(name string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	connection, err := m.libvirt.Connect()
-	if err != nil {
-		return false, err
-	}
-	defer connection.Close()
-	running, err := connection.OwnDomain(s)
+	running, err := m.ownDomain(s)
 	if err != nil || running == nil {
 		return false, err
 	}

@@ -426,7 +426,7 @@ func TestEnterRefused(t *testing.T) {
 		t.Error("it has a journal")
 	}
 	domain.paused = true
-	says(t, run(), "web is paused; run virsh -c lxc:/// resume web first")
+	says(t, run(), "web is paused; run resume web first")
 	if _, err := h.addresses(t.Context(), "web"); err == nil {
 		t.Error("it has addresses")
 	}

@@ -6,6 +6,7 @@
 package overview
 
 import (
+	"cmp"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -67,8 +68,11 @@ type Details struct {
 }
 
 // SetHealth tells of one that is up how its check goes. What is not well is degraded at least.
-func (s *Status) SetHealth(verdict string) {
-	s.Health = verdict
+func (s *Status) SetHealth(check health.Check, verdict string) {
+	if check.Command == "" {
+		return
+	}
+	s.Health = cmp.Or(verdict, health.Starting)
 	if verdict == health.Unhealthy && s.State == Running {
 		s.State = Degraded
 	}

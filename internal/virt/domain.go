@@ -79,7 +79,15 @@ func consolePath(text string) (string, error) {
 	return described.Devices.Consoles[0].TTY, nil
 }
 
-// Resume lets a domain that was created with Paused run.
+// Suspend has a domain stand still until Resume.
+func (d *Domain) Suspend() error {
+	if err := d.domain.Suspend(); err != nil {
+		return fmt.Errorf("pause domain %s: %w", d.name, plain(err))
+	}
+	return nil
+}
+
+// Resume lets a domain run that was created with Paused, or suspended.
 func (d *Domain) Resume() error {
 	if err := d.domain.Resume(); err != nil {
 		return fmt.Errorf("start domain %s: %w", d.name, plain(err))

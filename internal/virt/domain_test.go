@@ -93,7 +93,7 @@ func TestDomainLife(t *testing.T) {
 func TestPaused(t *testing.T) {
 	d := made(t, connected(t))
 	// The test driver knows no flag for it.
-	if err := d.domain.Suspend(); err != nil {
+	if err := d.Suspend(); err != nil {
 		t.Fatal(err)
 	}
 	if !d.IsPaused() || !d.IsUp() {

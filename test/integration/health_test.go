@@ -12,7 +12,7 @@ import (
 )
 
 // A start waits until the sandbox says that it is well, which list and status tell then; three failures in a row end
-// it.
+// it. One that is paused stands still until it is resumed.
 func TestHealth(t *testing.T) {
 	rig.On(t, rig.Native)
 	create(t, "t-health", "-C", "-u", "apache2")
@@ -38,6 +38,15 @@ func TestHealth(t *testing.T) {
 	if d, _ := statusOf(t, "t-health", 0); d.Health != "healthy" || d.State != "running" {
 		t.Errorf("%+v", d)
 	}
+	must(t, "pause", "t-health")
+	if d, _ := statusOf(t, "t-health", 0); !d.Halted {
+		t.Errorf("paused: %+v", d)
+	}
+	if o := run(t, "execute", "t-health", "--", "true"); !strings.Contains(o.stderr, "t-health is paused; run resume") {
+		t.Errorf("execute in one that is paused: %+v", o)
+	}
+	must(t, "resume", "t-health")
+	inside(t, "t-health", "true")
 	if err := os.Remove(well); err != nil {
 		t.Fatal(err)
 	}
