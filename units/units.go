@@ -191,7 +191,7 @@ func (t *text) body(s *config.Sandbox, p Paths) {
 	t.set("Wants", "virt-guest-shutdown.target")
 	t.set("After", "virt-guest-shutdown.target")
 	if len(s.Interfaces) > 0 {
-		t.set("After", "virtnetworkd.socket virtnwfilterd.socket")
+		t.set("After", "virtnetworkd.socket virtnwfilterd.socket virtnetworkd.service virtnwfilterd.service")
 	}
 	if needsHostNetwork(s) {
 		t.set("Wants", "network-online.target")

@@ -32,9 +32,10 @@ type Options struct {
 // Client opens connections to libvirt. Its methods may be called from several goroutines.
 type Client struct {
 	uri     string
+	root    string // directory that the host's daemons are looked for below; empty for /
 	timeout time.Duration
 	check   func(uri string) error
-	hint    string // what to look at when libvirt cannot be reached
+	hint    func(root string) string // what to look at when libvirt cannot be reached
 	dial    func(uri string) (*libvirt.Connect, error)
 
 	pause    time.Duration // between two attempts to reach the next libvirtd
@@ -44,14 +45,14 @@ type Client struct {
 // New returns a Client for libvirt's LXC driver.
 func New(o Options) *Client {
 	c := newClient(o)
-	c.check, c.hint = CheckURI, "is libvirtd (or virtlxcd) running?"
+	c.check, c.hint = CheckURI, hintLXC
 	return c
 }
 
 // NewQEMU returns a Client for libvirt's QEMU driver.
 func NewQEMU(o Options) *Client {
 	c := newClient(o)
-	c.hint = "is libvirtd (or virtqemud) running, and its QEMU driver installed?"
+	c.hint = hintQEMU
 	return c
 }
 
@@ -82,7 +83,7 @@ func (c *Client) Connect() (*Connection, error) {
 		return nil, fmt.Errorf("connect to libvirt at %s: %w", c.uri, err)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("connect to libvirt at %s: %w; %s", c.uri, plain(err), c.hint)
+		return nil, fmt.Errorf("connect to libvirt at %s: %w; %s", c.uri, plain(err), c.hint(c.root))
 	}
 	return &Connection{connect: connection, uri: c.uri}, nil
 }

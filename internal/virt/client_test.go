@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"libvirt.org/go/libvirt"
+
+	"github.com/virt-sandbox/virt-sandbox/internal/hosttest"
 )
 
 // testHost describes a host of the test driver, which is in libvirt's own library and needs no daemon.
@@ -75,11 +77,33 @@ func TestConnectFails(t *testing.T) {
 		{"no answer", New(Options{URI: "lxc:///", ConnectTimeout: time.Millisecond}), silent,
 			"connect to libvirt at lxc:///: it does not answer", true},
 	} {
-		c.client.dial = c.dial
+		c.client.dial, c.client.root = c.dial, t.TempDir()
 		connection, err := c.client.Connect()
 		if connection != nil || err == nil || !strings.HasPrefix(err.Error(), c.want) ||
 			errors.Is(err, ErrNoAnswer) != c.noAnswer {
 			t.Errorf("%s: got %v, %v", c.name, connection, err)
+		}
+	}
+}
+
+// The daemon to look at is the one that the host has: libvirtd, or that of the driver alone.
+func TestHints(t *testing.T) {
+	for _, c := range []struct{ daemons, lxc, qemu string }{
+		{"", "libvirtd (or virtlxcd)", "libvirtd (or virtqemud)"},
+		{"sbin/libvirtd", "libvirtd", "libvirtd"},
+		{"sbin/virtlxcd sbin/virtnetworkd", "virtlxcd", "libvirtd (or virtqemud)"},
+		{"bin/virtlxcd bin/virtqemud", "virtlxcd", "virtqemud"}, // where /usr/sbin is a link to bin
+		{"sbin/libvirtd sbin/virtlxcd", "libvirtd (or virtlxcd)", "libvirtd"},
+	} {
+		root := t.TempDir()
+		for _, daemon := range strings.Fields(c.daemons) {
+			hosttest.Add(t, root, map[string]string{"/usr/" + daemon: ""})
+		}
+		if got := hintLXC(root); got != "is "+c.lxc+" running?" {
+			t.Errorf("%q: %s", c.daemons, got)
+		}
+		if got := hintQEMU(root); got != "is "+c.qemu+" running, and its QEMU driver installed?" {
+			t.Errorf("%q: %s", c.daemons, got)
 		}
 	}
 }
