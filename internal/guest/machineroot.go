@@ -9,6 +9,8 @@ import (
 	"strconv"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/virt-sandbox/virt-sandbox/internal/mountpoint"
 )
 
 const kernelFlags = unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC
@@ -162,7 +164,7 @@ func (m MachineMount) mount() error {
 	if m.Kind == MountBind {
 		return bindInside(m.Source, m.Target)
 	}
-	if err := os.MkdirAll(m.Target, 0o755); err != nil {
+	if err := mountpoint.Make(m.Target, coverWithMemory); err != nil {
 		return err
 	}
 	var flags uintptr
@@ -184,6 +186,10 @@ func (m MachineMount) mount() error {
 		return mountImage(m.Source, m.Target, flags)
 	}
 	return fmt.Errorf("%q is no kind of mount", m.Kind)
+}
+
+func coverWithMemory(dir string) error {
+	return mountAt("tmpfs", "tmpfs", dir, unix.MS_NOSUID|unix.MS_NODEV, "mode=755")
 }
 
 func mountImage(serial, target string, flags uintptr) error {

@@ -28,6 +28,7 @@ var layers = []layer{
 		"internal/health",
 		"internal/idmap",
 		"internal/manpage",
+		"internal/mountpoint",
 		"internal/nameset",
 		"internal/netaddr",
 		"internal/openat",
