@@ -150,11 +150,7 @@ func createCommand(manager newManagerFunc) *cobra.Command {
 				return usageError{err}
 			}
 			options.DryRun = options.DryRun || configOnly
-			past := "Created"
-			if options.DryRun {
-				past = "Can create"
-			}
-			return several.each(c.Context(), m, names, past, func(ctx context.Context, d *done, _ io.Writer) error {
+			return several.each(c.Context(), m, names, "Created", func(ctx context.Context, d *done, _ io.Writer) error {
 				if ifMissing {
 					if there, err := isThere(m, d); there || err != nil {
 						return err

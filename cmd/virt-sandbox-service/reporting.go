@@ -78,6 +78,9 @@ func (d *done) planned(m *helper.Manager, s *config.Sandbox, configOnly bool) er
 	return err
 }
 
+// isPlan reports whether it was only planned.
+func (d *done) isPlan() bool { return d.Settings != nil || d.Text != "" }
+
 // isThere notes that a sandbox was made before.
 func (d *done) isThere(m *helper.Manager, s *config.Sandbox) {
 	d.made(m, s)
@@ -117,7 +120,7 @@ func (r reporting) tell(past string, d *done) {
 	if r.quiet || r.asJSON {
 		return
 	}
-	if d.Unchanged {
+	if d.Unchanged || d.isPlan() {
 		fmt.Print(d.text)
 		return
 	}

@@ -48,6 +48,10 @@ func TestSeveral(t *testing.T) {
 			t.Errorf("create --dry-run has no %q: %s", line, dry)
 		}
 	}
+	if got := must(t, with("create", "--print-config", "-u", "apache2")...); !strings.Contains(got, "\nname=t-one\n") ||
+		!strings.Contains(got, "\nname=t-two\n") {
+		t.Errorf("create --print-config of two: %s", got)
+	}
 	list := reported(t, 0, with("create", "--dry-run", "--json", "-u", "apache2")...)
 	if len(list) != 2 || list[1].Unit != "apache2@t-two.service" || len(list[1].Settings) < 20 {
 		t.Errorf("create --dry-run --json: %+v", list)
