@@ -65,7 +65,7 @@ func (m *Manager) lookFrom(ctx context.Context, row *Row, s *config.Sandbox, run
 		row.State = m.stateInside(ctx, s)
 	}
 	row.SetHealth(s.Health, m.run(s.Name).Health())
-	row.Memory = overview.UsageOf(m.cgroups(), init, s).Memory
+	row.Consumption = overview.ConsumptionOf(m.cgroups(), init, s.Name)
 	if len(s.Interfaces) == 0 {
 		return
 	}

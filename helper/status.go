@@ -16,11 +16,13 @@ import (
 
 // What list and status tell of sandboxes.
 type (
-	Status    = overview.Status
-	Row       = overview.Row
-	Details   = overview.Details
-	Usage     = overview.Usage
-	InnerUnit = overview.InnerUnit
+	Status  = overview.Status
+	Row     = overview.Row
+	Details = overview.Details
+	Usage   = overview.Usage
+
+	Consumption = overview.Consumption
+	InnerUnit   = overview.InnerUnit
 )
 
 // insideLimit is how long a container may take to answer: one that is not well must not keep its status from being

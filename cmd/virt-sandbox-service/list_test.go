@@ -21,7 +21,7 @@ func rows(now time.Time) []helper.Row {
 		{
 			Status: helper.Status{Name: "db1", State: "running", Level: "s0:c1,c2", Unit: "mariadb_db1.service",
 				Units: []string{"mariadb.service"}},
-			Enabled: &yes, Since: &since, Memory: &memory,
+			Enabled: &yes, Since: &since, Consumption: helper.Consumption{Memory: &memory},
 			Addresses: []netip.Prefix{netip.MustParsePrefix("192.168.122.5/24"), netip.MustParsePrefix("fd00::5/64")},
 		},
 		{

@@ -14,6 +14,8 @@ type Usage struct {
 	Memory *uint64  // bytes, with the cache of its files
 	CPU    *float64 // seconds
 	PIDs   *uint64  // processes and threads
+
+	Read, Written *uint64 // bytes of block devices
 }
 
 // Usage reads what the groups of a sandbox count. Of version 1 each controller has a group of its own.
@@ -31,7 +33,40 @@ func (g Groups) Usage(sandbox string) Usage {
 		seconds := float64(*microseconds) / 1e6
 		u.CPU = &seconds
 	}
+	u.Read, u.Written = readIO(group("blkio"))
 	return u
+}
+
+// readIO reads how many bytes of block devices the processes of a group have read and written. Version 2 has a line for
+// each device with rbytes= and wbytes=, version 1 one for each device and kind.
+func readIO(group string) (read, written *uint64) {
+	if group == "" {
+		return nil, nil
+	}
+	for _, file := range []string{"io.stat", "blkio.throttle.io_service_bytes_recursive"} {
+		text, err := os.ReadFile(filepath.Join(group, file))
+		if err != nil {
+			continue
+		}
+		read, written = new(uint64), new(uint64)
+		kind := ""
+		for word := range strings.FieldsSeq(string(text)) {
+			if name, number, found := strings.Cut(word, "="); found {
+				kind, word = name, number
+			}
+			number, err := strconv.ParseUint(word, 10, 64)
+			switch {
+			case err != nil:
+				kind = word
+			case kind == "rbytes" || kind == "Read":
+				*read += number
+			case kind == "wbytes" || kind == "Write":
+				*written += number
+			}
+		}
+		break
+	}
+	return read, written
 }
 
 // readCount reads a number from the first file of a group that is there; of one with several, such as cpu.stat, it is

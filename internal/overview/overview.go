@@ -47,10 +47,29 @@ type Status struct {
 // Row is one line of a list.
 type Row struct {
 	Status
-	Enabled   *bool          `json:"enabled"`   // it starts with the host
-	Since     *time.Time     `json:"since"`     // when it came up; null for one that is down
-	Memory    *uint64        `json:"memory"`    // bytes that it uses, with the cache of its files
+	Enabled *bool      `json:"enabled"` // it starts with the host
+	Since   *time.Time `json:"since"`   // when it came up; null for one that is down
+	Consumption
 	Addresses []netip.Prefix `json:"addresses"` // of its network
+}
+
+// Consumption is what a container uses; nil is not known.
+type Consumption struct {
+	Memory  *uint64  `json:"memory"`  // bytes, with the cache of its files
+	CPU     *float64 `json:"cpu"`     // seconds since the start
+	PIDs    *uint64  `json:"pids"`    // processes and threads
+	Read    *uint64  `json:"read"`    // bytes of block devices since the start
+	Written *uint64  `json:"written"` // the same
+}
+
+// ConsumptionOf reads what a container uses, by its first process.
+func ConsumptionOf(tree cgroup.Tree, init int, name string) Consumption {
+	groups, err := tree.Of(init)
+	if err != nil {
+		return Consumption{}
+	}
+	used := groups.Usage(name)
+	return Consumption{used.Memory, used.CPU, used.PIDs, used.Read, used.Written}
 }
 
 // Details are what status tells of one sandbox. What is not known is null.

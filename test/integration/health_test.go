@@ -38,6 +38,9 @@ func TestHealth(t *testing.T) {
 	if d, _ := statusOf(t, "t-health", 0); d.Health != "healthy" || d.State != "running" {
 		t.Errorf("%+v", d)
 	}
+	if text := must(t, "top", "--json"); !strings.Contains(text, `"name": "t-health"`) || strings.Contains(text, "null") {
+		t.Errorf("top says %s", text)
+	}
 	must(t, "pause", "t-health")
 	if d, _ := statusOf(t, "t-health", 0); !d.Halted {
 		t.Errorf("paused: %+v", d)
