@@ -64,7 +64,7 @@ census_vm = cd bin && exec env VIRT_SANDBOX_RIG=census ./census.test -test.v -te
 
 attack  = cd test/attack && exec env VIRT_SANDBOX_RIG=$(1) ../../bin/attack.test -test.v -test.timeout 40m
 
-.PHONY: all help build check coverage lint govulncheck test test-units test-hosts test-native test-emulated test-machine test-before census census-vm test-scale bench bench-scale bench-stress test-host test-vm test-apparmor attack attack-vm vm-shell demo dist install uninstall install-selinux check-selinux uninstall-selinux install-apparmor uninstall-apparmor clean
+.PHONY: all help build check coverage lint govulncheck test test-units test-hosts test-native test-emulated test-machine test-machine-vm test-before census census-vm test-scale bench bench-scale bench-stress test-host test-vm test-apparmor attack attack-vm vm-shell demo dist install uninstall install-selinux check-selinux uninstall-selinux install-apparmor uninstall-apparmor clean
 
 all: build
 
@@ -119,7 +119,7 @@ test: ## everything, on hosts of its own; needs root, about 40 minutes
 	rm -rf $(RAN)
 	$(MAKE) --jobs=2 --output-sync=line test-units test-hosts
 	$(MAKE) --jobs=2 --output-sync=line test-native test-emulated
-	$(GO) run ./test/rig/ran -elsewhere machine,bench,bench-host,stress,attack,census,before $(RAN)
+	$(GO) run ./test/rig/ran -elsewhere machine,machine-vm,bench,bench-host,stress,attack,census,before $(RAN)
 
 test-units: check
 	$(GO) test -count=1 ./rpmdeps ./internal/debdeps ./generator
@@ -162,6 +162,13 @@ test-machine: build ## all of one command in a virtual machine
 	test/rig/install-packages test
 	test/rig/kernel >/dev/null
 	VIRT_SANDBOX_RIG=machine test/rig/with-libvirt $(GO) test -count=1 -timeout 20m ./test/integration
+
+# The same under SELinux and AppArmor, one command each: an emulated machine in an emulated machine.
+machine_vm = VM_PACKAGES='qemu-system-x86 libvirt-daemon-driver-qemu' KERNEL="$$(test/rig/kernel)" $(1) test/vm/run $(call on,machine-vm)
+test-machine-vm: build bin/integration.test ## a command in a virtual machine under SELinux and AppArmor
+	test/rig/install-packages test
+	$(call machine_vm,)
+	$(call machine_vm,SECURITY=apparmor)
 
 # The last commit whose configs had what was allocated too, of which running containers are upgraded.
 BEFORE := 41afd12
@@ -297,12 +304,12 @@ uninstall-selinux: ## remove it
 # a container.
 APPARMORDIR := $(DESTDIR)/etc/apparmor.d
 install-apparmor: ## add to libvirt's AppArmor profile
-	install -D -m 644 packaging/apparmor/virt-sandbox $(APPARMORDIR)/abstractions/virt-sandbox
+	install -D -m 644 -t $(APPARMORDIR)/abstractions packaging/apparmor/virt-sandbox packaging/apparmor/virt-sandbox-qemu
 	APPARMORDIR='$(APPARMORDIR)' packaging/apparmor/hook add
 
 uninstall-apparmor: ## remove that
 	APPARMORDIR='$(APPARMORDIR)' packaging/apparmor/hook remove
-	rm -f $(APPARMORDIR)/abstractions/virt-sandbox
+	rm -f $(APPARMORDIR)/abstractions/virt-sandbox $(APPARMORDIR)/abstractions/virt-sandbox-qemu
 
 clean: ## remove bin/
 	rm -rf bin

@@ -262,7 +262,7 @@ func hasPlaces(root string, places ...string) bool {
 }
 
 // describe returns libvirt's view of the machine, with all files it needs made.
-func (m *virtual) describe(s *config.Sandbox) (*domain.Machine, error) {
+func (m *virtual) describe(s *config.Sandbox, model string) (*domain.Machine, error) {
 	o := m.options
 	l, err := layOut(o, s)
 	if err != nil {
@@ -275,6 +275,9 @@ func (m *virtual) describe(s *config.Sandbox) (*domain.Machine, error) {
 		} else if user != "" {
 			return nil, fmt.Errorf("%s is in use by %s; two of them would destroy each other's data", d.File, user)
 		}
+	}
+	if err := m.labelDisks(s, l.disks); err != nil {
+		return nil, err
 	}
 	interfaces, err := m.interfaces(s)
 	if err != nil {
@@ -304,6 +307,13 @@ func (m *virtual) describe(s *config.Sandbox) (*domain.Machine, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := m.labelShared(image); err != nil {
+		return nil, err
+	}
+	rom, err := m.firmware(model)
+	if err != nil {
+		return nil, err
+	}
 	plan := boot.Command(s, m.groups, &boot.OneShot{Shell: o.Shell, Ignored: o.Ignored, Machine: &l.inside})
 	if err := initrd.Compose(m.state.file("initrd"), cached, plan); err != nil {
 		return nil, err
@@ -314,7 +324,7 @@ func (m *virtual) describe(s *config.Sandbox) (*domain.Machine, error) {
 	}
 	return &domain.Machine{
 		Name: s.Name, UUID: s.UUID, Title: "virt-sandbox: " + s.Command[0],
-		Kernel: image, Initrd: m.state.file("initrd"), Arguments: domain.KernelArguments(o.Log != nil), Firmware: firmware(),
+		Kernel: image, Initrd: m.state.file("initrd"), Arguments: domain.KernelArguments(o.Log != nil), Firmware: rom,
 		Memory: s.Limits.Memory, CPUs: s.Limits.CPUs, Shares: l.shares, Disks: l.disks, Interfaces: s.Interfaces,
 		Socket: m.state.file(
 			"sockets/console",
@@ -338,13 +348,17 @@ func (m *virtual) interfaces(s *config.Sandbox) (list []network.Interface, err e
 	return list, nil
 }
 
-// firmware finds one that does no more than start a kernel; empty where QEMU has not got it.
-func firmware() string {
+// firmware finds one that does no more than start a kernel; empty where QEMU has not got it. Under AppArmor it is a
+// copy: libvirt makes no profile for a machine with a firmware from this directory, where it knows of none.
+func (m *virtual) firmware(model string) (string, error) {
 	const file = "/usr/share/qemu/qboot.rom"
 	if _, err := os.Stat(file); err != nil {
-		return ""
+		return "", nil
 	}
-	return file
+	if model == "apparmor" {
+		return m.cache.Copy(file)
+	}
+	return file, nil
 }
 
 func (m *virtual) link() (io.ReadWriteCloser, bool) { return m.connection, false }

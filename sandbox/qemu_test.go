@@ -168,8 +168,11 @@ func TestStateDir(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(first.file("initrd"), nil, 0o600); err != nil {
-		t.Fatal(err)
+	// It was killed while it wrote, and gave no label yet.
+	for _, name := range []string{"initrd", labelsFile} {
+		if err := os.WriteFile(first.file(name), []byte(`[{"file":"/`), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if _, err := makeStateDir(base, "a"); err == nil {
 		t.Error("two have one name")

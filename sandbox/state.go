@@ -138,12 +138,14 @@ func (d *stateDir) remove() error {
 			return err
 		}
 	}
+	// What cannot be given its label back is told once, and hinders no later sandbox.
+	labelErr := d.restoreLabels()
 	if err := os.RemoveAll(d.path); err != nil {
-		return fmt.Errorf("remove the directory of the sandbox: %w", err)
+		return errors.Join(labelErr, fmt.Errorf("remove the directory of the sandbox: %w", err))
 	}
 	// The one above, where this was the last.
 	_ = os.Remove(filepath.Dir(d.path))
-	return nil
+	return labelErr
 }
 
 // removeLogs removes what libvirt's QEMU driver, of the system or the user, wrote down of a domain that will not come

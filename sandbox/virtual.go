@@ -18,6 +18,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/domain"
 	"github.com/virt-sandbox/virt-sandbox/internal/hostnet"
 	"github.com/virt-sandbox/virt-sandbox/internal/initrd"
+	"github.com/virt-sandbox/virt-sandbox/internal/lockfile"
 	"github.com/virt-sandbox/virt-sandbox/internal/printable"
 	"github.com/virt-sandbox/virt-sandbox/internal/virt"
 )
@@ -28,6 +29,7 @@ type virtual struct {
 	state      *stateDir
 	groups     []uint32
 	cache      *initrd.Cache
+	level      *lockfile.Lock // holds the machine's MCS level; nil where it has none
 	libvirt    *virt.Connection
 	domain     *virt.Domain
 	connection *net.UnixConn
@@ -38,6 +40,7 @@ type virtual struct {
 const (
 	bootLimit = 3 * time.Minute  // until the init inside says hello
 	kvmLimit  = 10 * time.Second // the same, where it is not known whether KVM can boot a kernel
+	slowLimit = 15 * time.Minute // the same, where the processor is emulated, perhaps by one that is emulated itself
 )
 
 func (m *virtual) start(ctx context.Context, s *config.Sandbox) (err error) {
@@ -45,15 +48,22 @@ func (m *virtual) start(ctx context.Context, s *config.Sandbox) (err error) {
 	if m.libvirt, err = virt.NewQEMU(virt.Options{URI: o.URI}).Connect(); err != nil {
 		return err
 	}
-	d, err := m.describe(s)
+	model, err := m.libvirt.SecurityModel()
+	if err != nil {
+		return err
+	}
+	if model == "selinux" {
+		if err := m.confine(ctx, s); err != nil {
+			return err
+		}
+	}
+	d, err := m.describe(s, model)
 	if err != nil {
 		return err
 	}
 	if s.Security.Mode != config.SecurityDynamic || s.Security.HasLabel() || s.Security.AppArmor != "" {
 		// Else libvirt chooses by itself.
-		if d.SecurityModel, err = m.libvirt.SecurityModel(); err != nil {
-			return err
-		}
+		d.SecurityModel = model
 	}
 	known := m.cache.Recall(kvmKey)
 	d.Emulated = known == kvmFails || !hasKVM()
@@ -73,7 +83,7 @@ func (m *virtual) start(ctx context.Context, s *config.Sandbox) (err error) {
 		o.note("KVM does not start the machine: %v", err)
 		m.shutDown()
 		d.Emulated = true
-		if err := m.boot(ctx, d, bootLimit); err != nil {
+		if err := m.boot(ctx, d, slowLimit); err != nil {
 			return err
 		}
 		// Only now is it clear that it was for KVM.
@@ -82,7 +92,7 @@ func (m *virtual) start(ctx context.Context, s *config.Sandbox) (err error) {
 		return nil
 	}
 	o.note("the machine is emulated")
-	return m.boot(ctx, d, bootLimit)
+	return m.boot(ctx, d, slowLimit)
 }
 
 // What the cache remembers of this boot of the host.
@@ -152,7 +162,9 @@ func (m *virtual) Stop() error {
 	if m.libvirt != nil {
 		m.libvirt.Close()
 	}
-	return m.state.remove()
+	err := m.state.remove()
+	m.level.Release()
+	return err
 }
 
 // shutDown ends the domain; libvirt would do so when the connection to it is closed, but not at once.

@@ -52,6 +52,7 @@ type Disk struct {
 	File     string
 	Format   string // raw, qcow2, …
 	ReadOnly bool
+	Labelled bool // it has its SELinux label, and libvirt gives it no other
 }
 
 // Account is a user and group by numbers.
@@ -216,6 +217,9 @@ func (d Disk) element(number int, address *libvirtxml.DomainAddress) libvirtxml.
 		Target:  &libvirtxml.DomainDiskTarget{Dev: diskName(number), Bus: "virtio"},
 		Serial:  d.Serial,
 		Address: address,
+	}
+	if d.Labelled {
+		disk.Source.File.SecLabel = []libvirtxml.DomainDeviceSecLabel{{Model: "selinux", Relabel: "no"}}
 	}
 	if d.ReadOnly {
 		disk.ReadOnly = &libvirtxml.DomainDiskReadOnly{}

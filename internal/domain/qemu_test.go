@@ -39,7 +39,7 @@ func TestQEMU(t *testing.T) {
 			m.RunAs, m.Shell = &Account{1000, 100}, true
 		}},
 		{"qemu-disks", func(m *Machine) {
-			m.Disks = []Disk{{"disk0", "/tmp/a.img", "raw", false}, {"disk1", "/tmp/b.qcow2", "qcow2", true}}
+			m.Disks = []Disk{{"disk0", "/tmp/a.img", "raw", false, false}, {"disk1", "/tmp/b.qcow2", "qcow2", true, true}}
 		}},
 		{"qemu-networks", func(m *Machine) {
 			m.Interfaces = []config.Interface{

@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -118,6 +119,27 @@ func (c *Cache) Kernel(k Kernel, account string) (string, error) {
 	return file, nil
 }
 
+// Copy returns a copy of a file for the cache's machines.
+func (c *Cache) Copy(source string) (string, error) {
+	key := sha256.New()
+	if err := identify(key, source); err != nil {
+		return "", fmt.Errorf("copy: %w", err)
+	}
+	file, err := c.file("copy-"+filepath.Base(source), hex.EncodeToString(key.Sum(nil)), 0o644, func(out io.Writer) error {
+		from, err := os.Open(source)
+		if err != nil {
+			return err
+		}
+		defer from.Close()
+		_, err = io.Copy(out, from)
+		return err
+	})
+	if err != nil {
+		return "", fmt.Errorf("copy %s: %w", source, err)
+	}
+	return file, nil
+}
+
 // identify puts into a key what a file's content cannot change without.
 func identify(key io.Writer, file string) error {
 	var s unix.Stat_t
@@ -169,8 +191,8 @@ func (c *Cache) prune(now time.Time) error {
 		return fmt.Errorf("tidy the cache: %w", err)
 	}
 	for _, e := range entries {
-		own := strings.HasPrefix(strings.TrimPrefix(e.Name(), "."), "initrd-") ||
-			strings.HasPrefix(strings.TrimPrefix(e.Name(), "."), "kernel-")
+		kind, _, _ := strings.Cut(strings.TrimPrefix(e.Name(), "."), "-")
+		own := slices.Contains([]string{"initrd", "kernel", "copy"}, kind)
 		info, err := e.Info()
 		if err != nil || !own || !info.Mode().IsRegular() || now.Sub(info.ModTime()) < unused {
 			continue

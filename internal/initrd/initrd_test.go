@@ -231,6 +231,36 @@ func TestCache(t *testing.T) {
 	}
 }
 
+// TestCacheCopies: a copy is there once, everybody may read it, and another file has another.
+func TestCacheCopies(t *testing.T) {
+	c, source := cache(t), filepath.Join(t.TempDir(), "qboot.rom")
+	write(t, source, []byte("firmware"))
+	if err := os.Chmod(source, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	first, err := c.Copy(source)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, err := c.Copy(source); err != nil || again != first {
+		t.Errorf("asked again, it is %s, %v", again, err)
+	}
+	info, err := os.Stat(first)
+	if err != nil || info.Mode().Perm() != 0o644 {
+		t.Errorf("it has %v, %v", info, err)
+	}
+	if data, err := os.ReadFile(first); string(data) != "firmware" {
+		t.Errorf("it has %q, %v", data, err)
+	}
+	write(t, source, []byte("another firmware"))
+	if other, err := c.Copy(source); err != nil || other == first {
+		t.Errorf("of another file it is %s, %v", other, err)
+	}
+	if _, err := c.Copy(source + ".none"); err == nil {
+		t.Error("what is not there was copied")
+	}
+}
+
 func TestCacheRefusesOthersDirectories(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "open")
 	if err := errors.Join(os.Mkdir(dir, 0o755), os.Chmod(dir, 0o777)); err != nil {

@@ -29,10 +29,11 @@ func Parse(text string) (Context, error) {
 }
 
 // Types of our policy module: of a container's processes, and of what sets it up, so that those need not be allowed to
-// mount anything.
+// mount anything; and of QEMU with a virtual machine.
 const (
 	ContainerType = "virt_sandbox_t"
 	SetupType     = "virt_sandbox_setup_t"
+	MachineType   = "virt_sandbox_vm_t"
 )
 
 // OfContainer reports whether the context has the type of a container's processes, or one of the names that our module

@@ -35,6 +35,8 @@ func attemptMain(args []string) int {
 		err = runAttempts()
 	case "hold":
 		err = hold()
+	case "as-machine":
+		err = attemptAsMachine(args[1])
 	case "watch-entering":
 		err = watchEntering(args[1])
 	case "hold-key":

@@ -156,7 +156,7 @@ func TestConstraints(t *testing.T) {
 			"process { getattr getcap getsched getsession setpgid setrlimit setsched signull }",
 			"unix_stream_socket connectto", "unix_dgram_socket sendto", "key { create link read search setattr view write }",
 		} {
-			if !strings.Contains(text, "mlsconstrain "+apart+" (h1 dom h2 or ( t1 != virt_sandbox_domain ))") {
+			if !strings.Contains(text, "mlsconstrain "+apart+" (h1 dom h2 or ( t1 != virt_sandbox_apart ))") {
 				t.Errorf("%s: %s of another level is not out of reach:\n%s", world, apart, text)
 			}
 		}

@@ -35,6 +35,7 @@ const (
 // The places of other targets.
 const (
 	Machine   Place = "machine"    // make test-machine
+	MachineVM Place = "machine-vm" // make test-machine-vm, under SELinux and under AppArmor
 	Bench     Place = "bench"      // make bench, make bench-scale: figures, and bounds of time
 	BenchHost Place = "bench-host" // make bench-scale, on the host with systemd
 	Stress    Place = "stress"     // make bench-stress
@@ -44,7 +45,7 @@ const (
 )
 
 // costly are the places whose tests run only where Variable asks for them.
-var costly = []Place{Policy, Machine, Bench, BenchHost, Stress, Attack, Census, Before}
+var costly = []Place{Policy, Machine, MachineVM, Bench, BenchHost, Stress, Attack, Census, Before}
 
 // On skips a test that does not run on this rig. Each test of the integration, scale and bench packages begins with it.
 func On(t testing.TB, places ...Place) {
