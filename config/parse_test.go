@@ -120,7 +120,7 @@ func TestParseReadsEveryKey(t *testing.T) {
 			Command: `curl -fsS "http://[::1]/" >/dev/null`, Interval: 10 * time.Second, Retries: 5, StartPeriod: time.Minute,
 			Ready: true,
 		},
-		Content:   "/srv/sandboxes/apache-all-keys", Copy: true,
+		Content: "/srv/sandboxes/apache-all-keys", Copy: true,
 		Image: "/srv/images/apache.img", ImageFormat: FormatQCOW2, ImageFS: XFS, ImageSize: 2 << 30,
 		Security: Security{
 			Mode: SecurityStatic, Label: secontext.Context{User: "system_u", Role: "system_r",
