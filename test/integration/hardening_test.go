@@ -141,6 +141,9 @@ func TestProcessLimit(t *testing.T) {
 		"cannot fork") {
 		t.Errorf("200 processes of 150: %+v", o)
 	}
+	wait(t, "for the end of its processes", func() bool {
+		return run(t, "execute", "t-pids", "--", "sh", "-c", "true | true").status == 0
+	})
 	if got := inside(t, "t-pids", "cat /sys/fs/cgroup/pids.max 2>/dev/null; mkdir /tmp/v1; mount -t cgroup -o pids x "+
 		"/tmp/v1 2>/dev/null; cat /tmp/v1/pids.max 2>/dev/null; true"); strings.Contains(got, "150") {
 		t.Errorf("the limit shows inside, where it can be changed: %q", got)
