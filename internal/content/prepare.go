@@ -270,9 +270,13 @@ func Inspect(dir string) (State, error) {
 	return Ours, nil
 }
 
-// Remove deletes the content at dir and the journal link of its machine ID. A tree that something is mounted in is
-// refused, since what is mounted there would be deleted as well.
+// Remove deletes the content at dir, and the host's links to journals in it, whichever machine ID they are for: that
+// of the content is what root inside wrote. A tree that something is mounted in is refused, since what is mounted there
+// would be deleted as well.
 func (h Host) Remove(dir string) error {
+	if err := h.UnlinkJournals(dir); err != nil {
+		return err
+	}
 	actual, err := filepath.EvalSymlinks(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -286,11 +290,6 @@ func (h Host) Remove(dir string) error {
 	}
 	if len(mounts) > 0 {
 		return fmt.Errorf("remove content: something is mounted at %s; unmount it first", mounts[0].Mountpoint)
-	}
-	if id := machineIDOf(dir); id != "" {
-		if err := h.UnlinkJournal(id, dir); err != nil {
-			return err
-		}
 	}
 	// The part that says whose this is goes last, so that a deletion that was cut short can be told and taken up.
 	entries, err := os.ReadDir(dir)
@@ -315,11 +314,8 @@ func (h Host) Remove(dir string) error {
 }
 
 // MachineID is that of the host; "" where it has none.
-func (h Host) MachineID() string { return machineIDOf(h.Root + "/") }
-
-// machineIDOf reads the machine ID of a tree, which the container's root can have made anything; "" for what is none.
-func machineIDOf(dir string) string {
-	tree, err := os.OpenRoot(dir)
+func (h Host) MachineID() string {
+	tree, err := os.OpenRoot(h.Root + "/")
 	if err != nil {
 		return ""
 	}
