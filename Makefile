@@ -94,10 +94,9 @@ ROOMS := helper $(addprefix internal/,alloc cgroup checkup claims describe editi
 coverage: ## what the unit tests of the helper's rooms reach, which must not become less
 	$(GO) run ./test/rig/coverage -atleast 60 $(ROOMS)
 
-# Every check of the text of programs: gofmt, go vet, ours (tools/lint), staticcheck, misspell, and shellcheck for scripts.
+# Every check of the text of programs: gofmt, go vet's and ours (tools/lint), staticcheck, misspell, and shellcheck for scripts.
 lint: bin/lint ## every check of the text of programs
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "run gofmt -w on these"; exit 1; }
-	$(GO) vet ./...
 	$(GO) vet -vettool=$(abspath bin/lint) ./...
 	$(TOOL) staticcheck ./...
 	@git ls-files | grep -v '^testdata/\|/testdata/\|^LICENSE$$' | xargs $(TOOL) misspell -error -i mosquitto,strat # the broker, a mistake

@@ -6,7 +6,6 @@
 package privatepaths
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -268,13 +267,12 @@ func Below(p string, roots ...string) bool {
 func (h Planner) tmpfilesPaths(pkg *pkgdb.Package) []candidate {
 	var all []candidate
 	for _, f := range pkg.Below("/usr/lib/tmpfiles.d") {
-		file, err := os.Open(h.Root + f.Path)
+		text, err := os.ReadFile(h.Root + f.Path)
 		if err != nil {
 			continue
 		}
-		lines := bufio.NewScanner(file)
-		for lines.Scan() {
-			fields := strings.Fields(lines.Text())
+		for line := range strings.Lines(string(text)) {
+			fields := strings.Fields(line)
 			if len(fields) < 2 || !strings.ContainsAny(fields[0][:1], "dDvqQefFC") || strings.ContainsAny(fields[1], "%*?[") {
 				continue
 			}
@@ -282,7 +280,6 @@ func (h Planner) tmpfilesPaths(pkg *pkgdb.Package) []candidate {
 				all = append(all, candidate{p, "tmpfiles:" + f.Path})
 			}
 		}
-		file.Close()
 	}
 	return all
 }

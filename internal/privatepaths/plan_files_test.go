@@ -4,6 +4,7 @@ package privatepaths
 
 import (
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/virt-sandbox/virt-sandbox/internal/hosttest"
@@ -32,7 +33,7 @@ d /var/lib/../../etc/shadow
 d
 d /var/lib/d/below
 `,
-		"/usr/lib/tmpfiles.d/odd name.conf": "d /var/lib/odd\n",
+		"/usr/lib/tmpfiles.d/odd name.conf": "w /run/long - - - - " + strings.Repeat("x", 1<<17) + "\nd /var/lib/odd\n",
 		"/usr/lib/tmpfiles.d/others.conf":   "d /var/lib/others\n",
 	}, hosttest.Package("d", "", unitFile, "/usr/lib/tmpfiles.d/d.conf", "/usr/lib/tmpfiles.d/odd name.conf",
 		"/usr/lib/tmpfiles.d/absent.conf"))

@@ -111,6 +111,7 @@ func (d Proc) replaced(pid int) ([]string, error) {
 	defer maps.Close()
 	var files []string
 	scanner := bufio.NewScanner(maps)
+	scanner.Buffer(nil, maxMaps) // names may be longer than PATH_MAX
 	for read := 0; scanner.Scan() && read < maxMaps && len(files) < maxFiles; {
 		line := scanner.Bytes()
 		read += len(line)
@@ -127,7 +128,7 @@ func (d Proc) replaced(pid int) ([]string, error) {
 			files = append(files, printable.Short(name, maxWord))
 		}
 	}
-	// A process that has ended gives an error here, and has nothing that is old.
+	_ = scanner.Err() // of a process that has ended, which has nothing that is old
 	return files, nil
 }
 

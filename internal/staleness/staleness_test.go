@@ -28,6 +28,7 @@ func TestFind(t *testing.T) {
 	put(7, "comm", "apache\x1b[2J2\n")
 	put(7, "cgroup", "0::/system.slice/apache2@web.service/virt-sandbox-web/system.slice/apache2.service\n")
 	put(7, "maps", strings.Join([]string{
+		"7eff-7f00 r-xp 00000000 00:05 9                          /var" + strings.Repeat("/long", 1<<15),
 		"7f00-7f01 r--p 00000000 08:01 10                         /usr/lib/libssl.so.3 (deleted)",
 		"7f01-7f02 r-xp 00001000 08:01 10                         /usr/lib/libssl.so.3 (deleted)",
 		"7f02-7f03 r-xp 00001000 08:01 10                         /usr/lib/libssl.so.3 (deleted)",

@@ -1,26 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Lint holds the checks of this repository's Go code that neither go vet nor staticcheck has. It is a tool for go vet,
-// which remembers what it has checked:
+// Lint holds go vet's own checks, and those of this repository's Go code that neither go vet nor staticcheck has: together,
+// so that the code is read once. It is a tool for go vet, which remembers what it has checked:
 //
 //	go vet -vettool=bin/lint ./...
 package main
 
 import (
+	"slices"
+
 	"github.com/nishanths/predeclared/passes/predeclared"
 	"github.com/polyfloyd/go-errorlint/errorlint"
 	"golang.org/x/tools/go/analysis/passes/nilness"
 	"golang.org/x/tools/go/analysis/passes/unusedwrite"
+	"golang.org/x/tools/go/analysis/suite/vet"
 	"golang.org/x/tools/go/analysis/unitchecker"
 )
 
 func main() {
-	unitchecker.Main(
+	unitchecker.Main(append(slices.Clone(vet.Suite),
 		except(errorlint.NewAnalyzer(), true), // errors are compared with errors.Is and wrapped with %w
 		lineLength,                            // no line over 120 columns
 		nilness.Analyzer,                      // no comparison with nil whose outcome is known
 		predeclared.Analyzer,                  // nothing is named after a builtin
 		unusedParameter,                       // no parameter without use
 		unusedwrite.Analyzer,                  // no write to a field that nobody reads
-	)
+	)...)
 }
