@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"syscall"
 	"time"
 
 	"github.com/virt-sandbox/virt-sandbox/internal/guest"
@@ -71,6 +72,9 @@ func (r runner) command() error {
 	defer cancel()
 	c := exec.CommandContext(ctx, "/bin/sh", "-c", r.check.Command)
 	c.Stdout, c.Stderr, c.WaitDelay = os.Stdout, os.Stderr, time.Second
+	// All that it started ends with it: a start that waits runs it again and again.
+	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	c.Cancel = func() error { return syscall.Kill(-c.Process.Pid, syscall.SIGKILL) }
 	err := c.Run()
 	if err != nil && ctx.Err() != nil {
 		err = context.Cause(ctx)

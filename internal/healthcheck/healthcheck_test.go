@@ -5,6 +5,7 @@ package healthcheck
 import (
 	"os"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -47,4 +48,28 @@ func TestRun(t *testing.T) {
 	r.check.Command, r.check.Interval = "sleep 60", 50*time.Millisecond
 	check("X_HEALTH=healthy",
 		"X_HEALTH=unhealthy\nX_FAILED=virt-sandbox-health.service health-cmd failed 2 times: no answer within 50ms")
+}
+
+// TestRunEndsAll: a check that takes too long ends with all that it started.
+func TestRunEndsAll(t *testing.T) {
+	file := t.TempDir() + "/pid"
+	r := runner{check: health.Check{
+		Command: "sleep 60 >/dev/null 2>&1 & echo $! >" + file + "; wait", Interval: time.Second,
+	}}
+	if err := r.command(); err == nil || err.Error() != "no answer within 1s" {
+		t.Errorf("the check: %v", err)
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	proc := "/proc/" + strings.TrimSpace(string(text)) + "/cmdline"
+	for range 50 {
+		// It may stay as a zombie, which has no command line.
+		if line, err := os.ReadFile(proc); err != nil || len(line) == 0 {
+			return
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	t.Errorf("%s is there still", proc)
 }
