@@ -18,6 +18,7 @@ import (
 
 	"github.com/virt-sandbox/virt-sandbox/internal/guest"
 	"github.com/virt-sandbox/virt-sandbox/internal/healthcheck"
+	"github.com/virt-sandbox/virt-sandbox/internal/machine"
 	"github.com/virt-sandbox/virt-sandbox/internal/unitfailed"
 	"github.com/virt-sandbox/virt-sandbox/internal/version"
 )
@@ -29,9 +30,9 @@ func init() { runtime.LockOSThread() }
 func main() {
 	switch os.Args[0] {
 	case guest.MachineInit:
-		guest.RunMachine()
+		machine.Run()
 	case guest.ModprobeFile:
-		if err := guest.Modprobe(os.Args); err != nil {
+		if err := machine.Modprobe(os.Args); err != nil {
 			fmt.Fprintf(os.Stderr, "virt-sandbox-init: %v\n", err)
 			os.Exit(1)
 		}

@@ -50,16 +50,16 @@ func runAttached(p *Plan) (int, error) {
 		return 0, err
 	}
 	if err := setUp(p); err != nil {
-		return fail(session, err)
+		return Fail(session, err)
 	}
 	if p.Label+p.Profile != "" {
 		word, err := session.Pass()
 		if err == nil {
 			err = unix.Exec("/proc/self/exe", []string{Program, PayloadWord, word}, os.Environ())
 		}
-		return fail(session, fmt.Errorf("confine the command: %w", err))
+		return Fail(session, fmt.Errorf("confine the command: %w", err))
 	}
-	return serve(p, session)
+	return Serve(p, session)
 }
 
 // ResumeCalled goes on where runAttached executed this program anew to be confined.
@@ -68,15 +68,16 @@ func ResumeCalled(p *Plan, word string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	return serve(p, session)
+	return Serve(p, session)
 }
 
-func fail(session *console.Session, err error) (int, error) {
+// Fail tells the caller of a session that the command cannot be run, and why; the status is StatusFailure.
+func Fail(session *console.Session, err error) (int, error) {
 	return StatusFailure, session.Exit(console.Exit{Status: StatusFailure, Message: err.Error()})
 }
 
-// serve runs the command and tells its caller of the end.
-func serve(p *Plan, session *console.Session) (int, error) {
+// Serve runs the plan's command and tells its caller of the end. It returns the command's exit status.
+func Serve(p *Plan, session *console.Session) (int, error) {
 	if p.Shell && p.Machine != nil {
 		go serveShell(MachineShellTerminal)
 	} else if p.Shell {
@@ -88,7 +89,7 @@ func serve(p *Plan, session *console.Session) (int, error) {
 	}
 	outer, inner, err := streams(session.Start, p.UID)
 	if err != nil {
-		return fail(session, err)
+		return Fail(session, err)
 	}
 	command.Stdin, command.Stdout, command.Stderr = inner[0], inner[1], inner[2]
 	command.SysProcAttr.Setctty = session.Start.Terminal

@@ -113,7 +113,7 @@ func hideCgroups() error {
 	if err := mountCgroups(hierarchies); err != nil {
 		return err
 	}
-	if err := makeReadOnly(cgroup.Root); err != nil {
+	if err := MakeReadOnly(cgroup.Root); err != nil {
 		return fmt.Errorf("make %s read-only: %w", cgroup.Root, err)
 	}
 	return nil

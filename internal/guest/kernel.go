@@ -32,11 +32,11 @@ func telltales() []string {
 // protectKernel makes files read-only that set up the kernel.
 func protectKernel() error {
 	for _, p := range tunables() {
-		err := makeReadOnly(p)
+		err := MakeReadOnly(p)
 		if errors.Is(err, unix.EINVAL) {
 			// It is no mount point yet.
 			if err = unix.Mount(p, p, "", unix.MS_BIND, ""); err == nil {
-				err = makeReadOnly(p)
+				err = MakeReadOnly(p)
 			}
 		}
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -64,7 +64,7 @@ func hideKernel(hasOwnIDs bool) error {
 		return fmt.Errorf("hide the kernel: %w", err)
 	}
 	// What is bound from it is read-only with it.
-	if err := makeReadOnly(covers); err != nil {
+	if err := MakeReadOnly(covers); err != nil {
 		return fmt.Errorf("hide the kernel: %w", err)
 	}
 	for _, p := range telltales() {

@@ -3,16 +3,12 @@
 package guest
 
 import (
-	"errors"
-	"fmt"
-	"os"
 	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
 
-	"github.com/virt-sandbox/virt-sandbox/internal/console"
-	"github.com/virt-sandbox/virt-sandbox/internal/wellformed"
+	"github.com/virt-sandbox/virt-sandbox/internal/network"
 )
 
 // Machine is what virt-sandbox-init makes of the devices of a virtual machine, in which there is no other system.
@@ -51,72 +47,11 @@ type MachineDisk struct {
 	Tag    string `json:"tag"`
 }
 
-// RunMachine is all that PID 1 of a virtual machine does: it makes the machine of the plan, runs the command for who
-// calls it, and switches off. What goes wrong before the caller can be told is said on the kernel's console.
-func RunMachine() {
-	if err := runMachine(); err != nil {
-		fmt.Fprintf(os.Stderr, "virt-sandbox-init: %v\n", err)
-	}
-	powerOff()
-}
-
-func runMachine() error {
-	if err := mountKernel(); err != nil {
-		return err
-	}
-	p, err := ReadPlan(PlanFile)
-	if err != nil {
-		return err
-	}
-	if p.Machine == nil {
-		return errors.New("the plan is not for a virtual machine")
-	}
-	if err := loadModules(ModulesAtStart); err != nil {
-		return err
-	}
-	port, err := openPort(p.Machine.Port)
-	if err != nil {
-		return err
-	}
-	session, err := console.Serve(port)
-	if err != nil {
-		return err
-	}
-	if err := p.Machine.make(wellformed.Hostname(p.Name)); err != nil {
-		_, err = fail(session, err)
-		return err
-	}
-	_, err = serve(p, session)
-	return err
-}
-
-func (m *Machine) make(name string) error {
-	if err := m.mountRoot(); err != nil {
-		return err
-	}
-	for _, d := range m.Disks {
-		if err := d.link(); err != nil {
-			return err
-		}
-	}
-	for _, mount := range m.Mounts {
-		if err := mount.mount(); err != nil {
-			return fmt.Errorf("mount %s: %w", mount.Target, err)
-		}
-	}
-	if m.Overlay {
-		// What was made are the places of mounts, nothing for the command to write to.
-		if err := makeReadOnly("/"); err != nil {
-			return fmt.Errorf("make the root read-only: %w", err)
-		}
-	}
-	if err := unix.Sethostname([]byte(name)); err != nil {
-		return fmt.Errorf("set hostname: %w", err)
-	}
-	if err := raiseLoopback(); err != nil || m.Network == nil {
-		return err
-	}
-	return m.setNetwork(name)
+// MachineNetwork is what the interfaces of a virtual machine shall have. The kernel names them in their order, from
+// eth0 on.
+type MachineNetwork struct {
+	Interfaces []network.Interface `json:"interfaces"`
+	Limit      time.Duration       `json:"limit"` // until servers must have answered
 }
 
 // tidy takes off all that is mounted and can be, so that disks are whole before anybody hears of the end.
@@ -131,31 +66,4 @@ func tidy() {
 		}
 	}
 	unix.Sync()
-}
-
-func powerOff() {
-	unix.Sync()
-	if err := unix.Reboot(unix.LINUX_REBOOT_CMD_POWER_OFF); err != nil {
-		fmt.Fprintf(os.Stderr, "virt-sandbox-init: switch off: %v\n", err)
-	}
-	// The kernel would panic if its first process ended.
-	time.Sleep(time.Hour)
-}
-
-// raiseLoopback makes 127.0.0.1 and ::1 answer.
-func raiseLoopback() error {
-	socket, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return fmt.Errorf("raise loopback: %w", err)
-	}
-	defer unix.Close(socket)
-	request, err := unix.NewIfreq("lo")
-	if err != nil {
-		return fmt.Errorf("raise loopback: %w", err)
-	}
-	request.SetUint16(unix.IFF_UP | unix.IFF_RUNNING)
-	if err := unix.IoctlIfreq(socket, unix.SIOCSIFFLAGS, request); err != nil {
-		return fmt.Errorf("raise loopback: %w", err)
-	}
-	return nil
 }

@@ -23,8 +23,8 @@ func readMounts() ([]*mountinfo.Info, error) {
 	return mounts, nil
 }
 
-// makeReadOnly does so with the mount at a path, and not with those below.
-func makeReadOnly(point string) error {
+// MakeReadOnly does so with the mount at a path, and not with those below.
+func MakeReadOnly(point string) error {
 	attributes := unix.MountAttr{Attr_set: unix.MOUNT_ATTR_RDONLY}
 	return unix.MountSetattr(unix.AT_FDCWD, point, unix.AT_SYMLINK_NOFOLLOW, &attributes)
 }

@@ -20,9 +20,9 @@ import (
 // its network gives none.
 const ResolvFile = "/run/host/resolv.conf"
 
-// showResolv puts such a file where programs look, unless the administrator has put something there. The host's may be
+// ShowResolv puts such a file where programs look, unless the administrator has put something there. The host's may be
 // a link to what a service makes below /run, which is empty here: then a link is made there.
-func showResolv(own string) error {
+func ShowResolv(own string) error {
 	const place = "/etc/resolv.conf"
 	if _, err := os.Lstat(own); err != nil {
 		return nil

@@ -64,7 +64,7 @@ func setUp(p *Plan) error {
 			return err
 		}
 	}
-	if err := showResolv(ResolvFile); err != nil {
+	if err := ShowResolv(ResolvFile); err != nil {
 		return err
 	}
 	if p.Console {
@@ -79,7 +79,7 @@ func setUp(p *Plan) error {
 			return err
 		}
 	}
-	if err := linkDisks(p.Disks); err != nil {
+	if err := LinkDisks(p.Disks); err != nil {
 		return err
 	}
 	if err := errors.Join(leaveRoom(), leaveKeyring()); err != nil {

@@ -13,7 +13,8 @@ import (
 // tagDir is where a container finds its disks by their tags.
 const tagDir = "/dev/disk/by-tag"
 
-func linkDisks(disks []Disk) error {
+// LinkDisks makes the names of disks by their tags. A name that is there stays.
+func LinkDisks(disks []Disk) error {
 	for _, d := range disks {
 		if err := os.MkdirAll(tagDir, 0o755); err != nil {
 			return fmt.Errorf("link disk %s: %w", d.Tag, err)

@@ -93,6 +93,7 @@ var layers = []layer{
 		"internal/image",
 		"internal/initrd",
 		"internal/legacy",
+		"internal/machine",
 		"internal/unitfailed",
 		"units",
 	}},

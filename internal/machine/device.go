@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package guest
+package machine
 
 import (
 	"errors"
@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/virt-sandbox/virt-sandbox/internal/guest"
 )
 
 // deviceLimit is how long a device may take to appear once its driver is there.
@@ -65,8 +67,8 @@ func findDisk(serial string) (string, error) {
 	)
 }
 
-// link makes the disk's name by its tag.
-func (d MachineDisk) link() error {
+// linkDisk makes the disk's name by its tag.
+func linkDisk(d guest.MachineDisk) error {
 	if d.Tag == "" || d.Tag == "." || d.Tag == ".." || strings.Contains(d.Tag, "/") {
 		return fmt.Errorf("disk tag %q: it must be the name of a file", d.Tag)
 	}
@@ -74,7 +76,7 @@ func (d MachineDisk) link() error {
 	if err != nil {
 		return err
 	}
-	return linkDisks([]Disk{{Tag: d.Tag, Device: filepath.Join("/dev", device)}})
+	return guest.LinkDisks([]guest.Disk{{Tag: d.Tag, Device: filepath.Join("/dev", device)}})
 }
 
 // signature is what a file system can be told by.
@@ -108,7 +110,7 @@ func fileSystem(device string) (string, error) {
 
 // loadModules loads those of a kind of use, in the order of the list.
 func loadModules(use string) error {
-	list, err := os.ReadFile(ModuleList)
+	list, err := os.ReadFile(guest.ModuleList)
 	if err != nil {
 		return fmt.Errorf("load modules: %w", err)
 	}
@@ -117,8 +119,8 @@ func loadModules(use string) error {
 		return fmt.Errorf("load modules: there are none for %s: %w", use, fs.ErrNotExist)
 	}
 	for _, word := range words {
-		name, optional := strings.CutPrefix(word, ModuleOptional)
-		if err := loadModule(filepath.Join(ModuleDir, name)); err != nil && !optional {
+		name, optional := strings.CutPrefix(word, guest.ModuleOptional)
+		if err := loadModule(filepath.Join(guest.ModuleDir, name)); err != nil && !optional {
 			return fmt.Errorf("load module %s: %w", name, err)
 		}
 	}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package guest
+package machine
 
 import (
 	"errors"
@@ -9,13 +9,15 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/virt-sandbox/virt-sandbox/internal/guest"
 )
 
 const modprobeSetting = "/proc/sys/kernel/modprobe"
 
 // serveModprobe has the kernel ask this program for modules that it finds it needs, such as those of a file system.
 func serveModprobe() error {
-	if err := writeExisting(modprobeSetting, []byte(ModprobeFile)); err != nil {
+	if err := os.WriteFile(modprobeSetting, []byte(guest.ModprobeFile), 0); err != nil {
 		return fmt.Errorf("set what loads modules: %w", err)
 	}
 	return nil

@@ -1,32 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package guest
+package machine
 
 import (
 	"context"
 	"fmt"
 	"os"
 	"path/filepath"
-	"time"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/virt-sandbox/virt-sandbox/internal/guest"
 	"github.com/virt-sandbox/virt-sandbox/internal/network"
 )
-
-// MachineNetwork is what the interfaces of a virtual machine shall have. The kernel names them in their order, from
-// eth0 on.
-type MachineNetwork struct {
-	Interfaces []network.Interface `json:"interfaces"`
-	Limit      time.Duration       `json:"limit"` // until servers must have answered
-}
 
 // networkDir has what is known of the leases, and the resolv.conf(5) that follows from them.
 const networkDir = "/run/virt-sandbox-network"
 
 // setNetwork gives the interfaces what they shall have, and keeps their leases as long as the machine runs.
-func (m *Machine) setNetwork(hostname string) error {
-	for _, i := range m.Network.Interfaces {
+func setNetwork(n *guest.MachineNetwork, hostname string) error {
+	for _, i := range n.Interfaces {
 		_, err := await("the interface "+i.Name, func() (string, bool) {
 			_, err := os.Stat("/sys/class/net/" + i.Name)
 			return i.Name, err == nil
@@ -52,13 +45,13 @@ func (m *Machine) setNetwork(hostname string) error {
 		return fmt.Errorf("set up the network: %w", err)
 	}
 	self := os.NewFile(uintptr(pidfd), "pidfd")
-	ctx, cancel := context.WithTimeout(context.Background(), m.Network.Limit)
+	ctx, cancel := context.WithTimeout(context.Background(), n.Limit)
 	defer cancel()
-	if err = network.SwitchOn(self, m.Network.Interfaces); err == nil {
-		err = network.NewState(dir, hostname, m.Network.Interfaces).Start(ctx, self)
+	if err = network.SwitchOn(self, n.Interfaces); err == nil {
+		err = network.NewState(dir, hostname, n.Interfaces).Start(ctx, self)
 	}
 	if err != nil {
-		return fmt.Errorf("network of %s: %w", hostname, network.Explain(err, m.Network.Limit))
+		return fmt.Errorf("network of %s: %w", hostname, network.Explain(err, n.Limit))
 	}
 	go func() {
 		say := func(text string) { fmt.Fprintf(os.Stderr, "virt-sandbox-init: %s\n", text) }
@@ -66,5 +59,5 @@ func (m *Machine) setNetwork(hostname string) error {
 			say(err.Error())
 		}
 	}()
-	return showResolv(filepath.Join(networkDir, network.ResolvFile))
+	return guest.ShowResolv(filepath.Join(networkDir, network.ResolvFile))
 }

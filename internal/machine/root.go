@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package guest
+package machine
 
 import (
 	"fmt"
@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/virt-sandbox/virt-sandbox/internal/guest"
 	"github.com/virt-sandbox/virt-sandbox/internal/mountpoint"
 )
 
@@ -61,7 +62,7 @@ func shareOptions(readOnly bool) string {
 }
 
 // mountRoot mounts the machine's root with all that belongs to every one, and makes it this process's.
-func (m *Machine) mountRoot() error {
+func mountRoot(m *guest.Machine) error {
 	share := newRoot
 	if m.Overlay {
 		share = lowerDir
@@ -76,7 +77,7 @@ func (m *Machine) mountRoot() error {
 	}
 	for _, dir := range []string{"/proc", "/sys", "/dev"} {
 		target := newRoot + dir
-		if err := m.place(target); err != nil {
+		if err := placeIn(m, target); err != nil {
 			return err
 		}
 		if err := unix.Mount(dir, target, "", unix.MS_MOVE, ""); err != nil {
@@ -97,14 +98,14 @@ func (m *Machine) mountRoot() error {
 			return err
 		}
 	}
-	own := filepath.Dir(ProgramFile)
+	own := filepath.Dir(guest.ProgramFile)
 	if err := os.Mkdir(newRoot+own, 0o755); err != nil {
 		return fmt.Errorf("make %s: %w", own, err)
 	}
 	if err := unix.Mount(own, newRoot+own, "", unix.MS_BIND, ""); err != nil {
 		return fmt.Errorf("mount %s: %w", own, err)
 	}
-	if err := makeReadOnly(newRoot + own); err != nil {
+	if err := guest.MakeReadOnly(newRoot + own); err != nil {
 		return fmt.Errorf("make %s read-only: %w", own, err)
 	}
 	if err := switchRoot(); err != nil {
@@ -119,8 +120,8 @@ func (m *Machine) mountRoot() error {
 	return serveModprobe()
 }
 
-// place makes a directory to mount on where the root can have one made.
-func (m *Machine) place(target string) error {
+// placeIn makes a directory to mount on where the root can have one made.
+func placeIn(m *guest.Machine, target string) error {
 	if !m.Overlay {
 		return nil
 	}
@@ -160,8 +161,8 @@ func switchRoot() error {
 	return nil
 }
 
-func (m MachineMount) mount() error {
-	if m.Kind == MountBind {
+func mountInside(m guest.MachineMount) error {
+	if m.Kind == guest.MountBind {
 		return bindInside(m.Source, m.Target)
 	}
 	if err := mountpoint.Make(m.Target, coverWithMemory); err != nil {
@@ -172,9 +173,9 @@ func (m MachineMount) mount() error {
 		flags = unix.MS_RDONLY
 	}
 	switch m.Kind {
-	case MountShare:
+	case guest.MountShare:
 		return unix.Mount(m.Source, m.Target, "9p", flags, shareOptions(m.ReadOnly))
-	case MountRAM:
+	case guest.MountRAM:
 		return unix.Mount(
 			"tmpfs",
 			m.Target,
@@ -182,7 +183,7 @@ func (m MachineMount) mount() error {
 			flags|unix.MS_NOSUID|unix.MS_NODEV,
 			"mode=755,size="+strconv.FormatUint(m.Size, 10),
 		)
-	case MountImage:
+	case guest.MountImage:
 		return mountImage(m.Source, m.Target, flags)
 	}
 	return fmt.Errorf("%q is no kind of mount", m.Kind)
