@@ -47,7 +47,7 @@ const (
 
 // Finding is something of a sandbox that is not as its config wants it.
 type Finding struct {
-	Sandbox string  `json:"sandbox,omitempty"`
+	Sandbox string  `json:"name,omitempty"`
 	Path    string  `json:"path"` // on the host
 	Problem Problem `json:"problem"`
 	Actual  string  `json:"actual"` // empty for none

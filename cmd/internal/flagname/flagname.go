@@ -9,6 +9,7 @@ import (
 	"fmt"
 
 	"github.com/virt-sandbox/virt-sandbox/internal/field"
+	"github.com/virt-sandbox/virt-sandbox/internal/printable"
 )
 
 // Of returns the option that sets a field. A field means the same in all programs that have an option for it.
@@ -86,14 +87,15 @@ func Of(name field.Name) string {
 	return string(name)
 }
 
-// Text returns the text of an error.
-func Text(err error) string { return field.Text(err, Of) }
+// Text returns the text of an error, which may have several lines, without control characters: it may quote what was typed
+// or read.
+func Text(err error) string { return printable.Text(field.Text(err, Of)) }
 
-// Sprintf formats what a library tells a person.
+// Sprintf formats what a library tells a person, without control characters.
 func Sprintf(format string, args ...any) string {
 	renamed := make([]any, len(args))
 	for i, arg := range args {
 		renamed[i] = field.Rename(arg, Of)
 	}
-	return fmt.Sprintf(format, renamed...)
+	return printable.Text(fmt.Sprintf(format, renamed...))
 }

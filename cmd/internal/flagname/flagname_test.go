@@ -48,6 +48,12 @@ func TestText(t *testing.T) {
 	if got := Text(errors.New("plain")); got != "plain" {
 		t.Error(got)
 	}
+	if got := Text(errors.New("no unit a\x1b[31m\u202eb\nand more\r")); got != "no unit a?[31m?b\nand more" {
+		t.Errorf("%q", got)
+	}
+	if got := Sprintf("no unit %s", "a\x1b]0;b\a"); got != "no unit a?]0;b?" {
+		t.Errorf("%q", got)
+	}
 	if got := Sprintf("%s: %v; try %s", "web1", err, field.IDMap); got != "web1: clone web1: -l s0: allow it with "+
 		"--share-level; try --idmap" {
 		t.Error(got)
