@@ -92,18 +92,14 @@ func (d daemon) name() string { return strings.Fields(d.packages)[0] }
 
 // What becomes of a daemon.
 const (
-	serves     = "serves"
-	refused    = "refused"
-	knownFault = "known"
-	failed     = "failed"
+	serves  = "serves"
+	refused = "refused"
+	failed  = "failed"
 )
 
 func (d daemon) expected() string {
-	switch {
-	case d.refused != "":
+	if d.refused != "" {
 		return refused
-	case d.known != "":
-		return knownFault
 	}
 	return serves
 }
@@ -141,8 +137,6 @@ func examine(t *testing.T, d daemon, whole bool) (outcome, detail string) {
 		return serves, ""
 	case d.refused != "" && strings.Contains(detail, d.refused):
 		return refused, detail
-	case d.known != "" && strings.Contains(detail, d.known):
-		return knownFault, detail
 	}
 	return failed, detail
 }

@@ -12,7 +12,6 @@ type daemon struct {
 	answer   string
 	options  []string // further ones of create
 	refused  string   // what create or start says of a service that no container can run; it has no probe
-	known    string   // a fault that is known: what create, start or the probe has in its output today
 	short    bool     // whether the short part has it too
 }
 
