@@ -224,12 +224,17 @@ func install(t *testing.T, packages string) error {
 		}
 		t.Cleanup(func() { _ = os.Remove(policy) })
 	}
-	marked, _ := exec.Command("dpkg-query", "-W", "-f", "${binary:Package}\n").Output()
-	if out, err := apt(append([]string{"install", "-y", "--no-install-recommends"}, missing...)); err != nil {
+	arguments := append([]string{"install", "-y", "--no-install-recommends"}, missing...)
+	// Who else installs something on the machine meanwhile keeps it.
+	plan, err := apt(append([]string{"--simulate"}, arguments...))
+	if err != nil {
+		return fmt.Errorf("apt-get install %s: %w\n%s", missing, err, lastLines(plan))
+	}
+	if out, err := apt(arguments); err != nil {
 		return fmt.Errorf("apt-get install %s: %w\n%s", missing, err, lastLines(out))
 	}
 	t.Cleanup(func() {
-		added := addedSince(marked)
+		added := newIn(plan)
 		if out, err := apt(append([]string{"purge", "-y"}, added...)); err != nil {
 			t.Errorf("apt-get purge %s: %v\n%s", added, err, lastLines(out))
 		}
@@ -237,13 +242,12 @@ func install(t *testing.T, packages string) error {
 	return nil
 }
 
-// addedSince lists the packages that are there now and were not before.
-func addedSince(before []byte) (added []string) {
-	now, _ := exec.Command("dpkg-query", "-W", "-f", "${binary:Package}\n").Output()
-	had := strings.Fields(string(before))
-	for name := range strings.FieldsSeq(string(now)) {
-		if !slices.Contains(had, name) {
-			added = append(added, name)
+// newIn lists the packages that are not there yet of a simulated installation: "Inst NAME (…)", where the line of one
+// that is there has its version in brackets before that.
+func newIn(plan string) (added []string) {
+	for line := range strings.Lines(plan) {
+		if fields := strings.Fields(line); len(fields) > 2 && fields[0] == "Inst" && !strings.HasPrefix(fields[2], "[") {
+			added = append(added, fields[1])
 		}
 	}
 	return added
