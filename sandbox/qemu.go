@@ -27,6 +27,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/network"
 	"github.com/virt-sandbox/virt-sandbox/internal/oneshot"
 	"github.com/virt-sandbox/virt-sandbox/internal/programs"
+	"github.com/virt-sandbox/virt-sandbox/internal/roottree"
 )
 
 // qemu has sandboxes in virtual machines of libvirt's QEMU driver: on a kernel of their own, without an operating
@@ -124,24 +125,18 @@ type layout struct {
 	runAs   *domain.Account
 }
 
-// layOut puts the root first, then the mounts in the order given, then the disks.
-func layOut(o *Options, s *config.Sandbox) (*layout, error) {
-	root := "/"
-	if o.Root != "" {
-		var err error
-		if root, err = filepath.Abs(o.Root); err != nil {
-			return nil, field.Errorf("%s %s: %w", field.Root, o.Root, err)
-		}
-	}
+// layOut puts the root first, then the mounts in the order given, then the disks. Without a directory as root, the
+// machine has the view.
+func layOut(o *Options, s *config.Sandbox, view *roottree.View) (*layout, error) {
 	l := layout{
-		shares:  []domain.Share{{Tag: domain.RootTag, Dir: root, ReadOnly: true}},
-		inside:  guest.Machine{Port: domain.PortName, RootTag: domain.RootTag},
+		inside:  guest.Machine{Port: domain.PortName},
 		modules: []string{"virtio_pci", "virtio_console", "9pnet_virtio", "9p"},
 	}
-	if err := l.account(root, 0o005, field.Setting{Name: field.Root, Value: root}); err != nil {
+	if o.Root == "" {
+		l.addView(view)
+	} else if err := l.addRoot(o.Root); err != nil {
 		return nil, err
 	}
-	l.inside.Overlay = !hasPlaces(root, "/proc", "/sys", "/dev", "/run", "/tmp")
 	for i, m := range inOrder(s.Mounts) {
 		switch {
 		case m.Kind.ShowsMemory():
@@ -176,7 +171,7 @@ func layOut(o *Options, s *config.Sandbox) (*layout, error) {
 				guest.MachineMount{Kind: guest.MountBind, Source: m.Source, Target: m.Target},
 			)
 		}
-		if !madeInside(m.Target) && !hasPlaces(root, m.Target) {
+		if o.Root != "" && !madeInside(m.Target) && !hasPlaces(o.Root, m.Target) {
 			l.inside.Overlay = true
 		}
 	}
@@ -264,7 +259,11 @@ func hasPlaces(root string, places ...string) bool {
 // describe returns libvirt's view of the machine, with all files it needs made.
 func (m *virtual) describe(s *config.Sandbox, model string) (*domain.Machine, error) {
 	o := m.options
-	l, err := layOut(o, s)
+	view, err := m.view(s)
+	if err != nil {
+		return nil, err
+	}
+	l, err := layOut(o, s, view)
 	if err != nil {
 		return nil, err
 	}

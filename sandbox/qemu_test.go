@@ -12,6 +12,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/domain"
 	"github.com/virt-sandbox/virt-sandbox/internal/guest"
+	"github.com/virt-sandbox/virt-sandbox/internal/roottree"
 )
 
 func imageFile(t *testing.T, name string) string {
@@ -85,7 +86,7 @@ func TestLayOut(t *testing.T) {
 		config.Mount{Kind: config.MountHostImage, Target: "/run/y", Source: "/b.img", Format: config.FormatRaw})
 	s.Disks = []config.Disk{{Tag: "data", Source: imageFile(t, "a.qcow2"), Format: config.FormatQCOW2}}
 	o := &Options{Root: top + "/whole"}
-	l, err := layOut(o, s)
+	l, err := layOut(o, s, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,10 +116,10 @@ func TestLayOut(t *testing.T) {
 		t.Errorf("overlay %v, modules %q, as %v", l.inside.Overlay, l.modules, l.runAs)
 	}
 	s.Mounts = append(s.Mounts, config.Mount{Kind: config.MountRAM, Target: "/not/there"})
-	if l, err = layOut(o, s); err != nil || !l.inside.Overlay || !slices.Contains(l.modules, "overlay") {
+	if l, err = layOut(o, s, nil); err != nil || !l.inside.Overlay || !slices.Contains(l.modules, "overlay") {
 		t.Errorf("a place that is not there: %+v, %v", l, err)
 	}
-	if l, err = layOut(&Options{Root: top + "/bare"}, config.New("t")); err != nil || !l.inside.Overlay {
+	if l, err = layOut(&Options{Root: top + "/bare"}, config.New("t"), nil); err != nil || !l.inside.Overlay {
 		t.Errorf("a root without places: %+v, %v", l, err)
 	}
 	if os.Geteuid() != 0 {
@@ -140,9 +141,59 @@ func TestLayOut(t *testing.T) {
 	}{{[]config.Mount{joes}, domain.Account{UID: 1000, GID: 1000}}, {[]config.Mount{mine},
 		domain.Account{}}, {[]config.Mount{joes, mine}, domain.Account{}}} {
 		s.Mounts = c.mounts
-		if l, err := layOut(o, s); err != nil || l.runAs == nil || *l.runAs != c.want {
+		if l, err := layOut(o, s, nil); err != nil || l.runAs == nil || *l.runAs != c.want {
 			t.Errorf("%+v: %+v, %v", c.mounts, l, err)
 		}
+	}
+}
+
+// TestLayOutView: without a root, a machine has one in memory with what a one-shot is shown, and nothing else.
+func TestLayOutView(t *testing.T) {
+	top := t.TempDir()
+	for dir, mode := range map[string]os.FileMode{"usr": 0o755, "etc": 0o755, "joe": 0o700} {
+		if err := os.Mkdir(filepath.Join(top, dir), mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(top+"/file", nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	s := config.New("t")
+	s.Mounts = []config.Mount{{Kind: config.MountRAM, Target: "/not/there", Size: 8192}}
+	l, err := layOut(&Options{}, s, &roottree.View{
+		Links: []roottree.Link{{Path: "/bin", Target: "usr/bin"}},
+		Dirs:  []string{"/var", "/var/tmp"},
+		Mounts: []roottree.Mount{
+			{Source: top + "/usr", Target: "/usr", ReadOnly: true},
+			{Target: "/usr/local", Mode: 0o755, ReadOnly: true},
+			{Source: top + "/file", Target: "/usr/file", ReadOnly: true},
+			{Source: top + "/gone", Target: "/usr/gone", ReadOnly: true},
+			{Source: top + "/etc", Target: "/etc", ReadOnly: true},
+			{Source: top + "/joe", Target: "/home/joe", ReadOnly: true},
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	share := func(tag, target string) guest.MachineMount {
+		return guest.MachineMount{Kind: guest.MountShare, Source: tag, Target: target, ReadOnly: true}
+	}
+	shares := []domain.Share{{Tag: "host0", Dir: top + "/usr", ReadOnly: true},
+		{Tag: "host4", Dir: top + "/etc", ReadOnly: true}}
+	mounts := []guest.MachineMount{share("host0", "/usr"),
+		{Kind: guest.MountRAM, Target: "/usr/local", Size: coverSize, ReadOnly: true}, share("host4", "/etc")}
+	if os.Geteuid() != 0 { // Then the emulator is the caller.
+		shares = append(shares, domain.Share{Tag: "host5", Dir: top + "/joe", ReadOnly: true})
+		mounts = append(mounts, share("host5", "/home/joe"))
+	}
+	mounts = append(mounts, guest.MachineMount{Kind: guest.MountRAM, Target: "/not/there", Size: 8192})
+	if !slices.Equal(l.shares, shares) || !slices.Equal(l.inside.Mounts, mounts) {
+		t.Errorf("shares %+v, mounts %+v", l.shares, l.inside.Mounts)
+	}
+	if l.inside.RootTag != "" || l.inside.Overlay || l.runAs != nil ||
+		!slices.Equal(l.inside.Links, []guest.MachineLink{{Path: "/bin", Target: "usr/bin"}}) ||
+		!slices.Equal(l.inside.Dirs, []string{"/var", "/var/tmp"}) {
+		t.Errorf("inside %+v, as %v", l.inside, l.runAs)
 	}
 }
 
@@ -151,7 +202,7 @@ func TestEveryKindOfMount(t *testing.T) {
 	for _, kind := range config.MountKinds() {
 		s := config.New("t")
 		s.Mounts = []config.Mount{{Kind: kind, Target: "/srv", Source: t.TempDir(), Format: config.FormatRaw, Size: 4096}}
-		l, err := layOut(&Options{}, s)
+		l, err := layOut(&Options{}, s, &roottree.View{})
 		if err != nil {
 			t.Fatal(err)
 		}

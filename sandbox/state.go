@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/places"
 )
 
 // stateDir has the files of one machine. It is locked as long as that runs: what is not, a killed process has left.
@@ -23,7 +24,7 @@ type stateDir struct {
 // stateBase is where the machines of this user have their directories.
 func stateBase() (string, error) {
 	if os.Geteuid() == 0 {
-		return "/run/libvirt-sandbox", nil
+		return places.Root("").MachineBase(), nil
 	}
 	if dir := os.Getenv("XDG_RUNTIME_DIR"); dir != "" {
 		return filepath.Join(dir, "libvirt-sandbox"), nil

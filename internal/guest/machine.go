@@ -13,12 +13,20 @@ import (
 
 // Machine is what virt-sandbox-init makes of the devices of a virtual machine, in which there is no other system.
 type Machine struct {
-	Port    string          `json:"port"`              // name of the virtio-serial port to the caller
-	RootTag string          `json:"root_tag"`          // of the 9p share that is the root, which stays read-only
-	Overlay bool            `json:"overlay,omitempty"` // the root lacks directories for mounts: they are made in memory
-	Mounts  []MachineMount  `json:"mounts,omitempty"`  // in the order in which they are made
+	Port    string          `json:"port"`               // name of the virtio-serial port to the caller
+	RootTag string          `json:"root_tag,omitempty"` // of the 9p share that is the root; empty for one in memory
+	Overlay bool            `json:"overlay,omitempty"`  // that share lacks directories for mounts: they are made in memory
+	Dirs    []string        `json:"dirs,omitempty"`     // of a root in memory, one below another after it
+	Links   []MachineLink   `json:"links,omitempty"`    // in such a root
+	Mounts  []MachineMount  `json:"mounts,omitempty"`   // in the order in which they are made
 	Disks   []MachineDisk   `json:"disks,omitempty"`
 	Network *MachineNetwork `json:"network,omitempty"` // beside loopback; nil for none
+}
+
+// MachineLink is a symbolic link.
+type MachineLink struct {
+	Path   string `json:"path"`
+	Target string `json:"target"`
 }
 
 // MountKind is what a mount in a machine is of.

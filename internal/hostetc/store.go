@@ -87,6 +87,10 @@ func (s *Store) use(etc *os.File, note func(string) error) (string, error) {
 	if err := os.MkdirAll(s.Root+Base, 0o700); err != nil {
 		return "", err
 	}
+	// QEMU, which is not root, passes through both to a generation. The states beside it are closed themselves.
+	if err := errors.Join(os.Chmod(filepath.Dir(s.Root+Base), 0o711), os.Chmod(s.Root+Base, 0o711)); err != nil {
+		return "", err
+	}
 	lock, err := os.Open(s.Root + Base)
 	if err != nil {
 		return "", err

@@ -71,7 +71,7 @@ func set(m *guest.Machine, name string) error {
 			return fmt.Errorf("mount %s: %w", mount.Target, err)
 		}
 	}
-	if m.Overlay {
+	if isMade(m) {
 		// What was made are the places of mounts, nothing for the command to write to.
 		if err := guest.MakeReadOnly("/"); err != nil {
 			return fmt.Errorf("make the root read-only: %w", err)

@@ -63,15 +63,20 @@ func shareOptions(readOnly bool) string {
 
 // mountRoot mounts the machine's root with all that belongs to every one, and makes it this process's.
 func mountRoot(m *guest.Machine) error {
-	share := newRoot
-	if m.Overlay {
-		share = lowerDir
-	}
-	if err := mountAt(m.RootTag, "9p", share, unix.MS_RDONLY, shareOptions(true)); err != nil {
-		return err
-	}
-	if m.Overlay {
+	switch {
+	case m.RootTag == "":
+		if err := makeRoot(m); err != nil {
+			return err
+		}
+	case m.Overlay:
+		if err := mountShare(m.RootTag, lowerDir); err != nil {
+			return err
+		}
 		if err := mountOverlay(); err != nil {
+			return err
+		}
+	default:
+		if err := mountShare(m.RootTag, newRoot); err != nil {
 			return err
 		}
 	}
@@ -120,9 +125,34 @@ func mountRoot(m *guest.Machine) error {
 	return serveModprobe()
 }
 
+// isMade reports whether the root is in memory, or has some above it, so that something can be made in it.
+func isMade(m *guest.Machine) bool { return m.Overlay || m.RootTag == "" }
+
+func mountShare(tag, target string) error {
+	return mountAt(tag, "9p", target, unix.MS_RDONLY, shareOptions(true))
+}
+
+// makeRoot makes a root in memory: what of the host is shown comes by shares that are mounted in it.
+func makeRoot(m *guest.Machine) error {
+	if err := mountAt("tmpfs", "tmpfs", newRoot, unix.MS_NODEV, "mode=755"); err != nil {
+		return err
+	}
+	for _, dir := range m.Dirs {
+		if err := os.Mkdir(newRoot+dir, 0o755); err != nil {
+			return fmt.Errorf("make a directory of the root: %w", err)
+		}
+	}
+	for _, l := range m.Links {
+		if err := os.Symlink(l.Target, newRoot+l.Path); err != nil {
+			return fmt.Errorf("make a link of the root: %w", err)
+		}
+	}
+	return nil
+}
+
 // placeIn makes a directory to mount on where the root can have one made.
 func placeIn(m *guest.Machine, target string) error {
-	if !m.Overlay {
+	if !isMade(m) {
 		return nil
 	}
 	if err := os.MkdirAll(target, 0o755); err != nil {

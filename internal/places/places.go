@@ -24,6 +24,7 @@ type Root string
 const (
 	runBase      = "/run/virt-sandbox"
 	oneShotBase  = runBase + "/.one-shot" // no container has such a name
+	machineBase  = "/run/libvirt-sandbox"
 	libvirtState = "/run/libvirt/lxc"
 	libvirtLogs  = "/var/log/libvirt/lxc"
 )
@@ -40,6 +41,9 @@ func (r Root) RunBase() string { return string(r) + runBase }
 
 // OneShotBase holds the runtime directories of one-shots.
 func (r Root) OneShotBase() string { return string(r) + oneShotBase }
+
+// MachineBase holds the directories of virtual machines of root. It goes with the last of them.
+func (r Root) MachineBase() string { return string(r) + machineBase }
 
 // LibvirtState is where libvirt's LXC driver keeps files of each domain that runs.
 func (r Root) LibvirtState() string { return string(r) + libvirtState }
@@ -58,6 +62,9 @@ func (s Sandbox) Run() RunDir { return s.runDir(s.root.RunBase()) }
 
 // OneShot is the runtime directory of a one-shot.
 func (s Sandbox) OneShot() RunDir { return s.runDir(s.root.OneShotBase()) }
+
+// Machine is the directory of a virtual machine of root.
+func (s Sandbox) Machine() RunDir { return s.runDir(s.root.MachineBase()) }
 
 func (s Sandbox) runDir(base string) RunDir {
 	return RunDir{path: filepath.Join(base, s.name), base: base, root: s.root}

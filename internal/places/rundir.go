@@ -136,10 +136,10 @@ func (d RunDir) EtcIsOld() bool {
 	return err == nil && current != generation
 }
 
-// EtcInUse lists the generations of the host's /etc that containers see, be they up or not ended yet.
+// EtcInUse lists the generations of the host's /etc that sandboxes see, be they up or not ended yet.
 func (r Root) EtcInUse() ([]string, error) {
 	var used []string
-	for _, base := range []string{r.RunBase(), r.OneShotBase()} {
+	for _, base := range []string{r.RunBase(), r.OneShotBase(), r.MachineBase()} {
 		entries, err := os.ReadDir(base)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, fmt.Errorf("look at what containers see of /etc: %w", err)

@@ -92,7 +92,7 @@ func (h *Host) PlanOneShot(
 	}
 	facts.Groups, facts.OneShot = groups, &shot
 	if shot.Root == "" {
-		if facts.View, err = h.oneShotView(s, dir); err != nil {
+		if facts.View, err = h.OneShotView(s, dir.NoteEtc); err != nil {
 			return nil, err
 		}
 	}

@@ -10,7 +10,6 @@ import (
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/content"
-	"github.com/virt-sandbox/virt-sandbox/internal/places"
 	"github.com/virt-sandbox/virt-sandbox/internal/privatepaths"
 	"github.com/virt-sandbox/virt-sandbox/internal/roottree"
 )
@@ -56,9 +55,10 @@ func (h *Host) addShown(shown []string, p string) []string {
 	return append(shown, dir)
 }
 
-// oneShotView returns what a one-shot sees of the host: its software, of its /etc what everybody may read, and the home
-// directory of an ordinary user. Programs find the directories that they expect, empty.
-func (h *Host) oneShotView(s *config.Sandbox, dir places.RunDir) (roottree.View, error) {
+// OneShotView returns what a one-shot sees of the host: its software, of its /etc what everybody may read, and the home
+// directory of an ordinary user. Programs find the directories that they expect, empty. noteEtc records which copy of
+// /etc it is, as places.RunDir does; without it, as for who is not root and can make none, it is the host's own /etc.
+func (h *Host) OneShotView(s *config.Sandbox, noteEtc func(generation string) error) (roottree.View, error) {
 	shown, err := h.shown(s)
 	if err != nil {
 		return roottree.View{}, err
@@ -71,9 +71,11 @@ func (h *Host) oneShotView(s *config.Sandbox, dir places.RunDir) (roottree.View,
 		// A command of root that has ids of its own is not to read secrets of the host's root for all that.
 		view.Mounts[i].NoOwners = privatepaths.Below(m.Target+"/", content.LocalTop, optionalTop)
 	}
-	etc, err := h.Etc().Use(dir.NoteEtc)
-	if err != nil {
-		return view, err
+	etc := string(h.Places) + "/etc"
+	if noteEtc != nil {
+		if etc, err = h.Etc().Use(noteEtc); err != nil {
+			return view, err
+		}
 	}
 	view.Mounts = append(view.Mounts, roottree.Mount{Source: etc, Target: "/etc", ReadOnly: true})
 	view.Dirs = append(view.Dirs, "/home", "/root", "/srv", "/var", "/var/cache", "/var/lib", "/var/log", "/var/opt",

@@ -56,7 +56,7 @@ func TestOneShotView(t *testing.T) {
 	} {
 		s := config.New("web")
 		s.Identity, s.Command = c.identity, []string{"/opt/x/run"}
-		v, err := h.oneShotView(s, dir)
+		v, err := h.OneShotView(s, dir.NoteEtc)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -81,7 +81,7 @@ func TestOneShotView(t *testing.T) {
 	if err := os.RemoveAll(string(h.Places) + "/usr"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := h.oneShotView(config.New("web"), dir); err != nil {
+	if _, err := h.OneShotView(config.New("web"), dir.NoteEtc); err != nil {
 		t.Errorf("on a host without /usr: %v", err)
 	}
 }

@@ -21,6 +21,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/virt-sandbox/virt-sandbox/internal/domain"
+	"github.com/virt-sandbox/virt-sandbox/internal/hostetc"
 	"github.com/virt-sandbox/virt-sandbox/test/rig"
 )
 
@@ -31,8 +32,8 @@ type machineAttempt struct {
 	try     func() error
 }
 
-// machineAttempts are those of a machine that was given what lies below dir: disk and shared of its own, disk, shared
-// and initrd of another.
+// machineAttempts are those of a machine that was given what lies below dir: disk and shared of its own, the copy of
+// /etc that all have; disk, shared and initrd of another.
 func machineAttempts(dir string) []machineAttempt {
 	read := func(file string) func() error {
 		return func() error {
@@ -60,11 +61,14 @@ func machineAttempts(dir string) []machineAttempt {
 		{"read a program", true, read("/usr/bin/env")},
 		{"list /usr", true, list("/usr")},
 		{"read os-release", true, read("/usr/lib/os-release")},
-		{"read passwd", true, read("/etc/passwd")},
+		{"read the copy of passwd", true, read(dir + "/etc/passwd")},
 		{"read a unit", true, read("/usr/lib/systemd/system/multi-user.target")},
 		{"write its disk", true, write(dir + "/disk")},
 		{"write to its directory", true, write(dir + "/shared/file")},
 
+		{"read passwd", false, read("/etc/passwd")},
+		{"list /etc", false, list("/etc")},
+		{"list the root", false, list("/")},
 		{"read shadow", false, read("/etc/shadow")},
 		{"write shadow", false, write("/etc/shadow")},
 		{"read a host key", false, read("/etc/ssh/ssh_host_ed25519_key")},
@@ -170,11 +174,12 @@ func TestSELinuxMachineAttempts(t *testing.T) {
 	t.Cleanup(func() { os.RemoveAll(dir); os.Remove(other) })
 	shell(t, `set -e
 label() { chcon system_u:object_r:$1:$2 $3; }
-mkdir -p `+dir+`/shared `+dir+`/other/run /var/lib/libvirt/images
+mkdir -p `+dir+`/shared `+dir+`/etc `+dir+`/other/run /var/lib/libvirt/images
 cd `+dir+`
 install -m 755 `+self+` attempt
-echo secret | tee disk other/disk other/shared other/run/initrd >`+other+`
+echo secret | tee etc/passwd disk other/disk other/shared other/run/initrd >`+other+`
 label qemu_exec_t s0 attempt
+label container_ro_file_t s0 etc; label container_ro_file_t s0 etc/passwd
 label svirt_image_t s0:c5,c6 disk; label container_file_t s0:c5,c6 shared
 label svirt_image_t s0:c7,c8 other/disk; label container_file_t s0:c7,c8 other/shared
 label virt_content_t s0 other/run/initrd; label virt_content_t s0:c7,c8 other/run`)
@@ -202,12 +207,16 @@ func TestAppArmorMachineAttempts(t *testing.T) {
 	}
 	const dir = "/srv/t-machine"
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	shell(t, "mkdir -p "+dir+"/shared && install -m 755 "+self+" "+dir+"/attempt && echo x >"+dir+"/disk")
+	const etc = hostetc.Base + "/t-machine"
+	t.Cleanup(func() { os.RemoveAll(etc) })
+	shell(t, "mkdir -p "+etc+" && echo root >"+etc+"/passwd && mkdir -p "+dir+"/shared && install -m 755 "+self+" "+
+		dir+"/attempt && echo x >"+dir+"/disk")
 	const uuid = "12345678-1234-1234-1234-1234567890ab"
 	xml, err := domain.QEMU(&domain.Machine{
 		Name: "t-machine", UUID: uuid, Emulated: true, Kernel: "/var/cache/libvirt-sandbox/kernel",
 		Initrd: "/run/libvirt-sandbox/t-machine/initrd", Memory: 512 << 20, SecurityModel: "apparmor",
-		Shares: []domain.Share{{Tag: domain.RootTag, Dir: "/", ReadOnly: true}, {Tag: "mount0", Dir: dir + "/shared"}},
+		Shares: []domain.Share{{Tag: "host0", Dir: "/usr", ReadOnly: true}, {Tag: "host1", Dir: etc, ReadOnly: true},
+			{Tag: "mount0", Dir: dir + "/shared"}},
 		Disks:  []domain.Disk{{Serial: "disk0", File: dir + "/disk", Format: "raw"}},
 		Socket: "/run/libvirt-sandbox/t-machine/console", Log: "/run/libvirt-sandbox/t-machine/log",
 	})
@@ -229,7 +238,9 @@ func TestAppArmorMachineAttempts(t *testing.T) {
 	}
 	for _, c := range []struct{ command, want string }{
 		{"cat /usr/lib/os-release >/dev/null && echo read", "read\n"},
-		{"cat /etc/passwd >/dev/null && echo read", "read\n"},
+		{"cat " + etc + "/passwd", "root\n"},
+		{"cat /var/lib/dpkg/status >/dev/null && echo read", ""},
+		{"ls /", ""},
 		{"echo written >" + dir + "/shared/file && echo written", "written\n"},
 		{"echo written >" + dir + "/disk && echo written", "written\n"},
 		{"cat /etc/shadow", ""},

@@ -87,6 +87,12 @@ func TestMachineCommands(t *testing.T) {
 			stdout:  "modprobe\nmodules\nmodules.list\nsandbox.json\nvirt-sandbox-init\n", stderr: "Permission denied"},
 		{name: "remounted", command: []string{"sh", "-c", "mount -o remount,rw /; touch /x /etc/x; cat /etc/shadow"},
 			stderr: "Read-only file system", status: 1},
+		{name: "nothing else of the host", brief: true, command: []string{"sh", "-c",
+			"find /boot /home /mnt /opt /root /srv /usr/local /var/cache /var/lib /var/log -mindepth 1; " +
+				"ls -d /etc/libvirt-sandbox /etc/ssh/ssh_host_*_key /media/*; head -n 1 /etc/passwd; readlink /bin; " +
+				"cat /etc/shadow"},
+			stdout: strings.SplitAfter(shell(t, "cat /etc/passwd"), "\n")[0] + "usr/bin\n", stderr: "/etc/shadow: No such file",
+			status: 1},
 		{name: "a place that is not there", brief: true, options: []string{"-r", root, "-m",
 			"host-bind:/not/there/yet=" + shared}, command: []string{"sh", "-c",
 			"cat /etc/release /not/there/yet/there; ls /; touch /srv/x"},

@@ -48,7 +48,7 @@ func (r rule) allows(permissions ...string) bool {
 func TestMachineRules(t *testing.T) {
 	rig.On(t, rig.Policy)
 	given := []string{"container_file_t", "svirt_image_t", machine}
-	shown := append([]string{"virt_sandbox_shown", "virt_sandbox_vm_etc", "virt_content_t", "qemu_exec_t", "ld_so_cache_t",
+	shown := append([]string{"virt_sandbox_shown", "container_ro_file_t", "virt_content_t", "qemu_exec_t", "ld_so_cache_t",
 		"ld_so_t", "lib_t", "textrel_shlib_t", "locale_t", "proc_t", "cpu_online_t", "sysctl_vm_overcommit_t",
 		"sysctl_crypto_t"}, given...)
 	libraries := []string{"qemu_exec_t", "ld_so_t", "lib_t", "textrel_shlib_t"}
