@@ -207,9 +207,9 @@ func TestImportKilled(t *testing.T) {
 	usual := time.Since(begun)
 	must(t, "delete", "t-source")
 	numbers := random(t)
-	for i := range otherKillings {
+	for range otherKillings {
 		moment := killWithin(t, numbers, usual, nil, "import", archive)
-		if i%2 == 0 {
+		if numbers.IntN(2) == 0 {
 			again(t, []string{"import", archive}, moment, ends["import"], "t-source")
 			sameTree(t, "import", tree(t, contentDir+"/t-source", "/var/www"), want)
 		}

@@ -266,9 +266,9 @@ func TestCloneKilledInImage(t *testing.T) {
 	usual := time.Since(begun)
 	must(t, "delete", "t-clone")
 	numbers := random(t)
-	for i := range otherKillings {
+	for range otherKillings {
 		moment := killWithin(t, numbers, usual, nil, "clone", "t-source", "t-clone")
-		if i%2 == 0 {
+		if numbers.IntN(2) == 0 {
 			again(t, []string{"clone", "t-source", "t-clone"}, moment, ends["clone"])
 		}
 		if o := run(t, "delete", "t-clone"); o.status != 0 && !strings.Contains(o.stderr, "no such sandbox") {

@@ -22,14 +22,14 @@ import (
 // VIRT_SANDBOX_TEST_KILLINGS asks for more at once.
 var (
 	killings      = killingsWanted()
-	otherKillings = max(2, killings/2)
+	otherKillings = max(1, killings/2)
 )
 
 func killingsWanted() int {
 	if n, err := strconv.Atoi(os.Getenv("VIRT_SANDBOX_TEST_KILLINGS")); err == nil {
 		return n
 	}
-	return 3
+	return 2
 }
 
 // A verb that is killed at any moment leaves nothing that delete, or the verb again, does not clean up.
@@ -63,13 +63,13 @@ func TestKilled(t *testing.T) {
 			t.Run(verb.args[0]+options.kind, func(t *testing.T) {
 				t.Cleanup(func() { remove(t, "t-kill") })
 				numbers := random(t)
-				for i := range options.times {
+				for range options.times {
 					before := snapshot(t)
 					for _, args := range verb.setUp {
 						must(t, args...)
 					}
 					moment := killAtRandom(t, numbers, verb.args)
-					if verb.again || i%2 == 1 {
+					if verb.again || numbers.IntN(2) == 0 {
 						again(t, verb.args, moment, ends[verb.args[0]])
 					}
 					finish(t, moment)
