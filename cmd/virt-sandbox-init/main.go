@@ -18,9 +18,9 @@ import (
 
 	"github.com/virt-sandbox/virt-sandbox/internal/guest"
 	"github.com/virt-sandbox/virt-sandbox/internal/healthcheck"
-	"github.com/virt-sandbox/virt-sandbox/internal/machine"
 	"github.com/virt-sandbox/virt-sandbox/internal/unitfailed"
 	"github.com/virt-sandbox/virt-sandbox/internal/version"
+	"github.com/virt-sandbox/virt-sandbox/internal/virtualmachine"
 )
 
 // init keeps main on the first thread of the process. Namespaces are a thread's, and /proc/PID shows those of the
@@ -30,9 +30,9 @@ func init() { runtime.LockOSThread() }
 func main() {
 	switch os.Args[0] {
 	case guest.MachineInit:
-		machine.Run()
+		virtualmachine.Run()
 	case guest.ModprobeFile:
-		if err := machine.Modprobe(os.Args); err != nil {
+		if err := virtualmachine.Modprobe(os.Args); err != nil {
 			fmt.Fprintf(os.Stderr, "virt-sandbox-init: %v\n", err)
 			os.Exit(1)
 		}

@@ -93,8 +93,8 @@ var layers = []layer{
 		"internal/image",
 		"internal/initrd",
 		"internal/legacy",
-		"internal/machine",
 		"internal/unitfailed",
+		"internal/virtualmachine",
 		"units",
 	}},
 	{"units", []string{
