@@ -7,6 +7,7 @@ package policy
 import (
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -85,6 +86,63 @@ func TestReadsNoEtc(t *testing.T) {
 			}
 		}
 	}
+}
+
+// What the host's policy has below /usr a container reads and executes, under whatever types, but for what is no
+// software: packages keep programs and data there that need both.
+func TestReadsUsr(t *testing.T) {
+	rig.On(t, rig.Policy)
+	// Data, templates of devices, places, and what is the kernel's.
+	other := strings.Fields("afs_cache_t afs_config_t afs_dbdir_t afs_ka_db_t afs_logfile_t afs_pt_db_t afs_vl_db_t " +
+		"krb5kdc_conf_t krb5kdc_principal_t nagios_var_lib_t nx_server_ssh_home_t nx_server_var_lib_t postgresql_db_t " +
+		"snmpd_var_lib_t vmware_sys_conf_t xferlog_t cupsd_log_t cupsd_rw_etc_t dovecot_cert_t etc_t mozilla_plugin_rw_t " +
+		"device_t fixed_disk_device_t fuse_device_t null_device_t ppp_device_t printer_device_t tun_tap_device_t " +
+		"zero_device_t hugetlbfs_t tmpfs_t lost_found_t tmp_t var_run_t xdm_var_run_t " +
+		"cpucontrol_conf_t modules_dep_t modules_object_t") // of the kernel
+	contexts := fileContexts(t)
+	for world, policy := range worlds(t) {
+		readable := make(map[string]bool)
+		for line := range strings.Lines(output(t, "seinfo", policy, "-a", "virt_sandbox_shown", "-x")) {
+			readable[strings.TrimSpace(line)] = true
+		}
+		for _, name := range other {
+			if readable[name] {
+				t.Errorf("%s: %s is listed as not to be read", world, name)
+			}
+		}
+		for place, name := range contexts {
+			if !readable[name] && !slices.Contains(other, name) {
+				t.Errorf("%s: a container does not read %s, which has the type %s", world, place, name)
+			}
+		}
+	}
+	rule := []string{"-A", "-s", "virt_sandbox_t", "-t", "usr_t", "-c", "file", "-p", "execute_no_trans"}
+	for world, policy := range worlds(t) {
+		if search(t, policy, rule) == "" {
+			t.Errorf("%s: a container executes no scripts in /usr/share", world)
+		}
+	}
+}
+
+// fileContexts returns the types that the host's policy gives to files and directories below /usr, by patterns.
+func fileContexts(t *testing.T) map[string]string {
+	t.Helper()
+	disk := filepath.Join(strings.TrimSpace(output(t, "../vm/image")), "disk")
+	types := make(map[string]string)
+	const file = "/etc/selinux/default/contexts/files/file_contexts"
+	for line := range strings.Lines(output(t, "debugfs", "-R", "cat "+file, disk)) {
+		fields := strings.Fields(line)
+		if len(fields) < 2 || !strings.HasPrefix(fields[0], "/usr/") || len(fields) == 3 && fields[1] != "--" {
+			continue
+		}
+		if context := strings.Split(fields[len(fields)-1], ":"); len(context) > 2 {
+			types[fields[0]] = context[2]
+		}
+	}
+	if len(types) < 500 {
+		t.Fatalf("the policy has only %d patterns below /usr", len(types))
+	}
+	return types
 }
 
 // A container writes to its own files, and to no other type.
