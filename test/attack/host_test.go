@@ -232,7 +232,7 @@ func sharedAttempts() []attempt {
 				return err
 			}
 			return unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB)
-		}, remains: map[wall]string{plain: lockReason, mapped: lockReason, apparmor: lockReason}},
+		}, remains: map[wall]string{plain: lockReason, mapped: lockReason}},
 	}
 }
 
