@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package virtualmachine is the first process of a virtual machine, in which there is no other system: it mounts the root,
-// finds devices, loads modules and sets the network up, as the plan says. In: the plan and the initrd's modules; out: a
-// machine in which package guest runs the command.
+// Package virtualmachine is the first process of a virtual machine, in which there is no other system: it mounts the
+// root, finds devices, loads modules and sets the network up, as the plan says. In: the plan and the initrd's modules;
+// out: a machine in which package guest runs the command.
 package virtualmachine
 
 import (

@@ -87,8 +87,8 @@ func Of(name field.Name) string {
 	return string(name)
 }
 
-// Text returns the text of an error, which may have several lines, without control characters: it may quote what was typed
-// or read.
+// Text returns the text of an error, which may have several lines, without control characters: it may quote what was
+// typed or read.
 func Text(err error) string { return printable.Text(field.Text(err, Of)) }
 
 // Sprintf formats what a library tells a person, without control characters.
