@@ -15,14 +15,17 @@ UNITDIR      ?= $(PREFIX)/lib/systemd/system
 PRESETDIR    ?= $(PREFIX)/lib/systemd/system-preset
 GENERATORDIR ?= $(PREFIX)/lib/systemd/system-generators
 SYSCTLDIR    ?= $(PREFIX)/lib/sysctl.d
+SYSUSERSDIR  ?= $(PREFIX)/lib/sysusers.d
+TMPFILESDIR  ?= $(PREFIX)/lib/tmpfiles.d
 HOOKDIR      ?= $(PREFIX)/share/virt-sandbox/hooks
+ANSIBLEDIR   ?= $(PREFIX)/share/virt-sandbox/ansible
 MANDIR       ?= $(PREFIX)/share/man
 BASHDIR      ?= $(PREFIX)/share/bash-completion/completions
 ZSHDIR       ?= $(PREFIX)/share/zsh/site-functions
 FISHDIR      ?= $(PREFIX)/share/fish/vendor_completions.d
 
-placed = $(foreach name,DESTDIR BINDIR LIBEXECDIR UNITDIR PRESETDIR GENERATORDIR SYSCTLDIR HOOKDIR MANDIR BASHDIR ZSHDIR \
-	FISHDIR MAN_DATE,$(name)='$($(name))')
+placed = $(foreach name,DESTDIR BINDIR LIBEXECDIR UNITDIR PRESETDIR GENERATORDIR SYSCTLDIR SYSUSERSDIR TMPFILESDIR HOOKDIR \
+	ANSIBLEDIR MANDIR BASHDIR ZSHDIR FISHDIR MAN_DATE,$(name)='$($(name))')
 
 # What --version says, and the date of the manual pages: of a release, or of a checkout on the way to it.
 VERSION  := $(shell packaging/version)

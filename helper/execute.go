@@ -7,11 +7,8 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/opencontainers/selinux/go-selinux"
-
 	"github.com/virt-sandbox/virt-sandbox/internal/boot"
 	"github.com/virt-sandbox/virt-sandbox/internal/enter"
-	"github.com/virt-sandbox/virt-sandbox/internal/proc"
 )
 
 // Execute runs a command in a running container as root there, under the container's label unless noLabel is set, and
@@ -37,16 +34,4 @@ func (m *Manager) Execute(ctx context.Context, name string, command enter.Comman
 		return 0, fmt.Errorf("execute in %s: %w", name, err)
 	}
 	return status, nil
-}
-
-// labelOf returns the SELinux context of a process; "" where SELinux is off.
-func labelOf(pid int) string {
-	if !selinux.GetEnabled() {
-		return ""
-	}
-	label, err := proc.Host.Attribute(pid, "current")
-	if err != nil {
-		return ""
-	}
-	return label
 }

@@ -45,6 +45,9 @@ type Options struct {
 	URI string
 	// ConnectTimeout is how long libvirt may take to answer; 0 means no limit.
 	ConnectTimeout time.Duration
+	// FilesAlone has List, Details and Logs go by files and the host's journal, for a caller who is not root: libvirt and
+	// containers are not asked.
+	FilesAlone bool
 	// Warn takes one line that a person should read though nothing failed; nil for nobody.
 	Warn func(format string, args ...any)
 	// Console takes what containers say on their consoles while they start; nil for nobody.
@@ -70,6 +73,7 @@ type Manager struct {
 	systemd hostSystemd
 	inside  func(context.Context, *config.Sandbox) (innerSystemd, error) // of a container that is up
 	mount   func(do func() error) error                                  // calls do, which mounts
+	byFiles bool                                                         // Options.FilesAlone
 	noted   sync.Once                                                    // what the host has in place of SELinux
 }
 
@@ -77,7 +81,7 @@ type Manager struct {
 func New(o Options) *Manager {
 	m := &Manager{
 		Store: o.Store, Host: content.Host{Root: o.Root, Packages: o.Packages}, URI: o.URI,
-		Warn: o.Warn, Console: o.Console,
+		Warn: o.Warn, Console: o.Console, byFiles: o.FilesAlone,
 	}
 	if m.Store == (config.Store{}) {
 		m.Store = config.OpenStore()

@@ -4,7 +4,6 @@ package helper
 
 import (
 	"context"
-	"errors"
 	"net/netip"
 	"time"
 
@@ -13,14 +12,17 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/places"
 )
 
-// List tells of every sandbox that has a config. Where libvirt cannot be asked for states, they are unknown, and there
-// is an error too.
+// List tells of every sandbox that has a config. Where libvirt cannot be asked for states, or files may not be read,
+// they are unknown, and there is an error too: in the latter case ErrNotShown.
 func (m *Manager) List(ctx context.Context) ([]Row, error) {
 	names, err := m.Store.Names()
 	if err != nil || len(names) == 0 {
 		return nil, err
 	}
 	enabled := overview.ReadEnabled(m.stubs().Dir())
+	if m.byFiles {
+		return m.onlooker().List(names, enabled)
+	}
 	connection, unknown := m.libvirt.Connect()
 	if unknown == nil {
 		defer connection.Close()
@@ -30,7 +32,7 @@ func (m *Manager) List(ctx context.Context) ([]Row, error) {
 		row := Row{Status: Status{Name: name}, Addresses: []netip.Prefix{}}
 		s, running := (*config.Sandbox)(nil), libvirtDomain(nil)
 		if unknown != nil {
-			row.Status, s = m.describe(name)
+			row.Status, s = overview.Describe(m.Store, name)
 		} else if row.Status, s, running, err = m.statusOf(connection, name); err != nil {
 			return nil, err
 		}
@@ -85,26 +87,10 @@ func (m *Manager) stateInside(ctx context.Context, s *config.Sandbox) string {
 	return overview.StateInside(units, failed)
 }
 
-// describe tells of a sandbox what its config does.
-func (m *Manager) describe(name string) (Status, *config.Sandbox) {
-	s, err := m.Store.Load(name)
-	if err != nil {
-		state, masked := overview.Unusable, (*config.MaskedError)(nil)
-		if errors.As(err, &masked) {
-			state = overview.Masked
-		}
-		return Status{Name: name, State: state, Error: err.Error()}, nil
-	}
-	return Status{
-		Name: name, State: overview.Unknown, Units: s.Units, Command: s.Command, Unit: s.HostUnit(),
-		Level: s.Security.Level, Content: s.Content,
-	}, s
-}
-
 // statusOf looks at one sandbox: its status, its config as it was started or as it is, and its domain where it is up.
 // Without a usable config there is only the first.
 func (m *Manager) statusOf(connection libvirtConnection, name string) (Status, *config.Sandbox, libvirtDomain, error) {
-	status, s := m.describe(name)
+	status, s := overview.Describe(m.Store, name)
 	if s == nil {
 		return status, nil, nil, nil
 	}

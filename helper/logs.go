@@ -38,6 +38,9 @@ func (m *Manager) Logs(ctx context.Context, name string, o LogOptions, stdout, s
 	out, warnings := &logview.Lines{Out: stdout}, &logview.Lines{Out: stderr}
 	defer out.Flush()
 	defer warnings.Flush()
+	if m.byFiles {
+		return logview.Relayed(ctx, s, m.systemd.Booted(), o, out, warnings)
+	}
 	if s.Generic() {
 		if o.Unit != "" {
 			return 0, field.Errorf("%s runs a command and has no units; leave %s out", name, field.Units)

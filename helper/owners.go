@@ -13,6 +13,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/freezing"
 	"github.com/virt-sandbox/virt-sandbox/internal/lockfile"
 	"github.com/virt-sandbox/virt-sandbox/internal/namespace"
+	"github.com/virt-sandbox/virt-sandbox/internal/onlooker"
 	"github.com/virt-sandbox/virt-sandbox/internal/places"
 	"github.com/virt-sandbox/virt-sandbox/internal/sandboximage"
 	"github.com/virt-sandbox/virt-sandbox/internal/startup"
@@ -25,6 +26,13 @@ func (m *Manager) places(name string) places.Sandbox { return places.Root(m.Host
 
 // run returns the runtime directory of a container that stays.
 func (m *Manager) run(name string) places.RunDir { return m.places(name).Run() }
+
+// ErrNotShown is returned where a caller who is not root may not read the states of sandboxes.
+var ErrNotShown = onlooker.ErrNotShown
+
+func (m *Manager) onlooker() onlooker.Host {
+	return onlooker.Host{Configs: m.Store, Root: places.Root(m.Host.Root)}
+}
 
 // startup returns what makes this host ready for starts.
 func (m *Manager) startup() *startup.Host {

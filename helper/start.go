@@ -19,6 +19,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/monitor"
 	"github.com/virt-sandbox/virt-sandbox/internal/places"
 	"github.com/virt-sandbox/virt-sandbox/internal/proc"
+	"github.com/virt-sandbox/virt-sandbox/internal/secontext"
 	"github.com/virt-sandbox/virt-sandbox/internal/startup"
 	"github.com/virt-sandbox/virt-sandbox/internal/virt"
 	"golang.org/x/sys/unix"
@@ -318,7 +319,7 @@ func (r *Running) Summary() string {
 		where = "level " + s.Security.Level + ", " + where
 	}
 	if init, err := r.firstProcess(); err == nil {
-		if label := labelOf(init); label != "" {
+		if label := secontext.OfProcess(init); label != "" {
 			where = label
 		} else if profile := apparmor.Root("").ProfileOf(init); profile != "" {
 			where = "AppArmor profile " + profile

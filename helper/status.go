@@ -12,6 +12,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/innersystemd"
 	"github.com/virt-sandbox/virt-sandbox/internal/monitor"
 	"github.com/virt-sandbox/virt-sandbox/internal/overview"
+	"github.com/virt-sandbox/virt-sandbox/internal/secontext"
 )
 
 // What list and status tell of sandboxes.
@@ -31,6 +32,13 @@ const insideLimit = 5 * time.Second
 
 // Details looks at one sandbox. Errors: config.ErrNotFound.
 func (m *Manager) Details(ctx context.Context, name string) (*Details, error) {
+	if m.byFiles {
+		d, s, err := m.onlooker().Details(name)
+		if s != nil && m.systemd.Booted() {
+			m.askUnit(ctx, d, s)
+		}
+		return d, err
+	}
 	if _, err := m.Store.Read(name); err != nil {
 		return nil, err
 	}
@@ -72,7 +80,7 @@ func (m *Manager) lookInside(ctx context.Context, d *Details, s *config.Sandbox,
 	if err != nil {
 		return
 	}
-	d.Label = labelOf(init)
+	d.Label = secontext.OfProcess(init)
 	if d.Label == "" {
 		d.Label = m.apparmor().ProfileOf(init)
 	}

@@ -36,8 +36,9 @@ cannot be used the reason. NAME may be a pattern, such as 'web*'.
 One that runs is "degraded" where units inside have failed, and "done" where all
 its own have ended well.
 
-Where libvirt cannot be asked, or not without root, the states are "unknown",
-and the exit status is 1.`
+Where libvirt cannot be asked, the states are "unknown", and the exit status
+is 1. So they are for who is neither root nor a member of the group
+virt-sandbox (WITHOUT ROOT of virt-sandbox-service(1)).`
 
 func listCommand(manager newManagerFunc) *cobra.Command {
 	var asJSON, quiet bool
@@ -68,9 +69,6 @@ func listCommand(manager newManagerFunc) *cobra.Command {
 			}
 			filter.names = args
 			all, unknown := m.List(c.Context())
-			if unknown != nil && os.Geteuid() != 0 {
-				unknown = fmt.Errorf("states are unknown: %w", helper.RequireRoot())
-			}
 			list := filter.of(all)
 			switch {
 			case quiet:

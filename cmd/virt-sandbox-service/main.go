@@ -83,7 +83,7 @@ host's, read-only. What the packages of its units own below /etc and /var is
 private to it: it is changed there without the host or another sandbox seeing
 it. An update of the host's packages updates every sandbox's programs.
 
-Root is needed, but for list.`,
+Root is needed, but for list, status, logs and show (WITHOUT ROOT).`,
 		Example: `  virt-sandbox-service create -u httpd.service web1
   virt-sandbox-service start web1
   virt-sandbox-service execute web1 -- systemctl status httpd
@@ -137,9 +137,9 @@ Root is needed, but for list.`,
 		disableCommand(manager),
 		upgradeCommand(manager),
 		editCommand(manager),
-		logsCommand(manager),
-		statusCommand(manager),
-		showCommand(manager),
+		logsCommand(reader),
+		statusCommand(reader),
+		showCommand(reader),
 		listCommand(reader),
 		topCommand(manager),
 		checkCommand(manager),
@@ -233,7 +233,7 @@ virt-sandbox-service. Packages and make install put it where the shell looks.`
 
 func newManager(uri string) *helper.Manager {
 	m := helper.New(helper.Options{
-		URI: uri, Console: os.Stderr,
+		URI: uri, Console: os.Stderr, FilesAlone: os.Geteuid() != 0,
 		Warn: func(format string, args ...any) {
 			fmt.Fprintln(os.Stderr, "virt-sandbox-service: "+flagname.Sprintf(format, args...))
 		},

@@ -20,6 +20,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/cmd/internal/flagname"
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/helper"
+	"github.com/virt-sandbox/virt-sandbox/internal/overview"
 )
 
 // Exit statuses of status, as those of systemctl status.
@@ -32,6 +33,9 @@ const statusText = `Show the state of sandboxes and since when, their unit on th
 and addresses of their processes, the memory, CPU time and processes that they
 use, the states of their units inside and which others failed there, and why
 their unit failed. Without a NAME, count the sandboxes by state, and list them.
+
+Who is not root sees what files tell; what is inside is left out (WITHOUT ROOT
+of virt-sandbox-service(1)).
 
 The exit status is 0 when all named are running, 3 when one is not, and 4 when
 there is no such sandbox.`
@@ -85,6 +89,9 @@ func showStatus(ctx context.Context, m *helper.Manager, names []string, asJSON, 
 		}
 		if err != nil {
 			return err
+		}
+		if details.State == overview.Unknown {
+			fmt.Fprintf(os.Stderr, "virt-sandbox-service: %s: %v\n", name, helper.ErrNotShown)
 		}
 		if !details.IsRunning() {
 			worst = max(worst, statusNotRunning)

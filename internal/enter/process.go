@@ -39,6 +39,10 @@ func ProcessOf(pid int) (Process, error) {
 	return p, p.check()
 }
 
+// IsAlive reports whether the process is still there. Anybody may ask, but where /proc hides the processes of others
+// (proc(5), hidepid) the answer is that it is.
+func (p Process) IsAlive() bool { return p.check() == nil || !proc.Host.Exists(1) }
+
 // check reports whether the number still is the process's. What was opened by the number before is then the process's
 // too.
 func (p Process) check() error {

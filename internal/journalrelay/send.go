@@ -83,6 +83,9 @@ func priorityOf(text string) int {
 	}
 }
 
+// UnitField is the field of an entry in the host's journal that names the unit inside.
+const UnitField = "SANDBOX_UNIT"
+
 // forHost makes of an entry what the host's journal gets, every word of it harmless.
 func (e *entry) forHost(sandbox string) []field {
 	message := printable.Text(strings.TrimRight(e.message, "\n"))
@@ -94,7 +97,7 @@ func (e *entry) forHost(sandbox string) []field {
 	fields := []field{
 		{"MESSAGE", message}, {"PRIORITY", strconv.Itoa(priorityOf(e.priority))},
 		{"SYSLOG_IDENTIFIER", word(identifier)},
-		{"SANDBOX", sandbox}, {"SANDBOX_UNIT", word(e.sandboxUnit())},
+		{"SANDBOX", sandbox}, {UnitField, word(e.sandboxUnit())},
 		{"SANDBOX_TIMESTAMP", strconv.FormatUint(e.time, 10)},
 	}
 	if _, err := strconv.ParseUint(e.process, 10, 32); err == nil {

@@ -10,13 +10,16 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"path/filepath"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/account"
 	"github.com/virt-sandbox/virt-sandbox/internal/contentjournal"
+	"github.com/virt-sandbox/virt-sandbox/internal/describe"
 	"github.com/virt-sandbox/virt-sandbox/internal/field"
 	"github.com/virt-sandbox/virt-sandbox/internal/journalrelay"
 	"github.com/virt-sandbox/virt-sandbox/internal/outputspool"
+	"github.com/virt-sandbox/virt-sandbox/internal/unitname"
 )
 
 // Stopped shows the journal of a container that is down. One in an image, which hold mounts until it is released,
@@ -88,6 +91,55 @@ func run(ctx context.Context, command *exec.Cmd, stdout, stderr io.Writer) (int,
 func Host(ctx context.Context, unit string, args []string, stdout, stderr io.Writer) (int, error) {
 	args = append(args, "--unit="+unit)
 	return run(ctx, exec.CommandContext(ctx, "journalctl", args...), stdout, stderr)
+}
+
+// Relayed shows what of a container's journal was passed on to the host's, for a caller who is not root; of one that
+// runs a command its console. hasSystemd says whether the host was booted with systemd. Errors: ErrNotReadable.
+func Relayed(
+	ctx context.Context, s *config.Sandbox, hasSystemd bool, o Options, stdout, stderr io.Writer,
+) (int, error) {
+	switch {
+	case s.Generic() && o.Unit != "":
+		return 0, field.Errorf("%s runs a command and has no units; leave %s out", s.Name, field.Units)
+	case !hasSystemd:
+		return 0, errors.New("the host runs no systemd, and so has no journal; root is needed")
+	case !s.Generic() && s.Forward == config.ForwardNo:
+		return 0, fmt.Errorf("%s passes nothing on to the host's journal (forward=no in [journal]); root is needed", s.Name)
+	}
+	unit := o.Unit
+	o.Unit = ""
+	args, err := o.Arguments()
+	if err != nil {
+		return 0, err
+	}
+	if unit != "" {
+		if unit = unitname.Complete(unit); config.CheckUnit(unit) != nil {
+			return 0, &describe.OptionError{Err: field.Errorf("%s: %w", field.Units, config.CheckUnit(unit))}
+		}
+		args = append(args, journalrelay.UnitField+"="+unit)
+	}
+	if !hostIsReadable() {
+		return 0, ErrNotReadable
+	}
+	return Host(ctx, s.HostUnit(), args, stdout, stderr)
+}
+
+// ErrNotReadable is returned to a caller who may not read the journal of the host: journalctl(1) would show nothing, in
+// silence.
+var ErrNotReadable = errors.New("only root and members of the group systemd-journal read the host's journal")
+
+// hostIsReadable reports whether there is a journal of the host's system that the caller may read.
+func hostIsReadable() bool {
+	for _, dir := range []string{"/var/log/journal", "/run/log/journal"} {
+		files, _ := filepath.Glob(filepath.Join(dir, "*", "system.journal"))
+		for _, name := range files {
+			if f, err := os.Open(name); err == nil {
+				f.Close()
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // Outcome returns the outcome of a program that the end of the context ends too: that is how a person stops to follow.

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/virt-sandbox/virt-sandbox/internal/account"
 	"github.com/virt-sandbox/virt-sandbox/internal/health"
 	"github.com/virt-sandbox/virt-sandbox/internal/notify"
 	"github.com/virt-sandbox/virt-sandbox/internal/printable"
@@ -122,6 +123,7 @@ func (l *listener) note(name, text string) {
 	}
 	f := os.NewFile(uintptr(fd), filepath.Base(name))
 	_, _ = f.WriteString(printable.Short(text, maxReason))
+	_ = account.ShareOpen(f)
 	f.Close()
 }
 

@@ -7,6 +7,8 @@ package overview
 
 import (
 	"cmp"
+	"errors"
+	"io/fs"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -84,6 +86,26 @@ type Details struct {
 	EtcIsOld   bool           `json:"etc_is_old"` // it sees the host's /etc as that was, and not as it is
 	Failed     []string       `json:"failed"`     // units inside that failed
 	LastError  string         `json:"last_error"` // why its unit failed
+}
+
+// Describe tells of a sandbox what its config does; its state is Unknown where that can be used. Of a config that
+// cannot be used, or not be read by a caller who is not root, there is no description.
+func Describe(store config.Store, name string) (Status, *config.Sandbox) {
+	s, err := store.Load(name)
+	if err != nil {
+		state, masked := Unusable, (*config.MaskedError)(nil)
+		switch {
+		case errors.As(err, &masked):
+			state = Masked
+		case errors.Is(err, fs.ErrPermission) && os.Geteuid() != 0:
+			state = Unknown
+		}
+		return Status{Name: name, State: state, Error: err.Error()}, nil
+	}
+	return Status{
+		Name: name, State: Unknown, Units: s.Units, Command: s.Command, Unit: s.HostUnit(),
+		Level: s.Security.Level, Content: s.Content,
+	}, s
 }
 
 // SetHealth tells of one that is up how its check goes. What is not well is degraded at least.

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/account"
 	"github.com/virt-sandbox/virt-sandbox/internal/health"
 	"github.com/virt-sandbox/virt-sandbox/internal/hostetc"
 	"github.com/virt-sandbox/virt-sandbox/internal/monitor"
@@ -160,7 +161,7 @@ func (d RunDir) NoteDegraded() error {
 	if err := os.WriteFile(filepath.Join(d.path, monitor.Degraded), nil, 0o600); err != nil {
 		return fmt.Errorf("record the state inside: %w", err)
 	}
-	return nil
+	return account.Share(filepath.Join(d.path, monitor.Degraded))
 }
 
 // IsDegraded reports whether NoteDegraded was called, or the monitor has heard of a failure inside.

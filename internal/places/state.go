@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/renameio/v2"
 
+	"github.com/virt-sandbox/virt-sandbox/internal/account"
 	"github.com/virt-sandbox/virt-sandbox/internal/enter"
 )
 
@@ -63,6 +64,23 @@ func (d RunDir) State() State {
 	return s
 }
 
+// Seen returns the state of the run for who may not be allowed to read it. Errors: fs.ErrPermission for one who is not;
+// ErrNewer.
+func (d RunDir) Seen() (State, error) {
+	for _, name := range []string{stateFile, "phase"} {
+		f, err := os.Open(filepath.Join(d.path, name))
+		if err == nil {
+			f.Close()
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			return State{}, fmt.Errorf("look at the run of %s: %w", d.Name(), err)
+		}
+	}
+	if _, err := d.KnownPhase(); err != nil {
+		return State{}, fmt.Errorf("look at the run of %s: %w", d.Name(), err)
+	}
+	return d.State(), nil
+}
+
 // KnownPhase returns how far the container is. Errors: ErrNewer, which Phase takes for a container that does not run.
 func (d RunDir) KnownPhase() (Phase, error) {
 	data, err := os.ReadFile(filepath.Join(d.path, stateFile))
@@ -93,12 +111,29 @@ func (d RunDir) Update(change func(*State)) error {
 	}
 	data, err := json.Marshal(s)
 	if err == nil {
-		err = renameio.WriteFile(filepath.Join(d.path, stateFile), data, 0o600, renameio.WithTempDir(d.path))
+		err = d.writeState(data)
 	}
 	if err != nil {
 		return fmt.Errorf("record the state of the run: %w", err)
 	}
 	return nil
+}
+
+// writeState writes the file in one step, for root and account.Readers to read.
+func (d RunDir) writeState(data []byte) error {
+	file, err := renameio.NewPendingFile(filepath.Join(d.path, stateFile), renameio.WithTempDir(d.path),
+		renameio.WithPermissions(0o600), renameio.IgnoreUmask())
+	if err != nil {
+		return err
+	}
+	defer func() { _ = file.Cleanup() }()
+	if _, err := file.Write(data); err != nil {
+		return err
+	}
+	if err := account.ShareOpen(file.File); err != nil {
+		return err
+	}
+	return file.CloseAtomicallyReplace()
 }
 
 // SetPhase records how far the container is.

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/virt-sandbox/virt-sandbox/internal/account"
 	"github.com/virt-sandbox/virt-sandbox/internal/textfile"
 )
 
@@ -64,8 +65,8 @@ func (d Dir) Names(isName func(string) bool) ([]string, error) {
 	return names, nil
 }
 
-// Read returns the text of a sandbox; "" for none. Only root may read it: what others see of a sandbox is what its
-// config says.
+// Read returns the text of a sandbox; "" for none. Only root and members of account.Readers may read it: what others
+// see of a sandbox is what its config says.
 func (d Dir) Read(name string) (string, error) {
 	if d == "" {
 		return "", nil
@@ -89,6 +90,11 @@ func (d Dir) Write(name, text string) error {
 	}
 	if err := textfile.Write(file, text, 0o600); err != nil {
 		return fmt.Errorf("write state: %w", err)
+	}
+	for _, path := range []string{string(d), filepath.Dir(file), file} {
+		if err := account.Share(path); err != nil {
+			return fmt.Errorf("write state: %w", err)
+		}
 	}
 	return nil
 }

@@ -139,6 +139,7 @@ var layers = []layer{
 		"internal/legacy/takeover",
 		"internal/logview",
 		"internal/oneshot",
+		"internal/onlooker",
 		"internal/sandboximage",
 	}},
 	{"coming and going", []string{

@@ -11,11 +11,11 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/test/rig"
 )
 
-// ansible runs a program of Ansible on this host, with the module of contrib/ansible.
+// ansible runs a program of Ansible on this host, with the module of contrib/ansible as it is installed.
 func ansible(t *testing.T, args ...string) outcome {
 	t.Helper()
 	command := exec.Command(args[0], append(args[1:], "-i", "localhost,", "-c", "local")...)
-	command.Env = append(os.Environ(), "ANSIBLE_LIBRARY=../../contrib/ansible", "ANSIBLE_NOCOLOR=1",
+	command.Env = append(os.Environ(), "ANSIBLE_LIBRARY=/usr/share/virt-sandbox/ansible", "ANSIBLE_NOCOLOR=1",
 		"ANSIBLE_PYTHON_INTERPRETER=/usr/bin/python3", "ANSIBLE_LOCALHOST_WARNING=False", "ANSIBLE_PIPELINING=1")
 	return runCommand(t, command)
 }

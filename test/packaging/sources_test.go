@@ -87,8 +87,8 @@ func TestInstall(t *testing.T) {
 	root := t.TempDir()
 	environment := []string{"DESTDIR=" + root, "MAN_DATE=2026-12-31"}
 	dirs := []string{
-		"BINDIR", "LIBEXECDIR", "UNITDIR", "PRESETDIR", "GENERATORDIR", "SYSCTLDIR", "HOOKDIR", "MANDIR",
-		"BASHDIR", "ZSHDIR", "FISHDIR",
+		"BINDIR", "LIBEXECDIR", "UNITDIR", "PRESETDIR", "GENERATORDIR", "SYSCTLDIR", "SYSUSERSDIR", "TMPFILESDIR", "HOOKDIR",
+		"ANSIBLEDIR", "MANDIR", "BASHDIR", "ZSHDIR", "FISHDIR",
 	}
 	for _, dir := range dirs {
 		environment = append(environment, dir+"=/"+strings.ToLower(dir)+"/here")
@@ -100,6 +100,7 @@ func TestInstall(t *testing.T) {
 		"bindir/here/virt-sandbox-service", "libexecdir/here/virt-sandbox-init",
 		"unitdir/here/virt-sandbox-logrotate.timer", "presetdir/here/50-virt-sandbox.preset",
 		"generatordir/here/virt-sandbox-service-generator", "sysctldir/here/50-virt-sandbox.conf", "hookdir/here/apt.conf",
+		"sysusersdir/here/virt-sandbox.conf", "tmpfilesdir/here/virt-sandbox.conf", "ansibledir/here/virt_sandbox.py",
 		"mandir/here/man5/virt-sandbox.config.5",
 		"bashdir/here/virt-sandbox", "zshdir/here/_virt-sandbox-service", "fishdir/here/virt-sandbox.fish",
 		"etc/libvirt-sandbox/services",
