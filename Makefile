@@ -67,7 +67,7 @@ census_vm = cd bin && exec env VIRT_SANDBOX_RIG=census ./census.test -test.v -te
 
 attack  = cd test/attack && exec env VIRT_SANDBOX_RIG=$(1) ../../bin/attack.test -test.v -test.timeout 40m
 
-.PHONY: all help build check coverage lint govulncheck test test-units test-hosts test-native test-beside test-machine test-machine-vm test-before census census-vm test-scale bench bench-scale bench-stress test-host test-vm test-apparmor attack attack-vm vm-shell demo dist install uninstall install-selinux check-selinux uninstall-selinux install-apparmor uninstall-apparmor clean
+.PHONY: all help build check coverage lint site check-site recording govulncheck test test-units test-hosts test-native test-beside test-machine test-machine-vm test-before census census-vm test-scale bench bench-scale bench-stress test-host test-vm test-apparmor attack attack-vm vm-shell demo dist install uninstall install-selinux check-selinux uninstall-selinux install-apparmor uninstall-apparmor clean
 
 all: build
 
@@ -88,6 +88,7 @@ $(addprefix bin/,$(LINKED)): bin/%: $(SOURCES)
 check: build ## build, lint and unit tests: what every commit passes
 	$(MAKE) lint
 	$(race) $(UNITS) $(UNITS_ALONE)
+	cd tools && $(GO) test ./...
 
 race = $(GO) test -race -short -vet=off
 # These make loop devices, cgroups or processes of ours for a moment, which tests on the native rig take for left behind; the
@@ -110,11 +111,32 @@ lint: bin/lint ## every check of the text of programs
 	$(GO) vet -vettool=$(abspath bin/lint) ./...
 	$(TOOL) staticcheck ./...
 	@git ls-files | grep -v '^testdata/\|/testdata/\|^LICENSE$$' | xargs $(TOOL) misspell -error -i mosquitto,strat # the broker, a mistake
-	@command -v shellcheck >/dev/null || test/rig/install-packages lint
+	@command -v shellcheck >/dev/null && command -v pyflakes3 >/dev/null || test/rig/install-packages lint
 	shellcheck $(SCRIPTS)
+	pyflakes3 $$(git ls-files '*.py')
+	cd tools && $(GO) vet ./...
 
 bin/lint: $(wildcard tools/lint/*.go) tools/go.mod tools/go.sum
 	cd tools && $(GO) build -o ../bin/lint ./lint
+
+# README, docs and manual pages as a site in bin/www, whose links lead somewhere.
+site: bin/site ## all pages as HTML, in bin/www; looks for links that lead nowhere
+	@command -v mandoc >/dev/null || test/rig/install-packages site
+	bin/site . bin/www
+
+# In headless Chromium no page may be wider than a telephone. Look at the pictures: what is ugly, no program sees.
+check-site: site ## look at that with Chromium; pictures are in bin/www.pictures
+	test/rig/install-packages check-site
+	bin/site -browser chromium bin/www
+
+bin/site bin/recording: bin/%: $(wildcard tools/site/* tools/recording/*) tools/go.mod tools/go.sum
+	cd tools && $(GO) build -o ../bin/$* ./$*
+
+# The moving picture of the demo in README.md, from a run of it.
+recording: build bin/recording ## run the demo, and write docs/demo.svg
+	test/rig/install-packages test
+	test/host/run 'sh test/recording' >bin/recording.txt
+	bin/recording 'The demo: a container of Apache is made, started, used and deleted' <bin/recording.txt >docs/demo.svg
 
 # Known holes in what is linked. It asks the Go project's database of them, so it needs a network and is no part of check.
 govulncheck: ## known holes in what is linked; needs a network
@@ -130,9 +152,10 @@ test: ## everything, on hosts of its own; needs root, about 40 minutes
 	$(MAKE) --jobs=2 --output-sync=line test-native test-beside
 	$(GO) run ./test/rig/ran -elsewhere machine,machine-vm,bench,bench-host,stress,attack,census,before $(RAN)
 
-test-units: build
+test-units: build site
 	$(MAKE) lint
 	$(race) $(UNITS_ALONE)
+	cd tools && $(GO) test ./...
 	$(GO) test -count=1 ./rpmdeps ./internal/debdeps ./generator
 	$(MAKE) bin/integration.test bin/scale.test
 

@@ -11,6 +11,8 @@ tool (
 require (
 	github.com/nishanths/predeclared v0.3.1
 	github.com/polyfloyd/go-errorlint v1.8.0
+	github.com/yuin/goldmark v1.8.7
+	golang.org/x/net v0.62.0
 	golang.org/x/tools v0.52.0
 	mvdan.cc/unparam v0.0.0-20260823230713-2fa3d841b0c8
 )

@@ -2,8 +2,8 @@
 
 // Package onlooker is what callers who are not root are told of sandboxes that stay. In: configs, states and the
 // runtime directory, as far as the kernel lets the caller read them; out: the values of package overview. It asks
-// neither libvirt nor a container, and has no rights but its caller's: members of account.Readers may read the states, others configs
-// only. Package helper calls it.
+// neither libvirt nor a container, and has no rights but its caller's: members of account.Readers may read the states,
+// others configs only. Package helper calls it.
 package onlooker
 
 import (
