@@ -305,7 +305,14 @@ uninstall: ## remove that
 dist: ## the sources with what they need, in bin/
 	packaging/dist bin
 
-.PHONY: deb rpm test-packages
+# All of a release, in bin/release, and what to do with it; it pushes nothing.
+release: ## all that a release has, once the checkout is one
+	packaging/release bin/release check
+	test/rig/install-packages deb
+	test/rig/install-packages rpm
+	packaging/release bin/release
+
+.PHONY: deb rpm release test-packages
 
 # Packages of the last commit, in bin/packages.
 deb: ## Debian packages
