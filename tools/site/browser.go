@@ -166,7 +166,11 @@ func (w window) command(ctx context.Context, args ...string) *exec.Cmd {
 		"--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--hide-scrollbars", "--disable-dev-shm-usage",
 		"--user-data-dir=" + w.profile,
 	}
-	return exec.CommandContext(ctx, w.browser, append(common, args...)...)
+	command := exec.CommandContext(ctx, w.browser, append(common, args...)...)
+	// It ends when a bus goes away that it has found, as that of a rig does.
+	command.Env = append(os.Environ(), "DBUS_SYSTEM_BUS_ADDRESS=unix:path=/dev/null",
+		"DBUS_SESSION_BUS_ADDRESS=unix:path=/dev/null")
+	return command
 }
 
 // measure returns what is wrong with pages as an error.

@@ -40,7 +40,7 @@ func renderMarkdown(sources, name string, source []byte) (page, error) {
 			link := string(n.Destination)
 			target, err := siteLink(sources, name, link)
 			n.Destination = []byte(target)
-			if err == nil && strings.HasSuffix(link, ".md") && plain(n, source) == link {
+			if err == nil && strings.HasSuffix(link, ".md") && (plain(n, source) == link || plain(n, source) == path.Base(link)) {
 				// The name of a file says nothing on the site.
 				n.RemoveChildren(n)
 				n.AppendChild(n, ast.NewString([]byte(titleOf(sources, path.Join(path.Dir(name), link)))))
