@@ -62,6 +62,7 @@ func TestRenderMarkdown(t *testing.T) {
 	for _, want := range []string{
 		`<a href="docs/other.html">The other</a>`, `<a href="docs/other.html#b">b</a>`, `<a href="` + home + `LICENSE">c</a>`,
 		`<h1 id="me">Me</h1>`, `<div class="wide"><table>`,
+		`<td data-label="a">b</td>`,
 	} {
 		if !strings.Contains(string(p.body), want) {
 			t.Errorf("there is no %s in\n%s", want, p.body)

@@ -14,6 +14,7 @@ import (
 	"github.com/yuin/goldmark"
 	"github.com/yuin/goldmark/ast"
 	"github.com/yuin/goldmark/extension"
+	tables "github.com/yuin/goldmark/extension/ast"
 	"github.com/yuin/goldmark/parser"
 	"github.com/yuin/goldmark/text"
 )
@@ -36,6 +37,8 @@ func renderMarkdown(sources, name string, source []byte) (page, error) {
 			if p.title == "" {
 				p.title = plain(n, source)
 			}
+		case *tables.Table:
+			label(n, source)
 		case *ast.Link:
 			link := string(n.Destination)
 			target, err := siteLink(sources, name, link)
@@ -62,6 +65,21 @@ func renderMarkdown(sources, name string, source []byte) (page, error) {
 	body = strings.ReplaceAll(body, "</table>", "</table></div>")
 	p.body = template.HTML(body)
 	return p, nil
+}
+
+// label has each cell of a table say what its column is called: a narrow screen shows cells below each other.
+func label(table *tables.Table, source []byte) {
+	var names []string
+	for cell := table.FirstChild().FirstChild(); cell != nil; cell = cell.NextSibling() {
+		names = append(names, plain(cell, source))
+	}
+	for row := table.FirstChild().NextSibling(); row != nil; row = row.NextSibling() {
+		column := 0
+		for cell := row.FirstChild(); cell != nil && column < len(names); cell = cell.NextSibling() {
+			cell.SetAttributeString("data-label", []byte(names[column]))
+			column++
+		}
+	}
 }
 
 // titleOf is the first heading of a page.
