@@ -87,6 +87,7 @@ var (
 		return succeeds("virsh", "-q", "-c",
 			"qemu:///system", "version")
 	}}
+	Needrestart   = Need{"needrestart", func() bool { return exists("/usr/sbin/needrestart") }}
 	PIDController = Need{"the pids controller of cgroups", hasPIDController}
 )
 
