@@ -67,7 +67,7 @@ census_vm = cd bin && exec env VIRT_SANDBOX_RIG=census ./census.test -test.v -te
 
 attack  = cd test/attack && exec env VIRT_SANDBOX_RIG=$(1) ../../bin/attack.test -test.v -test.timeout 40m
 
-.PHONY: all help build check coverage lint site check-site recording govulncheck test test-units test-hosts test-native test-beside test-machine test-machine-vm test-before census census-vm test-scale bench bench-scale bench-stress test-host test-vm test-apparmor attack attack-vm vm-shell demo dist install uninstall install-selinux check-selinux uninstall-selinux install-apparmor uninstall-apparmor clean
+.PHONY: all help build check coverage lint site check-site recording govulncheck test test-units test-hosts test-native test-beside test-machine test-machine-vm test-before census census-vm test-scale bench bench-scale bench-stress test-host test-docs test-vm test-apparmor attack attack-vm vm-shell demo dist install uninstall install-selinux check-selinux uninstall-selinux install-apparmor uninstall-apparmor clean
 
 all: build
 
@@ -162,6 +162,7 @@ test-units: build site
 test-hosts:
 	test/vm/image >/dev/null
 	test/host/image >/dev/null
+	HOST_PACKAGES=$(DOCS_PACKAGES) test/host/image >/dev/null
 	test/rig/kernel >/dev/null
 
 test-native:
@@ -172,6 +173,7 @@ test-native:
 	test/rig/with-libvirt test/demo
 	$(MAKE) test-scale
 	$(MAKE) test-host
+	$(MAKE) test-docs
 
 # Unit tests have a directory for temporary files of their own: the native rig looks into /tmp.
 test-beside:
@@ -244,6 +246,14 @@ test-host: build bin/integration.test ## what needs a host with systemd
 
 # Loads another policy in the emulated machine.
 POLICY := /usr/local/lib/rig/policy
+
+# What the pages of docs have their readers type, also those about databases and mail, and needrestart: on that host with their
+# packages.
+# RUN chooses pages: make test-docs RUN=mail.md
+DOCS_PACKAGES := mariadb-server,postgresql,postfix,dovecot-imapd,needrestart
+test-docs: build bin/integration.test ## every command of the docs, on a host with all that they need
+	HOST_PACKAGES=$(DOCS_PACKAGES) $(call record,docs) test/host/run \
+		"cd test/integration && exec env VIRT_SANDBOX_RIG=host ../../bin/integration.test -test.v -test.run '^Test(Docs|SystemdNeedrestart)$$/$(RUN)'"
 
 # On a host that enforces SELinux, with cgroup version 2 and systemd-machined, in a virtual machine: everything real, and
 # slow. Before that the policy itself is asked.

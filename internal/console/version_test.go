@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// Ends of different versions refuse each other before anything of a command passes, and say what to do; what is no end of
-// ours is refused too.
+// Ends of different versions refuse each other before anything of a command passes, and say what to do; what is no end
+// of ours is refused too.
 func TestAnotherVersion(t *testing.T) {
 	for _, c := range []struct {
 		name, magic string

@@ -28,7 +28,7 @@ func TestSystemdNeedrestart(t *testing.T) {
 	inside(t, "t-old", "systemd-run --quiet --unit=t-stale "+file+" 1000")
 	list := func() string {
 		t.Helper()
-		out, err := exec.Command("needrestart", "-b", "-r", "l", "-l").CombinedOutput()
+		out, err := exec.Command("needrestart", "-b", "-m", "a", "-r", "l", "-l").CombinedOutput()
 		if err != nil {
 			t.Fatalf("%v\n%s", err, out)
 		}

@@ -97,7 +97,8 @@ func TestInstall(t *testing.T) {
 	script = append(script, repository+"/packaging/install")
 	run(t, ".", append(slices.Clone(script), "install")...)
 	for _, name := range []string{
-		"bindir/here/virt-sandbox-service", "libexecdir/here/virt-sandbox-init",
+		"bindir/here/virt-sandbox-service", "bindir/here/virt-sandbox-service-generator",
+		"libexecdir/here/virt-sandbox-init",
 		"unitdir/here/virt-sandbox-logrotate.timer", "presetdir/here/50-virt-sandbox.preset",
 		"generatordir/here/virt-sandbox-service-generator", "sysctldir/here/50-virt-sandbox.conf", "hookdir/here/apt.conf",
 		"sysusersdir/here/virt-sandbox.conf", "tmpfilesdir/here/virt-sandbox.conf", "ansibledir/here/virt_sandbox.py",
