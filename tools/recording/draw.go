@@ -26,6 +26,10 @@ func draw(out io.Writer, title string, lines []line) error {
 	if len(lines) == 0 {
 		return fmt.Errorf("nothing was shown")
 	}
+	begun := lines[0].at
+	for i := range lines {
+		lines[i].at -= begun
+	}
 	whole := lines[len(lines)-1].at + lasting
 	part := func(at time.Duration) string { return fmt.Sprintf("%.2f%%", 100*float64(at)/float64(whole)) }
 	var moments []time.Duration

@@ -41,8 +41,12 @@ func screen(chunks []chunk) (lines []line) {
 				if strings.HasPrefix(current.text, prompt) && len(lines) > 0 {
 					now += reading
 				}
-				current.at = now
-				lines = append(lines, current)
+				if current.text == "" && len(lines) == 0 {
+					now = 0 // it begins with what can be read
+				} else {
+					current.at = now
+					lines = append(lines, current)
+				}
 				current, text, column = line{}, nil, 0
 			case r == '\r':
 				column = 0

@@ -16,7 +16,7 @@ import (
 // command waits until what is above it can be read.
 func TestScreen(t *testing.T) {
 	lines := screen([]chunk{
-		{0, "\x1b[1m$ start\x1b[0m\r\n"},
+		{0, "\r\n\x1b[1m$ start\x1b[0m\r\n"},
 		{time.Hour, "waiting …\rdone\x1b[K\r\n"},
 		{time.Millisecond, "\x1b[31mred\x1b[0m é\r\n$ "},
 		{time.Millisecond, "next\r\n"},
