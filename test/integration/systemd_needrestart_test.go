@@ -16,6 +16,7 @@ func TestSystemdNeedrestart(t *testing.T) {
 	rig.On(t, rig.Host)
 	rig.Needs(t, rig.Systemd, rig.Needrestart)
 	const module = "/usr/share/perl5/NeedRestart/CONT/virtsandbox.pm"
+	const settings = "/etc/needrestart/conf.d/virt-sandbox.conf"
 	shell(t, "cp ../../packaging/needrestart/virtsandbox.pm "+module)
 	t.Cleanup(func() { os.Remove(module) })
 	for _, name := range []string{"t-old", "t-new"} {
@@ -48,6 +49,17 @@ func TestSystemdNeedrestart(t *testing.T) {
 	}
 	if out := list(); strings.Contains(out, "t-old") {
 		t.Errorf("after it was to be restarted:\n%s", out)
+	}
+	// A new monitor alone, as an upgrade of virt-sandbox brings it, is no reason to restart containers.
+	const monitor = "/usr/libexec/virt-sandbox/virt-sandbox-service-monitor"
+	shell(t, "cp -p "+monitor+" "+monitor+".new && mv "+monitor+".new "+monitor)
+	if out := list(); !strings.Contains(out, "apache2@t-new") {
+		t.Errorf("this needrestart does not see monitors:\n%s", out)
+	}
+	shell(t, "cp ../../packaging/needrestart/virt-sandbox.conf "+settings)
+	t.Cleanup(func() { os.Remove(settings) })
+	if out := list(); strings.Contains(out, "apache2@") {
+		t.Errorf("after the monitor was replaced:\n%s", out)
 	}
 	if after := must(t, "status", "t-new"); !strings.Contains(after, sinceIn(before)) {
 		t.Errorf("the other was restarted too:\n%s\n%s", before, after)
