@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/cavaliergopher/rpm"
@@ -105,10 +107,18 @@ func decodeBlob(blob []byte) (pkg *pkgdb.Package, err error) {
 	}, nil
 }
 
-// dependsOf returns the names that the package requires, without those of files, libraries and features.
+// architecture is what a name ends with that is required of one architecture: mariadb-common(x86-64).
+var architecture = regexp.MustCompile(`^([^(]+)\([A-Za-z0-9_]+-(?:32|64)\)$`)
+
+// dependsOf returns the names that the package requires, and the paths below /etc and /var, without those of programs,
+// libraries and features.
 func dependsOf(header *rpm.Header) (names []string) {
 	for _, name := range header.GetTag(tagRequireName).StringSlice() {
-		if !strings.ContainsAny(name, "(/") {
+		if ofOne := architecture.FindStringSubmatch(name); ofOne != nil {
+			name = ofOne[1]
+		}
+		isConfig := strings.HasPrefix(name, "/etc/") || strings.HasPrefix(name, "/var/")
+		if (isConfig || !strings.ContainsAny(name, "(/")) && !slices.Contains(names, name) {
 			names = append(names, name)
 		}
 	}

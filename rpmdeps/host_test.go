@@ -26,7 +26,9 @@ AutoReqProv: no
 %description
 Web server
 %package -n mod_ssl
-Requires: httpd
+Requires: httpd(x86-64) = 2.4.62-1
+Requires: httpd-filesystem(armv7hl-32), httpd, /etc/httpd/httpd.conf, /usr/bin/sscg
+Requires: config(httpd), user(apache), libssl.so.3()(64bit), (php-fpm if httpd)
 Summary: TLS
 AutoReqProv: no
 %description -n mod_ssl

@@ -96,7 +96,9 @@ func TestPackage(t *testing.T) {
 			{Path: "/var/www", Mode: fs.ModeDir | fs.ModeSetgid | 0o750, User: "apache", Group: "www"},
 			{Path: "/var/www/cache", Mode: 0o600, User: "root", Group: "root"},
 		}, Scripts: []string{"true useradd -r apache"}},
-		{Name: "mod_ssl", Version: "2.4.62-1", Source: "httpd", Depends: []string{"httpd"}, Files: []pkgdb.File{
+		{Name: "mod_ssl", Version: "2.4.62-1", Source: "httpd", Depends: []string{
+			"/etc/httpd/httpd.conf", "httpd", "httpd-filesystem",
+		}, Files: []pkgdb.File{
 			{Path: "/etc/httpd/conf.d", Mode: fs.ModeDir | 0o755, User: "root", Group: "root"},
 			{
 				Path:   "/etc/httpd/conf.d/ssl.conf",

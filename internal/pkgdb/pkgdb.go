@@ -49,7 +49,7 @@ type Database interface {
 type Package struct {
 	Name, Version string
 	Source        string   // name of the source package
-	Depends       []string // names that it cannot be without, also of what is no package
+	Depends       []string // names and paths that it cannot be without, also of what is no package
 	Files         []File
 	Scripts       []string // text of what it runs when it is installed, as far as that is known
 }

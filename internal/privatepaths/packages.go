@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path"
 	"slices"
 
 	"github.com/virt-sandbox/virt-sandbox/internal/field"
@@ -74,6 +75,14 @@ func (s *packageSet) add(ctx context.Context, name string) error {
 			continue
 		}
 		asked[wanted[0]] = true
+		if path.IsAbs(wanted[0]) {
+			owners, err := s.db.Owners(ctx, wanted[0])
+			if err != nil {
+				return err
+			}
+			wanted = append(wanted, owners[wanted[0]]...)
+			continue
+		}
 		pkg, err := s.db.Package(ctx, wanted[0])
 		if errors.Is(err, pkgdb.ErrNoPackage) {
 			continue
