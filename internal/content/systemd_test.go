@@ -108,6 +108,10 @@ func TestContainerMakesItsHostKeys(t *testing.T) {
 		if !slices.Equal(made, want) {
 			t.Errorf("%s is private: got %q, want %q", private, made, want)
 		}
+		// Fedora's units would make the same keys at the same time.
+		if made != nil && !strings.Contains(got["virt-sandbox-host-keys.service"], "sshd-keygen@rsa.service") {
+			t.Errorf("the keys are made beside those of the package:\n%s", got["virt-sandbox-host-keys.service"])
+		}
 	}
 }
 

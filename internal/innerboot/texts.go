@@ -23,10 +23,12 @@ func maskedUnits() []string {
 	}
 }
 
-// hostKeysUnit makes SSH host keys, which are never copied from the host, on the first start that finds none.
+// hostKeysUnit makes SSH host keys, which are never copied from the host, on the first start that finds none. Fedora's
+// package has units for that too; they come later, and find that there are keys.
 const hostKeysUnit = `[Unit]
 Description=SSH host keys of this container
 Before=ssh.service sshd.service
+Before=sshd-keygen@rsa.service sshd-keygen@ecdsa.service sshd-keygen@ed25519.service
 ConditionPathExistsGlob=!/etc/ssh/ssh_host_*_key
 
 [Service]
