@@ -144,6 +144,14 @@ func (p *Provisioner) PlanContent(ctx context.Context, s *config.Sandbox) error 
 	}
 	s.Private = beside(s.Private, plan.Private)
 	p.tellLeft(s, plan.Left)
+	companions, err := privatepaths.Planner(p.Host).Companions(ctx, units, s.Private)
+	if err != nil {
+		return err
+	}
+	for _, c := range companions {
+		p.Warn("%s: %s starts %s too, without paths of its own such as %s; %s %s gives it them", s.Name, c.By, c.Unit,
+			c.Path, field.Units, c.Unit)
+	}
 	if err := p.Host.CheckMounts(s); err != nil {
 		return field.Errorf("%s: %w", field.Mounts, err)
 	}

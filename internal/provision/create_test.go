@@ -11,6 +11,7 @@ import (
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/content"
+	"github.com/virt-sandbox/virt-sandbox/internal/hosttest"
 )
 
 func TestCreate(t *testing.T) {
@@ -34,6 +35,21 @@ func TestCreate(t *testing.T) {
 	says(t, err, "web exists already")
 	if _, err := h.Configs.Load("web"); err != nil {
 		t.Error(err)
+	}
+}
+
+// A unit of another package that comes along by a drop-in is told of, and what gives it its paths.
+func TestCreateTellsOfCompanions(t *testing.T) {
+	h := newHost(t)
+	hosttest.Put(t, h.Host.Root, "/usr/lib/systemd/system/web.service.d/script.conf", "[Unit]\nWants=script.service\n")
+	hosttest.Put(t, h.Host.Root, "/usr/lib/systemd/system/script.service", "[Service]\nExecStart=/usr/sbin/web\n")
+	h.Host.Packages[0] = append(h.Host.Packages[0].(hosttest.Packages),
+		hosttest.Package("script", "", "/usr/lib/systemd/system/script.service", "/etc/script.conf"))
+	h.create(t, "web")
+	want := "web: web.service starts script.service too, without paths of its own such as /etc/script.conf; " +
+		"Units script.service gives it them"
+	if !slices.Contains(h.warnings, want) {
+		t.Errorf("warnings %q, want %q", h.warnings, want)
 	}
 }
 
