@@ -53,6 +53,7 @@ TOOL := $(GO) tool -modfile=tools/go.mod
 # steps. "on PLACE" is such a step, a line of shell. What the runs of make test print is kept, to see which tests ran nowhere.
 on      = "cd test/integration && exec env VIRT_SANDBOX_RIG=$(1) ../../bin/integration.test -test.v -test.timeout 40m"
 PAGE   := $(call on,before-reboot) reboot $(call on,after-reboot)
+RPM_LAYOUT := 'sh test/install rpms/1' $(call on,rpm-layout)
 RAN    := bin/ran
 record  = test/rig/record $(RAN)/$(1)
 
@@ -67,7 +68,7 @@ census_vm = cd bin && exec env VIRT_SANDBOX_RIG=census ./census.test -test.v -te
 
 attack  = cd test/attack && exec env VIRT_SANDBOX_RIG=$(1) ../../bin/attack.test -test.v -test.timeout 40m
 
-.PHONY: all help build check coverage lint site check-site recording govulncheck test test-units test-hosts test-native test-beside test-machine test-machine-vm test-before census census-vm test-scale bench bench-scale bench-stress test-host test-docs test-vm test-apparmor attack attack-vm vm-shell demo dist install uninstall install-selinux check-selinux uninstall-selinux install-apparmor uninstall-apparmor clean
+.PHONY: all help build check coverage lint site check-site recording govulncheck test test-units test-hosts test-native test-beside test-machine test-machine-vm test-before census census-vm test-scale bench bench-scale bench-stress test-host test-rpm-layout test-docs test-vm test-apparmor attack attack-vm vm-shell demo dist install uninstall install-selinux check-selinux uninstall-selinux install-apparmor uninstall-apparmor clean
 
 all: build
 
@@ -163,6 +164,7 @@ test-hosts:
 	test/vm/image >/dev/null
 	test/host/image >/dev/null
 	HOST_PACKAGES=$(DOCS_PACKAGES) test/host/image >/dev/null
+	test/rpm-layout/build >/dev/null
 	test/rig/kernel >/dev/null
 
 test-native:
@@ -242,7 +244,12 @@ bin/integration.test: $(SOURCES) $(wildcard test/integration/*.go)
 
 # On a host whose systemd runs, in a container of systemd-nspawn: at native speed, without SELinux.
 test-host: build bin/integration.test ## what needs a host with systemd
-	$(call record,host) test/host/run $(call on,host) 'sh test/demo' $(PAGE)
+	RPMS="$$(test/rpm-layout/build)" $(call record,host) test/host/run $(call on,host) 'sh test/demo' $(PAGE) $(RPM_LAYOUT)
+
+# The feature page where RPM alone knows what belongs to whom, in the layout of Fedora's packages: the end of test-host.
+test-rpm-layout: build bin/integration.test ## the same as on Fedora: packages of RPM's, laid out as there
+	test/rig/install-packages test
+	RPMS="$$(test/rpm-layout/build)" test/host/run $(RPM_LAYOUT)
 
 # Loads another policy in the emulated machine.
 POLICY := /usr/local/lib/rig/policy

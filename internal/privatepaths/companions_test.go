@@ -40,7 +40,8 @@ func TestCompanions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, err := h.Companions(context.Background(), []*unitfile.Unit{h.unit(), php}, private); err != nil || len(got) != 0 {
+	both := []*unitfile.Unit{h.unit(), php}
+	if got, err := h.Companions(context.Background(), both, private); err != nil || len(got) != 0 {
 		t.Errorf("a unit of the sandbox's own: got %v, %v", got, err)
 	}
 	private = append(private, config.PrivatePath{Path: "/etc/php.d"}, config.PrivatePath{Path: "/var/lib/php"})

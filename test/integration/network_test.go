@@ -349,18 +349,6 @@ func createCommand(t *testing.T, name string, options []string, command ...strin
 	must(t, append(append(append([]string{"create"}, options...), name, "--"), command...)...)
 }
 
-// restartLibvirtd kills libvirtd by a command that its number is added to; the rig or systemd starts it anew.
-func restartLibvirtd(t *testing.T, kill string) {
-	t.Helper()
-	old := strings.TrimSpace(shell(t, "cat /run/libvirtd.pid"))
-	shell(t, kill+" "+old)
-	wait(t, "another libvirtd", func() bool {
-		now, err := os.ReadFile("/run/libvirtd.pid")
-		return err == nil && strings.TrimSpace(string(now)) != old &&
-			exec.Command("virsh", "-q", "-c", "lxc:///", "version").Run() == nil
-	})
-}
-
 func macOf(t *testing.T, name string) string {
 	t.Helper()
 	return regexp.MustCompile(`mac=[^,\n]*`).FindString(described(t, name))

@@ -112,7 +112,7 @@ func TestOneshotRefusals(t *testing.T) {
 		}
 	}
 	away := exec.Command("unshare", "-m", "sh", "-c", "mount -t tmpfs x /run/libvirt && exec "+oneshot+" true")
-	if o := runCommand(t, away); o.status != 125 || !strings.Contains(o.stderr, "is libvirtd") ||
+	if o := runCommand(t, away); o.status != 125 || !strings.Contains(o.stderr, "is "+daemonsOfLibvirt()[0]) ||
 		strings.Count(o.stderr, "\n") != 1 {
 		t.Errorf("without libvirtd: %+v", o)
 	}

@@ -49,7 +49,7 @@ func TestSystemdNetwork(t *testing.T) {
 		return now != watcher && now != "0"
 	})
 	becomes(t, supervised, "active")
-	shell(t, "systemctl restart libvirtd.service")
+	shell(t, "systemctl restart "+servicesOfLibvirt())
 	time.Sleep(25 * time.Second)
 	serves("after the first lease's time, a kill of its watcher and a restart of libvirtd")
 	systemctl(t, "stop", supervised)

@@ -58,9 +58,10 @@ func TestSystemdSupervisorsDie(t *testing.T) {
 	systemctl(t, "daemon-reload")
 	runCommand(t, exec.Command("systemctl", "reset-failed", supervised))
 
-	shell(t, "kill -9 "+property(t, "libvirtd.service", "MainPID")+"; systemctl restart libvirtd.service")
+	daemon := property(t, daemonsOfLibvirt()[0]+".service", "MainPID")
+	shell(t, "kill -9 "+daemon+"; systemctl restart "+servicesOfLibvirt())
 	same("after a kill of libvirtd")
-	shell(t, "systemctl restart libvirtd.service")
+	shell(t, "systemctl restart "+servicesOfLibvirt())
 	same("after a restart of libvirtd")
 	if got := must(t, "list"); !strings.Contains(got, "running") {
 		t.Errorf("list: %s", got)
@@ -101,7 +102,7 @@ func TestSystemdStopWithoutLibvirtd(t *testing.T) {
 	for _, verb := range []string{"stop", "restart"} {
 		systemctl(t, "start", supervised)
 		// It goes by itself after a while without containers of which it knows.
-		shell(t, "systemctl stop libvirtd.service")
+		shell(t, "systemctl stop "+servicesOfLibvirt())
 		begun := time.Now()
 		systemctl(t, verb, supervised)
 		if took := time.Since(begun); took > 30*time.Second {
@@ -135,9 +136,9 @@ func TestSystemdStartLosesLibvirtd(t *testing.T) {
 	systemctl(t, "daemon-reload")
 	systemctl(t, "start", "--no-block", supervised)
 	wait(t, "a domain", func() bool { return strings.Contains(shell(t, "virsh -q -c lxc:/// list --name"), "t-super") })
-	const sockets = "libvirtd.socket libvirtd-ro.socket libvirtd-admin.socket"
+	sockets := socketsOfLibvirt()
 	t.Cleanup(func() { shell(t, "systemctl start "+sockets) })
-	shell(t, "systemctl stop "+sockets+" libvirtd.service")
+	shell(t, "systemctl stop "+sockets+" "+servicesOfLibvirt())
 	for begun := time.Now(); property(t, supervised, "ActiveState") != "failed"; time.Sleep(time.Second) {
 		if time.Since(begun) > time.Minute {
 			t.Fatal("the start does not fail")

@@ -26,6 +26,7 @@ const (
 	Denials      Place = "denials"       // there, after what could be denied
 	Attempts     Place = "attempts"      // there, after the denials were counted: attempts that are denied
 	Container    Place = "container"     // there, with a stand-in for container-selinux in the policy
+	RPMLayout    Place = "rpm-layout"    // on the host, where RPM has taken dpkg's place and Fedora's layout Debian's
 	BeforeReboot Place = "before-reboot" // on both, right before a reboot
 	AfterReboot  Place = "after-reboot"  // and right after it
 	Module       Place = "module"        // there at last, for it takes the policy's module away
@@ -45,7 +46,7 @@ const (
 )
 
 // costly are the places whose tests run only where Variable asks for them.
-var costly = []Place{Policy, Machine, MachineVM, Bench, BenchHost, Stress, Attack, Census, Before}
+var costly = []Place{Policy, RPMLayout, Machine, MachineVM, Bench, BenchHost, Stress, Attack, Census, Before}
 
 // On skips a test that does not run on this rig. Each test of the integration, scale and bench packages begins with it.
 func On(t testing.TB, places ...Place) {
