@@ -200,12 +200,12 @@ func isOfTheHost(p string) bool {
 	switch kind {
 	case "lib":
 		return slices.Contains([]string{
-			"AccountsService", "NetworkManager", "apt", "containers", "dbus", "docker", "dpkg", "kubelet", "libvirt",
-			"libvirt-sandbox", "lxc", "lxd", "machines", "pam", "polkit-1", "portables", "rpm", "sudo", "systemd", "ucf",
-			"udisks2", "virt-sandbox",
+			"AccountsService", "NetworkManager", "PackageKit", "alternatives", "apt", "authselect", "containers", "dbus", "dnf",
+			"docker", "dpkg", "kubelet", "libvirt", "libvirt-sandbox", "lxc", "lxd", "machines", "pam", "polkit-1",
+			"portables", "rpm", "rpm-state", "selinux", "sudo", "systemd", "ucf", "udisks2", "virt-sandbox",
 		}, name)
 	case "cache":
-		return slices.Contains([]string{"apt", "debconf", "dnf", "ldconfig", "libvirt-sandbox", "man"}, name)
+		return slices.Contains([]string{"apt", "debconf", "dnf", "ldconfig", "libdnf5", "libvirt-sandbox", "man"}, name)
 	case "spool":
 		return slices.Contains([]string{"cron", "mail"}, name)
 	}

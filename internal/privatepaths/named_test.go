@@ -61,11 +61,12 @@ func TestPlanOfNamed(t *testing.T) {
 func TestPlanOfSharedDirectories(t *testing.T) {
 	for _, dir := range []string{
 		"/var", "/var/lib", "/var/lib/", "/var/cache", "/var/log", "/var/spool", "/var/lib/libvirt",
-		"/var/lib/libvirt/filesystems", "/var/lib/dpkg", "/var/tmp", "/srv", "/etc",
+		"/var/lib/libvirt/filesystems", "/var/lib/dpkg", "/var/lib/dnf", "/var/lib/selinux", "/var/tmp", "/srv", "/etc",
 	} {
 		h := newHost(t, map[string]string{
 			unitFile: "[Service]\nReadWritePaths=" + dir + " -" + dir + "\n", "/etc/d/d.conf": "a=" + dir + "\n", "/etc/x": "",
 			"/var/lib/x/data": "", "/var/lib/libvirt/filesystems/a/b": "", "/var/lib/dpkg/status": "", "/srv/x": "",
+			"/var/lib/dnf/history.sqlite": "", "/var/lib/selinux/targeted/x": "",
 			"/var/cache/x": "", "/var/log/x": "", "/var/spool/x": "", "/var/tmp/x": "",
 		}, hosttest.Package("d", "", unitFile, "/etc/d/"))
 		checkPlan(t, h, nil, []string{"/etc/d package:d"})
