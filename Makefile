@@ -53,7 +53,6 @@ TOOL := $(GO) tool -modfile=tools/go.mod
 # steps. "on PLACE" is such a step, a line of shell. What the runs of make test print is kept, to see which tests ran nowhere.
 on      = "cd test/integration && exec env VIRT_SANDBOX_RIG=$(1) ../../bin/integration.test -test.v -test.timeout 40m"
 PAGE   := $(call on,before-reboot) reboot $(call on,after-reboot)
-RPM_LAYOUT := 'sh test/install rpms/1' $(call on,rpm-layout)
 RAN    := bin/ran
 record  = test/rig/record $(RAN)/$(1)
 
@@ -244,12 +243,15 @@ bin/integration.test: $(SOURCES) $(wildcard test/integration/*.go)
 
 # On a host whose systemd runs, in a container of systemd-nspawn: at native speed, without SELinux.
 test-host: build bin/integration.test ## what needs a host with systemd
-	RPMS="$$(test/rpm-layout/build)" $(call record,host) test/host/run $(call on,host) 'sh test/demo' $(PAGE) $(RPM_LAYOUT)
+	RPMS="$$(test/rpm-layout/build)" $(call record,host) test/host/run $(call on,host) 'sh test/demo' $(PAGE) \
+		$(call rpm_layout,-test.short)
 
-# The feature page where RPM alone knows what belongs to whom, in the layout of Fedora's packages: the end of test-host.
-test-rpm-layout: build bin/integration.test ## the same as on Fedora: packages of RPM's, laid out as there
+# The feature page where RPM alone knows what belongs to whom, in the layout of Fedora's packages; test-host ends with a part of it.
+rpm_layout = 'sh test/install rpms/1' \
+	"cd test/integration && exec env VIRT_SANDBOX_RIG=rpm-layout ../../bin/integration.test -test.v -test.timeout 10m $(1)"
+test-rpm-layout: build bin/integration.test ## services of packages laid out as Fedora's, on a host of RPM's
 	test/rig/install-packages test
-	RPMS="$$(test/rpm-layout/build)" test/host/run $(RPM_LAYOUT)
+	RPMS="$$(test/rpm-layout/build)" test/host/run $(call rpm_layout,)
 
 # Loads another policy in the emulated machine.
 POLICY := /usr/local/lib/rig/policy
