@@ -33,6 +33,7 @@ const (
 	tagDirIndexes      = 1116
 	tagBaseNames       = 1117
 	tagDirNames        = 1118
+	tagPostTransaction = 1152
 	tagDigestAlgorithm = 5011
 
 	typeInt16       = 3
@@ -60,7 +61,7 @@ const (
 // neededTags are name, version, release, source RPM, what it requires, and what is known of the files.
 func neededTags() []uint32 {
 	return []uint32{
-		1000, 1001, 1002, 1044, tagRequireName, tagPreInstall, tagPostInstall,
+		1000, 1001, 1002, 1044, tagRequireName, tagPreInstall, tagPostInstall, tagPostTransaction,
 		tagFileModes, tagFileDigests, tagFileLinks, tagFileFlags, tagFileUsers, tagFileGroups,
 		tagDirIndexes, tagBaseNames, tagDirNames, tagDigestAlgorithm,
 	}
@@ -127,7 +128,7 @@ func dependsOf(header *rpm.Header) (names []string) {
 
 // scriptsOf returns the scriptlets that make accounts and directories when the package is installed.
 func scriptsOf(header *rpm.Header) (scripts []string) {
-	for _, tag := range []int{tagPreInstall, tagPostInstall} {
+	for _, tag := range []int{tagPreInstall, tagPostInstall, tagPostTransaction} {
 		if text := header.GetTag(tag).String(); text != "" {
 			scripts = append(scripts, text)
 		}

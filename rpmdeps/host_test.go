@@ -48,6 +48,8 @@ echo SSLEngine > %{buildroot}/etc/httpd/conf.d/ssl.conf
 ln -s ../../var/log/httpd %{buildroot}/etc/httpd/logs
 %pre
 true useradd -r apache
+%posttrans
+true groupadd -r httpd
 %files
 %dir /etc/httpd/conf.d
 %config(noreplace) /etc/httpd/httpd.conf

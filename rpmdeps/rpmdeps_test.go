@@ -95,7 +95,7 @@ func TestPackage(t *testing.T) {
 			{Path: "/usr/sbin/suexec", Mode: fs.ModeSetuid | 0o510, User: "root", Group: "apache", Digest: sum("helper\n")},
 			{Path: "/var/www", Mode: fs.ModeDir | fs.ModeSetgid | 0o750, User: "apache", Group: "www"},
 			{Path: "/var/www/cache", Mode: 0o600, User: "root", Group: "root"},
-		}, Scripts: []string{"true useradd -r apache"}},
+		}, Scripts: []string{"true useradd -r apache", "true groupadd -r httpd"}},
 		{Name: "mod_ssl", Version: "2.4.62-1", Source: "httpd", Depends: []string{
 			"/etc/httpd/httpd.conf", "httpd", "httpd-filesystem",
 		}, Files: []pkgdb.File{
