@@ -223,6 +223,9 @@ func TestRPMLayoutCompanion(t *testing.T) {
 			t.Errorf("create %q: %+v", options, o)
 		}
 	}
+	if testing.Short() {
+		return
+	}
 	create(t, "t-php", "-C", "-u", "httpd.service", "-u", "php-fpm.service")
 	must(t, "start", "t-php")
 	if got := inside(t, "t-php", "systemctl is-active httpd php-fpm; cat /var/log/php-fpm/error.log"); got !=
