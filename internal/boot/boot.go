@@ -34,6 +34,8 @@ type Facts struct {
 	Devices map[string]string // block devices of the disks that libvirt need not make one of, by tag
 	View    roottree.View     // of the host and of the content
 
+	Proc []string // files of lxcfs.Dir that take the places of those below /proc
+
 	Init     string // the file of virt-sandbox-init
 	Runtime  string // directory that the container sees as domain.GuestDir
 	RootTree string // directory where the root is put together
@@ -70,7 +72,7 @@ func Container(s *config.Sandbox, f *Facts) (*Plan, error) {
 		host.Shell = f.OneShot.Shell
 	}
 	p := Plan{Guest: Command(s, f.Groups, f.OneShot), Tree: tree(s, f)}
-	p.Guest.Profile, p.Guest.Label = f.Profile, payloadLabel(s, f)
+	p.Guest.Profile, p.Guest.Label, p.Guest.Proc = f.Profile, payloadLabel(s, f), f.Proc
 	for _, name := range domain.DroppedCapabilities(s, host) {
 		p.Guest.Drop = append(p.Guest.Drop, uint32(slices.Index(capability.Names(), name)))
 	}
@@ -93,7 +95,7 @@ func Container(s *config.Sandbox, f *Facts) (*Plan, error) {
 // groups are those of the command's user; oneShot is nil for a container that stays.
 func Command(s *config.Sandbox, groups []uint32, oneShot *OneShot) *guest.Plan {
 	plan := guest.Plan{
-		Name: s.Name, UUID: s.UUID, Limited: s.Limits.Memory > 0,
+		Name: s.Name, UUID: s.UUID,
 		ReadOnly: s.Hardening.ReadOnlyKernel, Hide: s.Hardening.HideKernel, Mapped: s.Hardening.IDMap.Mapped(),
 		Environment: Environment(s),
 	}

@@ -110,6 +110,10 @@ func TestPlansOfHosts(t *testing.T) {
 			s.Hardening.IDMap = config.IDMap{Base: 2000224256, Count: 65536}
 			s.Mounts = everyMount()
 		}},
+		{"host-lxcfs", func(s *config.Sandbox, f *Facts) {
+			s.Hardening.IDMap, s.Limits.Memory = config.IDMap{Base: 2000224256, Count: 65536}, 300<<20
+			f.Proc = []string{"meminfo", "uptime"}
+		}},
 	} {
 		t.Run(c.golden, func(t *testing.T) {
 			s := config.New("web")

@@ -8,6 +8,7 @@ import (
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/domain"
+	"github.com/virt-sandbox/virt-sandbox/internal/lxcfs"
 	"github.com/virt-sandbox/virt-sandbox/internal/roottree"
 )
 
@@ -34,6 +35,10 @@ func tree(s *config.Sandbox, f *Facts) *roottree.Content {
 		roottree.Mount{Source: f.Runtime, Target: domain.GuestDir, ReadOnly: true, HostIDs: true},
 		roottree.Mount{Source: f.Init, Target: domain.GuestInit, ReadOnly: true, HostIDs: true},
 	)
+	if len(f.Proc) > 0 {
+		c.Mounts = append(c.Mounts,
+			roottree.Mount{Source: lxcfs.Dir, Target: lxcfs.GuestDir, ReadOnly: true, HostIDs: true})
+	}
 	c.Untrusted = Written(s)
 	return &c
 }

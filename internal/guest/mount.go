@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/moby/sys/mountinfo"
 	"golang.org/x/sys/unix"
@@ -27,25 +26,6 @@ func readMounts() ([]*mountinfo.Info, error) {
 func MakeReadOnly(point string) error {
 	attributes := unix.MountAttr{Attr_set: unix.MOUNT_ATTR_RDONLY}
 	return unix.MountSetattr(unix.AT_FDCWD, point, unix.AT_SYMLINK_NOFOLLOW, &attributes)
-}
-
-// uncoverMeminfo takes away the /proc/meminfo that libvirt makes of the container's limit. One can not seek in it,
-// which ps, free and top do; where there is no limit, the kernel's own says as much.
-func uncoverMeminfo() error {
-	const file = "/proc/meminfo"
-	mounts, err := readMounts()
-	if err != nil {
-		return err
-	}
-	for _, m := range mounts {
-		if m.Mountpoint != file || !strings.HasPrefix(m.FSType, "fuse") {
-			continue
-		}
-		if err := unix.Unmount(file, unix.MNT_DETACH); err != nil {
-			return fmt.Errorf("unmount %s: %w", file, err)
-		}
-	}
-	return nil
 }
 
 // muteGenerators keeps systemd's generators that read the host's configuration from making units of it.

@@ -47,7 +47,7 @@ type Plan struct {
 	Console     bool     `json:"console,omitempty"` // the command is called by ConsoleSocket
 	Shell       bool     `json:"shell,omitempty"`   // root has a shell on ShellTerminal
 	Disks       []Disk   `json:"disks,omitempty"`
-	Limited     bool     `json:"limited,omitempty"` // its memory is
+	Proc        []string `json:"proc,omitempty"` // files of lxcfs that take the places of those below /proc
 	ReadOnly    bool     `json:"read_only_kernel,omitempty"`
 	Hide        bool     `json:"hide_kernel,omitempty"`
 	Mapped      bool     `json:"mapped,omitempty"`  // its ids are, in a user namespace

@@ -18,6 +18,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/virt-sandbox/virt-sandbox/internal/lxcfs"
 	"github.com/virt-sandbox/virt-sandbox/internal/wellformed"
 )
 
@@ -44,15 +45,16 @@ func Run(p *Plan) (status int, err error) {
 	return 0, bootSystemd(p)
 }
 
+// warn says a line on the console.
+func warn(format string, args ...any) { fmt.Fprintf(os.Stderr, Program+": "+format+"\n", args...) }
+
 // setUp makes the container of a plan, up to what the next program is executed under.
 func setUp(p *Plan) error {
 	if err := unix.Sethostname([]byte(wellformed.Hostname(p.Name))); err != nil {
 		return fmt.Errorf("set hostname: %w", err)
 	}
-	if !p.Limited {
-		if err := uncoverMeminfo(); err != nil {
-			return err
-		}
+	if err := lxcfs.Cover(p.Proc, warn); err != nil {
+		return err
 	}
 	if p.ReadOnly {
 		if err := protectKernel(); err != nil {

@@ -67,6 +67,14 @@ func (d RunDir) Make(initName string) error {
 	return nil
 }
 
+// MakePoint makes a directory of Guest to mount on.
+func (d RunDir) MakePoint(name string) error {
+	if err := os.MkdirAll(filepath.Join(d.Guest(), name), 0o755); err != nil {
+		return fmt.Errorf("make runtime directory: %w", err)
+	}
+	return nil
+}
+
 // CopyInit puts a program into Guest, in place of the empty file of the name given.
 func (d RunDir) CopyInit(program, initName string) error {
 	data, err := os.ReadFile(program)

@@ -14,6 +14,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/enter"
 	"github.com/virt-sandbox/virt-sandbox/internal/guest"
 	"github.com/virt-sandbox/virt-sandbox/internal/image"
+	"github.com/virt-sandbox/virt-sandbox/internal/lxcfs"
 	"github.com/virt-sandbox/virt-sandbox/internal/places"
 	"github.com/virt-sandbox/virt-sandbox/internal/programs"
 	"github.com/virt-sandbox/virt-sandbox/internal/unitfile"
@@ -47,6 +48,9 @@ func (h *Host) facts(libvirt Libvirt, s *config.Sandbox, dir places.RunDir) (*bo
 	}
 	if facts.Init, err = programs.Find(guest.Program); err != nil {
 		return nil, err
+	}
+	if facts.Proc, err = lxcfs.Find(string(h.Places)); err != nil {
+		h.Warn("%s shows the host's memory and processors inside: %v", s.Name, err)
 	}
 	facts.Memory, err = libvirt.HostMemory()
 	return &facts, err

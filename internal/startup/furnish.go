@@ -8,6 +8,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/boot"
 	"github.com/virt-sandbox/virt-sandbox/internal/guest"
+	"github.com/virt-sandbox/virt-sandbox/internal/lxcfs"
 	"github.com/virt-sandbox/virt-sandbox/internal/places"
 	"github.com/virt-sandbox/virt-sandbox/internal/roottree"
 )
@@ -24,6 +25,11 @@ func (h *Host) furnish(s *config.Sandbox, dir places.RunDir, facts *boot.Facts) 
 	}
 	if err := h.showResolver(s, dir); err != nil {
 		return nil, err
+	}
+	if len(facts.Proc) > 0 {
+		if err := dir.MakePoint(filepath.Base(lxcfs.GuestDir)); err != nil {
+			return nil, err
+		}
 	}
 	plan.Tree.Others = h.writtenByOthers
 	return plan, h.Mount(func() error { return roottree.Tree{Dir: facts.RootTree, Sandbox: s.Name}.Build(plan.Tree) })

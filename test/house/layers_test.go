@@ -58,6 +58,7 @@ var layers = []layer{
 		"internal/filetree",
 		"internal/hostsystemd",
 		"internal/hosttest",
+		"internal/lxcfs",
 		"internal/namespace",
 		"internal/nic",
 		"internal/notify",

@@ -49,8 +49,9 @@ func TestOneshotCommands(t *testing.T) {
 		{name: "capabilities", command: []string{"sh", "-c", "grep CapBnd /proc/self/status | cut -f2 | grep -c " +
 			"'^00000000.*'; chroot / true && echo chroot; mknod /tmp/n c 1 3 2>/dev/null || echo none"},
 			stdout: "1\nchroot\nnone\n"},
-		{name: "limits", options: []string{"--memory", "300M"}, command: []string{"awk", "/MemTotal/ { print $2 }",
-			"/proc/meminfo"}, stdout: "307200\n"},
+		{name: "limits", options: []string{"--memory", "300M"}, command: []string{"perl", "-e", tooMuch}, status: 137},
+		{name: "tools under limits", options: []string{"--memory", "300M"},
+			command: []string{"sh", "-c", memoryTools + " && echo fine"}, stdout: "fine\n"},
 		{name: "-v", options: []string{"-v"}, command: []string{"echo", "x"}, stdout: "x\n", stderr: "private network"},
 		{name: "-d", options: []string{"-d", "-S", "nobody"}, command: []string{"echo", "x"}, stdout: "x\n",
 			stderr: "user ids from"},

@@ -88,7 +88,7 @@ var (
 		return succeeds("virsh", "-q", "-c",
 			"qemu:///system", "version")
 	}}
-	Needrestart   = Need{"needrestart", func() bool { return exists("/usr/sbin/needrestart") }}
+	LXCFS         = Need{"lxcfs", func() bool { return succeeds("lxcfs", "--version") }}
 	PIDController = Need{"the pids controller of cgroups", hasPIDController}
 )
 
