@@ -80,7 +80,7 @@ func (m *Manager) lookInside(ctx context.Context, d *Details, s *config.Sandbox,
 	if err != nil {
 		return
 	}
-	d.Label = secontext.OfProcess(init)
+	d.Machine, d.Label = m.startup().MachineOf(ctx, init), secontext.OfProcess(init)
 	if d.Label == "" {
 		d.Label = m.apparmor().ProfileOf(init)
 	}

@@ -237,6 +237,7 @@ func shutdownSignal(s *config.Sandbox) unix.Signal {
 // sweep removes what a container that is down has left at run time: its runtime directory, its cgroups, libvirt's mount
 // points.
 func (m *Manager) sweep(name string) error {
+	m.startup().ForgetMachine(name)
 	return errors.Join(
 		m.startup().RootTree(name).Remove(),
 		m.claims().Detach(name),

@@ -195,6 +195,7 @@ func printDetails(out io.Writer, d *helper.Details, now time.Time) error {
 	line("Name", d.Name)
 	line("State", state)
 	line("Unit", d.Unit)
+	line("Machine", d.Machine)
 	line("Command", strings.Join(d.Command, " "))
 	line("Label", cmp.Or(d.Label, d.Level))
 	line("Content", d.Content)

@@ -79,6 +79,7 @@ type Details struct {
 	Status
 	Since      *time.Time     `json:"since"`     // when it came up, or its unit went down
 	Halted     bool           `json:"halted"`    // paused by libvirt, or for a copy
+	Machine    string         `json:"machine"`   // what systemd-machined calls it; empty where that does not know it
 	Label      string         `json:"label"`     // SELinux context or AppArmor profile of its processes
 	Addresses  []netip.Prefix `json:"addresses"` // of its network
 	Usage      Usage          `json:"usage"`

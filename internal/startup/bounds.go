@@ -20,7 +20,7 @@ import (
 )
 
 // SetBounds bounds a container whose init waits: it gives the container's processes and cgroups their limits, label and
-// owner, and notes what it may be entered with.
+// owner, notes what it may be entered with, and has systemd-machined know it.
 func (h *Host) SetBounds(s *config.Sandbox, init int, plan *guest.Plan) error {
 	if err := h.noteAdmission(s, init, plan); err != nil {
 		if errors.Is(err, enter.ErrEnded) {
@@ -40,7 +40,14 @@ func (h *Host) SetBounds(s *config.Sandbox, init int, plan *guest.Plan) error {
 	if ids := s.Hardening.IDMap; ids.Mapped() {
 		err = errors.Join(err, groups.Delegate(s.Name, init, int(ids.Base)))
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	// Where it is by now.
+	if groups, err = cgroup.Below(string(h.Places)).Of(init); err != nil {
+		return fmt.Errorf("find the container's cgroups: %w", err)
+	}
+	return h.registerMachine(s, init, groups)
 }
 
 // setGroup sets what [service] says of the container's cgroup, and warns of what this host's cannot have.

@@ -29,6 +29,8 @@ type Host struct {
 	Configs config.Store // of containers that stay
 	Warn    func(format string, args ...any)
 	Mount   func(do func() error) error // calls do, which mounts
+	// Machines is the host's systemd-machined; nil for the one of this machine, where systemd runs.
+	Machines Machines
 }
 
 // Libvirt is what is asked of an open connection to libvirt.

@@ -59,6 +59,7 @@ var layers = []layer{
 		"internal/hostsystemd",
 		"internal/hosttest",
 		"internal/lxcfs",
+		"internal/machine",
 		"internal/namespace",
 		"internal/nic",
 		"internal/notify",
