@@ -43,7 +43,8 @@ func TestFind(t *testing.T) {
 func TestCheck(t *testing.T) {
 	dir := t.TempDir()
 	good, empty, pipe := filepath.Join(dir, "good"), filepath.Join(dir, "empty"), filepath.Join(dir, "pipe")
-	err := errors.Join(os.WriteFile(good, []byte("x\n"), 0o600), os.WriteFile(empty, nil, 0o600), syscall.Mkfifo(pipe, 0o600))
+	err := errors.Join(os.WriteFile(good, []byte("x\n"), 0o600), os.WriteFile(empty, nil, 0o600),
+		syscall.Mkfifo(pipe, 0o600))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,8 +6,8 @@
 //
 // libvirt registers each container as lxc-NUMBER-NAME, with the container's first process as the leader, and needs
 // that: a libvirtd that starts anew asks machined for the machine that its controller is in, and ends the container
-// where there is none or where the scope is not named like the machine. machined in turn lets a process lead one machine
-// only. So libvirt's machine gets the controller as its leader, and ours the first process.
+// where there is none or where the scope is not named like the machine. machined in turn lets a process lead one
+// machine only. So libvirt's machine gets the controller as its leader, and ours the first process.
 //
 // libvirt's is of class vm from then on: who enters the namespaces of its leader would be on the host.
 package machine

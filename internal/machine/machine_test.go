@@ -14,8 +14,8 @@ import (
 	godbus "github.com/godbus/dbus/v5"
 )
 
-// machined is one that has the rules of systemd's: a name is one machine's, and a process leads one at most. The unit is
-// the one that the leader is in when it is registered.
+// machined is one that has the rules of systemd's: a name is one machine's, and a process leads one at most. The unit
+// is the one that the leader is in when it is registered.
 type machined struct {
 	machines map[string]Machine
 	units    map[uint32]string // by process
@@ -35,7 +35,8 @@ const (
 func newMachined() *machined {
 	return &machined{
 		machines: map[string]Machine{libvirts: {
-			Name: libvirts, Class: "container", Service: "libvirt-lxc", Unit: scope, Leader: first, id: []byte("0123456789abcdef"),
+			Name: libvirts, Class: "container", Service: "libvirt-lxc", Unit: scope, Leader: first,
+			id: []byte("0123456789abcdef"),
 		}},
 		units: map[uint32]string{controller: scope, first: scope},
 	}

@@ -74,7 +74,7 @@ func TestLXCFS(t *testing.T) {
 		if got.status == 0 || !strings.Contains(got.stderr, "Transport endpoint is not connected") {
 			t.Errorf("after the end of lxcfs: %d, %s", got.status, got.stderr)
 		}
-		inside(t, "t-lxcfs", "curl -s http://localhost/ >/dev/null && systemctl restart apache2 && systemctl is-active apache2")
+		inside(t, "t-lxcfs", "curl -s http://localhost/ >/dev/null && systemctl restart apache2")
 		if got := must(t, "status", "t-lxcfs"); !strings.Contains(got, "running") {
 			t.Errorf("it is no more well:\n%s", got)
 		}

@@ -51,7 +51,8 @@ func TestMachineName(t *testing.T) {
 		t.Errorf("status has machine %q, %v", d.Machine, err)
 	}
 	listed := machines(t, "t-name")
-	if len(listed) != 2 || listed[1] != "t-name container virt-sandbox" || !strings.HasSuffix(listed[0], " vm libvirt-lxc") {
+	if len(listed) != 2 || !strings.HasSuffix(listed[0], "-t-name vm libvirt-lxc") ||
+		listed[1] != "t-name container virt-sandbox" {
 		t.Errorf("machinectl lists %q", listed)
 	}
 	for _, service := range []string{"libvirtd", "systemd-machined", "libvirtd"} {
