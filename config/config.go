@@ -36,6 +36,12 @@ const (
 	ForwardAll   = "all"
 )
 
+// Where the journal of a sandbox is kept: in its content, or, all of it passed on, in the host's journal alone.
+const (
+	StoreContainer = "container"
+	StoreHost      = "host"
+)
+
 // State reports whether a config is in ordinary use.
 type State string
 
@@ -77,6 +83,7 @@ type Sandbox struct {
 	Limits      Limits
 	Network     NetworkMode
 	Forward     string // whose entries of the container's journal the host's gets
+	Store       string // where that journal is kept
 	Interfaces  []Interface
 	Mounts      []Mount
 	Disks       []Disk
@@ -180,6 +187,7 @@ func New(name string) *Sandbox {
 		Content:    DefaultContentBase + "/" + name,
 		Network:    NetworkPrivate,
 		Forward:    ForwardUnits,
+		Store:      StoreContainer,
 		Security:   Security{Mode: SecurityStatic, FileType: "container_file_t"},
 		Hardening: Hardening{
 			Capabilities: Names{Base: NamesAuto}, SystemCalls: Names{Base: NamesAuto},
@@ -192,6 +200,9 @@ func New(name string) *Sandbox {
 		},
 	}
 }
+
+// StoredByHost reports whether the journal is kept in the host's alone.
+func (s *Sandbox) StoredByHost() bool { return s.Store == StoreHost && !s.Generic() }
 
 // Generic reports whether the sandbox runs a command instead of systemd units.
 func (s *Sandbox) Generic() bool { return len(s.Command) > 0 }

@@ -77,6 +77,7 @@ const (
 	msgChoice          = "%s %q is not one of %s"
 	msgHostUnit        = "the name of its unit on the host, %q, is longer than %d characters; shorten the name"
 	msgHealthCommand   = "health-cmd is run by the systemd inside, and a sandbox with a command has none"
+	msgStore           = "store=host keeps the journal in the host's alone, which needs forward=all"
 	msgDirective       = "%q is not a directive of systemd such as After or LimitNOFILE"
 	msgNotInside       = "%s= of [service] counts for services inside, and a sandbox with a command has none"
 	msgDirectiveValue  = "the value of %s= must be one line and not end in a backslash"

@@ -131,6 +131,7 @@ func sandboxFields() []field {
 
 		choice("journal", "forward", func(s *Sandbox) *string { return &s.Forward },
 			ForwardNo, ForwardUnits, ForwardAll),
+		choice("journal", "store", func(s *Sandbox) *string { return &s.Store }, StoreContainer, StoreHost),
 		text("network", "mode", func(s *Sandbox) *string { return (*string)(&s.Network) },
 			func(v string) error {
 				return match(func(v string) bool { return v == string(NetworkPrivate) || v == string(NetworkHost) }, v, msgNetwork)

@@ -286,6 +286,9 @@ func (s *Sandbox) complete(hasFormat bool) string {
 	if s.Generic() && s.Health.Command != "" {
 		return msgHealthCommand
 	}
+	if s.Store == StoreHost && s.Forward != ForwardAll {
+		return msgStore
+	}
 	if inside := s.ServiceAt(directive.Inside); s.Generic() && len(inside) > 0 {
 		return fmt.Sprintf(msgNotInside, inside[0].Name)
 	}

@@ -136,7 +136,7 @@ func TestParseReadsEveryKey(t *testing.T) {
 			PIDs: 100, Memory: 512 << 20, CPUs: 0.5, Run: 32 << 20, Tmp: 1 << 30, Shm: 4000 << 10,
 			StartTimeout: 2 * time.Minute, StopTimeout: 45 * time.Second,
 		},
-		Forward: ForwardAll, Network: NetworkPrivate,
+		Forward: ForwardAll, Store: StoreHost, Network: NetworkPrivate,
 		Interfaces: []Interface{
 			{Source: "default", MAC: "52:54:00:12:34:56", DHCP: true, Filter: "clean-traffic", Parameters: []nic.Parameter{
 				{Name: "IP", Value: "192.168.122.9"}, {Name: "IP", Value: "192.168.122.10"}}},

@@ -15,7 +15,9 @@ import (
 )
 
 // Journal returns what of its journal is to be passed on to the host's; nil for nothing.
-func (r *Running) Journal() (*journalrelay.Source, error) { return r.host.Journal(r.Sandbox, r.begun) }
+func (r *Running) Journal() (*journalrelay.Source, error) {
+	return r.host.Journal(r.Sandbox, r.begun, r.Init)
+}
 
 // LogOptions choose what is shown of a journal, as those of journalctl(1) do.
 type LogOptions = logview.Options
@@ -41,13 +43,13 @@ func (m *Manager) Logs(ctx context.Context, name string, o LogOptions, stdout, s
 	if m.byFiles {
 		return logview.Relayed(ctx, s, m.systemd.Booted(), o, out, warnings)
 	}
+	if s.Generic() && o.Unit != "" {
+		return 0, field.Errorf("%s runs a command and has no units; leave %s out", name, field.Units)
+	}
+	if m.systemd.Booted() && (s.Generic() || s.StoredByHost()) {
+		return logview.Host(ctx, s, o, out, warnings)
+	}
 	if s.Generic() {
-		if o.Unit != "" {
-			return 0, field.Errorf("%s runs a command and has no units; leave %s out", name, field.Units)
-		}
-		if m.systemd.Booted() {
-			return logview.Host(ctx, s.HostUnit(), args, out, warnings)
-		}
 		return 0, logview.ConsoleFile(ctx, s, o, out)
 	}
 	_, err = m.controllerPID(s)

@@ -139,5 +139,5 @@ func Open(s *config.Sandbox) (*os.File, error) {
 		return nil, fmt.Errorf("open journal: %w", err)
 	}
 	defer top.Close()
-	return journalrelay.Open(top, s.MachineID)
+	return journalrelay.Open(top, journalrelay.Kept(s.MachineID))
 }

@@ -30,6 +30,10 @@ func Runtime(s *config.Sandbox) map[string]string {
 			}
 		}
 	}
+	if s.StoredByHost() {
+		// An empty file masks a unit. Without this one journald goes on in memory.
+		files["systemd-journal-flush.service"] = ""
+	}
 	addHealth(files, s)
 	if len(files) == 0 {
 		return nil

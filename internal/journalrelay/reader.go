@@ -16,19 +16,25 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/openat"
 )
 
-// Open opens the directory of a container's journal below its content, without following a link that its root may have
-// put there. Errors: fs.ErrNotExist.
-func Open(content *os.File, machineID string) (*os.File, error) {
-	fd, err := openat.In(int(content.Fd()), "var/log/journal/"+machineID)
+// Kept is the directory of the journal of a container below its content.
+func Kept(machineID string) string { return "var/log/journal/" + machineID }
+
+// Volatile is the directory, below /run of a container, of a journal that ends with it.
+func Volatile(machineID string) string { return "log/journal/" + machineID }
+
+// Open opens the directory of a container's journal, without following a link that its root may have put there.
+// Errors: fs.ErrNotExist.
+func Open(below *os.File, dir string) (*os.File, error) {
+	fd, err := openat.In(int(below.Fd()), dir)
 	if fd < 0 {
 		return nil, fmt.Errorf("open journal: %w", cmp.Or(err, fs.ErrNotExist))
 	}
-	dir := os.NewFile(uintptr(fd), "journal")
-	if info, err := dir.Stat(); err != nil || !info.IsDir() {
-		dir.Close()
+	opened := os.NewFile(uintptr(fd), "journal")
+	if info, err := opened.Stat(); err != nil || !info.IsDir() {
+		opened.Close()
 		return nil, fmt.Errorf("open journal: %w", cmp.Or(err, fs.ErrNotExist))
 	}
-	return dir, nil
+	return opened, nil
 }
 
 // Nobody is the user, and the group, that owns nothing.

@@ -20,14 +20,14 @@ import (
 
 // Source is a journal to pass on.
 type Source struct {
-	Content *os.File // the container's content, a directory
+	Content *os.File // the directory that Dir lies in, which root of the container can change
 	Place   *os.File // where is kept how far it was passed on; whoever holds it is the only one
 
-	Sandbox   string
-	MachineID string
-	Readers   uint32    // group that may read it
-	Since     time.Time // what is older is not passed on where nothing was yet
-	Units     []string  // whose entries are passed on; none: all
+	Sandbox string
+	Dir     string    // of the journal, below Content: Kept, or Volatile
+	Readers uint32    // group that may read it
+	Since   time.Time // what is older is not passed on where nothing was yet
+	Units   []string  // whose entries are passed on; none: all
 }
 
 // Files are the descriptors that Arguments leaves out, in the order of Parse.
@@ -36,7 +36,7 @@ func (s *Source) Files() []*os.File { return []*os.File{s.Content, s.Place} }
 // Arguments are the rest as words of a command line.
 func (s *Source) Arguments() []string {
 	return append([]string{
-		s.Sandbox, s.MachineID, strconv.FormatUint(uint64(s.Readers), 10), strconv.FormatInt(s.Since.UnixMicro(), 10),
+		s.Sandbox, s.Dir, strconv.FormatUint(uint64(s.Readers), 10), strconv.FormatInt(s.Since.UnixMicro(), 10),
 	}, s.Units...)
 }
 
@@ -54,7 +54,7 @@ func Parse(files []*os.File, arguments []string) (*Source, error) {
 		return nil, err
 	}
 	return &Source{
-		Content: files[0], Place: files[1], Sandbox: arguments[0], MachineID: arguments[1],
+		Content: files[0], Place: files[1], Sandbox: arguments[0], Dir: arguments[1],
 		Readers: uint32(readers), Since: time.UnixMicro(since), Units: arguments[4:],
 	}, nil
 }
@@ -159,7 +159,7 @@ func wait(ctx context.Context, d time.Duration) {
 
 // follow passes on what the journal says as long as its directory stays where it is, and reports whether it was there.
 func (r *Relay) follow(ctx context.Context) (found bool) {
-	dir, err := Open(r.source.Content, r.source.MachineID)
+	dir, err := Open(r.source.Content, r.source.Dir)
 	if err != nil {
 		return false
 	}
@@ -194,7 +194,7 @@ var errMoved = errors.New("the journal is no more where it was")
 
 // readOf is read, for the directory that is watched.
 func (r *Relay) readOf(ctx context.Context, w *watch) (more bool, err error) {
-	dir, err := Open(r.source.Content, r.source.MachineID)
+	dir, err := Open(r.source.Content, r.source.Dir)
 	if err != nil {
 		return false, errMoved
 	}
@@ -207,7 +207,7 @@ func (r *Relay) readOf(ctx context.Context, w *watch) (more bool, err error) {
 
 // read passes on what is new, and reports whether there is more.
 func (r *Relay) read(ctx context.Context) (more bool, err error) {
-	dir, err := Open(r.source.Content, r.source.MachineID)
+	dir, err := Open(r.source.Content, r.source.Dir)
 	if err != nil {
 		return false, err
 	}

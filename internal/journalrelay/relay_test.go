@@ -34,7 +34,7 @@ func newRelayed(t *testing.T) *relayed {
 		t.Fatal(err)
 	}
 	r.source = Source{
-		Sandbox: "box", MachineID: machineID, Readers: Nobody, Since: time.UnixMicro(1000), Units: []string{"web.service"},
+		Sandbox: "box", Dir: Kept(machineID), Readers: Nobody, Since: time.UnixMicro(1000), Units: []string{"web.service"},
 	}
 	return r
 }

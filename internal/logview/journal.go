@@ -87,9 +87,25 @@ func run(ctx context.Context, command *exec.Cmd, stdout, stderr io.Writer) (int,
 	return Outcome(ctx, 0, err)
 }
 
-// Host shows what a unit of the host logged.
-func Host(ctx context.Context, unit string, args []string, stdout, stderr io.Writer) (int, error) {
-	args = append(args, "--unit="+unit)
+// Host shows what the host's journal has of a sandbox: of a command what its unit on the host logged, of others what
+// was passed on to it.
+func Host(ctx context.Context, s *config.Sandbox, o Options, stdout, stderr io.Writer) (int, error) {
+	unit := o.Unit
+	o.Unit = ""
+	args, err := o.Arguments()
+	if err != nil {
+		return 0, err
+	}
+	args = append(args, "--unit="+s.HostUnit())
+	if !s.Generic() {
+		args = append(args, "SANDBOX="+s.Name)
+	}
+	if unit != "" {
+		if unit = unitname.Complete(unit); config.CheckUnit(unit) != nil {
+			return 0, &describe.OptionError{Err: field.Errorf("%s: %w", field.Units, config.CheckUnit(unit))}
+		}
+		args = append(args, journalrelay.UnitField+"="+unit)
+	}
 	return run(ctx, exec.CommandContext(ctx, "journalctl", args...), stdout, stderr)
 }
 
@@ -106,22 +122,10 @@ func Relayed(
 	case !s.Generic() && s.Forward == config.ForwardNo:
 		return 0, fmt.Errorf("%s passes nothing on to the host's journal (forward=no in [journal]); root is needed", s.Name)
 	}
-	unit := o.Unit
-	o.Unit = ""
-	args, err := o.Arguments()
-	if err != nil {
-		return 0, err
-	}
-	if unit != "" {
-		if unit = unitname.Complete(unit); config.CheckUnit(unit) != nil {
-			return 0, &describe.OptionError{Err: field.Errorf("%s: %w", field.Units, config.CheckUnit(unit))}
-		}
-		args = append(args, journalrelay.UnitField+"="+unit)
-	}
 	if !hostIsReadable() {
 		return 0, ErrNotReadable
 	}
-	return Host(ctx, s.HostUnit(), args, stdout, stderr)
+	return Host(ctx, s, o, stdout, stderr)
 }
 
 // ErrNotReadable is returned to a caller who may not read the journal of the host: journalctl(1) would show nothing, in
