@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -21,6 +22,9 @@ func Kept(machineID string) string { return "var/log/journal/" + machineID }
 
 // Volatile is the directory, below /run of a container, of a journal that ends with it.
 func Volatile(machineID string) string { return "log/journal/" + machineID }
+
+// IsVolatile reports whether the journal ends with the container. A nil Source has none.
+func (s *Source) IsVolatile() bool { return s != nil && strings.HasPrefix(s.Dir, Volatile("")) }
 
 // Open opens the directory of a container's journal, without following a link that its root may have put there.
 // Errors: fs.ErrNotExist.

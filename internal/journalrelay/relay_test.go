@@ -362,3 +362,15 @@ func TestJournald(t *testing.T) {
 		t.Errorf("where nobody reads: %v after %v", err, took)
 	}
 }
+
+// TestIsVolatile: what lies below /run of a container ends with it.
+func TestIsVolatile(t *testing.T) {
+	for dir, want := range map[string]bool{Kept(machineID): false, Volatile(machineID): true} {
+		if got := (&Source{Dir: dir}).IsVolatile(); got != want {
+			t.Errorf("%s is volatile: %t", dir, got)
+		}
+	}
+	if (*Source)(nil).IsVolatile() {
+		t.Error("none is volatile")
+	}
+}

@@ -146,6 +146,9 @@ func Run(files *Files, out io.Writer) (int, error) {
 		if isUnit() {
 			// What its unit does when it stops ends the container. What is not passed on until then is at the next start.
 			lastWords = failedWordsTimeout
+			if files.journal.IsVolatile() {
+				lastWords = volatileWordsTimeout
+			}
 			return StatusFailed, nil
 		}
 		files.Shutdown()
@@ -181,6 +184,9 @@ const lastWordsTimeout = 2 * time.Second
 
 // failedWordsTimeout is the same for one whose failure is to be told soon.
 const failedWordsTimeout = 300 * time.Millisecond
+
+// volatileWordsTimeout is that of one whose journal will not be there at the next start.
+const volatileWordsTimeout = time.Second
 
 // Become replaces this process by the monitor program. failing says whether the container is to end when a unit of it
 // fails; journal is what is to be passed on, nil for nothing.
