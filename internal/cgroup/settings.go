@@ -86,9 +86,63 @@ func CPUQuota(cpus float64) string {
 
 // Set changes a setting of the group that bounds a container, above those that it sees. value is as version 2 has it.
 func (g Groups) Set(sandbox, name, value string) error {
+	w, err := g.find(sandbox, name, value)
+	if err != nil {
+		return err
+	}
+	return w.do()
+}
+
+// Value is a setting of systemd.resource-control(5) with its value, as version 2 has it.
+type Value struct{ Name, Value string }
+
+// Change sets several as Set does, or none: where one cannot be set, what was set before is put back. undo does that
+// too.
+func (g Groups) Change(sandbox string, values []Value) (undo func() error, err error) {
+	var all, back []pending
+	for _, v := range values {
+		w, err := g.find(sandbox, v.Name, v.Value)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, w)
+	}
+	undo = func() (err error) {
+		for _, w := range slices.Backward(back) {
+			err = errors.Join(err, w.do())
+		}
+		return err
+	}
+	for _, w := range all {
+		was := w
+		text, err := os.ReadFile(w.file)
+		if err == nil {
+			was.value = strings.TrimSpace(string(text))
+			err = w.do()
+		}
+		if err != nil {
+			return nil, errors.Join(err, undo())
+		}
+		back = append(back, was)
+	}
+	return undo, nil
+}
+
+// pending is a value for a file of a group.
+type pending struct{ name, file, value string }
+
+func (w pending) do() error {
+	if err := os.WriteFile(w.file, []byte(w.value), 0o644); err != nil {
+		return fmt.Errorf("set %s of the container's cgroup: %w", w.name, err)
+	}
+	return nil
+}
+
+// find returns what is to be written so that a setting of a container has a value.
+func (g Groups) find(sandbox, name, value string) (pending, error) {
 	s, known := settingOf(name)
 	if !known {
-		return fmt.Errorf("cgroups have no setting %s", name)
+		return pending{}, fmt.Errorf("cgroups have no setting %s", name)
 	}
 	dir := g.counting(s.controllerIn(g))
 	if s.isVersion1(g) {
@@ -98,7 +152,7 @@ func (g Groups) Set(sandbox, name, value string) error {
 	}
 	dir = bounding(dir, sandbox)
 	if dir == "" || s.file == "" {
-		return fmt.Errorf("the cgroups of this host have no %s for the container", name)
+		return pending{}, fmt.Errorf("the cgroups of this host have no %s for the container", name)
 	}
 	file := filepath.Join(dir, s.file)
 	_, err := os.Stat(file)
@@ -108,15 +162,12 @@ func (g Groups) Set(sandbox, name, value string) error {
 		_, err = os.Stat(file)
 	}
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("the cgroups of this host have no %s for the container (%s)", name, s.file)
-	}
-	if err == nil {
-		err = os.WriteFile(file, []byte(value), 0o644)
+		return pending{}, fmt.Errorf("the cgroups of this host have no %s for the container (%s)", name, s.file)
 	}
 	if err != nil {
-		return fmt.Errorf("set %s of the container's cgroup: %w", name, err)
+		return pending{}, fmt.Errorf("set %s of the container's cgroup: %w", name, err)
 	}
-	return nil
+	return pending{name, file, value}, nil
 }
 
 // controllerIn returns the name of the controller as the groups of a process have it.

@@ -58,6 +58,44 @@ func TestSet(t *testing.T) {
 	}
 }
 
+// TestChange: all are set or none, and undo puts back what was there.
+func TestChange(t *testing.T) {
+	const libvirts = "/machine/lxc-7-web.libvirt-lxc"
+	tree := fakeTree(t, map[string]string{"memory": "memory", "cpu": "cpu"}, 7,
+		"9:cpu:"+libvirts+"/virt-sandbox-web\n8:memory:"+libvirts+"/virt-sandbox-web\n")
+	memory, cpu := tree.Root+"/memory"+libvirts+"/memory.limit_in_bytes", tree.Root+"/cpu"+libvirts+"/cpu.cfs_quota_us"
+	write(t, memory, "9223372036854771712\n")
+	write(t, cpu, "-1\n")
+	both := func(when, wantMemory, wantCPU string) {
+		t.Helper()
+		if m, c := strings.TrimSpace(read(t, memory)), strings.TrimSpace(read(t, cpu)); m != wantMemory || c != wantCPU {
+			t.Errorf("%s: %s and %s, want %s and %s", when, m, c, wantMemory, wantCPU)
+		}
+	}
+	undo, err := groupsOf(t, tree).Change("web", []Value{{"MemoryMax", "4096"}, {"CPUQuota", CPUQuota(1)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	both("set", "4096", "100000")
+	if err := undo(); err != nil {
+		t.Error(err)
+	}
+	both("put back", "9223372036854771712", "-1")
+	if _, err := groupsOf(t, tree).Change("web", []Value{{"MemoryMax", "4096"}, {"MemoryHigh", "1"}}); err == nil {
+		t.Error("what the host does not have was set")
+	}
+	both("of a setting that is not there", "9223372036854771712", "-1")
+	if os.Remove(cpu) != nil || os.Mkdir(cpu, 0o755) != nil {
+		t.Fatal("no directory")
+	}
+	if _, err := groupsOf(t, tree).Change("web", []Value{{"MemoryMax", "4096"}, {"CPUQuota", CPUQuota(1)}}); err == nil {
+		t.Error("a directory was written")
+	}
+	if m := strings.TrimSpace(read(t, memory)); m != "9223372036854771712" {
+		t.Errorf("after a failure: %s", m)
+	}
+}
+
 // TestSetNothingOfOthers: a process that is in no group of a container has none changed.
 func TestSetNothingOfOthers(t *testing.T) {
 	tree := fakeTree(t, map[string]string{"": ""}, 7, "0::/system.slice/libvirtd.service\n")
