@@ -198,18 +198,18 @@ func TestEdit(t *testing.T) {
 	never := func(error) bool { return false }
 	t.Setenv("TMPDIR", t.TempDir()) // A refused edit keeps the text.
 	web := EditTarget{Name: "web"}
-	if err := h.Edit(t.Context(), web, replace("start-timeout=5m", "start-timeout=7m"), never); err != nil {
+	if err := h.Editor().Edit(t.Context(), web, replace("start-timeout=5m", "start-timeout=7m"), never); err != nil {
 		t.Fatal(err)
 	}
 	if now, err := h.Store.Load("web"); err != nil || now.Limits.StartTimeout != 7*time.Minute {
 		t.Errorf("got %+v, %v", now, err)
 	}
-	if err := h.Edit(t.Context(), web, func(string) error { return nil }, never); err != nil {
+	if err := h.Editor().Edit(t.Context(), web, func(string) error { return nil }, never); err != nil {
 		t.Error(err)
 	}
 	h.warned("nothing was changed")
 	h.up(s, places.PhaseReady)
-	if err := h.Edit(t.Context(), web, replace("start-timeout=7m", "start-timeout=8m"), never); err != nil {
+	if err := h.Editor().Edit(t.Context(), web, replace("start-timeout=7m", "start-timeout=8m"), never); err != nil {
 		t.Error(err)
 	}
 	h.warned("web is running: what was changed takes effect at its next start")
@@ -218,7 +218,7 @@ func TestEdit(t *testing.T) {
 		{"[limits]", "[nonsense]", "nonsense"},
 	} {
 		asked := 0
-		err := h.Edit(t.Context(), web, replace(c.old, c.by), func(err error) bool {
+		err := h.Editor().Edit(t.Context(), web, replace(c.old, c.by), func(err error) bool {
 			says(t, err, c.want)
 			asked++
 			return false
@@ -235,8 +235,8 @@ func TestEdit(t *testing.T) {
 		}
 		return errors.Join(replace("8m", "9m")(file), h.Store.Write("web", text+"# of somebody else\n"))
 	}
-	says(t, h.Edit(t.Context(), web, meanwhile, never), "was changed by somebody else meanwhile")
-	if err := h.Edit(t.Context(), EditTarget{Name: "absent"}, nil, never); !errors.Is(err, config.ErrNotFound) {
+	says(t, h.Editor().Edit(t.Context(), web, meanwhile, never), "was changed by somebody else meanwhile")
+	if err := h.Editor().Edit(t.Context(), EditTarget{Name: "absent"}, nil, never); !errors.Is(err, config.ErrNotFound) {
 		t.Errorf("of none: %v", err)
 	}
 }

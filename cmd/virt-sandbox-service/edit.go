@@ -44,7 +44,7 @@ was started. Of several each is edited after the other.`,
 			// What is typed to end this program may be meant for the editor.
 			for _, name := range unique(args) {
 				target := helper.EditTarget{Name: name, DropIn: dropIn}
-				if err := m.Edit(context.WithoutCancel(c.Context()), target, runEditor, editAgain); err != nil {
+				if err := m.Editor().Edit(context.WithoutCancel(c.Context()), target, runEditor, editAgain); err != nil {
 					return err
 				}
 			}

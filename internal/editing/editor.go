@@ -14,6 +14,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/configtree"
 	"github.com/virt-sandbox/virt-sandbox/internal/field"
+	"github.com/virt-sandbox/virt-sandbox/internal/lockfile"
 	"github.com/virt-sandbox/virt-sandbox/internal/textfile"
 	"github.com/virt-sandbox/virt-sandbox/internal/textmerge"
 )
@@ -31,7 +32,7 @@ const dropInFile = "override" + configtree.DropInSuffix
 type Editor struct {
 	Configs config.Store
 	// Lock waits until nobody else works on a sandbox.
-	Lock func(ctx context.Context, name string) (release func(), err error)
+	Lock func(ctx context.Context, name string) (*lockfile.Lock, error)
 	// IsUp reports whether a sandbox runs.
 	IsUp func(name string) bool
 	// Reload has the host's systemd read units anew.
@@ -140,11 +141,11 @@ func (e *Editor) take(ctx context.Context, target Target, file, edited, old, sho
 			return located(err, file, edited)
 		}
 	}
-	release, err := e.Lock(ctx, target.Name)
+	lock, err := e.Lock(ctx, target.Name)
 	if err != nil {
 		return err
 	}
-	defer release()
+	defer lock.Release()
 	if now, err := read(file); err != nil || now != old {
 		return errors.Join(err, fmt.Errorf("%s was changed by somebody else meanwhile", file))
 	}

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/lockfile"
 	"github.com/virt-sandbox/virt-sandbox/internal/statefile"
 )
 
@@ -29,7 +30,7 @@ func newHost(t *testing.T, files map[string]string) *host {
 	h.Editor = Editor{
 		Configs: config.Store{Dir: top + "/etc", Lower: [2]string{top + "/run", top + "/usr"},
 			States: statefile.Dir(top + "/states")},
-		Lock:   func(context.Context, string) (func(), error) { return func() {}, nil },
+		Lock:   func(context.Context, string) (*lockfile.Lock, error) { return nil, nil },
 		IsUp:   func(name string) bool { return name == "web@a" },
 		Reload: func(context.Context) error { h.said = append(h.said, "reload"); return nil },
 		Warn:   func(format string, args ...any) { h.said = append(h.said, fmt.Sprintf(format, args...)) },

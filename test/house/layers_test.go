@@ -149,6 +149,7 @@ var layers = []layer{
 	}},
 	{"verbs", []string{
 		"internal/checkup",
+		"internal/limiting",
 		"internal/upgrading",
 	}},
 	{"containers that stay", []string{
