@@ -92,6 +92,7 @@ func TestFigures(t *testing.T) {
 					quiet := m.measure(func() { time.Sleep(quietTime) })
 					idleCPU[c.title()] = quiet.cpu().Seconds() / quiet.wall.Seconds()
 					if c == contender(o) {
+						f.add("needs-restart", size, m.measure(func() { o.verb(t, "needs-restart", "--all") }))
 						b.prepare(t, list)
 						n.prepare(t, b, list)
 					}
@@ -234,6 +235,8 @@ func (f figures) print(disk int64, memory map[string]map[string]int64, idleCPU m
 		(own(ourTitle)-own(bareTitle))/f.median("start "+ourTitle, n, cost.cpu).Seconds(), 0.05)
 	goal("memory beside bare libvirt's, MB each", each(sum(memory[ourTitle])-sum(memory[bareTitle])), 3)
 	goal(fmt.Sprintf("CPUs that %d idle take", n), idleCPU[ourTitle], 0.02*float64(n)/100)
+	goal(fmt.Sprintf("seconds that needs-restart of %d takes", n), f.median("needs-restart", n, wall).Seconds(),
+		2*float64(n)/100)
 	goal(fmt.Sprintf("create of %d, wall time of cp -a", n), ratio("create", "cp -a", wall), 1.5)
 	goal(fmt.Sprintf("create of %d, CPU time of cp -a", n), ratio("create", "cp -a", cost.cpu), 1.5)
 	for _, what := range []string{"create", "start " + ourTitle, "start " + bareTitle, "stop " + ourTitle,

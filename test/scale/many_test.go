@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/virt-sandbox/virt-sandbox/test/rig"
 )
@@ -37,6 +38,11 @@ func TestMany(t *testing.T) {
 		t.Errorf("%d journals run, and ran %d before %d containers", now, before, len(list))
 	}
 	checkPages(t, list)
+	begun := time.Now()
+	if out := run(t, program, "needs-restart", "--all"); out != "" {
+		t.Errorf("containers that were just started need a restart:\n%s", out)
+	}
+	t.Logf("needs-restart --all of %d: %v", len(list), time.Since(begun))
 	for _, name := range list[:min(3, len(list))] {
 		if out := run(t, program, "execute", name, "--", "systemctl", "--failed", "--no-legend", "--plain"); out != "" {
 			t.Errorf("units failed in %s:\n%s", name, out)
