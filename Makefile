@@ -19,13 +19,15 @@ SYSUSERSDIR  ?= $(PREFIX)/lib/sysusers.d
 TMPFILESDIR  ?= $(PREFIX)/lib/tmpfiles.d
 HOOKDIR      ?= $(PREFIX)/share/virt-sandbox/hooks
 ANSIBLEDIR   ?= $(PREFIX)/share/virt-sandbox/ansible
+# Where perl looks for what is no part of it.
+PERLDIR      ?= $(if $(filter /usr,$(PREFIX)),/usr/share/perl5,$(PREFIX)/lib/site_perl)
 MANDIR       ?= $(PREFIX)/share/man
 BASHDIR      ?= $(PREFIX)/share/bash-completion/completions
 ZSHDIR       ?= $(PREFIX)/share/zsh/site-functions
 FISHDIR      ?= $(PREFIX)/share/fish/vendor_completions.d
 
 placed = $(foreach name,DESTDIR BINDIR LIBEXECDIR UNITDIR PRESETDIR GENERATORDIR SYSCTLDIR SYSUSERSDIR TMPFILESDIR HOOKDIR \
-	ANSIBLEDIR MANDIR BASHDIR ZSHDIR FISHDIR MAN_DATE,$(name)='$($(name))')
+	ANSIBLEDIR PERLDIR MANDIR BASHDIR ZSHDIR FISHDIR MAN_DATE,$(name)='$($(name))')
 
 # What --version says, and the date of the manual pages: of a release, or of a checkout on the way to it.
 VERSION  := $(shell packaging/version)

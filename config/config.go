@@ -10,6 +10,7 @@ import (
 
 	"github.com/virt-sandbox/virt-sandbox/internal/health"
 	"github.com/virt-sandbox/virt-sandbox/internal/idmap"
+	"github.com/virt-sandbox/virt-sandbox/internal/window"
 )
 
 // FormatVersion is the newest config format that this package reads, and the one that it writes.
@@ -27,6 +28,13 @@ const (
 	OnFailureIgnore  = "ignore"
 	OnFailureRestart = "restart"
 	OnFailureFail    = "fail"
+)
+
+// What becomes of a container that runs what the host has replaced: nothing, a word about it, or a restart.
+const (
+	AutoRestartNo     = "no"
+	AutoRestartNotify = "notify"
+	AutoRestartYes    = "yes"
 )
 
 // Of which units inside the journal is passed on to the host's: of none, of Units, or of all.
@@ -66,6 +74,9 @@ type Sandbox struct {
 	Autostart  bool
 	Restart    string // Restart= of the host's unit, systemd.service(5)
 	OnFailure  string // what becomes of the container when one of Units fails
+
+	AutoRestart   string        // what becomes of the container when it is older than the host
+	RestartWindow window.Window // when AutoRestart may restart it
 
 	Health Health // how it is checked whether what runs is well
 
@@ -179,16 +190,17 @@ type Variable struct {
 // New returns a Sandbox with the defaults of every key; the caller adds identity and content.
 func New(name string) *Sandbox {
 	return &Sandbox{
-		Name:       name,
-		BootTarget: DefaultBootTarget,
-		Restart:    "no",
-		OnFailure:  OnFailureFail,
-		Health:     health.Usual(),
-		Content:    DefaultContentBase + "/" + name,
-		Network:    NetworkPrivate,
-		Forward:    ForwardUnits,
-		Store:      StoreContainer,
-		Security:   Security{Mode: SecurityStatic, FileType: "container_file_t"},
+		Name:        name,
+		BootTarget:  DefaultBootTarget,
+		Restart:     "no",
+		OnFailure:   OnFailureFail,
+		AutoRestart: AutoRestartNotify,
+		Health:      health.Usual(),
+		Content:     DefaultContentBase + "/" + name,
+		Network:     NetworkPrivate,
+		Forward:     ForwardUnits,
+		Store:       StoreContainer,
+		Security:    Security{Mode: SecurityStatic, FileType: "container_file_t"},
 		Hardening: Hardening{
 			Capabilities: Names{Base: NamesAuto}, SystemCalls: Names{Base: NamesAuto},
 			ReadOnlyKernel: true, HideKernel: true,

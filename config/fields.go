@@ -12,6 +12,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/idmap"
 	"github.com/virt-sandbox/virt-sandbox/internal/nic"
 	"github.com/virt-sandbox/virt-sandbox/internal/scalar"
+	"github.com/virt-sandbox/virt-sandbox/internal/window"
 )
 
 // field is one key of the format: how it is read and how it is written.
@@ -68,6 +69,10 @@ func sandboxFields() []field {
 			"on-success", "on-failure", "on-abnormal", "on-watchdog", "on-abort", "always")),
 		choice("sandbox", "on-failure", func(s *Sandbox) *string { return &s.OnFailure },
 			OnFailureIgnore, OnFailureRestart, OnFailureFail),
+		choice("sandbox", "auto-restart", func(s *Sandbox) *string { return &s.AutoRestart },
+			AutoRestartNo, AutoRestartNotify, AutoRestartYes),
+		parsed("sandbox", "auto-restart-window", func(s *Sandbox) *window.Window { return &s.RestartWindow }, window.Parse,
+			window.Window.String),
 		text("sandbox", "health-cmd", func(s *Sandbox) *string { return &s.Health.Command },
 			func(string) error { return nil }),
 		unlessUsual(duration("sandbox", "health-interval",

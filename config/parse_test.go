@@ -20,6 +20,7 @@ import (
 
 	"github.com/virt-sandbox/virt-sandbox/internal/nic"
 	"github.com/virt-sandbox/virt-sandbox/internal/secontext"
+	"github.com/virt-sandbox/virt-sandbox/internal/window"
 )
 
 var update = flag.Bool("update", false, "write what the tests got as the new golden files")
@@ -105,6 +106,10 @@ func TestEverySentenceHasAnExample(t *testing.T) {
 
 func TestParseReadsEveryKey(t *testing.T) {
 	file := filepath.Join(configs, "good/apache-all-keys.sandbox")
+	weekend, err := window.Parse("Sat,Sun 23:00-01:00")
+	if err != nil {
+		t.Fatal(err)
+	}
 	got, err := Parse(file, read(t, file))
 	if err != nil {
 		t.Fatal(err)
@@ -115,7 +120,7 @@ func TestParseReadsEveryKey(t *testing.T) {
 		Created: time.Date(2026, 1, 31, 12, 0, 0, 0, time.UTC),
 		Units:   []string{"httpd.service"}, Packages: []string{"mod_ssl", "php-fpm"},
 		BootTarget: "graphical.target", Autostart: true, Restart: "on-failure",
-		OnFailure: OnFailureRestart,
+		OnFailure: OnFailureRestart, AutoRestart: AutoRestartYes, RestartWindow: weekend,
 		Health: Health{
 			Command: `curl -fsS "http://[::1]/" >/dev/null`, Interval: 10 * time.Second, Retries: 5, StartPeriod: time.Minute,
 			Ready: true,

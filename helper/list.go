@@ -67,6 +67,7 @@ func (m *Manager) lookFrom(ctx context.Context, row *Row, s *config.Sandbox, run
 		row.State = m.stateInside(ctx, s)
 	}
 	row.SetHealth(s.Health, m.run(s.Name).Health())
+	row.NeedsRestart = places.IsStale(m.run(s.Name))
 	row.Consumption = overview.ConsumptionOf(m.cgroups(), init, s.Name)
 	if len(s.Interfaces) == 0 {
 		return

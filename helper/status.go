@@ -12,6 +12,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/innersystemd"
 	"github.com/virt-sandbox/virt-sandbox/internal/monitor"
 	"github.com/virt-sandbox/virt-sandbox/internal/overview"
+	"github.com/virt-sandbox/virt-sandbox/internal/places"
 	"github.com/virt-sandbox/virt-sandbox/internal/secontext"
 )
 
@@ -104,6 +105,7 @@ func (m *Manager) lookInside(ctx context.Context, d *Details, s *config.Sandbox,
 		d.State = overview.StateInside(units, failed)
 	}
 	d.SetHealth(s.Health, m.run(s.Name).Health())
+	d.NeedsRestart = places.IsStale(m.run(s.Name))
 	d.InnerUnits, d.Failed = append(d.InnerUnits, units...), append(d.Failed, failed...)
 }
 

@@ -77,14 +77,22 @@ func kill(ctx context.Context, m *helper.Manager, name, signal string, units []s
 	if len(units) == 0 {
 		units = s.Units
 	}
-	args := []string{"systemctl", "kill", "--signal=" + strings.ToUpper(signal), "--"}
+	args := []string{"kill", "--signal=" + strings.ToUpper(signal), "--"}
 	for _, unit := range units {
 		args = append(args, unitname.Complete(unit))
 	}
-	said := consoletext.Head{Left: maxSaid}
-	status, err := m.Execute(ctx, name, enter.Command{Args: args, Stdout: &said, Stderr: &said}, false)
-	if err == nil && status != 0 {
-		err = fmt.Errorf("systemctl in %s: %s", name, printable.Short(strings.TrimSpace(said.String()), maxSaid))
-	}
+	_, err = systemctlInside(ctx, m, name, args...)
 	return err
+}
+
+// systemctlInside runs systemctl in a container and returns the beginning of what it says.
+func systemctlInside(ctx context.Context, m *helper.Manager, name string, args ...string) (string, error) {
+	said := consoletext.Head{Left: maxSaid}
+	command := enter.Command{Args: append([]string{"systemctl"}, args...), Stdout: &said, Stderr: &said}
+	status, err := m.Execute(ctx, name, command, false)
+	text := printable.Short(strings.TrimSpace(said.String()), maxSaid)
+	if err == nil && status != 0 {
+		err = fmt.Errorf("systemctl in %s: %s", name, text)
+	}
+	return text, err
 }

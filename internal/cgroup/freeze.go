@@ -39,6 +39,9 @@ func (g Groups) Freezer(sandbox string) (Freezer, error) {
 	return "", errors.New("it has no cgroup that can be frozen")
 }
 
+// IsFrozen reports whether all processes of the group stand still, whoever has frozen it or one above it.
+func (f Freezer) IsFrozen() bool { return f.isFrozen(f.words()) }
+
 // Processes lists the processes of the group and of all groups below it.
 func (f Freezer) Processes() (pids []int, err error) {
 	err = filepath.WalkDir(string(f), func(dir string, e fs.DirEntry, err error) error {

@@ -43,7 +43,9 @@ type Status struct {
 	Level   string   `json:"level,omitempty"`
 	Content string   `json:"content,omitempty"`
 	Health  string   `json:"health,omitempty"` // of one that is up and has health-cmd=: starting, healthy or unhealthy
-	Error   string   `json:"error,omitempty"`  // why a config is unusable, or what masks it
+	// NeedsRestart is set of one that is up and older than the host or its config, as needs-restart last found.
+	NeedsRestart bool   `json:"needs_restart,omitempty"`
+	Error        string `json:"error,omitempty"` // why a config is unusable, or what masks it
 }
 
 // Row is one line of a list.
@@ -122,10 +124,17 @@ func (s *Status) SetHealth(check health.Check, verdict string) {
 
 // Summary is the state for a person, in short.
 func (s Status) Summary() string {
-	if s.Health == "" {
+	var more []string
+	if s.Health != "" {
+		more = append(more, s.Health)
+	}
+	if s.NeedsRestart {
+		more = append(more, "needs restart")
+	}
+	if len(more) == 0 {
 		return s.State
 	}
-	return s.State + " (" + s.Health + ")"
+	return s.State + " (" + strings.Join(more, ", ") + ")"
 }
 
 // IsRunning reports whether the container is up.

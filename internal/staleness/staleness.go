@@ -9,6 +9,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -37,11 +38,27 @@ type Report struct {
 	Processes []Process `json:"processes"`
 	EtcIsOld  bool      `json:"etc_is_old"` // it sees the host's /etc as it was at the start
 	Config    []string  `json:"config"`     // lines of its config that only a start makes count
+	Halted    bool      `json:"halted"`     // it stands still, so that its units cannot be restarted
 	Error     string    `json:"error,omitempty"`
 }
 
 // IsStale reports whether there is anything that a restart would change.
 func (r *Report) IsStale() bool { return len(r.Processes) > 0 || r.EtcIsOld || len(r.Config) > 0 }
+
+// Reason returns a word that is another one for whatever else is old; "" where nothing is. Which processes of a unit
+// execute the old files is no other reason: servers end and begin them all the time.
+func (r *Report) Reason() string {
+	if !r.IsStale() {
+		return ""
+	}
+	said := []string{strconv.FormatBool(r.EtcIsOld)}
+	for _, p := range r.Processes {
+		said = append(said, p.Unit+"\n"+strings.Join(slices.Sorted(slices.Values(p.Files)), "\n"))
+	}
+	slices.Sort(said)
+	said = append(slices.Compact(said), r.Config...)
+	return fmt.Sprintf("%x", sha256.Sum256([]byte(strings.Join(said, "\n\n"))))
+}
 
 // Units returns the units inside whose restart makes everything new; none where only that of the container does.
 // own are those of the sandbox: others, such as what the systemd inside runs for itself, are left to the container.
@@ -73,9 +90,12 @@ type Proc string
 
 // Find returns those of some processes that execute files below /usr which were replaced or removed, in the order of
 // their numbers. Those that end meanwhile are left out.
-func (d Proc) Find(pids []int) ([]Process, error) {
+func (d Proc) Find(ctx context.Context, pids []int) ([]Process, error) {
 	found := []Process{}
 	for _, pid := range slices.Sorted(slices.Values(pids)) {
+		if err := ctx.Err(); err != nil {
+			return nil, fmt.Errorf("look at what processes execute: %w", err)
+		}
 		files, err := d.replaced(pid)
 		if err != nil {
 			return nil, err

@@ -40,7 +40,7 @@ func TestFind(t *testing.T) {
 		"7f08-7f09 rwxp 00000000 00:00 0                          [heap] (deleted)", "",
 	}, "\n"))
 	put(8, "maps", "7f01-7f02 r-xp 00001000 08:01 10                         /usr/lib/libssl.so.3\n")
-	got, err := Proc(dir).Find([]int{9, 8, 7})
+	got, err := Proc(dir).Find(t.Context(), []int{9, 8, 7})
 	want := []Process{{PID: 7, Name: "apache?[2J2", Unit: "apache2.service", Files: []string{"/usr/lib/libssl.so.3"},
 		Packages: []string{}}}
 	if err != nil || !reflect.DeepEqual(got, want) {
@@ -71,5 +71,33 @@ func TestUnits(t *testing.T) {
 		if got := c.report.Units(own); !slices.Equal(got, c.want) {
 			t.Errorf("%s: %q, want %q", name, got, c.want)
 		}
+	}
+}
+
+// What is old, and not in which process, is the reason.
+func TestReason(t *testing.T) {
+	of := func(pid int, unit string, files ...string) Process {
+		return Process{PID: pid, Unit: unit, Files: files}
+	}
+	one := Report{Processes: []Process{of(1, "a.service", "/usr/x", "/usr/y")}}
+	for name, c := range map[string]struct {
+		other Report
+		same  bool
+	}{
+		"other processes": {Report{Processes: []Process{
+			of(3, "a.service", "/usr/y", "/usr/x"), of(2, "a.service", "/usr/x", "/usr/y"),
+		}}, true},
+		"while it is paused":   {Report{Processes: one.Processes, Halted: true}, true},
+		"another unit":         {Report{Processes: []Process{of(1, "b.service", "/usr/x", "/usr/y")}}, false},
+		"fewer files":          {Report{Processes: []Process{of(1, "a.service", "/usr/x")}}, false},
+		"an old /etc":          {Report{Processes: one.Processes, EtcIsOld: true}, false},
+		"a new line of config": {Report{Processes: one.Processes, Config: []string{"memory=1G"}}, false},
+	} {
+		if got := c.other.Reason() == one.Reason(); got != c.same || c.other.Reason() == "" {
+			t.Errorf("%s: the same reason: %t", name, got)
+		}
+	}
+	if reason := (&Report{Halted: true}).Reason(); reason != "" {
+		t.Errorf("of nothing: %s", reason)
 	}
 }

@@ -48,6 +48,7 @@ var layers = []layer{
 		"internal/stdin",
 		"internal/throttle",
 		"internal/version",
+		"internal/window",
 	}},
 	{"one subject of the host", []string{
 		"internal/cgroup",

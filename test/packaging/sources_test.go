@@ -88,7 +88,7 @@ func TestInstall(t *testing.T) {
 	environment := []string{"DESTDIR=" + root, "MAN_DATE=2026-12-31"}
 	dirs := []string{
 		"BINDIR", "LIBEXECDIR", "UNITDIR", "PRESETDIR", "GENERATORDIR", "SYSCTLDIR", "SYSUSERSDIR", "TMPFILESDIR", "HOOKDIR",
-		"ANSIBLEDIR", "MANDIR", "BASHDIR", "ZSHDIR", "FISHDIR",
+		"ANSIBLEDIR", "PERLDIR", "MANDIR", "BASHDIR", "ZSHDIR", "FISHDIR",
 	}
 	for _, dir := range dirs {
 		environment = append(environment, dir+"=/"+strings.ToLower(dir)+"/here")
@@ -102,7 +102,7 @@ func TestInstall(t *testing.T) {
 		"unitdir/here/virt-sandbox-logrotate.timer", "presetdir/here/50-virt-sandbox.preset",
 		"generatordir/here/virt-sandbox-service-generator", "sysctldir/here/50-virt-sandbox.conf", "hookdir/here/apt.conf",
 		"sysusersdir/here/virt-sandbox.conf", "tmpfilesdir/here/virt-sandbox.conf", "ansibledir/here/virt_sandbox.py",
-		"mandir/here/man5/virt-sandbox.config.5",
+		"mandir/here/man5/virt-sandbox.config.5", "perldir/here/NeedRestart/CONT/virtsandbox.pm",
 		"bashdir/here/virt-sandbox", "zshdir/here/_virt-sandbox-service", "fishdir/here/virt-sandbox.fish",
 		"etc/libvirt-sandbox/services",
 	} {
@@ -120,9 +120,11 @@ func TestInstall(t *testing.T) {
 			t.Errorf("%s has no date, %v", page, err)
 		}
 	}
-	unit, err := os.ReadFile(root + "/unitdir/here/virt-sandbox-logrotate.service")
-	if err != nil || !strings.Contains(string(unit), "\nExecStart=/bindir/here/virt-sandbox-service ") {
-		t.Errorf("%s, %v", unit, err)
+	for _, name := range []string{"logrotate", "auto-restart"} {
+		unit, err := os.ReadFile(root + "/unitdir/here/virt-sandbox-" + name + ".service")
+		if err != nil || !strings.Contains(string(unit), "\nExecStart=/bindir/here/virt-sandbox-service ") {
+			t.Errorf("%s, %v", unit, err)
+		}
 	}
 	run(t, ".", append(slices.Clone(script), "uninstall")...)
 	err = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {

@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package integration
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/virt-sandbox/virt-sandbox/test/rig"
+)
+
+// library is a file of a package that a service executes, which each version of the package brings anew.
+const library = "/usr/lib/vst-library/libvst.so.1"
+
+// installLibrary installs a version of a package with a library.
+func installLibrary(t *testing.T, version int) {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "tree")
+	writeTree(t, dir, map[string]string{
+		"/DEBIAN/control": fmt.Sprintf("Package: vst-library\nVersion: %d\nArchitecture: all\nMaintainer: virt-sandbox "+
+			"<root@localhost>\nDescription: a library and who executes it\n", version),
+		library: "",
+	})
+	shell(t, "cp /lib/x86_64-linux-gnu/libz.so.1 "+dir+library+" && chmod -R go-w "+dir+
+		" && dpkg-deb -b --root-owner-group "+dir+" "+dir+".deb >/dev/null && DEBIAN_FRONTEND=noninteractive dpkg -i "+dir+
+		".deb </dev/null")
+}
+
+// makeStale makes sandboxes of a template whose service executes the library, starts them, and upgrades that.
+func makeStale(t *testing.T, names ...string) {
+	t.Helper()
+	const unit = "/usr/lib/systemd/system/vst-library.service"
+	t.Cleanup(func() {
+		for _, name := range names {
+			remove(t, name)
+		}
+		shell(t, "rm -rf "+configDir+"/t-stale@.sandbox "+configDir+"/t-stale@.sandbox.d "+unit+"; dpkg --purge vst-library")
+	})
+	installLibrary(t, 1)
+	// Of another package. It does not start where there is a file of that name.
+	put(t, unit, "[Service]\nType=exec\nEnvironment=LD_PRELOAD="+library+"\n"+
+		"ExecStartPre=/usr/bin/test ! -e /var/tmp/broken\nExecStart=/bin/sleep infinity\n")
+	put(t, configDir+"/t-stale@.sandbox", "[sandbox]\nformat=2\nunit=vst-library.service\npackage=vst-library\n"+
+		"on-failure=ignore\n")
+	must(t, append([]string{"create", "--template", "t-stale@"}, names...)...)
+	must(t, append([]string{"start"}, names...)...)
+	if o := run(t, "needs-restart", "--all"); o.status != 0 || o.stdout+o.stderr != "" {
+		t.Errorf("before the upgrade: %+v", o)
+	}
+	installLibrary(t, 2)
+}
+
+// stale returns the sandboxes that need a restart, and sees to it that the library is the reason.
+func stale(t *testing.T) (names []string) {
+	t.Helper()
+	var reports []struct {
+		Name      string
+		Processes []struct {
+			Unit            string
+			Files, Packages []string
+		}
+	}
+	o := run(t, "needs-restart", "--all", "--json")
+	if err := json.Unmarshal([]byte(o.stdout), &reports); err != nil {
+		t.Fatalf("%v: %+v", err, o)
+	}
+	for _, r := range reports {
+		if len(r.Processes) == 0 {
+			continue
+		}
+		names = append(names, r.Name)
+		if p := r.Processes[0]; len(r.Processes) != 1 || p.Unit != "vst-library.service" ||
+			!slices.Equal(p.Files, []string{library}) || !slices.Equal(p.Packages, []string{"vst-library"}) {
+			t.Errorf("%+v", r)
+		}
+	}
+	if (o.status == 1) != (len(names) > 0) {
+		t.Errorf("%+v", o)
+	}
+	return names
+}
+
+// A library that is upgraded under twenty running sandboxes has all of them restart their units, some at a time, until
+// one does not come back.
+func TestUpgradeUnderTwenty(t *testing.T) {
+	rig.On(t, rig.Native)
+	var names []string
+	for n := range 20 {
+		names = append(names, fmt.Sprintf("t-stale@%02d", n))
+	}
+	makeStale(t, names...)
+	begun := time.Now()
+	if got := stale(t); !slices.Equal(got, names) {
+		t.Errorf("stale are %q", got)
+	}
+	t.Logf("20 were looked at in %v", time.Since(begun))
+	if got := must(t, "list"); strings.Count(got, "(needs restart)") != 20 {
+		t.Errorf("the list is %s", got)
+	}
+	first := boot(t, names[0])
+	begun = time.Now()
+	o := run(t, "needs-restart", "--all", "--restart", "-j", "4")
+	if o.status != 0 || strings.Count(o.stderr, "Restarted t-stale@") != 20 || stale(t) != nil {
+		t.Errorf("--restart: %+v", o)
+	}
+	t.Logf("their units were restarted in %v", time.Since(begun))
+	if boot(t, names[0]) != first || strings.Contains(must(t, "list"), "needs restart") {
+		t.Errorf("a container was restarted, or is still to be: %s", must(t, "list"))
+	}
+
+	installLibrary(t, 3)
+	put(t, contentDir+"/t-stale@05/var/tmp/broken", "")
+	o = run(t, "needs-restart", "--all", "--restart")
+	if o.status != 1 || strings.Count(o.stderr, "Restarted t-stale@") != 5 ||
+		!strings.Contains(o.stderr, "t-stale@05: ") || !strings.Contains(o.stderr, "no other is restarted") {
+		t.Errorf("with one that does not come back: %+v", o)
+	}
+	if got := stale(t); !slices.Equal(got, names[6:]) {
+		t.Errorf("then stale are %q", got)
+	}
+}
+
+// What auto-restart= says becomes of a sandbox: it is told of once, or restarted in its window, or left alone.
+func TestAutoRestart(t *testing.T) {
+	rig.On(t, rig.Native)
+	names := []string{"t-stale@told", "t-stale@now", "t-stale@later", "t-stale@never"}
+	makeStale(t, names...)
+	hour := func(after time.Duration) string { return time.Now().Add(after * time.Hour).Format("15:04") }
+	for name, text := range map[string]string{
+		"now": "auto-restart=yes\nauto-restart-window=" + hour(-1) + "-" + hour(1), "never": "auto-restart=no",
+		"later": "auto-restart=yes\nauto-restart-window=" + hour(2) + "-" + hour(3),
+	} {
+		file := configDir + "/t-stale@" + name + ".sandbox.d/auto.conf"
+		put(t, file, "[sandbox]\n"+text+"\n")
+		t.Cleanup(func() { os.RemoveAll(filepath.Dir(file)) })
+	}
+	o := run(t, "needs-restart", "--auto", "--all")
+	if o.status != 0 || !strings.Contains(o.stdout, "t-stale@told:\n") || !strings.Contains(o.stdout, library) ||
+		!strings.Contains(o.stdout, "virt-sandbox-service needs-restart --restart t-stale@told\n") ||
+		!strings.Contains(o.stdout, "it is restarted in its window, "+hour(2)) || o.stderr != "Restarted t-stale@now\n" ||
+		strings.Contains(o.stdout, "never") {
+		t.Errorf("%+v", o)
+	}
+	if o := run(t, "needs-restart", "--auto", "--all"); o.status != 0 || o.stdout+o.stderr != "" {
+		t.Errorf("again: %+v", o)
+	}
+	if got, want := stale(t), []string{"t-stale@later", "t-stale@never", "t-stale@told"}; !slices.Equal(got, want) {
+		t.Errorf("stale are %q, want %q", got, want)
+	}
+	refused(t, run(t, "needs-restart", "--auto", "--restart", "--all"), "goes with neither")
+	// One that is paused waits, and so does who comes after one that does not come back, also the next time.
+	installLibrary(t, 3)
+	must(t, "pause", "t-stale@now")
+	o = run(t, "needs-restart", "--auto", "t-stale@now")
+	if o.status != 0 || !strings.Contains(o.stdout, "when it goes on") || o.stderr != "" {
+		t.Errorf("one that is paused: %+v", o)
+	}
+	must(t, "resume", "t-stale@now")
+	put(t, configDir+"/t-stale@later.sandbox.d/auto.conf", "[sandbox]\nauto-restart=yes\n")
+	put(t, contentDir+"/t-stale@later/var/tmp/broken", "")
+	o = run(t, "needs-restart", "--auto", "t-stale@later", "t-stale@now")
+	if o.status != 1 || !strings.Contains(o.stderr, "no other is restarted") || strings.Contains(o.stderr, "Restarted") ||
+		!strings.HasSuffix(o.stderr, "--restart restarts: t-stale@now\n") {
+		t.Errorf("with one that does not come back: %+v", o)
+	}
+	if o := run(t, "needs-restart", "--auto", "t-stale@now"); o.status != 0 || o.stdout+o.stderr != "" {
+		t.Errorf("the next time: %+v", o)
+	}
+	installLibrary(t, 4)
+	// Its unit does, as long as only a library is another.
+	begun := boot(t, "t-stale@now")
+	must(t, "needs-restart", "--restart", "t-stale@now")
+	if boot(t, "t-stale@now") != begun {
+		t.Error("for a library all was restarted")
+	}
+	shell(t, "sed -i s/infinity/10000/ /usr/lib/systemd/system/vst-library.service")
+	installLibrary(t, 5)
+	must(t, "needs-restart", "--restart", "t-stale@now")
+	got := inside(t, "t-stale@now", "systemctl show -p ExecStart vst-library")
+	if boot(t, "t-stale@now") == begun || !strings.Contains(got, "sleep 10000") {
+		t.Errorf("with another file of its unit it runs %s", got)
+	}
+}
+
+// needrestart has Debian's needrestart (test/rig/needrestart) find the only sandbox that is stale, with the plug-in
+// that is installed.
+func needrestart(t *testing.T, name string) {
+	t.Helper()
+	tree, err := filepath.Abs("../../needrestart")
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := filepath.Join(t.TempDir(), "conf")
+	put(t, config, "$nrconf{hook_d} = '"+tree+"/etc/needrestart/hook.d';\n$nrconf{kernelhints} = 0;\n"+
+		"$nrconf{ucodehints} = 0;\n1;\n")
+	ask := func(hidden string) string {
+		return shell(t, "unshare --mount sh -c '"+hidden+"PERL5LIB="+tree+"/usr/share/perl5:$(echo "+tree+
+			"/usr/lib/*/perl5/*) LC_ALL=C perl "+tree+"/usr/sbin/needrestart -c "+config+" -l -r l -b' 2>&1 </dev/null")
+	}
+	const plugin, begins = "/usr/share/perl5/NeedRestart/CONT/virtsandbox.pm", "NEEDRESTART-CONT: "
+	got := ask("")
+	if strings.Count(got, begins) != 1 || !strings.Contains(got, begins+"virtsandbox "+name+"\n") {
+		t.Errorf("needrestart does not tell of %s alone:\n%s", name, got)
+	}
+	if got := ask("mount --bind /dev/null " + plugin + "; "); strings.Contains(got, begins) {
+		t.Errorf("without the plug-in it knows it too:\n%s", got)
+	}
+}
+
+// After an upgrade by apt, the timer that ships has the sandboxes restarted that want it, and the journal tells of the
+// others.
+func TestSystemdAutoRestart(t *testing.T) {
+	rig.On(t, rig.Host, rig.VM)
+	rig.Needs(t, rig.Systemd)
+	const unit = "virt-sandbox-auto-restart"
+	const dropIn = "/run/systemd/system/" + unit + ".timer.d/soon.conf"
+	t.Cleanup(func() {
+		shell(t, "systemctl stop "+unit+".timer; rm -r "+filepath.Dir(dropIn)+"; systemctl daemon-reload")
+	})
+	got := shell(t, "systemctl preset "+unit+".timer 2>&1; systemctl is-enabled "+unit+".timer")
+	if !strings.HasSuffix(got, "enabled\n") {
+		t.Errorf("the preset leaves it %s", got)
+	}
+	put(t, dropIn, "[Timer]\nOnActiveSec=\nOnActiveSec=3s\nAccuracySec=1s\n")
+	put(t, configDir+"/t-stale@now.sandbox.d/auto.conf", "[sandbox]\nauto-restart=yes\n")
+	t.Cleanup(func() { os.RemoveAll(configDir + "/t-stale@now.sandbox.d") })
+	makeStale(t, "t-stale@now", "t-stale@told")
+	systemctl(t, "daemon-reload")
+	// A timer that is switched off stays so.
+	tree := filepath.Join(t.TempDir(), "none")
+	writeTree(t, tree, map[string]string{"/DEBIAN/control": "Package: vst-none\nVersion: 1\nArchitecture: all\n" +
+		"Maintainer: virt-sandbox <root@localhost>\nDescription: nothing\n"})
+	t.Cleanup(func() { shell(t, "dpkg --purge vst-none") })
+	shell(t, "chmod -R go-w "+tree+" && dpkg-deb -b --root-owner-group "+tree+" "+tree+".deb")
+	install := "APT_CONFIG=/usr/share/virt-sandbox/hooks/apt.conf DEBIAN_FRONTEND=noninteractive apt-get install -y " +
+		"--reinstall --no-install-recommends " + tree + ".deb"
+	shell(t, install)
+	if got := property(t, unit+".timer", "ActiveState"); got != "inactive" {
+		t.Errorf("a hook has started the timer: %s", got)
+	}
+	// Not by needs-restart: what that has told of is not told of again.
+	looked := func(times int) (journal string) {
+		t.Helper()
+		// An emulated machine is slow.
+		for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(time.Second) {
+			journal = shell(t, "journalctl -q --no-pager -o cat -u "+unit+".service")
+			if strings.Count(journal, "Finished ") >= times {
+				return journal
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("the timer has nobody look: %s\n%s", journal, shell(t, "systemctl list-timers --all; systemctl status "+
+					unit+".timer; tail -n 30 /var/log/apt/term.log; true"))
+			}
+		}
+	}
+	begun := boot(t, "t-stale@now")
+	systemctl(t, "start", unit+".timer")
+	journal := looked(1)
+	if !strings.Contains(journal, "Restarted t-stale@now\n") || !strings.Contains(journal, "t-stale@told:\n") ||
+		!strings.Contains(journal, "needs-restart --restart t-stale@told") {
+		t.Errorf("the journal: %s", journal)
+	}
+	installLibrary(t, 3)
+	shell(t, install)
+	if journal = looked(2); strings.Count(journal, "Restarted t-stale@now\n") != 2 {
+		t.Errorf("after the hook: %s", journal)
+	}
+	if got := stale(t); !slices.Equal(got, []string{"t-stale@told"}) || boot(t, "t-stale@now") != begun {
+		t.Errorf("stale are %q", got)
+	}
+	needrestart(t, "t-stale@told")
+}
