@@ -37,7 +37,7 @@ func (m *Manager) hold(ctx context.Context, s *config.Sandbox, freeze bool) (rel
 		return nil, field.Errorf("%s %w; stop it first, or have it halted for as long as the copy takes with %s",
 			s.Name, ErrRunning, field.Freeze)
 	}
-	if running.IsPaused() {
+	if m.isPaused(running, s.Name) {
 		return nothing, nil
 	}
 	freezer, err := m.findFreezer(running, s.Name)

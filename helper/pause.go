@@ -4,13 +4,14 @@ package helper
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/virt-sandbox/virt-sandbox/internal/places"
 )
 
-// SetPaused has a container that is up stand still, or go on; libvirt tells that it is paused. A stop ends it all the
-// same. Errors: ErrNotRunning.
+// SetPaused has a container that is up stand still, or go on; libvirt tells that it is paused, where it can do that:
+// with cgroups of version 2 it cannot. A stop ends it all the same. Errors: ErrNotRunning.
 func SetPaused(ctx context.Context, m *Manager, name string, paused bool) error {
 	lock, err := m.lockName(ctx, name)
 	if err != nil {
@@ -32,10 +33,29 @@ func SetPaused(ctx context.Context, m *Manager, name string, paused bool) error 
 	switch {
 	case m.run(name).Phase() != places.PhaseReady:
 		return fmt.Errorf("an interrupted start or stop left %s half way; run stop first", name)
-	case running.IsPaused() == paused:
+	case m.isPaused(running, name) == paused:
 		return nil
-	case paused:
-		return running.Suspend()
+	case running.IsPaused():
+		return running.Resume()
 	}
-	return running.Resume()
+	freezer, noFreezer := m.findFreezer(running, name)
+	if !paused && noFreezer == nil {
+		return freezer.Thaw()
+	}
+	if err = running.Suspend(); err == nil || noFreezer != nil {
+		return err
+	}
+	if err = freezer.Freeze(ctx); err != nil {
+		return errors.Join(err, freezer.Thaw())
+	}
+	return nil
+}
+
+// isPaused reports whether libvirt has a container stand still, or SetPaused has.
+func (m *Manager) isPaused(running libvirtDomain, name string) bool {
+	if running.IsPaused() {
+		return true
+	}
+	freezer, err := m.findFreezer(running, name)
+	return err == nil && m.run(name).State().Frozen == "" && freezer.IsFrozen()
 }

@@ -52,7 +52,7 @@ func (m *Manager) controllerPID(s *config.Sandbox) (int, error) {
 		return 0, fmt.Errorf("%s %w; start it first", s.Name, ErrNotRunning)
 	}
 	defer running.Free()
-	if running.IsPaused() {
+	if m.isPaused(running, s.Name) {
 		// Whoever entered its frozen cgroups would freeze too.
 		return 0, fmt.Errorf("%s is paused; run resume %s first", s.Name, s.Name)
 	}

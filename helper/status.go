@@ -71,7 +71,7 @@ func (m *Manager) lookInside(ctx context.Context, d *Details, s *config.Sandbox,
 		since := run.Since.Truncate(time.Second)
 		d.Since = &since
 	}
-	d.Halted, d.EtcIsOld = run.Frozen != "" || running.IsPaused(), m.run(s.Name).EtcIsOld()
+	d.Halted, d.EtcIsOld = run.Frozen != "" || m.isPaused(running, s.Name), m.run(s.Name).EtcIsOld()
 	controller, err := controllerOf(running)
 	if err != nil {
 		return

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/editing"
 	"github.com/virt-sandbox/virt-sandbox/internal/enter"
 	"github.com/virt-sandbox/virt-sandbox/internal/hostsystemd"
 	"github.com/virt-sandbox/virt-sandbox/internal/innersystemd"
@@ -197,7 +198,7 @@ func TestEdit(t *testing.T) {
 	}
 	never := func(error) bool { return false }
 	t.Setenv("TMPDIR", t.TempDir()) // A refused edit keeps the text.
-	web := EditTarget{Name: "web"}
+	web := editing.Target{Name: "web"}
 	if err := h.Editor().Edit(t.Context(), web, replace("start-timeout=5m", "start-timeout=7m"), never); err != nil {
 		t.Fatal(err)
 	}
@@ -223,7 +224,7 @@ func TestEdit(t *testing.T) {
 			asked++
 			return false
 		})
-		var kept *EditError
+		var kept *editing.Error
 		if !errors.As(err, &kept) || asked != 1 {
 			t.Errorf("%s: got %v after %d questions", c.by, err, asked)
 		}
@@ -236,7 +237,8 @@ func TestEdit(t *testing.T) {
 		return errors.Join(replace("8m", "9m")(file), h.Store.Write("web", text+"# of somebody else\n"))
 	}
 	says(t, h.Editor().Edit(t.Context(), web, meanwhile, never), "was changed by somebody else meanwhile")
-	if err := h.Editor().Edit(t.Context(), EditTarget{Name: "absent"}, nil, never); !errors.Is(err, config.ErrNotFound) {
+	err := h.Editor().Edit(t.Context(), editing.Target{Name: "absent"}, nil, never)
+	if !errors.Is(err, config.ErrNotFound) {
 		t.Errorf("of none: %v", err)
 	}
 }

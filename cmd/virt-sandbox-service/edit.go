@@ -15,7 +15,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/virt-sandbox/virt-sandbox/cmd/internal/flagname"
-	"github.com/virt-sandbox/virt-sandbox/helper"
+	"github.com/virt-sandbox/virt-sandbox/internal/editing"
 )
 
 func editCommand(manager newManagerFunc) *cobra.Command {
@@ -43,7 +43,7 @@ was started. Of several each is edited after the other.`,
 			}
 			// What is typed to end this program may be meant for the editor.
 			for _, name := range unique(args) {
-				target := helper.EditTarget{Name: name, DropIn: dropIn}
+				target := editing.Target{Name: name, DropIn: dropIn}
 				if err := m.Editor().Edit(context.WithoutCancel(c.Context()), target, runEditor, editAgain); err != nil {
 					return err
 				}
