@@ -37,6 +37,20 @@ func (g Groups) Usage(sandbox string) Usage {
 	return u
 }
 
+// unbounded is from where on a bound of memory of version 1 is none.
+const unbounded = 1 << 62
+
+// Limits returns what the processes of a sandbox may use at most, now: bytes of memory, and processes and threads. Nil
+// is no bound, or not known.
+func (g Groups) Limits(sandbox string) (memory, pids *uint64) {
+	group := func(controller string) string { return bounding(g.counting(controller), sandbox) }
+	memory = readCount(group("memory"), "memory.max", "memory.limit_in_bytes")
+	if memory != nil && *memory >= unbounded {
+		memory = nil
+	}
+	return memory, readCount(group("pids"), "pids.max")
+}
+
 // readIO reads how many bytes of block devices the processes of a group have read and written. Version 2 has a line for
 // each device with rbytes= and wbytes=, version 1 one for each device and kind.
 func readIO(group string) (read, written *uint64) {

@@ -21,3 +21,40 @@ func TestReadIO(t *testing.T) {
 		t.Error("what nobody counts is known")
 	}
 }
+
+// TestLimits: what bounds a container is found above what it sees, whichever version the host has.
+func TestLimits(t *testing.T) {
+	const libvirts = "/lxc-1-web.libvirt-lxc"
+	for _, c := range []struct {
+		version2     bool
+		files        map[string]string
+		memory, pids uint64 // 0 is none
+	}{
+		{true, map[string]string{libvirts + "/memory.max": "4096\n", libvirts + "/pids.max": "7\n",
+			libvirts + "/virt-sandbox-web/memory.max": "1\n"}, 4096, 7},
+		{true, map[string]string{libvirts + "/memory.max": "max\n", libvirts + "/pids.max": "max\n"}, 0, 0},
+		{false, map[string]string{"/memory" + libvirts + "/memory.limit_in_bytes": "8192\n",
+			"/pids/x/virt-sandbox-web/pids.max": "9\n"}, 8192, 9},
+		{false, map[string]string{"/memory" + libvirts + "/memory.limit_in_bytes": "9223372036854771712\n"}, 0, 0},
+	} {
+		hierarchies, text := map[string]string{"memory": "memory", "pids": "pids"}, "8:memory:"+libvirts+
+			"/virt-sandbox-web\n7:pids:/x/virt-sandbox-web/container\n"
+		if c.version2 {
+			hierarchies, text = map[string]string{"": ""}, "0::"+libvirts+"/virt-sandbox-web/init.scope\n"
+		}
+		tree := fakeTree(t, hierarchies, 7, text)
+		for file, value := range c.files {
+			write(t, tree.Root+file, value)
+		}
+		memory, pids := groupsOf(t, tree).Limits("web")
+		for _, one := range []struct {
+			what string
+			got  *uint64
+			want uint64
+		}{{"memory", memory, c.memory}, {"pids", pids, c.pids}} {
+			if one.got == nil && one.want != 0 || one.got != nil && *one.got != one.want {
+				t.Errorf("%v: %s is %v, want %d", c.files, one.what, one.got, one.want)
+			}
+		}
+	}
+}

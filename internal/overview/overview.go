@@ -16,6 +16,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/cgroup"
 	"github.com/virt-sandbox/virt-sandbox/internal/health"
@@ -172,20 +174,40 @@ type Usage struct {
 	PIDsLimit   *uint64  `json:"pids_limit"`
 }
 
-// UsageOf reads what a container uses, by its first process, and what its config allows.
+// UsageOf reads what a container uses, by its first process, and what it may use: what its config allows, unless it was
+// given other limits since its start.
 func UsageOf(tree cgroup.Tree, init int, s *config.Sandbox) Usage {
 	var u Usage
-	if groups, err := tree.Of(init); err == nil {
-		used := groups.Usage(s.Name)
-		u = Usage{Memory: used.Memory, CPU: used.CPU, PIDs: used.PIDs}
-	}
 	if memory := uint64(s.Limits.Memory); memory > 0 {
 		u.MemoryLimit = &memory
 	}
 	if pids := uint64(s.Limits.PIDs); pids > 0 {
 		u.PIDsLimit = &pids
 	}
+	groups, err := tree.Of(init)
+	if err != nil {
+		return u
+	}
+	used := groups.Usage(s.Name)
+	u.Memory, u.CPU, u.PIDs = used.Memory, used.CPU, used.PIDs
+	memory, pids := groups.Limits(s.Name)
+	// libvirt bounds a container by the host's memory if by nothing else.
+	if memory != nil && (u.MemoryLimit != nil || *memory < hostMemory()) {
+		u.MemoryLimit = memory
+	}
+	if pids != nil {
+		u.PIDsLimit = pids
+	}
 	return u
+}
+
+// hostMemory is how many bytes of memory the host has; 0 where that is not known.
+func hostMemory() uint64 {
+	var info unix.Sysinfo_t
+	if unix.Sysinfo(&info) != nil {
+		return 0
+	}
+	return info.Totalram * uint64(info.Unit) &^ 1023
 }
 
 // Enabled knows which units the administrator has enabled, as one look at a directory of units tells.

@@ -78,6 +78,9 @@ func TestSetProperty(t *testing.T) {
 	if got := limitsOf(t); got != "734003200 150000 700" || !strings.Contains(said, "until it stops") {
 		t.Errorf("until the stop: %s, %s", got, said)
 	}
+	if got := must(t, "status", "t-limits"); !strings.Contains(got, "(limit 700") {
+		t.Errorf("status tells of other limits: %s", got)
+	}
 	// The config is as before. What cannot be leaves all as it is.
 	for wrong, want := range map[string]string{
 		"memory=1X": "1X", "run-size=1G": "from the next start on", "colour=blue": "is not a limit", "pids=800": "twice",
