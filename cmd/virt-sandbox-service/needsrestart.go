@@ -30,8 +30,9 @@ since the start; and lines of the config that count from the next start on.
 
 With --restart they are restarted, one after the other or N at a time: the units
 inside where nothing else is old, nor their unit files, else the sandbox. The
-first that does not come back ends it. With --auto that becomes of each what auto-restart= of its config
-says: it is restarted in its window, or told of once, or left out.
+first that does not come back ends it. With --auto that becomes of each what
+auto-restart= of its config says: it is restarted in its window, or told of
+once, or left out.
 
 list shows what needed a restart when this verb, or the timer that runs it with
 --auto, last looked.
