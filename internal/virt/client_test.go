@@ -102,6 +102,9 @@ func TestHints(t *testing.T) {
 		if got := hintLXC(root); got != "is "+c.lxc+" running?" {
 			t.Errorf("%q: %s", c.daemons, got)
 		}
+		if strings.Contains(c.daemons, "virtnetworkd") && hintRunning(root, "virtnetworkd") != "is virtnetworkd running?" {
+			t.Errorf("%q: %s", c.daemons, hintRunning(root, "virtnetworkd"))
+		}
 		if got := hintQEMU(root); got != "is "+c.qemu+" running, and its QEMU driver installed?" {
 			t.Errorf("%q: %s", c.daemons, got)
 		}

@@ -8,11 +8,14 @@ import (
 )
 
 // hintLXC and hintQEMU say what to look at when libvirt cannot be reached, on the host below a root directory.
-func hintLXC(root string) string { return "is " + daemonOf(root, "virtlxcd") + " running?" }
+func hintLXC(root string) string { return hintRunning(root, "virtlxcd") }
 
 func hintQEMU(root string) string {
 	return "is " + daemonOf(root, "virtqemud") + " running, and its QEMU driver installed?"
 }
+
+// hintRunning asks for a driver's own daemon, or for libvirtd where that has the driver.
+func hintRunning(root, own string) string { return "is " + daemonOf(root, own) + " running?" }
 
 // daemonOf names the daemon that a host has a driver in: the driver's own, libvirtd, which has all, or both where the
 // host has both or none.

@@ -201,6 +201,21 @@ func TestNetwork(t *testing.T) {
 	}
 }
 
+// A daemon that is down is no network that is missing.
+func TestIsUnreachable(t *testing.T) {
+	for code, want := range map[libvirt.ErrorNumber]bool{
+		libvirt.ERR_SYSTEM_ERROR: true, libvirt.ERR_RPC: true, libvirt.ERR_NO_NETWORK: false,
+		libvirt.ERR_NO_NWFILTER: false, libvirt.ERR_NO_SUPPORT: false,
+	} {
+		if got := isUnreachable(fmt.Errorf("wrapped: %w", libvirt.Error{Code: code})); got != want {
+			t.Errorf("code %d: got %t", code, got)
+		}
+	}
+	if isUnreachable(errors.New("other")) {
+		t.Error("any error is one")
+	}
+}
+
 func TestPlain(t *testing.T) {
 	other := errors.New("other")
 	if plain(nil) != nil || plain(other) != other {

@@ -40,3 +40,11 @@ func plain(err error) error {
 	}
 	return err
 }
+
+// isUnreachable reports whether libvirt could not ask the daemon that it has for what was asked: where each driver has
+// a daemon of its own, that of networks can be down while that of containers answers.
+func isUnreachable(err error) bool {
+	var reported libvirt.Error
+	return errors.As(err, &reported) &&
+		(reported.Code == libvirt.ERR_SYSTEM_ERROR || reported.Code == libvirt.ERR_RPC)
+}

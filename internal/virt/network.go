@@ -7,6 +7,9 @@ import "fmt"
 // CheckFilter refuses a network filter that libvirt does not have.
 func (c *Connection) CheckFilter(name string) error {
 	filter, err := c.connect.LookupNWFilterByName(name)
+	if err != nil && isUnreachable(err) {
+		return fmt.Errorf("look up network filter %s: %w; %s", name, plain(err), hintRunning("", "virtnwfilterd"))
+	}
 	if err != nil {
 		return fmt.Errorf("libvirt has no network filter %s (%w); virsh -c %s nwfilter-list shows them", name, plain(err),
 			c.uri)
@@ -18,6 +21,9 @@ func (c *Connection) CheckFilter(name string) error {
 // IsNetworkActive reports whether a network of libvirt's is switched on. It refuses one that libvirt does not have.
 func (c *Connection) IsNetworkActive(name string) (bool, error) {
 	network, err := c.connect.LookupNetworkByName(name)
+	if err != nil && isUnreachable(err) {
+		return false, fmt.Errorf("look up network %s: %w; %s", name, plain(err), hintRunning("", "virtnetworkd"))
+	}
 	if err != nil {
 		return false, fmt.Errorf("libvirt has no network %s (%w); virsh -c %s net-list --all shows them", name, plain(err),
 			c.uri)
