@@ -188,31 +188,6 @@ func TestAutoRestart(t *testing.T) {
 	}
 }
 
-// needrestart has Debian's needrestart (test/rig/needrestart) find the only sandbox that is stale, with the plug-in
-// that is installed.
-func needrestart(t *testing.T, name string) {
-	t.Helper()
-	tree, err := filepath.Abs("../../needrestart")
-	if err != nil {
-		t.Fatal(err)
-	}
-	config := filepath.Join(t.TempDir(), "conf")
-	put(t, config, "$nrconf{hook_d} = '"+tree+"/etc/needrestart/hook.d';\n$nrconf{kernelhints} = 0;\n"+
-		"$nrconf{ucodehints} = 0;\n1;\n")
-	ask := func(hidden string) string {
-		return shell(t, "unshare --mount sh -c '"+hidden+"PERL5LIB="+tree+"/usr/share/perl5:$(echo "+tree+
-			"/usr/lib/*/perl5/*) LC_ALL=C perl "+tree+"/usr/sbin/needrestart -c "+config+" -l -r l -b' 2>&1 </dev/null")
-	}
-	const plugin, begins = "/usr/share/perl5/NeedRestart/CONT/virtsandbox.pm", "NEEDRESTART-CONT: "
-	got := ask("")
-	if strings.Count(got, begins) != 1 || !strings.Contains(got, begins+"virtsandbox "+name+"\n") {
-		t.Errorf("needrestart does not tell of %s alone:\n%s", name, got)
-	}
-	if got := ask("mount --bind /dev/null " + plugin + "; "); strings.Contains(got, begins) {
-		t.Errorf("without the plug-in it knows it too:\n%s", got)
-	}
-}
-
 // After an upgrade by apt, the timer that ships has the sandboxes restarted that want it, and the journal tells of the
 // others.
 func TestSystemdAutoRestart(t *testing.T) {
@@ -274,5 +249,4 @@ func TestSystemdAutoRestart(t *testing.T) {
 	if got := stale(t); !slices.Equal(got, []string{"t-stale@told"}) || boot(t, "t-stale@now") != begun {
 		t.Errorf("stale are %q", got)
 	}
-	needrestart(t, "t-stale@told")
 }

@@ -89,6 +89,7 @@ var (
 			"qemu:///system", "version")
 	}}
 	LXCFS         = Need{"lxcfs", func() bool { return succeeds("lxcfs", "--version") }}
+	Needrestart   = Need{"needrestart", func() bool { return exists("/usr/sbin/needrestart") }}
 	PIDController = Need{"the pids controller of cgroups", hasPIDController}
 )
 
