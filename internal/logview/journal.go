@@ -90,11 +90,20 @@ func run(ctx context.Context, command *exec.Cmd, stdout, stderr io.Writer) (int,
 // Host shows what the host's journal has of a sandbox: of a command what its unit on the host logged, of others what
 // was passed on to it.
 func Host(ctx context.Context, s *config.Sandbox, o Options, stdout, stderr io.Writer) (int, error) {
+	args, err := hostArguments(s, o)
+	if err != nil {
+		return 0, err
+	}
+	return run(ctx, exec.CommandContext(ctx, "journalctl", args...), stdout, stderr)
+}
+
+// hostArguments are those of journalctl(1) for what the host's journal has of a sandbox.
+func hostArguments(s *config.Sandbox, o Options) ([]string, error) {
 	unit := o.Unit
 	o.Unit = ""
 	args, err := o.Arguments()
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	args = append(args, "--unit="+s.HostUnit())
 	if !s.Generic() {
@@ -102,11 +111,11 @@ func Host(ctx context.Context, s *config.Sandbox, o Options, stdout, stderr io.W
 	}
 	if unit != "" {
 		if unit = unitname.Complete(unit); config.CheckUnit(unit) != nil {
-			return 0, &describe.OptionError{Err: field.Errorf("%s: %w", field.Units, config.CheckUnit(unit))}
+			return nil, &describe.OptionError{Err: field.Errorf("%s: %w", field.Units, config.CheckUnit(unit))}
 		}
 		args = append(args, journalrelay.UnitField+"="+unit)
 	}
-	return run(ctx, exec.CommandContext(ctx, "journalctl", args...), stdout, stderr)
+	return args, nil
 }
 
 // Relayed shows what of a container's journal was passed on to the host's, for a caller who is not root; of one that
@@ -121,6 +130,9 @@ func Relayed(
 		return 0, errors.New("the host runs no systemd, and so has no journal; root is needed")
 	case !s.Generic() && s.Forward == config.ForwardNo:
 		return 0, fmt.Errorf("%s passes nothing on to the host's journal (forward=no in [journal]); root is needed", s.Name)
+	}
+	if _, err := hostArguments(s, o); err != nil {
+		return 0, err
 	}
 	if !hostIsReadable() {
 		return 0, ErrNotReadable

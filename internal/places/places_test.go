@@ -98,7 +98,7 @@ func TestMakeAndRemove(t *testing.T) {
 	if err := os.WriteFile(program, []byte("init"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := stays.CopyInit(program, initName); err != nil {
+	if err := stays.copyInit(program, initName); err != nil {
 		t.Error(err)
 	}
 	if data, err := os.ReadFile(filepath.Join(stays.Guest(), initName)); err != nil || string(data) != "init" {

@@ -75,8 +75,8 @@ func (d RunDir) MakePoint(name string) error {
 	return nil
 }
 
-// CopyInit puts a program into Guest, in place of the empty file of the name given.
-func (d RunDir) CopyInit(program, initName string) error {
+// copyInit puts a program into Guest, in place of the empty file of the name given.
+func (d RunDir) copyInit(program, initName string) error {
 	data, err := os.ReadFile(program)
 	if err != nil {
 		return fmt.Errorf("copy virt-sandbox-init: %w", err)
