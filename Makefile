@@ -46,7 +46,8 @@ STATIC := virt-sandbox-init virt-sandbox-service-monitor virt-sandbox-service-mo
 LINKED := virt-sandbox virt-sandbox-service virt-sandbox-service-helper
 
 SOURCES := $(shell find . -path ./tools -prune -o -name '*.go' -not -name '*_test.go' -print) go.mod go.sum
-SCRIPTS := $(shell git ls-files 2>/dev/null | grep -v '^testdata/\|/testdata/' | xargs grep -lE '^\#!.*\<(ba)?sh$$')
+SCRIPTS := $(shell git ls-files 2>/dev/null | grep -v '^testdata/\|/testdata/' | \
+	xargs awk '/^\043!.*[\/ ](ba)?sh$$/ { print FILENAME } { nextfile }')
 
 # The tools are a module of their own, so that go.mod has only what ships.
 TOOL := $(GO) tool -modfile=tools/go.mod
