@@ -153,7 +153,7 @@ test: ## everything, on hosts of its own; needs root, about 40 minutes
 	rm -rf $(RAN)
 	$(MAKE) --jobs=2 --output-sync=line test-units test-hosts
 	$(MAKE) --jobs=2 --output-sync=line test-native test-beside
-	$(GO) run ./test/rig/ran -elsewhere machine,machine-vm,bench,bench-host,stress,attack,census,before $(RAN)
+	$(GO) run ./test/rig/ran -elsewhere machine,machine-vm,bench,bench-host,stress,attack,census,before,docs $(RAN)
 
 test-units: build site
 	$(MAKE) lint
@@ -165,7 +165,6 @@ test-units: build site
 test-hosts:
 	test/vm/image >/dev/null
 	test/host/image >/dev/null
-	HOST_PACKAGES=$(DOCS_PACKAGES) test/host/image >/dev/null
 	test/rpm-layout/build >/dev/null
 	test/rig/kernel >/dev/null
 
@@ -177,7 +176,6 @@ test-native:
 	test/rig/with-libvirt test/demo
 	$(MAKE) test-scale
 	$(MAKE) test-host
-	$(MAKE) test-docs
 
 # Unit tests have a directory for temporary files of their own: the native rig looks into /tmp.
 test-beside:
@@ -260,12 +258,13 @@ test-rpm-layout: build bin/integration.test ## services of packages laid out as 
 POLICY := /usr/local/lib/rig/policy
 
 # What the pages of docs have their readers type, also those about databases and mail, and needrestart: on that host with their
-# packages.
+# packages. make test has the pages that need none.
 # RUN chooses pages: make test-docs RUN=mail.md
 DOCS_PACKAGES := mariadb-server,postgresql,postfix,dovecot-imapd,needrestart
 test-docs: build bin/integration.test ## every command of the docs, on a host with all that they need
-	HOST_PACKAGES=$(DOCS_PACKAGES) $(call record,docs) test/host/run \
-		"cd test/integration && exec env VIRT_SANDBOX_RIG=host ../../bin/integration.test -test.v -test.run '^Test(Docs|SystemdNeedrestart)$$/$(RUN)'"
+	test/rig/install-packages test
+	HOST_PACKAGES=$(DOCS_PACKAGES) test/host/run \
+		"cd test/integration && exec env VIRT_SANDBOX_RIG=docs ../../bin/integration.test -test.v -test.run '^Test(Docs|SystemdNeedrestart)$$/$(RUN)'"
 
 # On a host that enforces SELinux, with cgroup version 2 and systemd-machined, in a virtual machine: everything real, and
 # slow. Before that the policy itself is asked.

@@ -13,7 +13,7 @@ import (
 
 // needrestart(1) tells of a sandbox that runs what was replaced, and of no other, and its command restarts that.
 func TestSystemdNeedrestart(t *testing.T) {
-	rig.On(t, rig.Host)
+	rig.On(t, rig.Docs)
 	rig.Needs(t, rig.Systemd, rig.Needrestart)
 	const module = "/usr/share/perl5/NeedRestart/CONT/virtsandbox.pm"
 	const settings = "/etc/needrestart/conf.d/virt-sandbox.conf"

@@ -42,6 +42,7 @@ const (
 	Stress    Place = "stress"     // make bench-stress
 	Attack    Place = "attack"     // make attack, make attack-vm: all attempts of the campaign
 	Census    Place = "census"     // make census: all daemons of its table
+	Docs      Place = "docs"       // make test-docs: on the host, with packages that pages of docs use
 	Before    Place = "before"     // make test-before: beside the programs of the version before
 )
 
