@@ -115,6 +115,9 @@ func examine(t *testing.T, d daemon, whole bool) (outcome, detail string) {
 			t.Fatal(err)
 		}
 	}
+	if slices.ContainsFunc(d.options, func(o string) bool { return strings.Contains(o, "bridge="+bridge+",") }) {
+		makeBridge(t)
+	}
 	before, err := residue.List()
 	if err != nil {
 		t.Fatal(err)
@@ -139,6 +142,17 @@ func examine(t *testing.T, d daemon, whole bool) (outcome, detail string) {
 		return refused, detail
 	}
 	return failed, detail
+}
+
+// bridge is one for daemons that need an interface.
+const bridge = "t-census"
+
+func makeBridge(t *testing.T) {
+	t.Helper()
+	if out, err := exec.Command("ip", "link", "add", bridge, "up", "type", "bridge").CombinedOutput(); err != nil {
+		t.Fatalf("make a bridge: %v: %s", err, out)
+	}
+	t.Cleanup(func() { _ = exec.Command("ip", "link", "delete", bridge).Run() })
 }
 
 // live runs a daemon in one container, and in a second one beside it that has content of its own. It returns what went

@@ -108,7 +108,9 @@ func daemons() []daemon {
 		{packages: "mumble-server", units: "mumble-server",
 			probe: "sleep 1; busybox nc -w 1 127.0.0.1 64738 </dev/null && echo open", answer: "open"},
 		{packages: "coturn", units: "coturn", probe: "busybox nc -w 1 127.0.0.1 3478 </dev/null && echo open",
-			answer: "open"},
+			answer: "open",
+			// It wants an address that is not this machine's alone.
+			options: []string{"-N", "bridge=" + bridge + ",address=10.223.0.2/24"}},
 		{packages: "transmission-daemon", units: "transmission-daemon", probe: "curl -si localhost:9091",
 			answer: "Transmission"},
 		{packages: "radicale", units: "radicale", probe: "sleep 2; curl -si localhost:5232", answer: "HTTP/"},
