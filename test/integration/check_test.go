@@ -101,10 +101,10 @@ func TestCheckWithoutSELinux(t *testing.T) {
 			t.Errorf("check --all does not tell of %q:\n%s", want, o.stdout)
 		}
 	}
-	var list []struct{ Sandbox, Path, Problem string }
+	var list []struct{ Name, Path, Problem string }
 	o = run(t, "check", "--json", "t-check", "t-new", "t-left")
 	if err := json.Unmarshal([]byte(o.stdout), &list); err != nil || o.status != 1 || len(list) != 3 ||
-		list[0].Sandbox != "t-check" || list[1].Problem != "config" || list[2].Path != contentDir+"/t-left" {
+		list[0].Name != "t-check" || list[1].Problem != "config" || list[2].Path != contentDir+"/t-left" {
 		t.Errorf("check --json: %+v (%v)", o, err)
 	}
 	must(t, "delete", "t-left")

@@ -146,9 +146,10 @@ func TestNoContentYet(t *testing.T) {
 	if got := must(t, "upgrade", "--dry-run", "t-fresh"); got != "t-fresh: no content yet; its first start makes it\n" {
 		t.Errorf("upgrade --dry-run: %q", got)
 	}
-	var findings []struct{ Sandbox, Problem, Error string }
+	var findings []struct{ Name, Problem, Error string }
 	o := run(t, "check", "--json", "t-none")
 	if err := json.Unmarshal([]byte(o.stdout), &findings); err != nil || len(findings) != 1 ||
+		findings[0].Name != "t-none" ||
 		findings[0].Problem != "error" || !strings.Contains(findings[0].Error, "no such sandbox") {
 		t.Errorf("check --json of none: %+v, %v", o, err)
 	}
