@@ -76,7 +76,7 @@ func (r *relayed) all(relay *Relay) []string {
 func (r *relayed) reader(script string) {
 	r.t.Helper()
 	dir := r.t.TempDir()
-	for d := dir; d != "/tmp" && d != "/"; d = filepath.Dir(d) {
+	for d := dir; d != filepath.Clean(os.TempDir()) && d != "/"; d = filepath.Dir(d) {
 		if err := os.Chmod(d, 0o755); err != nil {
 			break
 		}
@@ -263,7 +263,7 @@ func TestIdle(t *testing.T) {
 	if err := os.Chmod(r.content+"/reads", 0o666); err != nil {
 		t.Fatal(err)
 	}
-	for d := r.content; d != "/tmp" && d != "/"; d = filepath.Dir(d) {
+	for d := r.content; d != filepath.Clean(os.TempDir()) && d != "/"; d = filepath.Dir(d) {
 		_ = os.Chmod(d, 0o755)
 	}
 	relay := r.start()

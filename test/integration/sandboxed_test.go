@@ -198,7 +198,7 @@ func makeRoot(t *testing.T, more ...string) string {
 // world makes a directory that everybody may write to.
 func world(t *testing.T) string {
 	dir := t.TempDir()
-	for d := dir; d != "/tmp" && d != "/"; d = filepath.Dir(d) {
+	for d := dir; d != filepath.Clean(os.TempDir()) && d != "/"; d = filepath.Dir(d) {
 		_ = os.Chmod(d, 0o777)
 	}
 	return dir
