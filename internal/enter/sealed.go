@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -43,11 +44,22 @@ func sealed(program string) (_ *os.File, err error) {
 	if err := copied.Chmod(0o711); err != nil {
 		return nil, err
 	}
+	return copied, seal(fd)
+}
+
+// sealLimit is how long the kernel may hold pages of a copy after it was written.
+const sealLimit = 5 * time.Second
+
+// seal has nobody change a file of memory any more. On a busy machine the kernel itself holds pages of it for a moment,
+// and cannot tell whether somebody writes to them: it says EBUSY (memfd_create(2)).
+func seal(fd int) error {
 	const seals = unix.F_SEAL_SEAL | unix.F_SEAL_SHRINK | unix.F_SEAL_GROW | unix.F_SEAL_WRITE
-	if _, err := unix.FcntlInt(uintptr(fd), unix.F_ADD_SEALS, seals); err != nil {
-		return nil, err
+	for begun := time.Now(); ; time.Sleep(5 * time.Millisecond) {
+		_, err := unix.FcntlInt(uintptr(fd), unix.F_ADD_SEALS, seals)
+		if !errors.Is(err, unix.EBUSY) || time.Since(begun) > sealLimit {
+			return err
+		}
 	}
-	return copied, nil
 }
 
 // memory makes a file of memory that may be executed. Kernels before 6.3 do not know of one that may not.
