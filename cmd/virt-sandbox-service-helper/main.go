@@ -15,17 +15,20 @@ import (
 	"runtime/debug"
 	"time"
 
+	"github.com/opencontainers/selinux/go-selinux"
 	"github.com/spf13/pflag"
 	"golang.org/x/sys/unix"
 
 	"github.com/virt-sandbox/virt-sandbox/cmd/internal/flagname"
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/helper"
+	"github.com/virt-sandbox/virt-sandbox/internal/cgroup"
 	"github.com/virt-sandbox/virt-sandbox/internal/journalrelay"
 	"github.com/virt-sandbox/virt-sandbox/internal/launch"
 	"github.com/virt-sandbox/virt-sandbox/internal/monitor"
 	"github.com/virt-sandbox/virt-sandbox/internal/notify"
 	"github.com/virt-sandbox/virt-sandbox/internal/printable"
+	"github.com/virt-sandbox/virt-sandbox/internal/proc"
 	"github.com/virt-sandbox/virt-sandbox/internal/programs"
 	"github.com/virt-sandbox/virt-sandbox/internal/version"
 )
@@ -220,6 +223,9 @@ func handOver(ctx context.Context, m *helper.Manager, name string, running *help
 	if err := notify.Ready(running.Summary()); err != nil {
 		return err
 	}
+	if err := holdCgroups(running); err != nil {
+		m.Warn("%v", err)
+	}
 	var journal *journalrelay.Source
 	if isUnit() {
 		if journal, err = running.Journal(); err != nil {
@@ -228,6 +234,18 @@ func handOver(ctx context.Context, m *helper.Manager, name string, running *help
 	}
 	return monitor.Become(ctx, program, running.Files(), running.ShutdownSignal(),
 		running.Sandbox.OnFailure != config.OnFailureIgnore, journal)
+}
+
+// holdCgroups keeps the SELinux label of the container's cgroups; see cgroup.Groups.Hold.
+func holdCgroups(running *helper.Running) error {
+	if running.Init == nil || !selinux.GetEnabled() {
+		return nil
+	}
+	groups, err := cgroup.Host().Of(proc.PIDOf(running.Init))
+	if err != nil {
+		return fmt.Errorf("find the container's cgroups: %w", err)
+	}
+	return groups.Hold(running.Sandbox.Name)
 }
 
 // isUnit reports whether systemd runs this process for a unit (systemd.exec(5)).
