@@ -75,10 +75,10 @@ func TestRPMLayoutServices(t *testing.T) {
 		t.Fatal("the host has a database of dpkg's")
 	}
 	for _, s := range fedoraServices() {
+		if testing.Short() && s.name == "httpd" {
+			continue // The page runs it.
+		}
 		t.Run(s.name, func(t *testing.T) {
-			if testing.Short() && s.name == "httpd" {
-				t.Skip("the page runs it")
-			}
 			before := snapshot(t)
 			name, unit := "t-"+s.name, s.name+"@t-"+s.name+".service"
 			if got := privateOf(must(t, "create", "--dry-run", "-C", "-u", s.name+".service", name)); !slices.Equal(got,
