@@ -177,9 +177,10 @@ test-native:
 	$(MAKE) test-scale
 	$(MAKE) test-host
 
-# Unit tests have a directory for temporary files of their own, which is everybody's as /tmp is: the native rig looks into that.
+# Unit tests have a directory for temporary files of their own, which is everybody's as /tmp is: the native rig looks into that. Its
+# name is short, as those of sockets must be.
 test-beside:
-	temporary=$$(mktemp -d /var/tmp/unit-tests-XXXXXX) && chmod 1777 "$$temporary" && status=0 && \
+	temporary=$$(mktemp -d /var/tmp/uXXX) && chmod 1777 "$$temporary" && status=0 && \
 		{ TMPDIR=$$temporary nice -n 10 $(race) -p 1 $(UNITS) || status=$$?; } && rm -rf $$temporary && exit $$status
 	$(MAKE) test-vm
 	$(MAKE) test-apparmor
