@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Lint holds go vet's own checks, and those of this repository's Go code that neither go vet nor staticcheck has: together,
-// so that the code is read once. It is a tool for go vet, which remembers what it has checked:
+// Lint holds go vet's own checks, and those of this repository's Go code that neither go vet nor staticcheck has. They
+// are one program, so that the code is read once. It is a tool for go vet, which remembers what it has checked:
 //
 //	go vet -vettool=bin/lint ./...
 package main

@@ -20,8 +20,8 @@ const (
 	lasting           = 5 * time.Second // of the last picture, before it begins anew
 )
 
-// draw writes lines as a picture that moves by CSS alone: each line has its time, and all go up when the terminal is full.
-// Where nothing moves, it shows the beginning.
+// draw writes lines as a picture that moves by CSS alone. Each line has its time, and all go up when the terminal is
+// full. Where nothing moves, it shows the beginning.
 func draw(out io.Writer, title string, lines []line) error {
 	if len(lines) == 0 {
 		return fmt.Errorf("nothing was shown")
@@ -50,7 +50,8 @@ func draw(out io.Writer, title string, lines []line) error {
 		"text, .all { animation: %.1fs step-end infinite }\n", whole.Seconds())
 	for i, at := range moments {
 		if at > moments[0] {
-			fmt.Fprintf(&b, ".t%d { animation-name: t%d }\n@keyframes t%d { 0%% { visibility: hidden } %s { visibility: visible } }\n",
+			fmt.Fprintf(&b, ".t%d { animation-name: t%d }\n"+
+				"@keyframes t%d { 0%% { visibility: hidden } %s { visibility: visible } }\n",
 				i, i, i, part(at))
 		}
 	}
@@ -62,7 +63,8 @@ func draw(out io.Writer, title string, lines []line) error {
 	}
 	b.WriteString(" }\n}\n</style>\n")
 	fmt.Fprintf(&b, "<rect x=\"1\" y=\"1\" width=\"%d\" height=\"%d\" rx=\"8\"/>\n", w-2, h-2)
-	fmt.Fprintf(&b, "<svg x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\"><g class=\"all\">\n", margin, margin, w-2*margin, rows*height)
+	fmt.Fprintf(&b, "<svg x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\"><g class=\"all\">\n",
+		margin, margin, w-2*margin, rows*height)
 	for i, l := range lines {
 		if l.text == "" {
 			continue

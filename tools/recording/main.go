@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Command recording makes a moving picture (SVG) of what a run on a terminal showed: recording TITLE <RUN >PICTURE. The run
-// is what test/recording prints: times as script(1) logs them, and what was shown in base64. All is as it was, but that
-// nothing moves on before it can be read, and no pause is long.
+// Command recording makes a moving picture (SVG) of what a run on a terminal showed:
+//
+//	recording TITLE <RUN >PICTURE
+//
+// The run is what test/recording prints: times as script(1) logs them, and what was shown in base64. The picture shows
+// all of it. Only the times differ: nothing moves on before it can be read, and no pause is long.
 package main
 
 import (
