@@ -133,7 +133,7 @@ func examine(t *testing.T, d daemon, whole bool) (outcome, detail string) {
 		return !strings.Contains(line, first) && !strings.Contains(line, second)
 	})
 	if len(left) > 0 {
-		return failed, "it leaves " + strings.Join(left, ", ")
+		return failed, strings.TrimPrefix(detail+"; it leaves "+strings.Join(left, ", "), "; ")
 	}
 	switch {
 	case detail == "":
