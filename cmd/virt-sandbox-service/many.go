@@ -130,10 +130,15 @@ func (m *many) chosen(store config.Store, names []string) ([]string, error) {
 	if !m.all {
 		return unique(names), nil
 	}
+	return namesOfAll(store, func() ([]string, error) { return all(store) })
+}
+
+// namesOfAll returns what list has found, for --all.
+func namesOfAll(store config.Store, list func() ([]string, error)) ([]string, error) {
 	if err := checkConfigDir(store); err != nil {
 		return nil, err
 	}
-	names, err := all(store)
+	names, err := list()
 	if err == nil {
 		tellOfNone(names)
 	}

@@ -43,20 +43,16 @@ func upgradeCommand(manager newManagerFunc) *cobra.Command {
 				return err
 			}
 			if all {
-				if err := checkConfigDir(m.Store); err != nil {
+				if args, err = namesOfAll(m.Store, m.UpgradableNames); err != nil {
 					return err
 				}
-				if args, err = m.UpgradableNames(); err != nil {
-					return err
-				}
-				tellOfNone(args)
 			}
 			var results []*helper.Upgraded
 			failed := false
 			for _, name := range args {
 				result, err := m.Upgrade(c.Context(), name, options)
 				if err != nil {
-					failed, result.Error = true, err.Error()
+					failed, result.Error = true, flagname.Text(err)
 					fmt.Fprintf(os.Stderr, "virt-sandbox-service: %s\n", flagname.Text(err))
 				}
 				if quiet && !result.Changed() {
