@@ -21,12 +21,12 @@ func (m *virtual) view(s *config.Sandbox) (*roottree.View, error) {
 	if m.options.Root != "" {
 		return nil, nil
 	}
-	var noteEtc func(string) error
-	if os.Geteuid() == 0 {
-		noteEtc = places.Root("").Of(s.Name).Machine().NoteEtc
-	}
 	host := helper.New(helper.Options{Warn: m.options.note}).OneShots().Startup
-	view, err := host.OneShotView(s, noteEtc)
+	var useEtc func() (string, error)
+	if os.Geteuid() == 0 {
+		useEtc = func() (string, error) { return host.Etc().Use(places.Root("").Of(s.Name).Machine().NoteEtc) }
+	}
+	view, err := host.OneShotView(s, useEtc)
 	return &view, err
 }
 

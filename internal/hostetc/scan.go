@@ -54,9 +54,14 @@ type scan struct {
 // since.
 func (s *scan) name() string { return hex.EncodeToString(s.digest.Sum(nil)[:16]) }
 
-// take scans an open directory.
-func take(etc *os.File, keep bool) (*scan, error) {
-	s := &scan{keep: keep, digest: sha256.New()}
+// take scans an open directory for its name alone.
+func take(etc *os.File) (*scan, error) { return (&scan{}).of(etc) }
+
+// takeEntries scans an open directory for what lies in it.
+func takeEntries(etc *os.File) (*scan, error) { return (&scan{keep: true}).of(etc) }
+
+func (s *scan) of(etc *os.File) (*scan, error) {
+	s.digest = sha256.New()
 	if _, err := etc.Seek(0, io.SeekStart); err != nil {
 		return nil, fmt.Errorf("look at /etc: %w", err)
 	}
@@ -74,7 +79,7 @@ func take(etc *os.File, keep bool) (*scan, error) {
 
 // isStill reports by errChanged that a new scan finds something else.
 func (s *scan) isStill(etc *os.File) error {
-	again, err := take(etc, false)
+	again, err := take(etc)
 	if err == nil && again.name() != s.name() {
 		err = errChanged
 	}

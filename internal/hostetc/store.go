@@ -45,7 +45,7 @@ func (s *Store) Dir(generation string) string { return filepath.Join(s.Root+Base
 // Current returns the name of the generation that a start would use now, whether it is there yet or not.
 func (s *Store) Current() (name string, err error) {
 	err = s.inEtc(func(etc *os.File) error {
-		found, err := take(etc, false)
+		found, err := take(etc)
 		if err == nil {
 			name = found.name()
 		}
@@ -73,8 +73,13 @@ func (s *Store) inEtc(f func(etc *os.File) error) error {
 // Use finds the generation of /etc as it is now, or makes it, and calls note with its name: from then on InUse must
 // have it, until nobody uses it. Those that nobody uses are removed when a new one is made. It returns the directory.
 func (s *Store) Use(note func(generation string) error) (dir string, err error) {
+	return s.useFrom(take, note)
+}
+
+// useFrom is Use with what looks for the first time.
+func (s *Store) useFrom(first func(etc *os.File) (*scan, error), note func(string) error) (dir string, err error) {
 	err = s.inEtc(func(etc *os.File) error {
-		dir, err = s.use(etc, note)
+		dir, err = s.use(etc, first, note)
 		return err
 	})
 	if err != nil {
@@ -83,7 +88,9 @@ func (s *Store) Use(note func(generation string) error) (dir string, err error) 
 	return dir, nil
 }
 
-func (s *Store) use(etc *os.File, note func(string) error) (string, error) {
+func (s *Store) use(
+	etc *os.File, look func(etc *os.File) (*scan, error), note func(string) error,
+) (string, error) {
 	if err := os.MkdirAll(s.Root+Base, 0o700); err != nil {
 		return "", err
 	}
@@ -101,13 +108,14 @@ func (s *Store) use(etc *os.File, note func(string) error) (string, error) {
 		if err := unix.Flock(int(lock.Fd()), how); err != nil {
 			return "", fmt.Errorf("lock %s: %w", Base, err)
 		}
-		found, err := take(etc, false)
+		found, err := look(etc)
 		if err != nil {
 			return "", err
 		}
 		if _, err = os.Lstat(s.Dir(found.name())); err == nil {
 			return s.Dir(found.name()), note(found.name())
 		}
+		look = take
 	}
 	name, err := s.make(etc)
 	if err != nil {
@@ -134,7 +142,7 @@ func (s *Store) make(etc *os.File) (name string, err error) {
 }
 
 func (s *Store) attempt(etc *os.File, last bool) (string, error) {
-	found, err := take(etc, true)
+	found, err := takeEntries(etc)
 	if err != nil {
 		return "", err
 	}

@@ -238,7 +238,7 @@ func TestGenerations(t *testing.T) {
 func TestChangesMeanwhile(t *testing.T) {
 	h := newHost(t, map[string]string{"/etc/d/a": "a", "/etc/z": "z", "/secret/a": "secret"})
 	err := h.inEtc(func(etc *os.File) error {
-		found, err := take(etc, true)
+		found, err := takeEntries(etc)
 		if err != nil {
 			return err
 		}
@@ -293,5 +293,33 @@ func BenchmarkScan(b *testing.B) {
 		if _, err := s.Current(); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// TestLook: what was found earlier is used where it is there, and else what is found now.
+func TestLook(t *testing.T) {
+	h := newHost(t, map[string]string{"/etc/issue": "old"})
+	note := func(string) error { return nil }
+	early := h.Look()
+	old := h.use(t, true)
+	if dir, err := early.Use(note); dir != old || err != nil {
+		t.Errorf("got %s, %v, want %s", dir, err, old)
+	}
+	early = h.Look()
+	<-early.done
+	hosttest.Put(t, h.Root, "/etc/issue", "new")
+	if dir, err := early.Use(note); dir != old || err != nil {
+		t.Errorf("after a change got %s, %v, want %s, as it was", dir, err, old)
+	}
+	h.used = nil
+	now := h.use(t, true) // which removes the old one
+	if dir, err := early.Use(note); dir != now || err != nil {
+		t.Errorf("without its generation got %s, %v, want %s", dir, err, now)
+	}
+	if err := os.RemoveAll(h.Root + "/etc"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.Look().Use(note); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("without /etc: %v", err)
 	}
 }

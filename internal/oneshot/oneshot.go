@@ -22,6 +22,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/boot"
 	"github.com/virt-sandbox/virt-sandbox/internal/cgroup"
 	"github.com/virt-sandbox/virt-sandbox/internal/guest"
+	"github.com/virt-sandbox/virt-sandbox/internal/hostetc"
 	"github.com/virt-sandbox/virt-sandbox/internal/hostnet"
 	"github.com/virt-sandbox/virt-sandbox/internal/lockfile"
 	"github.com/virt-sandbox/virt-sandbox/internal/network"
@@ -73,6 +74,10 @@ func (b *Starter) Start(ctx context.Context, spec Spec) (_ *Run, err error) {
 	if b.Host.HasConfig(s.Name) {
 		return nil, fmt.Errorf("%s is the name of a container of virt-sandbox-service; choose another", s.Name)
 	}
+	var etc *hostetc.Look
+	if spec.Root == "" {
+		etc = b.Startup.Etc().Look()
+	}
 	b.sweep()
 	own, err := b.Locks.TryName(s.Name)
 	if err != nil {
@@ -103,8 +108,10 @@ func (b *Starter) Start(ctx context.Context, spec Spec) (_ *Run, err error) {
 	if err := b.Host.AttachImages(ctx, s); err != nil {
 		return nil, err
 	}
-	shot := boot.OneShot{Root: spec.Root, Shell: spec.Shell, Ignored: spec.Ignored}
-	plan, err := b.Startup.PlanOneShot(r.libvirt, s, shot, spec.Groups, dir, spec.Note)
+	plan, err := b.Startup.PlanOneShot(r.libvirt, s, startup.OneShot{
+		OneShot: boot.OneShot{Root: spec.Root, Shell: spec.Shell, Ignored: spec.Ignored},
+		Groups:  spec.Groups, Etc: etc, Note: spec.Note,
+	}, dir)
 	if err != nil {
 		return nil, err
 	}

@@ -81,25 +81,32 @@ func (h *Host) PlanStart(libvirt Libvirt, s *config.Sandbox, dir places.RunDir) 
 	return h.furnish(s, dir, facts)
 }
 
-// PlanOneShot plans the start of a one-shot, and puts what it needs into its places on the host. groups are those of
-// the command's user. Where the file systems cannot show files to a user namespace, the one-shot has the host's ids:
-// note is told, and for a command of root everybody.
-func (h *Host) PlanOneShot(
-	libvirt Libvirt, s *config.Sandbox, shot boot.OneShot, groups []uint32, dir places.RunDir,
-	note func(format string, args ...any),
-) (*boot.Plan, error) {
+// OneShot is what a plan of a one-shot needs beside the sandbox.
+type OneShot struct {
+	boot.OneShot
+	Groups []uint32                         // of the command's user
+	Etc    *hostetc.Look                    // of Host.Etc, begun earlier; nil with another root
+	Note   func(format string, args ...any) // tells who asks for more than warnings
+}
+
+// PlanOneShot plans the start of a one-shot, and puts what it needs into its places on the host. Where the file systems
+// cannot show files to a user namespace, the one-shot has the host's ids: that is noted, and for a command of root a
+// warning.
+func (h *Host) PlanOneShot(libvirt Libvirt, s *config.Sandbox, shot OneShot, dir places.RunDir) (*boot.Plan, error) {
 	facts, err := h.facts(libvirt, s, dir)
 	if err != nil {
 		return nil, err
 	}
-	facts.Groups, facts.OneShot = groups, &shot
+	facts.Groups, facts.OneShot = shot.Groups, &shot.OneShot
 	if shot.Root == "" {
-		if facts.View, err = h.OneShotView(s, dir.NoteEtc); err != nil {
+		useEtc := func() (string, error) { return shot.Etc.Use(dir.NoteEtc) }
+		if facts.View, err = h.OneShotView(s, useEtc); err != nil {
 			return nil, err
 		}
 	}
 	plan, err := h.furnish(s, dir, facts)
 	if errors.Is(err, roottree.ErrNoIDMap) {
+		note := shot.Note
 		if s.Identity.UID == 0 {
 			note = h.Warn
 		}

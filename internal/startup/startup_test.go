@@ -170,7 +170,8 @@ func TestPlans(t *testing.T) {
 		t.Errorf("warnings %q", *warnings)
 	}
 	note := func(format string, args ...any) { t.Errorf(format, args...) }
-	plan(h.PlanOneShot(fakeLibvirt{memory: 1 << 30}, s, boot.OneShot{}, []uint32{7}, dir, note))
+	shot := OneShot{Groups: []uint32{7}, Etc: h.Etc().Look(), Note: note}
+	plan(h.PlanOneShot(fakeLibvirt{memory: 1 << 30}, s, shot, dir))
 }
 
 // Each container takes some of the host's inotify instances; one too many is told before it fails for want of them.

@@ -56,9 +56,9 @@ func (h *Host) addShown(shown []string, p string) []string {
 }
 
 // OneShotView returns what a one-shot sees of the host: its software, of its /etc what everybody may read, and the home
-// directory of an ordinary user. Programs find the directories that they expect, empty. noteEtc records which copy of
-// /etc it is, as places.RunDir does; without it, as for who is not root and can make none, it is the host's own /etc.
-func (h *Host) OneShotView(s *config.Sandbox, noteEtc func(generation string) error) (roottree.View, error) {
+// directory of an ordinary user. Programs find the directories that they expect, empty. useEtc gives the copy of /etc,
+// as hostetc.Store does; without it, as for who is not root and can make none, it is the host's own /etc.
+func (h *Host) OneShotView(s *config.Sandbox, useEtc func() (dir string, err error)) (roottree.View, error) {
 	shown, err := h.shown(s)
 	if err != nil {
 		return roottree.View{}, err
@@ -72,8 +72,8 @@ func (h *Host) OneShotView(s *config.Sandbox, noteEtc func(generation string) er
 		view.Mounts[i].NoOwners = privatepaths.Below(m.Target+"/", content.LocalTop, optionalTop)
 	}
 	etc := string(h.Places) + "/etc"
-	if noteEtc != nil {
-		if etc, err = h.Etc().Use(noteEtc); err != nil {
+	if useEtc != nil {
+		if etc, err = useEtc(); err != nil {
 			return view, err
 		}
 	}

@@ -44,6 +44,7 @@ func TestOneShotView(t *testing.T) {
 	if err := os.MkdirAll(dir.Path(), 0o755); err != nil {
 		t.Fatal(err)
 	}
+	useEtc := func() (string, error) { return h.Etc().Use(dir.NoteEtc) }
 	for _, c := range []struct {
 		identity config.Identity
 		home     bool
@@ -56,7 +57,7 @@ func TestOneShotView(t *testing.T) {
 	} {
 		s := config.New("web")
 		s.Identity, s.Command = c.identity, []string{"/opt/x/run"}
-		v, err := h.OneShotView(s, dir.NoteEtc)
+		v, err := h.OneShotView(s, useEtc)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -81,7 +82,7 @@ func TestOneShotView(t *testing.T) {
 	if err := os.RemoveAll(string(h.Places) + "/usr"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := h.OneShotView(config.New("web"), dir.NoteEtc); err != nil {
+	if _, err := h.OneShotView(config.New("web"), useEtc); err != nil {
 		t.Errorf("on a host without /usr: %v", err)
 	}
 }
