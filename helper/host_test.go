@@ -345,7 +345,10 @@ func (f *fakeSystemd) RunsAnother(context.Context, hostsystemd.Unit) (bool, erro
 
 func (f *fakeSystemd) Forget(_ context.Context, name string) error      { return f.note("forget " + name) }
 func (f *fakeSystemd) Own(context.Context) (hostsystemd.OwnUnit, error) { return f.own, f.fails }
-func (f *fakeSystemd) StartAgain(_ context.Context, name string) error {
+func (f *fakeSystemd) StartAgain(_ context.Context, name string, uncounted bool) error {
+	if uncounted {
+		name += ", uncounted"
+	}
 	return f.note("start again " + name)
 }
 func (f *fakeSystemd) RunForking(context.Context, hostsystemd.Service) error { return f.note("run") }
@@ -380,6 +383,10 @@ func (f *fakeInner) Failed(context.Context) ([]string, error)      { return f.fa
 func (f *fakeInner) RunningJobs(context.Context) ([]string, error) { return f.jobs, nil }
 func (f *fakeInner) Reload(_ context.Context, unit string) error {
 	f.calls = append(f.calls, "reload "+unit)
+	return f.fails
+}
+func (f *fakeInner) Start(_ context.Context, unit string) error {
+	f.calls = append(f.calls, "start "+unit)
 	return f.fails
 }
 func (f *fakeInner) Close() {}

@@ -9,6 +9,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/innersystemd"
 	"github.com/virt-sandbox/virt-sandbox/internal/overview"
+	"github.com/virt-sandbox/virt-sandbox/internal/unitfailed"
 )
 
 // innerSystemd is the systemd of a running container, as far as the verbs need it.
@@ -18,6 +19,7 @@ type innerSystemd interface {
 	Failed(ctx context.Context) ([]string, error)
 	RunningJobs(ctx context.Context) ([]string, error)
 	Reload(ctx context.Context, unit string) error
+	Start(ctx context.Context, unit string) error
 	Close()
 }
 
@@ -55,6 +57,18 @@ func (m *Manager) awaitUnits(ctx context.Context, s *config.Sandbox) (states []s
 		err = m.run(s.Name).NoteDegraded()
 	}
 	return states, err
+}
+
+// tellFailures has the container tell once more of what has failed inside.
+func (m *Manager) tellFailures(ctx context.Context, s *config.Sandbox) error {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	systemd, err := m.inside(ctx, s)
+	if err != nil {
+		return err
+	}
+	defer systemd.Close()
+	return systemd.Start(ctx, unitfailed.Unit)
 }
 
 // journalOf reads the last lines that a unit logged inside; "" where that cannot be entered.

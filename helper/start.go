@@ -304,6 +304,12 @@ func (m *Manager) takeOver(ctx context.Context, s *config.Sandbox, old libvirtDo
 		return nil, err
 	}
 	running.states = states
+	if !s.Generic() {
+		// What has failed while nobody listened ends it now, as it would have then.
+		if err := m.tellFailures(ctx, s); err != nil {
+			m.Warn("%s keeps running, but cannot be asked what has failed: %v", s.Name, err)
+		}
+	}
 	return running, errors.Join(running.openInit(), dir.Own())
 }
 

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -213,6 +214,10 @@ func TestStartAfterKilledHelper(t *testing.T) {
 		t.Fatalf("got %v, %v; libvirt was asked to %v", running, err, h.libvirt.asked)
 	}
 	h.warned("web keeps running, but has unhealthy units: web.service inside is failed")
+	// What failed while nobody listened is told to who listens now.
+	if want := []string{"start virt-sandbox-failed@host.service"}; !slices.Equal(h.inner.calls, want) {
+		t.Errorf("its systemd was asked to %v", h.inner.calls)
+	}
 
 	h = newHost(t)
 	left = h.up(h.command("web"), places.PhaseStarting)

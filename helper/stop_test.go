@@ -6,7 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -138,10 +141,12 @@ func TestStopWithoutLibvirt(t *testing.T) {
 
 // A unit that ends stops its container, unless only the monitor was lost, which the next start finds.
 func TestEnd(t *testing.T) {
+	losses := strings.Repeat(strconv.FormatInt(time.Now().Unix(), 10)+" ", 20)
 	for _, c := range []struct {
 		name        string
 		environment map[string]string
-		down        bool // whether the container is
+		down        bool              // whether the container is
+		notes       map[string]string // of the monitor
 		own         hostsystemd.OwnUnit
 		noSystemd   error
 		last        bool
@@ -155,9 +160,22 @@ func TestEnd(t *testing.T) {
 			own: hostsystemd.OwnUnit{Name: "web@web.service", Stopping: true}},
 		{name: "another unit runs it", environment: map[string]string{"SERVICE_RESULT": "exit-code"}, foreign: true,
 			up: true},
+		{name: "the monitor was killed, at first", up: true,
+			environment: map[string]string{"SERVICE_RESULT": "signal", "EXIT_CODE": "killed"},
+			own:         hostsystemd.OwnUnit{Name: "web@web.service"}},
 		{name: "the monitor was killed", last: true, up: true,
 			environment: map[string]string{"SERVICE_RESULT": "signal", "EXIT_CODE": "killed"},
-			own:         hostsystemd.OwnUnit{Name: "web@web.service"}, calls: []string{"start again web@web.service"}},
+			own:         hostsystemd.OwnUnit{Name: "web@web.service"},
+			calls:       []string{"start again web@web.service, uncounted"}},
+		{name: "the monitor was killed once more", last: true, notes: map[string]string{"losses": losses},
+			environment: map[string]string{"SERVICE_RESULT": "signal", "EXIT_CODE": "killed"},
+			own:         hostsystemd.OwnUnit{Name: "web@web.service"}},
+		{name: "the monitor was killed while a unit failed", last: true, notes: map[string]string{"failed": "web.service"},
+			environment: map[string]string{"SERVICE_RESULT": "signal", "EXIT_CODE": "killed"},
+			own:         hostsystemd.OwnUnit{Name: "web@web.service"}},
+		{name: "the monitor was killed while it shut down", last: true, notes: map[string]string{"told": "0"},
+			environment: map[string]string{"SERVICE_RESULT": "signal", "EXIT_CODE": "killed"},
+			own:         hostsystemd.OwnUnit{Name: "web@web.service"}},
 		{name: "the monitor lives", environment: map[string]string{
 			"SERVICE_RESULT": "signal", "EXIT_CODE": "killed", "MAINPID": "7"}},
 		{name: "it was killed with all of it", last: true, down: true,
@@ -174,7 +192,12 @@ func TestEnd(t *testing.T) {
 			}
 			s := h.command("web")
 			if !c.down {
-				h.up(s, places.PhaseReady)
+				h.controllerFile(h.up(s, places.PhaseReady))
+			}
+			for name, text := range c.notes {
+				if err := os.WriteFile(filepath.Join(h.run("web").Path(), name), []byte(text), 0o600); err != nil {
+					t.Fatal(err)
+				}
 			}
 			if c.foreign {
 				if err := h.run("web").Update(func(s *places.State) { s.Owner = "another" }); err != nil {
@@ -201,13 +224,13 @@ func TestEndFails(t *testing.T) {
 	t.Setenv("SERVICE_RESULT", "signal")
 	t.Setenv("EXIT_CODE", "killed")
 	h.systemd.own = hostsystemd.OwnUnit{Name: "web@web.service"}
-	h.up(h.command("web"), places.PhaseReady)
-	h.libvirt.noAnswer = errors.New("refused")
+	h.controllerFile(h.up(h.command("web"), places.PhaseReady))
+	h.libvirt.noAnswer, h.systemd.fails = errors.New("refused"), errors.New("no systemd")
 	says(t, h.End(t.Context(), "web", true), "refused")
-	if h.libvirt.noAnswer = nil; !h.IsUnwatched("web") {
+	h.libvirt.noAnswer, h.systemd.fails = nil, nil
+	if !h.IsUnwatched("web") {
 		t.Error("it is said to be watched")
 	}
-	h.systemd.fails = nil
 	if err := os.WriteFile(h.Store.Path("odd"), []byte("nonsense"), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -38,13 +38,19 @@ func (c *Client) Own(ctx context.Context) (OwnUnit, error) {
 }
 
 // StartAgain queues a start of a unit for when it has ended. Unlike Restart= it leaves no pause in which a stop would
-// find a unit that is down and a container that is up. It goes back behind any job that came meanwhile.
-func (c *Client) StartAgain(ctx context.Context, name string) error {
+// find a unit that is down and a container that is up. It goes back behind any job that came meanwhile. An uncounted
+// start is allowed however many there were (systemd.unit(5), StartLimitBurst=), and its unit has not failed.
+func (c *Client) StartAgain(ctx context.Context, name string, uncounted bool) error {
 	systemd, err := c.private(ctx)
 	if err != nil {
 		return err
 	}
 	defer systemd.Close()
+	if uncounted {
+		if err := systemd.ResetFailedUnitContext(ctx, name); err != nil {
+			return fmt.Errorf("start %s again: %w", name, err)
+		}
+	}
 	if _, err := systemd.StartUnitContext(ctx, name, "fail", nil); err != nil {
 		return fmt.Errorf("start %s again: %w", name, err)
 	}

@@ -108,8 +108,13 @@ func TestStartAgain(t *testing.T) {
 	b := &fakeBus{}
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
-	if err := newClient(b).StartAgain(ctx, unitName); err != nil {
+	if err := newClient(b).StartAgain(ctx, unitName, false); err != nil {
 		t.Error(err)
 	}
 	checkCalls(t, b, "start web_sandbox.service fail")
+	b.calls = nil
+	if err := newClient(b).StartAgain(ctx, unitName, true); err != nil {
+		t.Error(err)
+	}
+	checkCalls(t, b, "reset web_sandbox.service", "start web_sandbox.service fail")
 }

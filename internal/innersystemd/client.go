@@ -117,5 +117,13 @@ func (c *Client) reload(ctx context.Context, unit string) (result string, err er
 	return c.bus.jobEnd(ctx, job)
 }
 
+// Start has a unit be started, and does not wait for it.
+func (c *Client) Start(ctx context.Context, unit string) error {
+	if _, err := c.bus.call(ctx, busName, busPath, manager, "StartUnit", "o", unit, "replace"); err != nil {
+		return fmt.Errorf("start %s inside: %w", unit, err)
+	}
+	return nil
+}
+
 // unitPath is where systemd has a unit on the bus.
 func unitPath(unit string) string { return busPath + "/unit/" + dbus.PathBusEscape(unit) }

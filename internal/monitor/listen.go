@@ -55,7 +55,10 @@ type listener struct {
 func (l *listener) listen(connection net.Conn) {
 	defer close(l.ended)
 	_ = report.Read(connection, func(name, value string) bool {
-		l.last = exitStatus(name, value, l.last)
+		if status := exitStatus(name, value, l.last); status != l.last {
+			l.note(Told, strconv.Itoa(status))
+			l.last = status
+		}
 		switch name {
 		case report.Failed:
 			l.unitFailed(value)
@@ -94,11 +97,12 @@ func (l *listener) unitFailed(value string) {
 		return
 	}
 	unit, result, _ := strings.Cut(value, " ")
+	// First of all: whoever finds that this process was killed goes by it.
+	l.note(Failed, unit)
 	reason := printable.Short(fmt.Sprintf("%s inside failed (%s)", unit, result), maxReason)
 	l.words.write([]byte(reason + "\n"))
 	l.words.flush()
 	notify.Status(reason)
-	l.note(Failed, unit)
 	close(l.failed)
 }
 
@@ -106,6 +110,8 @@ func (l *listener) unitFailed(value string) {
 const (
 	// Failed has the name of the unit that ended the container.
 	Failed = "failed"
+	// Told has the exit status that the container has told of, once it ends.
+	Told = "told"
 	// Degraded is there when something inside has failed: whoever wants to know asks inside.
 	Degraded = "degraded"
 	// Health has the last verdict of package health.

@@ -136,6 +136,7 @@ var layers = []layer{
 		"internal/staleness",
 		"internal/launch",
 		"internal/startup",
+		"internal/unitend",
 	}},
 	{"what verbs stand on", []string{
 		"internal/editing",
