@@ -158,17 +158,20 @@ Root is needed, but for list, status, logs and show (WITHOUT ROOT).`,
 	return command
 }
 
-// nameMistakes has what is wrong with the arguments of a verb name the verb, and say how it is used.
+// nameMistakes has what is wrong with the arguments of a verb name the verb, and say how it is used, unless it is a
+// usageError already.
 func nameMistakes(verb *cobra.Command) {
 	check := verb.Args
 	if check == nil {
 		return
 	}
 	verb.Args = func(c *cobra.Command, args []string) error {
-		if err := check(c, args); err != nil {
-			return usageError{usage.Mistake(c, err)}
+		err := check(c, args)
+		var complete usageError
+		if err == nil || errors.As(err, &complete) {
+			return err
 		}
-		return nil
+		return usageError{usage.Mistake(c, err)}
 	}
 }
 

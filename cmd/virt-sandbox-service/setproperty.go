@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -20,9 +21,9 @@ func setPropertyCommand(manager newManagerFunc) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "set-property [--runtime] NAME… | --all KEY=VALUE…",
 		Short: "Change limits of sandboxes, also of those that run",
-		Long: `Change limits of [limits] without a restart: cpus, memory and pids, with values
-as virt-sandbox.config(5) has them. An empty value is the default. All of them
-change or, if one cannot, none.
+		Long: `Change limits of [limits] without a restart: cpus, memory, pids, and the sizes
+run-size, tmp-size and shm-size, with values as virt-sandbox.config(5) has them.
+An empty value is the default. All of them change or, if one cannot, none.
 
 The config is changed too, its comments stay. What it cannot say, as it is a
 link, a template or a package's, or as a drop-in says it, is written into
@@ -30,10 +31,12 @@ NAME.sandbox.d/set-property.conf in /etc/libvirt-sandbox/services. With
 --runtime no file changes: the limit is gone when the sandbox stops or restarts.
 
 Where less memory is allowed than is in use, the kernel may refuse or, with
-cgroup version 2, end processes inside. Other keys count from the next start
-on; edit changes them.`,
+cgroup version 2, end processes inside. A file system in memory cannot become
+smaller than what it holds. Other keys count from the next start on; edit
+changes them.`,
 		Example: `  virt-sandbox-service set-property web1 memory=1G cpus=1.5
   virt-sandbox-service set-property --runtime web1 pids=8192
+  virt-sandbox-service set-property web1 tmp-size=2G
   virt-sandbox-service set-property web1 memory=`,
 		Args: func(c *cobra.Command, args []string) error {
 			names, settings, err := namesAndSettings(args)
@@ -79,7 +82,8 @@ func namesAndSettings(args []string) (names []string, settings []limiting.Settin
 		}
 		setting, err := limiting.Parse(arg)
 		if err != nil {
-			return nil, nil, err
+			// It says all; how the verb is used would only hide that.
+			return nil, nil, usageError{fmt.Errorf("set-property: %w", err)}
 		}
 		if slices.ContainsFunc(settings, func(s limiting.Setting) bool { return s.Key == setting.Key }) {
 			return nil, nil, errors.New(setting.Key + "= is given twice")

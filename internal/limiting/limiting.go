@@ -8,15 +8,21 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/cgroup"
 	"github.com/virt-sandbox/virt-sandbox/internal/editing"
 	"github.com/virt-sandbox/virt-sandbox/internal/enter"
+	"github.com/virt-sandbox/virt-sandbox/internal/memoryfs"
 	"github.com/virt-sandbox/virt-sandbox/internal/places"
+	"github.com/virt-sandbox/virt-sandbox/internal/printable"
+	"github.com/virt-sandbox/virt-sandbox/internal/proc"
 	"github.com/virt-sandbox/virt-sandbox/internal/staleness"
 	"github.com/virt-sandbox/virt-sandbox/internal/suggest"
 	"github.com/virt-sandbox/virt-sandbox/internal/textmerge"
@@ -25,20 +31,30 @@ import (
 // section has the limits.
 const section = "limits"
 
-// limit is a key that a running container takes.
+// limit is a key that a running container takes: a setting of its cgroup, or the size of a file system in memory.
 type limit struct {
-	key, setting string // of the config, and of the cgroup
+	key, setting string // of the config, and of the cgroup, or where the file system is
 	value        func(config.Limits) string
 	take         func(to *config.Limits, from config.Limits)
+	size         func(*config.Limits) *config.Size // of the file system; nil for a setting
 }
 
 var limits = []limit{
 	{"cpus", "CPUQuota", func(l config.Limits) string { return cgroup.CPUQuota(l.CPUs) },
-		func(to *config.Limits, from config.Limits) { to.CPUs = from.CPUs }},
+		func(to *config.Limits, from config.Limits) { to.CPUs = from.CPUs }, nil},
 	{"memory", "MemoryMax", func(l config.Limits) string { return atMost(uint64(l.Memory)) },
-		func(to *config.Limits, from config.Limits) { to.Memory = from.Memory }},
+		func(to *config.Limits, from config.Limits) { to.Memory = from.Memory }, nil},
 	{"pids", "TasksMax", func(l config.Limits) string { return atMost(uint64(l.PIDs)) },
-		func(to *config.Limits, from config.Limits) { to.PIDs = from.PIDs }},
+		func(to *config.Limits, from config.Limits) { to.PIDs = from.PIDs }, nil},
+	inMemory("run-size", "/run", func(l *config.Limits) *config.Size { return &l.Run }),
+	inMemory("tmp-size", "/tmp", func(l *config.Limits) *config.Size { return &l.Tmp }),
+	inMemory("shm-size", "/dev/shm", func(l *config.Limits) *config.Size { return &l.Shm }),
+}
+
+// inMemory is the size of a file system in memory.
+func inMemory(key, path string, size func(*config.Limits) *config.Size) limit {
+	return limit{key: key, setting: path, size: size,
+		take: func(to *config.Limits, from config.Limits) { *size(to) = *size(&from) }}
 }
 
 // atMost is a bound as cgroups have it; 0 is none.
@@ -74,8 +90,11 @@ func Parse(text string) (Setting, error) {
 	}) {
 		return Setting{}, fmt.Errorf("%s= counts from the next start on: change it with edit, and restart the sandbox", key)
 	}
-	return Setting{}, fmt.Errorf("%q is not a limit that can be changed; those are %s%s", key, strings.Join(Keys(), ", "),
-		suggest.DidYouMean("%s", key, Keys()))
+	if meant := suggest.DidYouMean("%s=", key, Keys()); meant != "" {
+		return Setting{}, fmt.Errorf("%s= is no limit%s", printable.Line(key), meant)
+	}
+	return Setting{}, fmt.Errorf("%s= is no limit that can be changed; those are %s", printable.Line(key),
+		strings.Join(Keys(), ", "))
 }
 
 // Setter changes the limits of sandboxes of a host.
@@ -123,40 +142,84 @@ func (s Setter) Set(ctx context.Context, name string, settings []Setting, untilS
 func (s Setter) live(
 	name string, now config.Limits, settings []Setting, untilStop bool,
 ) (undo func() error, err error) {
-	run := places.Root(s.Root).Of(name).Run()
-	state := run.State()
-	if state.Phase != places.PhaseReady || state.Admission == nil {
-		return nothing, fmt.Errorf("%s %w", name, staleness.ErrNotRunning)
+	up, err := s.find(name)
+	if err != nil {
+		return nothing, err
 	}
-	groups, err := cgroup.Below(s.Root).Of(state.Admission.Init.PID)
-	// The number may be another's by now, whose groups these are.
-	if init, gone := enter.ProcessOf(state.Admission.Init.PID); err != nil || gone != nil || init != state.Admission.Init {
-		return nothing, fmt.Errorf("%s %w", name, staleness.ErrNotRunning)
-	}
-	started, err := run.Recorded()
+	defer up.root.Close()
+	started, err := up.run.Recorded()
 	if err != nil {
 		return nothing, err
 	}
 	before := *started
 	var values []cgroup.Value
+	var sizes []memoryfs.Size
 	for _, l := range limits {
-		if slices.ContainsFunc(settings, func(one Setting) bool { return one.Key == l.key }) {
-			values = append(values, cgroup.Value{Name: l.setting, Value: l.value(now)})
-			l.take(&started.Limits, now)
+		if !slices.ContainsFunc(settings, func(one Setting) bool { return one.Key == l.key }) {
+			continue
 		}
+		if l.size != nil {
+			sizes = append(sizes, memoryfs.Size{Path: l.setting, Bytes: uint64(*l.size(&now))})
+		} else {
+			values = append(values, cgroup.Value{Name: l.setting, Value: l.value(now)})
+		}
+		l.take(&started.Limits, now)
 	}
-	undoGroups, err := groups.Change(name, values)
+	undo, err = up.change(name, values, sizes)
 	if err != nil {
 		return nothing, fmt.Errorf("%w; to have it count from the next start on, use edit", err)
 	}
 	if untilStop {
-		return undoGroups, nil
+		return undo, nil
 	}
-	undo = func() error { return errors.Join(undoGroups(), run.Record(&before)) }
-	if err := run.Record(started); err != nil {
+	undoLimits := undo
+	undo = func() error { return errors.Join(undoLimits(), up.run.Record(&before)) }
+	if err := up.run.Record(started); err != nil {
 		return nothing, errors.Join(err, undo())
 	}
 	return undo, nil
+}
+
+// container is that of a sandbox which is up.
+type container struct {
+	run    places.RunDir
+	init   int
+	groups cgroup.Groups
+	root   *os.File
+}
+
+// find returns the container of a sandbox. Errors: staleness.ErrNotRunning.
+func (s Setter) find(name string) (*container, error) {
+	run := places.Root(s.Root).Of(name).Run()
+	state := run.State()
+	if state.Phase != places.PhaseReady || state.Admission == nil {
+		return nil, fmt.Errorf("%s %w", name, staleness.ErrNotRunning)
+	}
+	noted := state.Admission.Init
+	groups, err := cgroup.Below(s.Root).Of(noted.PID)
+	var root *os.File
+	if err == nil {
+		root, err = os.OpenFile(proc.Host.Root(noted.PID), unix.O_PATH|unix.O_CLOEXEC, 0)
+	}
+	// The number may be another's by now, whose groups and root these are.
+	if init, gone := enter.ProcessOf(noted.PID); err != nil || gone != nil || init != noted {
+		root.Close()
+		return nil, fmt.Errorf("%s %w", name, staleness.ErrNotRunning)
+	}
+	return &container{run, noted.PID, groups, root}, nil
+}
+
+// change has the container take all of its new limits, or none.
+func (c *container) change(name string, values []cgroup.Value, sizes []memoryfs.Size) (undo func() error, err error) {
+	undoGroups, err := c.groups.Change(name, values)
+	if err != nil || len(sizes) == 0 {
+		return undoGroups, err
+	}
+	undoSizes, err := memoryfs.Container{Root: c.root, Init: c.init}.Resize(sizes)
+	if err != nil {
+		return nil, errors.Join(err, undoGroups())
+	}
+	return func() error { return errors.Join(undoSizes(), undoGroups()) }, nil
 }
 
 func nothing() error { return nil }

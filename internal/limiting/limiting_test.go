@@ -22,8 +22,9 @@ import (
 
 func TestParse(t *testing.T) {
 	for text, want := range map[string]string{
-		"memory=1G": "", "cpus= 2 ": "", "pids=": "", "memory": "KEY=VALUE", "run-size=1G": "from the next start on",
-		"start-timeout=1m": "from the next start on", "memroy=1G": "did you mean memory?", "x=1": "cpus, memory, pids",
+		"memory=1G": "", "cpus= 2 ": "", "pids=": "", "memory": "KEY=VALUE", "run-size=1G": "", "shm-size=": "",
+		"start-timeout=1m": "from the next start on", "memroy=1G": "memroy= is no limit; did you mean memory=?",
+		"x\x1b=1": "x?= is no limit that can be changed; those are cpus, memory, pids, run-size, tmp-size, shm-size",
 	} {
 		_, err := Parse(text)
 		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {

@@ -46,8 +46,8 @@ func toldEnd(run places.RunDir) (status int, told bool) {
 	return int(n), err == nil
 }
 
-// restarts reports whether systemd would start the unit again after an exit status of the monitor, by the directives that
-// package units writes. What a config says of statuses in [service] does not count.
+// restarts reports whether systemd would start the unit again after an exit status of the monitor, by the directives
+// that package units writes. What a config says of statuses in [service] does not count.
 func restarts(s *config.Sandbox, status int) bool {
 	good := status == 0
 	switch {
@@ -68,8 +68,8 @@ func restarts(s *config.Sandbox, status int) bool {
 }
 
 const (
-	// maxLosses is how many monitors of one container may be killed within lossPeriod. systemd's own limit of starts would
-	// leave a container that nobody watches.
+	// maxLosses is how many monitors of one container may be killed within lossPeriod. systemd's own limit of starts
+	// would leave a container that nobody watches.
 	maxLosses  = 10
 	lossPeriod = time.Minute
 

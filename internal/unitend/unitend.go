@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package unitend carries out what systemd asks of a container's unit that ends, in ExecStop= and ExecStopPost=. In: what
-// systemd says of the end, and what the monitor noted; out: a container that has ended, or one that goes on since only
-// its monitor was killed, with its unit started again. The verbs of package helper call it.
+// Package unitend carries out what systemd asks of a container's unit that ends, in ExecStop= and ExecStopPost=. In:
+// what systemd says of the end, and what the monitor noted; out: a container that has ended, or one that goes on since
+// only its monitor was killed, with its unit started again. The verbs of package helper call it.
 package unitend
 
 import (

@@ -14,8 +14,8 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/places"
 )
 
-// TestOfKilled: a container whose monitor was killed goes on, unless it was to end anyway; then its unit is started again
-// where systemd would have.
+// TestOfKilled: a container whose monitor was killed goes on, unless it was to end anyway; then its unit is started
+// again where systemd would have.
 func TestOfKilled(t *testing.T) {
 	for _, c := range []struct {
 		name, restart, onFailure string

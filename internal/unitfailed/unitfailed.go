@@ -20,8 +20,8 @@ import (
 // Word as the only argument of virt-sandbox-init has it call Tell.
 const Word = "failed"
 
-// Unit inside calls Tell when the host asks for it: what was told to a monitor that is no more is lost. It is an instance
-// of its own, which no failure starts.
+// Unit inside calls Tell when the host asks for it: what was told to a monitor that is no more is lost. It is an
+// instance of its own, which no failure starts.
 const Unit = "virt-sandbox-failed@host.service"
 
 // maxTold bounds how many units a message names, so that it is no longer than the host's side reads.

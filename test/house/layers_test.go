@@ -61,6 +61,7 @@ var layers = []layer{
 		"internal/hosttest",
 		"internal/lxcfs",
 		"internal/machine",
+		"internal/memoryfs",
 		"internal/namespace",
 		"internal/nic",
 		"internal/notify",

@@ -83,7 +83,7 @@ func TestSetProperty(t *testing.T) {
 	}
 	// The config is as before. What cannot be leaves all as it is.
 	for wrong, want := range map[string]string{
-		"memory=1X": "1X", "run-size=1G": "from the next start on", "colour=blue": "is not a limit", "pids=800": "twice",
+		"memory=1X": "1X", "start-timeout=1m": "from the next start on", "colour=blue": "is no limit", "pids=800": "twice",
 	} {
 		refused(t, run(t, "set-property", "t-limits", "pids=900", wrong), want)
 	}
@@ -106,6 +106,41 @@ func TestSetProperty(t *testing.T) {
 		t.Errorf("json: %s", got)
 	}
 	if s := described(t, "t-limits"); strings.Contains(s, "cpus=") || !strings.Contains(s, "memory=512M") {
+		t.Errorf("the config: %s", s)
+	}
+	remove(t, "t-limits")
+}
+
+// File systems in memory of a running sandbox get other sizes without a restart, and none that is smaller than what it
+// holds.
+func TestSetPropertyOfSizes(t *testing.T) {
+	rig.On(t, rig.Native, rig.VM)
+	create(t, "t-limits", "-C", "-u", "apache2")
+	must(t, "set-property", "t-limits", "run-size=32M", "tmp-size=48M", "shm-size=24M")
+	must(t, "start", "t-limits")
+	begun := boot(t, "t-limits")
+	sizes := func(want ...int) {
+		t.Helper()
+		got := strings.Fields(inside(t, "t-limits", "df -B1M --output=size /run /tmp /dev/shm | tail -n +2"))
+		for i := range want {
+			if got[i] != strconv.Itoa(want[i]) {
+				t.Errorf("sizes %v MiB, want %v", got, want)
+			}
+		}
+	}
+	sizes(32, 48, 24)
+	inside(t, "t-limits", "head -c 20M /dev/zero >/tmp/x")
+	must(t, "set-property", "t-limits", "run-size=64M", "tmp-size=24M", "shm-size=96M")
+	sizes(64, 24, 96)
+	if o := run(t, "needs-restart", "t-limits"); o.status != 0 || o.stdout+o.stderr != "" {
+		t.Errorf("it needs a restart: %+v", o)
+	}
+	refused(t, run(t, "set-property", "t-limits", "shm-size=32M", "tmp-size=1M"), "bytes are in use there")
+	sizes(64, 24, 96)
+	must(t, "set-property", "--runtime", "t-limits", "tmp-size=200M")
+	inside(t, "t-limits", "head -c 100M /dev/zero >/tmp/x; rm /tmp/x")
+	sizes(64, 200, 96)
+	if s := described(t, "t-limits"); !strings.Contains(s, "tmp-size=24M") || boot(t, "t-limits") != begun {
 		t.Errorf("the config: %s", s)
 	}
 	remove(t, "t-limits")

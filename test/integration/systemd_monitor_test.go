@@ -16,8 +16,8 @@ import (
 
 const monitored = "apache2@t-watched.service"
 
-// Whenever the process that watches a container is killed, the unit ends as it would have without that, with nothing left
-// of the container where it is down, and the next start works.
+// Whenever the process that watches a container is killed, the unit ends as it would have without that, with nothing
+// left of the container where it is down, and the next start works.
 func TestSystemdWatcherKilledAtMoments(t *testing.T) {
 	rig.On(t, rig.Host)
 	rig.Needs(t, rig.Systemd)
