@@ -130,3 +130,16 @@ func TestReload(t *testing.T) {
 		})
 	}
 }
+
+// TestStart: a unit is started, and nobody waits for it.
+func TestStart(t *testing.T) {
+	b := &fakeBus{}
+	err := b.client(t).Start(t.Context(), "x.service")
+	if err != nil || !slices.Equal(b.started, []any{"x.service", "replace"}) {
+		t.Errorf("started %q, %v", b.started, err)
+	}
+	b = &fakeBus{err: errors.New("de\x1bnied")}
+	if err := b.client(t).Start(t.Context(), "x.service"); err == nil || err.Error() != "start x.service inside: de?nied" {
+		t.Errorf("got %v", err)
+	}
+}

@@ -18,12 +18,13 @@ import (
 
 // fakeBus is the bus of a container whose systemd has a few units.
 type fakeBus struct {
-	units  map[string]map[string]any
-	asked  func(unit string) // is called before each look at a unit
-	failed []string
-	jobs   []dbus.JobStatus
-	err    error
-	result string // of each job; none ends where it is empty
+	units   map[string]map[string]any
+	asked   func(unit string) // is called before each look at a unit
+	failed  []string
+	jobs    []dbus.JobStatus
+	err     error
+	result  string // of each job; none ends where it is empty
+	started []any  // what the units that were started are called, and how
 }
 
 // client returns one that is connected to the bus.
@@ -157,6 +158,9 @@ func (b *fakeBus) answer(out io.Writer, question *godbus.Message) error {
 				return err
 			}
 		}
+		return answer(out, question, job)
+	case "StartUnit":
+		b.started = append(b.started, question.Body...)
 		return answer(out, question, job)
 	case "AddMatch":
 		return answer(out, question)

@@ -127,6 +127,12 @@ func TestRun(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Setenv("INVOCATION_ID", "")
 			container := startContainer(t)
+			dir := t.TempDir()
+			var err error
+			if container.files.Runtime, err = os.Open(dir); err != nil {
+				t.Fatal(err)
+			}
+			defer container.files.Runtime.Close()
 			out := make(lineWriter, 10)
 			ended := make(chan string, 1)
 			go func() {
@@ -152,6 +158,12 @@ func TestRun(t *testing.T) {
 			container.end()
 			if got := <-ended; got != c.want {
 				t.Errorf("got %s, want %s", got, c.want)
+			}
+			// As whoever finds that this process was killed would read it.
+			noted, err := os.ReadFile(dir + "/" + Told)
+			if told := !strings.Contains(c.want, ErrBroken.Error()); told != (err == nil) ||
+				told && !strings.HasPrefix(c.want, "status "+string(noted)+",") {
+				t.Errorf("noted %q, %v", noted, err)
 			}
 		})
 	}
