@@ -22,13 +22,14 @@ import (
 
 // Facts are what a plan needs to know of the host at the time of the start.
 type Facts struct {
-	SELinux       bool        // whether the host's is on
-	SecurityModel string      // of libvirt's capabilities: selinux, apparmor or ""
-	SetupLabel    string      // SELinux context for the set-up of the container; empty for that of its processes
-	Profile       string      // AppArmor profile that virt-sandbox-init has to set; empty for none
-	Asked         []string    // capabilities that the units name
-	Lacks         []string    // capabilities that the host does not have to give
-	Memory        config.Size // bytes of RAM
+	SELinux       bool               // whether the host's is on
+	SecurityModel string             // of libvirt's capabilities: selinux, apparmor or ""
+	SetupLabel    string             // SELinux context for the set-up of the container; empty for that of its processes
+	Profile       string             // AppArmor profile that virt-sandbox-init has to set; empty for none
+	Asked         []string           // capabilities that the units name
+	Lacks         []string           // capabilities that the host does not have to give
+	Mounting      innerboot.Mounting // what units have in place of mounts that they cannot make
+	Memory        config.Size        // bytes of RAM
 
 	Mounted map[string]string // directories where the file systems of images are mounted, by target
 	Devices map[string]string // block devices of the disks that libvirt need not make one of, by tag
@@ -72,6 +73,9 @@ func Container(s *config.Sandbox, f *Facts) (*Plan, error) {
 		host.Shell = f.OneShot.Shell
 	}
 	p := Plan{Guest: Command(s, f.Groups, f.OneShot), Tree: tree(s, f)}
+	if !s.Generic() {
+		p.Guest.RuntimeUnits = innerboot.Runtime(s, f.Mounting)
+	}
 	p.Guest.Profile, p.Guest.Label, p.Guest.Proc = f.Profile, payloadLabel(s, f), f.Proc
 	for _, name := range domain.DroppedCapabilities(s, host) {
 		p.Guest.Drop = append(p.Guest.Drop, uint32(slices.Index(capability.Names(), name)))
@@ -100,7 +104,7 @@ func Command(s *config.Sandbox, groups []uint32, oneShot *OneShot) *guest.Plan {
 		Environment: Environment(s),
 	}
 	if !s.Generic() {
-		plan.BootTarget, plan.Units, plan.RuntimeUnits = s.BootTarget, s.Units, innerboot.Runtime(s)
+		plan.BootTarget, plan.Units = s.BootTarget, s.Units
 		if s.Health.Command != "" {
 			plan.Health = &s.Health
 		}

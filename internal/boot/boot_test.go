@@ -14,6 +14,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/domain"
 	"github.com/virt-sandbox/virt-sandbox/internal/guest"
+	"github.com/virt-sandbox/virt-sandbox/internal/innerboot"
 	"github.com/virt-sandbox/virt-sandbox/internal/roottree"
 	"github.com/virt-sandbox/virt-sandbox/internal/syscallfilter"
 	"github.com/virt-sandbox/virt-sandbox/test/golden"
@@ -323,6 +324,34 @@ func TestTree(t *testing.T) {
 	}
 	if untrusted := []string{s.Content, "/backup/web"}; !slices.Equal(p.Tree.Untrusted, untrusted) {
 		t.Errorf("untrusted: %q, want %q", p.Tree.Untrusted, untrusted)
+	}
+}
+
+// TestMountsOfUnits: what units have in place of mounts of their own is in the root before they are.
+func TestMountsOfUnits(t *testing.T) {
+	s, f := config.New("web"), seLinuxHost("web")
+	s.Units = []string{"d.service"}
+	f.Mounting = innerboot.Mounting{
+		Memory: []string{"/var/scratch"}, Units: map[string]string{"d.service.d/x.conf": "text"},
+		Binds: []innerboot.Bind{
+			{Source: "/srv/a", Target: "/srv/b", ReadOnly: true}, {Source: "/run/l", Target: "/var/d", InMemory: true},
+		},
+	}
+	p, err := Container(s, &f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []roottree.Mount{
+		{Target: "/var/scratch", Memory: s.Limits.Tmp, Mode: 0o755},
+		{Target: "/srv/b", Source: "/srv/a", Inside: true, ReadOnly: true},
+		{Target: "/var/d", Source: "/run/l", Inside: true, Make: true},
+	} {
+		if !slices.Contains(p.Tree.Mounts, want) {
+			t.Errorf("the tree lacks %+v", want)
+		}
+	}
+	if p.Guest.RuntimeUnits["d.service.d/x.conf"] != "text" {
+		t.Errorf("the guest's units are %q", p.Guest.RuntimeUnits)
 	}
 }
 

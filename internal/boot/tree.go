@@ -8,6 +8,7 @@ import (
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/domain"
+	"github.com/virt-sandbox/virt-sandbox/internal/innerboot"
 	"github.com/virt-sandbox/virt-sandbox/internal/lxcfs"
 	"github.com/virt-sandbox/virt-sandbox/internal/roottree"
 )
@@ -28,7 +29,7 @@ func tree(s *config.Sandbox, f *Facts) *roottree.Content {
 		roottree.Mount{Target: "/tmp", Memory: s.Limits.Tmp, Mode: 0o1777},
 	)
 	mounts, inside := administrators(s, f.Mounted)
-	c.Mounts = slices.Concat(c.Mounts, mounts, inside)
+	c.Mounts = slices.Concat(c.Mounts, mounts, ofUnits(s, f.Mounting), inside)
 	// Init and its plan keep the host's ids, which is all the same to who only reads them: not every kernel can map
 	// those of a file system in memory.
 	c.Mounts = append(c.Mounts,
@@ -41,6 +42,19 @@ func tree(s *config.Sandbox, f *Facts) *roottree.Content {
 	}
 	c.Untrusted = Written(s)
 	return &c
+}
+
+// ofUnits returns the mounts that stand for those of units.
+func ofUnits(s *config.Sandbox, m innerboot.Mounting) (mounts []roottree.Mount) {
+	for _, place := range m.Memory {
+		mounts = append(mounts, roottree.Mount{Target: place, Memory: s.Limits.Tmp, Mode: 0o755})
+	}
+	for _, b := range m.Binds {
+		mounts = append(mounts, roottree.Mount{
+			Target: b.Target, Source: b.Source, Inside: true, ReadOnly: b.ReadOnly, Make: b.InMemory,
+		})
+	}
+	return mounts
 }
 
 // Written returns the directories and files of the host that a sandbox writes to.

@@ -35,6 +35,12 @@ func SetupLabel(s *config.Sandbox) string {
 	return context.WithType(secontext.SetupType).String()
 }
 
+// DeniesMounts reports whether the host's policy lets no process of a sandbox mount: ours lets none. What a type of an
+// administrator's may do is not known.
+func (h Host) DeniesMounts(s *config.Sandbox) bool {
+	return h.Root == "" && selinux.EnforceMode() == selinux.Enforcing && s.ProcessContext().OfContainer()
+}
+
 // CheckStart reports whether the loaded policy has what a start needs beside the label of content: the types of the
 // processes, of the set-up, and of what all sandboxes are shown. Where SELinux denies nothing a start does without.
 func (h Host) CheckStart(s *config.Sandbox) error {

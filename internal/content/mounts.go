@@ -11,7 +11,9 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/innerboot"
 	"github.com/virt-sandbox/virt-sandbox/internal/privatepaths"
+	"github.com/virt-sandbox/virt-sandbox/internal/unitfile"
 )
 
 // CheckMounts reports whether every mount of the administrator has a place, and every guest-bind something to show.
@@ -62,33 +64,76 @@ func (h Host) inContent(s *config.Sandbox, p string) bool {
 	})
 }
 
+// InPlaceOfMounts returns what a sandbox has where its units can mount nothing. Errors: a unit that needs what cannot
+// be had so.
+func (h Host) InPlaceOfMounts(s *config.Sandbox) (*innerboot.Mounting, error) {
+	return innerboot.InPlaceOfMounts(unitfile.Root(h.Root), s, h.DeniesMounts(s))
+}
+
 // mountPoints makes the places for mounts that lie in the tree, and those that guest-binds show.
 func (b *builder) mountPoints() error {
-	for _, m := range b.sandbox.Mounts {
-		name := strings.TrimPrefix(m.Source, "/")
-		if !m.Kind.ShowsInside() || exists(b.tree, name) || !b.host.inContent(b.sandbox, m.Source) {
-			continue
-		}
-		if err := b.tree.MkdirAll(name, 0o755); err != nil {
-			return fmt.Errorf("make %s for the mount at %s: %w", m.Source, m.Target, err)
-		}
-		b.record(name, "directory")
+	units, err := b.host.InPlaceOfMounts(b.sandbox)
+	if err != nil {
+		return err
 	}
 	for _, m := range b.sandbox.Mounts {
-		name := strings.TrimPrefix(m.Target, "/")
-		// In /etc it is made where that is laid over the host's.
-		if !b.host.inContent(b.sandbox, m.Target) || topOf(m.Target) == etcTop || exists(b.tree, name) {
-			continue
+		if m.Kind.ShowsInside() {
+			if err := b.shown(m.Source, m.Target); err != nil {
+				return err
+			}
 		}
-		if err := b.mountPoint(m, name); err != nil {
-			return fmt.Errorf("make mount point %s: %w", m.Target, err)
+	}
+	for _, bind := range units.Binds {
+		if err := b.shown(bind.Source, bind.Target); err != nil {
+			return err
+		}
+	}
+	for _, m := range b.sandbox.Mounts {
+		if err := b.mountPoint(m.Target, b.showsFile(m)); err != nil {
+			return err
+		}
+	}
+	for _, bind := range units.Binds {
+		if err := b.mountPoint(bind.Target, b.isFile(bind.Source)); err != nil {
+			return err
+		}
+	}
+	for _, place := range slices.Concat(units.Memory, units.Dirs) {
+		if err := b.mountPoint(place, false); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-func (b *builder) mountPoint(m config.Mount, name string) error {
-	if b.showsFile(m) {
+// shown makes what is to be shown at another place, where it is the content's and not there.
+func (b *builder) shown(source, target string) error {
+	name := strings.TrimPrefix(source, "/")
+	if exists(b.tree, name) || !b.host.inContent(b.sandbox, source) {
+		return nil
+	}
+	if err := b.tree.MkdirAll(name, 0o755); err != nil {
+		return fmt.Errorf("make %s for the mount at %s: %w", source, target, err)
+	}
+	b.record(name, "directory")
+	return nil
+}
+
+// mountPoint makes a place where it lies in the tree and is not there. In /etc it is made where that is laid over the
+// host's.
+func (b *builder) mountPoint(target string, isFile bool) error {
+	name := strings.TrimPrefix(target, "/")
+	if !b.host.inContent(b.sandbox, target) || topOf(target) == etcTop || exists(b.tree, name) {
+		return nil
+	}
+	if err := b.makePoint(name, isFile); err != nil {
+		return fmt.Errorf("make mount point %s: %w", target, err)
+	}
+	return nil
+}
+
+func (b *builder) makePoint(name string, isFile bool) error {
+	if isFile {
 		if dir := name[:strings.LastIndexByte(name, '/')]; !exists(b.tree, dir) {
 			if err := b.tree.MkdirAll(dir, 0o755); err != nil {
 				return err
@@ -114,10 +159,17 @@ func (b *builder) showsFile(m config.Mount) bool {
 		return false
 	}
 	if m.Kind.ShowsInside() {
-		if info, err := b.tree.Stat(strings.TrimPrefix(m.Source, "/")); err == nil {
-			return !info.IsDir()
-		}
+		return b.isFile(m.Source)
 	}
 	info, err := os.Stat(b.host.Root + m.Source)
+	return err == nil && !info.IsDir()
+}
+
+// isFile reports whether a path inside is no directory: of the content, or else of the host.
+func (b *builder) isFile(p string) bool {
+	info, err := b.tree.Stat(strings.TrimPrefix(p, "/"))
+	if err != nil {
+		info, err = os.Stat(b.host.Root + p)
+	}
 	return err == nil && !info.IsDir()
 }

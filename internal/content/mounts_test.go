@@ -87,3 +87,28 @@ func TestMountPoints(t *testing.T) {
 		t.Errorf("made outside: %v, %v", entries, err)
 	}
 }
+
+// What units see in place of mounts that they cannot make has its places too.
+func TestMountPointsOfUnits(t *testing.T) {
+	h := newHost(t, map[string]string{"/usr/share/d/text": "text", unitFile: bareUnit +
+		"BindPaths=/srv/a:/var/b /usr/share/d/text:/var/text\nBindReadOnlyPaths=/dev/log:/var/lib/d/dev/log\n" +
+		"TemporaryFileSystem=/var/scratch /var/lib/own/tmp\n"})
+	s := box(t, "/var/lib/own")
+	s.Command, s.Units = nil, []string{"d.service"}
+	var err error
+	if s.Hardening.Capabilities, err = config.ParseCapabilities("auto -CAP_SYS_ADMIN"); err != nil {
+		t.Fatal(err)
+	}
+	prepare(t, h, s)
+	for name, isDir := range map[string]bool{
+		"/srv/a": true, "/var/b": true, "/var/text": false, "/var/lib/d/dev": true, "/var/scratch": true,
+		"/var/lib/own/tmp": true,
+	} {
+		if info, err := os.Lstat(s.Content + name); err != nil || info.IsDir() != isDir {
+			t.Errorf("%s: %v, %v", name, info, err)
+		}
+	}
+	if _, err := os.Lstat(s.Content + "/run"); err == nil {
+		t.Error("/run is in the content")
+	}
+}

@@ -25,7 +25,7 @@ func (b *builder) systemd(ctx context.Context) error {
 	if b.sandbox.Generic() {
 		return nil
 	}
-	entries, err := innerboot.Plan(unitfile.Root(b.host.Root), b.sandbox)
+	entries, err := innerboot.Plan(unitfile.Root(b.host.Root), b.sandbox, b.host.DeniesMounts(b.sandbox))
 	if err != nil {
 		return err
 	}

@@ -13,13 +13,14 @@ import (
 )
 
 // Notes returns what of the units of a sandbox is left out inside, since a container cannot give it: a line for each
-// unit and kind. A unit that the host does not have has none. Errors: a unit that no container can run.
-func Notes(root unitfile.Root, s *config.Sandbox) ([]string, error) {
+// unit and kind. A unit that the host does not have has none. denied says that the host's policy lets no process of the
+// container mount. Errors: a unit that no container can run.
+func Notes(root unitfile.Root, s *config.Sandbox, denied bool) ([]string, error) {
 	set, err := root.FindAll(s.Units, s.Name, func(error) error { return nil })
 	if err != nil {
 		return nil, err
 	}
-	p := plan{sandbox: s, granted: granted(s, set)}
+	p := plan{sandbox: s, granted: granted(s, set, denied)}
 	var notes []string
 	for _, u := range set.All() {
 		if err := p.checkHostOnly(u); err != nil {
@@ -29,13 +30,17 @@ func Notes(root unitfile.Root, s *config.Sandbox) ([]string, error) {
 			notes = append(notes, u.Name+": "+note)
 		}
 	}
-	return notes, nil
+	mounting, err := inPlaceOfMounts(root, s, set, denied, true)
+	if err != nil {
+		return nil, err
+	}
+	return append(notes, mounting.notes...), nil
 }
 
 // granted returns the capabilities that processes of the container can have.
-func granted(s *config.Sandbox, set unitfile.Set) map[string]bool {
+func granted(s *config.Sandbox, set unitfile.Set, denied bool) map[string]bool {
 	has := make(map[string]bool)
-	for _, name := range domain.PlannedCapabilities(s, set.Capabilities()) {
+	for _, name := range domain.PlannedCapabilities(s, set.Capabilities(!denied)) {
 		has[name] = true
 	}
 	return has

@@ -33,7 +33,7 @@ func TestHostOnly(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			root := unitfile.Root(hosttest.Root(t, map[string]string{lib + "d.service": c.lines + bare}))
-			_, err := Notes(root, box("d"))
+			_, err := Notes(root, box("d"), false)
 			if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
 				t.Errorf("got %v, want %q", err, c.want)
 			}
@@ -49,7 +49,7 @@ func TestHostOnlyGranted(t *testing.T) {
 	if s.Hardening.Capabilities, err = config.ParseCapabilities("auto +CAP_SYS_TIME"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Notes(unitfile.Root(hosttest.Root(t, files)), s); err != nil {
+	if _, err := Notes(unitfile.Root(hosttest.Root(t, files)), s, false); err != nil {
 		t.Error(err)
 	}
 }

@@ -28,13 +28,14 @@ type Entry struct {
 	Host string // path of the host's file that is copied, where it is one of the administrator's
 }
 
-// Plan returns what a sandbox of units has below Dir. Errors: unitfile.ErrNoUnit, of reading.
-func Plan(root unitfile.Root, s *config.Sandbox) ([]Entry, error) {
+// Plan returns what a sandbox of units has below Dir. denied says that the host's policy lets no process of the
+// container mount. Errors: unitfile.ErrNoUnit, of reading.
+func Plan(root unitfile.Root, s *config.Sandbox, denied bool) ([]Entry, error) {
 	set, err := root.FindAll(s.Units, s.Name, func(err error) error { return err })
 	if err != nil {
 		return nil, err
 	}
-	p := plan{sandbox: s, granted: granted(s, set)}
+	p := plan{sandbox: s, granted: granted(s, set, denied)}
 	for _, name := range maskedUnits() {
 		p.link(name, "/dev/null")
 	}

@@ -15,7 +15,7 @@ import (
 // planned returns the inner boot of units of a host, by the paths of its entries.
 func planned(t *testing.T, files map[string]string, units ...string) map[string]string {
 	t.Helper()
-	entries, err := Plan(unitfile.Root(hosttest.Root(t, files)), box(units...))
+	entries, err := Plan(unitfile.Root(hosttest.Root(t, files)), box(units...), false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +61,7 @@ func TestDynamicUser(t *testing.T) {
 	if strings.Contains(got["e"+dropIn], "User=") {
 		t.Errorf("a unit without has %s", got["e"+dropIn])
 	}
-	notes, err := Notes(unitfile.Root(hosttest.Root(t, files)), box("d", "e"))
+	notes, err := Notes(unitfile.Root(hosttest.Root(t, files)), box("d", "e"), false)
 	if err != nil || len(notes) != 1 || !strings.Contains(notes[0], "the user d of this container") {
 		t.Errorf("got %q, %v", notes, err)
 	}
@@ -88,7 +88,7 @@ func TestTold(t *testing.T) {
 		root := unitfile.Root(hosttest.Root(t, map[string]string{lib + "d.service": bare + lines + "\n"}))
 		s := box("d")
 		s.Mounts = []config.Mount{{Target: "/shown/d"}}
-		notes, err := Notes(root, s)
+		notes, err := Notes(root, s, false)
 		text := strings.Join(notes, "\n")
 		if err != nil || (text == "") != (want == "") || !strings.Contains(text, want) {
 			t.Errorf("%q: told %q, %v; want %q", lines, text, err, want)
@@ -105,14 +105,14 @@ func TestScheduling(t *testing.T) {
 	s := box("d", "e")
 	for count, want := range map[uint32]int{0: 0, 65536: 2} {
 		s.Hardening.IDMap.Count = count
-		if notes, err := Notes(root, s); err != nil || len(notes) != want {
+		if notes, err := Notes(root, s, false); err != nil || len(notes) != want {
 			t.Errorf("noted %q, %v", notes, err)
 		}
 		set, err := root.FindAll(s.Units, s.Name, func(err error) error { return err })
 		if err != nil {
 			t.Fatal(err)
 		}
-		p := plan{sandbox: s, granted: granted(s, set)}
+		p := plan{sandbox: s, granted: granted(s, set, false)}
 		if text := p.adapt(set.Asked[0]).text(); strings.Contains(text, "=other\n") != (want > 0) {
 			t.Errorf("adapted by %q", text)
 		}
@@ -208,7 +208,7 @@ func TestAdaptations(t *testing.T) {
 			if got := strings.Join(lines, ""); got != c.want {
 				t.Errorf("adapted by %q, want %q", got, c.want)
 			}
-			notes, err := Notes(unitfile.Root(hosttest.Root(t, files)), box("d", "absent"))
+			notes, err := Notes(unitfile.Root(hosttest.Root(t, files)), box("d", "absent"), false)
 			if got := strings.Join(notes, "\n"); err != nil || got != c.notes {
 				t.Errorf("noted %q, %v; want %q", got, err, c.notes)
 			}

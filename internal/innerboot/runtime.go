@@ -3,6 +3,7 @@
 package innerboot
 
 import (
+	"maps"
 	"strings"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
@@ -14,9 +15,10 @@ import (
 const carriedDropIn = "95-virt-sandbox-config.conf"
 
 // Runtime returns files that each start puts below /run/systemd/system of a container, since they follow from the
-// config as it is then, by their names there.
-func Runtime(s *config.Sandbox) map[string]string {
+// config and the host as they are then, by their names there. mounting is what its units have in place of mounts.
+func Runtime(s *config.Sandbox, mounting Mounting) map[string]string {
 	files := make(map[string]string)
+	maps.Copy(files, mounting.Units)
 	carried := s.ServiceAt(directive.Inside)
 	if len(carried) > 0 {
 		var text strings.Builder

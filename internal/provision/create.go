@@ -95,7 +95,7 @@ func (p *Provisioner) plan(ctx context.Context, s *config.Sandbox, hasConfig, dr
 	} else if err != nil {
 		p.Warn("%v", err)
 	}
-	notes, err := innerboot.Notes(unitfile.Root(p.Host.Root), s)
+	notes, err := innerboot.Notes(unitfile.Root(p.Host.Root), s, p.Host.DeniesMounts(s))
 	if err != nil {
 		return err
 	}

@@ -23,6 +23,7 @@ type Mount struct {
 	Source string
 	Below  string
 	Inside bool
+	Make   bool `json:",omitempty"` // whether the source inside is a directory in memory that is made
 	// Lower is a directory of the host over which the source is laid: what is not in the source is seen of it. What is
 	// written goes to the source. Work is a directory below Below, which this needs; nobody else uses it.
 	Lower    string      `json:",omitempty"`
@@ -176,6 +177,8 @@ func (b *builder) attachable(m Mount) (tree int, isDir bool, err error) {
 
 func (b *builder) openSource(m Mount) (int, error) {
 	switch {
+	case m.Inside && m.Make:
+		return b.openPoint(m.Source, true)
 	case m.Inside:
 		return openBelow(b.root, m.Source)
 	case m.Below != "":
@@ -204,6 +207,14 @@ func (b *builder) clone(source int, m Mount) (int, error) {
 		return -1, fmt.Errorf("copy mount of %s: %w", m.Source, err)
 	}
 	if m.Inside {
+		if !m.ReadOnly {
+			return tree, nil
+		}
+		attributes := unix.MountAttr{Attr_set: unix.MOUNT_ATTR_RDONLY}
+		if err := unix.MountSetattr(tree, "", at|unix.AT_RECURSIVE, &attributes); err != nil {
+			unix.Close(tree)
+			return -1, fmt.Errorf("make the mount of %s read-only: %w", m.Source, err)
+		}
 		return tree, nil
 	}
 	// Private: a copy of the host's root would pass on to that what is mounted in it. No devices: libvirt makes those

@@ -74,6 +74,8 @@ func TestBuild(t *testing.T) {
 			{Below: content, Source: "/var", Target: "/var"},
 			{Target: "/run", Memory: 1 << 20, Mode: 0o755},
 			{Source: "/var/www", Target: "/run/www", Inside: true},
+			{Source: "/var/www", Target: "/run/read", Inside: true, ReadOnly: true},
+			{Source: "/run/made/0", Target: "/var/lib", Inside: true, Make: true},
 		},
 	}}
 	err := inOwnMounts(t, func() error {
@@ -83,6 +85,7 @@ func TestBuild(t *testing.T) {
 		for name, want := range map[string]error{
 			"new": unix.EROFS, "usr/new": unix.EROFS, "usr/local/new": unix.EROFS, "mnt/new": unix.EROFS,
 			"usr/local/made/file": unix.EROFS, "var/lib/new": nil, "run/new": nil, "run/www/new": nil,
+			"run/read/new": unix.EROFS, "run/made/0/new": nil,
 		} {
 			if err := os.WriteFile(filepath.Join(tree.Dir, name), nil, 0o644); !errors.Is(err, want) {
 				t.Errorf("write %s: got %v, want %v", name, err, want)
@@ -110,9 +113,9 @@ func TestBuild(t *testing.T) {
 	if _, err := os.Lstat(filepath.Dir(tree.Dir)); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("left: %v", err)
 	}
-	for _, made := range []string{"var/lib/new", "var/www/new"} {
-		if _, err := os.Lstat(filepath.Join(content, made)); err != nil {
-			t.Error(err)
+	for made, want := range map[string]bool{"var/lib/new": false, "var/www/new": true} {
+		if _, err := os.Lstat(filepath.Join(content, made)); (err == nil) != want {
+			t.Errorf("%s in the content: %v", made, err)
 		}
 	}
 }

@@ -32,6 +32,11 @@ func (h *Host) facts(libvirt Libvirt, s *config.Sandbox, dir places.RunDir) (*bo
 	if facts.Asked, err = h.askedCapabilities(s); err != nil {
 		return nil, err
 	}
+	mounting, err := h.Content.InPlaceOfMounts(s)
+	if err != nil {
+		return nil, err
+	}
+	facts.Mounting = *mounting
 	if facts.Lacks, err = missingCapabilities(); err != nil {
 		return nil, err
 	}
@@ -60,7 +65,7 @@ func (h *Host) facts(libvirt Libvirt, s *config.Sandbox, dir places.RunDir) (*bo
 // of them does not count.
 func (h *Host) askedCapabilities(s *config.Sandbox) ([]string, error) {
 	set, err := h.units(s)
-	return set.Capabilities(), err
+	return set.Capabilities(!h.Content.DeniesMounts(s)), err
 }
 
 // units finds the units of a sandbox, and what they start. One that only the container has asks for nothing.

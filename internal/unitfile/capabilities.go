@@ -10,8 +10,7 @@ import (
 )
 
 // Capabilities returns those that a unit names for itself (systemd.exec(5)), and what it needs for a priority above
-// the ordinary or for mounts that it cannot be without: others are only to protect it, and systemd starts it without.
-// A line that takes some away, as one that begins with ~ does, names none.
+// the ordinary. A line that takes some away, as one that begins with ~ does, names none.
 func (u *Unit) Capabilities() []string {
 	names := append(u.NamedCapabilities("CapabilityBoundingSet"), u.NamedCapabilities("AmbientCapabilities")...)
 	names = slices.DeleteFunc(names, func(name string) bool { return !slices.Contains(capability.Names(), name) })
@@ -19,13 +18,6 @@ func (u *Unit) Capabilities() []string {
 	if len(nice) > 0 && strings.HasPrefix(nice[len(nice)-1], "-") ||
 		len(u.Words("CPUSchedulingPolicy"))+len(u.Words("CPUSchedulingPriority"))+len(u.Words("IOSchedulingClass")) > 0 {
 		names = append(names, "CAP_SYS_NICE")
-	}
-	mounts := []string{
-		"BindPaths", "BindReadOnlyPaths", "ExtensionDirectories", "ExtensionImages", "LogNamespace", "MountImages",
-		"RootDirectory", "RootImage", "TemporaryFileSystem",
-	}
-	if slices.ContainsFunc(mounts, func(directive string) bool { return len(u.Words(directive)) > 0 }) {
-		names = append(names, "CAP_SYS_ADMIN")
 	}
 	return names
 }

@@ -40,8 +40,6 @@ func TestCapabilities(t *testing.T) {
 		{"not nice", "Nice=-5\nNice=19", nil},
 		{"real time", "CPUSchedulingPolicy=rr", []string{"CAP_SYS_NICE"}},
 		{"disk", "IOSchedulingClass=realtime", []string{"CAP_SYS_NICE"}},
-		{"mounts it needs", "BindPaths=/srv:/mnt", []string{"CAP_SYS_ADMIN"}},
-		{"root of its own", "RootDirectory=/srv/root", []string{"CAP_SYS_ADMIN"}},
 		{"user of its own", "DynamicUser=yes", nil}, // innerboot gives it an account that stays
 		{"mounts that protect", "PrivateTmp=yes\nProtectSystem=full\nReadWritePaths=/var", nil},
 	}

@@ -18,11 +18,15 @@ type Set struct {
 // All returns the units that were asked for, and those that they start.
 func (s Set) All() []*Unit { return slices.Concat(s.Asked, s.Triggered) }
 
-// Capabilities returns those that the units name for themselves or cannot be without.
-func (s Set) Capabilities() []string {
+// Capabilities returns those that the units name for themselves or cannot be without. mayMount says whether a unit that
+// cannot be without mounts could make them if it had the capability.
+func (s Set) Capabilities(mayMount bool) []string {
 	var names []string
 	for _, u := range s.All() {
 		names = append(names, u.Capabilities()...)
+		if mayMount && u.NeedsMounts() {
+			names = append(names, "CAP_SYS_ADMIN")
+		}
 	}
 	return names
 }

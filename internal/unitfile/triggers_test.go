@@ -43,7 +43,7 @@ func TestFindAll(t *testing.T) {
 		}
 	}
 	set, err := host.FindAll([]string{"a.socket"}, "box", none)
-	if got := set.Capabilities(); err != nil || len(got) != 1 || got[0] != "CAP_KILL" {
+	if got := set.Capabilities(true); err != nil || len(got) != 1 || got[0] != "CAP_KILL" {
 		t.Errorf("got %q, %v", got, err)
 	}
 	if _, err := host.FindAll([]string{"absent"}, "box", none); !errors.Is(err, ErrNoUnit) {

@@ -54,6 +54,7 @@ var colons = map[string]string{
 	"internal/privatepaths/planupgrade.go": "an origin, package:NAME",
 	"internal/privatepaths/plan.go":        "a word of StateDirectory=, NAME:LINK",
 	"internal/privatepaths/secrets.go":     "a word of LoadCredential=, ID:PATH",
+	"internal/unitfile/mounting.go":        "words of BindPaths= and TemporaryFileSystem=, PATH:PATH:OPTIONS",
 	"internal/alloc/ids.go":                "a line of subuid(5)",
 	"internal/cgroup/cgroup.go":            "a line of /proc/PID/cgroup",
 	"internal/guest/enter.go":              "a list of directories",

@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package innerboot
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/field"
+	"github.com/virt-sandbox/virt-sandbox/internal/unitfile"
+)
+
+// Mounting is what a container has where its units can mount nothing, as SELinux has it, and systemd would start them
+// only with mounts of their own.
+type Mounting struct {
+	Binds  []Bind            // made for the whole container before it boots
+	Memory []string          // likewise: places of file systems in memory
+	Dirs   []string          // that a unit would have had one at, and that are to be there
+	Units  map[string]string // drop-ins below /run/systemd/system that take the directives away, by name
+	notes  []string
+}
+
+// Bind is a place inside that is shown at another one.
+type Bind struct {
+	Source, Target string
+	ReadOnly       bool
+	// InMemory says that the source is an empty directory below /run that is not there yet.
+	InMemory bool
+}
+
+// linkDir is where a directory of links to sockets lies for each unit and place that a socket is shown at.
+const linkDir = "/run/virt-sandbox-links"
+
+// mountingDropIn comes after what an administrator adds to a unit.
+const mountingDropIn = "zz-virt-sandbox-mounts.conf"
+
+// InPlaceOfMounts returns what a container has in place of mounts of its units; nothing where they can mount. denied
+// says that the host's policy lets no process of the container mount. Errors: a unit that would see another tree of
+// files than it is made for.
+func InPlaceOfMounts(root unitfile.Root, s *config.Sandbox, denied bool) (*Mounting, error) {
+	set, err := root.FindAll(s.Units, s.Name, func(error) error { return nil })
+	if err != nil {
+		return nil, err
+	}
+	return inPlaceOfMounts(root, s, set, denied, false)
+}
+
+// inPlaceOfMounts is InPlaceOfMounts with the units. isNew says that the content is to be made after the host's.
+func inPlaceOfMounts(
+	root unitfile.Root, s *config.Sandbox, set unitfile.Set, denied, isNew bool,
+) (*Mounting, error) {
+	var m Mounting
+	if !denied && granted(s, set, denied)["CAP_SYS_ADMIN"] {
+		return &m, nil
+	}
+	for _, u := range set.All() {
+		if !u.NeedsMounts() {
+			continue
+		}
+		if directive := u.OtherRoot(); directive != "" && !u.IsChroot() {
+			return nil, refusal(u, directive+"=", "which no unit of this container can make")
+		}
+		d := unitMounting{Mounting: &m, root: root, sandbox: s, unit: u, isNew: isNew}
+		if err := d.binds(); err != nil {
+			return nil, err
+		}
+		d.memory()
+		if names := u.Words("LogNamespace"); len(names) > 0 {
+			d.lines += "LogNamespace=\n"
+			d.note("LogNamespace=%s is left out: it logs to the container's journal", names[len(names)-1])
+		}
+		if m.Units == nil {
+			m.Units = make(map[string]string)
+		}
+		m.Units[u.Name+".d/"+mountingDropIn] = "# No unit of this container can mount.\n" + d.section() + d.lines
+	}
+	return &m, nil
+}
+
+// refusal is the error of a unit that would not be started as it is meant.
+func refusal(u *unitfile.Unit, assignment, why string) error {
+	return field.Errorf("%s %s: %s needs a mount, %s; run it on the host, or take the directive away by a drop-in of the "+
+		"unit", field.Units, u.Name, assignment, why)
+}
+
+// unitMounting is the part of one unit.
+type unitMounting struct {
+	*Mounting
+	root    unitfile.Root
+	sandbox *config.Sandbox
+	unit    *unitfile.Unit
+	isNew   bool
+	lines   string // of the drop-in
+}
+
+func (d *unitMounting) note(format string, args ...any) {
+	d.notes = append(d.notes, d.unit.Name+": "+fmt.Sprintf(format, args...))
+}
+
+func (d *unitMounting) section() string {
+	if strings.HasSuffix(d.unit.Name, ".socket") {
+		return "[Socket]\n"
+	}
+	return "[Service]\n"
+}
+
+// binds has what the unit would see at another place be there for the whole container. Where that would hide what
+// others see there, it is refused.
+func (d *unitMounting) binds() error {
+	binds := d.unit.BindPaths()
+	if len(binds) > 0 {
+		d.lines += "BindPaths=\n" // Forgets those of BindReadOnlyPaths= too.
+	}
+	for _, b := range binds {
+		switch {
+		case !isPlain.MatchString(b.Source + b.Target):
+			return refusal(d.unit, b.String(), "and such a path cannot be one that is made for the whole container")
+		case isSocket(b.Source):
+			if err := d.link(b); err != nil {
+				return err
+			}
+			continue
+		case isMadeLater(b.Source):
+			return refusal(d.unit, b.String(), "and what it shows is there only when the container is up")
+		case isFixed(b.Target) || within(b.Target, b.Source) || within(b.Source, b.Target):
+			return refusal(d.unit, b.String(), "and none can be made there for the whole container")
+		case !d.isVacant(b.Target, "", d.isNew):
+			return refusal(d.unit, b.String(), fmt.Sprintf("which for the whole container would hide %s", b.Target))
+		case b.Optional && !d.exists(b.Source):
+			continue
+		}
+		d.Binds = append(d.Binds, Bind{Source: b.Source, Target: b.Target, ReadOnly: b.ReadOnly})
+		d.note("%s is made for the whole container, since no unit of it can mount", b)
+	}
+	return nil
+}
+
+// link shows a socket that is made only when the container is up at another place: a directory of /run is shown there,
+// in which the unit makes a hard link to it before it starts. A symbolic link would lead nowhere in a chroot.
+func (d *unitMounting) link(b unitfile.BindPath) error {
+	dir, base := path.Split(b.Target)
+	dir = path.Clean(dir)
+	if isFixed(dir) || within("/run", dir) {
+		return refusal(d.unit, b.String(), "and none can be made there for the whole container")
+	}
+	if !d.isVacant(dir, base, d.isNew) {
+		return refusal(d.unit, b.String(), fmt.Sprintf("which for the whole container would hide what is in %s", dir))
+	}
+	at := slices.IndexFunc(d.Binds, func(other Bind) bool { return other.InMemory && other.Target == dir })
+	if at < 0 {
+		at = len(d.Binds)
+		d.Binds = append(d.Binds, Bind{
+			Source: fmt.Sprintf("%s/%d", linkDir, at), Target: dir, InMemory: true,
+		})
+	}
+	failing := "+"
+	if b.Optional {
+		failing = "-+"
+	}
+	d.lines += fmt.Sprintf("ExecStartPre=%s/bin/ln -fL %s %s/%s\n", failing, b.Source, d.Binds[at].Source, base)
+	d.note("%s is a link that it makes when it starts, since no unit of this container can mount", b)
+	return nil
+}
+
+// memory has empty file systems of the unit's be there for the whole container. One that would only hide something from
+// the unit is left out, as systemd itself leaves out what is to protect a unit.
+func (d *unitMounting) memory() {
+	places := d.unit.TemporaryFileSystems()
+	if len(places) > 0 {
+		d.lines += "TemporaryFileSystem=\n"
+	}
+	for _, place := range places {
+		usable := isPlain.MatchString(place) && !isFixed(place) && !isMadeLater(place)
+		if !usable || d.isPrivate(place) || !d.isVacant(place, "", within(place, "/etc")) {
+			if usable {
+				d.Dirs = append(d.Dirs, place)
+			}
+			d.note("TemporaryFileSystem=%s is left out: it sees what is there, since no unit of this container can mount", place)
+			continue
+		}
+		if !slices.Contains(d.Memory, place) {
+			d.Memory = append(d.Memory, place)
+		}
+		d.note("TemporaryFileSystem=%s is made for the whole container, since no unit of it can mount", place)
+	}
+}
+
+// isPrivate reports whether content may lie at a place, or below it.
+func (d *unitMounting) isPrivate(p string) bool {
+	return slices.ContainsFunc(d.sandbox.Private, func(private config.PrivatePath) bool {
+		return within(p, private.Path) || within(private.Path, p)
+	})
+}
+
+// isPlain matches paths that mean themselves in a unit file and on a command line of one.
+var isPlain = regexp.MustCompile(`^[A-Za-z0-9/._@:+-]*$`)
+
+// isSocket reports whether a source is, by its place or name, a socket that the systemd of a container or one of its
+// services makes.
+func isSocket(source string) bool {
+	source = strings.TrimPrefix(source, "/var")
+	if source == "/dev/log" || within(source, "/run/systemd") {
+		return true
+	}
+	return within(source, "/run") && (strings.HasSuffix(source, ".sock") || strings.HasSuffix(source, "socket"))
+}
+
+// isMadeLater reports whether a place is empty until the container's systemd runs, or is none to mount at.
+func isMadeLater(p string) bool {
+	for _, dir := range []string{"/run", "/var/run", "/tmp", "/dev", "/proc", "/sys"} {
+		if within(p, dir) {
+			return true
+		}
+	}
+	return false
+}
+
+// isFixed reports whether a place is of all the container's.
+func isFixed(p string) bool {
+	fixed := []string{"/", "/usr", "/var", "/etc", "/run", "/run/host", "/run/systemd", "/etc/systemd/system", "/var/lib"}
+	return slices.Contains(fixed, p) || within(p, "/dev") || within(p, "/proc") || within(p, "/sys")
+}
+
+// within reports whether a clean path is a directory or lies below it.
+func within(p, dir string) bool {
+	return p == dir || strings.HasPrefix(p, strings.TrimSuffix(dir, "/")+"/")
+}
+
+func (d *unitMounting) exists(p string) bool {
+	_, err := os.Stat(string(d.root) + p)
+	return err == nil
+}
+
+// isVacant reports whether there is nothing at a path that a mount would hide: nothing at all, an empty file, or a
+// directory with nothing but an entry of one name. Of the container's own directories that can only be told as long as
+// its content is new, and as the host has them.
+func (d *unitMounting) isVacant(p, but string, isNew bool) bool {
+	isOwn := slices.ContainsFunc([]string{"/var", "/home", "/root", "/srv", "/etc", "/run"}, func(top string) bool {
+		return within(p, top)
+	})
+	info, err := os.Stat(string(d.root) + p)
+	if err != nil || isOwn && !isNew {
+		return true
+	}
+	if !info.IsDir() {
+		return info.Mode().IsRegular() && info.Size() == 0
+	}
+	entries, err := os.ReadDir(string(d.root) + p)
+	return err == nil && !slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return e.Name() != but })
+}
