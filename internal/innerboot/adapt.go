@@ -78,6 +78,7 @@ func (p *plan) adapt(u *unitfile.Unit) adaptation {
 	adaptUser(&a, u)
 	p.tellDirectory(&a, u)
 	tellLimits(&a, u)
+	tellCredentials(&a, u)
 	p.tellPrivileges(&a, u)
 	if u.IsSimple() {
 		a.service += "# Started means executed: a start reports what cannot be executed.\nType=exec\n"

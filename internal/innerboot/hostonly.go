@@ -18,8 +18,13 @@ const timeTarget = "time-sync.target"
 const timeService = "systemd-timesyncd.service"
 
 // checkHostOnly refuses a unit whose purpose is the machine's clock or hardware: there is one clock for all, and a
-// container has no devices. A capability that it merely asks for is left out instead, as it may do without.
+// container has no devices. A capability that it merely asks for is left out instead, as it may do without. So is one
+// with a secret that only the host can read.
 func (p *plan) checkHostOnly(u *unitfile.Unit) error {
+	if len(u.Words("SetCredentialEncrypted")) > 0 {
+		return field.Errorf("%s %s: SetCredentialEncrypted= needs the key of the host, which no container has; use "+
+			"LoadCredential= with a file, or run it on the host", field.Units, u.Name)
+	}
 	what, by := p.hostOnly(u)
 	if what == "" {
 		return nil

@@ -29,6 +29,7 @@ func TestHostOnly(t *testing.T) {
 		{"what keeps from it", "[Service]\nCapabilityBoundingSet=~CAP_SYS_TIME\n", ""},
 		{"a condition against it", "[Unit]\nConditionCapability=!CAP_SYS_TIME\n", ""},
 		{"what waits for the time", "[Unit]\nWants=time-sync.target\nAfter=time-sync.target\n", ""},
+		{"a secret of the host", "[Service]\nSetCredentialEncrypted=a:Whxqht+dQJax1aZeCGLxm\n", "needs the key of the host"},
 		{"what can do without", "[Unit]\nWants=dev-sda.device\n", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {

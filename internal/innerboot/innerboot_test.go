@@ -84,6 +84,9 @@ func TestTold(t *testing.T) {
 		"User=d\nSystemCallFilter=@system-service":      "with SystemCallFilter=",
 		"User=d\nPrivateDevices=1\nNoNewPrivileges=yes": "",
 		"PrivateDevices=yes":                            "",
+		"LoadCredentialEncrypted=a:/etc/d.cred":         "encrypt it inside",
+		"LoadCredential=a:/etc/d.cred":                  "",
+		"SetCredential=a:text":                          "",
 	} {
 		root := unitfile.Root(hosttest.Root(t, map[string]string{lib + "d.service": bare + lines + "\n"}))
 		s := box("d")

@@ -38,6 +38,14 @@ func (p *plan) has(dir string) bool {
 	})
 }
 
+// tellCredentials tells of credentials that need a key of the container's own, since it has not the host's.
+func tellCredentials(a *adaptation, u *unitfile.Unit) {
+	if words := u.Words("LoadCredentialEncrypted"); len(words) > 0 {
+		a.note("LoadCredentialEncrypted=%s does not work with what was encrypted on the host; encrypt it inside, by "+
+			"systemd-creds(1)", strings.Join(words, " "))
+	}
+}
+
 // limits are directives by which systemd bounds a unit with a cgroup (systemd.resource-control(5)). The systemd of a
 // container may make no cgroups with limits: it would need the controllers, and those are the host's.
 func limits() []string {
