@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/moby/sys/mountinfo"
 	"golang.org/x/sys/unix"
@@ -40,6 +41,21 @@ func muteGenerators() error {
 		if err := os.Symlink("/dev/null", filepath.Join(dir, name)); err != nil {
 			return fmt.Errorf("mute generators: %w", err)
 		}
+	}
+	return nil
+}
+
+// shareMounts has what one namespace inside mounts be seen in the others, where the payload may mount: systemd mounts
+// the credentials of a unit from a namespace of their own, and makes mounts shared only where it is not in a container
+// (systemd.io, CONTAINER_INTERFACE). The host sees nothing of it: its mounts are passed on to the container, and not
+// back. A payload with an SELinux context of its own may not mount.
+func shareMounts(p *Plan) error {
+	if len(p.Command) > 0 || p.Label != "" || slices.Contains(p.Drop, unix.CAP_SYS_ADMIN) {
+		return nil
+	}
+	err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_SHARED, "")
+	if err != nil && !errors.Is(err, unix.EACCES) { // A policy that denies this denies mounts, too.
+		return fmt.Errorf("share mounts inside: %w", err)
 	}
 	return nil
 }

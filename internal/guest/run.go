@@ -84,7 +84,7 @@ func setUp(p *Plan) error {
 	if err := LinkDisks(p.Disks); err != nil {
 		return err
 	}
-	if err := errors.Join(leaveRoom(), leaveKeyring()); err != nil {
+	if err := errors.Join(shareMounts(p), leaveRoom(), leaveKeyring()); err != nil {
 		return err
 	}
 	// Needs CAP_SYS_ADMIN, and leaves nothing that is needed below.

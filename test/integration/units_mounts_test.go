@@ -12,10 +12,11 @@ import (
 
 // mounting are directives that systemd starts no service without, and a command that succeeds with what they stand for.
 const mounting = "BindReadOnlyPaths=/dev/log:/var/lib/t-mounts/dev/log\n" +
-	"BindReadOnlyPaths=/usr/share/doc:/srv/doc\nBindPaths=/var/lib/t-from:/srv/to\n" +
+	"BindReadOnlyPaths=/usr/lib/systemd:/srv/lib /var/lib/t-from:/srv/read\nBindPaths=/var/lib/t-from:/srv/to\n" +
 	"TemporaryFileSystem=/var/lib/t-scratch\nLogNamespace=t-mounts\n" +
-	"ExecStart=/bin/sh -ec 'logger -u /var/lib/t-mounts/dev/log -t t-mounts heard; test -d /srv/doc/coreutils; " +
-	"! touch /srv/doc/new; touch /srv/to/made; stat -fc %%T /var/lib/t-scratch | grep tmpfs; " +
+	"ExecStart=/bin/sh -ec 'logger -u /var/lib/t-mounts/dev/log -t t-mounts heard; test -d /srv/lib/system; " +
+	"touch /srv/to/made; test -f /srv/read/made; if touch /srv/read/new; then exit 1; fi; " +
+	"stat -fc %%T /var/lib/t-scratch | grep tmpfs; " +
 	// In a chroot a link would lead nowhere.
 	"test -S /var/lib/t-mounts/dev/log; ! test -L /var/lib/t-mounts/dev/log'\n"
 
@@ -58,8 +59,9 @@ func TestUnitsThatMount(t *testing.T) {
 	}
 	for range 2 {
 		must(t, "start", "t-mounts")
-		got := inside(t, "t-mounts", "journalctl --sync 2>/dev/null; journalctl -q -b -u t-mounts -t t-mounts -o cat; "+
-			"ls /var/lib/t-from; awk '/CapBnd/ { print substr($2, 11, 1) }' /proc/1/status")
+		got := inside(t, "t-mounts", "journalctl --sync 2>/dev/null; "+
+			"journalctl -q -u t-mounts -t t-mounts -o cat | tail -n 1; ls /var/lib/t-from; "+
+			"awk '/CapBnd/ { print substr($2, 11, 1) }' /proc/1/status")
 		// CAP_SYS_ADMIN is bit 21, in the sixth digit from the end.
 		bound, isSame := strings.CutPrefix(got, "heard\nmade\n")
 		if !isSame || len(bound) != 2 || strings.ContainsAny(bound[:1], "2367abef") {
@@ -69,30 +71,34 @@ func TestUnitsThatMount(t *testing.T) {
 	}
 }
 
-// A service reads its credentials, with a user of its own and beside mounts of its own too.
+// A service reads its credentials, also with a user of its own, and in a container that mounts.
 func TestCredentials(t *testing.T) {
 	rig.On(t, rig.Native, rig.VM)
 	t.Cleanup(func() { shell(t, "rm -rf /etc/systemd/system/t-cred*.service /etc/t-cred") })
 	shell(t, "mkdir -m 700 /etc/t-cred && echo secret >/etc/t-cred/secret && chmod 600 /etc/t-cred/secret")
-	args := []string{"create", "-C", "-P", "hostname"}
-	for name, lines := range map[string]string{
-		"t-cred-root": "", "t-cred-user": "User=www-data\n", "t-cred-dynamic": "DynamicUser=yes\n",
-		"t-cred-mount": "User=www-data\nBindPaths=/var/lib/t-from:/srv/to\n",
+	for kind, units := range map[string]map[string]string{
+		"bare":     {"t-cred-root": "", "t-cred-user": "User=www-data\n", "t-cred-dynamic": "DynamicUser=yes\n"},
+		"mounting": {"t-cred-mount": "User=www-data\nBindPaths=/var/lib/t-from:/srv/to\n", "t-cred-beside": ""},
 	} {
-		text := "[Service]\nType=oneshot\nRemainAfterExit=yes\nLoadCredential=token:/etc/t-cred/secret\n" +
-			"SetCredential=word:text\nStateDirectory=" + name + "\n" + lines +
-			"ExecStart=/bin/sh -ec 'cat $CREDENTIALS_DIRECTORY/token $CREDENTIALS_DIRECTORY/word >/var/lib/" + name + "/got'\n"
-		if err := os.WriteFile("/etc/systemd/system/"+name+".service", []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		args = append(args, "-u", name)
-	}
-	t.Cleanup(func() { remove(t, "t-cred") })
-	must(t, append(args, "t-cred")...)
-	must(t, "start", "t-cred")
-	for _, name := range []string{"root", "user", "dynamic", "mount"} {
-		if got := inside(t, "t-cred", "cat /var/lib/t-cred-"+name+"/got"); got != "secret\ntext" {
-			t.Errorf("%s read %q", name, got)
-		}
+		t.Run(kind, func(t *testing.T) {
+			args := []string{"create", "-C", "-P", "hostname"}
+			for name, lines := range units {
+				text := "[Service]\nType=oneshot\nRemainAfterExit=yes\nLoadCredential=token:/etc/t-cred/secret\n" +
+					"SetCredential=word:text\nStateDirectory=" + name + " t-from\n" + lines + "ExecStart=/bin/sh -ec " +
+					"'cat $CREDENTIALS_DIRECTORY/token $CREDENTIALS_DIRECTORY/word >/var/lib/" + name + "/got'\n"
+				if err := os.WriteFile("/etc/systemd/system/"+name+".service", []byte(text), 0o644); err != nil {
+					t.Fatal(err)
+				}
+				args = append(args, "-u", name)
+			}
+			t.Cleanup(func() { remove(t, "t-cred") })
+			must(t, append(args, "t-cred")...)
+			must(t, "start", "t-cred")
+			for name := range units {
+				if got := inside(t, "t-cred", "cat /var/lib/"+name+"/got"); got != "secret\ntext" {
+					t.Errorf("%s read %q", name, got)
+				}
+			}
+		})
 	}
 }
