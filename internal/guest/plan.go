@@ -6,6 +6,7 @@
 package guest
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -26,7 +27,8 @@ const PlanFile = "/run/host/sandbox.json"
 
 // planFormat is the number of the format of the plan. Who writes a plan and who reads it are of one package, but that
 // may be replaced between the two: a change of the format has another number, so that no plan is taken for another.
-const planFormat = 1
+// testdata/plan.keys has the keys that belong to this number.
+const planFormat = 2
 
 // Plan is what the helper asks of the container's first program.
 type Plan struct {
@@ -107,19 +109,29 @@ func (p *Plan) Write(file string, group uint32) error {
 	return nil
 }
 
-// ReadPlan reads what Write wrote.
+// ReadPlan reads what Write wrote. It refuses a plan of another format, and one with keys that are not ours: what they
+// ask for would be left out in silence.
 func ReadPlan(file string) (*Plan, error) {
 	data, err := os.ReadFile(file)
 	if err != nil {
 		return nil, fmt.Errorf("read plan: %w", err)
 	}
-	var f planFile
-	if err := json.Unmarshal(data, &f); err != nil {
+	var said struct {
+		Format int `json:"format"`
+	}
+	if err := json.Unmarshal(data, &said); err != nil {
 		return nil, fmt.Errorf("read plan %s: %w", file, err)
 	}
-	if f.Format != planFormat {
-		return nil, fmt.Errorf("read plan %s: it has format %d, and this program knows %d: virt-sandbox was replaced by "+
-			"another version meanwhile; start it again", file, f.Format, planFormat)
+	const advice = "virt-sandbox was replaced by another version meanwhile; start it again"
+	if said.Format != planFormat {
+		return nil, fmt.Errorf("read plan %s: it has format %d, and this program knows %d: %s", file, said.Format,
+			planFormat, advice)
+	}
+	var f planFile
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&f); err != nil {
+		return nil, fmt.Errorf("read plan %s: %w: %s", file, err, advice)
 	}
 	f.Plan.Command, f.Plan.Environment = convert[string](f.Command), convert[string](f.Environment)
 	return &f.Plan, nil

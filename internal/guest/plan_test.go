@@ -3,15 +3,22 @@
 package guest
 
 import (
+	"cmp"
+	"encoding"
 	"errors"
+	"flag"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
 )
+
+var update = flag.Bool("update", false, "write the keys of a new format of the plan")
 
 func TestPlanWriteThenRead(t *testing.T) {
 	cases := map[string]Plan{
@@ -88,15 +95,78 @@ func TestPlanErrors(t *testing.T) {
 	}
 }
 
-// A plan that programs of another version wrote is refused, not taken for one of ours.
+// A plan that programs of another version wrote is refused, not taken for one of ours: neither one of another format
+// nor one that asks for something unknown.
 func TestPlanOfAnotherVersion(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "sandbox.json")
-	for _, text := range []string{`{"name": "web"}`, `{"format": 2, "name": "web"}`} {
+	ours := fmt.Sprintf(`{"format": %d, "name": "web"`, planFormat)
+	for text, want := range map[string]string{
+		`{"name": "web"}`: fmt.Sprintf("it has format 0, and this program knows %d", planFormat),
+		fmt.Sprintf(`{"format": %d, "later": true}`, planFormat+1): fmt.Sprintf("it has format %d", planFormat+1),
+		ours + `, "later": true}`:                                  "later",
+		ours + `, "machine": {"later": true}}`:                     "later",
+		ours + `}`:                                                 "",
+	} {
 		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		if plan, err := ReadPlan(file); err == nil || !strings.Contains(err.Error(), "this program knows 1") {
+		plan, err := ReadPlan(file)
+		switch {
+		case want == "" && err != nil:
+			t.Errorf("ReadPlan of %s: %v", text, err)
+		case want != "" && (err == nil || !strings.Contains(err.Error(), want) ||
+			!strings.Contains(err.Error(), "replaced by another version")):
 			t.Errorf("ReadPlan of %s: %+v, %v", text, plan, err)
+		}
+	}
+}
+
+// keysOf returns the keys of a type as JSON, those of the types in it behind theirs, with the kind of what each has.
+func keysOf(typ reflect.Type, before string) []string {
+	for typ.Kind() == reflect.Pointer || typ.Kind() == reflect.Slice {
+		typ = typ.Elem()
+	}
+	if typ.Kind() != reflect.Struct || typ.Implements(reflect.TypeFor[encoding.TextMarshaler]()) {
+		return nil
+	}
+	var keys []string
+	for i := range typ.NumField() {
+		field := typ.Field(i)
+		key, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+		switch {
+		case field.Anonymous:
+			keys = append(keys, keysOf(field.Type, before)...)
+		case field.IsExported():
+			key = before + cmp.Or(key, field.Name)
+			keys = append(keys, key+" "+field.Type.String())
+			keys = append(keys, keysOf(field.Type, key+".")...)
+		}
+	}
+	return keys
+}
+
+// The format of the plan is another one when its keys are: an older init would leave out what it does not know, and a
+// later one would take for unsaid what is said otherwise.
+func TestPlanFormatIsOfItsKeys(t *testing.T) {
+	const golden = "testdata/plan.keys"
+	keys := keysOf(reflect.TypeFor[planFile](), "")
+	slices.Sort(keys)
+	format := fmt.Sprintf("format %d\n", planFormat)
+	got := format + strings.Join(slices.Compact(keys), "\n") + "\n"
+	want, err := os.ReadFile(golden)
+	if err != nil && !*update {
+		t.Fatal(err)
+	}
+	switch {
+	case got == string(want):
+	case strings.HasPrefix(string(want), format):
+		t.Errorf("the keys of the plan are others than those of format %d in %s: raise planFormat, then run "+
+			"\"go test ./internal/guest -update\":\n%s", planFormat, golden, got)
+	case !*update:
+		t.Errorf("%s is of another format; run \"go test ./internal/guest -update\"", golden)
+	default:
+		if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
 		}
 	}
 }
