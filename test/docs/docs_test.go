@@ -38,6 +38,7 @@ func text(t *testing.T, file string) string {
 }
 
 var (
+	fence    = regexp.MustCompile("(?m)^```.*$")
 	link     = regexp.MustCompile(`\]\(([^)\s]+)\)`)
 	heading  = regexp.MustCompile(`(?m)^#+ (.*)$`)
 	noAnchor = regexp.MustCompile(`[^a-z0-9 _-]`)
@@ -77,10 +78,10 @@ func TestLinks(t *testing.T) {
 	}
 }
 
-// Who decides in two minutes reads README.md.
+// Who decides in two minutes reads README.md. What stands behind a fence is for tests.
 func TestReadmeIsShort(t *testing.T) {
 	const most = 450
-	if words := len(strings.Fields(text(t, top+"/README.md"))); words > most {
+	if words := len(strings.Fields(fence.ReplaceAllString(text(t, top+"/README.md"), "```"))); words > most {
 		t.Errorf("README.md has %d words, which is more than %d", words, most)
 	}
 }
@@ -117,6 +118,72 @@ var (
 	option  = regexp.MustCompile(` (--[a-z][a-z-]*)`)
 	aliases = map[string]string{"ls": "list", "rm": "delete", "exec": "execute", "shell": "connect"}
 )
+
+var (
+	target   = regexp.MustCompile(`(?m)(?:^|&& |by |in |[;,:] )make ([a-z][a-z-]*)`)
+	testName = regexp.MustCompile(`\bTest[A-Z]\w*`)
+)
+
+// Every block of commands is run by a test, or says why not; a test and a target of make that it names are there.
+func TestCommandsAreRun(t *testing.T) {
+	makefile, tests := text(t, top+"/Makefile"), ""
+	for _, pattern := range []string{"integration", "packaging"} {
+		files, err := filepath.Glob(filepath.Join(top, "test", pattern, "*_test.go"))
+		if err != nil || len(files) == 0 {
+			t.Fatalf("no tests in %s: %v", pattern, err)
+		}
+		for _, file := range files {
+			tests += text(t, file)
+		}
+	}
+	runs := make(map[Where]int)
+	for _, page := range pages(t) {
+		blocks, err := Blocks(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, b := range blocks {
+			where, reason, err := b.Where()
+			if err != nil {
+				t.Errorf("%s:%d: %v", page, b.Line, err)
+			}
+			runs[where]++
+			for _, m := range target.FindAllStringSubmatch(reason+"\n"+b.Text, -1) {
+				if !strings.Contains(makefile, "\n"+m[1]+":") {
+					t.Errorf("%s:%d: there is no target %q of make", page, b.Line, m[1])
+				}
+			}
+			for _, name := range testName.FindAllString(reason, -1) {
+				if !strings.Contains(tests, "\nfunc "+name+"(t ") {
+					t.Errorf("%s:%d: there is no test %s", page, b.Line, name)
+				}
+			}
+		}
+	}
+	for where, least := range map[Where]int{Everywhere: 30, Docs: 10, Packages: 1} {
+		if runs[where] < least {
+			t.Errorf("only %d blocks are run in %q", runs[where], where)
+		}
+	}
+}
+
+// A block of commands that says nothing of a run is told of.
+func TestWhere(t *testing.T) {
+	for info, want := range map[string]string{
+		"sh run": "", "sh run docs": "docs", "sh run packages": "packages",
+		"sh not run: it takes an hour": "nowhere it takes an hour", "yaml": "nowhere", "": "nowhere",
+		"sh": "error", "sh run elsewhere": "error", "sh not run": "error", "sh not run: ": "error", "bash": "error",
+	} {
+		where, reason, err := Block{Info: info}.Where()
+		got := strings.TrimSpace(string(where) + " " + reason)
+		if err != nil {
+			got = "error"
+		}
+		if got != want {
+			t.Errorf("%q: %q, want %q", info, got, want)
+		}
+	}
+}
 
 // Verbs that the blocks name have manual pages, and these have the options.
 func TestCommandsHaveManuals(t *testing.T) {
