@@ -220,7 +220,7 @@ bin/before:
 
 test-before: build bin/before ## containers of the version before, upgraded while they run
 	test/rig/install-packages test
-	VIRT_SANDBOX_RIG=before test/rig/with-libvirt $(GO) test -count=1 -v -timeout 20m -run VersionBefore ./test/integration
+	VIRT_SANDBOX_RIG=before test/rig/with-libvirt $(GO) test -count=1 -v -timeout 20m -run 'VersionBefore|TwoVersions' ./test/integration
 
 # How fast a command in a sandbox is, beside libvirt without us and a pipe without a sandbox; and bounds of the time that the
 # generator and the readers of package databases take. Needs root, and a machine that does nothing else.
@@ -258,10 +258,10 @@ test-rpm-layout: build bin/integration.test ## services of packages laid out as 
 # Loads another policy in the emulated machine.
 POLICY := /usr/local/lib/rig/policy
 
-# What the pages of docs have their readers type, also those about databases and mail, and needrestart: on that host with their
-# packages. make test has the pages that need none.
+# What the pages of docs have their readers type, also what is about databases, mail, ssh and apt, and needrestart: on that host
+# with their packages. make test has what needs none.
 # RUN chooses pages: make test-docs RUN=mail.md
-DOCS_PACKAGES := mariadb-server,postgresql,postfix,dovecot-imapd,needrestart
+DOCS_PACKAGES := mariadb-server,postgresql,postfix,dovecot-imapd,needrestart,openssh-server,apt-utils,sudo
 test-docs: build bin/integration.test ## every command of the docs, on a host with all that they need
 	test/rig/install-packages test
 	HOST_PACKAGES=$(DOCS_PACKAGES) test/host/run \
@@ -334,7 +334,7 @@ release: ## all that a release has, once the checkout is one
 	test/rig/install-packages rpm
 	packaging/release bin/release
 
-.PHONY: deb rpm release test-packages
+.PHONY: deb rpm release test-packages test-packages-host
 
 # Packages of the last commit, in bin/packages.
 deb: ## Debian packages
@@ -346,15 +346,20 @@ rpm: ## RPM packages
 	packaging/rpm/build bin/rpm
 	rpmlint -c packaging/rpm/rpmlint.toml bin/rpm/*.rpm
 
-# Debian packages: the same bytes twice, lintian, hardening; and hosts that install, use, remove and purge them.
-test-packages: ## the packages; needs root, some minutes
+# Debian packages: the same bytes twice, lintian, hardening; and hosts that install, use, remove and purge them, run their tests
+# (autopkgtest), and upgrade from the packages of a version before.
+test-packages: deb ## the packages; needs root, some minutes
 	test/rig/install-packages test
-	$(MAKE) deb
 	packaging/deb bin/packages-again
 	VIRT_SANDBOX_PACKAGES=$(abspath bin/packages) VIRT_SANDBOX_PACKAGES_AGAIN=$(abspath bin/packages-again) \
 		$(GO) test -count=1 -v ./test/packaging
-	PACKAGES=bin/packages test/host/run 'sh test/on-host'
+	$(MAKE) test-packages-host
 	test/packaging/in-image bin/packages
+
+test-packages-host:
+	test/packaging/before $(BEFORE) bin/packages-before
+	HOST_KIND=packages HOST_PACKAGES=autopkgtest,apparmor PACKAGES=bin/packages PACKAGES_BEFORE=bin/packages-before \
+		test/host/run 'sh test/on-host'
 
 # The policy for containers; where container-selinux is installed, it goes beside that.
 install-selinux: ## load the policy for containers
