@@ -80,6 +80,15 @@ func TestUpgradeOfVersionBefore(t *testing.T) {
 		inside(t, name, "echo kept >/var/kept")
 		was[name], first[name] = identityOf(t, name), boot(t, name)
 	}
+	// Programs of now find their way in what programs of before have started.
+	must(t, append([]string{"status"}, names...)...)
+	if list := must(t, "list", "--running", "--quiet"); len(strings.Fields(list)) < len(names) {
+		t.Errorf("only these run: %s", list)
+	}
+	if log := must(t, "logs", "-n", "20", "t-b-dir"); log == "" {
+		t.Error("the journal of a container of the version before is empty")
+	}
+	must(t, "reload", "t-b-dir")
 	must(t, "upgrade", "--all")
 	for _, name := range names {
 		if boot(t, name) != first[name] {
@@ -91,6 +100,13 @@ func TestUpgradeOfVersionBefore(t *testing.T) {
 		}
 	}
 	must(t, append([]string{"restart"}, names...)...)
+	// And programs of before keep off what those of now have made.
+	for _, verb := range []string{"start", "stop", "delete"} {
+		o := runCommand(t, exec.Command("../../bin/before/virt-sandbox-service", verb, "t-b-dir"))
+		if o.status == 0 || !strings.Contains(o.stderr, "format") {
+			t.Errorf("%s of the version before: %+v", verb, o)
+		}
+	}
 	for _, name := range names {
 		if got := inside(t, name, "cat /var/kept"); got != "kept\n" || boot(t, name) == first[name] {
 			t.Errorf("after a restart %s has %q", name, got)
