@@ -26,6 +26,20 @@ func ParseSize(text string) (Size, error) {
 	return size, nil
 }
 
+// CheckValue reports whether a key of virt-sandbox.config(5) can have a value, as far as that can be told without the
+// rest of a config.
+func CheckValue(section, key, value string) error {
+	f := theFormat()
+	i, known := f.index[keyName{Section: section, Key: key}]
+	if !known {
+		return fmt.Errorf("%s has no key %s=", section, key)
+	}
+	if err := f.fields[i].set(New(""), value); err != nil {
+		return fmt.Errorf("%s=: %w", key, err)
+	}
+	return nil
+}
+
 // CheckName reports whether name may become part of a path, a unit name and a domain name.
 func CheckName(name string) error {
 	if !wellformed.IsSandbox(name) {

@@ -44,6 +44,11 @@ func (*lxc) check(o *Options) error {
 
 // checkRoot refuses a tree that lacks the places where a container gets what every one has: it is read-only by then.
 func checkRoot(root string) error {
+	if info, err := os.Stat(root); err != nil {
+		return field.Errorf("%s: %w", field.Root, err)
+	} else if !info.IsDir() {
+		return field.Errorf("%s %s: it is no directory", field.Root, root)
+	}
 	for _, name := range []string{"dev", "proc", "run", "sys", "tmp"} {
 		if info, err := os.Lstat(filepath.Join(root, name)); err != nil || !info.IsDir() {
 			return field.Errorf("%s %s: it has no directory %s to mount on; make it with mkdir -p %s",

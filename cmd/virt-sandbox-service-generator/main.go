@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"runtime/debug"
+	"strings"
 
 	"github.com/spf13/pflag"
 
@@ -55,15 +56,18 @@ func run() (int, error) {
 		if errors.Is(err, pflag.ErrHelp) {
 			return 0, nil
 		}
-		return 2, err
+		return 2, fmt.Errorf("%s; see %s --help", strings.Replace(err.Error(), "unknown flag:", "unknown option", 1), program)
 	}
 	if *showVersion {
 		fmt.Print(version.Line(program))
 		return 0, nil
 	}
-	if (*dryRun && flags.NArg() != 0) || (!*dryRun && flags.NArg() != 3) {
-		flags.Usage()
-		return 2, nil
+	switch {
+	case *dryRun && flags.NArg() != 0:
+		return 2, fmt.Errorf("--dry-run takes no directories; see %s --help", program)
+	case !*dryRun && flags.NArg() != 3:
+		return 2, fmt.Errorf("it takes three directories, NORMAL-DIR EARLY-DIR LATE-DIR, not %d; see %s --help",
+			flags.NArg(), program)
 	}
 	g := generator.Generator{Store: config.OpenStore(), UnitDir: units.Dir, UnitPath: units.Path()}
 	if !g.Store.Tree().Exists() {

@@ -13,6 +13,7 @@ import (
 	"os/signal"
 	"runtime"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/opencontainers/selinux/go-selinux"
@@ -92,14 +93,14 @@ func run() error {
 		if errors.Is(err, pflag.ErrHelp) {
 			os.Exit(0)
 		}
-		return usageError{err}
+		return usageError{errors.New(strings.Replace(err.Error(), "unknown flag:", "unknown option", 1))}
 	}
 	if *showVersion {
 		fmt.Print(version.Line("virt-sandbox-service-helper"))
 		return nil
 	}
 	if flags.NArg() != 2 {
-		return usageError{fmt.Errorf("name a verb and a sandbox, not %d arguments", flags.NArg())}
+		return usageError{errors.New("name a verb and a sandbox")}
 	}
 	verb, name := flags.Arg(0), flags.Arg(1)
 	if err := helper.RequireRoot(); err != nil {

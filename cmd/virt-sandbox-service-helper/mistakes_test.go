@@ -16,9 +16,9 @@ func TestMistakes(t *testing.T) {
 		args []string
 		want string
 	}{
-		{[]string{"--bogus", "a", "b"}, "unknown flag: --bogus"},
-		{nil, "name a verb and a sandbox, not 0 arguments"},
-		{[]string{"run"}, "name a verb and a sandbox, not 1 arguments"},
+		{[]string{"--bogus", "a", "b"}, "unknown option --bogus"},
+		{nil, "name a verb and a sandbox"},
+		{[]string{"run"}, "name a verb and a sandbox"},
 	} {
 		os.Args = append([]string{"helper"}, test.args...)
 		err := run()

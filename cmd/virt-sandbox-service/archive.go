@@ -49,7 +49,7 @@ func importCommand(manager newManagerFunc) *cobra.Command {
 			if len(args) > 2 {
 				return errors.New("name a FILE and a sandbox, and no more")
 			}
-			return nil
+			return checkNames(args[min(1, len(args)):])
 		},
 		ValidArgsFunction: completeArchive,
 		RunE: func(c *cobra.Command, args []string) error {

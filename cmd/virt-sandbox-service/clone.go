@@ -45,7 +45,10 @@ func cloneCommand(manager newManagerFunc) *cobra.Command {
 			if len(args) != 2 {
 				return errors.New("name the SOURCE and the new sandbox")
 			}
-			return nil
+			if args[0] == args[1] {
+				return errors.New(args[1] + " cannot be its own clone; choose another name")
+			}
+			return checkNames(args)
 		},
 		ValidArgsFunction: completeNames,
 		RunE: func(c *cobra.Command, args []string) error {

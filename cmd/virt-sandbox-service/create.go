@@ -126,6 +126,9 @@ func createCommand(manager newManagerFunc) *cobra.Command {
 			if dash > 1 && (options.Level != "" || written.security != "") && !options.Share {
 				return errors.New("one level of -l or -s for several NAMEs needs --share-level; without it each gets its own")
 			}
+			if err := checkIdentity(c.Flags(), written, args[dash:]); err != nil {
+				return err
+			}
 			return several.check(c, args[:dash])
 		},
 		ValidArgsFunction: completeCommand,

@@ -14,6 +14,8 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/helper"
 	"github.com/virt-sandbox/virt-sandbox/internal/idmap"
+	"github.com/virt-sandbox/virt-sandbox/internal/unitname"
+	"github.com/virt-sandbox/virt-sandbox/internal/wellformed"
 )
 
 // unitFlags are the options of what runs, and as whom.
@@ -100,6 +102,11 @@ func (w writtenOptions) parse(o *helper.CreateOptions) (err error) {
 	case w.empty && len(o.Include) > 0:
 		return errors.New("--include copies, and --empty copies nothing; give one of them")
 	}
+	for _, unit := range o.Units {
+		if !wellformed.IsUnit(unitname.Complete(unit)) {
+			return fmt.Errorf("-u: %q is not the name of a unit, such as httpd.service", unit)
+		}
+	}
 	o.Copy = !w.empty
 	if o.Network, o.Interfaces, err = optiontext.Networks(w.networks); err != nil {
 		return fmt.Errorf("-N: %w", err)
@@ -155,12 +162,27 @@ func labelFlags(flags *pflag.FlagSet, level, security *string, share *bool) {
 	flags.BoolVar(share, "share-level", false, "allow a level of -l or -s that another sandbox or domain has or can reach")
 }
 
+// checkIdentity checks whom a command is to run as.
+func checkIdentity(flags *pflag.FlagSet, written writtenOptions, command []string) error {
+	const maxID = 1<<32 - 2
+	for option, id := range map[string]int64{"uid": written.uid, "gid": written.gid} {
+		if flags.Changed(option) && (id < 0 || id > maxID) {
+			return errors.New("-U and -G take numbers from 0 to 4294967294")
+		}
+	}
+	for _, option := range []string{"uid", "gid", "username", "homedir"} {
+		if flags.Changed(option) && len(command) == 0 {
+			return fmt.Errorf("--%s is about a command after --; units say themselves as whom they run", option)
+		}
+	}
+	if len(command) > 0 && command[0] == "" {
+		return errors.New("the command after -- has an empty name")
+	}
+	return nil
+}
+
 // identify completes the identity of a command from the host's accounts.
 func identify(options *helper.CreateOptions, uid, gid int64) error {
-	const maxID = 1<<32 - 2
-	if uid < -1 || uid > maxID || gid > maxID {
-		return errors.New("-U and -G take numbers from 0 to 4294967294")
-	}
 	identity := &options.Identity
 	if uid < 0 && identity.User != "" {
 		named, err := user.Lookup(identity.User)

@@ -31,7 +31,7 @@ The exit status is the command's, 128 and the number of a signal that ended it,
 			if len(commandOf(args)) == 0 {
 				return errors.New("name a sandbox and a COMMAND")
 			}
-			return nil
+			return checkNames(args[:1])
 		},
 		ValidArgsFunction: completeNameAndFiles,
 		RunE: func(c *cobra.Command, args []string) error {

@@ -94,7 +94,7 @@ func nameAndFile(args []string) error {
 	case 0:
 		return errors.New("name a sandbox")
 	case 1, 2:
-		return nil
+		return checkNames(args[:1])
 	}
 	return errors.New("name a sandbox and a FILE, and no more; several sandboxes go with --output-dir")
 }

@@ -38,7 +38,13 @@ or where systemd does not run from a file, which knows -f and -n only.`,
 		Example: `  virt-sandbox-service logs -f -u httpd web1
   virt-sandbox-service logs --since today -p err web1
   virt-sandbox-service logs -b -g 'denied|refused' web1 web2`,
-		Args: someNames, ValidArgsFunction: completeManyNames,
+		Args: func(c *cobra.Command, args []string) error {
+			if options.Follow && options.Reverse {
+				return errors.New("--follow waits for what comes last, and --reverse shows that first; give one of them")
+			}
+			return someNames(c, args)
+		},
+		ValidArgsFunction: completeManyNames,
 		RunE: func(c *cobra.Command, args []string) error {
 			m, err := manager()
 			if err != nil {

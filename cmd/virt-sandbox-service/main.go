@@ -218,9 +218,8 @@ func describeCompletion(command *cobra.Command) {
 	command.Long = `Print what bash, zsh or fish needs to complete the arguments of
 virt-sandbox-service. Packages and make install put it where the shell looks.`
 	command.Example = "  . <(virt-sandbox-service completion bash)"
-	command.RunE = func(c *cobra.Command, _ []string) error {
-		return usageError{usage.Mistake(c, errors.New("name a shell: bash, zsh or fish"))}
-	}
+	command.Args = func(*cobra.Command, []string) error { return errors.New("name a shell: bash, zsh or fish") }
+	command.RunE = func(c *cobra.Command, args []string) error { return c.Args(c, args) }
 	nameMistakes(command)
 	for _, shell := range command.Commands() {
 		file, known := shells[shell.Name()]
@@ -231,6 +230,7 @@ virt-sandbox-service. Packages and make install put it where the shell looks.`
 		shell.Use, shell.Short = shell.Name(), "Print what "+shell.Name()+" needs to complete arguments"
 		shell.Long = "Print what " + shell.Name() + " needs to complete arguments, for the file\n" + file + "."
 		shell.Example = "  virt-sandbox-service completion " + shell.Name() + " >\\\n    " + file
+		shell.Args = noNames
 		nameMistakes(shell)
 	}
 }
@@ -251,13 +251,21 @@ func newManager(uri string) *helper.Manager {
 // newManagerFunc makes the manager of a verb, after what can be refused at once.
 type newManagerFunc func() (*helper.Manager, error)
 
+// noNames takes no argument.
+func noNames(_ *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return fmt.Errorf("it takes options only, and not %q", args[0])
+	}
+	return nil
+}
+
 // oneName takes exactly one argument, the sandbox.
 func oneName(_ *cobra.Command, args []string) error {
 	switch len(args) {
 	case 0:
 		return errors.New("name a sandbox")
 	case 1:
-		return nil
+		return checkNames(args)
 	}
 	return fmt.Errorf("name one sandbox, not %d", len(args))
 }

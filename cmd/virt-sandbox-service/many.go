@@ -63,6 +63,17 @@ func namesOrAll(args []string, all bool) error {
 	case !all && len(args) == 0:
 		return errors.New("name a sandbox, or use --all")
 	}
+	return checkNames(args)
+}
+
+// checkNames refuses what no sandbox can be called, before anything is done for the others. That edit takes the name of
+// a template too, it says itself.
+func checkNames(args []string) error {
+	for _, name := range args {
+		if err := config.CheckName(strings.TrimSuffix(name, "@")); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -71,7 +82,7 @@ func someNames(_ *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return errors.New("name a sandbox")
 	}
-	return nil
+	return checkNames(args)
 }
 
 // action works on one sandbox and says what became of it. It writes warnings to the writer that it gets.

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/spf13/cobra"
+
+	"github.com/virt-sandbox/virt-sandbox/config"
 )
 
 // TestMistakes pins what is said of mistakes in the command line: one line that names the verb, with how it is used or
@@ -34,8 +36,23 @@ func TestMistakes(t *testing.T) {
 		"execute a":        "execute: name a sandbox and a COMMAND" + u + "execute [-N] NAME -- COMMAND [ARG]…",
 		"export":           "export: name a sandbox" + u + "export NAME [FILE] | -o DIR (NAME… | --all)",
 		"completion":       "completion: name a shell: bash, zsh or fish" + u + "completion SHELL",
-		"completion powershell": `completion: unknown command "powershell" for "virt-sandbox-service completion"` + u +
-			"completion SHELL",
+		"completion tcsh":  "completion: name a shell: bash, zsh or fish" + u + "completion SHELL",
+		"top web1":         `top: it takes options only, and not "web1"` + u + "top",
+		"clone a a": "clone: a cannot be its own clone; choose another name" + u +
+			"clone [--freeze] [-l LEVEL] SOURCE NAME",
+		"logs -f -r a": "logs: --follow waits for what comes last, and --reverse shows that first; give one of them" + u +
+			"logs [-f] [-n LINES] [-u UNIT] [--since TIME] NAME…",
+		"create -u httpd -U 5 a": "create: --uid is about a command after --; units say themselves as whom they run" + u +
+			"create [OPTION]… NAME… [-- COMMAND [ARG]…]",
+		"create -U -1 a -- x": "create: -U and -G take numbers from 0 to 4294967294" + u +
+			"create [OPTION]… NAME… [-- COMMAND [ARG]…]",
+		"set-property a pids=no": `set-property: pids=: "no" is not a number of processes from 1 to 4194304, or none` + u +
+			"set-property [--runtime] NAME… | --all KEY=VALUE…",
+		"start -j x a":          `start: --jobs: "x" must be an integer; see virt-sandbox-service start --help`,
+		"start a --jobs":        "start: --jobs needs a value; see virt-sandbox-service start --help",
+		"create a -u":           "create: -u needs a value; see virt-sandbox-service create --help",
+		"start --all=maybe":     `start: --all: "maybe" must be true or false; see virt-sandbox-service start --help`,
+		"import - a/b":          "import: " + nameMessage("a/b") + u + "import [-l LEVEL] [--trust] [FILE [NAME]]",
 		"create --imagesze 1":   "create: unknown option --imagesze; did you mean --imagesize?",
 		"create --frobnicate x": "create: unknown option --frobnicate; see virt-sandbox-service create --help",
 		"start -all":            "start: unknown option -all; did you mean --all?",
@@ -47,6 +64,9 @@ func TestMistakes(t *testing.T) {
 		}
 	}
 }
+
+// nameMessage is what is said of a name that no sandbox can have.
+func nameMessage(name string) string { return config.CheckName(name).Error() }
 
 // said returns what is wrong with a command line.
 func said(t *testing.T, line string) string {
@@ -61,6 +81,23 @@ func said(t *testing.T, line string) string {
 		return ""
 	}
 	return err.Error()
+}
+
+// What no sandbox can be called is refused at once, also where others are named, and with every verb; a template's name
+// is for edit to take.
+func TestMistakenNames(t *testing.T) {
+	for _, line := range []string{
+		"start ../a", "start a ..", "stop a/b", "delete a _b", "execute /etc -- x", "connect .a",
+		"clone a ../b", "export a/b",
+		"status a/b", "enable -- -a", "set-property a/b memory=1G", "show a/b", "logs a/b", "kill a/b", "edit @",
+	} {
+		if got := said(t, line); !strings.Contains(got, " must match ") {
+			t.Errorf("%q: %s", line, got)
+		}
+	}
+	if c, rest, err := rootOfTest(t).Find([]string{"edit", "web@"}); err != nil || c.Args(c, rest) != nil {
+		t.Errorf("edit takes no template: %v", err)
+	}
 }
 
 // Who knows podman or ls(1) finds the verbs under those names too.

@@ -4,6 +4,7 @@ package main
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/virt-sandbox/virt-sandbox/cmd/internal/flagname"
@@ -88,6 +89,7 @@ func TestWrittenOptions(t *testing.T) {
 			systemCalls: "auto +Keyctl"},
 		`--idmap: idmap "many" is not auto, none, nor BASE:COUNT such as 100000000:65536, both at least 65536`: {
 			idMap: "many"},
+		`--show etc: "etc" must be an absolute path without "..", "//" or a trailing slash`: {shown: []string{"etc"}},
 		`-i "big" is not a size such as 500 (MB of 1000000 bytes), 512M or 2G`: {
 			imageSize: "big"},
 		`-s: label "u:r:t" is not USER:ROLE:TYPE:LEVEL`: {
@@ -98,6 +100,12 @@ func TestWrittenOptions(t *testing.T) {
 		var o helper.CreateOptions
 		if err := written.parse(&o); err == nil || flagname.Text(usageError{err}) != want {
 			t.Errorf("got  %v\nwant %s", err, want)
+		}
+	}
+	for _, unit := range []string{"", "a/b", "ht tpd", ".."} {
+		o := helper.CreateOptions{Units: []string{"httpd", unit}}
+		if err := (writtenOptions{}).parse(&o); err == nil || !strings.Contains(err.Error(), "is not the name of a unit") {
+			t.Errorf("-u %q: %v", unit, err)
 		}
 	}
 	var o helper.CreateOptions

@@ -50,7 +50,7 @@ func statusCommand(manager newManagerFunc) *cobra.Command {
 			if every && len(args) > 0 {
 				return errors.New("name sandboxes or use --all, not both")
 			}
-			return nil
+			return checkNames(args)
 		},
 		ValidArgsFunction: completeManyNames,
 		RunE: func(c *cobra.Command, args []string) error {

@@ -29,7 +29,7 @@ func topCommand(manager newManagerFunc) *cobra.Command {
 cache of its files, processes and threads, and bytes read from and written to
 block devices since its start. A terminal shows it anew every two seconds, until
 an interrupt; elsewhere it is told once, after a second.`,
-		Args: cobra.NoArgs, ValidArgsFunction: cobra.NoFileCompletions,
+		Args: noNames, ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(c *cobra.Command, _ []string) error {
 			m, err := manager()
 			if err != nil {

@@ -83,7 +83,10 @@ func Parse(text string) (Setting, error) {
 		return Setting{}, fmt.Errorf("%q is not of the form KEY=VALUE", text)
 	}
 	if slices.Contains(Keys(), key) {
-		return Setting{key, strings.TrimSpace(value)}, nil
+		if value = strings.TrimSpace(value); value == "" {
+			return Setting{key, ""}, nil
+		}
+		return Setting{key, value}, config.CheckValue(section, key, value)
 	}
 	if slices.ContainsFunc(config.New("").Entries(), func(e textmerge.Entry) bool {
 		return e.Section == section && e.Key == key

@@ -25,6 +25,7 @@ func TestParse(t *testing.T) {
 		"memory=1G": "", "cpus= 2 ": "", "pids=": "", "memory": "KEY=VALUE", "run-size=1G": "", "shm-size=": "",
 		"start-timeout=1m": "from the next start on", "memroy=1G": "memroy= is no limit; did you mean memory=?",
 		"x\x1b=1": "x?= is no limit that can be changed; those are cpus, memory, pids, run-size, tmp-size, shm-size",
+		"memory=much": `memory=: "much" is not a size`, "cpus=0": "cpus=: ", "pids=-1": "pids=: ",
 	} {
 		_, err := Parse(text)
 		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {

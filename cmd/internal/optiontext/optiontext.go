@@ -18,6 +18,9 @@ import (
 // Show reads a --show option, a path of the host that is seen at the same place, and returns the text of the -m that
 // does so too.
 func Show(path string) (string, error) {
+	if err := config.CheckPath(path); err != nil {
+		return "", err
+	}
 	text := string(config.MountHostShow) + ":" + path + "=" + path
 	_, err := config.ParseMount(text)
 	return text, err

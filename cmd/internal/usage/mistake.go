@@ -3,6 +3,7 @@
 package usage
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -46,7 +47,7 @@ func Option(c *cobra.Command, err error) error {
 	}
 	c.Flags().VisitAll(flags)
 	c.InheritedFlags().VisitAll(flags)
-	text := Unknown(err, known)
+	text := cmp.Or(Unknown(err, known), wrongValue(err))
 	if text == "" {
 		text = err.Error()
 	}
@@ -57,6 +58,24 @@ func Option(c *cobra.Command, err error) error {
 		text += "; see " + c.CommandPath() + " --help"
 	}
 	return errors.New(text)
+}
+
+// wrongValue says what is wrong with the value of an option; "" for another error.
+func wrongValue(err error) string {
+	var lacks *pflag.ValueRequiredError
+	if errors.As(err, &lacks) {
+		dashes := "--"
+		if lacks.GetSpecifiedShortnames() != "" {
+			dashes = "-"
+		}
+		return dashes + printable.Line(lacks.GetSpecifiedName()) + " needs a value"
+	}
+	var wrong *pflag.InvalidValueError
+	if errors.As(err, &wrong) && errors.Unwrap(wrong) != nil {
+		reason := printable.Line(errors.Unwrap(wrong).Error())
+		return fmt.Sprintf("--%s: %q %s", wrong.GetFlag().Name, wrong.GetValue(), reason)
+	}
+	return ""
 }
 
 // Unknown says that an option is not known and which of those that are is meant; "" for another error.
