@@ -23,6 +23,9 @@ func editCommand(manager newManagerFunc) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "edit [OPTION]… NAME…",
 		Short: "Edit the configs of sandboxes",
+		Example: `  virt-sandbox-service edit web1
+  EDITOR=nano virt-sandbox-service edit web1
+  virt-sandbox-service edit --drop-in web@a`,
 		Long: `Edit the config of a sandbox with $VISUAL, $EDITOR or vi(1) and check it before
 it is written. A mistake is shown with file and line, and the text can be edited
 again; without a terminal the verb fails and says where the text is kept. Name,

@@ -17,6 +17,8 @@ func executeCommand(manager newManagerFunc) *cobra.Command {
 	command := &cobra.Command{
 		Use: "execute [-N] NAME -- COMMAND [ARG]…", Aliases: []string{"exec"},
 		Short: "Run a command in a running sandbox",
+		Example: `  virt-sandbox-service execute web1 -- systemctl status httpd
+  virt-sandbox-service execute db1 -- mysqldump --all-databases >dump.sql`,
 		Long: `Run a command as root in a running sandbox: in all its namespaces and cgroups
 and under its SELinux label. Standard input, output and error stay apart, unless
 input and output are a terminal: then the command gets one too.
@@ -57,7 +59,8 @@ func commandOf(args []string) []string {
 func connectCommand(manager newManagerFunc) *cobra.Command {
 	return &cobra.Command{
 		Use: "connect NAME", Aliases: []string{"shell"},
-		Short: "Open a root shell in a running sandbox",
+		Short:   "Open a root shell in a running sandbox",
+		Example: `  virt-sandbox-service connect web1`,
 		Long: `Open a root shell in a running sandbox, as execute runs a command. The exit
 status is that of the shell.`,
 		Args: oneName, ValidArgsFunction: completeNames,

@@ -24,8 +24,9 @@ complete, or to standard output.
 
 The archive is a tar with the extensions of pax(1): owners are numbers, extended
 attributes, SELinux labels and hard links are kept, holes of files are written
-as zeros, which --zstd makes small. Sockets are left out. The
-archive contains private keys and passwords. Protect it.
+as zeros, which --zstd makes small. Sockets are left out.
+
+The archive contains private keys and passwords. Protect it.
 
 A sandbox that is running is refused, unless --freeze allows to halt all its
 processes until all has been taken, as with clone.

@@ -26,6 +26,8 @@ func killCommand(manager newManagerFunc) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "kill [-s SIGNAL] [-u UNIT]… NAME… | --all",
 		Short: "Send a signal to the processes of units of a running sandbox",
+		Example: `  virt-sandbox-service kill -s HUP web1
+  virt-sandbox-service kill -u php-fpm web1`,
 		Long: `Send a signal to all processes of units of a running sandbox, as systemctl(1)
 kill does inside: to those of -u, whatever units inside they are, or else of all
 of its own. A unit that fails by it ends the sandbox where on-failure= says so.

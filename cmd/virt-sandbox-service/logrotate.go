@@ -17,6 +17,8 @@ func logrotateCommand(manager newManagerFunc) *cobra.Command {
 	return &cobra.Command{
 		Use:   "logrotate [NAME]…",
 		Short: "Run logrotate in running sandboxes",
+		Example: `  virt-sandbox-service logrotate
+  virt-sandbox-service logrotate web1`,
 		Long: `Run logrotate(8) in the sandboxes named, or in all that run: inside, under their
 labels, by the host's /etc/logrotate.conf and with state of their own. Sandboxes
 that have none are skipped, and one that fails does not stop the others; the

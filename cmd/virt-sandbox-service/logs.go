@@ -26,12 +26,12 @@ func logsCommand(manager newManagerFunc) *cobra.Command {
 		Use:   "logs [-f] [-n LINES] [-u UNIT] [--since TIME] NAME…",
 		Short: "Show the journals of sandboxes",
 		Long: `Show the journal of a sandbox, running or not, with the options of
-journalctl(1); control characters are shown as question marks. The
-journal of a running sandbox is read inside it, that of a stopped one by a
-process without privileges. Who is not root reads what was passed on to the
-host's journal (WITHOUT ROOT of virt-sandbox-service(1)). The exit status is
-that of journalctl. Of several sandboxes one follows the other, or with -f all
-at once, and each line begins with its sandbox, but for those of JSON.
+journalctl(1); control characters are shown as question marks. The journal of a
+running sandbox is read inside it, that of a stopped one by a process without
+privileges. Who is not root reads what was passed on to the host's journal
+(WITHOUT ROOT of virt-sandbox-service(1)). The exit status is that of
+journalctl. Of several sandboxes one follows the other, or with -f all at once,
+and each line begins with its sandbox, but for those of JSON.
 
 Of a sandbox that runs a command the console is shown: from the host's journal,
 or where systemd does not run from a file, which knows -f and -n only.`,

@@ -47,7 +47,7 @@ func TestMistakes(t *testing.T) {
 		"create -U -1 a -- x": "create: -U and -G take numbers from 0 to 4294967294" + u +
 			"create [OPTION]… NAME… [-- COMMAND [ARG]…]",
 		"set-property a pids=no": `set-property: pids=: "no" is not a number of processes from 1 to 4194304, or none` + u +
-			"set-property [--runtime] NAME… | --all KEY=VALUE…",
+			"set-property [--runtime] (NAME… | --all) KEY=VALUE…",
 		"start -j x a":          `start: --jobs: "x" must be an integer; see virt-sandbox-service start --help`,
 		"start a --jobs":        "start: --jobs needs a value; see virt-sandbox-service start --help",
 		"create a -u":           "create: -u needs a value; see virt-sandbox-service create --help",
@@ -136,6 +136,15 @@ func TestAbout(t *testing.T) {
 	} {
 		if got := about("a", text); got != want {
 			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
+}
+
+// Every verb shows how it is used, with its own name.
+func TestExamples(t *testing.T) {
+	for _, verb := range verbs(rootOfTest(t)) {
+		if !strings.Contains(verb.Example, "virt-sandbox-service "+verb.Name()) {
+			t.Errorf("%s has no example of itself: %q", verb.Name(), verb.Example)
 		}
 	}
 }

@@ -15,6 +15,8 @@ func pauseCommand(manager newManagerFunc) *cobra.Command {
 	return standing(manager, true, "Paused", &cobra.Command{
 		Use:   "pause NAME… | --all",
 		Short: "Have running sandboxes stand still",
+		Example: `  virt-sandbox-service pause web1
+  virt-sandbox-service pause --all`,
 		Long: `Have all processes of running sandboxes stand still until resume. They keep
 their memory and their connections, and answer nobody; verbs that look inside
 refuse. stop ends a sandbox that is paused. status says that one is halted.`,
@@ -23,9 +25,10 @@ refuse. stop ends a sandbox that is paused. status says that one is halted.`,
 
 func resumeCommand(manager newManagerFunc) *cobra.Command {
 	return standing(manager, false, "Resumed", &cobra.Command{
-		Use:   "resume NAME… | --all",
-		Short: "Have paused sandboxes go on",
-		Long:  `Have sandboxes that pause has stopped go on where they were.`,
+		Use:     "resume NAME… | --all",
+		Short:   "Have paused sandboxes go on",
+		Example: `  virt-sandbox-service resume web1`,
+		Long:    `Have sandboxes that pause has stopped go on where they were.`,
 	})
 }
 

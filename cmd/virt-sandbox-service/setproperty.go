@@ -19,7 +19,7 @@ func setPropertyCommand(manager newManagerFunc) *cobra.Command {
 	var several many
 	var runtime bool
 	command := &cobra.Command{
-		Use:   "set-property [--runtime] NAME… | --all KEY=VALUE…",
+		Use:   "set-property [--runtime] (NAME… | --all) KEY=VALUE…",
 		Short: "Change limits of sandboxes, also of those that run",
 		Long: `Change limits of [limits] without a restart: cpus, memory, pids, and the sizes
 run-size, tmp-size and shm-size, with values as virt-sandbox.config(5) has them.

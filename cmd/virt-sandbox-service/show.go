@@ -26,6 +26,8 @@ func showCommand(manager newManagerFunc) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "show [--json] NAME…",
 		Short: "Show the descriptions of sandboxes, and who says what",
+		Example: `  virt-sandbox-service show web1
+  virt-sandbox-service show --json web1 web2`,
 		Long: `Show what a sandbox is: what its config asks for, what was found or allocated
 beside that, and the default of what nobody says. Behind each setting stands the
 file and line that says it. What a config says wins over what was allocated.`,

@@ -45,7 +45,10 @@ func statusCommand(manager newManagerFunc) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "status [--json] [NAME… | --all]",
 		Short: "Show state, label, addresses, usage and units of sandboxes",
-		Long:  statusText,
+		Example: `  virt-sandbox-service status
+  virt-sandbox-service status web1
+  virt-sandbox-service status --json --all`,
+		Long: statusText,
 		Args: func(_ *cobra.Command, args []string) error {
 			if every && len(args) > 0 {
 				return errors.New("name sandboxes or use --all, not both")

@@ -25,6 +25,8 @@ func topCommand(manager newManagerFunc) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "top",
 		Short: "Tell what running sandboxes use",
+		Example: `  virt-sandbox-service top
+  virt-sandbox-service top --json`,
 		Long: `Tell what each running sandbox uses: part of one processor, memory with the
 cache of its files, processes and threads, and bytes read from and written to
 block devices since its start. A terminal shows it anew every two seconds, until

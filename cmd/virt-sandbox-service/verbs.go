@@ -22,6 +22,8 @@ func startCommand(manager newManagerFunc) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "start NAME… | --all",
 		Short: "Start sandboxes and wait until their units are up",
+		Example: `  virt-sandbox-service start web1
+  virt-sandbox-service start --all -j 4`,
 		Long: `Start a sandbox and wait until its systemd has booted and each of its units is
 active. If one fails, its reason and its last journal lines are shown and the
 sandbox is stopped again. Where the host's systemd runs, its unit is started.
@@ -66,6 +68,8 @@ func stopCommand(manager newManagerFunc) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "stop NAME… | --all",
 		Short: "Shut sandboxes down",
+		Example: `  virt-sandbox-service stop web1
+  virt-sandbox-service stop --all`,
 		Long: `Shut a sandbox down in order; by force after its stop-timeout. One that does not
 run is no failure.
 
@@ -103,6 +107,8 @@ func restartCommand(manager newManagerFunc) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "restart NAME… | --all",
 		Short: "Stop sandboxes and start them again",
+		Example: `  virt-sandbox-service restart web1
+  virt-sandbox-service restart --all -j 4`,
 		Long: `Stop a sandbox in order, and start it again as start does; one that does not
 run is started. A changed config counts from then on.
 
@@ -136,6 +142,8 @@ func reloadCommand(manager newManagerFunc) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "reload [-u UNIT]… NAME… | --all",
 		Short: "Make units of a running sandbox read their configuration anew",
+		Example: `  virt-sandbox-service reload web1
+  virt-sandbox-service reload -u httpd --all`,
 		Long: `Make units of a running sandbox read their configuration anew: those of -u,
 whatever units inside they are, or else all of its own that can. One of -u that
 cannot is refused, and so is a sandbox that runs a command.`,
@@ -165,6 +173,8 @@ func enableCommand(manager newManagerFunc) *cobra.Command {
 	return bootCommand(manager, &cobra.Command{
 		Use:   "enable [--now] NAME… | --all",
 		Short: "Let sandboxes start with the host",
+		Example: `  virt-sandbox-service enable web1
+  virt-sandbox-service enable --now web1 web2`,
 		Long: `Let a sandbox start with the host, as systemctl enable of its unit does. A
 config that was put in place by hand has no unit file that systemctl could
 enable; it gets one.`,
@@ -175,6 +185,8 @@ func disableCommand(manager newManagerFunc) *cobra.Command {
 	return bootCommand(manager, &cobra.Command{
 		Use:   "disable [--now] NAME… | --all",
 		Short: "Stop starting sandboxes at boot",
+		Example: `  virt-sandbox-service disable web1
+  virt-sandbox-service disable --now --all`,
 		Long: `Stop starting a sandbox at boot. This writes the unit file that systemctl can
 enable; from then on autostart= in the config is ignored.`,
 	}, "Disabled", "stop them too", func(ctx context.Context, m *helper.Manager, name string, _ io.Writer) error {
@@ -232,6 +244,8 @@ func deleteCommand(manager newManagerFunc) *cobra.Command {
 	command := &cobra.Command{
 		Use: "delete [--keep-journal] NAME…", Aliases: []string{"rm"},
 		Short: "Remove sandboxes that are stopped, with their content",
+		Example: `  virt-sandbox-service delete web1
+  virt-sandbox-service delete --keep-journal web1 web2`,
 		Long: `Remove a stopped sandbox (one with an unusable config: after the config was
 corrected or removed by hand) with its content, its unit file and what was added
 to that. It also removes what an interrupted create left.
