@@ -185,9 +185,34 @@ func TestWhere(t *testing.T) {
 	}
 }
 
-// Verbs that the blocks name have manual pages, and these have the options.
+// Verbs that blocks and sentences name have manual pages, and these have the options.
 func TestCommandsHaveManuals(t *testing.T) {
 	found := 0
+	check := func(page string, number int, line string) {
+		m := command.FindStringSubmatchIndex(line)
+		if m == nil {
+			return
+		}
+		found++
+		verb := line[m[2]:m[3]]
+		if long := aliases[verb]; long != "" {
+			verb = long
+		}
+		manual, err := os.ReadFile(top + "/man/virt-sandbox-service-" + verb + ".1")
+		if err != nil {
+			t.Errorf("%s:%d: no manual page of %s", page, number, verb)
+			return
+		}
+		own, _, _ := strings.Cut(line[m[3]:], " -- ")
+		own, _, _ = strings.Cut(own, "#")
+		own, _, _ = strings.Cut(own, "|")
+		for _, o := range option.FindAllStringSubmatch(own, -1) {
+			escaped := strings.ReplaceAll(o[1], "-", `\-`)
+			if !strings.Contains(string(manual), escaped) && !strings.Contains(string(manual), o[1]) {
+				t.Errorf("%s:%d: the manual page of %s has no %s", page, number, verb, o[1])
+			}
+		}
+	}
 	for _, page := range pages(t) {
 		blocks, err := Blocks(page)
 		if err != nil {
@@ -195,33 +220,16 @@ func TestCommandsHaveManuals(t *testing.T) {
 		}
 		for _, b := range blocks {
 			for line := range strings.Lines(b.Text) {
-				m := command.FindStringSubmatchIndex(line)
-				if m == nil {
-					continue
-				}
-				found++
-				verb := line[m[2]:m[3]]
-				if long := aliases[verb]; long != "" {
-					verb = long
-				}
-				manual, err := os.ReadFile(top + "/man/virt-sandbox-service-" + verb + ".1")
-				if err != nil {
-					t.Errorf("%s:%d: no manual page of %s", page, b.Line, verb)
-					continue
-				}
-				own, _, _ := strings.Cut(line[m[3]:], " -- ")
-				own, _, _ = strings.Cut(own, "#")
-				own, _, _ = strings.Cut(own, "|")
-				for _, o := range option.FindAllStringSubmatch(own, -1) {
-					escaped := strings.ReplaceAll(o[1], "-", `\-`)
-					if !strings.Contains(string(manual), escaped) && !strings.Contains(string(manual), o[1]) {
-						t.Errorf("%s:%d: the manual page of %s has no %s", page, b.Line, verb, o[1])
-					}
-				}
+				check(page, b.Line, line)
+			}
+		}
+		for i, line := range strings.Split(text(t, page), "\n") {
+			for _, m := range code.FindAllStringSubmatch(line, -1) {
+				check(page, i+1, m[1])
 			}
 		}
 	}
-	if found < 20 {
+	if found < 60 {
 		t.Errorf("only %d commands found", found)
 	}
 }
