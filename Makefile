@@ -358,7 +358,7 @@ test-packages: deb ## the packages; needs root, some minutes
 
 test-packages-host:
 	test/packaging/before $(BEFORE) bin/packages-before
-	HOST_KIND=packages HOST_PACKAGES=autopkgtest,apparmor PACKAGES=bin/packages PACKAGES_BEFORE=bin/packages-before \
+	HOST_KIND=packages HOST_PACKAGES=autopkgtest,apparmor,dpkg-dev PACKAGES=bin/packages PACKAGES_BEFORE=bin/packages-before \
 		test/host/run 'sh test/on-host'
 
 # The policy for containers; where container-selinux is installed, it goes beside that.
