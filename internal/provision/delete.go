@@ -44,7 +44,7 @@ func (p *Provisioner) Delete(ctx context.Context, name, base string, keepJournal
 		return "", p.Systemd.Reload(ctx)
 	}
 	if err != nil {
-		return "", err
+		return "", fmt.Errorf("%w; correct that, or remove %s and run delete again", err, p.Configs.Path(name))
 	}
 	if err := p.Containers.EndUnfinished(ctx, s); err != nil {
 		return "", err

@@ -7,10 +7,27 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 )
+
+// One whose config cannot be read says how it is deleted all the same; nothing of it is gone by then.
+func TestDeleteUnusable(t *testing.T) {
+	h := newHost(t)
+	file := h.Configs.Path("web")
+	if err := os.WriteFile(file, []byte("nothing\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	_, err := h.Delete(t.Context(), "web", "", false)
+	if err == nil || !strings.Contains(err.Error(), "or remove "+file+" and run delete again") {
+		t.Errorf("got %v", err)
+	}
+	if _, err := os.Stat(file); err != nil {
+		t.Error(err)
+	}
+}
 
 func TestDelete(t *testing.T) {
 	h := newHost(t)
