@@ -334,7 +334,7 @@ release: ## all that a release has, once the checkout is one
 	test/rig/install-packages rpm
 	packaging/release bin/release
 
-.PHONY: deb rpm release test-packages test-packages-host
+.PHONY: deb rpm release test-rpm test-packages test-packages-host
 
 # Packages of the last commit, in bin/packages.
 deb: ## Debian packages
@@ -345,6 +345,10 @@ rpm: ## RPM packages
 	test/rig/install-packages rpm
 	packaging/rpm/build bin/rpm
 	rpmlint -c packaging/rpm/rpmlint.toml bin/rpm/*.rpm
+
+test-rpm: rpm ## RPM packages: rpmlint, and the same bytes twice
+	packaging/rpm/build bin/rpm-again
+	set -e; for file in bin/rpm/*.rpm; do cmp "$$file" "bin/rpm-again/$${file##*/}"; done
 
 # Debian packages: the same bytes twice, lintian, hardening; and hosts that install, use, remove and purge them, run their tests
 # (autopkgtest), and upgrade from the packages of a version before.
