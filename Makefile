@@ -346,9 +346,14 @@ rpm: ## RPM packages
 	packaging/rpm/build bin/rpm
 	rpmlint -c packaging/rpm/rpmlint.toml bin/rpm/*.rpm
 
-test-rpm: rpm ## RPM packages: rpmlint, and the same bytes twice
+# RPM packages: rpmlint, the same bytes twice, and a host of RPM's that upgrades to them, uses and removes them.
+test-rpm: rpm ## RPM packages; needs root, some minutes
+	test/rig/install-packages test
 	packaging/rpm/build bin/rpm-again
 	set -e; for file in bin/rpm/*.rpm; do cmp "$$file" "bin/rpm-again/$${file##*/}"; done
+	test/packaging/before $(BEFORE) bin/rpm-before rpm
+	PACKAGES=bin/rpm PACKAGES_BEFORE=bin/rpm-before RPMS="$$(test/rpm-layout/build)" \
+		test/host/run 'sh test/install rpms/1' 'sh test/on-rpm-host'
 
 # Debian packages: the same bytes twice, lintian, hardening; and hosts that install, use, remove and purge them, run their tests
 # (autopkgtest), and upgrade from the packages of a version before.
@@ -361,7 +366,7 @@ test-packages: deb ## the packages; needs root, some minutes
 	test/packaging/in-image bin/packages
 
 test-packages-host:
-	test/packaging/before $(BEFORE) bin/packages-before
+	test/packaging/before $(BEFORE) bin/packages-before deb
 	HOST_KIND=packages HOST_PACKAGES=autopkgtest,apparmor,dpkg-dev PACKAGES=bin/packages PACKAGES_BEFORE=bin/packages-before \
 		test/host/run 'sh test/on-host'
 
