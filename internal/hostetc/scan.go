@@ -22,7 +22,7 @@ import (
 )
 
 // rules is the number of the rules by which a generation is made; other rules make other generations.
-const rules = "1"
+const rules = "2"
 
 // What is taken of /etc is bounded, whatever is put there.
 const (
@@ -48,6 +48,8 @@ type scan struct {
 	digest  hash.Hash
 	record  []byte   // of the last one: room for the next
 	large   []string // files that are too large
+
+	stubs map[string]bool // names of units of the host that run sandboxes
 }
 
 // name returns what a generation of this scan is called: another one wherever something was written, moved or changed
@@ -94,6 +96,10 @@ func (s *scan) add(p string, stat unix.Stat_t, closed bool) error {
 		s.entries = append(s.entries, entry{p, stat, closed})
 	}
 	record := append(append(s.record[:0], p...), 0)
+	if stat.Mode&unix.S_IFMT == unix.S_IFDIR && isOfUnits(p) {
+		// They change with what is left out there.
+		stat.Mtim, stat.Ctim, stat.Size = unix.Timespec{}, unix.Timespec{}, 0
+	}
 	for _, number := range []uint64{
 		stat.Dev, stat.Ino, uint64(stat.Mode), uint64(stat.Uid), uint64(stat.Gid), uint64(stat.Size),
 		uint64(stat.Mtim.Nano()), uint64(stat.Ctim.Nano()),
@@ -111,16 +117,20 @@ func (s *scan) directory(dir *os.File, p string, stat unix.Stat_t, depth int) er
 	if closed {
 		// Its times would tell of what is done in it.
 		stat.Mtim, stat.Ctim, stat.Size = unix.Timespec{}, unix.Timespec{}, 0
-	}
-	if err := s.add(p, stat, closed); err != nil || closed {
-		return err
-	}
-	if depth > maxDepth {
-		return fmt.Errorf("/etc/%s has more than %d directories above it", p, maxDepth)
+		return s.add(p, stat, true)
 	}
 	names, err := dir.Readdirnames(-1)
 	if err != nil {
 		return filetree.WithoutPath(err)
+	}
+	if names = s.withoutStubs(dir, p, names); names == nil {
+		return nil
+	}
+	if err := s.add(p, stat, false); err != nil {
+		return err
+	}
+	if depth > maxDepth {
+		return fmt.Errorf("/etc/%s has more than %d directories above it", p, maxDepth)
 	}
 	slices.Sort(names)
 	for _, name := range names {

@@ -43,8 +43,8 @@ func TestProgramsOfTwoVersions(t *testing.T) {
 	for _, c := range []struct {
 		name, build, other, want string
 	}{
-		{"an init of now", before, now, "it has format 0, and this program knows "},
-		{"an init of before", now, before, "use programs of one release"},
+		{"an init of now", before, now, "it has format 1, and this program knows 2"},
+		{"an init of before", now, before, "it has format 2, and this program knows 1"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir := mixed(t, c.build, c.other, init)
@@ -60,9 +60,11 @@ func TestProgramsOfTwoVersions(t *testing.T) {
 		dir := mixed(t, before, now, init)
 		t.Cleanup(func() { remove(t, "t-mixed") })
 		runBefore(t, "create", "t-mixed", "--", "sleep", "infinity")
+		runBefore(t, "start", "t-mixed")
+		runBefore(t, "stop", "t-mixed")
 		was := snapshot(t)
 		o := runCommand(t, exec.Command(dir+"/virt-sandbox-service", "start", "t-mixed"))
-		if o.status == 0 || !strings.Contains(o.stderr, "it has format 0, and this program knows ") {
+		if o.status == 0 || !strings.Contains(o.stderr, "it has format 1, and this program knows 2") {
 			t.Errorf("start: %+v", o)
 		}
 		sameAs(t, was, "after a start")
