@@ -143,7 +143,8 @@ func (m *Manager) askUnit(ctx context.Context, d *Details, s *config.Sandbox) {
 	}
 	d.LastError = fmt.Sprintf("%s failed (%s)", s.HostUnit(), unit.Result)
 	switch {
-	case unit.ExitStatus == monitor.StatusFailed:
+	// The monitor says what failed inside, and the helper, which ends with 1, why a start failed.
+	case unit.ExitStatus == monitor.StatusFailed, unit.ExitStatus == 1 && unit.Said != "":
 		d.LastError += ": " + unit.Said
 	case unit.LastLine != "":
 		d.LastError += ": " + unit.LastLine

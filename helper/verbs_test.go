@@ -332,6 +332,11 @@ func TestDetails(t *testing.T) {
 	if err != nil || d.IsRunning() || d.LastError != s.HostUnit()+" failed (exit-code): no" || d.Since == nil {
 		t.Errorf("of one that is down: %+v, %v", d, err)
 	}
+	h.systemd.status.ExitStatus, h.systemd.status.Said = 1, "web.service inside failed (exit-code)"
+	if d, err = h.Details(t.Context(), "web"); err != nil ||
+		d.LastError != s.HostUnit()+" failed (exit-code): web.service inside failed (exit-code)" {
+		t.Errorf("of one that did not start: %+v, %v", d, err)
+	}
 	domain := h.up(s, places.PhaseReady)
 	h.hasFirst(domain)
 	h.inner.states = map[string]innersystemd.State{"web.service": {Active: "active", Sub: "running", Result: "success"}}

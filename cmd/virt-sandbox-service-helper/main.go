@@ -123,7 +123,13 @@ func run() error {
 	case "prepare":
 		return m.Prepare(ctx, name)
 	case "run":
-		return runContainer(ctx, m, name)
+		err := runContainer(ctx, m, name)
+		if err != nil {
+			// The last line of the journal is what a service said last, which need not be why.
+			reason, _, _ := strings.Cut(flagname.Text(err), "\n")
+			notify.Status(reason)
+		}
+		return err
 	case "reload":
 		return m.Reload(ctx, name)
 	case "stop", "clean":

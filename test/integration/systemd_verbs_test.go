@@ -57,7 +57,7 @@ func TestSystemdVerbs(t *testing.T) {
 		t.Error("a start with a broken configuration succeeded")
 	}
 	if d, _ := statusOf(t, "t-verbs2", 3); d.Since == nil || !strings.Contains(d.LastError,
-		"apache2@t-verbs2.service failed (") {
+		"apache2@t-verbs2.service failed (exit-code): apache2.service inside failed (exit-code)") {
 		t.Errorf("status of one that failed: %+v", d)
 	}
 	archive := t.TempDir() + "/archive"
