@@ -24,7 +24,7 @@ func TestParse(t *testing.T) {
 	for text, want := range map[string]string{
 		"memory=1G": "", "cpus= 2 ": "", "pids=": "", "memory": "KEY=VALUE", "run-size=1G": "", "shm-size=": "",
 		"start-timeout=1m": "from the next start on", "memroy=1G": "memroy= is no limit; did you mean memory=?",
-		"x\x1b=1": "x?= is no limit that can be changed; those are cpus, memory, pids, run-size, tmp-size, shm-size",
+		"x\x1b=1":     "x?= is no limit that can be changed; those are cpus, memory, pids, run-size, tmp-size, shm-size",
 		"memory=much": `memory=: "much" is not a size`, "cpus=0": "cpus=: ", "pids=-1": "pids=: ",
 	} {
 		_, err := Parse(text)
