@@ -46,18 +46,17 @@ func TestMistakes(t *testing.T) {
 			"create [OPTION]… NAME… [-- COMMAND [ARG]…]",
 		"create -U -1 a -- x": "create: -U and -G take numbers from 0 to 4294967294" + u +
 			"create [OPTION]… NAME… [-- COMMAND [ARG]…]",
-		"set-property a pids=no": `set-property: pids=: "no" is not a number of processes from 1 to 4194304, or none` + u +
-			"set-property [--runtime] (NAME… | --all) KEY=VALUE…",
-		"start -j x a":          `start: --jobs: "x" must be an integer; see virt-sandbox-service start --help`,
-		"start a --jobs":        "start: --jobs needs a value; see virt-sandbox-service start --help",
-		"create a -u":           "create: -u needs a value; see virt-sandbox-service create --help",
-		"start --all=maybe":     `start: --all: "maybe" must be true or false; see virt-sandbox-service start --help`,
-		"import - a/b":          "import: " + nameMessage("a/b") + u + "import [-l LEVEL] [--trust] [FILE [NAME]]",
-		"create --imagesze 1":   "create: unknown option --imagesze; did you mean --imagesize?",
-		"create --frobnicate x": "create: unknown option --frobnicate; see virt-sandbox-service create --help",
-		"start -all":            "start: unknown option -all; did you mean --all?",
-		"start -Z a":            "start: unknown option -Z; see virt-sandbox-service start --help",
-		"--\x1b[2J":             "unknown option --?[2J; see virt-sandbox-service --help",
+		"set-property a pids=no": `set-property: pids=: "no" is not a number of processes from 1 to 4194304, or none`,
+		"start -j x a":           `start: --jobs: "x" must be an integer; see virt-sandbox-service start --help`,
+		"start a --jobs":         "start: --jobs needs a value; see virt-sandbox-service start --help",
+		"create a -u":            "create: -u needs a value; see virt-sandbox-service create --help",
+		"start --all=maybe":      `start: --all: "maybe" must be true or false; see virt-sandbox-service start --help`,
+		"import - a/b":           "import: " + nameMessage("a/b") + u + "import [-l LEVEL] [--trust] [FILE [NAME]]",
+		"create --imagesze 1":    "create: unknown option --imagesze; did you mean --imagesize?",
+		"create --frobnicate x":  "create: unknown option --frobnicate; see virt-sandbox-service create --help",
+		"start -all":             "start: unknown option -all; did you mean --all?",
+		"start -Z a":             "start: unknown option -Z; see virt-sandbox-service start --help",
+		"--\x1b[2J":              "unknown option --?[2J; see virt-sandbox-service --help",
 	} {
 		if got := said(t, line); got != want {
 			t.Errorf("%q:\ngot  %s\nwant %s", line, got, want)
