@@ -40,8 +40,9 @@ func TestSystemdWatcherKilledAtMoments(t *testing.T) {
 		anew    bool               // whether it is another container
 		says    string             // the journal of the unit
 	}{
+		// Who waits for the start is told that it failed.
 		{moment: "while it starts", begin: func(t *testing.T) { systemctl(t, "stop", monitored); startsUnit(t) },
-			is: phase("starting"), want: "active", anew: true},
+			is: phase("starting"), want: "failed"},
 		{moment: "while it runs", is: phase("ready"), want: "active", says: "the next one takes it over"},
 		{moment: "before it hears of a failure", begin: failsInside, stopped: true, is: heardInside(t), want: "failed",
 			says: "apache2.service inside failed (signal)"},
@@ -56,6 +57,11 @@ func TestSystemdWatcherKilledAtMoments(t *testing.T) {
 			is: phase("stopping"), want: "down"},
 	} {
 		t.Run(c.moment, func(t *testing.T) {
+			t.Cleanup(func() {
+				if t.Failed() {
+					t.Log(status(t, monitored))
+				}
+			})
 			if c.config != "" {
 				edit(t, "t-watched", "restart=no", "restart=no\n"+c.config)
 				defer func() {
