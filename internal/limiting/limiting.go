@@ -162,6 +162,9 @@ func (s Setter) live(
 			continue
 		}
 		if l.size != nil {
+			if isCovered(started, l.setting) {
+				return nothing, fmt.Errorf("%s= does not count: the sandbox has a mount of its own at %s", l.key, l.setting)
+			}
 			sizes = append(sizes, memoryfs.Size{Path: l.setting, Bytes: uint64(*l.size(&now))})
 		} else {
 			values = append(values, cgroup.Value{Name: l.setting, Value: l.value(now)})
@@ -181,6 +184,11 @@ func (s Setter) live(
 		return nothing, errors.Join(err, undo())
 	}
 	return undo, nil
+}
+
+// isCovered reports whether a sandbox has a mount in the place of a file system.
+func isCovered(s *config.Sandbox, path string) bool {
+	return slices.ContainsFunc(s.Mounts, func(m config.Mount) bool { return m.Target == path })
 }
 
 // container is that of a sandbox which is up.

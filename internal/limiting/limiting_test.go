@@ -80,6 +80,16 @@ func TestSet(t *testing.T) {
 	if was, err := run.Recorded(); memory() != 1<<30 || err != nil || was.Limits.Memory != 1<<30 {
 		t.Errorf("it has changed: %d, %+v, %v", memory(), was, err)
 	}
+	// What the config has mounted over it stays as it is.
+	covered := *up
+	covered.Mounts = []config.Mount{{Kind: config.MountRAM, Target: "/tmp", Size: 1 << 20}}
+	if err := errors.Join(run.Record(&covered), set(true, Setting{"tmp-size", "1G"})); err == nil ||
+		err.Error() != "tmp-size= does not count: the sandbox has a mount of its own at /tmp" {
+		t.Errorf("of one with another mount there: %v", err)
+	}
+	if err := run.Record(up); err != nil {
+		t.Fatal(err)
+	}
 	// The number may be another's by now: then the sandbox is down.
 	err = run.Update(func(state *places.State) { state.Admission.Init.Begun++ })
 	if err = errors.Join(err, set(false, Setting{"memory", "2G"})); err != nil || memory() != 2<<30 {
