@@ -22,11 +22,12 @@ const (
 )
 
 // move copies a stream to its end. Between a pipe and another file the kernel does so without a copy of ours
-// (splice(2)).
+// (splice(2)), but into what has a position: there splice writes, and goes on, where the file stood when it was called,
+// so that what others wrote into it while it waited would be lost.
 func move(to io.Writer, from io.Reader) error {
 	source, fromFile := from.(*os.File)
 	target, toFile := to.(*os.File)
-	if fromFile && toFile {
+	if fromFile && toFile && !hasPosition(target) {
 		for _, f := range []*os.File{source, target} {
 			// As much as can be moved at once. What is no pipe has no size, and a user may have too many pipes.
 			_, _ = unix.FcntlInt(f.Fd(), unix.F_SETPIPE_SZ, spliceSize)
@@ -40,8 +41,13 @@ func move(to io.Writer, from io.Reader) error {
 	return err
 }
 
-// splice is move for files of which one is a pipe; not done where the kernel cannot, as with a file that is appended
-// to.
+// hasPosition reports whether a file is a regular one or a block device.
+func hasPosition(file *os.File) bool {
+	info, err := file.Stat()
+	return err == nil && (info.Mode().IsRegular() || info.Mode().Type() == os.ModeDevice)
+}
+
+// splice is move for files of which one is a pipe; not done where the kernel cannot.
 func splice(target, source int) (done bool, err error) {
 	for moved := false; ; {
 		n, err := unix.Splice(source, nil, target, nil, spliceSize, unix.SPLICE_F_MOVE)
