@@ -22,9 +22,9 @@ const maxStub = 64 << 10
 // isOfUnits tells of the directories below unitDir, and of that itself.
 func isOfUnits(p string) bool { return p == unitDir || strings.HasPrefix(p, unitDir+"/") }
 
-// withoutStubs leaves out of the names of a directory what is about units of the host that run sandboxes: no sandbox has a
-// use for the others', and whoever makes or enables one would have made the /etc of all others an old one. It returns nil
-// for a directory of links to such units alone, as systemctl makes it for the first.
+// withoutStubs leaves out of a directory's names what is about units of the host that run sandboxes: no sandbox has a
+// use for the others', and whoever makes or enables one would have made the /etc of all others an old one. It returns
+// nil for a directory of links to such units alone, as systemctl makes it for the first.
 func (s *scan) withoutStubs(dir *os.File, p string, names []string) []string {
 	if !isOfUnits(p) {
 		return append([]string{}, names...)
