@@ -252,3 +252,23 @@ func TestSystemdAutoRestart(t *testing.T) {
 		t.Errorf("stale are %q", got)
 	}
 }
+
+// Making, enabling and changing the unit of a sandbox makes no other an old one.
+func TestOthersMakeNoneStale(t *testing.T) {
+	rig.On(t, rig.Host)
+	rig.Needs(t, rig.Systemd)
+	create(t, "t-others", "-u", "apache2")
+	must(t, "start", "t-others")
+	create(t, "t-others2", "-u", "apache2")
+	must(t, "enable", "t-others2")
+	shell(t, "mkdir /etc/systemd/system/apache2@t-others2.service.d && "+
+		"printf '[Service]\nNice=5\n' >/etc/systemd/system/apache2@t-others2.service.d/nice.conf")
+	if o := run(t, "needs-restart", "t-others"); o.status != 0 {
+		t.Errorf("%+v", o)
+	}
+	if d, _ := statusOf(t, "t-others", 0); d.EtcIsOld {
+		t.Errorf("status: %+v", d)
+	}
+	inside(t, "t-others", "! ls -d /etc/systemd/system/*t-others2*")
+	must(t, "disable", "t-others2")
+}

@@ -30,6 +30,7 @@ type details struct {
 	InnerUnits []struct{ Unit, Active, Sub, Result string } `json:"inner_units"`
 	Failed     []string
 	LastError  string `json:"last_error"`
+	EtcIsOld   bool   `json:"etc_is_old"`
 }
 
 func statusOf(t *testing.T, name string, status int) (d details, keys map[string]any) {
