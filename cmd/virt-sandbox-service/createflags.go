@@ -37,7 +37,8 @@ func storageFlags(flags *pflag.FlagSet, options *helper.CreateOptions, written *
 	flags.StringArrayVarP(&options.Packages, "package", "P", nil, "`PACKAGE` whose content is private too; may be "+
 		"repeated. Needed for a unit that no package owns")
 	flags.StringArrayVar(&options.Include, "include", nil, "`PATH` of the host below /etc, /var, /srv, /home or /root "+
-		"that the sandbox starts with a copy of too, though it is a secret or no package's; may be repeated")
+		"that the sandbox starts with a copy of too, with what its links lead to, though it is a secret or no "+
+		"package's; may be repeated")
 	flags.StringVarP(&options.Base, "path", "p", "", "`DIR` whose subdirectory NAME holds the content; "+
 		config.DefaultContentBase+" by default")
 	flags.StringArrayVarP(&options.Mounts, "mount", "m", nil, "`MOUNT` as said above; may be repeated")

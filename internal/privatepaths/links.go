@@ -8,6 +8,8 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+
+	"github.com/virt-sandbox/virt-sandbox/config"
 )
 
 // linkedPaths returns what a private path leads to by symbolic links, and what the container would not have though
@@ -51,6 +53,47 @@ func (h Planner) linkedPaths(private string) []candidate {
 	})
 	return all
 }
+
+// Chosen returns what a path that a person has chosen leads to by symbolic links, also secrets: the names of certbot's
+// keys are links.
+func (h Planner) Chosen(private string) []config.PrivatePath {
+	var all []candidate
+	etc, err := os.Stat(h.Root + "/etc")
+	if err != nil {
+		return nil
+	}
+	seen := 0
+	_ = filepath.WalkDir(h.Root+private, func(file string, e fs.DirEntry, err error) error {
+		if seen++; seen > maxChosen {
+			return fs.SkipAll
+		}
+		if err != nil || e.Type()&fs.ModeSymlink == 0 {
+			return nil
+		}
+		// As in linkedPaths: a service must not get itself the secrets of others.
+		if link, err := e.Info(); err != nil || ownerOf(link) != ownerOf(etc) {
+			return nil
+		}
+		target, err := filepath.EvalSymlinks(file)
+		if err != nil {
+			return nil
+		}
+		target = path.Clean("/" + strings.TrimPrefix(target, h.Root))
+		info, err := os.Stat(h.Root + target)
+		if err != nil || isExcluded(target) || Below(target, private) ||
+			!Below(target, "/etc", "/var", "/srv", "/home", "/root") {
+			return nil
+		}
+		if info.Mode().IsRegular() || h.isData(target, info) {
+			all = append(all, candidate{target, "link:" + private})
+		}
+		return nil
+	})
+	return collapse(all)
+}
+
+// maxChosen is how many files are looked at for links below a path that a person has chosen.
+const maxChosen = 100_000
 
 // isData reports whether a link out of what is private leads to data that is to come along. What every container sees
 // of the host, or has of its own, is not; nor is what is the host's matter, or too much.

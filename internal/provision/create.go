@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
@@ -141,6 +142,11 @@ func (p *Provisioner) PlanContent(ctx context.Context, s *config.Sandbox) error 
 	plan, err := privatepaths.Planner(p.Host).Plan(ctx, units, s.Packages)
 	if err != nil {
 		return err
+	}
+	for _, chosen := range slices.Clone(s.Private) {
+		if chosen.Origin == config.OriginAdmin {
+			s.Private = beside(s.Private, privatepaths.Planner(p.Host).Chosen(chosen.Path))
+		}
 	}
 	s.Private = beside(s.Private, plan.Private)
 	p.tellLeft(s, plan.Left)
