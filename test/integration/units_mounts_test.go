@@ -31,7 +31,7 @@ func withoutMounts() []string {
 // A unit that systemd starts only with mounts of its own serves where no process can mount: what it would see is there
 // for the container, whose processes have no CAP_SYS_ADMIN. create tells of each kind, and refuses what cannot be had.
 func TestUnitsThatMount(t *testing.T) {
-	rig.On(t, rig.Native, rig.VM)
+	rig.On(t, rig.Native, rig.VM, rig.AppArmor)
 	const unit = "/etc/systemd/system/t-mounts.service"
 	t.Cleanup(func() { shell(t, "rm -rf "+unit) })
 	write := func(lines string) {
@@ -60,7 +60,7 @@ func TestUnitsThatMount(t *testing.T) {
 	for range 2 {
 		must(t, "start", "t-mounts")
 		got := inside(t, "t-mounts", "journalctl --sync 2>/dev/null; "+
-			"journalctl -q -u t-mounts -t t-mounts -o cat | tail -n 1; ls /var/lib/t-from; "+
+			"journalctl -q -t t-mounts -o cat | tail -n 1; ls /var/lib/t-from; "+
 			"awk '/CapBnd/ { print substr($2, 11, 1) }' /proc/1/status")
 		// CAP_SYS_ADMIN is bit 21, in the sixth digit from the end.
 		bound, isSame := strings.CutPrefix(got, "heard\nmade\n")
@@ -73,7 +73,7 @@ func TestUnitsThatMount(t *testing.T) {
 
 // A service reads its credentials, also with a user of its own, and in a container that mounts.
 func TestCredentials(t *testing.T) {
-	rig.On(t, rig.Native, rig.VM)
+	rig.On(t, rig.Native, rig.VM, rig.AppArmor)
 	t.Cleanup(func() { shell(t, "rm -rf /etc/systemd/system/t-cred*.service /etc/t-cred") })
 	shell(t, "mkdir -m 700 /etc/t-cred && echo secret >/etc/t-cred/secret && chmod 600 /etc/t-cred/secret")
 	for kind, units := range map[string]map[string]string{
