@@ -121,5 +121,17 @@ func daemons() []daemon {
 		{packages: "influxdb", units: "influxdb", probe: "sleep 2; curl -si localhost:8086/ping", answer: "204"},
 		{packages: "openntpd", units: "openntpd", refused: "sets the clock"},
 		{packages: "dropbear-bin dropbear", units: "dropbear", probe: ask("22", ""), answer: "SSH-2.0"},
+		{packages: "avahi-daemon", units: "avahi-daemon", probe: "avahi-daemon -c && echo runs", answer: "runs"},
+		{packages: "rpcbind", units: "rpcbind", probe: "rpcinfo -p", answer: "portmapper"},
+		{packages: "zabbix-agent", units: "zabbix-agent",
+			probe: "busybox nc -w 1 127.0.0.1 10050 </dev/null && echo open", answer: "open"},
+		{packages: "munin-node", units: "munin-node", probe: ask("4949", `quit\n`), answer: "munin node"},
+		{packages: "postgrey", units: "postgrey",
+			probe: "sleep 1; busybox nc -w 1 127.0.0.1 10023 </dev/null && echo open", answer: "open"},
+		{packages: "apt-cacher-ng", units: "apt-cacher-ng", probe: "curl -si localhost:3142", answer: "Apt-Cacher"},
+		{packages: "caddy", units: "caddy", probe: "curl -si localhost", answer: "Server: Caddy"},
+		{packages: "courier-imap", units: "courier-imap", probe: ask("143", `a logout\r\n`), answer: "Courier-IMAP"},
+		{packages: "knot-resolver bind9-dnsutils", units: "kresd@1", probe: "dig +short @127.0.0.1 localhost",
+			answer: "127.0.0.1"},
 	}
 }
