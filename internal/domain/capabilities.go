@@ -25,8 +25,11 @@ func baseCapabilities() []string {
 	}
 }
 
-// networkCapabilities are harmless only in a network of the container's own.
-func networkCapabilities() []string { return []string{"CAP_NET_ADMIN", "CAP_NET_RAW"} }
+// networkCapabilities are harmless only in a network of the container's own. The kernel asks nobody for
+// CAP_NET_BROADCAST, but routing daemons such as bird end where they cannot keep it.
+func networkCapabilities() []string {
+	return []string{"CAP_NET_ADMIN", "CAP_NET_BROADCAST", "CAP_NET_RAW"}
+}
 
 // hostCapabilities reach what the kernel has only once for all containers and the host: no unit gets them by asking,
 // nor those of the network where that is the host's. CAP_DAC_READ_SEARCH lets one open any file of a file system by its

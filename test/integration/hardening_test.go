@@ -20,9 +20,10 @@ func TestCapabilities(t *testing.T) {
 	rig.On(t, rig.Native)
 	const base = 1<<unix.CAP_AUDIT_WRITE | 1<<unix.CAP_CHOWN | 1<<unix.CAP_DAC_OVERRIDE | 1<<unix.CAP_FOWNER |
 		1<<unix.CAP_FSETID |
-		1<<unix.CAP_KILL | 1<<unix.CAP_NET_ADMIN | 1<<unix.CAP_NET_BIND_SERVICE | 1<<unix.CAP_NET_RAW | 1<<unix.CAP_SETFCAP |
+		1<<unix.CAP_KILL | 1<<unix.CAP_NET_ADMIN | 1<<unix.CAP_NET_BIND_SERVICE | 1<<unix.CAP_NET_BROADCAST |
+		1<<unix.CAP_NET_RAW | 1<<unix.CAP_SETFCAP |
 		1<<unix.CAP_SETGID | 1<<unix.CAP_SETPCAP | 1<<unix.CAP_SETUID | 1<<unix.CAP_SYS_CHROOT | 1<<unix.CAP_SYS_TTY_CONFIG
-	const network = 1<<unix.CAP_NET_ADMIN | 1<<unix.CAP_NET_RAW
+	const network = 1<<unix.CAP_NET_ADMIN | 1<<unix.CAP_NET_BROADCAST | 1<<unix.CAP_NET_RAW
 	for _, c := range []struct {
 		name    string
 		options []string
