@@ -269,7 +269,8 @@ func newIn(plan string) (added []string) {
 
 // apt runs apt-get in the network of who called the rig: the rig's own leads nowhere.
 func apt(args []string) (string, error) {
-	command := []string{"env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q", "-o", "DPkg::Lock::Timeout=120"}
+	command := []string{"env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q",
+		"-o", "DPkg::Lock::Timeout=120", "-o", "Acquire::Retries=5"}
 	if caller := os.Getenv("WITH_LIBVIRT_CALLER"); caller != "" {
 		command = append([]string{"nsenter", "-t", caller, "-n"}, command...)
 	}
