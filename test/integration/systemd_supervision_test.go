@@ -250,7 +250,7 @@ func TestSystemdResident(t *testing.T) {
 
 // A unit inside that fails for good, and only that, fails the container's unit at once, with the reason.
 func TestSystemdUnitFails(t *testing.T) {
-	rig.On(t, rig.Host)
+	rig.On(t, rig.Host, rig.VM)
 	rig.Needs(t, rig.Systemd)
 	create(t, "t-super", "-C", "-u", "apache2")
 	fail := func() {
