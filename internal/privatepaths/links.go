@@ -17,26 +17,8 @@ import (
 // everybody may read, such as the key of a TLS certificate.
 func (h Planner) linkedPaths(private string) []candidate {
 	var all []candidate
-	etc, err := os.Stat(h.Root + "/etc")
-	if err != nil {
-		return nil
-	}
-	_ = filepath.WalkDir(h.Root+private, func(file string, e fs.DirEntry, err error) error {
-		if err != nil || e.Type()&fs.ModeSymlink == 0 {
-			return nil
-		}
-		// A link that the service could have made itself must not get it the secrets of others.
-		if link, err := e.Info(); err != nil || ownerOf(link) != ownerOf(etc) {
-			return nil
-		}
-		target, err := filepath.EvalSymlinks(file)
-		if err != nil {
-			return nil
-		}
-		target = path.Clean("/" + strings.TrimPrefix(target, h.Root))
-		info, err := os.Stat(h.Root + target)
+	h.eachTarget(private, func(target string, info fs.FileInfo) {
 		switch {
-		case err != nil || isExcluded(target):
 		case IsSnakeoil(target):
 			for _, file := range snakeoil() {
 				all = append(all, candidate{file, "link:" + private})
@@ -49,7 +31,6 @@ func (h Planner) linkedPaths(private string) []candidate {
 		case h.isData(target, info):
 			all = append(all, candidate{target, "link:" + private})
 		}
-		return nil
 	})
 	return all
 }
@@ -58,19 +39,28 @@ func (h Planner) linkedPaths(private string) []candidate {
 // keys are links.
 func (h Planner) Chosen(private string) []config.PrivatePath {
 	var all []candidate
+	h.eachTarget(private, func(target string, info fs.FileInfo) {
+		if Below(target, private) || !Below(target, "/etc", "/var", "/srv", "/home", "/root") {
+			return
+		}
+		if info.Mode().IsRegular() || h.isData(target, info) {
+			all = append(all, candidate{target, "link:" + private})
+		}
+	})
+	return collapse(all)
+}
+
+// eachTarget calls do for what the symbolic links at a path, and below it, lead to. A link that the service could have
+// made itself does not count: it must not get it the secrets of others.
+func (h Planner) eachTarget(private string, do func(target string, info fs.FileInfo)) {
 	etc, err := os.Stat(h.Root + "/etc")
 	if err != nil {
-		return nil
+		return
 	}
-	seen := 0
 	_ = filepath.WalkDir(h.Root+private, func(file string, e fs.DirEntry, err error) error {
-		if seen++; seen > maxChosen {
-			return fs.SkipAll
-		}
 		if err != nil || e.Type()&fs.ModeSymlink == 0 {
 			return nil
 		}
-		// As in linkedPaths: a service must not get itself the secrets of others.
 		if link, err := e.Info(); err != nil || ownerOf(link) != ownerOf(etc) {
 			return nil
 		}
@@ -79,21 +69,12 @@ func (h Planner) Chosen(private string) []config.PrivatePath {
 			return nil
 		}
 		target = path.Clean("/" + strings.TrimPrefix(target, h.Root))
-		info, err := os.Stat(h.Root + target)
-		if err != nil || isExcluded(target) || Below(target, private) ||
-			!Below(target, "/etc", "/var", "/srv", "/home", "/root") {
-			return nil
-		}
-		if info.Mode().IsRegular() || h.isData(target, info) {
-			all = append(all, candidate{target, "link:" + private})
+		if info, err := os.Stat(h.Root + target); err == nil && !isExcluded(target) {
+			do(target, info)
 		}
 		return nil
 	})
-	return collapse(all)
 }
-
-// maxChosen is how many files are looked at for links below a path that a person has chosen.
-const maxChosen = 100_000
 
 // isData reports whether a link out of what is private leads to data that is to come along. What every container sees
 // of the host, or has of its own, is not; nor is what is the host's matter, or too much.
