@@ -366,6 +366,7 @@ test-packages: deb ## the packages; needs root, some minutes
 		$(GO) test -count=1 -v ./test/packaging
 	$(MAKE) test-packages-host
 	test/packaging/in-image bin/packages
+	PACKAGES=bin/packages test/vm/run 'sh test/in-vm'
 
 test-packages-host:
 	test/packaging/before $(BEFORE) bin/packages-before deb

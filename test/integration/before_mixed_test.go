@@ -68,7 +68,9 @@ func TestProgramsOfTwoVersions(t *testing.T) {
 		runBefore(t, "stop", "t-mixed")
 		was := snapshot(t)
 		o := runCommand(t, exec.Command(dir+"/virt-sandbox-service", "start", "t-mixed"))
-		if o.status == 0 || !strings.Contains(o.stderr, "it has format 1, and this program knows 2") {
+		// The caller of before can miss what init says last.
+		if o.status == 0 || !strings.Contains(o.stderr, "it has format 1, and this program knows 2") &&
+			!strings.Contains(o.stderr, "t-mixed ended while it started") {
 			t.Errorf("start: %+v", o)
 		}
 		sameAs(t, was, "after a start")
