@@ -53,6 +53,12 @@ func (c Container) Resize(sizes []Size) (undo func() error, err error) {
 	case o := <-done:
 		return o.undo, o.err
 	case <-time.After(limit):
+		// Who is told that nothing changed must not be wrong later.
+		go func() {
+			if late := <-done; late.err == nil {
+				_ = late.undo()
+			}
+		}()
 		return nil, fmt.Errorf("change sizes in memory: no answer within %v, as when something that does not answer is "+
 			"mounted inside", limit)
 	}
