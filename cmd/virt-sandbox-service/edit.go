@@ -38,7 +38,15 @@ changed: --drop-in edits NAME.sandbox.d/override.conf in
 
 Then the host's systemd reads its units anew; a running sandbox goes on as it
 was started. Of several each is edited after the other.`,
-		Args: someNames, ValidArgsFunction: completeConfigs,
+		Args: func(c *cobra.Command, args []string) error {
+			// A template has its name with the @ that its instances have in theirs.
+			var names []string
+			for _, name := range args {
+				names = append(names, strings.TrimSuffix(name, "@"))
+			}
+			return someNames(c, names)
+		},
+		ValidArgsFunction: completeConfigs,
 		RunE: func(c *cobra.Command, args []string) error {
 			m, err := manager()
 			if err != nil {

@@ -66,11 +66,10 @@ func namesOrAll(args []string, all bool) error {
 	return checkNames(args)
 }
 
-// checkNames refuses what no sandbox can be called, before anything is done for the others. That edit takes the name of
-// a template too, it says itself.
+// checkNames refuses what no sandbox can be called, before anything is done for the others.
 func checkNames(args []string) error {
 	for _, name := range args {
-		if err := config.CheckName(strings.TrimSuffix(name, "@")); err != nil {
+		if err := config.CheckName(name); err != nil {
 			return err
 		}
 	}

@@ -89,6 +89,7 @@ func TestMistakenNames(t *testing.T) {
 		"start ../a", "start a ..", "stop a/b", "delete a _b", "execute /etc -- x", "connect .a",
 		"clone a ../b", "export a/b",
 		"status a/b", "enable -- -a", "set-property a/b memory=1G", "show a/b", "logs a/b", "kill a/b", "edit @",
+		"start a web@", "clone a web@", "execute web@ -- x",
 	} {
 		if got := said(t, line); !strings.Contains(got, " must match ") {
 			t.Errorf("%q: %s", line, got)
