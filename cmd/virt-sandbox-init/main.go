@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// SELinux would log that a command's first program may not read the limits of its cgroup, by which Go counts
-// processors.
+// Go would keep the limit of this process's cgroup open, and root inside could open that anew by /proc/1/fd, to write.
 //go:debug containermaxprocs=0
-//go:debug updatemaxprocs=0
 
 // Command virt-sandbox-init is the first program of a container. It is mounted in and reads what to do from where the
 // helper put it. Later it tells the host's side of a shutdown or of units that failed: virt-sandbox-init

@@ -56,6 +56,14 @@ func TestSELinuxOneshot(t *testing.T) {
 	if o := runCommand(t, once("--", "cat", "/etc/shadow")); o.status == 0 {
 		t.Errorf("the host's password hashes can be read: %+v", o)
 	}
+	// By these, language runtimes learn how many processors and how much memory they have.
+	if o := runCommand(t, once("--memory", "256M", "--", "sh", "-c", "ls /sys/fs/cgroup/cpu.max && "+
+		"cat /sys/fs/cgroup/memory.max")); o.status != 0 || o.stdout != "/sys/fs/cgroup/cpu.max\n268435456\n" {
+		t.Errorf("a command does not read its limits: %+v", o)
+	}
+	if o := runCommand(t, once("--", "sh", "-c", "echo max >/sys/fs/cgroup/cpu.max")); o.status == 0 {
+		t.Errorf("a command writes its limits: %+v", o)
+	}
 }
 
 // Beside container-selinux commands have our type all the same. Its container_t, which somebody may choose, need not
