@@ -113,6 +113,7 @@ lint: bin/lint ## every check of the text of programs
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "run gofmt -w on these"; exit 1; }
 	$(GO) vet -vettool=$(abspath bin/lint) ./...
 	$(TOOL) staticcheck ./...
+	@! $(TOOL) deadcode ./cmd/... | grep -v '^\(config\|helper\|sandbox\)/' || { echo 'no program calls these'; exit 1; }
 	@git ls-files | grep -v '^testdata/\|/testdata/\|^LICENSE$$' | xargs $(TOOL) misspell -error -i mosquitto,strat # the broker, a mistake
 	@command -v shellcheck >/dev/null && command -v pyflakes3 >/dev/null || test/rig/install-packages lint
 	shellcheck $(SCRIPTS)

@@ -8,7 +8,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"sync"
 	"syscall"
 )
 
@@ -29,7 +28,6 @@ type Caller struct {
 	ended   chan struct{}
 	exit    Exit
 	err     error
-	closing sync.Once
 }
 
 // Greet waits until the end inside is there. A connection on which nobody speaks ends by its deadline or by being
@@ -182,13 +180,6 @@ func (c *Caller) Ended() <-chan struct{} { return c.ended }
 func (c *Caller) Wait() (Exit, error) {
 	<-c.ended
 	return c.exit, c.err
-}
-
-// Close ends the connection, and with it the sandbox.
-func (c *Caller) Close() error {
-	var err error
-	c.closing.Do(func() { err = c.link.connection.Close() })
-	return err
 }
 
 // dispatch hands a frame of a stream on.

@@ -190,7 +190,7 @@ func TestRequests(t *testing.T) {
 	if got := <-session.Requests(); got != (Request{Size: Size{50, 132}}) {
 		t.Errorf("got %+v", got)
 	}
-	call.Close()
+	call.link.connection.Close()
 	if _, open := <-session.Requests(); open {
 		t.Error("more requests than were made")
 	}

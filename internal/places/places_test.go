@@ -94,16 +94,6 @@ func TestMakeAndRemove(t *testing.T) {
 			t.Errorf("%s: %v, %v", d.Path(), info, err)
 		}
 	}
-	program := filepath.Join(string(root), "init")
-	if err := os.WriteFile(program, []byte("init"), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := stays.copyInit(program, initName); err != nil {
-		t.Error(err)
-	}
-	if data, err := os.ReadFile(filepath.Join(stays.Guest(), initName)); err != nil || string(data) != "init" {
-		t.Errorf("copy of init: %q, %v", data, err)
-	}
 	for _, d := range []RunDir{oneShot, stays, stays} {
 		if err := d.Remove(); err != nil {
 			t.Error(err)

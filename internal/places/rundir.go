@@ -75,18 +75,6 @@ func (d RunDir) MakePoint(name string) error {
 	return nil
 }
 
-// copyInit puts a program into Guest, in place of the empty file of the name given.
-func (d RunDir) copyInit(program, initName string) error {
-	data, err := os.ReadFile(program)
-	if err != nil {
-		return fmt.Errorf("copy virt-sandbox-init: %w", err)
-	}
-	if err := os.WriteFile(filepath.Join(d.Guest(), initName), data, 0o755); err != nil {
-		return fmt.Errorf("copy virt-sandbox-init: %w", err)
-	}
-	return nil
-}
-
 // MarkHostReady makes the file of the name given in Guest, which tells init that the container's bounds are set and its
 // console is read.
 func (d RunDir) MarkHostReady(name string) error {

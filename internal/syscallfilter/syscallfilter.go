@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/virt-sandbox/virt-sandbox/internal/nameset"
+	"github.com/virt-sandbox/virt-sandbox/internal/suggest"
 )
 
 // Policy is what a filter is made from.
@@ -31,7 +32,8 @@ type Policy struct {
 type UnknownError string
 
 func (e UnknownError) Error() string {
-	return fmt.Sprintf("%q is not a system call of %s; see syscalls(2)", string(e), runtime.GOARCH)
+	return fmt.Sprintf("%q is not a system call of %s (syscalls(2))%s", string(e), runtime.GOARCH,
+		suggest.DidYouMean("%s", string(e), Names()))
 }
 
 // Names lists the system calls of this machine's architecture; none where there can be no filter.
@@ -40,12 +42,12 @@ func Names() []string {
 	if len(list) == 0 {
 		return nil
 	}
-	names := make([]string, 0, len(list[0].SyscallNames))
+	all := make([]string, 0, len(list[0].SyscallNames))
 	for name := range list[0].SyscallNames {
-		names = append(names, name)
+		all = append(all, name)
 	}
-	slices.Sort(names)
-	return names
+	slices.Sort(all)
+	return all
 }
 
 // Check reports the first name of a set that this machine knows in none of its architectures, as an UnknownError.

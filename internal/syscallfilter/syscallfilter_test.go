@@ -7,7 +7,6 @@ import (
 	"errors"
 	"math"
 	"runtime"
-	"slices"
 	"strings"
 	"testing"
 
@@ -319,7 +318,8 @@ func TestCompile(t *testing.T) {
 		t.Skipf("%s has no table of system calls", runtime.GOARCH)
 	}
 	_, err := Compile(Policy{Calls: nameset.Set{Base: nameset.Auto, Add: []string{"keyctl", "keyctrl"}}})
-	if unknown := UnknownError(""); !errors.As(err, &unknown) || unknown != "keyctrl" {
+	if unknown := UnknownError(""); !errors.As(err, &unknown) || unknown != "keyctrl" ||
+		!strings.HasSuffix(err.Error(), "; did you mean keyctl?") {
 		t.Errorf("an unknown name: got %v", err)
 	}
 	program, err := Compile(Policy{Calls: nameset.Set{Base: nameset.All}, UserNamespaces: true})
@@ -330,9 +330,6 @@ func TestCompile(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Logf("the usual filter has %d instructions", len(program)/8)
-	if !slices.Contains(Names(), "keyctl") {
-		t.Error("Names has no keyctl")
-	}
 }
 
 // Each machine that has calls of its own is known to the tables.
