@@ -165,6 +165,9 @@ func (r *Run) Stop() error {
 // endLimit is how long the container may take to end by itself once it has nothing left to do.
 const endLimit = 500 * time.Millisecond
 
+// pollEvery is how often libvirt is asked whether it has forgotten the container, which takes it some 3 ms.
+const pollEvery = 500 * time.Microsecond
+
 // PrepareTeardown is to be called when the command has ended and init, which waits, may go. libvirt's controller has
 // nothing left to do then: it is stopped, and killed later. By itself it would tell libvirt first, which would find it
 // among the container's processes and not look again for 200 ms.
@@ -183,10 +186,11 @@ func (r *Run) end() error {
 		if r.controller != nil {
 			_ = r.controller.Signal(unix.SIGKILL)
 		}
+		defer r.removeMeanwhile()()
 	}
 	if r.controller != nil {
 		defer r.controller.Close()
-		for begun := time.Now(); time.Since(begun) < endLimit; time.Sleep(time.Millisecond) {
+		for begun := time.Now(); time.Since(begun) < endLimit; time.Sleep(pollEvery) {
 			active, err := r.domain.IsActive()
 			if errors.Is(err, virt.ErrNoDomain) || (err == nil && !active) {
 				return nil
@@ -197,4 +201,15 @@ func (r *Run) end() error {
 		return err
 	}
 	return r.domain.AwaitGone(r.sandbox.Name)
+}
+
+// removeMeanwhile removes what only init had a use for, while libvirt ends the rest; the function that it returns waits
+// for that. What fails here fails again in Stop, which removes all.
+func (r *Run) removeMeanwhile() (wait func()) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = os.RemoveAll(r.starter.Places.Of(r.sandbox.Name).OneShot().Guest())
+	}()
+	return func() { <-done }
 }
