@@ -22,14 +22,14 @@ import (
 
 // Facts are what a plan needs to know of the host at the time of the start.
 type Facts struct {
-	SELinux       bool               // whether the host's is on
-	SecurityModel string             // of libvirt's capabilities: selinux, apparmor or ""
-	SetupLabel    string             // SELinux context for the set-up of the container; empty for that of its processes
-	Profile       string             // AppArmor profile that virt-sandbox-init has to set; empty for none
-	Asked         []string           // capabilities that the units name
-	Lacks         []string           // capabilities that the host does not have to give
-	Mounting      innerboot.Mounting // what units have in place of mounts that they cannot make
-	Memory        config.Size        // bytes of RAM
+	SELinux       bool              // whether the host's is on
+	SecurityModel string            // of libvirt's capabilities: selinux, apparmor or ""
+	SetupLabel    string            // SELinux context for the set-up of the container; empty for that of its processes
+	Profile       string            // AppArmor profile that virt-sandbox-init has to set; empty for none
+	Asked         []string          // capabilities that the units name
+	Lacks         []string          // capabilities that the host does not have to give
+	Fitting       innerboot.Fitting // what units have so that they run in a container
+	Memory        config.Size       // bytes of RAM
 
 	Mounted map[string]string // directories where the file systems of images are mounted, by target
 	Devices map[string]string // block devices of the disks that libvirt need not make one of, by tag
@@ -74,7 +74,7 @@ func Container(s *config.Sandbox, f *Facts) (*Plan, error) {
 	}
 	p := Plan{Guest: Command(s, f.Groups, f.OneShot), Tree: tree(s, f)}
 	if !s.Generic() {
-		p.Guest.RuntimeUnits = innerboot.Runtime(s, f.Mounting)
+		p.Guest.RuntimeUnits = innerboot.Runtime(s, f.Fitting)
 	}
 	p.Guest.Profile, p.Guest.Label, p.Guest.Proc = f.Profile, payloadLabel(s, f), f.Proc
 	for _, name := range domain.DroppedCapabilities(s, host) {

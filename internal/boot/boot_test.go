@@ -331,7 +331,7 @@ func TestTree(t *testing.T) {
 func TestMountsOfUnits(t *testing.T) {
 	s, f := config.New("web"), seLinuxHost("web")
 	s.Units = []string{"d.service"}
-	f.Mounting = innerboot.Mounting{
+	f.Fitting = innerboot.Fitting{
 		Memory: []string{"/var/scratch"}, Units: map[string]string{"d.service.d/x.conf": "text"},
 		Binds: []innerboot.Bind{
 			{Source: "/srv/a", Target: "/srv/b", ReadOnly: true}, {Source: "/run/l", Target: "/var/d", InMemory: true},

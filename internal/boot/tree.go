@@ -29,7 +29,7 @@ func tree(s *config.Sandbox, f *Facts) *roottree.Content {
 		roottree.Mount{Target: "/tmp", Memory: s.Limits.Tmp, Mode: 0o1777},
 	)
 	mounts, inside := administrators(s, f.Mounted)
-	c.Mounts = slices.Concat(c.Mounts, mounts, ofUnits(s, f.Mounting), inside)
+	c.Mounts = slices.Concat(c.Mounts, mounts, ofUnits(s, f.Fitting), inside)
 	// Init and its plan keep the host's ids, which is all the same to who only reads them: not every kernel can map
 	// those of a file system in memory.
 	c.Mounts = append(c.Mounts,
@@ -45,7 +45,7 @@ func tree(s *config.Sandbox, f *Facts) *roottree.Content {
 }
 
 // ofUnits returns the mounts that stand for those of units.
-func ofUnits(s *config.Sandbox, m innerboot.Mounting) (mounts []roottree.Mount) {
+func ofUnits(s *config.Sandbox, m innerboot.Fitting) (mounts []roottree.Mount) {
 	for _, place := range m.Memory {
 		mounts = append(mounts, roottree.Mount{Target: place, Memory: s.Limits.Tmp, Mode: 0o755})
 	}

@@ -17,7 +17,6 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/account"
 	"github.com/virt-sandbox/virt-sandbox/internal/filestate"
 	"github.com/virt-sandbox/virt-sandbox/internal/filetree"
-	"github.com/virt-sandbox/virt-sandbox/internal/unitfile"
 )
 
 // accountsName lists the accounts that a container has been given.
@@ -79,19 +78,19 @@ func accountFiles(l *account.Lists) []accountFile {
 // systemAccounts returns the accounts of the host's system, whom the units or the command run as, and the users that
 // units would get for the time that they run. Units that the host has not whoever enables them tells of.
 func (b *builder) systemAccounts() (*account.Lists, error) {
-	set, err := unitfile.Root(b.host.Root).FindAll(b.sandbox.Units, b.sandbox.Name, func(error) error { return nil })
+	set, err := b.units()
 	if err != nil {
 		return nil, err
 	}
 	asked := []string{strconv.FormatUint(uint64(b.sandbox.Identity.UID), 10)}
-	for _, u := range set.All() {
+	for _, u := range set.Inside() {
 		asked = append(asked, u.Accounts()...)
 	}
 	lists, err := account.System(b.host.Root, asked)
 	if err != nil {
 		return nil, err
 	}
-	for _, u := range set.All() {
+	for _, u := range set.Inside() {
 		if user, group, ok := u.DynamicUser(); ok {
 			lists.AddDynamic(user, group)
 		}

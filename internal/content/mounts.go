@@ -64,15 +64,19 @@ func (h Host) inContent(s *config.Sandbox, p string) bool {
 	})
 }
 
-// InPlaceOfMounts returns what a sandbox has where its units can mount nothing. Errors: a unit that needs what cannot
-// be had so.
-func (h Host) InPlaceOfMounts(s *config.Sandbox) (*innerboot.Mounting, error) {
-	return innerboot.InPlaceOfMounts(unitfile.Root(h.Root), s, h.DeniesMounts(s))
+// Fit returns what a start gives a sandbox with a set of units so that they run inside. Errors: a unit that needs what
+// cannot be had so.
+func (h Host) Fit(s *config.Sandbox, set unitfile.Set) (*innerboot.Fitting, error) {
+	return innerboot.Fit(unitfile.Root(h.Root), s, set, h.DeniesMounts(s))
 }
 
 // mountPoints makes the places for mounts that lie in the tree, and those that guest-binds show.
 func (b *builder) mountPoints() error {
-	units, err := b.host.InPlaceOfMounts(b.sandbox)
+	set, err := b.units()
+	if err != nil {
+		return err
+	}
+	units, err := b.host.Fit(b.sandbox, set)
 	if err != nil {
 		return err
 	}

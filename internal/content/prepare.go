@@ -79,7 +79,8 @@ func (h Host) fill(ctx context.Context, s *config.Sandbox, progress *filetree.Pr
 	complete := err == nil
 	// What an earlier run put is read only where something of it is gone.
 	put := sync.OnceValues(func() (filestate.Put, error) { return filestate.ReadPut(s.Content) })
-	b := builder{host: h, sandbox: s, tree: tree, complete: complete, put: put}
+	b := newBuilder(h, s, tree)
+	b.complete, b.put = complete, put
 	defer b.close()
 	if err := b.identify(); err != nil {
 		return err

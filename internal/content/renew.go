@@ -18,8 +18,7 @@ import (
 )
 
 // Renew writes anew what virt-sandbox itself made in complete content and would make otherwise now, where nobody
-// changed it: what adapts units to a container, of which there may be new versions, and the accounts that are known
-// inside.
+// changed it: units of which there may be new versions, and the accounts that are known inside.
 func (h Host) Renew(s *config.Sandbox, dryRun bool) ([]Change, error) {
 	var changes []Change
 	err := h.WithLabel(s, func() (err error) {
@@ -50,7 +49,8 @@ func (h Host) renew(s *config.Sandbox, dryRun bool) ([]Change, error) {
 		return nil, err
 	}
 	defer tree.Close()
-	b := builder{host: h, sandbox: s, tree: tree, complete: true, renewal: r}
+	b := newBuilder(h, s, tree)
+	b.complete, b.renewal = true, r
 	defer b.close()
 	if err := errors.Join(b.skeletonFiles(), b.systemd(context.Background())); err != nil {
 		return nil, err

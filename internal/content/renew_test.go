@@ -15,13 +15,11 @@ import (
 // TestRenew brings what virt-sandbox made itself to what it would make now, unless somebody changed it.
 func TestRenew(t *testing.T) {
 	const unit = "/usr/lib/systemd/system/d.service"
-	const dropIn, shadow = "/etc/systemd/system/d.service.d/90-virt-sandbox.conf", "/etc/shadow"
-	h := newHost(t, map[string]string{unit: "[Unit]\nConditionVirtualization=!container\n[Service]\n" +
-		"ExecStart=/bin/true\n", "/etc/d/": ""})
+	const hostname, shadow = "/etc/hostname", "/etc/shadow"
+	h := newHost(t, map[string]string{unit: "[Service]\nExecStart=/bin/true\n", "/etc/d/": ""})
 	s := box(t, "/etc/d")
 	s.Command, s.Units = nil, []string{"d.service"}
 	prepare(t, h, s)
-	first := hosttest.Reads(t, s.Content, dropIn)
 	renewed := func(dryRun bool) []string {
 		t.Helper()
 		changes, err := h.Renew(s, dryRun)
@@ -38,10 +36,10 @@ func TestRenew(t *testing.T) {
 	if got := renewed(false); got != nil {
 		t.Errorf("of what is as it was: %q", got)
 	}
-	h.put(unit, "[Service]\nType=notify\nAmbientCapabilities=CAP_SYS_TIME\nExecStart=/bin/true\n")
+	s.Name = "other"
 	h.put("/etc/passwd", "root:x:0:0::/root:/bin/sh\nnew:x:7:7::/:/bin/false\n")
 	edit(t, s, "/etc/hosts", "127.0.0.1 mine\n")
-	want := []string{"updated /etc/passwd", "updated " + shadow, "updated " + dropIn}
+	want := []string{"updated " + hostname, "updated /etc/passwd", "updated " + shadow}
 	before := hosttest.Snapshot(t, s.Content)
 	if got := renewed(true); !slices.Equal(got, want) {
 		t.Errorf("a dry run says %q, want %q", got, want)
@@ -50,19 +48,19 @@ func TestRenew(t *testing.T) {
 	if got := renewed(false); !slices.Equal(got, want) {
 		t.Errorf("says %q, want %q", got, want)
 	}
-	if got := hosttest.Reads(t, s.Content, dropIn); got == first || !strings.Contains(got, "CAP_SYS_TIME") {
-		t.Errorf("the drop-in is %q", got)
+	if got := hosttest.Reads(t, s.Content, hostname); got != "other\n" {
+		t.Errorf("the name is %q", got)
 	}
 	if info, err := os.Stat(s.Content + shadow); err != nil || info.Mode().Perm() != 0o600 ||
 		!strings.Contains(hosttest.Reads(t, s.Content, shadow), "new:*:") {
 		t.Errorf("%v, %v: %s", info.Mode(), err, hosttest.Reads(t, s.Content, shadow))
 	}
-	edit(t, s, dropIn, "[Service]\n# mine\n")
-	h.put(unit, "[Service]\nExecStart=/bin/true\n")
+	edit(t, s, hostname, "mine\n")
+	s.Name = "third"
 	if got := renewed(false); got != nil {
 		t.Errorf("of what was changed: %q", got)
 	}
-	for _, dir := range []string{dropIn, "/etc/systemd/system/reboot.target.wants/d"} {
+	for _, dir := range []string{"/etc/systemd/system/d.service.d/81", "/etc/systemd/system/reboot.target.wants/d"} {
 		if err := os.RemoveAll(filepath.Dir(s.Content + dir)); err != nil {
 			t.Fatal(err)
 		}

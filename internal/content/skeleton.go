@@ -9,6 +9,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"sync"
 
 	"golang.org/x/sys/unix"
 
@@ -16,6 +17,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/account"
 	"github.com/virt-sandbox/virt-sandbox/internal/filestate"
 	"github.com/virt-sandbox/virt-sandbox/internal/filetree"
+	"github.com/virt-sandbox/virt-sandbox/internal/unitfile"
 	"github.com/virt-sandbox/virt-sandbox/internal/wellformed"
 )
 
@@ -29,6 +31,22 @@ type builder struct {
 	put      func() (filestate.Put, error)
 	renewal  *renewal // of what an earlier run made; nil to leave that alone
 	parents  map[string]*os.Root
+
+	units  func() (unitfile.Set, error) // of the sandbox, read once
+	absent error                        // of the first that the host does not have
+}
+
+func newBuilder(h Host, s *config.Sandbox, tree *os.Root) *builder {
+	b := builder{host: h, sandbox: s, tree: tree}
+	b.units = sync.OnceValues(func() (unitfile.Set, error) {
+		return unitfile.Root(h.Root).FindAll(s.Units, s.Name, func(err error) error {
+			if b.absent == nil {
+				b.absent = err
+			}
+			return nil
+		})
+	})
+	return &b
 }
 
 // parent opens the directory of a path of the tree, once for all that lies in it.
@@ -240,12 +258,22 @@ func (b *builder) file(name, text string, mode uint32) error {
 // hostFile writes a file of the host's. One that was removed inside stays so: what the host has by now is not for the
 // container.
 func (b *builder) hostFile(name, text string) error {
-	if parent, base, err := b.parent(name); b.complete && (err != nil || !exists(parent, base)) {
-		if put, err := b.put(); err != nil || put["/"+name] {
-			return err
-		}
+	if gone, err := b.isGone(name); gone || err != nil {
+		return err
 	}
 	return b.file(name, text, 0o644)
+}
+
+// isGone reports whether something was put at a path once and has been removed inside.
+func (b *builder) isGone(name string) (bool, error) {
+	if !b.complete {
+		return false, nil
+	}
+	if parent, base, err := b.parent(name); err == nil && exists(parent, base) {
+		return false, nil
+	}
+	put, err := b.put()
+	return put["/"+name], err
 }
 
 // create opens a file to write it anew. In content that was complete once, root of a container has been, and nothing

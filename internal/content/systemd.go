@@ -25,12 +25,12 @@ func (b *builder) systemd(ctx context.Context) error {
 	if b.sandbox.Generic() {
 		return nil
 	}
-	entries, err := innerboot.Plan(unitfile.Root(b.host.Root), b.sandbox, b.host.DeniesMounts(b.sandbox))
-	if err != nil {
+	set, err := b.units()
+	if err = errors.Join(err, b.absent); err != nil {
 		return err
 	}
 	made := map[string]bool{SystemDir: true}
-	for _, e := range entries {
+	for _, e := range innerboot.Plan(unitfile.Root(b.host.Root), b.sandbox, set, b.host.DeniesMounts(b.sandbox)) {
 		name := path.Join(SystemDir, e.Path)
 		if dir := path.Dir(name); !made[dir] {
 			made[dir] = true
@@ -39,6 +39,8 @@ func (b *builder) systemd(ctx context.Context) error {
 			}
 		}
 		switch {
+		case e.Link != "" && e.Host != "":
+			err = b.hostLink(name, e.Link)
 		case e.Link != "":
 			err = errors.Join(b.unmask(name, e.Link), b.link(name, e.Link))
 		case e.Host != "":
@@ -50,7 +52,7 @@ func (b *builder) systemd(ctx context.Context) error {
 			return err
 		}
 	}
-	return b.generators(ctx)
+	return errors.Join(b.takeFormer(set), b.generators(ctx, set))
 }
 
 // unmask removes a mask in the wants of a target that was made before the container was told to run the unit.
@@ -70,15 +72,11 @@ func (b *builder) unmask(name, target string) error {
 
 // generators lets those run inside that packages of the container's units have: once, since it is the administrator's
 // matter from then on.
-func (b *builder) generators(ctx context.Context) error {
+func (b *builder) generators(ctx context.Context, set unitfile.Set) error {
 	dir := strings.TrimPrefix(guest.GeneratorDir, "/")
 	readme := dir + "/README"
 	if b.renewal != nil || b.complete && exists(b.tree, readme) {
 		return nil
-	}
-	set, err := unitfile.Root(b.host.Root).FindAll(b.sandbox.Units, b.sandbox.Name, func(err error) error { return err })
-	if err != nil {
-		return err
 	}
 	found, err := privatepaths.Planner(b.host).Generators(ctx, set.All(), b.sandbox.Packages)
 	if err != nil {
@@ -93,6 +91,17 @@ func (b *builder) generators(ctx context.Context) error {
 		}
 	}
 	return b.file(readme, innerboot.GeneratorReadme, 0o644)
+}
+
+// hostLink makes a link that the host's administrator has.
+func (b *builder) hostLink(name, target string) error {
+	if b.renewal != nil {
+		return nil
+	}
+	if gone, err := b.isGone(name); gone || err != nil {
+		return err
+	}
+	return b.link(name, target)
 }
 
 func (b *builder) copySmall(hostPath, inTree string) error {

@@ -355,6 +355,31 @@ func (t *Trees) Remove(at *Place, put Entry) (bool, error) {
 	return true, t.Clear()
 }
 
+// Retire removes a file of the content that is as it was put, and gives any other the name next beside it where that is
+// free. It reports whether the old name is free now.
+func (t *Trees) Retire(p, next string, put Entry) (bool, error) {
+	at, err := t.Find(p)
+	if errors.Is(err, ErrBlocked) || errors.Is(err, unix.ENOENT) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	defer at.Close()
+	mine, err := at.Look("", put)
+	if err != nil || mine.Kind != KindFile && mine.Kind != KindSymlink {
+		return false, err
+	}
+	if put.Digest != "" && mine.IsAsPut(put) {
+		return t.Remove(at, put)
+	}
+	err = unix.Renameat2(at.Dir, at.Name, at.Dir, next, unix.RENAME_NOREPLACE)
+	if errors.Is(err, unix.EEXIST) || errors.Is(err, unix.ENOENT) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
 func (t *Trees) settle(at *Place, put Entry) (bool, error) {
 	old, err := (&Place{t.Tree, UpgradeName, true}).Look("", put)
 	if err != nil {

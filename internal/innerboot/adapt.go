@@ -7,44 +7,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/virt-sandbox/virt-sandbox/config"
-	"github.com/virt-sandbox/virt-sandbox/internal/domain"
 	"github.com/virt-sandbox/virt-sandbox/internal/unitfile"
 )
-
-// Notes returns what of the units of a sandbox is left out inside, since a container cannot give it: a line for each
-// unit and kind. A unit that the host does not have has none. denied says that the host's policy lets no process of the
-// container mount. Errors: a unit that no container can run.
-func Notes(root unitfile.Root, s *config.Sandbox, denied bool) ([]string, error) {
-	set, err := root.FindAll(s.Units, s.Name, func(error) error { return nil })
-	if err != nil {
-		return nil, err
-	}
-	p := plan{sandbox: s, granted: granted(s, set, denied)}
-	var notes []string
-	for _, u := range set.All() {
-		if err := p.checkHostOnly(u); err != nil {
-			return nil, err
-		}
-		for _, note := range p.adapt(u).notes {
-			notes = append(notes, u.Name+": "+note)
-		}
-	}
-	mounting, err := inPlaceOfMounts(root, s, set, denied, true)
-	if err != nil {
-		return nil, err
-	}
-	return append(notes, mounting.notes...), nil
-}
-
-// granted returns the capabilities that processes of the container can have.
-func granted(s *config.Sandbox, set unitfile.Set, denied bool) map[string]bool {
-	has := make(map[string]bool)
-	for _, name := range domain.PlannedCapabilities(s, set.Capabilities(!denied)) {
-		has[name] = true
-	}
-	return has
-}
 
 // adaptation is what keeps a unit from needing what a container lacks, and makes it tell when it is up.
 type adaptation struct {
@@ -68,18 +32,20 @@ func (a *adaptation) note(format string, args ...any) {
 	a.notes = append(a.notes, fmt.Sprintf(format, args...))
 }
 
-func (p *plan) adapt(u *unitfile.Unit) adaptation {
+func (f *fitter) adapt(u *unitfile.Unit, keepConditions bool) adaptation {
 	var a adaptation
 	for _, prefix := range []string{"Condition", "Assert"} {
-		p.adaptConditions(&a, u, prefix)
+		if !keepConditions {
+			f.adaptConditions(&a, u, prefix)
+		}
 	}
-	p.adaptCapabilities(&a, u)
-	p.adaptScheduling(&a, u)
+	f.adaptCapabilities(&a, u)
+	f.adaptScheduling(&a, u)
 	adaptUser(&a, u)
-	p.tellDirectory(&a, u)
+	f.tellDirectory(&a, u)
 	tellLimits(&a, u)
 	tellCredentials(&a, u)
-	p.tellPrivileges(&a, u)
+	f.tellPrivileges(&a, u)
 	if u.IsSimple() {
 		a.service += "# Started means executed: a start reports what cannot be executed.\nType=exec\n"
 	}
@@ -88,9 +54,9 @@ func (p *plan) adapt(u *unitfile.Unit) adaptation {
 
 // adaptConditions leaves out what no container can meet. An empty condition resets those of all kinds, so that the
 // others are said again.
-func (p *plan) adaptConditions(a *adaptation, u *unitfile.Unit, prefix string) {
+func (f *fitter) adaptConditions(a *adaptation, u *unitfile.Unit, prefix string) {
 	all := u.Conditions(prefix)
-	kept := unitfile.Without(all, p.unmet)
+	kept := unitfile.Without(all, f.unmet)
 	if len(kept) == len(all) {
 		return
 	}
@@ -100,7 +66,7 @@ func (p *plan) adaptConditions(a *adaptation, u *unitfile.Unit, prefix string) {
 		a.unit += prefix + c.String() + "\n"
 	}
 	for _, c := range all {
-		if p.unmet(c) {
+		if f.unmet(c) {
 			a.note("%s%s does not count in a container", prefix, c)
 		}
 	}
@@ -111,22 +77,22 @@ var virtualizations = []string{"yes", "true", "on", "1", "container", "lxc-libvi
 
 // unmet reports whether a condition asks for what a container never is or has. Those that look at files or at anything
 // else that can be made inside are the service's own matter.
-func (p *plan) unmet(c unitfile.Condition) bool {
+func (f *fitter) unmet(c unitfile.Condition) bool {
 	switch c.Kind {
 	case "Virtualization":
 		isMet := slices.Contains(virtualizations, strings.ToLower(c.Value)) ||
-			c.Value == "private-users" && p.hasOwnIDs()
+			c.Value == "private-users" && f.hasOwnIDs()
 		return isMet == c.Negated
 	case "Capability":
-		return !c.Negated && !p.granted[strings.ToUpper(c.Value)]
+		return !c.Negated && !f.granted[strings.ToUpper(c.Value)]
 	}
 	return false
 }
 
 // adaptCapabilities leaves out what no process of the container can have.
-func (p *plan) adaptCapabilities(a *adaptation, u *unitfile.Unit) {
+func (f *fitter) adaptCapabilities(a *adaptation, u *unitfile.Unit) {
 	withheld := func(directive string) []string {
-		names := slices.DeleteFunc(u.NamedCapabilities(directive), func(name string) bool { return p.granted[name] })
+		names := slices.DeleteFunc(u.NamedCapabilities(directive), func(name string) bool { return f.granted[name] })
 		slices.Sort(names)
 		return slices.Compact(names)
 	}
@@ -139,15 +105,15 @@ func (p *plan) adaptCapabilities(a *adaptation, u *unitfile.Unit) {
 }
 
 // hasOwnIDs reports whether the container has user ids of its own, and so a user namespace.
-func (p *plan) hasOwnIDs() bool {
-	ids := p.sandbox.Hardening.IDMap
+func (f *fitter) hasOwnIDs() bool {
+	ids := f.sandbox.Hardening.IDMap
 	return ids.Auto || ids.Count > 0
 }
 
 // adaptScheduling leaves out what the kernel lets nobody in a user namespace have, and systemd starts no service
 // without.
-func (p *plan) adaptScheduling(a *adaptation, u *unitfile.Unit) {
-	if !p.hasOwnIDs() {
+func (f *fitter) adaptScheduling(a *adaptation, u *unitfile.Unit) {
+	if !f.hasOwnIDs() {
 		return
 	}
 	for _, d := range []struct{ name, ordinary string }{

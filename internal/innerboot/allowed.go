@@ -28,18 +28,6 @@ func allowedUnits() []string {
 	}
 }
 
-// baseTargets are what every container reaches when it boots or ends. Others are reached only when a unit of the
-// container wants them, and are its package's matter.
-func baseTargets() []string {
-	return []string{
-		"sysinit.target", "basic.target", "sockets.target", "timers.target", "paths.target", "slices.target",
-		"local-fs-pre.target", "local-fs.target", "remote-fs-pre.target", "remote-fs.target", "swap.target",
-		"network-pre.target", "network.target", "network-online.target", "nss-lookup.target", "nss-user-lookup.target",
-		"time-set.target", "time-sync.target", "shutdown.target", "umount.target", "final.target", "reboot.target",
-		"poweroff.target", "halt.target", "exit.target",
-	}
-}
-
 // shownDirs are where a container sees units of the host's.
 func shownDirs() []string {
 	return []string{"/usr/lib/systemd/system", "/lib/systemd/system", "/usr/local/lib/systemd/system"}
@@ -52,7 +40,7 @@ func (p *plan) maskUnchosen(root unitfile.Root, set unitfile.Set) {
 	for _, u := range set.All() {
 		allowed = append(append(allowed, u.Name), u.Aliases...)
 	}
-	targets := baseTargets()
+	targets := unitfile.BaseTargets()
 	if p.sandbox.BootTarget == config.DefaultBootTarget {
 		targets = append(targets, config.DefaultBootTarget)
 	}

@@ -8,6 +8,7 @@ package innerboot
 
 import (
 	"fmt"
+	"os"
 	"path"
 	"slices"
 	"strings"
@@ -25,17 +26,13 @@ type Entry struct {
 	Path string // below Dir
 	Link string // target of a link
 	Text string // of a file
-	Host string // path of the host's file that is copied, where it is one of the administrator's
+	Host string // path of the host's file that is copied, or of the link, where it is one of the administrator's
 }
 
-// Plan returns what a sandbox of units has below Dir. denied says that the host's policy lets no process of the
-// container mount. Errors: unitfile.ErrNoUnit, of reading.
-func Plan(root unitfile.Root, s *config.Sandbox, denied bool) ([]Entry, error) {
-	set, err := root.FindAll(s.Units, s.Name, func(err error) error { return err })
-	if err != nil {
-		return nil, err
-	}
-	p := plan{sandbox: s, granted: granted(s, set, denied)}
+// Plan returns what a sandbox with a set of units has below Dir. denied says that the host's policy lets no process of
+// the container mount.
+func Plan(root unitfile.Root, s *config.Sandbox, set unitfile.Set, denied bool) []Entry {
+	p, f := plan{sandbox: s}, newFitter(root, s, set, denied)
 	for _, name := range maskedUnits() {
 		p.link(name, "/dev/null")
 	}
@@ -47,14 +44,23 @@ func Plan(root unitfile.Root, s *config.Sandbox, denied bool) ([]Entry, error) {
 	for _, dir := range keptMounts() {
 		p.file(dir+".mount", fmt.Sprintf(mountUnit, dir))
 	}
-	if !s.Hardening.UserNamespaces {
-		p.file("service.d/80-virt-sandbox-users.conf", serviceDropIn)
-	}
 	for _, u := range set.Asked {
-		p.link(s.BootTarget+".wants/"+u.Name, p.prepare(u))
+		p.link(s.BootTarget+".wants/"+u.Name, p.prepare(set, u))
 	}
 	for _, u := range set.Triggered {
-		p.prepare(u)
+		p.prepare(set, u)
+	}
+	for _, u := range set.Required {
+		file := p.prepare(set, u)
+		if u.Via == "Requisite" {
+			// Who says so starts nothing, and the host has it started at boot.
+			p.link(s.BootTarget+".wants/"+u.Name, file)
+		}
+	}
+	for _, u := range f.set.Wanted {
+		if why, _ := f.impossible(u); why == "" {
+			p.prepare(set, u)
+		}
 	}
 	p.notifyUnits()
 	var own []string
@@ -63,13 +69,12 @@ func Plan(root unitfile.Root, s *config.Sandbox, denied bool) ([]Entry, error) {
 	}
 	p.failures(own)
 	p.hostKeys(set)
-	return p.entries, nil
+	return p.entries
 }
 
 // plan is an inner boot in the making.
 type plan struct {
 	sandbox *config.Sandbox
-	granted map[string]bool // capabilities
 	entries []Entry
 }
 
@@ -85,8 +90,11 @@ func isShown(file string) bool {
 }
 
 // prepare adds what a unit of the host needs to run inside, and returns where its file is there.
-func (p *plan) prepare(u *unitfile.Unit) (file string) {
+func (p *plan) prepare(set unitfile.Set, u *unitfile.Unit) (file string) {
 	file = u.Files[0]
+	if u.By != "" && isMount(u) {
+		return file // It is there, or mounted before.
+	}
 	if text := u.Generated(); text != "" {
 		p.file(u.Name, text)
 		file = path.Join(Dir, u.Name)
@@ -98,13 +106,15 @@ func (p *plan) prepare(u *unitfile.Unit) (file string) {
 	for _, alias := range u.Aliases {
 		p.link(alias, file)
 	}
+	for _, l := range u.Links {
+		if name, found := strings.CutPrefix(l.Path, Dir+"/"); found && (l.Target == os.DevNull || set.Has(l.Name())) {
+			p.entries = append(p.entries, Entry{Path: name, Link: l.Target, Host: l.Path})
+		}
+	}
 	for _, dropIn := range u.DropIns {
 		if name, found := strings.CutPrefix(dropIn, Dir+"/"); found {
 			p.entries = append(p.entries, Entry{Path: name, Host: dropIn})
 		}
-	}
-	if text := p.adapt(u).text(); text != "" {
-		p.file(u.Name+".d/90-virt-sandbox.conf", text)
 	}
 	return file
 }

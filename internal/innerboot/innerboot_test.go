@@ -15,17 +15,17 @@ import (
 // planned returns the inner boot of units of a host, by the paths of its entries.
 func planned(t *testing.T, files map[string]string, units ...string) map[string]string {
 	t.Helper()
-	entries, err := Plan(unitfile.Root(hosttest.Root(t, files)), box(units...), false)
+	root, s := unitfile.Root(hosttest.Root(t, files)), box(units...)
+	set, err := root.FindAll(s.Units, s.Name, func(err error) error { return err })
 	if err != nil {
 		t.Fatal(err)
 	}
 	found := make(map[string]string)
-	for _, e := range entries {
+	for _, e := range Plan(root, s, set, false) {
 		text := e.Text
 		if e.Link != "" {
 			text = "-> " + e.Link
-		}
-		if e.Host != "" {
+		} else if e.Host != "" {
 			text = "copy of " + e.Host
 		}
 		if old, twice := found[e.Path]; twice && old != text {
@@ -34,6 +34,25 @@ func planned(t *testing.T, files map[string]string, units ...string) map[string]
 		found[e.Path] = text
 	}
 	return found
+}
+
+// fitted returns what a start puts below /run/systemd/system for units of a host.
+func fitted(t *testing.T, files map[string]string, units ...string) map[string]string {
+	t.Helper()
+	s := box(units...)
+	f, err := fitOf(unitfile.Root(hosttest.Root(t, files)), s, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Runtime(s, *f)
+}
+
+func fitOf(root unitfile.Root, s *config.Sandbox, denied bool) (*Fitting, error) {
+	set, err := root.FindAll(s.Units, s.Name, func(error) error { return nil })
+	if err != nil {
+		return nil, err
+	}
+	return Fit(root, s, set, denied)
 }
 
 func box(units ...string) *config.Sandbox {
@@ -51,8 +70,8 @@ const (
 // TestDynamicUser: a user of the moment needs mounts, and one of the container none.
 func TestDynamicUser(t *testing.T) {
 	files := map[string]string{lib + "d.service": bare + "DynamicUser=yes\n", lib + "e.service": bare}
-	got := planned(t, files, "d", "e")
-	const dropIn = ".service.d/90-virt-sandbox.conf"
+	got := fitted(t, files, "d", "e")
+	const dropIn = ".service.d/" + adaptedDropIn
 	for _, want := range []string{"\nDynamicUser=no\nUser=d\nGroup=d\n", "\nNoNewPrivileges=yes\n"} {
 		if !strings.Contains(got["d"+dropIn], want) {
 			t.Errorf("the drop-in lacks %q:\n%s", want, got["d"+dropIn])
@@ -111,12 +130,11 @@ func TestScheduling(t *testing.T) {
 		if notes, err := Notes(root, s, false); err != nil || len(notes) != want {
 			t.Errorf("noted %q, %v", notes, err)
 		}
-		set, err := root.FindAll(s.Units, s.Name, func(err error) error { return err })
+		f, err := fitOf(root, s, false)
 		if err != nil {
 			t.Fatal(err)
 		}
-		p := plan{sandbox: s, granted: granted(s, set, false)}
-		if text := p.adapt(set.Asked[0]).text(); strings.Contains(text, "=other\n") != (want > 0) {
+		if text := f.Units["d.service.d/"+adaptedDropIn]; strings.Contains(text, "=other\n") != (want > 0) {
 			t.Errorf("adapted by %q", text)
 		}
 	}
@@ -149,12 +167,14 @@ func TestUnitsInside(t *testing.T) {
 
 // TestTriggeredUnits: what a socket starts is prepared as if it had been asked for, and started by nothing else.
 func TestTriggeredUnits(t *testing.T) {
-	got := planned(t, map[string]string{
+	files := map[string]string{
 		lib + "t.socket":           "[Socket]\nListenStream=1\n",
 		lib + "t.service":          "[Unit]\nConditionVirtualization=!container\n" + bare,
 		etc + "t.service.d/a.conf": "[Service]\nNice=1\n",
-	}, "t.socket")
-	if text := got["t.service.d/90-virt-sandbox.conf"]; !strings.HasSuffix(text, "\nConditionVirtualization=\n") {
+	}
+	got := planned(t, files, "t.socket")
+	text := fitted(t, files, "t.socket")["t.service.d/"+adaptedDropIn]
+	if !strings.HasSuffix(text, "\nConditionVirtualization=\n") {
 		t.Errorf("adapted by %q", text)
 	}
 	if got["t.service.d/a.conf"] == "" || got["multi-user.target.wants/t.service"] != "" {
@@ -204,7 +224,7 @@ func TestAdaptations(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			files := map[string]string{lib + "d.service": c.lines + "\n" + bare}
-			text := planned(t, files, "d")["d.service.d/90-virt-sandbox.conf"]
+			text := fitted(t, files, "d")["d.service.d/"+adaptedDropIn]
 			lines := slices.DeleteFunc(strings.SplitAfter(text, "\n"), func(l string) bool {
 				return strings.HasPrefix(l, "#") || strings.HasPrefix(l, "[")
 			})

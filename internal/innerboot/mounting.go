@@ -12,19 +12,8 @@ import (
 	"strings"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
-	"github.com/virt-sandbox/virt-sandbox/internal/field"
 	"github.com/virt-sandbox/virt-sandbox/internal/unitfile"
 )
-
-// Mounting is what a container has where its units can mount nothing, as SELinux has it, and systemd would start them
-// only with mounts of their own.
-type Mounting struct {
-	Binds  []Bind            // made for the whole container before it boots
-	Memory []string          // likewise: places of file systems in memory
-	Dirs   []string          // that a unit would have had one at, and that are to be there
-	Units  map[string]string // drop-ins below /run/systemd/system that take the directives away, by name
-	notes  []string
-}
 
 // Bind is a place inside that is shown at another one.
 type Bind struct {
@@ -37,70 +26,46 @@ type Bind struct {
 // linkDir is where a directory of links to sockets lies for each unit and place that a socket is shown at.
 const linkDir = "/run/virt-sandbox-links"
 
-// mountingDropIn comes after what an administrator adds to a unit.
-const mountingDropIn = "zz-virt-sandbox-mounts.conf"
-
-// InPlaceOfMounts returns what a container has in place of mounts of its units; nothing where they can mount. denied
-// says that the host's policy lets no process of the container mount. Errors: a unit that would see another tree of
-// files than it is made for.
-func InPlaceOfMounts(root unitfile.Root, s *config.Sandbox, denied bool) (*Mounting, error) {
-	set, err := root.FindAll(s.Units, s.Name, func(error) error { return nil })
-	if err != nil {
-		return nil, err
+// mount has a unit start without mounts of its own. Errors: one that would see another tree of files than it is made
+// for.
+func (f *fitter) mount(to *Fitting, u *unitfile.Unit) error {
+	if f.mayMount() || !u.NeedsMounts() {
+		return nil
 	}
-	return inPlaceOfMounts(root, s, set, denied, false)
+	if directive := u.OtherRoot(); directive != "" && !u.IsChroot() {
+		return unmountable(directive+"=", "which no unit of this container can make")
+	}
+	d := unitMounting{Fitting: to, fitter: f, unit: u}
+	if err := d.binds(); err != nil {
+		return err
+	}
+	d.memory()
+	if names := u.Words("LogNamespace"); len(names) > 0 {
+		d.lines += "LogNamespace=\n"
+		d.note("LogNamespace=%s is left out: it logs to the container's journal", names[len(names)-1])
+	}
+	to.put(u.Name+".d/"+mountingDropIn, "# No unit of this container can mount.\n"+d.section()+d.lines)
+	return nil
 }
 
-// inPlaceOfMounts is InPlaceOfMounts with the units. isNew says that the content is to be made after the host's.
-func inPlaceOfMounts(
-	root unitfile.Root, s *config.Sandbox, set unitfile.Set, denied, isNew bool,
-) (*Mounting, error) {
-	var m Mounting
-	if !denied && granted(s, set, denied)["CAP_SYS_ADMIN"] {
-		return &m, nil
-	}
-	for _, u := range set.All() {
-		if !u.NeedsMounts() {
-			continue
-		}
-		if directive := u.OtherRoot(); directive != "" && !u.IsChroot() {
-			return nil, refusal(u, directive+"=", "which no unit of this container can make")
-		}
-		d := unitMounting{Mounting: &m, root: root, sandbox: s, unit: u, isNew: isNew}
-		if err := d.binds(); err != nil {
-			return nil, err
-		}
-		d.memory()
-		if names := u.Words("LogNamespace"); len(names) > 0 {
-			d.lines += "LogNamespace=\n"
-			d.note("LogNamespace=%s is left out: it logs to the container's journal", names[len(names)-1])
-		}
-		if m.Units == nil {
-			m.Units = make(map[string]string)
-		}
-		m.Units[u.Name+".d/"+mountingDropIn] = "# No unit of this container can mount.\n" + d.section() + d.lines
-	}
-	return &m, nil
-}
+// mayMount reports whether units of the container can mount.
+func (f *fitter) mayMount() bool { return !f.denied && f.granted["CAP_SYS_ADMIN"] }
 
-// refusal is the error of a unit that would not be started as it is meant.
-func refusal(u *unitfile.Unit, assignment, why string) error {
-	return field.Errorf("%s %s: %s needs a mount, %s; run it on the host, or take the directive away by a drop-in of the "+
-		"unit", field.Units, u.Name, assignment, why)
+// unmountable is the error of an assignment that would have a unit see another tree of files.
+func unmountable(assignment, why string) error {
+	return fmt.Errorf("%s needs a mount, %s", assignment, why)
 }
 
 // unitMounting is the part of one unit.
 type unitMounting struct {
-	*Mounting
-	root    unitfile.Root
-	sandbox *config.Sandbox
-	unit    *unitfile.Unit
-	isNew   bool
-	lines   string // of the drop-in
+	*Fitting
+	*fitter
+	unit  *unitfile.Unit
+	lines string // of the drop-in
 }
 
 func (d *unitMounting) note(format string, args ...any) {
-	d.notes = append(d.notes, d.unit.Name+": "+fmt.Sprintf(format, args...))
+	d.Fitting.note(d.unit, format, args...)
 }
 
 func (d *unitMounting) section() string {
@@ -120,18 +85,18 @@ func (d *unitMounting) binds() error {
 	for _, b := range binds {
 		switch {
 		case !isPlain.MatchString(b.Source + b.Target):
-			return refusal(d.unit, b.String(), "and such a path cannot be one that is made for the whole container")
+			return unmountable(b.String(), "and such a path cannot be one that is made for the whole container")
 		case isSocket(b.Source):
 			if err := d.link(b); err != nil {
 				return err
 			}
 			continue
 		case isMadeLater(b.Source):
-			return refusal(d.unit, b.String(), "and what it shows is there only when the container is up")
+			return unmountable(b.String(), "and what it shows is there only when the container is up")
 		case isFixed(b.Target) || within(b.Target, b.Source) || within(b.Source, b.Target):
-			return refusal(d.unit, b.String(), "and none can be made there for the whole container")
+			return unmountable(b.String(), "and none can be made there for the whole container")
 		case !d.isVacant(b.Target, "", d.isNew):
-			return refusal(d.unit, b.String(), fmt.Sprintf("which for the whole container would hide %s", b.Target))
+			return unmountable(b.String(), fmt.Sprintf("which for the whole container would hide %s", b.Target))
 		case b.Optional && !d.exists(b.Source):
 			continue
 		}
@@ -147,10 +112,10 @@ func (d *unitMounting) link(b unitfile.BindPath) error {
 	dir, base := path.Split(b.Target)
 	dir = path.Clean(dir)
 	if isFixed(dir) || within("/run", dir) {
-		return refusal(d.unit, b.String(), "and none can be made there for the whole container")
+		return unmountable(b.String(), "and none can be made there for the whole container")
 	}
 	if !d.isVacant(dir, base, d.isNew) {
-		return refusal(d.unit, b.String(), fmt.Sprintf("which for the whole container would hide what is in %s", dir))
+		return unmountable(b.String(), fmt.Sprintf("which for the whole container would hide what is in %s", dir))
 	}
 	at := slices.IndexFunc(d.Binds, func(other Bind) bool { return other.InMemory && other.Target == dir })
 	if at < 0 {

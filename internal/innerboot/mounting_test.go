@@ -70,7 +70,7 @@ func TestInPlaceOfMounts(t *testing.T) {
 			}
 			continue
 		}
-		m, err2 := InPlaceOfMounts(root, s, true)
+		m, err2 := fitOf(root, s, true)
 		if err != nil || err2 != nil {
 			t.Errorf("%q: %v, %v", c.lines, err, err2)
 			continue
@@ -95,8 +95,8 @@ func TestMountsWhereTheyWork(t *testing.T) {
 		lib + "d.service": bare + "BindReadOnlyPaths=/dev/log:/var/lib/d/dev/log\n",
 		lib + "r.service": bare + "RootDirectory=/srv/root\n",
 	}))
-	m, err := InPlaceOfMounts(root, box("d", "r"), false)
-	if err != nil || len(m.Units)+len(m.Binds) > 0 {
+	m, err := fitOf(root, box("d", "r"), false)
+	if err != nil || m.Units["d.service.d/"+mountingDropIn] != "" || len(m.Binds) > 0 {
 		t.Errorf("got %+v, %v", m, err)
 	}
 	if notes, err := Notes(root, box("d", "r"), false); err != nil || len(notes) > 0 {
@@ -106,7 +106,7 @@ func TestMountsWhereTheyWork(t *testing.T) {
 	if s.Hardening.Capabilities, err = config.ParseCapabilities("auto -CAP_SYS_ADMIN"); err != nil {
 		t.Fatal(err)
 	}
-	if m, err = InPlaceOfMounts(root, s, false); err != nil || len(m.Binds) != 1 {
+	if m, err = fitOf(root, s, false); err != nil || len(m.Binds) != 1 {
 		t.Errorf("got %+v, %v", m, err)
 	}
 }

@@ -11,14 +11,11 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/unitname"
 )
 
-// carriedDropIn has what the config says of the services inside. It counts more than what the content has.
-const carriedDropIn = "95-virt-sandbox-config.conf"
-
 // Runtime returns files that each start puts below /run/systemd/system of a container, since they follow from the
-// config and the host as they are then, by their names there. mounting is what its units have in place of mounts.
-func Runtime(s *config.Sandbox, mounting Mounting) map[string]string {
+// config and the host as they are then, by their names there. fitting is what its units have for that.
+func Runtime(s *config.Sandbox, fitting Fitting) map[string]string {
 	files := make(map[string]string)
-	maps.Copy(files, mounting.Units)
+	maps.Copy(files, fitting.Units)
 	carried := s.ServiceAt(directive.Inside)
 	if len(carried) > 0 {
 		var text strings.Builder

@@ -19,13 +19,13 @@ func TestCarried(t *testing.T) {
 		{Name: "MemoryHigh", Value: "1G"},
 	}
 	want := map[string]string{
-		"d.service.d/95-virt-sandbox-config.conf": "# [service] of the sandbox's config.\n[Service]\nLimitNOFILE=9\n" +
+		"d.service.d/zz-virt-sandbox-service.conf": "# [service] of the sandbox's config.\n[Service]\nLimitNOFILE=9\n" +
 			"NoNewPrivileges=yes\n",
 	}
-	if got := Runtime(s, Mounting{}); !maps.Equal(got, want) {
+	if got := Runtime(s, Fitting{}); !maps.Equal(got, want) {
 		t.Errorf("got %q", got)
 	}
-	if got := Runtime(box("d.service"), Mounting{}); got != nil {
+	if got := Runtime(box("d.service"), Fitting{}); got != nil {
 		t.Errorf("without any: %q", got)
 	}
 }
@@ -35,7 +35,7 @@ func TestCarried(t *testing.T) {
 func TestHealthUnits(t *testing.T) {
 	s := box("d.service", "t.socket")
 	s.Health.Command, s.Health.Interval = "true", 100*time.Second
-	got := Runtime(s, Mounting{})
+	got := Runtime(s, Fitting{})
 	const target = "multi-user.target.d/95-virt-sandbox-health.conf"
 	if len(got) != 3 || got[target] != "[Unit]\nWants=virt-sandbox-health.timer\n" {
 		t.Errorf("got %q", got)
@@ -50,7 +50,7 @@ func TestHealthUnits(t *testing.T) {
 		}
 	}
 	s.Health.Ready = true
-	got = Runtime(s, Mounting{})
+	got = Runtime(s, Fitting{})
 	if got[target] != "[Unit]\nWants=virt-sandbox-health.timer virt-sandbox-health-ready.service\n" ||
 		!strings.Contains(got["virt-sandbox-health-ready.service"], "init health-ready\nTimeoutStartSec=infinity\n") ||
 		!strings.Contains(got["virt-sandbox-health.timer"], "t.socket virt-sandbox-health-ready.service\n") {

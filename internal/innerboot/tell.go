@@ -12,25 +12,25 @@ import (
 
 // tellDirectory tells of a working directory that the container has not: systemd starts nothing in one that is not
 // there.
-func (p *plan) tellDirectory(a *adaptation, u *unitfile.Unit) {
+func (f *fitter) tellDirectory(a *adaptation, u *unitfile.Unit) {
 	words := u.Words("WorkingDirectory")
 	if len(words) == 0 {
 		return
 	}
 	dir := words[len(words)-1]
-	if !path.IsAbs(dir) || p.has(path.Clean(dir)) {
+	if !path.IsAbs(dir) || f.has(path.Clean(dir)) {
 		return
 	}
 	a.note("WorkingDirectory=%s of the host is not in the container; a mount host-bind:%s=%s shows it", dir, dir, dir)
 }
 
 // has reports whether a directory is of the container's own, which systemd or the package makes, or is shown to it.
-func (p *plan) has(dir string) bool {
+func (f *fitter) has(dir string) bool {
 	roots := []string{"/usr", "/etc", "/var", "/srv", "/run", "/tmp", "/opt", "/dev", "/proc", "/sys", "/root"}
-	for _, m := range p.sandbox.Mounts {
+	for _, m := range f.sandbox.Mounts {
 		roots = append(roots, m.Target)
 	}
-	for _, private := range p.sandbox.Private {
+	for _, private := range f.sandbox.Private {
 		roots = append(roots, private.Path)
 	}
 	return dir == "/" || slices.ContainsFunc(roots, func(root string) bool {
@@ -87,10 +87,10 @@ func filtering() []string {
 
 // tellPrivileges tells of a service whose programs gain nothing inside by set-user-ID or set-group-ID, and do on the
 // host: not root's, who needs none of it, and not one that wants it so.
-func (p *plan) tellPrivileges(a *adaptation, u *unitfile.Unit) {
+func (f *fitter) tellPrivileges(a *adaptation, u *unitfile.Unit) {
 	user := u.Words("User")
 	if len(user) == 0 || user[len(user)-1] == "root" || user[len(user)-1] == "0" || u.Bool("NoNewPrivileges") ||
-		u.Bool("DynamicUser") || p.granted["CAP_SYS_ADMIN"] {
+		u.Bool("DynamicUser") || f.granted["CAP_SYS_ADMIN"] {
 		return
 	}
 	var asked []string

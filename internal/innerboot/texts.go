@@ -86,6 +86,6 @@ What=virt-sandbox
 Where=/%[1]s
 `
 
-// serviceDropIn is for every service: systemd would not start one whose user namespace it cannot make, where it goes
+// noNamespaces is for every service: systemd would not start one whose user namespace it cannot make, where it goes
 // without other protections that it cannot have.
-const serviceDropIn = "[Service]\nPrivateUsers=no\n"
+const noNamespaces = "[Service]\nPrivateUsers=no\n"

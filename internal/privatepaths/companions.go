@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/pkgdb"
@@ -21,56 +20,35 @@ type Companion struct {
 	Path     string // a path that it lacks
 }
 
-// Companions returns the companions of units that have these private paths. Errors: of reading units and packages.
+// Companions returns those among units that others of a sandbox want which has these private paths. Errors: of reading
+// packages.
 func (h Planner) Companions(
-	ctx context.Context, units []*unitfile.Unit, private []config.PrivatePath,
+	ctx context.Context, wanted []*unitfile.Unit, private []config.PrivatePath,
 ) ([]Companion, error) {
 	var found []Companion
-	known := make(map[string]bool)
-	for _, u := range units {
-		for _, name := range append(u.Aliases, u.Name) {
-			known[name] = true
+	for _, u := range wanted {
+		if name, err := unitname.Parse(u.Name); err != nil || name.Type() != unitname.Service {
+			continue
 		}
-	}
-	for _, u := range units {
-		for _, directive := range []string{"Wants", "Requires", "BindsTo", "Upholds"} {
-			for _, name := range u.Words(directive) {
-				if known[name] || !isPackaged(name) {
-					continue
-				}
-				known[name] = true
-				lacks, err := h.lacks(ctx, name, private)
-				if err != nil {
-					return nil, err
-				}
-				if lacks != "" {
-					found = append(found, Companion{Unit: name, By: u.Name, Path: lacks})
-				}
-			}
+		lacks, err := h.lacks(ctx, u, private)
+		if err != nil {
+			return nil, err
+		}
+		if lacks != "" {
+			found = append(found, Companion{Unit: u.Name, By: u.By, Path: lacks})
 		}
 	}
 	return found, nil
 }
 
-// isPackaged reports whether a unit is a service of others than systemd and D-Bus, which every container has.
-func isPackaged(name string) bool {
-	unit, err := unitname.Parse(name)
-	return err == nil && unit.Type() == unitname.Service &&
-		!strings.HasPrefix(name, "systemd-") && !strings.HasPrefix(name, "dbus")
-}
-
 // lacks returns the first path that a unit would have for itself and that is not among private ones; "" where there is
-// none, and for a unit that the host or no package has.
-func (h Planner) lacks(ctx context.Context, name string, private []config.PrivatePath) (string, error) {
-	unit, err := unitfile.Root(h.Root).Find(name, "")
-	if errors.Is(err, unitfile.ErrNoUnit) {
-		return "", nil
-	}
-	if err != nil {
+// none, and for a unit that no package has.
+func (h Planner) lacks(ctx context.Context, u *unitfile.Unit, private []config.PrivatePath) (string, error) {
+	if owned, err := h.isOwned(ctx, u); !owned || err != nil {
 		return "", err
 	}
-	plan, err := h.Plan(ctx, []*unitfile.Unit{unit}, nil)
-	if errors.Is(err, ErrNoOwner) || errors.Is(err, pkgdb.ErrNoPackage) {
+	plan, err := h.Plan(ctx, []*unitfile.Unit{u}, nil)
+	if errors.Is(err, pkgdb.ErrNoPackage) {
 		return "", nil
 	}
 	if err != nil {
@@ -83,4 +61,20 @@ func (h Planner) lacks(ctx context.Context, name string, private []config.Privat
 		}
 	}
 	return "", nil
+}
+
+// isOwned reports whether a package has a unit.
+func (h Planner) isOwned(ctx context.Context, u *unitfile.Unit) (bool, error) {
+	for _, db := range h.Packages {
+		owners, err := db.Owners(ctx, u.Files...)
+		if err != nil {
+			return false, err
+		}
+		for _, names := range owners {
+			if len(names) > 0 {
+				return true, nil
+			}
+		}
+	}
+	return false, nil
 }

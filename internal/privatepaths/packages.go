@@ -20,8 +20,37 @@ type packageSet struct {
 	packages []*pkgdb.Package
 }
 
+// Units returns those of a set for which paths are planned: the ones that a sandbox cannot be without, and of those
+// that are wanted the ones of the same packages. A package that something is merely wanted of may be a whole database.
+// Errors: those of Plan.
+func (h Planner) Units(ctx context.Context, set unitfile.Set, extra []string) ([]*unitfile.Unit, error) {
+	units := set.All()
+	if len(set.Wanted) == 0 {
+		return units, nil
+	}
+	packages, err := h.packagesOf(ctx, units, extra)
+	if err != nil {
+		return nil, err
+	}
+	for _, u := range set.Wanted {
+		for _, own := range packages {
+			owners, err := own.db.Owners(ctx, u.Files...)
+			if err != nil {
+				return nil, err
+			}
+			isOwn := func(name string) bool { return own.has(name) }
+			if slices.ContainsFunc(u.Files, func(file string) bool { return slices.ContainsFunc(owners[file], isOwn) }) {
+				units = append(units, u)
+				break
+			}
+		}
+	}
+	return units, nil
+}
+
 // packagesOf finds the owners of each unit, and the packages that the administrator named, each with those that it
-// comes with. A unit can be owned in several databases: by a deb, and by an RPM that takes it over.
+// comes with. A unit can be owned in several databases: by a deb, and by an RPM that takes it over. One that is pulled
+// in may be nobody's.
 func (h Planner) packagesOf(ctx context.Context, units []*unitfile.Unit, extra []string) ([]packageSet, error) {
 	sets := make([]packageSet, len(h.Packages))
 	for i := range sets {
@@ -43,7 +72,7 @@ func (h Planner) packagesOf(ctx context.Context, units []*unitfile.Unit, extra [
 				}
 			}
 		}
-		if !found && len(extra) == 0 {
+		if !found && len(extra) == 0 && u.By == "" {
 			return nil, field.Errorf("%s (%s): %w; name the packages of the service with %s",
 				u.Name, u.Files[0], ErrNoOwner, field.Packages)
 		}

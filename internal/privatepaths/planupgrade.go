@@ -21,7 +21,11 @@ func (h Planner) PlanUpgrade(ctx context.Context, s *config.Sandbox) ([]config.P
 	if err != nil {
 		return nil, err
 	}
-	for _, u := range set.All() {
+	units, err := h.Units(ctx, set, s.Packages)
+	if err != nil {
+		return nil, err
+	}
+	for _, u := range units {
 		u, err := unitfile.Root(h.Root).AsShipped(u)
 		if err != nil {
 			return nil, err

@@ -135,7 +135,11 @@ func exists(file string) bool {
 // PlanContent finds the units and what is private to them.
 // Preconditions: the caller holds the lock on the sandbox's name.
 func (p *Provisioner) PlanContent(ctx context.Context, s *config.Sandbox) error {
-	units, err := p.findUnits(s)
+	set, err := p.findUnits(s)
+	if err != nil {
+		return err
+	}
+	units, err := privatepaths.Planner(p.Host).Units(ctx, set, s.Packages)
 	if err != nil {
 		return err
 	}
@@ -150,7 +154,7 @@ func (p *Provisioner) PlanContent(ctx context.Context, s *config.Sandbox) error 
 	}
 	s.Private = beside(s.Private, plan.Private)
 	p.tellLeft(s, plan.Left)
-	companions, err := privatepaths.Planner(p.Host).Companions(ctx, units, s.Private)
+	companions, err := privatepaths.Planner(p.Host).Companions(ctx, set.Wanted, s.Private)
 	if err != nil {
 		return err
 	}
@@ -165,20 +169,20 @@ func (p *Provisioner) PlanContent(ctx context.Context, s *config.Sandbox) error 
 }
 
 // findUnits finds the units of a sandbox and what they start, and gives it the canonical names of those it asks for.
-func (p *Provisioner) findUnits(s *config.Sandbox) ([]*unitfile.Unit, error) {
-	units, err := unitfile.Root(p.Host.Root).FindAll(s.Units, s.Name, func(err error) error { return err })
+func (p *Provisioner) findUnits(s *config.Sandbox) (unitfile.Set, error) {
+	set, err := unitfile.Root(p.Host.Root).FindAll(s.Units, s.Name, func(err error) error { return err })
 	if err != nil {
-		return nil, field.Errorf("%s: %w", field.Units, err)
+		return set, field.Errorf("%s: %w", field.Units, err)
 	}
 	var names []string
-	for _, unit := range units.Asked {
+	for _, unit := range set.Asked {
 		if err := config.CheckUnit(unit.Name); err != nil {
-			return nil, field.Errorf("%s %s: %w", field.Units, unit.Name, err)
+			return set, field.Errorf("%s %s: %w", field.Units, unit.Name, err)
 		}
 		names = append(names, unit.Name)
 	}
 	s.Units = names
-	return units.All(), nil
+	return set, nil
 }
 
 // FindUnits reports which of the units that are asked for is not there.

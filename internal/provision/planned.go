@@ -48,7 +48,11 @@ func (p *Provisioner) TellLeft(ctx context.Context, s *config.Sandbox, failure e
 	}
 	mine := *s
 	mine.Units = slices.Clone(s.Units)
-	units, err := p.findUnits(&mine)
+	set, err := p.findUnits(&mine)
+	if err != nil {
+		return
+	}
+	units, err := privatepaths.Planner(p.Host).Units(ctx, set, s.Packages)
 	if err != nil {
 		return
 	}

@@ -28,15 +28,17 @@ func (h *Host) facts(libvirt Libvirt, s *config.Sandbox, dir places.RunDir) (*bo
 	facts := boot.Facts{
 		SELinux: h.Content.SELinux(), SetupLabel: h.setupLabel(s), Runtime: dir.Guest(), RootTree: h.RootTree(s.Name).Dir,
 	}
-	var err error
-	if facts.Asked, err = h.askedCapabilities(s); err != nil {
-		return nil, err
-	}
-	mounting, err := h.Content.InPlaceOfMounts(s)
+	// As the host has the units now: what root inside makes of them does not count.
+	set, err := h.units(s)
 	if err != nil {
 		return nil, err
 	}
-	facts.Mounting = *mounting
+	facts.Asked = set.Capabilities(!h.Content.DeniesMounts(s))
+	fitting, err := h.Content.Fit(s, set)
+	if err != nil {
+		return nil, err
+	}
+	facts.Fitting = *fitting
 	if facts.Lacks, err = missingCapabilities(); err != nil {
 		return nil, err
 	}
@@ -59,13 +61,6 @@ func (h *Host) facts(libvirt Libvirt, s *config.Sandbox, dir places.RunDir) (*bo
 	}
 	facts.Memory, err = libvirt.HostMemory()
 	return &facts, err
-}
-
-// askedCapabilities returns the capabilities that the units name, as the host has the units now: what root inside makes
-// of them does not count.
-func (h *Host) askedCapabilities(s *config.Sandbox) ([]string, error) {
-	set, err := h.units(s)
-	return set.Capabilities(!h.Content.DeniesMounts(s)), err
 }
 
 // units finds the units of a sandbox, and what they start. One that only the container has asks for nothing.

@@ -86,8 +86,8 @@ func TestFacts(t *testing.T) {
 func TestAskedCapabilities(t *testing.T) {
 	h, _ := newHost(t)
 	s, _ := sandbox(t, h)
-	names, err := h.askedCapabilities(s)
-	if err != nil || len(names) != 1 || names[0] != "CAP_SYS_TIME" {
+	set, err := h.units(s)
+	if names := set.Capabilities(true); err != nil || len(names) != 1 || names[0] != "CAP_SYS_TIME" {
 		t.Errorf("got %v, %v", names, err)
 	}
 }

@@ -29,9 +29,9 @@ const maxAliases = 8
 // Find resolves a name as an administrator writes it: without suffix it is a service, and a template becomes the
 // instance of that name. A unit that is masked on the host is found all the same, since masking it there is how one
 // keeps it from running outside. Errors: ErrNoUnit.
-func (r Root) Find(name, instance string) (*Unit, error) { return r.find(name, instance, r.newLinks()) }
+func (r Root) Find(name, instance string) (*Unit, error) { return r.find(name, instance, r.newIndex()) }
 
-func (r Root) find(name, instance string, links links) (*Unit, error) {
+func (r Root) find(name, instance string, index index) (*Unit, error) {
 	name = unitname.Complete(name)
 	if strings.ContainsAny(name, "/\x00\n") {
 		return nil, fmt.Errorf("%w as %q: a unit name has no slashes", ErrNoUnit, name)
@@ -52,7 +52,7 @@ func (r Root) find(name, instance string, links links) (*Unit, error) {
 	if u == nil {
 		return nil, noUnit(wanted.String())
 	}
-	return u, r.read(u, links)
+	return u, r.read(u, index)
 }
 
 func noUnit(name string) error {

@@ -26,6 +26,10 @@ type Unit struct {
 	Aliases []string // its other names, those that enabling it would give it too
 	Files   []string // its files or those of its template, the one that counts first
 	DropIns []string // *.conf files that add to it
+	Links   []Link   // by which an administrator has it pull in others, or not
+
+	// By and Via are the unit that pulls it in, and the directive; "" for one that was asked for.
+	By, Via string
 
 	generated string // its text, where only a generator makes it; Files has what it is made from
 	isHosts   bool   // the host has a unit of the full name that runs a container; its drop-ins are for that
@@ -36,14 +40,14 @@ type Unit struct {
 // administrator's whole.
 func (r Root) AsShipped(u *Unit) (*Unit, error) {
 	if u.generated != "" {
-		shipped := &Unit{Name: u.Name, Aliases: u.Aliases, Files: u.Files, generated: u.generated}
+		shipped := &Unit{Name: u.Name, Aliases: u.Aliases, Files: u.Files, generated: u.generated, By: u.By}
 		return shipped, r.readOptions(shipped)
 	}
 	local := func(file string) bool {
 		return strings.HasPrefix(file, "/etc/") || strings.HasPrefix(file, "/usr/local/")
 	}
 	shipped := &Unit{
-		Name: u.Name, Aliases: u.Aliases, isHosts: u.isHosts,
+		Name: u.Name, Aliases: u.Aliases, isHosts: u.isHosts, By: u.By,
 		Files:   slices.DeleteFunc(slices.Clone(u.Files), local),
 		DropIns: slices.DeleteFunc(slices.Clone(u.DropIns), local),
 	}
