@@ -83,6 +83,31 @@ func TestWaitActiveOfParts(t *testing.T) {
 	}
 }
 
+// TestWaitActiveBlames: a unit that was not started since one that it requires failed tells of that one.
+func TestWaitActiveBlames(t *testing.T) {
+	down := func(needs ...string) map[string]any {
+		return map[string]any{"LoadState": "loaded", "ActiveState": "inactive", "Requires": needs}
+	}
+	bound := down()
+	bound["BindsTo"] = []string{"failed.service"}
+	c := (&fakeBus{units: map[string]map[string]any{
+		"a.service": down("up.service", "b.service"), "b.service": bound, "loop.service": down("loop.service", "c.service"),
+		"c.service": down("loop.service"), "gone.service": down("absent.service"),
+		"up.service":     {"LoadState": "loaded", "ActiveState": "active"},
+		"failed.service": {"LoadState": "loaded", "ActiveState": "failed", "Result": "exit-code"},
+		"absent.service": {"LoadState": "not-found", "ActiveState": "inactive"},
+	}}).client(t)
+	for unit, want := range map[string]string{
+		"a.service":    "failed.service inside failed (exit-code), without which a.service does not start",
+		"loop.service": "loop.service inside was not started, since a unit that it requires failed",
+		"gone.service": "absent.service inside is not-found, without which gone.service does not start",
+	} {
+		if _, err := c.WaitActive(t.Context(), []string{unit}); err == nil || err.Error() != want {
+			t.Errorf("%s: got %v, want %q", unit, err, want)
+		}
+	}
+}
+
 func TestFailedAndRunningJobs(t *testing.T) {
 	c := (&fakeBus{failed: []string{"a\x1b.service"}, jobs: []dbus.JobStatus{
 		{Unit: "b\x1b.service", Status: "running", JobPath: "/j", UnitPath: "/u"},

@@ -4,6 +4,7 @@ package innersystemd
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -36,7 +37,7 @@ func (c *Client) WaitActive(ctx context.Context, units []string) (states []strin
 	for _, unit := range units {
 		state, err := c.waitFor(ctx, unit, State.Verdict)
 		if err != nil {
-			return nil, err
+			return nil, c.blame(ctx, unit, state, err)
 		}
 		states = append(states, state.words(unit))
 		for _, part := range state.Parts {
@@ -119,6 +120,8 @@ type State struct {
 	// Parts are the units that say that they are part of it (systemd.unit(5), PartOf=), for one that does nothing itself
 	// but stand for others, as postgresql.service does.
 	Parts []string
+	// Needs are the units that it does not start without (systemd.unit(5), Requires=).
+	Needs []string
 }
 
 // Unit returns the state of a unit; of one that systemd does not have, Load says so.
@@ -141,7 +144,10 @@ func (c *Client) Unit(ctx context.Context, unit string) (State, error) {
 		Ran:       p.numbers["ExecMainStartTimestampMonotonic"] > 0,
 	}
 	if s.Type == "oneshot" || strings.HasSuffix(unit, ".target") {
-		s.Parts = p.parts
+		s.Parts = p.lists["ConsistsOf"]
+	}
+	for _, directive := range needing {
+		s.Needs = append(s.Needs, p.lists[directive]...)
 	}
 	var now unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &now); err != nil {
@@ -156,8 +162,11 @@ type properties struct {
 	words   map[string]string
 	numbers map[string]uint64
 	flags   map[string]bool
-	parts   []string
+	lists   map[string][]string
 }
+
+// needing are the properties that have what a unit does not start without.
+var needing = []string{"Requires", "BindsTo", "Requisite"}
 
 // wanted are the names of the properties that State is made of.
 var wanted = map[string]bool{
@@ -165,11 +174,13 @@ var wanted = map[string]bool{
 	"CanReload": true, "ConditionResult": true, "ConditionTimestampMonotonic": true,
 	"ExecMainStartTimestampMonotonic": true, "ActiveEnterTimestampMonotonic": true,
 	"AssertResult": true, "AssertTimestampMonotonic": true, "ConsistsOf": true,
+	"Requires": true, "BindsTo": true, "Requisite": true,
 }
 
 // readProperties reads names and values. One of another type than systemd gives it is as if it were not there.
 func readProperties(answer *wire) properties {
-	p := properties{words: map[string]string{}, numbers: map[string]uint64{}, flags: map[string]bool{}}
+	p := properties{words: map[string]string{}, numbers: map[string]uint64{}, flags: map[string]bool{},
+		lists: map[string][]string{}}
 	for end := answer.array(8); answer.in(end); {
 		answer.align(8)
 		name := answer.text()
@@ -188,7 +199,7 @@ func readProperties(answer *wire) properties {
 			p.flags[name] = value
 		case []string:
 			for _, part := range value[:min(len(value), maxParts)] {
-				p.parts = append(p.parts, word(part))
+				p.lists[name] = append(p.lists[name], word(part))
 			}
 		}
 	}
@@ -217,11 +228,46 @@ func (s State) Verdict() (up bool, reason string) {
 		return false, "was not started, since an assertion of the unit is not met"
 	case s.Active == "inactive" && s.Ran:
 		return false, "ended (" + s.Result + ")"
-	case s.Active == "inactive":
+	case s.neverBegun():
 		// The boot is over when this is asked.
 		return false, "was not started, since a unit that it requires failed"
 	}
 	return false, ""
+}
+
+// neverBegun reports whether a unit was not started, and nothing of its own kept it from that.
+func (s State) neverBegun() bool {
+	return s.Load == "loaded" && s.Active == "inactive" && !s.Ran && !s.Skipped && !s.Unmet
+}
+
+// maxNeeds bounds how many units are asked for because another was not started.
+const maxNeeds = 30
+
+// blame returns the error of a unit that did not come up, of the one that it requires where that failed.
+func (c *Client) blame(ctx context.Context, unit string, state State, failure error) error {
+	var own *UnitError
+	if !errors.As(failure, &own) || !state.neverBegun() {
+		return failure
+	}
+	asked := map[string]bool{unit: true}
+	for next := state.Needs; len(next) > 0 && len(asked) < maxNeeds; next = next[1:] {
+		if asked[next[0]] {
+			continue
+		}
+		asked[next[0]] = true
+		needed, err := c.Unit(ctx, next[0])
+		if err != nil {
+			return failure
+		}
+		if needed.neverBegun() {
+			next = append(next, needed.Needs...)
+			continue
+		}
+		if up, reason := needed.Verdict(); !up && reason != "" && !needed.Skipped {
+			return &UnitError{Unit: next[0], Reason: reason + ", without which " + unit + " does not start"}
+		}
+	}
+	return failure
 }
 
 // partVerdict is Verdict on a unit that is part of another. One that is down need not be up: nobody may have wanted

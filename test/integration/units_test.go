@@ -89,7 +89,8 @@ func TestUnitClasses(t *testing.T) {
 	for _, failure := range []struct{ unit, reason, journal string }{
 		{"vst-fails.service", "vst-fails.service inside failed (exit-code)", "the flux capacitor is missing"},
 		{"vst-vanishes.service", "vst-vanishes.service inside failed and was restarted", "status=4"},
-		{"vst-needs.service", "vst-needs.service inside was not started", ""},
+		{"vst-needs.service", "vst-fails.service inside failed (exit-code), without which vst-needs.service does not start",
+			"the flux capacitor is missing"},
 		{"vst-broken.service", "vst-part@bad.service inside failed (exit-code)", "the part is missing"},
 	} {
 		t.Run(failure.unit, func(t *testing.T) { failsToStart(t, failure.unit, failure.reason, failure.journal) })
