@@ -140,25 +140,34 @@ func (f *fitter) fitWanted(to *Fitting, u *unitfile.Unit) {
 		to.note(u, "%s wants it, and %s keeps it from being started in a container, unless it is asked for", u.By, condition)
 		return
 	}
-	why, _ := f.impossible(u)
-	if assertion := f.unmetOf(u, "Assert"); assertion != "" {
-		why = "that needs " + assertion
-	}
 	own := Fitting{Binds: slices.Clone(to.Binds)}
-	if why == "" {
-		f.adaptTo(&own, u, true)
-		if err := f.mount(&own, u); err != nil {
-			why = err.Error()
-		}
-	}
-	if why != "" {
+	if why := f.keeping(&own, u); why != "" {
 		to.put(u.Name, "")
 		to.note(u, "%s wants it, and it is not started in a container: %s", u.By, why)
 		return
 	}
+	f.adaptTo(&own, u, true)
 	for name, text := range own.Units {
 		to.put(name, text)
 	}
 	to.Binds, to.Memory = own.Binds, append(to.Memory, own.Memory...)
 	to.Dirs, to.notes = append(to.Dirs, own.Dirs...), append(to.notes, own.notes...)
 }
+
+// keeping returns what keeps a unit from running in a container that can be without it; "" for nothing, and then it has
+// what it needs in place of mounts.
+func (f *fitter) keeping(own *Fitting, u *unitfile.Unit) string {
+	if why, _ := f.impossible(u); why != "" {
+		return why
+	}
+	if assertion := f.unmetOf(u, "Assert"); assertion != "" {
+		return "that needs " + assertion
+	}
+	if err := f.mount(own, u); err != nil {
+		return err.Error()
+	}
+	return ""
+}
+
+// canRun reports whether a unit runs in a container that can be without it.
+func (f *fitter) canRun(u *unitfile.Unit) bool { return f.keeping(&Fitting{}, u) == "" }

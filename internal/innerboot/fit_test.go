@@ -181,3 +181,28 @@ func TestRequisite(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 }
+
+// TestWantedBringsNoSecrets: what not everybody may read comes along with a unit that is required, and with none that
+// is merely wanted.
+func TestWantedBringsNoSecrets(t *testing.T) {
+	tree := hosttest.Root(t, map[string]string{
+		lib + "d.service": "[Unit]\nRequires=r.service\nWants=w.service h.service\n" + bare, lib + "r.service": bare,
+		lib + "w.service": bare, etc + "h.service": bare, etc + "r.service.d/secret.conf": "[Service]\n",
+		etc + "w.service.d/secret.conf": "[Service]\n", etc + "w.service.d/open.conf": "[Service]\n",
+	})
+	hosttest.Close(t, tree, etc+"h.service", etc+"r.service.d/secret.conf", etc+"w.service.d/secret.conf")
+	root, s := unitfile.Root(tree), box("d")
+	set, err := root.FindAll(s.Units, s.Name, func(err error) error { return err })
+	if err != nil {
+		t.Fatal(err)
+	}
+	var copied []string
+	for _, e := range Plan(root, s, set, false) {
+		if e.Host != "" {
+			copied = append(copied, e.Path)
+		}
+	}
+	if want := []string{"r.service.d/secret.conf", "w.service.d/open.conf"}; !slices.Equal(copied, want) {
+		t.Errorf("copied %q, want %q", copied, want)
+	}
+}

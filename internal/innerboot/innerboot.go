@@ -58,8 +58,10 @@ func Plan(root unitfile.Root, s *config.Sandbox, set unitfile.Set, denied bool) 
 		}
 	}
 	for _, u := range f.set.Wanted {
-		if why, _ := f.impossible(u); why == "" {
-			p.prepare(set, u)
+		if f.canRun(u) && (isShown(u.Files[0]) || isOpen(root, u.Files[0])) {
+			open := *u
+			open.DropIns = slices.DeleteFunc(slices.Clone(u.DropIns), func(file string) bool { return !isOpen(root, file) })
+			p.prepare(set, &open)
 		}
 	}
 	p.notifyUnits()
@@ -87,6 +89,12 @@ func (p *plan) link(name, target string) {
 // isShown reports whether a container sees a unit file of the host where it lies.
 func isShown(file string) bool {
 	return slices.Contains(shownDirs(), path.Dir(file))
+}
+
+// isOpen reports whether everybody may read a file of the host. What is merely wanted brings no secrets along.
+func isOpen(root unitfile.Root, file string) bool {
+	info, err := os.Stat(string(root) + file)
+	return err == nil && info.Mode()&0o004 != 0
 }
 
 // prepare adds what a unit of the host needs to run inside, and returns where its file is there.

@@ -86,11 +86,11 @@ func TestPulledUnits(t *testing.T) {
 		"t-req.service":                       notInside + moment,
 		"t-want.service":                      moment,
 		"t-host.service":                      notInside + sleeps,
-		"t-clock.service":                     "[Unit]\nConflicts=systemd-timesyncd.service\nBindsTo=dev-absent.device\n" + sleeps,
+		"t-clock.service":                     "[Unit]\nConflicts=systemd-timesyncd.service\nBindsTo=dev-no.device\n" + sleeps,
 		"t-deep.service":                      moment,
 		"t-want.service.wants/t-deep.service": "",
 		"t-refused.service":                   "[Unit]\nRequires=t-clock.service\n" + sleeps,
-		"t-down.service":                      "[Service]\nType=oneshot\nExecStart=/bin/sh -c 'echo the wheel is missing; exit 3'\n",
+		"t-down.service":                      "[Service]\nType=oneshot\nExecStart=/bin/sh -c 'echo no wheel; exit 3'\n",
 		"t-needs.service":                     "[Unit]\nRequires=t-down.service\nAfter=t-down.service\n" + sleeps,
 	})
 	shell(t, "ln -sf ../t-deep.service /etc/systemd/system/t-want.service.wants/t-deep.service")
@@ -125,7 +125,7 @@ func TestPulledUnits(t *testing.T) {
 	o = run(t, "create", "-P", "hostname", "-u", "t-needs", "t-needs")
 	t.Cleanup(func() { remove(t, "t-needs") })
 	if o = run(t, "start", "t-needs"); o.status != 1 || !strings.Contains(o.stderr, "t-down.service inside failed "+
-		"(exit-code), without which t-needs.service does not start") || !strings.Contains(o.stderr, "the wheel is missing") {
+		"(exit-code), without which t-needs.service does not start") || !strings.Contains(o.stderr, "no wheel") {
 		t.Errorf("start: %+v", o)
 	}
 }
