@@ -86,7 +86,7 @@ func TestPulledUnits(t *testing.T) {
 		"t-req.service":                       notInside + moment,
 		"t-want.service":                      moment,
 		"t-host.service":                      notInside + sleeps,
-		"t-clock.service":                     "[Unit]\nConflicts=systemd-timesyncd.service\nBindsTo=dev-no.device\n" + sleeps,
+		"t-clock.service":                     "[Unit]\nConflicts=systemd-timesyncd.service\n" + sleeps,
 		"t-deep.service":                      moment,
 		"t-want.service.wants/t-deep.service": "",
 		"t-refused.service":                   "[Unit]\nRequires=t-clock.service\n" + sleeps,
