@@ -5,6 +5,7 @@ package innerboot
 import (
 	"fmt"
 	"slices"
+	"sync"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/domain"
@@ -88,12 +89,15 @@ type fitter struct {
 	granted map[string]bool // capabilities that processes of the container can have
 	denied  bool            // whether the host's policy lets none of them mount
 	isNew   bool            // whether the content is to be made after the host's
+
+	masked func() map[string]string // why units do not run that the sandbox can be without, by name
 }
 
 func newFitter(root unitfile.Root, s *config.Sandbox, set unitfile.Set, denied bool) *fitter {
 	f := fitter{root: root, sandbox: s, set: set, denied: denied, granted: make(map[string]bool)}
 	isMasked := func(u *unitfile.Unit) bool { return slices.Contains(maskedUnits(), u.Name) }
 	f.set.Wanted = slices.DeleteFunc(slices.Clone(set.Wanted), isMasked)
+	f.masked = sync.OnceValue(f.findMasked)
 	for _, name := range domain.PlannedCapabilities(s, set.Capabilities(!denied)) {
 		f.granted[name] = true
 	}
@@ -110,7 +114,7 @@ func (f *fitter) fit() (*Fitting, error) {
 	}
 	for _, u := range f.set.All() {
 		if err := f.mount(&to, u); err != nil {
-			return nil, refusal(u, err.Error(), "run it on the host, or take the directive away by a drop-in of the unit")
+			return nil, f.refusal(u, err.Error(), "run it on the host, or take the directive away by a drop-in of the unit")
 		}
 	}
 	for _, u := range f.set.Wanted {
@@ -141,12 +145,15 @@ func (f *fitter) fitWanted(to *Fitting, u *unitfile.Unit) {
 		return
 	}
 	own := Fitting{Binds: slices.Clone(to.Binds)}
-	if why := f.keeping(&own, u); why != "" {
+	if why := f.masked()[u.Name]; why != "" {
 		to.put(u.Name, "")
 		to.note(u, "%s wants it, and it is not started in a container: %s", u.By, why)
 		return
 	}
 	f.adaptTo(&own, u, true)
+	if err := f.mount(&own, u); err != nil {
+		return // Not of one that is not masked.
+	}
 	for name, text := range own.Units {
 		to.put(name, text)
 	}
@@ -154,20 +161,40 @@ func (f *fitter) fitWanted(to *Fitting, u *unitfile.Unit) {
 	to.Dirs, to.notes = append(to.Dirs, own.Dirs...), append(to.notes, own.notes...)
 }
 
-// keeping returns what keeps a unit from running in a container that can be without it; "" for nothing, and then it has
-// what it needs in place of mounts.
-func (f *fitter) keeping(own *Fitting, u *unitfile.Unit) string {
+// findMasked finds the units that do not run and that the sandbox can be without, and those of these that require them.
+func (f *fitter) findMasked() map[string]string {
+	masked := make(map[string]string)
+	for before := -1; before < len(masked); {
+		before = len(masked)
+		for _, u := range f.set.Wanted {
+			if masked[u.Name] != "" || f.unmetOf(u, "Condition") != "" {
+				continue
+			}
+			if why := f.keeping(u, masked); why != "" {
+				masked[u.Name] = why
+			}
+		}
+	}
+	return masked
+}
+
+// keeping returns what keeps a unit from running in a container that can be without it, where others are masked; "" for
+// nothing.
+func (f *fitter) keeping(u *unitfile.Unit, masked map[string]string) string {
 	if why, _ := f.impossible(u); why != "" {
 		return why
 	}
 	if assertion := f.unmetOf(u, "Assert"); assertion != "" {
 		return "that needs " + assertion
 	}
-	if err := f.mount(own, u); err != nil {
+	if err := f.mount(&Fitting{}, u); err != nil {
 		return err.Error()
+	}
+	names, _ := u.Requires()
+	for _, name := range names {
+		if masked[name] != "" {
+			return "it requires " + name
+		}
 	}
 	return ""
 }
-
-// canRun reports whether a unit runs in a container that can be without it.
-func (f *fitter) canRun(u *unitfile.Unit) bool { return f.keeping(&Fitting{}, u) == "" }

@@ -70,8 +70,10 @@ func TestPulledUnits(t *testing.T) {
 	const conditional = "[Unit]\nConditionVirtualization=!container\n"
 	files := map[string]string{
 		lib + "d.service": "[Unit]\nRequires=r.service\nWants=w.service c.service clock.service gone.service " +
-			"dev-hugepages.mount disk.mount\n" + bare,
-		lib + "r.service": conditional + pulled, lib + "w.service": strings.ReplaceAll(pulled, "/srv/y", "/usr/y"),
+			"dev-hugepages.mount disk.mount first.service\n" + bare,
+		lib + "first.service":  "[Unit]\nRequires=second.service\n" + bare,
+		lib + "second.service": "[Unit]\nBindsTo=clock.service\n" + bare,
+		lib + "r.service":      conditional + pulled, lib + "w.service": strings.ReplaceAll(pulled, "/srv/y", "/usr/y"),
 		lib + "c.service":             conditional + pulled,
 		lib + "clock.service":         "[Unit]\nConflicts=systemd-timesyncd.service\n" + bare,
 		lib + "dev-hugepages.mount":   "[Mount]\nWhere=/dev/hugepages\n",
@@ -94,7 +96,12 @@ func TestPulledUnits(t *testing.T) {
 			}
 		}
 	}
-	if text, found := got["clock.service"]; !found || text != "" || got["c.service.d/"+adaptedDropIn] != "" {
+	for _, unit := range []string{"clock.service", "first.service", "second.service"} {
+		if text, found := got[unit]; !found || text != "" {
+			t.Errorf("%s is not masked", unit)
+		}
+	}
+	if got["c.service.d/"+adaptedDropIn] != "" {
 		t.Errorf("got %q", got)
 	}
 	inContent := planned(t, files, "d")
@@ -119,6 +126,7 @@ func TestPulledUnits(t *testing.T) {
 			"unless it is asked for",
 		"clock.service: d.service wants it, and it is not started in a container: it sets the clock, by " +
 			"Conflicts=systemd-timesyncd.service, which no container can",
+		"first.service: d.service wants it, and it is not started in a container: it requires second.service",
 	}
 	for _, note := range want {
 		if !slices.Contains(notes, note) {
@@ -149,7 +157,10 @@ func TestRequiredImpossible(t *testing.T) {
 		{lines: "Requires=systemd-udevd.service", want: "Units d.service: no container has systemd-udevd.service, by " +
 			"Requires=systemd-udevd.service"},
 		{lines: "Wants=systemd-udevd.service clock.service disk.mount"},
-		{lines: "Requires=middle.service", want: "Units middle.service requires clock.service: it sets the clock"},
+		{lines: "Requires=middle.service", want: "Units d.service requires clock.service (by middle.service): it sets " +
+			"the clock"},
+		{lines: "Requires=nfsd.mount", want: "Units d.service requires nfsd.mount: no unit of this container can mount; " +
+			"run it on the host"},
 		{lines: "Wants=middle.service"},
 		{lines: "Requires=key.service", want: "Units d.service requires key.service: SetCredentialEncrypted= needs the key"},
 	} {
@@ -158,7 +169,8 @@ func TestRequiredImpossible(t *testing.T) {
 			lib + "clock.service":  "[Unit]\nConflicts=systemd-timesyncd.service\n" + bare,
 			lib + "middle.service": "[Unit]\nRequires=clock.service\n" + bare,
 			lib + "key.service":    bare + "SetCredentialEncrypted=a:b\n",
-			lib + "disk.mount":     "[Mount]\nWhere=/disk\n", lib + "var.mount": "[Mount]\nWhere=/var\n",
+			lib + "nfsd.mount":     "[Mount]\nWhat=nfsd\nWhere=/proc/fs/nfsd\n",
+			lib + "disk.mount":     "[Mount]\nWhat=/dev/a\nWhere=/disk\n", lib + "var.mount": "[Mount]\nWhere=/var\n",
 			lib + "skipped.mount": "[Unit]\nConditionVirtualization=!container\n[Mount]\nWhere=/skipped\n",
 		}))
 		s := box("d")

@@ -22,17 +22,23 @@ const timeService = "systemd-timesyncd.service"
 // checkHostOnly refuses a unit that no container can run. Where another requires it, that is told.
 func (f *fitter) checkHostOnly(u *unitfile.Unit) error {
 	if why, instead := f.impossible(u); why != "" {
-		return refusal(u, why, instead)
+		return f.refusal(u, why, instead)
 	}
 	return nil
 }
 
 // refusal is the error of a unit that the sandbox cannot be without.
-func refusal(u *unitfile.Unit, why, instead string) error {
-	if u.By != "" {
-		return field.Errorf("%s %s requires %s: %s; %s", field.Units, u.By, u.Name, why, instead)
+func (f *fitter) refusal(u *unitfile.Unit, why, instead string) error {
+	if u.By == "" {
+		return field.Errorf("%s %s: %s; %s", field.Units, u.Name, why, instead)
 	}
-	return field.Errorf("%s %s: %s; %s", field.Units, u.Name, why, instead)
+	required, first := u.Name, u.By
+	for _, other := range slices.Backward(f.set.Required) {
+		if other.Name == first {
+			required, first = u.Name+" (by "+u.By+")", other.By
+		}
+	}
+	return field.Errorf("%s %s requires %s: %s; %s", field.Units, first, required, why, instead)
 }
 
 // impossible returns why no container can run a unit, and what to do instead; "" for one that it can. That is one whose
@@ -46,8 +52,11 @@ func (f *fitter) impossible(u *unitfile.Unit) (why, instead string) {
 			"use LoadCredential= with a file, or " + onHost
 	}
 	if place := mountPlace(u); place != "" && f.mustMount(u, place) {
-		return "no unit of this container can mount", fmt.Sprintf("a mount such as host-bind:%s=%s of the sandbox does "+
-			"that, or %s", place, place, onHost)
+		const why = "no unit of this container can mount"
+		if what := u.Words("What"); len(what) == 0 || !path.IsAbs(what[len(what)-1]) || isFixed(place) || isMadeLater(place) {
+			return why, onHost
+		}
+		return why, fmt.Sprintf("a mount such as host-bind:%s=%s of the sandbox does that, or %s", place, place, onHost)
 	}
 	names, directives := u.Requires()
 	for i, name := range names {

@@ -58,7 +58,7 @@ func Plan(root unitfile.Root, s *config.Sandbox, set unitfile.Set, denied bool) 
 		}
 	}
 	for _, u := range f.set.Wanted {
-		if f.canRun(u) && (isShown(u.Files[0]) || isOpen(root, u.Files[0])) {
+		if f.masked()[u.Name] == "" && (isShown(u.Files[0]) || isOpen(root, u.Files[0])) {
 			open := *u
 			open.DropIns = slices.DeleteFunc(slices.Clone(u.DropIns), func(file string) bool { return !isOpen(root, file) })
 			p.prepare(set, &open)
