@@ -108,6 +108,38 @@ func TestWaitActiveBlames(t *testing.T) {
 	}
 }
 
+// TestUnmetConditions: a start that a condition or an assertion has failed names it.
+func TestUnmetConditions(t *testing.T) {
+	type tested struct {
+		Kind             string
+		Trigger, Negated bool
+		Value            string
+		Result           int32
+	}
+	all := []tested{
+		{"ConditionHost", false, false, "a", 1}, {"ConditionPathExists", false, true, "/a\x1b", -1},
+		{"ConditionUser", true, false, "b", -1}, {"ConditionUser", false, false, "c", 0},
+	}
+	unit := func(which string, conditions []tested) map[string]any {
+		return map[string]any{"LoadState": "loaded", "ActiveState": "inactive", which + "Result": false,
+			which + "TimestampMonotonic": uint64(1), which + "s": conditions}
+	}
+	c := (&fakeBus{units: map[string]map[string]any{
+		"a.service": unit("Condition", all), "b.service": unit("Condition", all[2:]), "c.service": unit("Condition", nil),
+		"d.service": unit("Assert", []tested{{"AssertPathExists", false, false, "/d", -1}}),
+	}}).client(t)
+	for unit, want := range map[string]string{
+		"a.service": "was skipped, since ConditionPathExists=!/a? is not met",
+		"b.service": "was skipped, since ConditionUser=|b is not met",
+		"c.service": "was skipped, since a condition of the unit is not met",
+		"d.service": "was not started, since AssertPathExists=/d is not met",
+	} {
+		if _, err := c.WaitActive(t.Context(), []string{unit}); err == nil || err.Error() != unit+" inside "+want {
+			t.Errorf("%s: got %v, want %q", unit, err, want)
+		}
+	}
+}
+
 func TestFailedAndRunningJobs(t *testing.T) {
 	c := (&fakeBus{failed: []string{"a\x1b.service"}, jobs: []dbus.JobStatus{
 		{Unit: "b\x1b.service", Status: "running", JobPath: "/j", UnitPath: "/u"},

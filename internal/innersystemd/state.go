@@ -3,6 +3,7 @@
 package innersystemd
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -113,6 +114,7 @@ type State struct {
 	Restarts  uint32 // automatic ones
 	Skipped   bool   // by a condition
 	Unmet     bool   // an assertion
+	Condition string // that, or assertion, as a unit file has it; "" where it is not known
 	Ran       bool   // its main process was started at least once
 	CanReload bool
 	ActiveFor time.Duration
@@ -146,6 +148,11 @@ func (c *Client) Unit(ctx context.Context, unit string) (State, error) {
 	if s.Type == "oneshot" || strings.HasSuffix(unit, ".target") {
 		s.Parts = p.lists["ConsistsOf"]
 	}
+	if s.Skipped {
+		s.Condition = p.words["Conditions"]
+	} else if s.Unmet {
+		s.Condition = p.words["Asserts"]
+	}
 	for _, directive := range needing {
 		s.Needs = append(s.Needs, p.lists[directive]...)
 	}
@@ -174,7 +181,7 @@ var wanted = map[string]bool{
 	"CanReload": true, "ConditionResult": true, "ConditionTimestampMonotonic": true,
 	"ExecMainStartTimestampMonotonic": true, "ActiveEnterTimestampMonotonic": true,
 	"AssertResult": true, "AssertTimestampMonotonic": true, "ConsistsOf": true,
-	"Requires": true, "BindsTo": true, "Requisite": true,
+	"Conditions": true, "Asserts": true, "Requires": true, "BindsTo": true, "Requisite": true,
 }
 
 // readProperties reads names and values. One of another type than systemd gives it is as if it were not there.
@@ -191,6 +198,8 @@ func readProperties(answer *wire) properties {
 		switch value := value.(type) {
 		case string:
 			p.words[name] = word(value)
+		case condition:
+			p.words[name] = word(string(value))
 		case uint32:
 			p.numbers[name] = uint64(value)
 		case uint64:
@@ -223,9 +232,9 @@ func (s State) Verdict() (up bool, reason string) {
 		// A job that has done its work.
 		return true, ""
 	case s.Active == "inactive" && s.Skipped:
-		return false, "was skipped, since a condition of the unit is not met"
+		return false, "was skipped, since " + cmp.Or(s.Condition, "a condition of the unit") + " is not met"
 	case s.Active == "inactive" && s.Unmet:
-		return false, "was not started, since an assertion of the unit is not met"
+		return false, "was not started, since " + cmp.Or(s.Condition, "an assertion of the unit") + " is not met"
 	case s.Active == "inactive" && s.Ran:
 		return false, "ended (" + s.Result + ")"
 	case s.neverBegun():

@@ -38,6 +38,8 @@ func TestVerdict(t *testing.T) {
 			"ended (exit-code)"},
 		{"condition not met", State{Active: "inactive", Skipped: true}, "was skipped, since a condition of the unit is not " +
 			"met"},
+		{"known condition not met", State{Active: "inactive", Skipped: true, Condition: "ConditionPathExists=/x"},
+			"was skipped, since ConditionPathExists=/x is not met"},
 		{"ended", State{Active: "inactive", Type: "simple", Ran: true, Result: "success"}, up},
 		{"ended badly", State{Active: "inactive", Type: "simple", Ran: true, Result: "exit-code"}, "ended (exit-code)"},
 		{"assertion not met", State{Active: "inactive", Unmet: true}, "was not started, since an assertion of the unit is " +

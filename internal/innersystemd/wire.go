@@ -98,7 +98,8 @@ func (w *wire) in(end int) bool { return !w.failed && w.at < end }
 // maxDepth is how deep values may lie within each other, which are variants mostly: the depth of the stack.
 const maxDepth = 64
 
-// variant reads a value of any type: a string, bool, uint32, uint64 or list of strings, or nil for one of another type.
+// variant reads a value of any type: a string, bool, uint32, uint64 or list of strings, the first condition that is not
+// met of a list of conditions, or nil for one of another type.
 func (w *wire) variant() any {
 	switch types := w.signature(); types {
 	case "s":
@@ -111,6 +112,8 @@ func (w *wire) variant() any {
 		return w.uint64()
 	case "as":
 		return w.texts()
+	case "a(sbbsi)":
+		return w.unmet()
 	default:
 		w.skipOne(types, 0)
 		return nil
@@ -128,6 +131,32 @@ func (w *wire) texts() []string {
 		list = append(list, w.text())
 	}
 	return list
+}
+
+// condition is one of a unit that is not met, as a unit file has it.
+type condition string
+
+// unmet reads a list of conditions (org.freedesktop.systemd1(5), Conditions) and returns the first that is not met.
+func (w *wire) unmet() (first condition) {
+	for end := w.array(8); w.in(end); {
+		w.align(8)
+		kind := w.text()
+		isTrigger, isNegated := w.uint32() == 1, w.uint32() == 1
+		value := w.text()
+		// 0 is one that was not looked at.
+		if result := int32(w.uint32()); result >= 0 || first != "" {
+			continue
+		}
+		first = condition(kind + "=")
+		if isTrigger {
+			first += "|"
+		}
+		if isNegated {
+			first += "!"
+		}
+		first += condition(value)
+	}
+	return first
 }
 
 // skip passes over values of all types of a signature.
