@@ -74,3 +74,27 @@ func TestFormer(t *testing.T) {
 		t.Errorf("an upgrade says %v, %v", changes, err)
 	}
 }
+
+// TestEnabledUnits: links by which the host's administrator has a unit pull in another are made with it, and one that
+// is removed inside does not come back.
+func TestEnabledUnits(t *testing.T) {
+	const etc = "/" + SystemDir + "/"
+	h := newHost(t, map[string]string{
+		unitFile: bareUnit, "/usr/lib/systemd/system/e@.service": bareUnit,
+		etc + "d.service.wants/e@one.service": "-> /usr/lib/systemd/system/e@.service",
+	})
+	s := box(t)
+	s.Command, s.Units = nil, []string{"d.service"}
+	prepare(t, h, s)
+	const link = etc + "d.service.wants/e@one.service"
+	if got := hosttest.Reads(t, s.Content, link); got != "-> /usr/lib/systemd/system/e@.service" {
+		t.Errorf("the link is %q", got)
+	}
+	edit(t, s, link, "gone")
+	h.put(etc+"d.service.wants/e@two.service", "-> /usr/lib/systemd/system/e@.service")
+	prepare(t, h, s)
+	if one, two := hosttest.Reads(t, s.Content, link), hosttest.Reads(t, s.Content, etc+
+		"d.service.wants/e@two.service"); one != "none" || two == "none" {
+		t.Errorf("after it was removed inside it is %q, and another is %q", one, two)
+	}
+}
