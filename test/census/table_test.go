@@ -133,5 +133,13 @@ func daemons() []daemon {
 		{packages: "courier-imap", units: "courier-imap", probe: ask("143", `a logout\r\n`), answer: "Courier-IMAP"},
 		{packages: "knot-resolver bind9-dnsutils", units: "kresd@1", probe: "dig +short @127.0.0.1 localhost",
 			answer: "127.0.0.1"},
+		// Units of other packages that these require are theirs too.
+		{packages: "ejabberd", units: "ejabberd",
+			probe:  "sleep 5; busybox nc -w 1 127.0.0.1 5222 </dev/null && systemctl is-active epmd",
+			answer: "active"},
+		{packages: "nfs-kernel-server", units: "nfs-server", refused: "requires proc-fs-nfsd.mount"},
+		// Its database comes from the network.
+		{packages: "clamav-daemon", units: "clamav-daemon",
+			refused: "skipped, since ConditionPathExistsGlob=/var/lib/clamav/"},
 	}
 }
