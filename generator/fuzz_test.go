@@ -51,7 +51,7 @@ func check(t *testing.T, text []byte, asked []config.Directive) {
 		t.Fatalf("%v\n%s", err, text)
 	}
 	for _, o := range options {
-		if !strings.HasPrefix(o.Name, "Exec") || strings.HasPrefix(o.Value, helper+" ") {
+		if !strings.HasPrefix(o.Name, "Exec") || strings.HasPrefix(strings.TrimPrefix(o.Value, "-"), helper+" ") {
 			continue
 		}
 		found := false

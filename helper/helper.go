@@ -43,7 +43,7 @@ type Options struct {
 	Packages []pkgdb.Database
 	// URI is where containers run; empty for DefaultURI.
 	URI string
-	// ConnectTimeout is how long libvirt may take to answer; 0 means no limit.
+	// ConnectTimeout is how long libvirt may take to answer an attempt to connect; 0 means a minute.
 	ConnectTimeout time.Duration
 	// FilesAlone has List, Details and Logs go by files and the host's journal, for a caller who is not root: libvirt and
 	// containers are not asked.

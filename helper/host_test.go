@@ -345,7 +345,8 @@ func (f *fakeSystemd) RunsAnother(context.Context, hostsystemd.Unit) (bool, erro
 
 func (f *fakeSystemd) Forget(_ context.Context, name string) error      { return f.note("forget " + name) }
 func (f *fakeSystemd) Own(context.Context) (hostsystemd.OwnUnit, error) { return f.own, f.fails }
-func (f *fakeSystemd) StartAgain(_ context.Context, name string, uncounted bool) error {
+func (f *fakeSystemd) StartAgain(_ context.Context, unit hostsystemd.OwnUnit, uncounted bool) error {
+	name := unit.Name
 	if uncounted {
 		name += ", uncounted"
 	}

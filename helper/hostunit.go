@@ -21,7 +21,7 @@ type hostSystemd interface {
 	RunsAnother(ctx context.Context, unit hostsystemd.Unit) (bool, error)
 	Forget(ctx context.Context, name string) error
 	Own(ctx context.Context) (hostsystemd.OwnUnit, error)
-	StartAgain(ctx context.Context, name string, uncounted bool) error
+	StartAgain(ctx context.Context, unit hostsystemd.OwnUnit, uncounted bool) error
 	RunForking(ctx context.Context, service hostsystemd.Service) error
 	Reload(ctx context.Context) error
 	BatchReloads(ctx context.Context, f func()) error

@@ -39,6 +39,15 @@ type libvirtDomain interface {
 	Free()
 }
 
+// Reach reports whether libvirt can be reached, as a start needs it.
+func Reach(m *Manager) error {
+	connection, err := m.libvirt.Connect()
+	if err == nil {
+		connection.Close()
+	}
+	return err
+}
+
 // withDomain calls act with libvirt's domain of a name, running or defined, where there is one.
 func (m *Manager) withDomain(name string, act func(upgrading.Domain) error) error {
 	opened, err := m.client.Connect()

@@ -15,6 +15,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/places"
 	"github.com/virt-sandbox/virt-sandbox/internal/provision"
 	"github.com/virt-sandbox/virt-sandbox/internal/roottree"
+	"github.com/virt-sandbox/virt-sandbox/internal/virt"
 )
 
 // ErrRunning is returned by Delete for a container that is up.
@@ -49,12 +50,7 @@ func (m *Manager) rather(err error, look func() error) error {
 	if err == nil {
 		return nil
 	}
-	connection, refused := m.libvirt.Connect()
-	switch {
-	case refused == nil:
-		connection.Close()
-		return err
-	case err.Error() != refused.Error():
+	if refused := Reach(m); refused == nil || err.Error() != refused.Error() {
 		return err
 	}
 	return cmp.Or(look(), err)
@@ -124,16 +120,11 @@ func (c containers) Sweep(name string) error { return c.sweep(name) }
 // EndUnfinished refuses a container that is up, and ends one that an interrupted start or stop left half way.
 func (c containers) EndUnfinished(ctx context.Context, s *config.Sandbox) error {
 	m := c.Manager
-	connection, err := m.libvirt.Connect()
-	if err != nil {
-		return err
-	}
-	defer connection.Close()
 	started, err := m.asStarted(s.Name)
 	if err != nil {
 		return err
 	}
-	running, err := connection.OwnDomain(started)
+	running, err := m.ownDomain(started)
 	if err != nil || running == nil {
 		return err
 	}
@@ -142,5 +133,13 @@ func (c containers) EndUnfinished(ctx context.Context, s *config.Sandbox) error 
 		return fmt.Errorf("%s %w; stop it first", s.Name, ErrRunning)
 	}
 	m.Warn("ending what an interrupted start or stop left of %s", s.Name)
-	return m.endLeftover(ctx, connection, started)
+	connection, err := m.libvirt.Connect()
+	if err == nil {
+		defer connection.Close()
+		err = m.endLeftover(ctx, connection, started)
+	}
+	if virt.IsAway(err) {
+		return m.stopWithoutLibvirt(ctx, started, 0)
+	}
+	return err
 }

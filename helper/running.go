@@ -11,6 +11,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/places"
 	"github.com/virt-sandbox/virt-sandbox/internal/proc"
 	"github.com/virt-sandbox/virt-sandbox/internal/programs"
+	"github.com/virt-sandbox/virt-sandbox/internal/virt"
 )
 
 // asStarted returns the config that a running container was started with, and that of the store for one that is down.
@@ -32,14 +33,30 @@ func (m *Manager) IsUnwatched(name string) bool {
 	return err == nil && !watched
 }
 
-// ownDomain returns libvirt's domain of a sandbox, which is to be freed; nil where it is down.
+// ownDomain returns libvirt's domain of a sandbox, which is to be freed; nil where it is down. Where libvirt cannot be
+// asked, files tell of the container.
 func (m *Manager) ownDomain(s *config.Sandbox) (libvirtDomain, error) {
 	connection, err := m.libvirt.Connect()
-	if err != nil {
+	if err == nil {
+		defer connection.Close()
+		var running libvirtDomain
+		if running, err = connection.OwnDomain(s); err == nil {
+			return running, nil
+		}
+	}
+	if virt.IsAway(err) {
+		return m.seenDomain(s.Name)
+	}
+	return nil, err
+}
+
+// seenDomain returns a container as libvirt's files tell of it; nil for one that is down.
+func (m *Manager) seenDomain(name string) (libvirtDomain, error) {
+	seen, err := m.stateFiles().Seen(name, m.run(name).Phase() != "")
+	if seen == nil {
 		return nil, err
 	}
-	defer connection.Close()
-	return connection.OwnDomain(s)
+	return seen, err
 }
 
 // controllerPID returns the number of the libvirt_lxc process of a sandbox. Errors: ErrNotRunning.

@@ -136,7 +136,7 @@ func (m *Manager) endFailedStart(ctx context.Context, connection libvirtConnecti
 	err := m.libvirt.WithReconnect(ctx, connection, func(connection libvirtConnection) error {
 		return m.end(ctx, connection, s, failedStartLimit)
 	})
-	if errors.Is(err, virt.ErrNoAnswer) {
+	if virt.IsAway(err) {
 		if err = m.stopWithoutLibvirt(ctx, s, failedStartLimit); errors.Is(err, ErrNotRunning) {
 			return nil
 		}

@@ -14,6 +14,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/overview"
 	"github.com/virt-sandbox/virt-sandbox/internal/places"
 	"github.com/virt-sandbox/virt-sandbox/internal/secontext"
+	"github.com/virt-sandbox/virt-sandbox/internal/virt"
 )
 
 // What list and status tell of sandboxes.
@@ -34,16 +35,16 @@ const insideLimit = 5 * time.Second
 // Details looks at one sandbox. Errors: config.ErrNotFound.
 func (m *Manager) Details(ctx context.Context, name string) (*Details, error) {
 	if m.byFiles {
-		d, s, err := m.onlooker().Details(name)
-		if s != nil && m.systemd.Booted() {
-			m.askUnit(ctx, d, s)
-		}
-		return d, err
+		return m.detailsByFiles(ctx, name)
 	}
 	if _, err := m.Store.Read(name); err != nil {
 		return nil, err
 	}
 	connection, err := m.libvirt.Connect()
+	if virt.IsAway(err) {
+		m.Warn("%v; what only it and the container know is left out", err)
+		return m.detailsByFiles(ctx, name)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -61,6 +62,15 @@ func (m *Manager) Details(ctx context.Context, name string) (*Details, error) {
 		m.askUnit(ctx, d, started)
 	}
 	return d, nil
+}
+
+// detailsByFiles is Details without libvirt.
+func (m *Manager) detailsByFiles(ctx context.Context, name string) (*Details, error) {
+	d, s, err := m.onlooker().Details(name)
+	if s != nil && m.systemd.Booted() {
+		m.askUnit(ctx, d, s)
+	}
+	return d, err
 }
 
 // lookInside tells of a container that is up. What it does not answer is left out: its status is asked when it is not

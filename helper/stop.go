@@ -49,7 +49,7 @@ func (m *Manager) Stop(ctx context.Context, name string) error {
 		controller.Close()
 	}
 	connection, err := m.libvirt.Connect()
-	if err != nil && !errors.Is(err, virt.ErrNoAnswer) && before != "" {
+	if err != nil && !virt.IsAway(err) && before != "" {
 		// It goes on as it was.
 		return errors.Join(err, m.run(name).SetPhase(before))
 	}
@@ -61,7 +61,7 @@ func (m *Manager) Stop(ctx context.Context, name string) error {
 			return m.stopOver(ctx, connection, s)
 		})
 	}
-	if errors.Is(err, virt.ErrNoAnswer) {
+	if virt.IsAway(err) {
 		tries++
 		err = m.stopWithoutLibvirt(ctx, s, s.Limits.StopTimeout)
 	}
@@ -259,7 +259,7 @@ func (m *Manager) stopWithoutLibvirt(ctx context.Context, s *config.Sandbox, lim
 		return m.notRunning(s.Name)
 	}
 	defer controller.Close()
-	m.Warn("libvirt does not answer; shutting %s down without it", s.Name)
+	m.Warn("libvirt does not answer; shutting %s down without it, and it forgets the domain when it is back", s.Name)
 	groups := m.cgroups().MadeByLibvirt(controller.PID())
 	kill := func() error { return controller.Signal(unix.SIGKILL) }
 	if err := m.shutDown(ctx, controller, s, limit, kill); err != nil {

@@ -17,6 +17,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/guest"
 	"github.com/virt-sandbox/virt-sandbox/internal/hostsystemd"
 	"github.com/virt-sandbox/virt-sandbox/internal/hosttest"
+	"github.com/virt-sandbox/virt-sandbox/internal/overview"
 	"github.com/virt-sandbox/virt-sandbox/internal/places"
 	"github.com/virt-sandbox/virt-sandbox/internal/virt"
 )
@@ -115,28 +116,70 @@ func TestStopOfNothing(t *testing.T) {
 	h.isDown()
 }
 
-// Where libvirt does not answer, the container is ended by what its files say, and they go too.
+// Where libvirt does not run, or does not answer, the container is ended by what its files say, and they go too.
 func TestStopWithoutLibvirt(t *testing.T) {
 	h := newHost(t)
-	d := h.up(h.command("web"), places.PhaseReady)
-	h.controllerFile(d)
-	h.libvirt.noAnswer = fmt.Errorf("connect to libvirt: %w", virt.ErrNoAnswer)
-	if err := h.Stop(t.Context(), "web"); err != nil {
-		t.Fatal(err)
-	}
-	h.warned("libvirt does not answer; shutting web down without it")
-	delete(h.libvirt.domains, "web")
-	h.isDown()
-	if err := d.process.Wait(); err == nil {
-		t.Error("the controller was not killed")
+	for _, away := range []error{virt.ErrNoAnswer, virt.ErrNoConnection} {
+		d := h.up(h.command("web"), places.PhaseReady)
+		h.controllerFile(d)
+		h.libvirt.noAnswer = fmt.Errorf("connect to libvirt: %w", away)
+		if err := h.Stop(t.Context(), "web"); err != nil {
+			t.Fatal(err)
+		}
+		h.warned("libvirt does not answer; shutting web down without it, and it forgets the domain when it is back")
+		delete(h.libvirt.domains, "web")
+		h.isDown()
+		if err := d.process.Wait(); err == nil {
+			t.Error("the controller was not killed")
+		}
 	}
 	// A number that another process has by now is no container.
-	d = h.up(h.command("web"), places.PhaseReady)
+	d := h.up(h.command("web"), places.PhaseReady)
 	h.controllerFile(d)
 	hosttest.Put(t, h.Host.Root, fmt.Sprintf("/proc/%d/cmdline", d.pid), "/bin/sh\x00--name\x00web\x00")
 	if err := h.Stop(t.Context(), "web"); !errors.Is(err, ErrNotRunning) || !d.isAlive() {
 		t.Errorf("got %v, alive %t", err, d.isAlive())
 	}
+}
+
+// Without libvirt, files tell the other verbs of what is up: what needs no libvirt is done.
+func TestVerbsWithoutLibvirt(t *testing.T) {
+	h := newHost(t)
+	s := h.command("web")
+	d := h.up(s, places.PhaseReady)
+	h.controllerFile(d)
+	h.libvirt.noAnswer = fmt.Errorf("connect to libvirt: %w", virt.ErrNoConnection)
+	if pid, err := h.controllerPID(s); err != nil || pid != d.pid {
+		t.Errorf("its process is %d, %v; want %d", pid, err, d.pid)
+	}
+	if details, err := h.Details(t.Context(), "web"); err != nil || details.State != overview.Running {
+		t.Errorf("status: %+v, %v", details, err)
+	}
+	h.warned("is left out")
+	_, err := h.Delete(t.Context(), "web", h.content, false)
+	if !errors.Is(err, ErrRunning) {
+		t.Errorf("delete of one that is up: %v", err)
+	}
+	says(t, Reach(h.Manager), "connect to libvirt")
+	// What was left half way is ended.
+	if err := h.run("web").SetPhase(places.PhaseStopping); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.Delete(t.Context(), "web", h.content, false); err != nil || d.isAlive() {
+		t.Errorf("delete of one that was left half way: %v, alive %t", err, d.isAlive())
+	}
+	h.save(s)
+	if _, err := h.controllerPID(s); !errors.Is(err, ErrNotRunning) {
+		t.Errorf("of one that is down: %v", err)
+	}
+	if _, err := h.Delete(t.Context(), "web", h.content, false); err != nil {
+		t.Errorf("delete of one that is down: %v", err)
+	}
+	// The process of somebody else's domain is none of a sandbox.
+	h.controllerFile(h.libvirt.start("web", "another"))
+	h.save(s)
+	_, err = h.controllerPID(s)
+	says(t, err, "another domain of the name web")
 }
 
 // A unit that ends stops its container, unless only the monitor was lost, which the next start finds.
@@ -167,6 +210,9 @@ func TestEnd(t *testing.T) {
 			environment: map[string]string{"SERVICE_RESULT": "signal", "EXIT_CODE": "killed"},
 			own:         hostsystemd.OwnUnit{Name: "web@web.service"},
 			calls:       []string{"start again web@web.service, uncounted"}},
+		{name: "the monitor was killed, and that was seen to", last: true, up: true,
+			environment: map[string]string{"SERVICE_RESULT": "signal", "EXIT_CODE": "killed"},
+			own:         hostsystemd.OwnUnit{Name: "web@web.service", Queued: true}},
 		{name: "the monitor was killed once more", last: true, notes: map[string]string{"losses": losses},
 			environment: map[string]string{"SERVICE_RESULT": "signal", "EXIT_CODE": "killed"},
 			own:         hostsystemd.OwnUnit{Name: "web@web.service"}},
@@ -191,8 +237,10 @@ func TestEnd(t *testing.T) {
 				t.Setenv(key, c.environment[key])
 			}
 			s := h.command("web")
-			if !c.down {
-				h.controllerFile(h.up(s, places.PhaseReady))
+			if d := h.up(s, places.PhaseReady); !c.down {
+				h.controllerFile(d)
+			} else {
+				delete(h.libvirt.domains, "web")
 			}
 			for name, text := range c.notes {
 				if err := os.WriteFile(filepath.Join(h.run("web").Path(), name), []byte(text), 0o600); err != nil {

@@ -150,7 +150,7 @@ func ErrorUnit(name, reason string, p Paths) []byte {
 	helper := command(p.Helper)
 	t.set("ExecStart", helper+" explain "+name)
 	t.set("ExecStop", helper+" stop "+name)
-	t.set("ExecStopPost", helper+" clean "+name)
+	t.clean(helper, name)
 	t.set("KillMode", "mixed")
 	t.comment("The helper knows how long the container may take.")
 	t.set("TimeoutStopSec", "infinity")
@@ -164,6 +164,13 @@ func description(s *config.Sandbox) string {
 		what = s.Command[0]
 	}
 	return "virt-sandbox container " + s.Name + ": " + what
+}
+
+// clean has the helper see to what is left when the unit has ended: systemd asks the second where the first was killed,
+// and else it finds nothing to do.
+func (t *text) clean(helper, name string) {
+	t.set("ExecStopPost", "-"+helper+" clean "+name)
+	t.set("ExecStopPost", helper+" clean "+name)
 }
 
 // output says how what the helper and the container print becomes entries of the journal: a number in angle brackets
@@ -208,7 +215,7 @@ func (t *text) body(s *config.Sandbox, p Paths) {
 	t.set("ExecStart", helper+" run "+s.Name)
 	t.set("ExecReload", helper+" reload "+s.Name)
 	t.set("ExecStop", helper+" stop "+s.Name)
-	t.set("ExecStopPost", helper+" clean "+s.Name)
+	t.clean(helper, s.Name)
 	t.set("KillMode", "mixed")
 	limit := s.Limits.StartTimeout + grace
 	if len(s.Interfaces) > 0 {

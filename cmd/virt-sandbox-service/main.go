@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -235,9 +236,12 @@ virt-sandbox-service. Packages and make install put it where the shell looks.`
 	}
 }
 
+// connectTimeout is how long libvirt may take to answer whoever waits for a verb.
+const connectTimeout = 30 * time.Second
+
 func newManager(uri string) *helper.Manager {
 	m := helper.New(helper.Options{
-		URI: uri, Console: os.Stderr, FilesAlone: os.Geteuid() != 0,
+		URI: uri, ConnectTimeout: connectTimeout, Console: os.Stderr, FilesAlone: os.Geteuid() != 0,
 		Warn: func(format string, args ...any) {
 			fmt.Fprintln(os.Stderr, "virt-sandbox-service: "+flagname.Sprintf(format, args...))
 		},

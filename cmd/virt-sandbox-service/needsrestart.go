@@ -245,10 +245,7 @@ func restartOne(ctx context.Context, m *helper.Manager, r *staleness.Report, std
 			return err
 		}
 	}
-	if err := stop(ctx, m, r.Sandbox); err != nil {
-		return err
-	}
-	return start(ctx, m, r.Sandbox, stderr)
+	return restart(ctx, m, r.Sandbox, stderr)
 }
 
 // restartUnits restarts units inside, unless their files were replaced too: only a start makes for the container what

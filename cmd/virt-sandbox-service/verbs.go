@@ -121,19 +121,26 @@ Of several see SEVERAL SANDBOXES of virt-sandbox-service(1).`,
 			}
 			return several.each(c.Context(), m, args, "Restarted",
 				func(ctx context.Context, d *done, stderr io.Writer) error {
-					// What cannot be started again is not stopped.
-					if _, err := m.Store.Load(d.Name); err != nil {
-						return err
-					}
-					if err := stop(ctx, m, d.Name); err != nil {
-						return err
-					}
-					return start(ctx, m, d.Name, stderr)
+					return restart(ctx, m, d.Name, stderr)
 				})
 		},
 	}
 	several.addFlags(command, true)
 	return command
+}
+
+// restart stops a sandbox and starts it again. What cannot be started again is not stopped.
+func restart(ctx context.Context, m *helper.Manager, name string, stderr io.Writer) error {
+	if _, err := m.Store.Load(name); err != nil {
+		return err
+	}
+	if err := helper.Reach(m); err != nil {
+		return err
+	}
+	if err := stop(ctx, m, name); err != nil {
+		return err
+	}
+	return start(ctx, m, name, stderr)
 }
 
 func reloadCommand(manager newManagerFunc) *cobra.Command {

@@ -22,6 +22,7 @@ type bus interface {
 	GetUnitNameByPID(ctx context.Context, pid uint32) (string, error)
 	ListJobsContext(ctx context.Context) ([]dbus.JobStatus, error)
 	StartUnitContext(ctx context.Context, unit, mode string, done chan<- string) (int, error)
+	RestartUnitContext(ctx context.Context, unit, mode string, done chan<- string) (int, error)
 	StopUnitContext(ctx context.Context, unit, mode string, done chan<- string) (int, error)
 	StartTransientUnitContext(ctx context.Context, unit, mode string, p []dbus.Property, done chan<- string) (int, error)
 	ResetFailedUnitContext(ctx context.Context, unit string) error

@@ -66,6 +66,11 @@ func (b *fakeBus) StartUnitContext(_ context.Context, unit, mode string, done ch
 	return b.job(done)
 }
 
+func (b *fakeBus) RestartUnitContext(_ context.Context, unit, mode string, done chan<- string) (int, error) {
+	b.note("restart %s %s", unit, mode)
+	return b.job(done)
+}
+
 func (b *fakeBus) StopUnitContext(_ context.Context, unit, mode string, done chan<- string) (int, error) {
 	b.note("stop %s %s", unit, mode)
 	return b.job(done)

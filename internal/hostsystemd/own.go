@@ -12,6 +12,8 @@ import (
 type OwnUnit struct {
 	Name     string
 	Stopping bool // a job wants it down, or down and up again
+	Starting bool // somebody waits until it is up
+	Queued   bool // a start waits until it is down
 }
 
 // Own returns the unit that this process belongs to. It does not use the bus, which may be down already.
@@ -30,8 +32,10 @@ func (c *Client) Own(ctx context.Context) (OwnUnit, error) {
 		return OwnUnit{}, fmt.Errorf("list jobs of systemd: %w", err)
 	}
 	for _, j := range jobs {
-		if j.Unit == unit.Name && (j.JobType == "stop" || j.JobType == "restart") {
-			unit.Stopping = true
+		if j.Unit == unit.Name {
+			unit.Stopping = unit.Stopping || j.JobType == "stop" || j.JobType == "restart"
+			unit.Starting = unit.Starting || j.JobType == "start" && j.Status == "running"
+			unit.Queued = unit.Queued || j.JobType == "start" && j.Status == "waiting"
 		}
 	}
 	return unit, nil
@@ -40,19 +44,25 @@ func (c *Client) Own(ctx context.Context) (OwnUnit, error) {
 // StartAgain queues a start of a unit for when it has ended. Unlike Restart= it leaves no pause in which a stop would
 // find a unit that is down and a container that is up. It goes back behind any job that came meanwhile. An uncounted
 // start is allowed however many there were (systemd.unit(5), StartLimitBurst=), and its unit has not failed.
-func (c *Client) StartAgain(ctx context.Context, name string, uncounted bool) error {
+//
+// A start that is under way goes on with the next attempt: another one would become part of it, and fail with it.
+func (c *Client) StartAgain(ctx context.Context, unit OwnUnit, uncounted bool) error {
 	systemd, err := c.private(ctx)
 	if err != nil {
 		return err
 	}
 	defer systemd.Close()
 	if uncounted {
-		if err := systemd.ResetFailedUnitContext(ctx, name); err != nil {
-			return fmt.Errorf("start %s again: %w", name, err)
+		if err := systemd.ResetFailedUnitContext(ctx, unit.Name); err != nil {
+			return fmt.Errorf("start %s again: %w", unit.Name, err)
 		}
 	}
-	if _, err := systemd.StartUnitContext(ctx, name, "fail", nil); err != nil {
-		return fmt.Errorf("start %s again: %w", name, err)
+	queue := systemd.StartUnitContext
+	if unit.Starting {
+		queue = systemd.RestartUnitContext
+	}
+	if _, err := queue(ctx, unit.Name, "fail", nil); err != nil {
+		return fmt.Errorf("start %s again: %w", unit.Name, err)
 	}
 	return nil
 }

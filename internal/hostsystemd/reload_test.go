@@ -84,19 +84,21 @@ func TestOverlappingBatches(t *testing.T) {
 func TestOwn(t *testing.T) {
 	tests := []struct {
 		name string
-		jobs []dbus.JobStatus
-		want bool
+		job  dbus.JobStatus
+		want OwnUnit
 	}{
-		{"no job", nil, false},
-		{"a start", []dbus.JobStatus{{Unit: unitName, JobType: "start"}}, false},
-		{"another's stop", []dbus.JobStatus{{Unit: "other.service", JobType: "stop"}}, false},
-		{"a stop", []dbus.JobStatus{{Unit: unitName, JobType: "stop"}}, true},
-		{"a restart", []dbus.JobStatus{{Unit: unitName, JobType: "restart"}}, true},
+		{"no job", dbus.JobStatus{}, OwnUnit{}},
+		{"a start", dbus.JobStatus{Unit: unitName, JobType: "start", Status: "running"}, OwnUnit{Starting: true}},
+		{"a start that waits", dbus.JobStatus{Unit: unitName, JobType: "start", Status: "waiting"}, OwnUnit{Queued: true}},
+		{"another's stop", dbus.JobStatus{Unit: "other.service", JobType: "stop"}, OwnUnit{}},
+		{"a stop", dbus.JobStatus{Unit: unitName, JobType: "stop", Status: "waiting"}, OwnUnit{Stopping: true}},
+		{"a restart", dbus.JobStatus{Unit: unitName, JobType: "restart"}, OwnUnit{Stopping: true}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			own, err := newClient(&fakeBus{jobs: test.jobs}).Own(t.Context())
-			if err != nil || own.Name != unitName || own.Stopping != test.want {
+			test.want.Name = unitName
+			own, err := newClient(&fakeBus{jobs: []dbus.JobStatus{test.job}}).Own(t.Context())
+			if err != nil || own != test.want {
 				t.Errorf("got %+v, %v", own, err)
 			}
 		})
@@ -108,13 +110,19 @@ func TestStartAgain(t *testing.T) {
 	b := &fakeBus{}
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
-	if err := newClient(b).StartAgain(ctx, unitName, false); err != nil {
+	if err := newClient(b).StartAgain(ctx, OwnUnit{Name: unitName}, false); err != nil {
 		t.Error(err)
 	}
 	checkCalls(t, b, "start web_sandbox.service fail")
 	b.calls = nil
-	if err := newClient(b).StartAgain(ctx, unitName, true); err != nil {
+	if err := newClient(b).StartAgain(ctx, OwnUnit{Name: unitName}, true); err != nil {
 		t.Error(err)
 	}
 	checkCalls(t, b, "reset web_sandbox.service", "start web_sandbox.service fail")
+	// One more start would become part of that which fails.
+	b.calls = nil
+	if err := newClient(b).StartAgain(ctx, OwnUnit{Name: unitName, Starting: true}, false); err != nil {
+		t.Error(err)
+	}
+	checkCalls(t, b, "restart web_sandbox.service fail")
 }

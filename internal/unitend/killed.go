@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -23,17 +24,27 @@ type verdict struct {
 	again bool // its unit is started again
 }
 
-// ofKilled decides for a container, of which lives says whether it is there at all. What the monitor would have ended
-// with counts as if it had lived: a failure inside that it knew of, or an end that the container had told it of.
-func ofKilled(s *config.Sandbox, run places.RunDir, lives bool) verdict {
+// ofKilled decides for a container, of which lives says whether it is there at all, and starting whether somebody waits
+// for it to come up. What the monitor would have ended with counts as if it had lived: a failure inside that it knew
+// of, or an end that the container had told it of.
+func ofKilled(s *config.Sandbox, run places.RunDir, lives, starting bool) verdict {
 	if run.FailedUnit() != "" {
 		return verdict{again: restarts(s, monitor.StatusFailed)}
 	}
 	if status, told := toldEnd(run); told {
 		return verdict{again: restarts(s, status)}
 	}
-	// One that had not come up is ended, and started anew.
-	return verdict{keep: lives && run.Phase() == places.PhaseReady, again: true}
+	if run.Phase() != places.PhaseReady {
+		// The start has failed, as that of any service whose process is killed before it is up. Else the end has been
+		// decided before.
+		return verdict{again: starting && restartsKilled(s)}
+	}
+	return verdict{keep: lives, again: true}
+}
+
+// restartsKilled reports whether systemd would start the unit again after a signal that is no orderly end.
+func restartsKilled(s *config.Sandbox) bool {
+	return slices.Contains([]string{"always", "on-failure", "on-abnormal", "on-abort"}, s.Restart)
 }
 
 // toldEnd returns the exit status that the container has told its monitor of; false where it has not told that it ends.

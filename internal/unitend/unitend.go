@@ -19,7 +19,7 @@ import (
 // Systemd is the host's systemd, as far as it is needed here; a hostsystemd.Client is one.
 type Systemd interface {
 	Own(ctx context.Context) (hostsystemd.OwnUnit, error)
-	StartAgain(ctx context.Context, name string, uncounted bool) error
+	StartAgain(ctx context.Context, unit hostsystemd.OwnUnit, uncounted bool) error
 }
 
 // Unit is the unit of one container.
@@ -56,7 +56,7 @@ func (u Unit) End(ctx context.Context, last bool) error {
 		u.tellFailure()
 		return u.stop(ctx, last)
 	case last:
-		return u.endOfKilled(ctx, unit.Name)
+		return u.endOfKilled(ctx, unit)
 	}
 	// It is decided at last, and once: what is noted of the run goes with the container.
 	return nil
@@ -81,7 +81,7 @@ func question() asked {
 const stopFollows = 500 * time.Millisecond
 
 // endOfKilled is the end of a unit whose process was killed, and that nobody stops.
-func (u Unit) endOfKilled(ctx context.Context, own string) error {
+func (u Unit) endOfKilled(ctx context.Context, own hostsystemd.OwnUnit) error {
 	s, err := u.Started()
 	if err != nil {
 		return u.stop(ctx, true)
@@ -91,7 +91,11 @@ func (u Unit) endOfKilled(ctx context.Context, own string) error {
 	if err != nil {
 		return err
 	}
-	verdict := ofKilled(s, u.Run, lives)
+	verdict := ofKilled(s, u.Run, lives, own.Starting)
+	if verdict.keep && own.Queued {
+		// As the command before this one has seen to. systemd calls a second in case that one is killed, too.
+		return nil
+	}
 	if verdict.keep {
 		losses, err := noteLoss(u.Run, time.Now())
 		if err != nil || losses > maxLosses {

@@ -19,13 +19,19 @@ import (
 func TestOfKilled(t *testing.T) {
 	for _, c := range []struct {
 		name, restart, onFailure string
-		generic, down            bool
+		generic, down, starting  bool
 		phase                    places.Phase
 		notes                    map[string]string
 		want                     verdict
 	}{
 		{name: "up", want: verdict{keep: true, again: true}},
-		{name: "not up yet", phase: places.PhaseStarting, want: verdict{again: true}},
+		{name: "not up yet", starting: true, phase: places.PhaseStarting},
+		{name: "not up yet, with Restart=always", starting: true, phase: places.PhaseStarting, restart: "always",
+			want: verdict{again: true}},
+		{name: "not there yet, with Restart=on-abnormal", starting: true, phase: "none", down: true,
+			restart: "on-abnormal", want: verdict{again: true}},
+		{name: "not up yet, with Restart=on-success", starting: true, phase: places.PhaseStarting, restart: "on-success"},
+		{name: "ended before, with Restart=always", phase: "none", down: true, restart: "always"},
 		{name: "killed with it", down: true, want: verdict{again: true}},
 		{name: "something else failed", notes: map[string]string{monitor.Degraded: "x.service"},
 			want: verdict{keep: true, again: true}},
@@ -68,6 +74,9 @@ func TestOfKilled(t *testing.T) {
 			if err := run.Make("init"); err != nil {
 				t.Fatal(err)
 			}
+			if c.phase == "none" {
+				c.phase = ""
+			}
 			if err := run.SetPhase(c.phase); err != nil {
 				t.Fatal(err)
 			}
@@ -76,7 +85,7 @@ func TestOfKilled(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if got := ofKilled(s, run, !c.down); got != c.want {
+			if got := ofKilled(s, run, !c.down, c.starting); got != c.want {
 				t.Errorf("got %+v, want %+v", got, c.want)
 			}
 		})

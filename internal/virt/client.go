@@ -9,6 +9,7 @@
 package virt
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/url"
@@ -17,15 +18,12 @@ import (
 	"libvirt.org/go/libvirt"
 )
 
-// ErrNoAnswer is returned where libvirt did not answer within the connect timeout, or did not come back in time.
-var ErrNoAnswer = errors.New("it does not answer")
-
 // Options are what a Client is built from.
 type Options struct {
 	// URI is what to connect to, such as lxc:///.
 	URI string
-	// ConnectTimeout is how long libvirt may take to answer; 0 means no limit. An attempt that takes longer goes on in the
-	// background: set a limit only in a process that does not live long.
+	// ConnectTimeout is how long libvirt may take to answer an attempt to connect; 0 means a minute. An attempt that takes
+	// longer goes on in the background.
 	ConnectTimeout time.Duration
 }
 
@@ -58,7 +56,7 @@ func NewQEMU(o Options) *Client {
 
 func newClient(o Options) *Client {
 	return &Client{
-		uri: o.URI, timeout: o.ConnectTimeout, dial: libvirt.NewConnect, check: func(string) error { return nil },
+		uri: o.URI, timeout: cmp.Or(o.ConnectTimeout, answerLimit), dial: libvirt.NewConnect, check: func(string) error { return nil },
 		pause: 200 * time.Millisecond, patience: 20 * time.Second,
 	}
 }
@@ -73,39 +71,26 @@ func CheckURI(uri string) error {
 	return nil
 }
 
-// Connect opens a connection to libvirt; the caller closes it. Errors: ErrNoAnswer.
+// Connect opens a connection to libvirt; the caller closes it. Errors: ErrNoConnection, ErrNoAnswer.
 func (c *Client) Connect() (*Connection, error) {
 	if err := c.check(c.uri); err != nil {
 		return nil, err
 	}
-	connection, err := withTimeout(c.timeout, func() (*libvirt.Connect, error) { return c.dial(c.uri) })
+	connection, err := within(c.timeout, func() (*libvirt.Connect, error) { return c.dial(c.uri) })
 	if errors.Is(err, ErrNoAnswer) {
-		return nil, fmt.Errorf("connect to libvirt at %s: %w", c.uri, err)
+		return nil, &noConnection{fmt.Errorf("connect to libvirt at %s: %w", c.uri, err)}
 	}
 	if err != nil {
-		return nil, fmt.Errorf("connect to libvirt at %s: %w; %s", c.uri, plain(err), c.hint(c.root))
+		return nil, &noConnection{fmt.Errorf("connect to libvirt at %s: %w; %s", c.uri, plain(err), c.hint(c.root))}
 	}
-	return &Connection{connect: connection, uri: c.uri}, nil
+	return &Connection{connect: connection, uri: c.uri, patience: answerLimit}, nil
 }
 
-// withTimeout waits for what may never return; it then goes on in the background. Errors: ErrNoAnswer, those of open.
-func withTimeout(limit time.Duration, open func() (*libvirt.Connect, error)) (*libvirt.Connect, error) {
-	if limit == 0 {
-		return open()
-	}
-	type result struct {
-		connection *libvirt.Connect
-		err        error
-	}
-	opened := make(chan result, 1)
-	go func() {
-		connection, err := open()
-		opened <- result{connection, err}
-	}()
-	select {
-	case r := <-opened:
-		return r.connection, r.err
-	case <-time.After(limit):
-		return nil, ErrNoAnswer
-	}
-}
+// noConnection is why there is no connection to libvirt.
+type noConnection struct{ error }
+
+// Unwrap returns what it stands for.
+func (e *noConnection) Unwrap() error { return e.error }
+
+// Is implements what errors.Is asks for.
+func (*noConnection) Is(target error) bool { return target == ErrNoConnection }

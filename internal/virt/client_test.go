@@ -75,12 +75,12 @@ func TestConnectFails(t *testing.T) {
 		{"QEMU", NewQEMU(Options{URI: "qemu:///system"}), refused, "connect to libvirt at qemu:///system: no such socket; " +
 			"is libvirtd (or virtqemud) running, and its QEMU driver installed?", false},
 		{"no answer", New(Options{URI: "lxc:///", ConnectTimeout: time.Millisecond}), silent,
-			"connect to libvirt at lxc:///: it does not answer", true},
+			"connect to libvirt at lxc:///: libvirt does not answer", true},
 	} {
 		c.client.dial, c.client.root = c.dial, t.TempDir()
 		connection, err := c.client.Connect()
 		if connection != nil || err == nil || !strings.HasPrefix(err.Error(), c.want) ||
-			errors.Is(err, ErrNoAnswer) != c.noAnswer {
+			errors.Is(err, ErrNoAnswer) != c.noAnswer || errors.Is(err, ErrNoConnection) != (c.name != "another driver") {
 			t.Errorf("%s: got %v, %v", c.name, connection, err)
 		}
 	}

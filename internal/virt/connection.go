@@ -5,6 +5,8 @@ package virt
 import (
 	"errors"
 	"fmt"
+	"sync/atomic"
+	"time"
 
 	"libvirt.org/go/libvirt"
 
@@ -13,17 +15,27 @@ import (
 
 // Connection is an open connection to libvirt. Its methods may be called from several goroutines until Close.
 type Connection struct {
-	connect *libvirt.Connect
-	uri     string
+	connect  *libvirt.Connect
+	uri      string
+	patience time.Duration // how long libvirt may take to answer
+	silent   atomic.Bool   // it has not answered, and is not asked again
 }
 
 // Close closes the connection. libvirt ends the domains that were created with AutoDestroy over it.
-func (c *Connection) Close() { _, _ = c.connect.Close() }
+func (c *Connection) Close() {
+	c.leave(func() error {
+		_, err := c.connect.Close()
+		return err
+	})
+}
 
 // URI is what the connection leads to.
 func (c *Connection) URI() string { return c.uri }
 
 func (c *Connection) isLost() bool {
+	if c.silent.Load() {
+		return true
+	}
 	alive, err := c.connect.IsAlive()
 	return err != nil || !alive
 }
@@ -42,23 +54,25 @@ const (
 // Create starts a domain of a name and a description, which exists only while it runs. The caller frees it. Errors:
 // ErrTaken.
 func (c *Connection) Create(name, xml string, flags CreateFlags) (*Domain, error) {
-	domain, err := c.connect.DomainCreateXML(xml, libvirt.DomainCreateFlags(flags))
+	domain, err := ask(c, createLimit, func() (*libvirt.Domain, error) {
+		return c.connect.DomainCreateXML(xml, libvirt.DomainCreateFlags(flags))
+	})
 	if err != nil {
 		return nil, fmt.Errorf("start domain %s: %w", name, plain(err))
 	}
-	return &Domain{domain: domain, name: name}, nil
+	return &Domain{domain: domain, name: name, of: c}, nil
 }
 
 // Domain looks up a domain, which the caller frees; nil for none of the name.
 func (c *Connection) Domain(name string) (*Domain, error) {
-	domain, err := c.connect.LookupDomainByName(name)
+	domain, err := ask(c, c.patience, func() (*libvirt.Domain, error) { return c.connect.LookupDomainByName(name) })
 	if err != nil {
 		if err = plain(err); errors.Is(err, ErrNoDomain) {
 			return nil, nil
 		}
 		return nil, fmt.Errorf("look up domain %s: %w", name, err)
 	}
-	return &Domain{domain: domain, name: name}, nil
+	return &Domain{domain: domain, name: name, of: c}, nil
 }
 
 // HasDomain reports whether there is a domain of the name, running or defined.
@@ -94,13 +108,13 @@ func (c *Connection) OwnDomain(s *config.Sandbox) (*Domain, error) {
 // DomainTexts returns the XML of libvirt's domains, of running and of defined ones. Those that isKnown reports by
 // their name and UUID are left out; it may be nil.
 func (c *Connection) DomainTexts(isKnown func(name, uuid string) bool) ([]string, error) {
-	domains, err := c.connect.ListAllDomains(0)
+	domains, err := ask(c, c.patience, func() ([]libvirt.Domain, error) { return c.connect.ListAllDomains(0) })
 	if err != nil {
 		return nil, fmt.Errorf("list libvirt's domains: %w", plain(err))
 	}
 	defer func() {
 		for _, d := range domains {
-			_ = d.Free()
+			c.leave(d.Free)
 		}
 	}()
 	var texts []string
@@ -112,7 +126,7 @@ func (c *Connection) DomainTexts(isKnown func(name, uuid string) bool) ([]string
 				continue
 			}
 		}
-		text, err := d.GetXMLDesc(0)
+		text, err := ask(c, c.patience, func() (string, error) { return d.GetXMLDesc(0) })
 		if err = plain(err); errors.Is(err, ErrNoDomain) {
 			continue
 		}
@@ -127,7 +141,7 @@ func (c *Connection) DomainTexts(isKnown func(name, uuid string) bool) ([]string
 // SecurityModel returns what libvirt's driver confines domains with: selinux, apparmor or "".
 func (c *Connection) SecurityModel() (string, error) {
 	// Not in libvirt's capabilities, which it collects anew for everyone who asks.
-	model, err := c.connect.GetSecurityModel()
+	model, err := ask(c, c.patience, c.connect.GetSecurityModel)
 	if err != nil {
 		return "", fmt.Errorf("ask libvirt for its security model: %w", plain(err))
 	}
@@ -139,7 +153,7 @@ func (c *Connection) SecurityModel() (string, error) {
 
 // HostMemory returns the machine's RAM in bytes.
 func (c *Connection) HostMemory() (config.Size, error) {
-	info, err := c.connect.GetNodeInfo()
+	info, err := ask(c, c.patience, c.connect.GetNodeInfo)
 	if err != nil {
 		return 0, fmt.Errorf("read the host's memory size: %w", plain(err))
 	}

@@ -15,10 +15,11 @@ import (
 type Domain struct {
 	domain *libvirt.Domain
 	name   string
+	of     *Connection
 }
 
 // Free lets go of the domain; what runs goes on.
-func (d *Domain) Free() { _ = d.domain.Free() }
+func (d *Domain) Free() { d.of.leave(d.domain.Free) }
 
 // IsUp reports whether the domain runs: libvirt may keep one that has ended.
 func (d *Domain) IsUp() bool {
@@ -28,19 +29,22 @@ func (d *Domain) IsUp() bool {
 
 // IsActive reports whether libvirt takes the domain for one that runs. Errors: ErrNoDomain.
 func (d *Domain) IsActive() (bool, error) {
-	active, err := d.domain.IsActive()
+	active, err := ask(d.of, d.of.patience, d.domain.IsActive)
 	return active, plain(err)
 }
 
 // IsPersistent reports whether the domain is defined, and thus stays when it ends. Errors: ErrNoDomain.
 func (d *Domain) IsPersistent() (bool, error) {
-	persistent, err := d.domain.IsPersistent()
+	persistent, err := ask(d.of, d.of.patience, d.domain.IsPersistent)
 	return persistent, plain(err)
 }
 
 // IsPaused reports whether the domain runs and is paused; false where libvirt does not say.
 func (d *Domain) IsPaused() bool {
-	state, _, err := d.domain.GetState()
+	state, err := ask(d.of, d.of.patience, func() (libvirt.DomainState, error) {
+		state, _, err := d.domain.GetState()
+		return state, err
+	})
 	return err == nil && state == libvirt.DOMAIN_PAUSED
 }
 
@@ -55,7 +59,7 @@ func (d *Domain) ControllerPID() (int, error) {
 
 // XML returns the domain's description. Errors: ErrNoDomain.
 func (d *Domain) XML() (string, error) {
-	text, err := d.domain.GetXMLDesc(0)
+	text, err := ask(d.of, d.of.patience, func() (string, error) { return d.domain.GetXMLDesc(0) })
 	return text, plain(err)
 }
 
@@ -81,7 +85,7 @@ func consolePath(text string) (string, error) {
 
 // Suspend has a domain stand still until Resume.
 func (d *Domain) Suspend() error {
-	if err := d.domain.Suspend(); err != nil {
+	if err := tell(d.of, d.domain.Suspend); err != nil {
 		return fmt.Errorf("pause domain %s: %w", d.name, plain(err))
 	}
 	return nil
@@ -89,7 +93,7 @@ func (d *Domain) Suspend() error {
 
 // Resume lets a domain run that was created with Paused, or suspended.
 func (d *Domain) Resume() error {
-	if err := d.domain.Resume(); err != nil {
+	if err := tell(d.of, d.domain.Resume); err != nil {
 		return fmt.Errorf("start domain %s: %w", d.name, plain(err))
 	}
 	return nil
@@ -97,7 +101,7 @@ func (d *Domain) Resume() error {
 
 // Destroy ends the domain by force. Errors: ErrNoDomain.
 func (d *Domain) Destroy() error {
-	if err := d.domain.Destroy(); err != nil {
+	if err := tell(d.of, d.domain.Destroy); err != nil {
 		return fmt.Errorf("destroy domain %s: %w", d.name, plain(err))
 	}
 	return nil
@@ -105,7 +109,7 @@ func (d *Domain) Destroy() error {
 
 // DestroyGracefully ends the domain unless it withstands a request to its process.
 func (d *Domain) DestroyGracefully() error {
-	if err := d.domain.DestroyFlags(libvirt.DOMAIN_DESTROY_GRACEFUL); err != nil {
+	if err := tell(d.of, func() error { return d.domain.DestroyFlags(libvirt.DOMAIN_DESTROY_GRACEFUL) }); err != nil {
 		return fmt.Errorf("destroy domain %s: %w", d.name, plain(err))
 	}
 	return nil
@@ -113,7 +117,7 @@ func (d *Domain) DestroyGracefully() error {
 
 // Undefine removes the definition of a domain. Errors: ErrNoDomain.
 func (d *Domain) Undefine() error {
-	if err := d.domain.Undefine(); err != nil {
+	if err := tell(d.of, d.domain.Undefine); err != nil {
 		return fmt.Errorf("undefine domain %s: %w", d.name, plain(err))
 	}
 	return nil
@@ -121,7 +125,9 @@ func (d *Domain) Undefine() error {
 
 // Forget has libvirt drop a domain that does not run and is not defined. It leaves one that is defined. Errors:
 // ErrNoDomain.
-func (d *Domain) Forget() error {
+func (d *Domain) Forget() error { return tell(d.of, d.forget) }
+
+func (d *Domain) forget() error {
 	// Only of a domain that is defined libvirt can be told to drop it.
 	defined, err := d.domain.IsPersistent()
 	if err != nil || defined {
