@@ -105,6 +105,7 @@ func (m *Manager) statusOf(connection libvirtConnection, name string) (Status, *
 		running.Free()
 		running = nil
 	}
+	status.Interrupted = m.isInterrupted(name)
 	switch {
 	case err != nil:
 		status.State, status.Error = overview.Unusable, err.Error()
@@ -117,4 +118,14 @@ func (m *Manager) statusOf(connection libvirtConnection, name string) (Status, *
 		status.State = overview.Deleting
 	}
 	return status, started, running, nil
+}
+
+// isInterrupted reports whether a command that was killed left a sandbox while it was starting or stopping.
+func (m *Manager) isInterrupted(name string) bool {
+	if !m.run(name).Phase().IsBetween() {
+		return false
+	}
+	lock, err := m.locks().TryName(name)
+	defer lock.Release()
+	return lock != nil && err == nil && m.run(name).Phase().IsBetween()
 }

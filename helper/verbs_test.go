@@ -527,3 +527,33 @@ func TestWrongAnyway(t *testing.T) {
 		t.Errorf("delete: %v", err)
 	}
 }
+
+// One that a killed command left half way is told from one that a command works on.
+func TestInterrupted(t *testing.T) {
+	h := newHost(t)
+	h.up(h.command("web"), places.PhaseReady)
+	is := func(want string) {
+		t.Helper()
+		list, err := h.List(t.Context())
+		if err != nil || len(list) != 1 || list[0].Summary() != want {
+			t.Errorf("list: %+v, %v; want %s", list, err, want)
+		}
+	}
+	is("running")
+	if err := h.run("web").SetPhase(places.PhaseStopping); err != nil {
+		t.Fatal(err)
+	}
+	is("stopping (interrupted)")
+	delete(h.libvirt.domains, "web")
+	is("stopped (interrupted)")
+	lock, err := h.locks().Name(t.Context(), "web")
+	if err != nil {
+		t.Fatal(err)
+	}
+	is("stopped")
+	lock.Release()
+	if err := h.Stop(t.Context(), "web"); !errors.Is(err, ErrNotRunning) {
+		t.Errorf("stop: %v", err)
+	}
+	is("stopped")
+}

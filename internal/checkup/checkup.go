@@ -93,6 +93,7 @@ func (c *Checker) checkOutside(ctx context.Context, name string) (*config.Sandbo
 		c.Warn("%s sees the host's /etc as it was at the start; restart it to follow what has changed", name)
 	}
 	findings, err := c.Provisioner.Leftovers(name, s)
+	findings = append(c.checkRun(name), findings...)
 	if err != nil || s.State == config.StateDeleting {
 		return nil, findings, err
 	}
@@ -116,6 +117,19 @@ func (c *Checker) checkOutside(ctx context.Context, name string) (*config.Sandbo
 		return nil, findings, nil
 	}
 	return s, findings, nil
+}
+
+// checkRun tells of a run that a killed command left half way. Preconditions: the caller holds the lock on the name.
+func (c *Checker) checkRun(name string) []contentcheck.Finding {
+	run := places.Root(c.Host.Root).Of(name).Run()
+	phase := run.Phase()
+	if !phase.IsBetween() {
+		return nil
+	}
+	return []contentcheck.Finding{{
+		Path: run.Path(), Problem: contentcheck.ProblemLeftover,
+		Detail: fmt.Sprintf("a command was killed while the sandbox was %s; run stop %s to end it", phase, name),
+	}}
 }
 
 // reasonOf is why a config cannot be used, without its name where it says the line.

@@ -15,6 +15,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/helper"
 	"github.com/virt-sandbox/virt-sandbox/internal/contentcheck"
 	"github.com/virt-sandbox/virt-sandbox/internal/pkgdb"
+	"github.com/virt-sandbox/virt-sandbox/internal/places"
 	"github.com/virt-sandbox/virt-sandbox/internal/statefile"
 )
 
@@ -83,6 +84,13 @@ func TestCheck(t *testing.T) {
 				t.Fatal(err)
 			}
 		}, []string{"unit .service", "missing /etc/x"}},
+		{"its stop was killed", func() {
+			save(healthy())
+			run := places.Root(root).Of(name).Run()
+			if err := errors.Join(run.Make("init"), run.SetPhase(places.PhaseStopping)); err != nil {
+				t.Fatal(err)
+			}
+		}, []string{"leftover " + name}},
 		{"its making was interrupted", func() {
 			save(prepared())
 			write(dir+"/content/.virt-sandbox/creating", "")
@@ -132,6 +140,7 @@ func TestCheck(t *testing.T) {
 			t.Cleanup(func() {
 				_ = errors.Join(
 					os.RemoveAll(dir+"/content"),
+					places.Root(root).Of(name).Run().Remove(),
 					os.RemoveAll(dir+"/image.raw"),
 					os.RemoveAll(dir+"/.image.raw.virt-sandbox"),
 					m.Store.Remove(name),

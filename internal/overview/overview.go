@@ -46,8 +46,11 @@ type Status struct {
 	Content string   `json:"content,omitempty"`
 	Health  string   `json:"health,omitempty"` // of one that is up and has health-cmd=: starting, healthy or unhealthy
 	// NeedsRestart is set of one that is up and older than the host or its config, as needs-restart last found.
-	NeedsRestart bool   `json:"needs_restart,omitempty"`
-	Error        string `json:"error,omitempty"` // why a config is unusable, or what masks it
+	NeedsRestart bool `json:"needs_restart,omitempty"`
+	// Interrupted is set of one that a killed command left while it was starting or stopping; the next start, stop or delete
+	// ends that.
+	Interrupted bool   `json:"interrupted,omitempty"`
+	Error       string `json:"error,omitempty"` // why a config is unusable, or what masks it
 }
 
 // Row is one line of a list.
@@ -127,6 +130,9 @@ func (s *Status) SetHealth(check health.Check, verdict string) {
 // Summary is the state for a person, in short.
 func (s Status) Summary() string {
 	var more []string
+	if s.Interrupted {
+		more = append(more, "interrupted")
+	}
 	if s.Health != "" {
 		more = append(more, s.Health)
 	}

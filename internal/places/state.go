@@ -27,6 +27,9 @@ const (
 	PhaseStopping Phase = "stopping"
 )
 
+// IsBetween reports whether a container is neither down nor up.
+func (p Phase) IsBetween() bool { return p == PhaseStarting || p == PhaseStopping }
+
 // stateFormat is the number of the format of the state file. A container outlives the programs that started it: each
 // version reads what all before it wrote, and one raises the number when what it writes means something else to them.
 const stateFormat = 1
