@@ -19,6 +19,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/helper"
 	"github.com/virt-sandbox/virt-sandbox/internal/foreach"
+	"github.com/virt-sandbox/virt-sandbox/internal/hostsystemd"
 	"github.com/virt-sandbox/virt-sandbox/internal/places"
 	"github.com/virt-sandbox/virt-sandbox/internal/staleness"
 )
@@ -212,7 +213,7 @@ func restartStale(
 		switch {
 		case err == nil:
 			fmt.Fprintf(os.Stderr, "Restarted %s\n", name)
-		case errors.Is(err, errLater):
+		case errors.Is(err, errLater), errors.Is(err, errElsewhere), errors.Is(err, hostsystemd.ErrReplaced):
 			fmt.Fprintf(os.Stderr, "virt-sandbox-service: %s\n", about(name, err.Error()))
 		case failed == nil:
 			failed = err
@@ -228,11 +229,19 @@ func restartStale(
 	return nil
 }
 
+// errElsewhere is why one that needed a restart gets none.
+var errElsewhere = errors.New("another command has restarted or stopped it meanwhile")
+
 // errNotBegun is why what comes after a failure is not restarted.
 var errNotBegun = errors.New("not restarted, since another did not come back")
 
 // restartOne restarts the units inside where that makes everything new, and else the container.
 func restartOne(ctx context.Context, m *helper.Manager, r *staleness.Report, stderr io.Writer) error {
+	// Those before it may have taken long: one that a person has restarted or stopped since is left alone.
+	now := lookAt(ctx, m, r.Sandbox)
+	if errors.Is(now.err, staleness.ErrNotRunning) || now.err == nil && !now.IsStale() {
+		return errElsewhere
+	}
 	// One that has begun is brought to its end.
 	ctx = context.WithoutCancel(ctx)
 	s, err := m.Store.Load(r.Sandbox)

@@ -67,10 +67,13 @@ func asBus(connection *dbus.Conn, err error) (bus, error) {
 // Booted reports whether this host was booted with systemd (sd_booted(3)).
 func (c *Client) Booted() bool { return c.booted() }
 
-// awaitJob waits for the end of a job. Errors: *jobError for one that failed; of the context.
+// awaitJob waits for the end of a job. Errors: *jobError for one that failed; ErrReplaced; of the context.
 func awaitJob(ctx context.Context, done <-chan string) error {
 	select {
 	case result := <-done:
+		if result == "canceled" {
+			return ErrReplaced
+		}
 		if result != "done" {
 			return &jobError{result}
 		}
@@ -84,6 +87,9 @@ func awaitJob(ctx context.Context, done <-chan string) error {
 type jobError struct{ result string }
 
 func (e *jobError) Error() string { return fmt.Sprintf("the job ended with %q", e.result) }
+
+// ErrReplaced says that somebody else asked for another job of the unit before one had ended.
+var ErrReplaced = errors.New("another command has asked systemd for something else meanwhile")
 
 func jobFailed(err error) bool {
 	var failure *jobError

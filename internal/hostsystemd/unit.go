@@ -78,6 +78,9 @@ func (c *Client) jobOf(ctx context.Context, systemd bus, unit Unit, done <-chan 
 	if jobFailed(err) {
 		return fmt.Errorf("%s: %w; its journal says:\n%s", unit.Name, err, c.lastJournal(ctx, systemd, unit.Name))
 	}
+	if errors.Is(err, ErrReplaced) {
+		return fmt.Errorf("%s: %w", unit.Name, err)
+	}
 	return err
 }
 

@@ -27,6 +27,9 @@ func TestStart(t *testing.T) {
 		{"the job fails", &fakeBus{properties: unitProperties("inactive"), result: "failed"}, false,
 			"web_sandbox.service: the job ended with \"failed\"; its journal says:\nfirst line of abcd\nlast ?line",
 			[]string{"start web_sandbox.service replace"}},
+		{"another job comes", &fakeBus{properties: unitProperties("inactive"), result: "canceled"}, false,
+			"web_sandbox.service: another command has asked systemd for something else meanwhile",
+			[]string{"start web_sandbox.service replace"}},
 		{"no job", &fakeBus{properties: unitProperties("inactive"), failure: errors.New("refused")}, false,
 			"web_sandbox.service: refused", []string{"start web_sandbox.service replace"}},
 	}

@@ -34,18 +34,13 @@ func TestEndWithoutLibvirtd(t *testing.T) {
 	sameAs(t, before, "after ends that libvirtd did not see")
 }
 
-// TestStopOverRestart: a libvirtd that is restarted in the middle of a stop does not keep it from its end. A stop that
-// does not reach libvirtd at all changes nothing.
+// TestStopOverRestart: a libvirtd that is restarted in the middle of a stop does not keep it from its end.
 func TestStopOverRestart(t *testing.T) {
 	rig.On(t, rig.Native)
 	const name = "t-over"
 	before := snapshot(t)
 	createCommand(t, name, nil, "/bin/sh", "-c", `trap 'echo asked; sleep 3; exit 0' TERM; while :; do sleep 0.1; done`)
 	must(t, "start", name)
-	refused(t, run(t, "-c", "lxc:///?socket=/run/none", "stop", name), "connect to libvirt at lxc:///?socket=/run/none")
-	if out := must(t, "list"); !strings.Contains(out, "running") {
-		t.Errorf("after a stop that did not reach libvirt, list says:\n%s", out)
-	}
 	stop := exec.Command(program, "stop", name)
 	var said bytes.Buffer
 	stop.Stdout, stop.Stderr = &said, &said

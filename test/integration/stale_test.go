@@ -272,3 +272,27 @@ func TestOthersMakeNoneStale(t *testing.T) {
 	inside(t, "t-others", "! ls -d /etc/systemd/system/*t-others2*")
 	must(t, "disable", "t-others2")
 }
+
+// One that needs a restart and is stopped while others get theirs stays down.
+func TestStoppedWhileOthersRestart(t *testing.T) {
+	rig.On(t, rig.Native)
+	for _, name := range []string{"t-old1", "t-old2"} {
+		create(t, name, "-C", "-u", "apache2")
+		must(t, "start", name)
+		edit(t, name, "start-timeout=5m0s", "start-timeout=6m0s")
+	}
+	restarted := make(chan outcome)
+	go func() { restarted <- run(t, "needs-restart", "--restart", "-j", "1", "t-old1", "t-old2") }()
+	awaitMoment(t, "the restart of the first", func() bool {
+		return says("/run/virt-sandbox/t-old1/state.json", `"phase":"stopping"`)
+	})
+	must(t, "stop", "t-old2")
+	o := <-restarted
+	if o.status != 0 || !strings.Contains(o.stderr, "Restarted t-old1\n") ||
+		!strings.Contains(o.stderr, "t-old2: another command has restarted or stopped it meanwhile") {
+		t.Errorf("needs-restart: %+v", o)
+	}
+	if out := must(t, "list"); strings.Count(out, "running") != 1 || strings.Count(out, "stopped") != 1 {
+		t.Errorf("afterwards:\n%s", out)
+	}
+}

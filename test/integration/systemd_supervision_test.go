@@ -99,6 +99,20 @@ func TestSystemdStopWithoutLibvirtd(t *testing.T) {
 	rig.Needs(t, rig.Systemd)
 	before := snapshot(t)
 	create(t, "t-super", "-C", "-u", "apache2")
+	// Nor where libvirtd is not to be had at all, of which the next one knows nothing then.
+	systemctl(t, "start", supervised)
+	sockets := socketsOfLibvirt()
+	t.Cleanup(func() { shell(t, "systemctl start "+sockets) })
+	shell(t, "systemctl stop "+sockets+" "+servicesOfLibvirt())
+	if o := run(t, "restart", "t-super"); o.status != 1 || property(t, supervised, "ActiveState") != "active" {
+		t.Errorf("restart: %+v, and the unit is %s", o, property(t, supervised, "ActiveState"))
+	}
+	must(t, "stop", "t-super")
+	if got := property(t, supervised, "ActiveState"); got != "inactive" {
+		t.Errorf("after the stop the unit is %s\n%s", got, status(t, supervised))
+	}
+	shell(t, "systemctl start "+sockets)
+	nothingRuns(t, "t-super")
 	for _, verb := range []string{"stop", "restart"} {
 		systemctl(t, "start", supervised)
 		// It goes by itself after a while without containers of which it knows.
@@ -176,6 +190,90 @@ func TestSystemdHelperDiesAtStart(t *testing.T) {
 		}
 		systemctl(t, "stop", supervised)
 	}
+}
+
+// A start whose process is killed is one that Restart= counts for: who waits for it waits for the next attempt.
+func TestSystemdStartIsKilled(t *testing.T) {
+	rig.On(t, rig.Host)
+	rig.Needs(t, rig.Systemd)
+	before := snapshot(t)
+	create(t, "t-super", "-C", "-u", "apache2")
+	for _, c := range []struct{ restart, phase, want string }{
+		{"always", "starting", "active"}, {"on-failure", "", "active"}, {"on-success", "starting", "failed"},
+	} {
+		shell(t, "sed -i 's/^restart=.*/restart="+c.restart+"/' "+configDir+"/t-super.sandbox")
+		systemctl(t, "daemon-reload")
+		start := exec.Command("systemctl", "start", supervised)
+		if err := start.Start(); err != nil {
+			t.Fatal(err)
+		}
+		awaitMoment(t, "a start", func() bool {
+			return property(t, supervised, "MainPID") != "0" && (c.phase == "" ||
+				says("/run/virt-sandbox/t-super/state.json", `"phase":"`+c.phase+`"`))
+		})
+		first := property(t, supervised, "MainPID")
+		shell(t, "kill -KILL "+first)
+		if err := start.Wait(); (err == nil) != (c.want == "active") {
+			t.Errorf("restart=%s: systemctl start: %v\n%s", c.restart, err, status(t, supervised))
+		}
+		becomes(t, supervised, c.want)
+		if c.want == "active" {
+			if now := property(t, supervised, "MainPID"); now == first {
+				t.Errorf("restart=%s: nothing was killed", c.restart)
+			}
+			if got := inside(t, "t-super", "curl -s http://localhost/"); !strings.Contains(got, "Debian") {
+				t.Errorf("restart=%s: it serves %q", c.restart, got)
+			}
+			systemctl(t, "stop", supervised)
+		}
+		nothingRuns(t, "t-super")
+		runCommand(t, exec.Command("systemctl", "reset-failed", supervised))
+	}
+	must(t, "delete", "t-super")
+	sameAs(t, before, "after delete")
+}
+
+// Whatever is killed of the end of a unit, the end comes: by the next command that systemd asks, or when a person asks
+// for it, who is told of what is left.
+func TestSystemdEndIsKilled(t *testing.T) {
+	rig.On(t, rig.Host)
+	rig.Needs(t, rig.Systemd)
+	before := snapshot(t)
+	create(t, "t-super", "-u", "apache2")
+	for kills := range 4 {
+		systemctl(t, "start", supervised)
+		shell(t, "kill -STOP "+property(t, supervised, "MainPID")) // else its own end is the container's
+		systemctl(t, "stop", "--no-block", supervised)
+		killed := ""
+		for n := range kills {
+			awaitMoment(t, "a command of the end", func() bool {
+				now := property(t, supervised, "ControlPID")
+				if now == "0" || now == killed || !says("/run/virt-sandbox/t-super/state.json", `"phase":"stopping"`) {
+					return false
+				}
+				killed = now
+				return true
+			})
+			t.Logf("kill %d of %d: %s", n+1, kills, shell(t, "tr '\\0' ' ' </proc/"+killed+"/cmdline; kill -KILL "+killed))
+		}
+		wait(t, "the end of the unit", func() bool {
+			state := property(t, supervised, "ActiveState")
+			return state == "failed" || state == "inactive"
+		})
+		if kills == 3 {
+			if out := must(t, "list"); !strings.Contains(out, "(interrupted)") {
+				t.Errorf("after %d kills, list:\n%s", kills, out)
+			}
+			if o := run(t, "check", "t-super"); o.status != 1 || !strings.Contains(o.stdout, "run stop t-super") {
+				t.Errorf("after %d kills, check: %+v", kills, o)
+			}
+			must(t, "stop", "t-super")
+		}
+		nothingRuns(t, "t-super")
+		runCommand(t, exec.Command("systemctl", "reset-failed", supervised))
+	}
+	must(t, "delete", "t-super")
+	sameAs(t, before, "after delete")
 }
 
 // A container that breaks down makes its unit fail with the reason, and Restart= brings it back. One that shuts itself
