@@ -23,7 +23,7 @@ func TestPause(t *testing.T) {
 			t.Errorf("paused %t, want %t, %v", domain.paused, paused, err)
 		}
 	}
-	if err := h.run("web").SetStopping(); err != nil {
+	if err := h.run("web").SetPhase(places.PhaseStopping); err != nil {
 		t.Fatal(err)
 	}
 	says(t, SetPaused(t.Context(), h.Manager, "web", true), "left web half way")

@@ -34,9 +34,7 @@ func (m *Manager) Stop(ctx context.Context, name string) error {
 	}
 	before := m.run(name).Phase()
 	// First of all, so that whoever comes after an interruption knows that the end was asked for.
-	if err := m.run(name).SetStopping(); err != nil {
-		return err
-	}
+	m.run(name).NoteStopping(m.Warn)
 	if before == "" {
 		// libvirt, which may have gone by itself, need not come back only to say so.
 		controller, err := m.stateFiles().Controller(name)
@@ -130,9 +128,7 @@ type endingDomain interface {
 
 // bringDown ends a container, in order within a limit and by force after that, until libvirt knows that it has ended.
 func (m *Manager) bringDown(ctx context.Context, running endingDomain, s *config.Sandbox, limit time.Duration) error {
-	if err := m.run(s.Name).SetStopping(); err != nil {
-		return err
-	}
+	m.run(s.Name).NoteStopping(m.Warn)
 	controller, err := controllerOf(running)
 	if err != nil {
 		// It ended between the two questions, which libvirt must agree to.

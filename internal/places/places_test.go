@@ -145,8 +145,8 @@ func TestState(t *testing.T) {
 	if s := d.State(); s != (State{}) {
 		t.Errorf("a new run has %+v", s)
 	}
-	if err := d.SetStopping(); err != nil || d.Phase() != "" {
-		t.Errorf("a stop of nothing: %v, phase %q", err, d.Phase())
+	if d.NoteStopping(t.Errorf); d.Phase() != "" {
+		t.Errorf("a stop of nothing: phase %q", d.Phase())
 	}
 	if err := errors.Join(d.SetPhase(PhaseStarting), d.Own()); err != nil {
 		t.Fatal(err)
@@ -171,8 +171,8 @@ func TestState(t *testing.T) {
 	if !d.IsForeign() {
 		t.Error("another run is not foreign")
 	}
-	if err := d.SetStopping(); err != nil || d.Phase() != PhaseStopping || d.State().Since.Equal(since) {
-		t.Errorf("after a stop: %v, %+v", err, d.State())
+	if d.NoteStopping(t.Errorf); d.Phase() != PhaseStopping || d.State().Since.Equal(since) {
+		t.Errorf("after a stop: %+v", d.State())
 	}
 	entries, err := os.ReadDir(d.Path())
 	if err != nil || len(entries) != 2 {
@@ -235,8 +235,8 @@ func TestStateOfAnotherVersion(t *testing.T) {
 	if phase, err := d.KnownPhase(); phase != "" || !errors.Is(err, ErrNewer) {
 		t.Errorf("a later version's is known: %q, %v", phase, err)
 	}
-	if err := d.SetStopping(); err != nil || d.Phase() != "" {
-		t.Errorf("a stop: %v, phase %q", err, d.Phase())
+	if d.NoteStopping(t.Errorf); d.Phase() != "" {
+		t.Errorf("a stop: phase %q", d.Phase())
 	}
 	if err := d.SetPhase(PhaseReady); !errors.Is(err, ErrNewer) {
 		t.Errorf("a later version's is changed: %v", err)

@@ -142,12 +142,15 @@ func (d RunDir) writeState(data []byte) error {
 // SetPhase records how far the container is.
 func (d RunDir) SetPhase(p Phase) error { return d.Update(func(s *State) { s.Phase = p }) }
 
-// SetStopping sets the phase of a container that has one. Where nothing is left to stop, it records nothing.
-func (d RunDir) SetStopping() error {
+// NoteStopping sets the phase of a container that has one. Where nothing is left to stop, it records nothing. warn is
+// told where the note cannot be written, as where /run is full: that keeps nobody from a stop.
+func (d RunDir) NoteStopping(warn func(format string, args ...any)) {
 	if d.Phase() == "" {
-		return nil
+		return
 	}
-	return d.SetPhase(PhaseStopping)
+	if err := d.SetPhase(PhaseStopping); err != nil {
+		warn("stopping %s without a note of that: %v", d.Name(), err)
+	}
 }
 
 // Own records that the container belongs to the run of a unit which this process is of.

@@ -4,6 +4,7 @@ package integration
 
 import (
 	"net"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -101,6 +102,18 @@ func TestVerbsWithSilentLibvirtd(t *testing.T) {
 				t.Errorf("%q: exit status %d after %v:\n%s", c.args, status, took, said)
 			}
 		})
+	}
+	impatient := exec.Command(program, "-c", "lxc:///?socket="+socket, "status", "t-away1")
+	if err := impatient.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		time.Sleep(time.Second)
+		_ = impatient.Process.Signal(os.Interrupt)
+	}
+	begun := time.Now()
+	if _ = impatient.Wait(); time.Since(begun) > 5*time.Second {
+		t.Errorf("after two signals a verb goes on for %v", time.Since(begun))
 	}
 	all.Wait()
 	nothingRuns(t, "t-away2")
