@@ -47,8 +47,8 @@ type Status struct {
 	Health  string   `json:"health,omitempty"` // of one that is up and has health-cmd=: starting, healthy or unhealthy
 	// NeedsRestart is set of one that is up and older than the host or its config, as needs-restart last found.
 	NeedsRestart bool `json:"needs_restart,omitempty"`
-	// Interrupted is set of one that a killed command left while it was starting or stopping; the next start, stop or delete
-	// ends that.
+	// Interrupted is set of one that a killed command left while it was starting or stopping; the next start, stop or
+	// delete ends that.
 	Interrupted bool   `json:"interrupted,omitempty"`
 	Error       string `json:"error,omitempty"` // why a config is unusable, or what masks it
 }

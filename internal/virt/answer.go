@@ -17,11 +17,12 @@ var ErrNoConnection = errors.New("no connection to libvirt")
 // IsAway reports whether an error says that libvirt could not be asked: it does not run, or does not answer.
 func IsAway(err error) bool { return errors.Is(err, ErrNoConnection) || errors.Is(err, ErrNoAnswer) }
 
-// How long libvirt may take to answer. A daemon that was stopped, or that hangs, takes what it is sent and says nothing.
+// How long libvirt may take to answer. A daemon that was stopped, or that hangs, takes what it is sent and says
+// nothing.
 const (
 	answerLimit = time.Minute
 	// createLimit is for the start of a domain: many that start at once wait for each other.
-	createLimit = 5 * time.Minute
+	createLimit = 4 * time.Minute
 )
 
 // within waits for what may never return; it then goes on in the background. Errors: ErrNoAnswer, those of do.
@@ -66,7 +67,8 @@ func tell(c *Connection, do func() error) error {
 	return err
 }
 
-// leaveLimit is how long it may take to let go of a connection, or of what holds one: libvirt is told, and else sees it.
+// leaveLimit is how long it may take to let go of a connection, or of what holds one: libvirt is told, and else sees
+// it.
 const leaveLimit = 5 * time.Second
 
 // leave lets go of something.

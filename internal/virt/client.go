@@ -23,7 +23,8 @@ type Options struct {
 	// URI is what to connect to, such as lxc:///.
 	URI string
 	// ConnectTimeout is how long libvirt may take to answer an attempt to connect; 0 means a minute. An attempt that takes
-	// longer goes on in the background.
+	// longer goes on in the background. Any other answer may take half as long again, and that to the start of a domain
+	// four minutes.
 	ConnectTimeout time.Duration
 }
 
@@ -56,7 +57,8 @@ func NewQEMU(o Options) *Client {
 
 func newClient(o Options) *Client {
 	return &Client{
-		uri: o.URI, timeout: cmp.Or(o.ConnectTimeout, answerLimit), dial: libvirt.NewConnect, check: func(string) error { return nil },
+		uri: o.URI, timeout: cmp.Or(o.ConnectTimeout, answerLimit), dial: libvirt.NewConnect,
+		check: func(string) error { return nil },
 		pause: 200 * time.Millisecond, patience: 20 * time.Second,
 	}
 }
@@ -83,7 +85,7 @@ func (c *Client) Connect() (*Connection, error) {
 	if err != nil {
 		return nil, &noConnection{fmt.Errorf("connect to libvirt at %s: %w; %s", c.uri, plain(err), c.hint(c.root))}
 	}
-	return &Connection{connect: connection, uri: c.uri, patience: answerLimit}, nil
+	return &Connection{connect: connection, uri: c.uri, patience: c.timeout * 3 / 2}, nil
 }
 
 // noConnection is why there is no connection to libvirt.

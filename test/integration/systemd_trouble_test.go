@@ -13,25 +13,26 @@ import (
 
 const troubled = "apache2@t-trouble.service"
 
-// troubles are hosts that something is wrong with.
-func troubles(t *testing.T) map[string]struct{ begin, end string } {
-	t.Helper()
+// troubles are what can be wrong with a host.
+func troubles() map[string]struct{ begin, end string } {
+	const state = "/var/lib/virt-sandbox"
 	return map[string]struct{ begin, end string }{
 		"a full /run": {"cat /dev/zero >/run/t-fill 2>/dev/null || :", "rm -f /run/t-fill"},
-		"full content": {"mount -t tmpfs -o size=40m none /var/lib/virt-sandbox && cat /dev/zero >/var/lib/virt-sandbox/t-fill " +
-			"2>/dev/null || :", "umount /var/lib/virt-sandbox"},
+		"a full /var": {"mkdir /t-state && mount -t tmpfs -o size=20m none /t-state && cp -a " + state + "/. /t-state && " +
+			"mount --bind /t-state " + state + " && cat /dev/zero >" + state + "/t-fill 2>/dev/null || :",
+			"umount " + state + "; umount /t-state; rmdir /t-state"},
 		"a read-only /etc": {"mount --bind /etc /etc && mount -o remount,bind,ro /etc", "umount /etc"},
 	}
 }
 
-// Whatever is wrong with the host's disks, a container that is up can be stopped, what cannot be done is said and leaves
-// nothing, and all works again when the host does.
+// Whatever is wrong with the host's disks, a container that is up can be stopped, what cannot be done is said and
+// leaves nothing, and all works again when the host does.
 func TestSystemdTroubledHost(t *testing.T) {
 	rig.On(t, rig.Host)
 	rig.Needs(t, rig.Systemd)
 	before := snapshot(t)
 	create(t, "t-trouble", "-C", "-u", "apache2")
-	for name, trouble := range troubles(t) {
+	for name, trouble := range troubles() {
 		t.Run(name, func(t *testing.T) {
 			systemctl(t, "start", troubled)
 			shell(t, trouble.begin)

@@ -39,8 +39,8 @@ type meeting struct {
 }
 
 func (m *meeting) String() string {
-	return fmt.Sprintf("%v after %v, killed after %v: exit status %d after %v\n%s", m.args, m.delay, m.kill, m.status, m.took,
-		m.out.String())
+	return fmt.Sprintf("%v after %v, killed after %v: exit status %d after %v\n%s", m.args, m.delay, m.kill, m.status,
+		m.took, m.out.String())
 }
 
 // verbsThatMeet are those that may be asked for at any time.
