@@ -97,14 +97,20 @@ func weekday(text string) int {
 // String returns the text that Parse has read; "" for any time.
 func (w Window) String() string { return w.text }
 
-// Has reports whether a moment lies in the window, by the clock of the moment's place.
+// Has reports whether a moment lies in the window, by the clock of the moment's place. Where that clock is put forward
+// over the times of a window, the window is the hour before or after.
 func (w Window) Has(moment time.Time) bool {
 	if w.text == "" {
 		return true
 	}
-	hour, minute, second := moment.Clock()
-	now := time.Duration(hour)*time.Hour + time.Duration(minute)*time.Minute + time.Duration(second)*time.Second
-	today := int(moment.Weekday())
-	return w.days[today] && now >= w.begin && now < w.begin+w.long ||
-		w.days[(today+6)%7] && now < w.begin+w.long-day
+	year, month, today := moment.Date()
+	for _, date := range []int{today, today - 1} {
+		at := func(clock time.Duration) time.Time {
+			return time.Date(year, month, date, 0, int(clock/time.Minute), 0, 0, moment.Location())
+		}
+		if w.days[at(day/2).Weekday()] && !moment.Before(at(w.begin)) && moment.Before(at(w.begin+w.long)) {
+			return true
+		}
+	}
+	return false
 }

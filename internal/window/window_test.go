@@ -35,6 +35,41 @@ func TestHas(t *testing.T) {
 	}
 }
 
+// Where the clock is put forward or back, each window has its minutes all the same: those by the clock, and no day is
+// without.
+func TestHasWhereClockChanges(t *testing.T) {
+	place, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Skip(err)
+	}
+	for _, c := range []struct {
+		window     string
+		month, day int // in 2026
+		want       int // minutes
+	}{
+		{"02:00-02:30", 3, 29, 30}, {"02:15-02:45", 3, 29, 30}, {"01:00-04:00", 3, 29, 120}, {"23:00-05:00", 3, 28, 300},
+		{"01:00-04:00", 10, 25, 240}, {"23:00-05:00", 10, 24, 420},
+	} {
+		w, err := Parse(c.window)
+		if err != nil {
+			t.Fatal(err)
+		}
+		minutes := 0
+		begin := time.Date(2026, time.Month(c.month), c.day, 0, 0, 0, 0, place)
+		if w.begin > day/2 {
+			begin = begin.Add(day / 2)
+		}
+		for m := range 20 * 60 {
+			if w.Has(begin.Add(time.Duration(m) * time.Minute)) {
+				minutes++
+			}
+		}
+		if minutes != c.want {
+			t.Errorf("%s on %d-%d has %d minutes, want %d", c.window, c.month, c.day, minutes, c.want)
+		}
+	}
+}
+
 // What is no window is refused.
 func TestParse(t *testing.T) {
 	for _, text := range []string{"", "02:00", "02:00-", "2:00-4:00", "02:00-25:00", "02:60-03:00", "24:00-01:00",
