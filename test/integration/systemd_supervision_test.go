@@ -242,7 +242,8 @@ func TestSystemdEndIsKilled(t *testing.T) {
 	create(t, "t-super", "-u", "apache2")
 	for kills := range 4 {
 		systemctl(t, "start", supervised)
-		shell(t, "kill -STOP "+property(t, supervised, "MainPID")) // else its own end is the container's
+		inside(t, "t-super", "systemd-run -q --unit=t-slow -p ExecStop='/bin/sleep 4' sleep infinity")
+		monitor := property(t, supervised, "MainPID")
 		systemctl(t, "stop", "--no-block", supervised)
 		killed := ""
 		for n := range kills {
@@ -254,6 +255,9 @@ func TestSystemdEndIsKilled(t *testing.T) {
 				killed = now
 				return true
 			})
+			if n == 0 {
+				shell(t, "kill -KILL "+monitor) // it would wait for the end
+			}
 			t.Logf("kill %d of %d: %s", n+1, kills, shell(t, "tr '\\0' ' ' </proc/"+killed+"/cmdline; kill -KILL "+killed))
 		}
 		wait(t, "the end of the unit", func() bool {
