@@ -52,6 +52,12 @@ func autoRestart(ctx context.Context, m *helper.Manager, names []string, jobs in
 			fmt.Printf("  %s\n", later)
 		}
 	}
+	if len(due) > 0 {
+		// That libvirt is away says nothing of whether they would come back: the timer elapses again.
+		if err := helper.Reach(m); err != nil {
+			return err
+		}
+	}
 	err := restartStale(ctx, m, due, jobs, func(r *staleness.Report) error {
 		// Those before it may have taken long.
 		if !wanted[r.Sandbox].RestartWindow.Has(time.Now()) {
