@@ -5,7 +5,6 @@ package config
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -301,7 +300,7 @@ func (s Store) RemoveDropIns(name string) error {
 
 // Remove deletes a description; one that is not there is no error.
 func (s Store) Remove(name string) error {
-	if err := os.Remove(s.Path(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := textfile.Remove(s.Path(name)); err != nil {
 		return fmt.Errorf("remove config: %w", err)
 	}
 	if err := textfile.RemoveStale(s.Path(name)); err != nil {

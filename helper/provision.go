@@ -47,10 +47,7 @@ func (m *Manager) Create(ctx context.Context, options CreateOptions) (*config.Sa
 // rather returns what look finds out in place of the error that libvirt does not answer: a request that is wrong anyway
 // is not worth a libvirtd.
 func (m *Manager) rather(err error, look func() error) error {
-	if err == nil {
-		return nil
-	}
-	if refused := Reach(m); refused == nil || err.Error() != refused.Error() {
+	if !virt.IsAway(err) {
 		return err
 	}
 	return cmp.Or(look(), err)

@@ -162,7 +162,15 @@ func (e *Editor) take(ctx context.Context, target Target, file, edited, old, sho
 			e.Warn("%s is running: what was changed takes effect at its next start", name)
 		}
 	}
-	return e.Reload(ctx)
+	return e.Apply(ctx)
+}
+
+// Apply has the host's systemd read units anew, after a change.
+func (e *Editor) Apply(ctx context.Context) error {
+	if err := e.Reload(ctx); err != nil {
+		return fmt.Errorf("the change is made, but systemd has not read it; run systemctl daemon-reload: %w", err)
+	}
+	return nil
 }
 
 // check refuses what a sandbox cannot be with the text that is edited. One of a template's that something else is wrong

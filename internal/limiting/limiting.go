@@ -137,7 +137,7 @@ func (s Setter) Set(ctx context.Context, name string, settings []Setting, untilS
 	if err := s.Editor.Write(name, change); err != nil {
 		return errors.Join(err, undo())
 	}
-	return s.Editor.Reload(ctx)
+	return s.Editor.Apply(ctx)
 }
 
 // live has the container of a sandbox take limits. The note of how it was started follows those that its config will

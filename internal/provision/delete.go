@@ -41,7 +41,8 @@ func (p *Provisioner) Delete(ctx context.Context, name, base string, keepJournal
 		if err := p.deleteLeftovers(name, base, err); err != nil {
 			return "", err
 		}
-		return "", p.Systemd.Reload(ctx)
+		p.tellUnread(name, p.Systemd.Reload(ctx))
+		return "", nil
 	}
 	if err != nil {
 		return "", fmt.Errorf("%w; correct that, or remove %s and run delete again", err, p.Configs.Path(name))
@@ -115,7 +116,15 @@ func (p *Provisioner) remove(ctx context.Context, s *config.Sandbox) error {
 	if err := errors.Join(remains.RemoveBackups(), p.Configs.RemoveDropIns(name), p.Configs.Remove(name)); err != nil {
 		return err
 	}
-	return p.Systemd.Forget(ctx, s.HostUnit())
+	p.tellUnread(name, p.Systemd.Forget(ctx, s.HostUnit()))
+	return nil
+}
+
+// tellUnread says that systemd still has the unit of what is deleted.
+func (p *Provisioner) tellUnread(name string, err error) {
+	if err != nil {
+		p.Warn("%s is deleted, but systemd still knows its unit; run systemctl daemon-reload: %v", name, err)
+	}
 }
 
 func (p *Provisioner) deleteLeftovers(name, base string, notFound error) error {

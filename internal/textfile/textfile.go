@@ -62,6 +62,15 @@ func Write(file, text string, mode fs.FileMode) error {
 	return renameio.WriteFile(file, []byte(text), mode, renameio.WithTempDir(filepath.Dir(file)), renameio.IgnoreUmask())
 }
 
+// Remove removes a file, if it is there. That it is not is no error on a file system that is read-only, either.
+func Remove(file string) error {
+	err := os.Remove(file)
+	if _, absent := os.Lstat(file); errors.Is(absent, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
 // RemoveStale removes the temporary files of writes of a file that were killed.
 // Preconditions: nobody writes the file meanwhile.
 func RemoveStale(file string) error {

@@ -53,7 +53,7 @@ func TestSystemdTroubledHost(t *testing.T) {
 			}
 			for _, made := range []string{"t-trouble2", "t-trouble3"} {
 				if o := run(t, "delete", "--ignore", made); o.status != 0 {
-					t.Logf("delete %s: %+v", made, o)
+					t.Errorf("delete %s: %+v", made, o)
 				}
 			}
 			if o := run(t, "stop", "t-trouble"); o.status != 0 {
@@ -77,7 +77,6 @@ func TestSystemdJobsCross(t *testing.T) {
 	rig.On(t, rig.Host)
 	rig.Needs(t, rig.Systemd)
 	numbers := random(t)
-	before := snapshot(t)
 	create(t, "t-trouble", "-C", "-u", "apache2")
 	steps := []string{
 		"systemctl start --no-block UNIT", "systemctl stop --no-block UNIT", "systemctl restart --no-block UNIT",
@@ -115,14 +114,12 @@ func TestSystemdJobsCross(t *testing.T) {
 		shell(t, "systemctl reset-failed "+troubled+" 2>/dev/null || :")
 	}
 	must(t, "delete", "t-trouble")
-	sameAs(t, before, "after delete")
 }
 
 // Twenty restarts in a row are twenty containers, the last of which serves.
 func TestSystemdRestartsInARow(t *testing.T) {
 	rig.On(t, rig.Host)
 	rig.Needs(t, rig.Systemd)
-	before := snapshot(t)
 	create(t, "t-trouble", "-C", "-u", "apache2")
 	for n := range 20 {
 		systemctl(t, "restart", troubled)
@@ -139,6 +136,4 @@ func TestSystemdRestartsInARow(t *testing.T) {
 	}
 	systemctl(t, "stop", troubled)
 	nothingRuns(t, "t-trouble")
-	must(t, "delete", "t-trouble")
-	sameAs(t, before, "after delete")
 }
