@@ -34,8 +34,8 @@ them on the host, and the units or command that they run; of one whose config
 cannot be used the reason. NAME may be a pattern, such as 'web*'.
 
 One that runs is "degraded" where units inside have failed, and "done" where all
-its own have ended well. One that is "interrupted" was left by a command that was
-killed while it was starting or stopping; stop ends it.
+its own have ended well. One that is "interrupted" was left by a command that
+was killed while it was starting or stopping; stop ends it.
 
 Where libvirt cannot be asked, the states are "unknown", and the exit status
 is 1. So they are for who is neither root nor a member of the group

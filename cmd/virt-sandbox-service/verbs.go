@@ -71,8 +71,8 @@ func stopCommand(manager newManagerFunc) *cobra.Command {
 		Example: `  virt-sandbox-service stop web1
   virt-sandbox-service stop --all`,
 		Long: `Shut a sandbox down in order; by force after its stop-timeout. One that does not
-run is no failure. Where libvirt does not run or does not answer, it is shut down
-without libvirt.
+run is no failure. Where libvirt does not run or does not answer, it is shut
+down without libvirt.
 
 Of several see SEVERAL SANDBOXES of virt-sandbox-service(1).`,
 		Args: several.check, ValidArgsFunction: completeManyNames,
