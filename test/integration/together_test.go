@@ -24,7 +24,7 @@ func togetherRounds() int {
 	if n, err := strconv.Atoi(os.Getenv("VIRT_SANDBOX_TEST_ROUNDS")); err == nil {
 		return n
 	}
-	return 8
+	return 5
 }
 
 // meeting is a verb that is carried out on t-meet while others are.
@@ -119,7 +119,7 @@ func TestVerbsTogether(t *testing.T) {
 		for _, name := range []string{"t-meet", "t-meet2"} {
 			endMeeting(t, name)
 		}
-		if round%4 == 3 {
+		if round%5 == 4 {
 			for _, name := range []string{"t-meet", "t-meet2"} {
 				if o := run(t, "delete", "--ignore", name); o.status != 0 {
 					t.Errorf("delete: %+v", o)
