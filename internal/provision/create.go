@@ -115,6 +115,9 @@ func (p *Provisioner) nameIsFree(name string) error {
 	}
 	defer connection.Close()
 	if file := p.Configs.SourcePath(name); exists(file) {
+		if s, err := p.Configs.Load(name); err == nil && s.State == config.StateDeleting {
+			return fmt.Errorf("%s is being deleted; run delete again to finish that", name)
+		}
 		return fmt.Errorf("%s exists already (%s); choose another name or delete it first", name, file)
 	}
 	taken, err := connection.HasDomain(name)

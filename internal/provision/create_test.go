@@ -90,6 +90,12 @@ func TestDryRun(t *testing.T) {
 	}
 	_, err = h.Create(t.Context(), dry)
 	says(t, err, "web exists already")
+	made.State = config.StateDeleting
+	if err := h.Configs.Keep(made); err != nil {
+		t.Fatal(err)
+	}
+	_, err = h.Create(t.Context(), dry)
+	says(t, err, "web is being deleted; run delete again to finish that")
 }
 
 // What cannot be made leaves nothing, at whatever point it is refused.
