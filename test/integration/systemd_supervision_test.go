@@ -233,6 +233,39 @@ func TestSystemdStartIsKilled(t *testing.T) {
 	sameAs(t, before, "after delete")
 }
 
+// A start whose process is killed each time comes to its end by systemd's limit of starts.
+func TestSystemdStartIsKilledAgain(t *testing.T) {
+	rig.On(t, rig.Host)
+	rig.Needs(t, rig.Systemd)
+	create(t, "t-super", "-C", "-u", "apache2")
+	shell(t, "sed -i 's/^restart=.*/restart=always/' "+configDir+"/t-super.sandbox")
+	systemctl(t, "daemon-reload")
+	ended := make(chan error)
+	go func() { ended <- exec.Command("systemctl", "start", supervised).Run() }()
+	kills := 0
+	for limit := time.After(time.Minute); ; time.Sleep(10 * time.Millisecond) {
+		select {
+		case err := <-ended:
+			if err == nil || kills < 3 {
+				t.Errorf("after %d kills, systemctl start: %v\n%s", kills, err, status(t, supervised))
+			}
+			becomes(t, supervised, "failed")
+			nothingRuns(t, "t-super")
+			systemctl(t, "reset-failed", supervised)
+			systemctl(t, "start", supervised)
+			systemctl(t, "stop", supervised)
+			return
+		case <-limit:
+			t.Fatalf("after %d kills the start has not ended\n%s", kills, status(t, supervised))
+		default:
+		}
+		if pid := property(t, supervised, "MainPID"); pid != "0" &&
+			runCommand(t, exec.Command("kill", "-KILL", pid)).status == 0 {
+			kills++
+		}
+	}
+}
+
 // Whatever is killed of the end of a unit, the end comes: by the next command that systemd asks, or when a person asks
 // for it, who is told of what is left.
 func TestSystemdEndIsKilled(t *testing.T) {
