@@ -17,8 +17,9 @@ const troubled = "apache2@t-trouble.service"
 func troubles() map[string]struct{ begin, end string } {
 	const state = "/var/lib/virt-sandbox"
 	return map[string]struct{ begin, end string }{
-		"a full /run": {"mount -o remount,size=48m /run; cat /dev/zero >/run/t-fill 2>/dev/null || :",
-			"rm -f /run/t-fill; mount -o remount,size=1g /run"},
+		"a full /run": {"grep -o 'tmpfs /run .*' /proc/mounts | grep -o 'size=[0-9a-z]*' >/t-size && " +
+			"mount -o remount,size=48m /run && cat /dev/zero >/run/t-fill 2>/dev/null || :",
+			"rm -f /run/t-fill; mount -o remount,$(cat /t-size) /run; rm -f /t-size"},
 		"a full /var": {"mkdir /t-state && mount -t tmpfs -o size=20m none /t-state && cp -a " + state + "/. /t-state && " +
 			"mount --bind /t-state " + state + " && cat /dev/zero >" + state + "/t-fill 2>/dev/null || :",
 			"umount " + state + "; umount /t-state; rmdir /t-state"},
