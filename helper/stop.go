@@ -237,10 +237,10 @@ func (m *Manager) sweep(name string) error {
 	return errors.Join(
 		m.startup().RootTree(name).Remove(),
 		m.claims().Detach(name),
-		m.run(name).Remove(),
 		launch.RemoveLeft(m.places(name)),
 		m.cgroups().Remove(cgroup.OwnName(name)),
 		m.stateFiles().RemoveMountPoints(name),
+		m.run(name).Remove(), // last: it says that there was a run
 	)
 }
 

@@ -189,6 +189,7 @@ func TestEnd(t *testing.T) {
 		name        string
 		environment map[string]string
 		down        bool              // whether the container is
+		over        bool              // whether nothing is left of it, either
 		notes       map[string]string // of the monitor
 		own         hostsystemd.OwnUnit
 		noSystemd   error
@@ -201,6 +202,8 @@ func TestEnd(t *testing.T) {
 		{name: "what is down", down: true},
 		{name: "the unit stops", environment: map[string]string{"SERVICE_RESULT": "success"},
 			own: hostsystemd.OwnUnit{Name: "web@web.service", Stopping: true}},
+		{name: "nothing is left", environment: map[string]string{"SERVICE_RESULT": "success"}, last: true, over: true,
+			noSystemd: errors.New("nobody shall ask")},
 		{name: "another unit runs it", environment: map[string]string{"SERVICE_RESULT": "exit-code"}, foreign: true,
 			up: true},
 		{name: "the monitor was killed, at first", up: true,
@@ -242,6 +245,14 @@ func TestEnd(t *testing.T) {
 			} else {
 				delete(h.libvirt.domains, "web")
 			}
+			if c.over {
+				// As libvirt does.
+				pidFile := h.places("web").LibvirtState(".pid")
+				if err := errors.Join(h.Stop(t.Context(), "web"), os.Remove(pidFile)); err != nil {
+					t.Fatal(err)
+				}
+				h.warnings = nil
+			}
 			for name, text := range c.notes {
 				if err := os.WriteFile(filepath.Join(h.run("web").Path(), name), []byte(text), 0o600); err != nil {
 					t.Fatal(err)
@@ -257,6 +268,9 @@ func TestEnd(t *testing.T) {
 			}
 			if _, up := h.libvirt.domains["web"]; up != c.up {
 				t.Errorf("up afterwards: %t", up)
+			}
+			if c.over && len(h.warnings) > 0 {
+				t.Errorf("of what is over it says %q", h.warnings)
 			}
 			if !slices.Equal(h.systemd.calls, c.calls) {
 				t.Errorf("systemd was asked to %v", h.systemd.calls)

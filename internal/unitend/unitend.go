@@ -8,6 +8,7 @@ package unitend
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"time"
 
@@ -43,6 +44,9 @@ func (u Unit) End(ctx context.Context, last bool) error {
 		// Another unit of this container runs it; ours has only found that out.
 		return nil
 	}
+	if asked.inUnit && last && !asked.killed && u.isOver() {
+		return nil
+	}
 	unit := hostsystemd.OwnUnit{Stopping: true}
 	if asked.inUnit {
 		var err error
@@ -60,6 +64,15 @@ func (u Unit) End(ctx context.Context, last bool) error {
 	}
 	// It is decided at last, and once: what is noted of the run goes with the container.
 	return nil
+}
+
+// isOver reports whether nothing is left of a run: its directory goes last.
+func (u Unit) isOver() bool {
+	if _, err := os.Lstat(u.Run.Path()); !errors.Is(err, fs.ErrNotExist) {
+		return false
+	}
+	lives, err := u.Lives()
+	return err == nil && !lives
 }
 
 // asked is what systemd tells who is asked to end a unit (systemd.exec(5)).
