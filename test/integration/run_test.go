@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/virt-sandbox/virt-sandbox/test/residue"
+	"github.com/virt-sandbox/virt-sandbox/test/rig"
 )
 
 const (
@@ -92,7 +93,11 @@ func remove(t *testing.T, name string) {
 // wait repeats a question until the answer is yes.
 func wait(t *testing.T, what string, done func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !done(); time.Sleep(50 * time.Millisecond) {
+	limit := 20 * time.Second
+	if here := rig.Place(os.Getenv(rig.Variable)); here == rig.VM || here == rig.AppArmor {
+		limit = time.Minute // its processor is emulated
+	}
+	for deadline := time.Now().Add(limit); !done(); time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("waited in vain: %s", what)
 		}
