@@ -27,19 +27,31 @@ const (
 	// messages (net.unix.max_dgram_qlen), is read in 40 ms.
 	burst = 64
 	pause = 5 * time.Millisecond
+
+	// What is done for fields, such as writing files, may take a tenth of the time, and once so much more: what a
+	// container has to say at its end waits for nothing.
+	share   = 10
+	credits = 500 * time.Millisecond
 )
 
 // Read calls visit for each field of each message of a datagram socket, until it returns false or reading fails.
 func Read(socket io.Reader, visit func(name, value string) (more bool)) error {
 	buffer := make([]byte, maxMessage)
+	credit, last := credits, time.Now()
 	for read := 1; ; read++ {
 		// A plain read takes no descriptors: the kernel closes those of the message.
 		n, err := socket.Read(buffer)
 		if err != nil {
 			return err
 		}
+		begun := time.Now()
 		if !Fields(buffer[:n], visit) {
 			return nil
+		}
+		credit = min(credit+begun.Sub(last)/share, credits)
+		last = time.Now()
+		if credit -= last.Sub(begun); credit < 0 {
+			time.Sleep(-credit * share)
 		}
 		if read%burst == 0 {
 			time.Sleep(pause)

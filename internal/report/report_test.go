@@ -68,6 +68,28 @@ func TestFlood(t *testing.T) {
 	})
 }
 
+// What is done for the fields of a flood takes a tenth of the time at most, and what one container has to say waits for
+// nothing.
+func TestFloodOfWork(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		begun, worked := time.Now(), time.Duration(0)
+		work := func(string, string) bool {
+			time.Sleep(100 * time.Microsecond)
+			worked += 100 * time.Microsecond
+			return true
+		}
+		_ = Read(&flood{1000}, work)
+		if took := time.Since(begun); took < 9*(worked-credits) {
+			t.Errorf("%v of work are done within %v", worked, took)
+		}
+		begun = time.Now()
+		_ = Read(strings.NewReader("READY=1\nX_HEALTH=healthy"), work)
+		if took := time.Since(begun); took > time.Millisecond {
+			t.Errorf("one message takes %v", took)
+		}
+	})
+}
+
 // Descriptors that come with a message do not stay.
 func TestDescriptors(t *testing.T) {
 	address := &net.UnixAddr{Name: filepath.Join(t.TempDir(), "notify"), Net: "unixgram"}
