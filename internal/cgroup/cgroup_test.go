@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -170,6 +171,36 @@ func TestLimitPIDs(t *testing.T) {
 			t.Errorf("no bound: %v", err)
 		}
 	})
+}
+
+// The number of groups is bounded where the container cannot change it, and only in a group that is its alone.
+func TestLimitGroups(t *testing.T) {
+	for text, want := range map[string]string{
+		`0::/machine.slice/machine-lxc\x2d12\x2dweb.scope/libvirt` + "\n": `/machine.slice/machine-lxc\x2d12\x2dweb.scope`,
+		"0::/machine/lxc-12-web.libvirt-lxc/virt-sandbox-web\n":           "/machine/lxc-12-web.libvirt-lxc",
+		"0::/system.slice/libvirtd.service/virt-sandbox-web\n":            "/system.slice/libvirtd.service/virt-sandbox-web",
+		"0::/system.slice/libvirtd.service\n":                             "",
+		"8:pids:/system.slice/libvirtd.service\n\n":                       "", // no version 2
+	} {
+		tree := fakeTree(t, map[string]string{"": "", "pids": ""}, 7, text)
+		groups := groupsOf(t, tree)
+		if err := groups.LimitGroups("web"); err != nil {
+			t.Errorf("%q, of a kernel without: %v", text, err)
+		}
+		for dir := range strings.SplitSeq("/ /machine /machine/lxc-12-web.libvirt-lxc /system.slice/libvirtd.service "+
+			"/system.slice /machine/lxc-12-web.libvirt-lxc/virt-sandbox-web /machine.slice /machine.slice/"+
+			`machine-lxc\x2d12\x2dweb.scope /system.slice/libvirtd.service/virt-sandbox-web`, " ") {
+			write(t, tree.Root+dir+"/cgroup.max.descendants", "max")
+		}
+		if err := groups.LimitGroups("web"); err != nil {
+			t.Errorf("%q: %v", text, err)
+		}
+		limited, err := exec.Command("grep", "-rlv", "max", tree.Root).Output()
+		if text := strings.TrimSpace(string(limited)); err != nil && text != "" ||
+			strings.TrimSuffix(strings.TrimPrefix(text, tree.Root), "/cgroup.max.descendants") != want {
+			t.Errorf("%q: limited is %q, want %q", groups.dirs, text, want)
+		}
+	}
 }
 
 func TestDelegate(t *testing.T) {

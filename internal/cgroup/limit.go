@@ -78,6 +78,31 @@ func (g Groups) limitGroup(dir string, limit []byte) error {
 	return nil
 }
 
+// maxGroups is how many groups a container may have below its own: a systemd with its services has some 50. The kernel
+// has 65,535 groups with a bound of memory for all, and the host's systemd starts nothing without one.
+const maxGroups = 2048
+
+// LimitGroups bounds how many groups of version 2 root inside can make, in the topmost group that is the container's
+// alone. A kernel before 4.14 knows no such bound, and a host that is a container itself may not set it.
+func (g Groups) LimitGroups(sandbox string) error {
+	dir, found := g.version2()
+	if dir = wholeOf(dir, sandbox); !found || dir == "" {
+		return nil
+	}
+	file, err := os.OpenFile(filepath.Join(dir, "cgroup.max.descendants"), os.O_WRONLY, 0)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
+		return nil
+	}
+	if err == nil {
+		_, err = file.WriteString(strconv.Itoa(maxGroups))
+		err = errors.Join(err, file.Close())
+	}
+	if err != nil {
+		return fmt.Errorf("limit cgroups: %w", err)
+	}
+	return nil
+}
+
 // Delegate makes a group of version 2 for the root of a container with ids of its own, where libvirt makes none, and
 // moves the first process there. Root inside could not make one. owner is root's number on the host.
 func (g Groups) Delegate(sandbox string, first, owner int) error {

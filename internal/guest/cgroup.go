@@ -92,6 +92,10 @@ func enterCgroups(name string, mapped bool) error {
 // them. It is entered, since the host freezes the container by it, but not shown: systemd has no use for it.
 func (h hierarchy) freezes() bool { return slices.Contains(strings.Split(string(h), ","), "freezer") }
 
+// isScarce reports whether the kernel has so few groups of a hierarchy of version 1 that a container could use up those
+// of the host: 65,535 that bound memory. Programs read their own there; in version 2 the host bounds how many are made.
+func (h hierarchy) isScarce() bool { return slices.Contains(strings.Split(string(h), ","), "memory") }
+
 // hideCgroups leaves this process in the groups that libvirt made, and shows nothing of those of the host: a command
 // makes none of its own, and each group that is entered costs more time than such a command takes. Where there is
 // version 2 alone, the container's own group can be read.
@@ -215,6 +219,11 @@ func mountCgroups(hierarchies []hierarchy) error {
 		}
 		if err := h.mount(dir); err != nil {
 			return fmt.Errorf("mount %s: %w", dir, err)
+		}
+		if h.isScarce() {
+			if err := MakeReadOnly(dir); err != nil {
+				return fmt.Errorf("make %s read-only: %w", dir, err)
+			}
 		}
 		for single := range strings.SplitSeq(string(h), ",") {
 			if single != string(h) {

@@ -47,6 +47,9 @@ func (h *Host) SetBounds(s *config.Sandbox, init int, plan *guest.Plan) error {
 	if groups, err = cgroup.Below(string(h.Places)).Of(init); err != nil {
 		return fmt.Errorf("find the container's cgroups: %w", err)
 	}
+	if err := groups.LimitGroups(s.Name); err != nil {
+		return err
+	}
 	return h.registerMachine(s, init, groups)
 }
 
