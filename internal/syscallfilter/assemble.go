@@ -80,7 +80,7 @@ func stretches(r rules, a *arch.Info) []stretch {
 	for number := range last + 1 {
 		c := call{always: r.others}
 		if name, found := a.SyscallNumbers[number]; found {
-			c = r.of(name)
+			c = r.on(a, name)
 		}
 		if n := len(list); n == 0 || !list[n-1].call.equal(c) {
 			list = append(list, stretch{uint32(number), c})

@@ -142,8 +142,9 @@ func (p Policy) rules() (rules, error) {
 		if !slices.Contains(p.Capabilities, "CAP_LEASE") {
 			r.withoutLeases()
 		}
-		if !slices.Contains(p.Capabilities, "CAP_AUDIT_CONTROL") {
-			r.withoutAudit()
+		r.withoutHostSockets(slices.Contains(p.Capabilities, "CAP_AUDIT_CONTROL"))
+		if !slices.Contains(p.Capabilities, "CAP_IPC_LOCK") {
+			r.withoutHugePages()
 		}
 	}
 	if !p.UserNamespaces && p.Calls.Base != nameset.None {
@@ -227,31 +228,6 @@ func (r rules) withoutLeases() {
 		}
 	}
 }
-
-// withoutAudit takes sockets of NETLINK_AUDIT: the log is the host's, and programs that log in need CAP_AUDIT_WRITE,
-// with which root inside could write into it what it likes. The error is that of a kernel without audit, which such
-// programs do without, as in containers of systemd-nspawn; sockets of other refused kinds then get it too. 32-bit
-// programs keep a way, socketcall(2), whose arguments no filter sees.
-func (r rules) withoutAudit() {
-	const family, protocol = 0, 2
-	sockets := r.of("socket")
-	without := call{always: refused(unix.EAFNOSUPPORT)}
-	for _, a := range sockets.allowed {
-		if len(a) != 1 || a[0].Index != family || a[0].Op != specs.OpEqualTo || a[0].Value != unix.AF_NETLINK {
-			without.allowed = append(without.allowed, a)
-			continue
-		}
-		// What differs from its number in a bit of those that numbers of protocols have.
-		for bit := uint64(1); bit < mostProtocols; bit <<= 1 {
-			other := bits(protocol, bit, ^uint64(unix.NETLINK_AUDIT)&bit)
-			without.allowed = append(without.allowed, arguments{a[0], other})
-		}
-	}
-	r.byName["socket"] = without
-}
-
-// mostProtocols is MAX_LINKS of the kernel.
-const mostProtocols = 32
 
 // bits is the condition that an argument has some bits as in a value.
 func bits(index uint, mask, value uint64) specs.LinuxSeccompArg {

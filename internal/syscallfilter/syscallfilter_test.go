@@ -7,6 +7,7 @@ import (
 	"errors"
 	"math"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -102,7 +103,7 @@ func TestEachCall(t *testing.T) {
 		}
 		for _, a := range architectures("amd64") {
 			for number, name := range a.SyscallNumbers {
-				c := r.of(name)
+				c := r.on(a, name)
 				// No case of the rules holds for these.
 				never := []uint64{unix.CLONE_NEWUSER, 1 << 33}
 				if name == "socket" {
@@ -110,6 +111,9 @@ func TestEachCall(t *testing.T) {
 				}
 				if strings.HasPrefix(name, "fcntl") {
 					never = []uint64{0, unix.F_SETLEASE}
+				}
+				if huge := hugeArguments(name); huge != nil {
+					never = huge
 				}
 				if got := f.of(uint32(a.ID), uint32(number), never...); got != c.always {
 					t.Errorf("%s of %s: got %#x, want %#x", name, a.Name, got, c.always)
@@ -147,17 +151,22 @@ func TestLeases(t *testing.T) {
 	}
 }
 
-// The host's audit log is out of reach, by any number that the kernel takes for it, and else netlink(7) is there.
-func TestAudit(t *testing.T) {
+// The host's audit log, ciphers and devices are out of reach, by any number that the kernel takes for them, and else
+// netlink(7) is there.
+func TestHostSockets(t *testing.T) {
 	const denied = verdict(unix.SECCOMP_RET_ERRNO | unix.EAFNOSUPPORT)
 	f := compile(t, Policy{Calls: nameset.Set{Base: nameset.Auto}, Capabilities: usual()})
 	with := compile(t, Policy{
 		Calls: nameset.Set{Base: nameset.Auto}, Capabilities: append(usual(), "CAP_AUDIT_CONTROL"),
 	})
 	for protocol := range uint64(mostProtocols) {
-		want := allow
-		if protocol == unix.NETLINK_AUDIT {
+		want, withControl := allow, allow
+		switch protocol {
+		case unix.NETLINK_AUDIT:
 			want = denied
+		case unix.NETLINK_ISCSI, unix.NETLINK_CONNECTOR, unix.NETLINK_SCSITRANSPORT, unix.NETLINK_ECRYPTFS,
+			unix.NETLINK_RDMA, unix.NETLINK_CRYPTO:
+			want, withControl = denied, denied
 		}
 		for _, a := range architectures("amd64") {
 			for _, garbage := range []uint64{0, 1 << 32} {
@@ -166,7 +175,7 @@ func TestAudit(t *testing.T) {
 				}
 			}
 		}
-		if got := with.named(arch.X86_64, "socket", unix.AF_NETLINK, unix.SOCK_RAW, protocol); got != allow {
+		if got := with.named(arch.X86_64, "socket", unix.AF_NETLINK, unix.SOCK_RAW, protocol); got != withControl {
 			t.Errorf("protocol %d with CAP_AUDIT_CONTROL: got %#x", protocol, got)
 		}
 	}
@@ -175,8 +184,51 @@ func TestAudit(t *testing.T) {
 			t.Errorf("family %d: got %#x", family, got)
 		}
 	}
+	for _, family := range []uint64{unix.AF_RDS, unix.AF_TIPC, unix.AF_LLC, unix.AF_NFC} {
+		if got := f.named(arch.X86_64, "socket", family, unix.SOCK_DGRAM, 0); got != denied {
+			t.Errorf("family %d: got %#x, want %#x", family, got, denied)
+		}
+	}
 	if got := f.named(arch.X86_64, "socket", 1<<32|unix.AF_NETLINK, unix.SOCK_RAW, unix.NETLINK_AUDIT); got == allow {
 		t.Error("a family that the kernel cuts off is allowed")
+	}
+}
+
+// hugeArguments are those with which a call asks for huge pages; nil for one that cannot.
+func hugeArguments(name string) []uint64 {
+	return map[string][]uint64{
+		"mmap": {0, 4096, 3, unix.MAP_PRIVATE | unix.MAP_HUGETLB}, "mmap2": {0, 4096, 3, unix.MAP_SHARED | unix.MAP_HUGETLB},
+		"memfd_create": {0, unix.MFD_CLOEXEC | unix.MFD_HUGETLB}, "shmget": {0, 4096, 0o4000 | 0o1600},
+	}[name]
+}
+
+// Without CAP_IPC_LOCK no huge pages of the host are had, and all other memory is.
+func TestHugePages(t *testing.T) {
+	const denied = verdict(unix.SECCOMP_RET_ERRNO | unix.ENOMEM)
+	f := compile(t, Policy{Calls: nameset.Set{Base: nameset.Auto}, Capabilities: usual()})
+	with := compile(t, Policy{Calls: nameset.Set{Base: nameset.Auto}, Capabilities: append(usual(), "CAP_IPC_LOCK")})
+	for name, a := range map[string]*arch.Info{
+		"mmap": arch.X86_64, "mmap2": arch.I386, "memfd_create": arch.X86_64, "shmget": arch.X86_64,
+	} {
+		huge := hugeArguments(name)
+		plain := slices.Clone(huge)
+		plain[len(plain)-1] = 1
+		if got := f.named(a, name, huge...); got != denied {
+			t.Errorf("%s: got %#x, want %#x", name, got, denied)
+		}
+		if got := f.named(a, name, plain...); got != allow {
+			t.Errorf("%s without them: got %#x", name, got)
+		}
+		if got := with.named(a, name, huge...); got != allow {
+			t.Errorf("%s with CAP_IPC_LOCK: got %#x", name, got)
+		}
+	}
+	if got := f.named(arch.I386, "mmap", hugeArguments("mmap")...); got != allow {
+		t.Errorf("mmap of i386, whose second to sixth arguments are none: got %#x", got)
+	}
+	if got := compile(t, Policy{Calls: nameset.Set{Base: nameset.Auto, Drop: []string{"mmap"}}}).
+		named(arch.I386, "mmap"); got == allow {
+		t.Error("mmap of i386 is allowed though it was dropped")
 	}
 }
 
