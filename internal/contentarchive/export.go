@@ -42,6 +42,9 @@ const (
 	paxLabel = "RHT.security.selinux"
 )
 
+// paxSparse begins records with which other programs write files with holes.
+const paxSparse = "GNU.sparse."
+
 // Export writes the content of a sandbox, which nothing may change meanwhile, and its manifest to an archive that has
 // its config.
 func Export(ctx context.Context, s *config.Sandbox, out *tar.Writer, progress *filetree.Progress) error {
@@ -83,6 +86,30 @@ type exporter struct {
 	links    map[filetree.Inode]string // first name in the archive of a file with several
 	progress *filetree.Progress
 	depth    int // of directories that are open
+
+	length, stored int64 // of the files so far: as they are read, and on the disk
+}
+
+// Of an archive, holes of files are zeros. What has few of them is written whatever it is; what has more must not be so
+// many times what it takes on the disk: root inside has a file of 15 TiB for nothing.
+const (
+	mayLack   = 64 << 30 // bytes
+	mostTimes = 16
+)
+
+// ErrHollow is returned for files that have next to nothing but holes.
+var ErrHollow = errors.New("it has too large a hole, which would be zeros in the archive; remove it, or use clone, " +
+	"which leaves holes as they are")
+
+// weigh counts a file. Errors: ErrHollow.
+func (e *exporter) weigh(size, blocks int64) error {
+	const block = 512 // bytes, as stat(2) counts them
+	length, stored := e.length+size, e.stored+blocks*block
+	if length < e.length || length-stored > mayLack && length/mostTimes > stored {
+		return ErrHollow
+	}
+	e.length, e.stored = length, stored
+	return nil
 }
 
 // children writes what lies in a directory, in the order of names where those are not too many for that.
@@ -206,6 +233,9 @@ func (e *exporter) file(dir *os.Root, p, name string, info fs.FileInfo, header *
 		return err
 	}
 	defer f.Close()
+	if err := e.weigh(info.Size(), s.Blocks); err != nil {
+		return err
+	}
 	header.Typeflag, header.Size = tar.TypeReg, info.Size()
 	if header.PAXRecords, err = recordsOf(f); err != nil {
 		return err

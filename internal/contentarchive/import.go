@@ -170,6 +170,12 @@ func (i *importer) check(p string, header *tar.Header) error {
 	if !isWhiteout && !slices.Contains(taken, kind) {
 		return errors.New("only directories, files, links and named pipes are taken, no devices")
 	}
+	for record := range header.PAXRecords {
+		if strings.HasPrefix(record, paxSparse) {
+			// A few bytes of an archive would be as many zeros as they like.
+			return errors.New("files with holes are none that an export makes")
+		}
+	}
 	if parent := path.Dir(p); i.made[parent] != tar.TypeDir {
 		return fmt.Errorf("there is no directory %s before it", printable.Quoted(parent))
 	}

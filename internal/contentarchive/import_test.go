@@ -349,6 +349,7 @@ func hostile(t testing.TB, outside string) map[string]struct {
 		},
 		"our own as a link": {of(entry{name: "content/.virt-sandbox", kind: tar.TypeSymlink, link: outside}),
 			"not a directory"},
+		"hole": {withHole(t), "files with holes"},
 		"owner": {of(etc, entry{name: "content/etc/f", change: func(h *tar.Header) { h.Uid = -1 }}),
 			"owner"},
 		"large owner": {of(etc, entry{name: "content/etc/f", change: func(h *tar.Header) { h.Gid = 1 << 32 }}),
@@ -367,6 +368,18 @@ func hostile(t testing.TB, outside string) map[string]struct {
 		cases["manifest with "+name] = refusal{archiveOf(t, false, entry{name: "manifest", text: text}), "manifest: "}
 	}
 	return cases
+}
+
+// withHole is an archive with a file of an EiB of which it has nothing.
+func withHole(t testing.TB) []byte {
+	const size = "1152921504606846976"
+	member := entry{name: "content/etc/f", text: "1\n" + size + "\n0\n", change: func(h *tar.Header) {
+		// The writer takes no such records.
+		h.PAXRecords = map[string]string{"XXX.sparse.major": "1", "XXX.sparse.minor": "0", "XXX.sparse.realsize": size}
+	}}
+	member.text += strings.Repeat("\x00", 512-len(member.text))
+	archive := archiveOf(t, true, entry{name: "content/etc/", kind: tar.TypeDir}, member)
+	return bytes.ReplaceAll(archive, []byte("XXX.sparse."), []byte(paxSparse))
 }
 
 func TestImportRefuses(t *testing.T) {
