@@ -73,8 +73,8 @@ func keep(h content.Host, s *config.Sandbox, dir string) error {
 	}
 	defer tree.Close()
 	source := "var/log/journal/" + s.MachineID
-	entries, err := fs.ReadDir(tree.FS(), source)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	names, err := journalFiles(tree, source)
+	if err != nil {
 		return err
 	}
 	if err := os.Mkdir(dir, 0o755); err != nil {
@@ -89,15 +89,46 @@ func keep(h content.Host, s *config.Sandbox, dir string) error {
 	if gid, found := account.GroupID(h.Root, "systemd-journal"); found {
 		group = gid
 	}
-	for _, e := range entries {
-		if !e.Type().IsRegular() || !strings.Contains(e.Name(), ".journal") {
-			continue
-		}
-		if err := keepFile(tree, source+"/"+e.Name(), kept, e.Name(), group); err != nil {
+	for _, name := range names {
+		if err := keepFile(tree, source+"/"+name, kept, name, group); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// Bounds of what is kept: journald has 100 files of each user by default, and root inside as many names as it likes.
+const (
+	maxFiles = 10_000
+	maxNames = 1_000_000 // that are looked at
+)
+
+// journalFiles lists what can be journal files in a directory.
+func journalFiles(tree *os.Root, dir string) (names []string, err error) {
+	f, err := tree.OpenFile(dir, os.O_RDONLY|unix.O_NONBLOCK|unix.O_DIRECTORY, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	for looked := 0; looked < maxNames && len(names) < maxFiles; {
+		entries, err := f.ReadDir(1000)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+		looked += len(entries)
+		for _, e := range entries {
+			if e.Type().IsRegular() && strings.Contains(e.Name(), ".journal") {
+				names = append(names, e.Name())
+			}
+		}
+	}
+	return names[:min(len(names), maxFiles)], nil
 }
 
 // maxHole bounds what a journal file may have in holes: journald allocates its files. A larger one could fill the host.
