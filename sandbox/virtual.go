@@ -204,9 +204,17 @@ func readLog(connection *net.UnixConn, to io.Writer) *machineLog {
 	}
 	go func() {
 		defer close(l.done)
-		_, _ = io.Copy(io.MultiWriter(l, to), connection)
+		_, _ = io.Copy(io.MultiWriter(l, harmless{to}), connection)
 	}()
 	return l
+}
+
+// harmless passes on what root in a machine may have said, for a person's terminal.
+type harmless struct{ to io.Writer }
+
+func (h harmless) Write(p []byte) (int, error) {
+	_, err := h.to.Write(printable.Bytes(p))
+	return len(p), err
 }
 
 // Write implements io.Writer.
