@@ -121,7 +121,8 @@ func (o *opened) command(ctx context.Context, target Target, command Command) (*
 		return nil, err
 	}
 	process.Args = append(process.Args, args...)
-	process.Env, process.Dir = command.Environment, "/"
+	process.Env = append([]string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin"}, guest.Variables(command.Environment)...)
+	process.Dir = "/"
 	// A session of its own: /dev/tty of the command is not the terminal that the caller types on.
 	process.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	// Not only the process that waits for the command.

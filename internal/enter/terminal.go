@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 	"golang.org/x/term"
 
+	"github.com/virt-sandbox/virt-sandbox/internal/guest"
 	"github.com/virt-sandbox/virt-sandbox/internal/proc"
 )
 
@@ -71,7 +72,7 @@ func runOnTerminal(process *exec.Cmd, command Command, start startFunc) error {
 	}
 	for _, v := range os.Environ() {
 		if strings.HasPrefix(v, "TERM=") {
-			process.Env = append(process.Env, v)
+			process.Env = append(process.Env, guest.Variables([]string{v})...)
 		}
 	}
 	size, err := pty.GetsizeFull(outside)

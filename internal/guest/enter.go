@@ -65,7 +65,30 @@ func Enter(args []string) (status int, err error) {
 	// with a child that is stopped, as systemd does with all processes of a container at its end.
 	ofTerminal := make(chan os.Signal, 1)
 	signal.Notify(ofTerminal, unix.SIGINT, unix.SIGQUIT, unix.SIGTSTP)
-	return e.run(args[2:], os.Environ())
+	return e.run(args[2:], VariablesOf(os.Environ()))
+}
+
+// variablePrefix begins the names of the command's variables in the environment of what enters a container. The
+// loader of programs, and libraries, obey variables such as LD_PRELOAD, which a config that came with an archive can
+// have: they are not for programs that the host's root executes on the way.
+const variablePrefix = "VIRT_SANDBOX_PASS_"
+
+// Variables returns the environment, NAME=VALUE, in which Enter finds that of its command.
+func Variables(command []string) (passed []string) {
+	for _, v := range command {
+		passed = append(passed, variablePrefix+v)
+	}
+	return passed
+}
+
+// VariablesOf returns what Variables was given, of an environment that has it.
+func VariablesOf(environment []string) (command []string) {
+	for _, v := range environment {
+		if own, found := strings.CutPrefix(v, variablePrefix); found {
+			command = append(command, own)
+		}
+	}
+	return command
 }
 
 // run has a thread of its own become as the container is, and make the command. That thread then ends: nothing of
