@@ -43,24 +43,6 @@ type Route struct {
 	Gateway     netip.Addr
 }
 
-// Addresses returns those of all interfaces that others can reach: not of loopback, and not of a link only.
-func Addresses(process *os.File) (addresses []netip.Prefix, err error) {
-	err = namespace.InNetworkOf(process, func() error {
-		list, err := netlink.AddrList(nil, netlink.FAMILY_ALL)
-		if err != nil {
-			return fmt.Errorf("list the container's addresses: %w", err)
-		}
-		for _, a := range list {
-			if address, ok := netip.AddrFromSlice(a.IP); ok && address.Unmap().IsGlobalUnicast() {
-				ones, _ := a.Mask.Size()
-				addresses = append(addresses, netip.PrefixFrom(address.Unmap(), ones))
-			}
-		}
-		return nil
-	})
-	return addresses, err
-}
-
 // dadLimit is how long the kernel may take to find out whether another host has an IPv6 address (RFC 4862, 5.4).
 const dadLimit = 5 * time.Second
 
