@@ -36,6 +36,9 @@ type attempt struct {
 	name  string
 	tries string // what it tries, in words, for the table
 	fast  bool   // make test makes it too
+	// unwalled is set where SELinux and AppArmor have no part in it: it is made on the native rig alone, since it has so
+	// many verbs that emulated machines take half an hour.
+	unwalled bool
 	// inside is executed in the container, by a process of its own. It returns nil where it got what it wanted, else what
 	// refused it.
 	inside func(*facts) error
@@ -152,7 +155,8 @@ var errNotGot = errors.New("nothing")
 // attempts are all of them.
 func attempts() []attempt {
 	return slices.Concat(mountAttempts(), namespaceAttempts(), kernelAttempts(), privilegeAttempts(), deviceAttempts(),
-		hostAttempts(), sharedAttempts(), verbAttempts(), networkAttempts())
+		hostAttempts(), sharedAttempts(), verbAttempts(), networkAttempts(), socketAttempts(), callAttempts(),
+		exhaustAttempts(), contentAttempts(), firstAttempts())
 }
 
 // call makes a system call with numbers.

@@ -20,6 +20,20 @@ func do(name string) error {
 		return sendDescriptors()
 	case "fill-signals":
 		return fillSignals()
+	case "take-huge-pages":
+		return takeHugePages()
+	case "fork":
+		return forkAll()
+	case "open-terminals":
+		return openTerminals()
+	case "fill-queues":
+		return fillQueues()
+	case "flood-degraded":
+		return floodDegraded()
+	case "first-chroot":
+		return chrootFirst()
+	case "seize-peers":
+		return seizePeers()
 	case "leave-set-id":
 		return leaveSetID()
 	case "serve-dhcp-names", "serve-dhcp-flood", "serve-dhcp-garbage":

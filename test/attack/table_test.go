@@ -129,6 +129,8 @@ func table(results map[key]string) string {
 		for _, w := range walls() {
 			word, found := results[key{w, a.name}]
 			switch {
+			case !found && a.unwalled:
+				word = "as plain"
 			case !found:
 				word = "not run"
 			case word == "got":

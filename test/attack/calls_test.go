@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package attack
+
+import (
+	"errors"
+	"io/fs"
+	"maps"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// callAttempts make more of the kernel's calls that reach the host, or take hold of other processes by new ways.
+func callAttempts() []attempt {
+	calls := map[string][]uintptr{
+		"pidfd-getfd":       {unix.SYS_PIDFD_GETFD, ^uintptr(0), 0, 0},
+		"kcmp":              {unix.SYS_KCMP, 1, 1, 0, 0, 0},
+		"process-madvise":   {unix.SYS_PROCESS_MADVISE, ^uintptr(0), 0, 0, unix.MADV_COLD, 0},
+		"move-pages":        {unix.SYS_MOVE_PAGES, 1, 0, 0, 0, 0, 0},
+		"migrate-pages":     {unix.SYS_MIGRATE_PAGES, 1, 0, 0, 0},
+		"set-mempolicy":     {unix.SYS_SET_MEMPOLICY, 0, 0, 0},
+		"quotactl-fd":       {unix.SYS_QUOTACTL_FD, ^uintptr(0), 0, 0, 0},
+		"io-uring-enter":    {unix.SYS_IO_URING_ENTER, ^uintptr(0), 0, 0, 0, 0},
+		"io-uring-register": {unix.SYS_IO_URING_REGISTER, ^uintptr(0), 0, 0, 0},
+	}
+	var list []attempt
+	for _, name := range slices.Sorted(maps.Keys(calls)) {
+		list = append(list, attempt{name: name, tries: "call " + name,
+			inside: func(*facts) error { return call(calls[name][0], calls[name][1:]...) }})
+	}
+	return append(list, []attempt{
+		{name: "clock-settime", tries: "set the clock by its number", inside: func(*facts) error {
+			var now unix.Timespec
+			if err := unix.ClockGettime(unix.CLOCK_REALTIME, &now); err != nil {
+				return err
+			}
+			return call(unix.SYS_CLOCK_SETTIME, unix.CLOCK_REALTIME, uintptr(unsafe.Pointer(&now)))
+		}},
+		{name: "adjtimex", tries: "have the clock go faster", inside: func(*facts) error {
+			const frequency = 2
+			_, err := unix.Adjtimex(&unix.Timex{Modes: frequency, Freq: 1 << 16})
+			return err
+		}},
+		{name: "alarm-timer", tries: "wake the host from its sleep", inside: func(*facts) error {
+			fd, err := unix.TimerfdCreate(unix.CLOCK_BOOTTIME_ALARM, 0)
+			if err == nil {
+				unix.Close(fd)
+			}
+			return err
+		}},
+		{name: "deadline", tries: "run before all else by deadlines", inside: func(*facts) error {
+			return unix.SchedSetAttr(0, &unix.SchedAttr{
+				Size: unix.SizeofSchedAttr, Policy: unix.SCHED_DEADLINE, Runtime: 9e6, Deadline: 1e7, Period: 1e7,
+			}, 0)
+		}},
+		{name: "console-to-itself", tries: "have the host's console shown to it", inside: func(*facts) error {
+			fd, err := unix.Open("/dev/console", unix.O_RDWR|unix.O_NOCTTY, 0)
+			if err != nil {
+				return err
+			}
+			return call(unix.SYS_IOCTL, uintptr(fd), unix.TIOCCONS, 0)
+		}},
+		{name: "root-only-sweep", tries: "read what only root of a host may below /proc and /sys", inside: rootOnly,
+			refusals: []error{errNotGot}},
+		{name: "cgroups", tries: "make so many cgroups that the host can make none", fast: true, inside: manyCgroups,
+			refusals: []error{unix.EAGAIN}},
+		{name: "endless-memory-fs", tries: "write to a file system in memory without a bound", inside: endlessMemory,
+			refusals: []error{errNotGot}},
+	}...)
+}
+
+// rootOnly looks for a file of the kernel's, not of a process, that has something and that only root may read.
+func rootOnly(*facts) error {
+	found := error(errNotGot)
+	for _, top := range []string{"/proc", "/sys"} {
+		err := filepath.WalkDir(top, func(name string, d fs.DirEntry, err error) error {
+			if err != nil || name == "/proc/sys/net" || name == "/sys/fs/cgroup" || name == "/sys/devices/virtual/net" {
+				return fs.SkipDir
+			}
+			if base := strings.TrimPrefix(name, "/proc/"); d.IsDir() && base[0] >= '0' && base[0] <= '9' ||
+				base == "self" || base == "thread-self" {
+				return fs.SkipDir
+			}
+			info, err := d.Info()
+			if err != nil || !info.Mode().IsRegular() || info.Mode().Perm()&0o044 != 0 || reads(name)(nil) != nil {
+				return nil
+			}
+			os.Stderr.WriteString(name + "\n")
+			found = nil
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return found
+}
+
+// manyCgroups makes a good part of the 65,535 groups with a bound of memory that the kernel has, and takes them away.
+func manyCgroups(*facts) error {
+	const enough = 8000
+	result := error(unix.ENOENT)
+	for _, top := range []string{"/sys/fs/cgroup/memory", "/sys/fs/cgroup"} {
+		if _, err := os.Stat(top + "/cgroup.procs"); err != nil {
+			continue
+		}
+		_ = os.WriteFile(top+"/cgroup.subtree_control", []byte("+memory"), 0)
+		dir := top + "/t-attack"
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			result = errors.Unwrap(err)
+			continue
+		}
+		_ = os.WriteFile(dir+"/cgroup.subtree_control", []byte("+memory"), 0)
+		made := 0
+		for ; made < enough; made++ {
+			if err := unix.Mkdir(dir+"/"+strconv.Itoa(made), 0o755); err != nil {
+				result = err
+				break
+			}
+		}
+		for i := range made {
+			_ = unix.Rmdir(dir + "/" + strconv.Itoa(i))
+		}
+		_ = unix.Rmdir(dir)
+		if made == enough {
+			return nil
+		}
+	}
+	return result
+}
+
+// endlessMemory looks for one whose size or number of files the kernel does not bound, or by more than all memory.
+func endlessMemory(*facts) error {
+	var system unix.Sysinfo_t
+	if err := unix.Sysinfo(&system); err != nil {
+		return err
+	}
+	all := uint64(system.Totalram) * uint64(system.Unit)
+	mounts, err := os.ReadFile("/proc/self/mounts")
+	if err != nil {
+		return err
+	}
+	for line := range strings.Lines(string(mounts)) {
+		words := strings.Fields(line)
+		var stat unix.Statfs_t
+		if len(words) < 4 || words[2] != "tmpfs" || unix.Statfs(words[1], &stat) != nil {
+			continue
+		}
+		size, isReadOnly := stat.Blocks*uint64(stat.Bsize), stat.Flags&unix.ST_RDONLY != 0
+		if !isReadOnly && (size == 0 || size > all || stat.Files == math.MaxUint64) {
+			return nil
+		}
+	}
+	return errNotGot
+}
