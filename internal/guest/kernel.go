@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -27,6 +29,28 @@ func telltales() []string {
 		"/sys/firmware", "/sys/fs/bpf", "/sys/fs/pstore", "/sys/kernel/config", "/sys/kernel/debug", "/sys/kernel/security",
 		"/sys/kernel/tracing",
 	}
+}
+
+// rootsOwn are the files there that only the host's root may read, which it is that without ids of its own reads them:
+// numbers of hardware, what the kernel's memory is used for, and a file each of whose reads makes a device of the host.
+func rootsOwn() []string {
+	return []string{
+		"/proc/pagetypeinfo", "/proc/slabinfo", "/sys/class/zram-control", "/sys/devices/virtual/dmi", "/sys/kernel/mm/damon",
+	}
+}
+
+// busesOfHost are the directories below a sysfs with the devices of PCI: their files resource0 and so on are the
+// registers and the memory of devices, which only the host's root may read. Where an interface of the network is among
+// them, which is the host's then, programs look for it there.
+func busesOfHost(sys string) []string {
+	interfaces, _ := filepath.Glob(filepath.Join(sys, "class/net/*"))
+	for _, i := range interfaces {
+		if place, err := os.Readlink(i); err == nil && strings.Contains(place, "/devices/pci") {
+			return nil
+		}
+	}
+	buses, _ := filepath.Glob(filepath.Join(sys, "devices/pci*"))
+	return buses
 }
 
 // protectKernel makes files read-only that set up the kernel.
@@ -67,7 +91,11 @@ func hideKernel(hasOwnIDs bool) error {
 	if err := MakeReadOnly(covers); err != nil {
 		return fmt.Errorf("hide the kernel: %w", err)
 	}
-	for _, p := range telltales() {
+	places := telltales()
+	if !hasOwnIDs {
+		places = slices.Concat(places, rootsOwn(), busesOfHost("/sys"))
+	}
+	for _, p := range places {
 		info, err := os.Lstat(p)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue

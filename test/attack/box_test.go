@@ -151,6 +151,8 @@ func (b *box) offer(t *testing.T) {
 	server := listen(t, "tcp", "127.0.0.1:0")
 	b.facts.Port = server.Addr().(*net.TCPAddr).Port
 	holder := exec.Command("sleep", b.facts.Marker)
+	// It must not hold what this process has inherited, such as a lock of the rig, should that end by a panic.
+	holder.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := holder.Start(); err != nil {
 		t.Fatal(err)
 	}

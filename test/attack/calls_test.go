@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"testing"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -67,7 +69,10 @@ func callAttempts() []attempt {
 			}
 			return call(unix.SYS_IOCTL, uintptr(fd), unix.TIOCCONS, 0)
 		}},
-		{name: "root-only-sweep", tries: "read what only root of a host may below /proc and /sys", inside: rootOnly,
+		{name: "new-device", tries: "make a device of the host by reading", host: newDevice},
+		{name: "registers", tries: "read the registers of the host's devices", inside: registers},
+		{name: "root-only-sweep", tries: "read what only root of a host may below /proc and /sys, settings apart",
+			inside:   rootOnly,
 			refusals: []error{errNotGot}},
 		{name: "cgroups", tries: "make so many cgroups that the host can make none", fast: true, inside: manyCgroups,
 			refusals: []error{unix.EAGAIN}},
@@ -81,7 +86,9 @@ func rootOnly(*facts) error {
 	found := error(errNotGot)
 	for _, top := range []string{"/proc", "/sys"} {
 		err := filepath.WalkDir(top, func(name string, d fs.DirEntry, err error) error {
-			if err != nil || name == "/proc/sys/net" || name == "/sys/fs/cgroup" || name == "/sys/devices/virtual/net" {
+			if err != nil || slices.Contains([]string{
+				"/proc/sys", "/sys/fs/cgroup", "/sys/module", "/sys/devices/virtual/net", "/sys/kernel/slab",
+			}, name) {
 				return fs.SkipDir
 			}
 			if base := strings.TrimPrefix(name, "/proc/"); d.IsDir() && base[0] >= '0' && base[0] <= '9' ||
@@ -101,6 +108,47 @@ func rootOnly(*facts) error {
 		}
 	}
 	return found
+}
+
+// registers looks for a device of PCI whose memory can be mapped and read.
+func registers(*facts) error {
+	files, err := filepath.Glob("/sys/devices/pci*/*/resource[0-9]")
+	if err != nil {
+		return err
+	}
+	refusal := error(unix.ENOENT)
+	for _, file := range files {
+		fd, err := unix.Open(file, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+		if err != nil {
+			refusal = err
+			continue
+		}
+		defer unix.Close(fd)
+		if _, err = unix.Mmap(fd, 0, 4096, unix.PROT_READ, unix.MAP_SHARED); err == nil {
+			return nil
+		}
+		refusal = err
+	}
+	return refusal
+}
+
+// newDevice has zram(4) make one, where the host has that.
+func newDevice(t *testing.T, b *box) error {
+	const devices, file = "/sys/block/zram*", "/sys/class/zram-control/hot_"
+	before, err := filepath.Glob(devices)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := service(t, time.Minute, "execute", b.name, "--", "cat", file+"add")
+	after, err := filepath.Glob(devices)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(after) > len(before) {
+		_ = os.WriteFile(file+"remove", []byte(strings.TrimSpace(out.text)), 0)
+		return nil
+	}
+	return errHeld
 }
 
 // manyCgroups makes a good part of the 65,535 groups with a bound of memory that the kernel has, and takes them away.
