@@ -22,6 +22,8 @@ func do(name string) error {
 		return fillSignals()
 	case "take-huge-pages":
 		return takeHugePages()
+	case "root-only":
+		return printRootOnly()
 	case "fork":
 		return forkAll()
 	case "open-terminals":
