@@ -101,7 +101,7 @@ func takeHugePages() error {
 }
 
 func forkBomb(t *testing.T, b *box) error {
-	return errors.Join(b.holding(t, "fork", func(said string) error {
+	return b.holding(t, "fork", func(said string) error {
 		t.Logf("%s processes inside", said)
 		if out, err := exec.Command("sh", "-c", "true; (true); echo fine").CombinedOutput(); err != nil {
 			t.Logf("the host: %s, %v", out, err)
@@ -115,7 +115,7 @@ func forkBomb(t *testing.T, b *box) error {
 			return nil
 		}
 		return errHeld
-	}))
+	})
 }
 
 // forkAll makes processes that sleep, as many as it may.
@@ -128,13 +128,14 @@ func forkAll() error {
 		}
 		if pid == 0 {
 			// Nothing of Go's may be called here.
-			pause := unix.Timespec{Sec: 20}
+			pause := unix.Timespec{Sec: 60}
 			_, _, _ = unix.RawSyscall(unix.SYS_NANOSLEEP, uintptr(unsafe.Pointer(&pause)), 0, 0)
 			_, _, _ = unix.RawSyscall(unix.SYS_EXIT_GROUP, 0, 0, 0)
 		}
 		made++
 	}
-	return hold(made)
+	// They are of the group that execute gave this process.
+	return errors.Join(hold(made), unix.Kill(0, unix.SIGKILL))
 }
 
 func terminals(t *testing.T, b *box) error {
