@@ -33,7 +33,8 @@ of the config is not taken over.
 A config that asks for what reaches beyond the sandbox, or that this version
 does not know to be harmless, is refused with the lines that do: mounts of the
 host, lines of [unit] and [service], the host's network, more capabilities,
-another type or profile. --trust allows these lines, and copy=yes.`
+another type or profile. Where it has the host's user ids, it is given its own
+in their place. --trust allows these lines, copy=yes, and the host's ids.`
 
 func importCommand(manager newManagerFunc) *cobra.Command {
 	var options helper.ImportOptions

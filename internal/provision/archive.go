@@ -127,6 +127,9 @@ func (p *Provisioner) Import(ctx context.Context, o describe.ImportOptions, in i
 	if err := p.checkPrerequisites(ctx, s); err != nil {
 		return nil, err
 	}
+	if !o.Trust {
+		p.giveIDs(s)
+	}
 	return s, p.provision(ctx, s, provisionSpec{
 		options: describe.Options{
 			Level: o.Level, Security: o.Security, Share: o.Share, FileType: s.Security.FileType,

@@ -32,6 +32,20 @@ func (p *Provisioner) chooseIDMap(s *config.Sandbox) error {
 	return nil
 }
 
+// giveIDs gives a sandbox ids of its own that comes without, from somebody who need not be trusted, where the host can.
+func (p *Provisioner) giveIDs(s *config.Sandbox) {
+	if ids := s.Hardening.IDMap; ids.Auto || ids.Mapped() {
+		return
+	}
+	if err := p.checkIDMap(s); err != nil {
+		p.Warn("%s has the user ids of the host, as in the archive: %v", s.Name, err)
+		return
+	}
+	s.Hardening.IDMap = config.IDMap{Auto: true}
+	p.Warn("%s has user ids of its own, as new sandboxes have; %s keeps those of the host, as in the archive", s.Name,
+		field.Trust)
+}
+
 // checkIDMap reports whether a sandbox can have ids of its own.
 func (p *Provisioner) checkIDMap(s *config.Sandbox) error {
 	if s.Network == config.NetworkHost {

@@ -3,11 +3,13 @@
 package provision
 
 import (
+	"bytes"
 	"errors"
 	"strings"
 	"testing"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/describe"
 )
 
 // TestIDMapByDefault: a new sandbox has ids of its own. Where it cannot, it is told why in one line; where it was asked
@@ -53,6 +55,54 @@ func TestIDMapByDefault(t *testing.T) {
 			}
 			said := strings.Join(h.warnings, "\n")
 			if !strings.Contains(said, c.says) || c.says == "" && strings.Contains(said, "has the user ids of the host") {
+				t.Errorf("said %q", said)
+			}
+		})
+	}
+}
+
+// TestIDMapOfArchive: an archive from just anybody does not choose a weaker wall than a new sandbox has.
+func TestIDMapOfArchive(t *testing.T) {
+	needRoot(t)
+	for _, c := range []struct {
+		name       string
+		archived   config.IDMap
+		trust      bool
+		unmappable error
+		mapped     bool
+		says       string
+	}{
+		{name: "own", archived: config.IDMap{Auto: true}, mapped: true},
+		{name: "the host's", archived: config.IDMap{None: true}, mapped: true, says: "copy has user ids of its own, as new"},
+		{name: "trusted", archived: config.IDMap{None: true}, trust: true},
+		{name: "cannot", archived: config.IDMap{None: true}, unmappable: errors.New("nfs"),
+			says: "copy has the user ids of the host, as in the archive: it cannot have ids of its own: nfs"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			h := newHost(t)
+			o := h.options("web")
+			o.IDMap = c.archived
+			if _, err := h.Create(t.Context(), o); err != nil {
+				t.Fatal(err)
+			}
+			var archive bytes.Buffer
+			if err := h.Export(t.Context(), ExportOptions{Name: "web"}, &archive); err != nil {
+				t.Fatal(err)
+			}
+			h.unmappable = c.unmappable
+			if _, err := h.Import(t.Context(), describe.ImportOptions{Name: "copy", Base: h.content, Trust: c.trust},
+				&archive); err != nil {
+				t.Fatal(err)
+			}
+			s, err := h.Configs.Load("copy")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if s.Hardening.IDMap.Mapped() != c.mapped {
+				t.Errorf("ids %q", s.Hardening.IDMap)
+			}
+			said := strings.Join(h.warnings, "\n")
+			if !strings.Contains(said, c.says) || c.says == "" && strings.Contains(said, "copy has") {
 				t.Errorf("said %q", said)
 			}
 		})
