@@ -122,6 +122,10 @@ func (c containers) EndUnfinished(ctx context.Context, s *config.Sandbox) error 
 		return err
 	}
 	running, err := m.ownDomain(started)
+	if err == nil && running == nil && m.run(s.Name).Phase() != "" {
+		// A start was noted, and files tell of no container: that it is down, libvirt has to say.
+		err = Reach(m)
+	}
 	if err != nil || running == nil {
 		return err
 	}

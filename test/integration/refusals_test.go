@@ -202,13 +202,9 @@ func TestLibvirtDown(t *testing.T) {
 	rig.On(t, rig.Native)
 	create(t, "t-down", "-C", "-u", "apache2")
 	before := snapshot(t)
-	for _, args := range [][]string{{"create", "-u", "apache2", "x"}, {"start", "t-down"}, {"delete", "t-down"}, {"list"},
-		{"list", "-q"}, {"delete", "-p", "/srv", "x"},
-		{"execute", "t-down", "--", "true"}} {
-		// In a mount namespace without libvirt's sockets there is no libvirtd.
-		command := exec.Command("unshare", append([]string{"-m", "sh", "-c", `mount -t tmpfs none /run/libvirt && exec "$@"`,
-			"-", program}, args...)...)
-		o := runCommand(t, command)
+	for _, args := range [][]string{{"create", "-u", "apache2", "x"}, {"start", "t-down"}, {"list"},
+		{"list", "-q"}, {"delete", "-p", "/srv", "x"}} {
+		o := runCommand(t, withoutLibvirt(args...))
 		if o.status != 1 || !strings.Contains(o.stderr, "connect to libvirt") || strings.Count(o.stderr, "\n") != 1 {
 			t.Errorf("%v: exit status %d, stderr %q", args, o.status, o.stderr)
 		}
@@ -216,17 +212,32 @@ func TestLibvirtDown(t *testing.T) {
 	// What is wrong anyway is said to be that.
 	for want, args := range map[string][]string{
 		"no such unit": {"create", "-u", "nosuch", "x"}, "no such sandbox": {"delete", "x"},
+		"t-down is not running": {"execute", "t-down", "--", "true"},
 	} {
-		refused(t, runCommand(t, exec.Command("unshare", append([]string{"-m", "sh", "-c",
-			`mount -t tmpfs none /run/libvirt && exec "$@"`, "-", program}, args...)...)), want)
+		refused(t, runCommand(t, withoutLibvirt(args...)), want)
 	}
 	// What was never started is stopped without asking.
-	command := exec.Command("unshare", "-m", "sh", "-c", `mount -t tmpfs none /run/libvirt && exec "$@"`, "-", program,
-		"stop", "t-down")
-	if o := runCommand(t, command); o.status != 0 || o.stderr != "" {
+	if o := runCommand(t, withoutLibvirt("stop", "t-down")); o.status != 0 || o.stderr != "" {
 		t.Errorf("stop: %+v", o)
 	}
 	sameAs(t, before, "after verbs without libvirtd")
+	// Content that a container may have, which no file tells of, stays.
+	must(t, "start", "t-down")
+	if o := runCommand(t, withoutLibvirt("delete", "t-down")); o.status != 1 || !strings.Contains(o.stderr,
+		"connect to libvirt") {
+		t.Errorf("delete of one that may be up: %+v", o)
+	}
+	inside(t, "t-down", "test -d /var/www/html")
+	must(t, "stop", "t-down")
+	if o := runCommand(t, withoutLibvirt("delete", "t-down")); o.status != 0 || o.stderr != "" {
+		t.Errorf("delete of one that is down: %+v", o)
+	}
+}
+
+// withoutLibvirt runs a verb in a mount namespace without libvirt's sockets and files.
+func withoutLibvirt(args ...string) *exec.Cmd {
+	return exec.Command("unshare", append([]string{"-m", "sh", "-c", `mount -t tmpfs none /run/libvirt && exec "$@"`, "-",
+		program}, args...)...)
 }
 
 // LIBVIRT_DEFAULT_URI is honoured, and -c goes before it.
