@@ -10,6 +10,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
@@ -78,15 +79,17 @@ func (u Unit) isOver() bool {
 // asked is what systemd tells who is asked to end a unit (systemd.exec(5)).
 type asked struct {
 	inUnit bool // whether it is systemd that asks
-	killed bool // whether a signal ended the unit's main process
+	killed bool // whether a signal ended the unit's main process that asks for no end in order
 }
 
 func question() asked {
 	code := os.Getenv("EXIT_CODE")
+	// What systemctl kill sends by default, and those like it, can come before the monitor has begun to heed them.
+	inOrder := slices.Contains([]string{"TERM", "INT", "HUP"}, os.Getenv("EXIT_STATUS"))
 	return asked{
 		inUnit: os.Getenv("SERVICE_RESULT") != "",
 		// MAINPID is set where it lives.
-		killed: (code == "killed" || code == "dumped") && os.Getenv("MAINPID") == "",
+		killed: (code == "killed" && !inOrder || code == "dumped") && os.Getenv("MAINPID") == "",
 	}
 }
 

@@ -125,18 +125,22 @@ func TestTooMany(t *testing.T) {
 // TestAsked reads what systemd says of the main process of a unit.
 func TestAsked(t *testing.T) {
 	for _, c := range []struct {
-		result, code, pid string
-		want              asked
+		result, code, status, pid string
+		want                      asked
 	}{
 		{want: asked{}},
 		{result: "success", code: "exited", want: asked{inUnit: true}},
-		{result: "signal", code: "killed", want: asked{inUnit: true, killed: true}},
+		{result: "signal", code: "killed", status: "KILL", want: asked{inUnit: true, killed: true}},
+		{result: "signal", code: "killed", status: "PIPE", want: asked{inUnit: true, killed: true}},
+		{result: "success", code: "killed", status: "TERM", want: asked{inUnit: true}},
+		{result: "success", code: "killed", status: "HUP", want: asked{inUnit: true}},
 		{result: "core-dump", code: "dumped", want: asked{inUnit: true, killed: true}},
 		{result: "signal", code: "killed", pid: "7", want: asked{inUnit: true}},
 	} {
 		t.Run(fmt.Sprint(c), func(t *testing.T) {
 			t.Setenv("SERVICE_RESULT", c.result)
 			t.Setenv("EXIT_CODE", c.code)
+			t.Setenv("EXIT_STATUS", c.status)
 			t.Setenv("MAINPID", c.pid)
 			if got := question(); got != c.want {
 				t.Errorf("got %+v, want %+v", got, c.want)
