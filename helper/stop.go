@@ -51,17 +51,22 @@ func (m *Manager) Stop(ctx context.Context, name string) error {
 		// It goes on as it was.
 		return errors.Join(err, m.run(name).SetPhase(before))
 	}
+	limit := s.Limits.StopTimeout
+	if before == places.PhaseStarting {
+		// Its start was interrupted: init may not heed yet what would have it end in order.
+		limit = min(limit, failedStartLimit)
+	}
 	tries := 0
 	if err == nil {
 		defer connection.Close()
 		err = m.libvirt.WithReconnect(ctx, connection, func(connection libvirtConnection) error {
 			tries++
-			return m.stopOver(ctx, connection, s)
+			return m.stopOver(ctx, connection, s, limit)
 		})
 	}
 	if virt.IsAway(err) {
 		tries++
-		err = m.stopWithoutLibvirt(ctx, s, s.Limits.StopTimeout)
+		err = m.stopWithoutLibvirt(ctx, s, limit)
 	}
 	if tries > 1 && errors.Is(err, ErrNotRunning) {
 		// The one before has brought it down.
@@ -71,7 +76,9 @@ func (m *Manager) Stop(ctx context.Context, name string) error {
 }
 
 // stopOver is Stop with a connection to libvirt.
-func (m *Manager) stopOver(ctx context.Context, connection libvirtConnection, s *config.Sandbox) error {
+func (m *Manager) stopOver(
+	ctx context.Context, connection libvirtConnection, s *config.Sandbox, limit time.Duration,
+) error {
 	running, err := connection.OwnDomain(s)
 	if err != nil {
 		return err
@@ -80,7 +87,7 @@ func (m *Manager) stopOver(ctx context.Context, connection libvirtConnection, s 
 		return m.notRunning(s.Name)
 	}
 	running.Free()
-	return m.end(ctx, connection, s, s.Limits.StopTimeout)
+	return m.end(ctx, connection, s, limit)
 }
 
 // notRunning says so, once nothing is left of an earlier run. Errors: ErrNotRunning.
