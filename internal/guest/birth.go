@@ -58,6 +58,10 @@ func (b *birth) fork(file string, args, environment []string) error {
 		return fmt.Errorf("close descriptors: %w", err)
 	}
 	pid, errno := forkExec(path, &argv[0], &envp[0], b.start.read, b.failed.write)
+	if errno == unix.ENOMEM {
+		// That is what a namespace says whose first process has ended (pid_namespaces(7)).
+		return errors.New("make a process in the container: it is ending, or the host has no memory left")
+	}
 	if errno != 0 {
 		return fmt.Errorf("make a process in the container: %w", errno)
 	}

@@ -99,7 +99,7 @@ func (e Entry) run(command, environment []string) (int, error) {
 		return 1, err
 	}
 	failure := make(chan error, 1)
-	status := 1
+	notFound := 0
 	// The new thread is not this one, which is the first of the process and so cannot end.
 	runtime.LockOSThread()
 	go func() {
@@ -109,15 +109,18 @@ func (e Entry) run(command, environment []string) (int, error) {
 				return err
 			}
 			var file string
-			if file, status = FindProgram(command[0], environment); status != 0 {
-				fmt.Fprintf(os.Stderr, "%s: %s\n", command[0], StatusReason(status))
+			if file, notFound = FindProgram(command[0], environment); notFound != 0 {
+				fmt.Fprintf(os.Stderr, "%s: %s\n", command[0], StatusReason(notFound))
 				return nil
 			}
 			return born.fork(file, command, environment)
 		}()
 	}()
-	if err := <-failure; err != nil || status != 0 {
-		return status, err
+	if err := <-failure; err != nil {
+		return 1, err
+	}
+	if notFound != 0 {
+		return notFound, nil
 	}
 	if e.Freezer != 0 {
 		if _, err := unix.Write(e.Freezer, []byte(strconv.Itoa(born.pid))); err != nil {

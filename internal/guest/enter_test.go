@@ -4,10 +4,15 @@ package guest
 
 import (
 	"encoding/json"
+	"fmt"
+	"math"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -30,6 +35,30 @@ func TestEntry(t *testing.T) {
 		if status, err := Enter(args); status != 2 || err == nil {
 			t.Errorf("%q: got %d, %v", args, status, err)
 		}
+	}
+}
+
+// TestEnterWhatEnded enters a namespace whose first process has ended: the command is not run, and that is a failure.
+func TestEnterWhatEnded(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root")
+	}
+	first := exec.Command("sleep", "100")
+	first.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWPID}
+	if err := first.Start(); err != nil {
+		t.Fatal(err)
+	}
+	namespace, err := os.Open(fmt.Sprintf("/proc/%d/ns/pid", first.Process.Pid))
+	_ = first.Process.Kill()
+	_ = first.Wait()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer namespace.Close()
+	entry := Entry{Namespaces: []int{int(namespace.Fd())}, Bounding: math.MaxUint64}
+	status, err := entry.run([]string{"true"}, os.Environ())
+	if status != 1 || err == nil || !strings.Contains(err.Error(), "it is ending") {
+		t.Errorf("got %d, %v", status, err)
 	}
 }
 
