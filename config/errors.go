@@ -84,5 +84,4 @@ const (
 	msgMissing         = "[%s] %s is missing"
 	msgUnitsAndCommand = "unit and [command] exclude each other; remove one"
 	msgNothingToRun    = "nothing to run: give [sandbox] unit or [command] argument"
-	msgMountKind       = "mount type %q is not %s"
 )

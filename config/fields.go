@@ -85,8 +85,8 @@ func sandboxFields() []field {
 		text("sandbox", "content", func(s *Sandbox) *string { return &s.Content }, CheckContent),
 		boolean("sandbox", "copy", func(s *Sandbox) *bool { return &s.Copy }),
 		text("sandbox", "image", func(s *Sandbox) *string { return &s.Image }, CheckPath),
-		text("sandbox", "image-format", func(s *Sandbox) *string { return (*string)(&s.ImageFormat) }, checkImageFormat),
-		text("sandbox", "image-fs", func(s *Sandbox) *string { return (*string)(&s.ImageFS) }, checkImageFS),
+		text("sandbox", "image-format", func(s *Sandbox) *string { return (*string)(&s.ImageFormat) }, CheckImageFormat),
+		text("sandbox", "image-fs", func(s *Sandbox) *string { return (*string)(&s.ImageFS) }, CheckImageFS),
 		size("sandbox", "image-size", func(s *Sandbox) *Size { return &s.ImageSize }),
 
 		list("command", "argument", func(s *Sandbox) *[]string { return &s.Command }, nil),

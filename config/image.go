@@ -8,6 +8,7 @@ import (
 	"path"
 	"strings"
 
+	"github.com/virt-sandbox/virt-sandbox/internal/pathname"
 	"github.com/virt-sandbox/virt-sandbox/internal/wellformed"
 )
 
@@ -70,7 +71,7 @@ func parseImage(text string) (file string, format ImageFormat, err error) {
 	file, format = text, ""
 	if i := strings.LastIndex(text, ",format="); i >= 0 {
 		file, format = text[:i], ImageFormat(text[i+len(",format="):])
-		if err := checkImageFormat(string(format)); err != nil {
+		if err := CheckImageFormat(string(format)); err != nil {
 			return "", "", err
 		}
 	}
@@ -96,24 +97,16 @@ func FormatOf(file string) ImageFormat {
 	return FormatRaw
 }
 
-// ParseImageFormat reads the name of a format.
-func ParseImageFormat(text string) (ImageFormat, error) {
-	return ImageFormat(text), checkImageFormat(text)
-}
-
-// ParseImageFS reads the name of a type of file systems.
-func ParseImageFS(text string) (FileSystemType, error) {
-	return FileSystemType(text), checkImageFS(text)
-}
-
-func checkImageFormat(text string) error {
+// CheckImageFormat reports whether text is the name of a format.
+func CheckImageFormat(text string) error {
 	if f := ImageFormat(text); f != FormatRaw && f != FormatQCOW2 {
 		return fmt.Errorf(msgImageFormat, text)
 	}
 	return nil
 }
 
-func checkImageFS(text string) error {
+// CheckImageFS reports whether text is the name of a type of file systems.
+func CheckImageFS(text string) error {
 	if t := FileSystemType(text); t != Ext4 && t != XFS {
 		return fmt.Errorf(msgImageFS, text)
 	}
@@ -137,7 +130,7 @@ func (s *Sandbox) CheckStorage() error {
 			continue // Those of the container's own places are made after all others.
 		}
 		for _, m := range s.Mounts {
-			if !m.Kind.ShowsInside() && pathWithin(m.Target, over.Target) {
+			if !m.Kind.ShowsInside() && pathname.IsWithin(m.Target, over.Target) {
 				return fmt.Errorf(msgMountHidden, m.Target, over.Target)
 			}
 		}
@@ -164,7 +157,7 @@ func (s *Sandbox) CheckStorage() error {
 
 func (s *Sandbox) checkImage() error {
 	switch {
-	case s.Image != "" && pathWithin(s.Image, s.Content):
+	case s.Image != "" && pathname.IsWithin(s.Image, s.Content):
 		return fmt.Errorf(msgImageBelow, s.Image)
 	case s.Image != "":
 		return nil
@@ -200,9 +193,4 @@ func (s *Sandbox) ImageFiles() []ImageFile {
 		files = append(files, ImageFile{d.Source, d.Format, "disk " + d.Tag})
 	}
 	return files
-}
-
-// pathWithin reports whether a clean path is dir or lies below it.
-func pathWithin(p, dir string) bool {
-	return p == dir || strings.HasPrefix(p, strings.TrimSuffix(dir, "/")+"/")
 }

@@ -2,8 +2,6 @@
 
 package config
 
-import "strings"
-
 // MountKind is the TYPE of a -m TYPE:… option. What code does with a mount depends on the properties of its kind, which
 // the methods report, and not on the kind itself.
 type MountKind string
@@ -108,14 +106,4 @@ func readMemory(m *Mount, text string) bool {
 	var err error
 	m.Size, err = ParseSize(text)
 	return err == nil && m.Size > 0
-}
-
-// mountKindList names all kinds for a message.
-func mountKindList() string {
-	list := ""
-	for _, k := range MountKinds() {
-		list += ", " + string(k)
-	}
-	last := strings.LastIndex(list, ", ")
-	return list[2:last] + " or " + list[last+2:]
 }

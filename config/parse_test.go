@@ -76,7 +76,6 @@ func TestBadConfigs(t *testing.T) {
 func TestEverySentenceHasAnExample(t *testing.T) {
 	elsewhere := map[string]string{
 		"msgTooLong":    "TestParseBoundsLength",
-		"msgMountKind":  "TestParseMount",
 		"msgInterfaces": "TestCheckInterfaces",
 		"msgNotState":   "TestDamagedState",
 	}

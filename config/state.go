@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/virt-sandbox/virt-sandbox/internal/nic"
+	"github.com/virt-sandbox/virt-sandbox/internal/pathname"
 	"github.com/virt-sandbox/virt-sandbox/internal/textmerge"
 )
 
@@ -93,7 +94,7 @@ func (s *Sandbox) take(found *Sandbox) {
 // the origin that was found tells how a path follows the host.
 func (s *Sandbox) takePrivate(found []PrivatePath) {
 	listed := slices.DeleteFunc(slices.Clone(s.Private), func(p PrivatePath) bool {
-		return slices.ContainsFunc(found, func(f PrivatePath) bool { return pathWithin(p.Path, f.Path) })
+		return slices.ContainsFunc(found, func(f PrivatePath) bool { return pathname.IsWithin(p.Path, f.Path) })
 	})
 	s.Private = slices.Concat(found, listed)
 }

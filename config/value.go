@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/virt-sandbox/virt-sandbox/internal/bytesize"
+	"github.com/virt-sandbox/virt-sandbox/internal/pathname"
 	"github.com/virt-sandbox/virt-sandbox/internal/textmerge"
 	"github.com/virt-sandbox/virt-sandbox/internal/unitname"
 	"github.com/virt-sandbox/virt-sandbox/internal/wellformed"
@@ -95,8 +96,8 @@ func CheckUser(name string) error { return match(wellformed.IsUser, name, msgUse
 // ParseMount reads the TYPE:DST=SRC of a -m option.
 func ParseMount(option string) (Mount, error) {
 	kind, rest, _ := strings.Cut(option, ":")
-	if MountKind(kind).describe().kind == "" {
-		return Mount{}, fmt.Errorf(msgMountKind, kind, mountKindList())
+	if err := oneOf("mount type", MountKinds()...)(kind); err != nil {
+		return Mount{}, err
 	}
 	return parseMountValue(MountKind(kind), rest)
 }
@@ -107,7 +108,7 @@ func parseMountValue(kind MountKind, value string) (Mount, error) {
 	if !found || CheckPath(target) != nil || !described.read(&mount, text) {
 		return Mount{}, fmt.Errorf(described.form, value)
 	}
-	if kind.ShowsInside() && (pathWithin(target, mount.Source) || pathWithin(mount.Source, target)) {
+	if kind.ShowsInside() && (pathname.IsWithin(target, mount.Source) || pathname.IsWithin(mount.Source, target)) {
 		return Mount{}, fmt.Errorf(msgGuestBindLoop, value)
 	}
 	switch target {
@@ -120,10 +121,11 @@ func parseMountValue(kind MountKind, value string) (Mount, error) {
 func (m Mount) value() string { return m.Target + "=" + m.Kind.describe().text(m) }
 
 // oneOf checks that a value is one of some words.
-func oneOf(key string, words ...string) func(string) error {
+func oneOf[T ~string](key string, words ...T) func(string) error {
 	return func(text string) error {
-		if !slices.Contains(words, text) {
-			return fmt.Errorf(msgChoice, key, text, strings.Join(words, ", "))
+		if !slices.Contains(words, T(text)) {
+			list := strings.Trim(fmt.Sprint(words), "[]")
+			return fmt.Errorf(msgChoice, key, text, strings.ReplaceAll(list, " ", ", "))
 		}
 		return nil
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/hostnet"
 	"github.com/virt-sandbox/virt-sandbox/internal/overview"
 	"github.com/virt-sandbox/virt-sandbox/internal/places"
 )
@@ -72,7 +73,7 @@ func (m *Manager) lookFrom(ctx context.Context, row *Row, s *config.Sandbox, run
 	if len(s.Interfaces) == 0 {
 		return
 	}
-	if addresses, err := addressesOf(ctx, init); err == nil {
+	if addresses, err := hostnet.AddressesOf(ctx, init); err == nil {
 		row.Addresses = append(row.Addresses, addresses...)
 	}
 }

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
-	"strings"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/field"
@@ -58,25 +57,6 @@ func (m *Manager) setNetwork(ctx context.Context, r *Running, interfaces []netwo
 	return hostnet.Start(ctx, r.Sandbox, dir, init.File(), interfaces, limit)
 }
 
-// network says in a few words what network the container has.
-func (r *Running) network() string {
-	switch {
-	case r.Sandbox.Network == config.NetworkHost:
-		return "the host's network"
-	case len(r.Sandbox.Interfaces) == 0:
-		return "no network but loopback"
-	}
-	addresses, err := network.Addresses(r.Init)
-	if err != nil || len(addresses) == 0 {
-		return "no address"
-	}
-	var words []string
-	for _, a := range addresses {
-		words = append(words, a.String())
-	}
-	return strings.Join(words, ", ")
-}
-
 // addresses returns those of a running container that others can reach, as the kernel has them for its network; of one
 // that has the host's network none are its own. Errors: ErrNotRunning.
 func (m *Manager) addresses(ctx context.Context, name string) ([]netip.Prefix, error) {
@@ -92,22 +72,9 @@ func (m *Manager) addresses(ctx context.Context, name string) ([]netip.Prefix, e
 	if err != nil {
 		return nil, fmt.Errorf("addresses of %s: %w", name, err)
 	}
-	addresses, err := addressesOf(ctx, pid)
+	addresses, err := hostnet.AddressesOf(ctx, pid)
 	if err != nil {
 		return nil, fmt.Errorf("addresses of %s: %w", name, err)
 	}
 	return addresses, nil
-}
-
-// addressesOf returns those of the network of a process.
-func addressesOf(ctx context.Context, pid int) ([]netip.Prefix, error) {
-	process, err := proc.Open(pid)
-	if err != nil {
-		return nil, err
-	}
-	defer process.Close()
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	return network.Addresses(process.File())
 }

@@ -89,42 +89,8 @@ func (m *Manager) domainLevels(except string) ([]alloc.Use, error) {
 		return nil, err
 	}
 	defer connection.Close()
-	var uses []alloc.Use
-	// Of hundreds of our own, libvirt need not write and we not read the long description.
-	texts, err := connection.DomainTexts(func(name, uuid string) bool {
-		use := m.startedLevel(name, uuid)
-		if use != nil && use.By != "libvirt domain "+except {
-			uses = append(uses, *use)
-		}
-		return use != nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	for _, text := range texts {
-		found, err := alloc.LevelsOfDomain(text, except)
-		if err != nil {
-			return nil, err
-		}
-		uses = append(uses, found...)
-	}
-	return uses, nil
-}
-
-// startedLevel returns the level that a running sandbox was started with; nil for a domain that is none.
-func (m *Manager) startedLevel(name, uuid string) *alloc.Use {
-	if config.CheckName(name) != nil {
-		return nil
-	}
-	s, err := m.run(name).Recorded()
-	if err != nil || s.UUID != uuid {
-		return nil
-	}
-	level, err := alloc.LevelOf(s)
-	if err != nil {
-		return nil
-	}
-	return &alloc.Use{Level: level, By: "libvirt domain " + name}
+	recorded := func(name string) (*config.Sandbox, error) { return m.run(name).Recorded() }
+	return alloc.LevelsOfDomains(connection.DomainTexts, recorded, except)
 }
 
 // claims returns the notes of which images the sandboxes of this host use.

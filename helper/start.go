@@ -15,6 +15,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/apparmor"
 	"github.com/virt-sandbox/virt-sandbox/internal/guest"
+	"github.com/virt-sandbox/virt-sandbox/internal/hostnet"
 	"github.com/virt-sandbox/virt-sandbox/internal/lockfile"
 	"github.com/virt-sandbox/virt-sandbox/internal/monitor"
 	"github.com/virt-sandbox/virt-sandbox/internal/places"
@@ -331,7 +332,7 @@ func (r *Running) Summary() string {
 			where = "AppArmor profile " + profile
 		}
 	}
-	return fmt.Sprintf("Running %s; %s; %s", what, where, r.network())
+	return fmt.Sprintf("Running %s; %s; %s", what, where, hostnet.Describe(s, r.Init))
 }
 
 // Prepare makes or completes the content of a sandbox. One that runs has all that it needs.

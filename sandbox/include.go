@@ -15,6 +15,7 @@ import (
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/field"
+	"github.com/virt-sandbox/virt-sandbox/internal/pathname"
 )
 
 // include copies a file of the host into the directory of the mount that its target lies in, the innermost.
@@ -24,7 +25,7 @@ func include(i Include, mounts []config.Mount) error {
 	}
 	var into config.Mount
 	for _, m := range mounts {
-		if strings.HasPrefix(i.Target, m.Target+"/") && len(m.Target) > len(into.Target) {
+		if pathname.IsBelow(i.Target, m.Target) && len(m.Target) > len(into.Target) {
 			into = m
 		}
 	}

@@ -5,10 +5,7 @@ package alloc
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
-
-	"libvirt.org/go/libvirtxml"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/field"
@@ -167,27 +164,6 @@ func (b *Book) configLevels(except string) ([]Use, error) {
 		}
 		if level, err := LevelOf(other); err == nil {
 			uses = append(uses, Use{level, "sandbox " + name})
-		}
-	}
-	return uses, nil
-}
-
-// LevelsOfDomain reads the levels in the XML of a domain; none of the one that is named except.
-func LevelsOfDomain(xml, except string) ([]Use, error) {
-	var d libvirtxml.Domain
-	if err := d.Unmarshal(xml); err != nil {
-		return nil, fmt.Errorf("read libvirt's domains: %w", err)
-	}
-	if d.Name == except {
-		return nil, nil
-	}
-	var uses []Use
-	for _, label := range d.SecLabel {
-		for _, context := range []string{label.Label, label.BaseLabel} {
-			// The base of a dynamic label has no categories: they are added at the start.
-			if level, err := mcs.OfContext(context); err == nil && (context == label.Label || level.Count() > 0) {
-				uses = append(uses, Use{level, "libvirt domain " + d.Name})
-			}
 		}
 	}
 	return uses, nil

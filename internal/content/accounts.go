@@ -7,10 +7,8 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path"
 	"slices"
 	"strconv"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 
@@ -51,7 +49,8 @@ func (b *builder) accounts() error {
 	}
 	if b.complete {
 		for _, f := range accountFiles(fresh) {
-			if err := b.addAccounts(f); err != nil {
+			complete := func(old string) string { return account.Complete(old, f.lines, f.numbered) }
+			if err := filetree.ChangeSmall(b.tree, f.name, filestate.OwnDir+"/accounts.new", maxList, complete); err != nil {
 				return fmt.Errorf("add accounts to %s: %w", f.name, err)
 			}
 		}
@@ -98,36 +97,6 @@ func (b *builder) systemAccounts() (*account.Lists, error) {
 	return lists, nil
 }
 
-// addAccounts completes a list that root in the container may have made anything: what is no file of a list's size
-// stays as it is.
-func (b *builder) addAccounts(f accountFile) error {
-	old, err := filetree.ReadSmall(b.tree, f.name, maxList)
-	if errors.Is(err, filetree.ErrNotSmall) || errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ELOOP) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	text := account.Complete(string(old), f.lines, f.numbered)
-	if text == string(old) {
-		return nil
-	}
-	info, err := b.tree.Lstat(f.name)
-	if err != nil || !info.Mode().IsRegular() {
-		return err
-	}
-	const beside = filestate.OwnDir + "/accounts.new"
-	if err := b.tree.Remove(beside); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	if err := b.tree.WriteFile(beside, []byte(text), 0o600); err != nil {
-		return err
-	}
-	owner := info.Sys().(*syscall.Stat_t)
-	return errors.Join(b.tree.Chown(beside, int(owner.Uid), int(owner.Gid)), b.tree.Chmod(beside, info.Mode().Perm()),
-		b.tree.Rename(beside, f.name))
-}
-
 // etc readies the container's /etc to be laid over the host's: of private directories, and of the units, nothing of the
 // host's is seen. Content of versions before this one gets its marks so.
 func (b *builder) etc() error {
@@ -169,20 +138,4 @@ func (b *builder) markOpaque(dir string) error {
 		return nil // Who tries it without being root mounts nothing.
 	}
 	return err
-}
-
-// isMark reports whether a file stands for one of the host's that was deleted inside.
-func isMark(info fs.FileInfo) bool {
-	stat, ok := info.Sys().(*syscall.Stat_t)
-	return ok && filetree.IsWhiteout(&unix.Stat_t{Mode: stat.Mode, Rdev: stat.Rdev})
-}
-
-// isDeleted reports whether a path of the tree, or a directory above it, was deleted inside, over the host's.
-func isDeleted(tree *os.Root, p string) bool {
-	for p = path.Clean(p)[1:]; p != "."; p = path.Dir(p) {
-		if info, err := tree.Lstat(p); err == nil {
-			return isMark(info)
-		}
-	}
-	return false
 }

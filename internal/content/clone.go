@@ -19,6 +19,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/filestate"
 	"github.com/virt-sandbox/virt-sandbox/internal/filetree"
+	"github.com/virt-sandbox/virt-sandbox/internal/pathname"
 	"github.com/virt-sandbox/virt-sandbox/internal/privatepaths"
 )
 
@@ -62,7 +63,7 @@ func IsOfOne(p string) bool {
 		"/var/lib/systemd/credential.secret":
 		return true
 	}
-	return privatepaths.Below(p, "/var/log/journal") || privatepaths.IsHostIdentity(p) || IsRecord(p)
+	return pathname.IsBelow(p, "/var/log/journal") || privatepaths.IsHostIdentity(p) || IsRecord(p)
 }
 
 // IsRecord tells of what the part of the tree that no container sees has about one content at one time.
@@ -72,7 +73,7 @@ func IsRecord(p string) bool {
 		filestate.ConsoleLog, filestate.EtcWork:
 		return true
 	}
-	return privatepaths.Below(p, "/"+filestate.OwnDir) && strings.HasSuffix(p, ".new")
+	return pathname.IsBelow(p, "/"+filestate.OwnDir) && strings.HasSuffix(p, ".new")
 }
 
 // Rename turns what names one sandbox in a copy of its content into the name of another, and writes the manifest.
@@ -86,7 +87,7 @@ func Rename(tree *os.Root, from, to *config.Sandbox, entries []filestate.Entry) 
 	}
 	var renamed []filestate.Entry
 	for _, e := range entries {
-		if from.MachineID == to.MachineID || !privatepaths.Below(e.Path, "/var/log/journal") {
+		if from.MachineID == to.MachineID || !pathname.IsBelow(e.Path, "/var/log/journal") {
 			e.Path, e.Origin = units.path(e.Path), units.Origin(e.Origin)
 			renamed = append(renamed, e)
 		}

@@ -18,6 +18,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/filestate"
 	"github.com/virt-sandbox/virt-sandbox/internal/filetree"
 	"github.com/virt-sandbox/virt-sandbox/internal/openat"
+	"github.com/virt-sandbox/virt-sandbox/internal/pathname"
 	"github.com/virt-sandbox/virt-sandbox/internal/printable"
 	"github.com/virt-sandbox/virt-sandbox/internal/privatepaths"
 	"github.com/virt-sandbox/virt-sandbox/internal/selfsigned"
@@ -164,7 +165,7 @@ func (c *copier) entry(ctx context.Context, source, target *os.File, dir, name s
 			case !c.again:
 			case v.Stat.Mode&unix.S_IFMT == unix.S_IFIFO:
 				err = filetree.MakePipe(int(target.Fd()), name, filetree.AttributesOfStat(&v.Stat))
-			case filetree.IsWhiteout(&v.Stat) && privatepaths.Below(hostPath, etcTop):
+			case filetree.IsWhiteout(&v.Stat) && pathname.IsBelow(hostPath, etcTop):
 				err = filetree.MakeWhiteout(int(target.Fd()), name)
 			}
 		}

@@ -10,7 +10,7 @@ import (
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/filestate"
-	"github.com/virt-sandbox/virt-sandbox/internal/privatepaths"
+	"github.com/virt-sandbox/virt-sandbox/internal/pathname"
 	"github.com/virt-sandbox/virt-sandbox/internal/roottree"
 )
 
@@ -42,7 +42,7 @@ func (h Host) Layout(s *config.Sandbox, shown []string, etc string) (*Layout, er
 		h.bind(&l, s, dir)
 	}
 	for _, p := range s.Private {
-		if !privatepaths.Below(p.Path, ownTop()...) && !privatepaths.Below(p.Path, etcTop) {
+		if !pathname.IsBelow(p.Path, ownTop()...) && !pathname.IsBelow(p.Path, etcTop) {
 			h.bind(&l, s, p.Path)
 		}
 	}
@@ -58,7 +58,7 @@ func (h Host) bind(l *Layout, s *config.Sandbox, p string) {
 		return
 	}
 	shared := slices.ContainsFunc(l.Mounts, func(m roottree.Mount) bool {
-		return m.Below == "" && m.Source != "" && privatepaths.Below(p, m.Target)
+		return m.Below == "" && m.Source != "" && pathname.IsBelow(p, m.Target)
 	})
 	if shared {
 		onHost, err := os.Lstat(h.Root + p)

@@ -12,7 +12,7 @@ import (
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/innerboot"
-	"github.com/virt-sandbox/virt-sandbox/internal/privatepaths"
+	"github.com/virt-sandbox/virt-sandbox/internal/pathname"
 	"github.com/virt-sandbox/virt-sandbox/internal/unitfile"
 )
 
@@ -30,7 +30,7 @@ func (h Host) CheckMounts(s *config.Sandbox) error {
 			continue
 		}
 		mounted := slices.ContainsFunc(s.Mounts, func(other config.Mount) bool {
-			return !other.Kind.ShowsInside() && privatepaths.Below(m.Source+"/", other.Target)
+			return !other.Kind.ShowsInside() && pathname.IsWithin(m.Source, other.Target)
 		})
 		if !mounted {
 			return fmt.Errorf("%s, which %s is to show, is not in the container; choose a place below /srv, /var, /home or /etc",
@@ -56,11 +56,11 @@ func isShared(p string) bool { return slices.Contains(sharedTop(), strings.TrimP
 
 // inContent reports whether a path of the container lies in its private content.
 func (h Host) inContent(s *config.Sandbox, p string) bool {
-	if slices.ContainsFunc(ownTop(), func(top string) bool { return strings.HasPrefix(p, top+"/") }) {
+	if pathname.IsBelow(p, ownTop()...) {
 		return true
 	}
 	return slices.ContainsFunc(s.Private, func(private config.PrivatePath) bool {
-		return privatepaths.Below(p, private.Path)
+		return pathname.IsBelow(p, private.Path)
 	})
 }
 

@@ -139,7 +139,7 @@ func (c *copier) private(
 	adding := strings.Split(string(noted), "\n")
 	for _, p := range paths {
 		if !c.fresh && !slices.Contains(adding, p.Path) {
-			if exists(tree, p.Path) || isDeleted(tree, p.Path) {
+			if exists(tree, p.Path) || filetree.IsDeleted(tree, p.Path) {
 				continue
 			}
 			was, err := put()

@@ -18,7 +18,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/filestate"
 	"github.com/virt-sandbox/virt-sandbox/internal/hosttest"
-	"github.com/virt-sandbox/virt-sandbox/internal/privatepaths"
+	"github.com/virt-sandbox/virt-sandbox/internal/pathname"
 )
 
 const machineID = "0123456789abcdef0123456789abcdef"
@@ -118,11 +118,11 @@ func TestManifest(t *testing.T) {
 	want := make(map[string]string)
 	for p, what := range contentOf(t, s) {
 		origin := " from sandbox"
-		if p == "/etc/d" || privatepaths.Below(p, "/etc/d") {
+		if pathname.IsWithin(p, "/etc/d") {
 			origin = " from package:d"
 		}
 		switch {
-		case p == "/" || p == "/"+filestate.OwnDir || privatepaths.Below(p, "/"+filestate.OwnDir):
+		case p == "/" || pathname.IsWithin(p, "/"+filestate.OwnDir):
 		case what[0] == 'd':
 			want[p] = "directory" + origin
 		case what[0] == 'L':
@@ -228,7 +228,7 @@ func TestRemovedStaysRemoved(t *testing.T) {
 	prepare(t, h, s)
 	got, host := contentOf(t, s), hosttest.Snapshot(t, h.Root)
 	for p, what := range got {
-		if strings.Contains(what, "today") || p != "/etc/d" && privatepaths.Below(p, "/etc/d", "/root") {
+		if strings.Contains(what, "today") || p != "/etc/d" && pathname.IsBelow(p, "/etc/d", "/root") {
 			t.Errorf("%s is %s", p, what)
 		}
 	}

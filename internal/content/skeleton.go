@@ -195,7 +195,7 @@ func (b *builder) dir(d dirSpec) error {
 // the mark of that away.
 func (b *builder) wasDeleted(parent *os.Root, base string) bool {
 	info, err := parent.Lstat(base)
-	return err == nil && isMark(info) && parent.Remove(base) == nil
+	return err == nil && filetree.IsMark(info) && parent.Remove(base) == nil
 }
 
 func (b *builder) link(name, target string) error {

@@ -14,7 +14,7 @@ import (
 	"github.com/moby/sys/mountinfo"
 
 	"github.com/virt-sandbox/virt-sandbox/internal/namespace"
-	"github.com/virt-sandbox/virt-sandbox/internal/privatepaths"
+	"github.com/virt-sandbox/virt-sandbox/internal/pathname"
 	"github.com/virt-sandbox/virt-sandbox/internal/roottree"
 )
 
@@ -67,7 +67,7 @@ func (h Host) View(shown []string) (roottree.View, error) {
 		v.Mounts = append(v.Mounts, h.show(p))
 	}
 	for _, p := range below {
-		if p != LocalTop && (local || !privatepaths.Below(p, LocalTop)) {
+		if p != LocalTop && (local || !pathname.IsBelow(p, LocalTop)) {
 			v.Mounts = append(v.Mounts, h.show(p))
 		}
 	}

@@ -25,8 +25,8 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/content"
 	"github.com/virt-sandbox/virt-sandbox/internal/filestate"
 	"github.com/virt-sandbox/virt-sandbox/internal/filetree"
+	"github.com/virt-sandbox/virt-sandbox/internal/pathname"
 	"github.com/virt-sandbox/virt-sandbox/internal/printable"
-	"github.com/virt-sandbox/virt-sandbox/internal/privatepaths"
 )
 
 // Names in the archive of a sandbox, a tar of pax(1): NAME.sandbox comes first, then what lies in the content below
@@ -180,7 +180,7 @@ func (e *exporter) entry(dir *os.Root, p, name string) error {
 // isWhiteout tells of what stands for a file of the host's /etc that was deleted inside.
 func isWhiteout(p string, info fs.FileInfo) bool {
 	s := info.Sys().(*syscall.Stat_t)
-	return privatepaths.Below(p, "/etc") && filetree.IsWhiteout(&unix.Stat_t{Mode: s.Mode, Rdev: s.Rdev})
+	return pathname.IsBelow(p, "/etc") && filetree.IsWhiteout(&unix.Stat_t{Mode: s.Mode, Rdev: s.Rdev})
 }
 
 func (e *exporter) header(p string, info fs.FileInfo) *tar.Header {

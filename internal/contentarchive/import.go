@@ -24,6 +24,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/content"
 	"github.com/virt-sandbox/virt-sandbox/internal/filestate"
 	"github.com/virt-sandbox/virt-sandbox/internal/filetree"
+	"github.com/virt-sandbox/virt-sandbox/internal/pathname"
 	"github.com/virt-sandbox/virt-sandbox/internal/printable"
 	"github.com/virt-sandbox/virt-sandbox/internal/privatepaths"
 )
@@ -165,7 +166,7 @@ func (i *importer) member(header *tar.Header) error {
 func (i *importer) check(p string, header *tar.Header) error {
 	kind := header.Typeflag
 	// It stands for a file of the host's that was deleted, and is no device.
-	isWhiteout := kind == tar.TypeChar && header.Devmajor == 0 && header.Devminor == 0 && privatepaths.Below(p, "/etc")
+	isWhiteout := kind == tar.TypeChar && header.Devmajor == 0 && header.Devminor == 0 && pathname.IsBelow(p, "/etc")
 	taken := []byte{tar.TypeDir, tar.TypeSymlink, tar.TypeFifo, tar.TypeLink, tar.TypeReg}
 	if !isWhiteout && !slices.Contains(taken, kind) {
 		return errors.New("only directories, files, links and named pipes are taken, no devices")
@@ -189,7 +190,7 @@ func (i *importer) check(p string, header *tar.Header) error {
 	if slices.Contains(privatepaths.OwnFiles(), p) && kind != tar.TypeReg && !isWhiteout {
 		return errors.New("it is not a file")
 	}
-	if privatepaths.Below(p, "/"+filestate.OwnDir) && kind != tar.TypeReg && kind != tar.TypeDir {
+	if pathname.IsBelow(p, "/"+filestate.OwnDir) && kind != tar.TypeReg && kind != tar.TypeDir {
 		return errors.New("in the part that no container sees there are only files and directories")
 	}
 	return nil

@@ -23,8 +23,8 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/filestate"
 	"github.com/virt-sandbox/virt-sandbox/internal/filetree"
 	"github.com/virt-sandbox/virt-sandbox/internal/openat"
+	"github.com/virt-sandbox/virt-sandbox/internal/pathname"
 	"github.com/virt-sandbox/virt-sandbox/internal/printable"
-	"github.com/virt-sandbox/virt-sandbox/internal/privatepaths"
 	"github.com/virt-sandbox/virt-sandbox/internal/secontext"
 )
 
@@ -115,7 +115,7 @@ func isKernels(s *config.Sandbox, fd int, at *filetree.Location) bool {
 	if unix.Fstat(fd, &stat) == nil && filetree.IsWhiteout(&stat) {
 		return true
 	}
-	return privatepaths.Below(at.String(), s.Content+"/"+filestate.EtcWork)
+	return pathname.IsBelow(at.String(), s.Content+"/"+filestate.EtcWork)
 }
 
 // maxKept bounds the paths of findings that are told, in bytes: root inside makes as many, and as long ones, as it

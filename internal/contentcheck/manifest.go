@@ -17,8 +17,8 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/content"
 	"github.com/virt-sandbox/virt-sandbox/internal/filestate"
 	"github.com/virt-sandbox/virt-sandbox/internal/filetree"
+	"github.com/virt-sandbox/virt-sandbox/internal/pathname"
 	"github.com/virt-sandbox/virt-sandbox/internal/printable"
-	"github.com/virt-sandbox/virt-sandbox/internal/privatepaths"
 )
 
 // Manifest returns what was put into the content and is gone, or is of another type by now, in the order of paths. What
@@ -47,7 +47,7 @@ func Manifest(ctx context.Context, h content.Host, s *config.Sandbox) ([]Finding
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
-		isData := e.Package == "" && privatepaths.Below(e.Path, "/var", "/home", "/root", "/srv")
+		isData := e.Package == "" && pathname.IsBelow(e.Path, "/var", "/home", "/root", "/srv")
 		if config.CheckPath(e.Path) != nil || isData {
 			continue
 		}

@@ -12,13 +12,13 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/content"
 	"github.com/virt-sandbox/virt-sandbox/internal/filestate"
+	"github.com/virt-sandbox/virt-sandbox/internal/pathname"
 	"github.com/virt-sandbox/virt-sandbox/internal/printable"
 	"github.com/virt-sandbox/virt-sandbox/internal/privatepaths"
 )
@@ -440,7 +440,7 @@ func (u *upgrade) dropped(e filestate.Entry) error {
 // originOf returns the origin of the private path that p lies in.
 func originOf(s *config.Sandbox, p string) string {
 	for _, private := range s.Private {
-		if private.Path == p || strings.HasPrefix(p, private.Path+"/") {
+		if pathname.IsWithin(p, private.Path) {
 			return private.Origin
 		}
 	}

@@ -50,10 +50,10 @@ func setImage(s *config.Sandbox, o ImageOptions) error {
 	}
 	s.ImageSize = o.Size
 	s.ImageFormat, s.ImageFS = cmp.Or(o.Format, config.FormatRaw), cmp.Or(o.FS, config.DefaultImageFS)
-	if _, err := config.ParseImageFormat(string(s.ImageFormat)); err != nil {
+	if err := config.CheckImageFormat(string(s.ImageFormat)); err != nil {
 		return field.Errorf("%s: %w", field.ImageFormat, err)
 	}
-	if _, err := config.ParseImageFS(string(s.ImageFS)); err != nil {
+	if err := config.CheckImageFS(string(s.ImageFS)); err != nil {
 		return field.Errorf("%s: %w", field.ImageFS, err)
 	}
 	s.Image = places.Root("").Of(s.Name).Image(s.ImageFormat)

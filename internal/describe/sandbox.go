@@ -16,7 +16,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/configtree"
 	"github.com/virt-sandbox/virt-sandbox/internal/field"
-	"github.com/virt-sandbox/virt-sandbox/internal/privatepaths"
+	"github.com/virt-sandbox/virt-sandbox/internal/pathname"
 	"github.com/virt-sandbox/virt-sandbox/internal/syscallfilter"
 )
 
@@ -115,7 +115,7 @@ func checkInclude(p string) error {
 	if err := config.CheckPath(p); err != nil {
 		return err
 	}
-	if !privatepaths.Below(p, "/etc", "/var", "/srv", "/home", "/root") {
+	if !pathname.IsBelow(p, "/etc", "/var", "/srv", "/home", "/root") {
 		return errors.New("choose a path below /etc, /var, /srv, /home or /root")
 	}
 	_, err := os.Lstat(p)

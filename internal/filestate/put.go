@@ -5,7 +5,8 @@ package filestate
 import (
 	"errors"
 	"io/fs"
-	"strings"
+
+	"github.com/virt-sandbox/virt-sandbox/internal/pathname"
 )
 
 // Put are the paths that the manifest of a content has: what was put there once, whether it is there yet or not.
@@ -30,7 +31,7 @@ func (put Put) Below(top string) bool {
 		return true
 	}
 	for p := range put {
-		if strings.HasPrefix(p, top+"/") {
+		if pathname.IsBelow(p, top) {
 			return true
 		}
 	}

@@ -5,7 +5,11 @@ package filetree
 import (
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path"
 	"strings"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -42,4 +46,20 @@ func MarkOpaque(dir int) error {
 		return fmt.Errorf("mark a directory opaque: %w", err)
 	}
 	return nil
+}
+
+// IsMark reports whether a file is a whiteout.
+func IsMark(info fs.FileInfo) bool {
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	return ok && IsWhiteout(&unix.Stat_t{Mode: stat.Mode, Rdev: stat.Rdev})
+}
+
+// IsDeleted reports whether an absolute path of an upper tree, or a directory above it, is a whiteout.
+func IsDeleted(tree *os.Root, p string) bool {
+	for p = path.Clean(p)[1:]; p != "."; p = path.Dir(p) {
+		if info, err := tree.Lstat(p); err == nil {
+			return IsMark(info)
+		}
+	}
+	return false
 }

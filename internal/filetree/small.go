@@ -5,7 +5,9 @@ package filetree
 import (
 	"errors"
 	"io"
+	"io/fs"
 	"os"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -53,4 +55,33 @@ func OpenRegular(tree *os.Root, name string) (*os.File, error) {
 		return nil, err
 	}
 	return f, nil
+}
+
+// ChangeSmall writes a file that ReadSmall reads anew, under the temporary name beside first. It keeps its owner and
+// mode, and stays as it is where it is not there, or no such file, or where nothing changes.
+func ChangeSmall(tree *os.Root, name, beside string, limit int64, change func(old string) string) error {
+	old, err := ReadSmall(tree, name, limit)
+	if errors.Is(err, ErrNotSmall) || errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ELOOP) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	text := change(string(old))
+	if text == string(old) {
+		return nil
+	}
+	info, err := tree.Lstat(name)
+	if err != nil || !info.Mode().IsRegular() {
+		return err
+	}
+	if err := tree.Remove(beside); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := tree.WriteFile(beside, []byte(text), 0o600); err != nil {
+		return err
+	}
+	owner := info.Sys().(*syscall.Stat_t)
+	return errors.Join(tree.Chown(beside, int(owner.Uid), int(owner.Gid)), tree.Chmod(beside, info.Mode().Perm()),
+		tree.Rename(beside, name))
 }

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/virt-sandbox/virt-sandbox/internal/cgroup"
+	"github.com/virt-sandbox/virt-sandbox/internal/pathname"
 )
 
 // hierarchy is one of /proc/self/cgroup (cgroups(7)) by its controllers: "cpu,cpuacct", "name=systemd", or "" for
@@ -186,7 +187,7 @@ func unmountBelow(dir string) error {
 		return err
 	}
 	for i := len(mounts) - 1; i >= 0; i-- {
-		if p := mounts[i].Mountpoint; p == dir || strings.HasPrefix(p, dir+"/") {
+		if p := mounts[i].Mountpoint; pathname.IsWithin(p, dir) {
 			if err := unix.Unmount(p, unix.MNT_DETACH); err != nil {
 				return fmt.Errorf("unmount %s: %w", p, err)
 			}

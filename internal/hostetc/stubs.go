@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/virt-sandbox/virt-sandbox/internal/pathname"
 	"github.com/virt-sandbox/virt-sandbox/units"
 )
 
@@ -20,7 +21,7 @@ const unitDir = "systemd/system"
 const maxStub = 64 << 10
 
 // isOfUnits tells of the directories below unitDir, and of that itself.
-func isOfUnits(p string) bool { return p == unitDir || strings.HasPrefix(p, unitDir+"/") }
+func isOfUnits(p string) bool { return pathname.IsWithin(p, unitDir) }
 
 // withoutStubs leaves out of a directory's names what is about units of the host that run sandboxes: no sandbox has a
 // use for the others', and whoever makes or enables one would have made the /etc of all others an old one. It returns

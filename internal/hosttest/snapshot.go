@@ -15,6 +15,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/virt-sandbox/virt-sandbox/internal/pathname"
 )
 
 // Snapshot describes everything at and below dir, by path: all that a copy must keep. Times are those of what timed
@@ -38,7 +40,7 @@ func Snapshot(t *testing.T, dir string, timed ...string) map[string]string {
 		s := info.Sys().(*syscall.Stat_t)
 		found[p] = fmt.Sprintf("%v %d:%d%s", info.Mode(), s.Uid, s.Gid, xattrs(t, file, info))
 		for _, at := range timed {
-			if p == at || below(p, at) {
+			if pathname.IsWithin(p, at) {
 				found[p] += fmt.Sprintf(" %d.%09d", s.Mtim.Sec, s.Mtim.Nsec)
 			}
 		}
@@ -100,7 +102,7 @@ func Part(all map[string]string, roots ...string) map[string]string {
 	found := make(map[string]string)
 	for p, what := range all {
 		for _, root := range roots {
-			if p == root || below(p, root) {
+			if pathname.IsWithin(p, root) {
 				found[p] = what
 			}
 		}
@@ -125,5 +127,3 @@ func CheckSame(t *testing.T, what string, got, want map[string]string) {
 		}
 	}
 }
-
-func below(p, root string) bool { return strings.HasPrefix(p, root+"/") }

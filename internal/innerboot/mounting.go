@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/pathname"
 	"github.com/virt-sandbox/virt-sandbox/internal/unitfile"
 )
 
@@ -93,7 +94,7 @@ func (d *unitMounting) binds() error {
 			continue
 		case isMadeLater(b.Source):
 			return unmountable(b.String(), "and what it shows is there only when the container is up")
-		case isFixed(b.Target) || within(b.Target, b.Source) || within(b.Source, b.Target):
+		case isFixed(b.Target) || pathname.IsWithin(b.Target, b.Source) || pathname.IsWithin(b.Source, b.Target):
 			return unmountable(b.String(), "and none can be made there for the whole container")
 		case !d.isVacant(b.Target, "", d.isNew):
 			return unmountable(b.String(), fmt.Sprintf("which for the whole container would hide %s", b.Target))
@@ -111,7 +112,7 @@ func (d *unitMounting) binds() error {
 func (d *unitMounting) link(b unitfile.BindPath) error {
 	dir, base := path.Split(b.Target)
 	dir = path.Clean(dir)
-	if isFixed(dir) || within("/run", dir) {
+	if isFixed(dir) || pathname.IsWithin("/run", dir) {
 		return unmountable(b.String(), "and none can be made there for the whole container")
 	}
 	if !d.isVacant(dir, base, d.isNew) {
@@ -142,7 +143,7 @@ func (d *unitMounting) memory() {
 	}
 	for _, place := range places {
 		usable := isPlain.MatchString(place) && !isFixed(place) && !isMadeLater(place)
-		if !usable || d.isPrivate(place) || !d.isVacant(place, "", within(place, "/etc")) {
+		if !usable || d.isPrivate(place) || !d.isVacant(place, "", pathname.IsWithin(place, "/etc")) {
 			if usable {
 				d.Dirs = append(d.Dirs, place)
 			}
@@ -159,7 +160,7 @@ func (d *unitMounting) memory() {
 // isPrivate reports whether content may lie at a place, or below it.
 func (d *unitMounting) isPrivate(p string) bool {
 	return slices.ContainsFunc(d.sandbox.Private, func(private config.PrivatePath) bool {
-		return within(p, private.Path) || within(private.Path, p)
+		return pathname.IsWithin(p, private.Path) || pathname.IsWithin(private.Path, p)
 	})
 }
 
@@ -170,31 +171,21 @@ var isPlain = regexp.MustCompile(`^[A-Za-z0-9/._@:+-]*$`)
 // services makes.
 func isSocket(source string) bool {
 	source = strings.TrimPrefix(source, "/var")
-	if source == "/dev/log" || within(source, "/run/systemd") {
+	if source == "/dev/log" || pathname.IsWithin(source, "/run/systemd") {
 		return true
 	}
-	return within(source, "/run") && (strings.HasSuffix(source, ".sock") || strings.HasSuffix(source, "socket"))
+	return pathname.IsWithin(source, "/run") && (strings.HasSuffix(source, ".sock") || strings.HasSuffix(source, "socket"))
 }
 
 // isMadeLater reports whether a place is empty until the container's systemd runs, or is none to mount at.
 func isMadeLater(p string) bool {
-	for _, dir := range []string{"/run", "/var/run", "/tmp", "/dev", "/proc", "/sys"} {
-		if within(p, dir) {
-			return true
-		}
-	}
-	return false
+	return pathname.IsWithin(p, "/run", "/var/run", "/tmp", "/dev", "/proc", "/sys")
 }
 
 // isFixed reports whether a place is of all the container's.
 func isFixed(p string) bool {
 	fixed := []string{"/", "/usr", "/var", "/etc", "/run", "/run/host", "/run/systemd", "/etc/systemd/system", "/var/lib"}
-	return slices.Contains(fixed, p) || within(p, "/dev") || within(p, "/proc") || within(p, "/sys")
-}
-
-// within reports whether a clean path is a directory or lies below it.
-func within(p, dir string) bool {
-	return p == dir || strings.HasPrefix(p, strings.TrimSuffix(dir, "/")+"/")
+	return slices.Contains(fixed, p) || pathname.IsWithin(p, "/dev", "/proc", "/sys")
 }
 
 func (d *unitMounting) exists(p string) bool {
@@ -207,7 +198,7 @@ func (d *unitMounting) exists(p string) bool {
 // its content is new, and as the host has them.
 func (d *unitMounting) isVacant(p, but string, isNew bool) bool {
 	isOwn := slices.ContainsFunc([]string{"/var", "/home", "/root", "/srv", "/etc", "/run"}, func(top string) bool {
-		return within(p, top)
+		return pathname.IsWithin(p, top)
 	})
 	info, err := os.Stat(string(d.root) + p)
 	if err != nil || isOwn && !isNew {

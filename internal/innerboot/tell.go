@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/virt-sandbox/virt-sandbox/internal/pathname"
 	"github.com/virt-sandbox/virt-sandbox/internal/unitfile"
 )
 
@@ -34,7 +35,7 @@ func (f *fitter) has(dir string) bool {
 		roots = append(roots, private.Path)
 	}
 	return dir == "/" || slices.ContainsFunc(roots, func(root string) bool {
-		return dir == root || strings.HasPrefix(dir, root+"/")
+		return pathname.IsWithin(dir, root)
 	})
 }
 

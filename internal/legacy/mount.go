@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/pathname"
 )
 
 // alwaysOwn are bound for every container of ours, whatever its config says.
@@ -72,9 +73,8 @@ func (v *converter) image(m Mount) {
 }
 
 func (v *converter) format(line int, text string) config.ImageFormat {
-	format, err := config.ParseImageFormat(text)
-	v.check(line, err)
-	return format
+	v.check(line, config.CheckImageFormat(text))
+	return config.ImageFormat(text)
 }
 
 // part shows a part of the content at another place. What the container has inside is found there, never on the host,
@@ -96,7 +96,7 @@ func (v *converter) isOwn(p string) bool {
 
 // isOwnTop tells of what every container of ours has in its content.
 func isOwnTop(p string) bool {
-	isBelow := func(own string) bool { return strings.HasPrefix(p+"/", own+"/") }
+	isBelow := func(own string) bool { return pathname.IsWithin(p, own) }
 	return slices.ContainsFunc([]string{"/var", "/home", "/root", "/srv"}, isBelow)
 }
 

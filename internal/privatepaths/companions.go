@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/pathname"
 	"github.com/virt-sandbox/virt-sandbox/internal/pkgdb"
 	"github.com/virt-sandbox/virt-sandbox/internal/unitfile"
 	"github.com/virt-sandbox/virt-sandbox/internal/unitname"
@@ -55,7 +56,7 @@ func (h Planner) lacks(ctx context.Context, u *unitfile.Unit, private []config.P
 		return "", err
 	}
 	for _, p := range plan.Private {
-		has := func(own config.PrivatePath) bool { return p.Path == own.Path || Below(p.Path, own.Path) }
+		has := func(own config.PrivatePath) bool { return pathname.IsWithin(p.Path, own.Path) }
 		if !slices.ContainsFunc(private, has) {
 			return p.Path, nil
 		}

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/pathname"
 )
 
 // linkedPaths returns what a private path leads to by symbolic links, and what the container would not have though
@@ -23,11 +24,11 @@ func (h Planner) linkedPaths(private string) []candidate {
 			for _, file := range snakeoil() {
 				all = append(all, candidate{file, "link:" + private})
 			}
-		case Below(target, "/etc"):
+		case pathname.IsBelow(target, "/etc"):
 			if info.Mode().IsRegular() && h.isSecret(target) {
 				all = append(all, candidate{target, "link:" + private})
 			}
-		case Below(private, "/etc") && h.isSecret(target):
+		case pathname.IsBelow(private, "/etc") && h.isSecret(target):
 		case h.isData(target, info):
 			all = append(all, candidate{target, "link:" + private})
 		}
@@ -40,7 +41,7 @@ func (h Planner) linkedPaths(private string) []candidate {
 func (h Planner) Chosen(private string) []config.PrivatePath {
 	var all []candidate
 	h.eachTarget(private, func(target string, info fs.FileInfo) {
-		if Below(target, private) || !Below(target, "/etc", "/var", "/srv", "/home", "/root") {
+		if pathname.IsBelow(target, private) || !pathname.IsBelow(target, "/etc", "/var", "/srv", "/home", "/root") {
 			return
 		}
 		if info.Mode().IsRegular() || h.isData(target, info) {
@@ -82,8 +83,8 @@ func (h Planner) isData(target string, info fs.FileInfo) bool {
 	if strings.Count(target, "/") < 2 || isOfTheHost(target) || !info.IsDir() && !info.Mode().IsRegular() {
 		return false
 	}
-	if Below(target, "/usr", "/bin", "/sbin", "/lib", "/lib64", "/boot", "/dev", "/proc", "/sys", "/run", "/tmp", "/home",
-		"/root", "/opt", "/var/log") {
+	if pathname.IsBelow(target, "/usr", "/bin", "/sbin", "/lib", "/lib64", "/boot", "/dev", "/proc", "/sys", "/run",
+		"/tmp", "/home", "/root", "/opt", "/var/log") {
 		return false
 	}
 	return !h.isTooMuch(target)

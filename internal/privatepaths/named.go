@@ -16,6 +16,7 @@ import (
 	"strings"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/pathname"
 )
 
 // Bounds of what is read of configuration, and of what comes along because it names it.
@@ -37,7 +38,7 @@ var namedPath = regexp.MustCompile(`(?:^|[\s"'=:,(<>])(/(?:etc|var|srv)/[A-Za-z0
 func (h Planner) namedPaths(private []config.PrivatePath) (taken []candidate, left []Left) {
 	scan := namedScan{host: h, private: private, seen: make(map[string]bool)}
 	for _, p := range private {
-		if Below(p.Path, "/etc") && !isOfOtherPrograms(p.Path) {
+		if pathname.IsBelow(p.Path, "/etc") && !isOfOtherPrograms(p.Path) {
 			scan.walk(p.Path)
 		}
 	}
@@ -75,8 +76,8 @@ func (s *namedScan) walk(dir string) {
 // isOfOtherPrograms reports whether a file is the service's word to others, which name what they may allow, rotate or
 // look at, and not what the service needs.
 func isOfOtherPrograms(p string) bool {
-	return Below(p, "/etc/apparmor.d", "/etc/cron.d", "/etc/cron.daily", "/etc/cron.hourly", "/etc/cron.monthly",
-		"/etc/cron.weekly", "/etc/logcheck", "/etc/ufw")
+	return pathname.IsBelow(p, "/etc/apparmor.d", "/etc/cron.d", "/etc/cron.daily", "/etc/cron.hourly",
+		"/etc/cron.monthly", "/etc/cron.weekly", "/etc/logcheck", "/etc/ufw")
 }
 
 // isLeftover reports whether a file is what editors and package managers leave beside configuration.
@@ -127,7 +128,7 @@ func withoutComment(line string) string {
 // judge decides on a path that configuration names.
 func (s *namedScan) judge(p, by string) {
 	covered := slices.ContainsFunc(s.private, func(known config.PrivatePath) bool {
-		return p == known.Path || Below(p, known.Path)
+		return pathname.IsWithin(p, known.Path)
 	})
 	if covered || isExcluded(p) || IsHostIdentity(p) || isOfTheHost(p) || config.CheckPath(p) != nil {
 		return
@@ -145,9 +146,9 @@ func (s *namedScan) judge(p, by string) {
 		for _, file := range snakeoil() {
 			s.taken = append(s.taken, candidate{file, "named:" + by})
 		}
-	case info.Mode().IsDir() && Below(p, "/etc"), !secret && Below(p, "/etc"):
+	case info.Mode().IsDir() && pathname.IsBelow(p, "/etc"), !secret && pathname.IsBelow(p, "/etc"):
 		// It is seen as it is, or a directory of secrets, of which single ones are named.
-	case Below(p, "/var/log"):
+	case pathname.IsBelow(p, "/var/log"):
 		// A log is no initial content.
 	case secret:
 		s.left = append(s.left, Left{p, by, "a secret of the host"})
@@ -183,7 +184,7 @@ var errTooMuch = errors.New("too much")
 // isOfTheHost reports whether a path is where the host keeps what is of itself and of nobody's service, or where too
 // many have theirs.
 func isOfTheHost(p string) bool {
-	if Below(p, "/var/run", "/var/lock", "/var/tmp", "/var/backups", "/var/crash", "/var/mail") {
+	if pathname.IsBelow(p, "/var/run", "/var/lock", "/var/tmp", "/var/backups", "/var/crash", "/var/mail") {
 		return true
 	}
 	if slices.Contains(sharedBases(), p) || slices.Contains([]string{

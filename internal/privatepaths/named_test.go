@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/virt-sandbox/virt-sandbox/internal/hosttest"
+	"github.com/virt-sandbox/virt-sandbox/internal/pathname"
 	"github.com/virt-sandbox/virt-sandbox/internal/unitfile"
 )
 
@@ -117,7 +118,7 @@ func FuzzNamedPath(f *testing.F) {
 	f.Add("'/etc/x'=/srv/y,/srv/../etc/shadow")
 	f.Fuzz(func(t *testing.T, line string) {
 		for _, match := range namedPath.FindAllStringSubmatch(withoutComment(line), -1) {
-			if !Below(match[1], "/etc", "/var", "/srv") || strings.ContainsAny(match[1], " \n\x00") {
+			if !pathname.IsBelow(match[1], "/etc", "/var", "/srv") || strings.ContainsAny(match[1], " \n\x00") {
 				t.Errorf("%q of %q", match[1], line)
 			}
 		}

@@ -19,6 +19,7 @@ import (
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/ascii"
+	"github.com/virt-sandbox/virt-sandbox/internal/pathname"
 	"github.com/virt-sandbox/virt-sandbox/internal/pkgdb"
 	"github.com/virt-sandbox/virt-sandbox/internal/unitfile"
 )
@@ -140,7 +141,7 @@ func (h Planner) ownedPaths(ctx context.Context, set packageSet) ([]candidate, e
 				continue
 			}
 			// Below /var it can be a directory that an administrator moved elsewhere.
-			if f.Mode&fs.ModeSymlink != 0 && !Below(f.Path, "/var") {
+			if f.Mode&fs.ModeSymlink != 0 && !pathname.IsBelow(f.Path, "/var") {
 				continue
 			}
 			if h.isDir(f) {
@@ -203,7 +204,7 @@ func IsHostIdentity(hostPath string) bool {
 func isExcluded(p string) bool {
 	for _, prefix := range append(OwnFiles(), "/var/run", "/var/lock", "/var/log/journal",
 		"/etc/logrotate.d", "/etc/pam.d", "/etc/init.d", "/etc/rc.d", "/etc/systemd") {
-		if p == prefix || strings.HasPrefix(p, prefix+"/") {
+		if pathname.IsWithin(p, prefix) {
 			return true
 		}
 	}
@@ -228,7 +229,7 @@ func directivePaths(u *unitfile.Unit) []candidate {
 			if !filepath.IsLocal(name) {
 				continue
 			}
-			if !Below(path.Join(base, name), base) {
+			if !pathname.IsBelow(path.Join(base, name), base) {
 				continue
 			}
 			add(directive, base+"/"+name)
@@ -242,25 +243,16 @@ func directivePaths(u *unitfile.Unit) []candidate {
 			p := path.Clean(strings.TrimLeft(word, "-+"))
 			switch {
 			case isExcluded(p) || strings.ContainsAny(p, "*?["):
-			case Below(p, "/etc", "/var", "/srv") && (directive != "PIDFile" || Below(p, "/var")):
+			case pathname.IsBelow(p, "/etc", "/var", "/srv") && (directive != "PIDFile" || pathname.IsBelow(p, "/var")):
 				add(directive, p)
-			case directive == "ReadWritePaths" && !Below(p, "/run", "/tmp", "/dev", "/proc", "/sys", "/usr", "/home", "/root"):
+			case directive == "ReadWritePaths" &&
+				!pathname.IsBelow(p, "/run", "/tmp", "/dev", "/proc", "/sys", "/usr", "/home", "/root"):
 				add(directive, p)
 			}
 		}
 	}
 	slices.SortStableFunc(all, func(a, b candidate) int { return strings.Compare(a.path, b.path) })
 	return all
-}
-
-// Below reports whether a path lies below one of roots; a root does not lie below itself.
-func Below(p string, roots ...string) bool {
-	for _, root := range roots {
-		if strings.HasPrefix(p, root+"/") {
-			return true
-		}
-	}
-	return false
 }
 
 // tmpfilesPaths returns what a package has systemd-tmpfiles make below /etc and /var (tmpfiles.d(5)).
@@ -276,7 +268,7 @@ func (h Planner) tmpfilesPaths(pkg *pkgdb.Package) []candidate {
 			if len(fields) < 2 || !strings.ContainsAny(fields[0][:1], "dDvqQefFC") || strings.ContainsAny(fields[1], "%*?[") {
 				continue
 			}
-			if p := path.Clean(fields[1]); Below(p, "/etc", "/var") && !isExcluded(p) && config.CheckPath(p) == nil {
+			if p := path.Clean(fields[1]); pathname.IsBelow(p, "/etc", "/var") && !isExcluded(p) && config.CheckPath(p) == nil {
 				all = append(all, candidate{p, "tmpfiles:" + f.Path})
 			}
 		}
@@ -290,7 +282,7 @@ func collapse(all []candidate) []config.PrivatePath {
 	slices.SortStableFunc(all, func(a, b candidate) int { return strings.Compare(a.path+"/", b.path+"/") })
 	var private []config.PrivatePath
 	for _, c := range all {
-		if n := len(private); n > 0 && (private[n-1].Path == c.path || Below(c.path, private[n-1].Path)) {
+		if n := len(private); n > 0 && pathname.IsWithin(c.path, private[n-1].Path) {
 			continue
 		}
 		private = append(private, config.PrivatePath{Path: c.path, Origin: EscapeOrigin(c.origin)})

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/pathname"
 	"github.com/virt-sandbox/virt-sandbox/internal/unitfile"
 )
 
@@ -39,7 +40,7 @@ func (h Planner) PlanUpgrade(ctx context.Context, s *config.Sandbox) ([]config.P
 		return nil, err
 	}
 	return slices.DeleteFunc(planned.Private, func(p config.PrivatePath) bool {
-		isOld := func(old config.PrivatePath) bool { return p.Path == old.Path || Below(p.Path, old.Path) }
+		isOld := func(old config.PrivatePath) bool { return pathname.IsWithin(p.Path, old.Path) }
 		switch kind, _, _ := strings.Cut(p.Origin, ":"); kind {
 		case "package":
 			return slices.ContainsFunc(s.Private, isOld)

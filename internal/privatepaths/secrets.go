@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
+	"github.com/virt-sandbox/virt-sandbox/internal/pathname"
 	"github.com/virt-sandbox/virt-sandbox/internal/unitfile"
 )
 
@@ -17,7 +18,7 @@ import (
 func (h Planner) givenPaths(u *unitfile.Unit) []candidate {
 	var all []candidate
 	add := func(directive, p string) {
-		if p = path.Clean(p); Below(p, "/etc", "/var", "/srv") && !isExcluded(p) && config.CheckPath(p) == nil {
+		if p = path.Clean(p); pathname.IsBelow(p, "/etc", "/var", "/srv") && !isExcluded(p) && config.CheckPath(p) == nil {
 			all = append(all, candidate{p, "unit:" + u.Name + "/" + directive})
 		}
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/account"
+	"github.com/virt-sandbox/virt-sandbox/internal/pathname"
 	"github.com/virt-sandbox/virt-sandbox/internal/pkgdb"
 	"github.com/virt-sandbox/virt-sandbox/internal/unitfile"
 	"github.com/virt-sandbox/virt-sandbox/internal/unitname"
@@ -64,7 +65,7 @@ func attribute(p string, info fs.FileInfo, accounts accounts, names map[string]s
 		return candidate{}, false
 	}
 	// A link below /etc says the same for all, and where one leads elsewhere it is its target that counts.
-	if isLink && Below(p, "/etc") {
+	if isLink && pathname.IsBelow(p, "/etc") {
 		return candidate{}, false
 	}
 	if info.IsDir() && !isLink {
@@ -113,7 +114,7 @@ func (h Planner) notOfOthers(ctx context.Context, found []candidate, packages []
 				return !slices.ContainsFunc(owners[c.path], isOurs)
 			}
 			for name := range below[c.path] {
-				if !isOurs(name) || Below(c.path, "/etc") {
+				if !isOurs(name) || pathname.IsBelow(c.path, "/etc") {
 					return true
 				}
 			}

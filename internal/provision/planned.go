@@ -12,6 +12,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/field"
 	"github.com/virt-sandbox/virt-sandbox/internal/innersystemd"
+	"github.com/virt-sandbox/virt-sandbox/internal/pathname"
 	"github.com/virt-sandbox/virt-sandbox/internal/privatepaths"
 )
 
@@ -19,7 +20,7 @@ import (
 // tells how it follows the host; of one below another the upper stays.
 func beside(listed, planned []config.PrivatePath) (all []config.PrivatePath) {
 	for _, p := range planned {
-		below := func(l config.PrivatePath) bool { return l.Path != p.Path && privatepaths.Below(p.Path, l.Path) }
+		below := func(l config.PrivatePath) bool { return l.Path != p.Path && pathname.IsBelow(p.Path, l.Path) }
 		if !slices.ContainsFunc(listed, below) {
 			all = append(all, p)
 		}
@@ -35,7 +36,7 @@ func beside(listed, planned []config.PrivatePath) (all []config.PrivatePath) {
 // covers reports whether a path is one of private, or lies below one that comes with all it has.
 func covers(private []config.PrivatePath, path string) bool {
 	return slices.ContainsFunc(private, func(p config.PrivatePath) bool {
-		return p.Path == path || privatepaths.Below(path, p.Path)
+		return pathname.IsWithin(path, p.Path)
 	})
 }
 

@@ -10,7 +10,7 @@ import (
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/content"
-	"github.com/virt-sandbox/virt-sandbox/internal/privatepaths"
+	"github.com/virt-sandbox/virt-sandbox/internal/pathname"
 	"github.com/virt-sandbox/virt-sandbox/internal/roottree"
 )
 
@@ -40,7 +40,7 @@ func (h *Host) shown(s *config.Sandbox) ([]string, error) {
 func (h *Host) addShown(shown []string, p string) []string {
 	p = path.Clean(p)
 	dir := ""
-	if strings.HasPrefix(p, content.LocalTop+"/") {
+	if pathname.IsBelow(p, content.LocalTop) {
 		dir = content.LocalTop
 	} else if below, found := strings.CutPrefix(p, optionalTop+"/"); found {
 		name, _, _ := strings.Cut(below, "/")
@@ -69,7 +69,7 @@ func (h *Host) OneShotView(s *config.Sandbox, useEtc func() (dir string, err err
 	}
 	for i, m := range view.Mounts {
 		// A command of root that has ids of its own is not to read secrets of the host's root for all that.
-		view.Mounts[i].NoOwners = privatepaths.Below(m.Target+"/", content.LocalTop, optionalTop)
+		view.Mounts[i].NoOwners = pathname.IsWithin(m.Target, content.LocalTop, optionalTop)
 	}
 	etc := string(h.Places) + "/etc"
 	if useEtc != nil {

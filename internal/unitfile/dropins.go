@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/virt-sandbox/virt-sandbox/internal/pathname"
 	"github.com/virt-sandbox/virt-sandbox/internal/unitname"
 	"github.com/virt-sandbox/virt-sandbox/units"
 )
@@ -22,7 +23,7 @@ func (r Root) read(u *Unit, index index) error {
 	u.Aliases = r.aliasesOf(u, index)
 	for _, suffix := range pullingSuffixes() {
 		for _, l := range u.links(index, suffix) {
-			if l.Target != "" && strings.HasPrefix(l.Path, units.Dir+"/") {
+			if l.Target != "" && pathname.IsBelow(l.Path, units.Dir) {
 				u.Links = append(u.Links, l)
 			}
 		}

@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/content"
@@ -18,6 +17,7 @@ import (
 	"github.com/virt-sandbox/virt-sandbox/internal/filetree"
 	"github.com/virt-sandbox/virt-sandbox/internal/legacy/takeover"
 	"github.com/virt-sandbox/virt-sandbox/internal/lockfile"
+	"github.com/virt-sandbox/virt-sandbox/internal/pathname"
 	"github.com/virt-sandbox/virt-sandbox/internal/pkgdb"
 	"github.com/virt-sandbox/virt-sandbox/internal/places"
 	"github.com/virt-sandbox/virt-sandbox/internal/privatepaths"
@@ -124,7 +124,9 @@ func (u *Upgrader) upgradeContent(ctx context.Context, s *config.Sandbox, option
 	}
 	for _, p := range added {
 		result.Changes = append(result.Changes, content.Change{Path: p.Path, Action: content.ActionPrivate})
-		s.Private = slices.DeleteFunc(s.Private, func(old config.PrivatePath) bool { return isWithin(old.Path, p.Path) })
+		s.Private = slices.DeleteFunc(s.Private, func(old config.PrivatePath) bool {
+			return pathname.IsWithin(old.Path, p.Path)
+		})
 		s.Private = append(s.Private, p)
 	}
 	changes, err := contentupgrade.Run(ctx, u.Host, s, options.Options)
@@ -184,9 +186,6 @@ func (u *Upgrader) newlyPrivate(ctx context.Context, s *config.Sandbox) ([]confi
 	}
 	return added, err
 }
-
-// isWithin reports whether a path lies at or below another.
-func isWithin(p, top string) bool { return p == top || strings.HasPrefix(p, top+"/") }
 
 // Names lists the sandboxes that Upgrade can be asked for. Those that are being deleted are left out.
 func (u *Upgrader) Names() ([]string, error) {

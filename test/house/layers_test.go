@@ -33,6 +33,7 @@ var layers = []layer{
 		"internal/netaddr",
 		"internal/openat",
 		"internal/outputspool",
+		"internal/pathname",
 		"internal/pkgdb",
 		"internal/printable",
 		"internal/proc",
