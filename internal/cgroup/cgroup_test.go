@@ -249,13 +249,13 @@ func TestOfContainerAndMoveAbove(t *testing.T) {
 	}
 }
 
-// TestEntrance: a thread joins all of version 1 but the freezer, whose group that the container sees takes processes.
+// TestEntrance: a thread joins all of version 1, and last the freezer, in the group that the container sees.
 func TestEntrance(t *testing.T) {
 	const libvirts = "/machine/lxc-12-web.libvirt-lxc"
 	text := "8:pids:" + libvirts + "\n7:freezer:" + libvirts + "/virt-sandbox-web/deep\n0::" + libvirts + "/init.scope\n"
 	tree := fakeTree(t, map[string]string{"pids": "pids", "freezer": "freezer", "": "unified"}, 7, text)
 	for _, file := range []string{
-		"pids" + libvirts + "/tasks", "freezer" + libvirts + "/virt-sandbox-web/cgroup.procs",
+		"pids" + libvirts + "/tasks", "freezer" + libvirts + "/virt-sandbox-web/tasks",
 		"unified" + libvirts + "/init.scope/x",
 	} {
 		write(t, filepath.Join(tree.Root, file), "")
@@ -268,7 +268,7 @@ func TestEntrance(t *testing.T) {
 	if len(e.Tasks) != 1 || e.Tasks[0].Name() != tree.Root+"/pids"+libvirts+"/tasks" {
 		t.Errorf("tasks: %v", e.Tasks)
 	}
-	if e.Freezer == nil || e.Freezer.Name() != tree.Root+"/freezer"+libvirts+"/virt-sandbox-web/cgroup.procs" {
+	if e.Freezer == nil || e.Freezer.Name() != tree.Root+"/freezer"+libvirts+"/virt-sandbox-web/tasks" {
 		t.Errorf("freezer: %v", e.Freezer)
 	}
 	if e.Version2 == nil || e.Version2.Name() != tree.Root+"/unified"+libvirts+"/init.scope" {

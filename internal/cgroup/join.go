@@ -12,11 +12,12 @@ import (
 // Entrance is what a process joins the groups of a container by, open. The files can be written to from any namespace:
 // the kernel asks what the one who opened them may do.
 type Entrance struct {
-	// Tasks are the files of version 1 that a thread writes "0" to, to join; its children are born there. The freezer is
-	// not among them: whoever waits for a process must not stand still with it.
+	// Tasks are the files of version 1 that a thread writes "0" to, to join; its children are born there. For another
+	// number, the kernel would wait until no processor is at an old state (RCU), which takes 10 ms.
 	Tasks []*os.File
-	// Freezer takes the number of a process, so that it stands still whenever the container does; nil for none. It is of
-	// the topmost group that the container sees, whichever of those below its first process has gone to.
+	// Freezer is that of the freezer; nil for none. Whoever joins it stands still whenever the container does, and is
+	// not to be one that others wait for. It is of the topmost group that the container sees, whichever of those below
+	// its first process has gone to.
 	Freezer *os.File
 	// Version2 is for a process to be started in (syscall.SysProcAttr.CgroupFD); nil for none.
 	Version2 *os.File
@@ -36,7 +37,7 @@ func (g Groups) Entrance(sandbox string) (e Entrance, err error) {
 		switch {
 		case hierarchy == "":
 		case slices.Contains(strings.Split(hierarchy, ","), "freezer"):
-			e.Freezer = open(filepath.Join(seenTop(dir, sandbox), "cgroup.procs"))
+			e.Freezer = open(filepath.Join(seenTop(dir, sandbox), "tasks"))
 		default:
 			e.Tasks = append(e.Tasks, open(filepath.Join(dir, "tasks")))
 		}

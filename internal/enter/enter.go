@@ -15,9 +15,11 @@ import (
 	"os/exec"
 	"strconv"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/virt-sandbox/virt-sandbox/internal/cgroup"
 	"github.com/virt-sandbox/virt-sandbox/internal/guest"
 	"github.com/virt-sandbox/virt-sandbox/internal/proc"
 )
@@ -79,7 +81,7 @@ func Run(ctx context.Context, target Target, command Command) (int, error) {
 	}
 	start := func(process *exec.Cmd) error { return startIn(ctx, container.groups.Version2, process) }
 	if command.Terminal {
-		return exitStatus(process, runOnTerminal(process, command, start))
+		return exitStatus(process, runOnTerminal(ctx, process, command, start))
 	}
 	return exitStatus(process, runOnPipes(ctx, target, process, command, start))
 }
@@ -131,7 +133,7 @@ func (o *opened) command(ctx context.Context, target Target, command Command) (*
 }
 
 // startIn starts a process in a cgroup of version 2, or where it is where there is none. A container can freeze whoever
-// is in its group, also who begins there.
+// is in its group, also who begins there: that has this process's files until it executes, and heeds only SIGKILL.
 func startIn(ctx context.Context, group *os.File, process *exec.Cmd) error {
 	if group == nil {
 		return process.Start()
@@ -143,8 +145,43 @@ func startIn(ctx context.Context, group *os.File, process *exec.Cmd) error {
 	case err := <-started:
 		return err
 	case <-ctx.Done():
-		return context.Cause(ctx)
 	}
+	for range lateLimit / killInterval {
+		if err := killBegun(group); err != nil {
+			return errors.Join(context.Cause(ctx), err)
+		}
+		select {
+		case <-started:
+			return context.Cause(ctx)
+		case <-time.After(killInterval):
+		}
+	}
+	return context.Cause(ctx)
+}
+
+// killInterval is how often a process is killed that may be there by then.
+const killInterval = 20 * time.Millisecond
+
+// killBegun kills the process of a cgroup that this one has made and that has not executed anything yet.
+func killBegun(group *os.File) error {
+	pids, err := cgroup.Freezer(group.Name()).Processes()
+	if err != nil {
+		return err
+	}
+	own, err := proc.Host.Executable(os.Getpid())
+	if err != nil {
+		return err
+	}
+	for _, pid := range pids {
+		status, err := proc.Host.Status(pid)
+		if err != nil || status.Parent() != os.Getpid() {
+			continue
+		}
+		if file, err := proc.Host.Executable(pid); err == nil && file == own {
+			_ = unix.Kill(pid, unix.SIGKILL)
+		}
+	}
+	return nil
 }
 
 func exitStatus(process *exec.Cmd, err error) (int, error) {

@@ -68,13 +68,31 @@ func runOnPipes(ctx context.Context, target Target, process *exec.Cmd, command C
 	for _, o := range outputs {
 		go o.copy()
 	}
-	err = process.Wait()
+	err = wait(ctx, process)
 	late := make(chan struct{})
 	defer time.AfterFunc(lateLimit, func() { close(late) }).Stop()
 	for _, o := range outputs {
 		o.finish(ctx, late)
 	}
 	return err
+}
+
+// wait waits for the end of a process, but not of one that was to end with the context and cannot: it stands still with
+// the container that it was to enter.
+func wait(ctx context.Context, process *exec.Cmd) error {
+	ended := make(chan error, 1)
+	go func() { ended <- process.Wait() }()
+	select {
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
+	}
+	select {
+	case err := <-ended:
+		return err
+	case <-time.After(lateLimit):
+		return context.Cause(ctx)
+	}
 }
 
 func closeAll(files []*os.File) {

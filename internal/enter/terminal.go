@@ -3,6 +3,7 @@
 package enter
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -65,7 +66,7 @@ func openTerminal(target Target) (inside, terminal *os.File, err error) {
 type startFunc func(*exec.Cmd) error
 
 // runOnTerminal gives the process a terminal of the container and passes on what is typed, shown and resized.
-func runOnTerminal(process *exec.Cmd, command Command, start startFunc) error {
+func runOnTerminal(ctx context.Context, process *exec.Cmd, command Command, start startFunc) error {
 	outside, isFile := command.Stdin.(*os.File)
 	if !isFile {
 		return errors.New("standard input is not a terminal")
@@ -109,7 +110,7 @@ func runOnTerminal(process *exec.Cmd, command Command, start startFunc) error {
 		_, _ = io.Copy(command.Stdout, inside)
 		close(shown)
 	}()
-	err = process.Wait()
+	err = wait(ctx, process)
 	select {
 	case <-shown:
 	case <-time.After(time.Second):

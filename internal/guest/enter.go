@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
-	"strconv"
 	"strings"
 	"syscall"
 
@@ -92,7 +91,8 @@ func VariablesOf(environment []string) (command []string) {
 }
 
 // run has a thread of its own become as the container is, and make the command. That thread then ends: nothing of
-// this process is left inside, where it could be frozen.
+// this process is left inside, where it could be frozen. Should it be frozen before, this process cannot end either,
+// not even by SIGKILL, while the container stands still.
 func (e Entry) run(command, environment []string) (int, error) {
 	born, err := newBirth()
 	if err != nil {
@@ -113,6 +113,12 @@ func (e Entry) run(command, environment []string) (int, error) {
 				fmt.Fprintf(os.Stderr, "%s: %s\n", command[0], StatusReason(notFound))
 				return nil
 			}
+			// Last, since this thread may stand still from here on, until the container goes on.
+			if e.Freezer != 0 {
+				if _, err := unix.Write(e.Freezer, []byte("0")); err != nil {
+					return fmt.Errorf("join the container's freezer: %w", err)
+				}
+			}
 			return born.fork(file, command, environment)
 		}()
 	}()
@@ -121,11 +127,6 @@ func (e Entry) run(command, environment []string) (int, error) {
 	}
 	if notFound != 0 {
 		return notFound, nil
-	}
-	if e.Freezer != 0 {
-		if _, err := unix.Write(e.Freezer, []byte(strconv.Itoa(born.pid))); err != nil {
-			return 1, fmt.Errorf("join the container's freezer: %w", err)
-		}
 	}
 	err = born.execute()
 	// This process only waits from here on. Its threads are not of the container, whose processes do not see them, but

@@ -115,6 +115,9 @@ func (d Dir) Arguments(pid int) ([]string, error) {
 	return strings.Split(strings.TrimSuffix(string(text), "\x00"), "\x00"), nil
 }
 
+// Executable returns the path of the program that a process executes.
+func (d Dir) Executable(pid int) (string, error) { return os.Readlink(d.path(pid, "exe")) }
+
 // Attribute returns an attribute of a security module, such as "current" or "apparmor/current" (proc_pid_attr(5)),
 // without the zero byte or line feed at its end.
 func (d Dir) Attribute(pid int, name string) (string, error) {

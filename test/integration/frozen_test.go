@@ -3,6 +3,7 @@
 package integration
 
 import (
+	"bytes"
 	"context"
 	"os/exec"
 	"strings"
@@ -107,6 +108,69 @@ func TestStopFrozen(t *testing.T) {
 		stopsSoon(t, "t-frozen")
 		remove(t, "t-frozen")
 	})
+}
+
+// A command that meets a container which is just being halted goes on with it, and ends before that if it is asked to.
+func TestExecuteMeetsFreeze(t *testing.T) {
+	rig.On(t, rig.Native)
+	numbers := random(t)
+	create(t, "t-frozen", "-C", "-u", "apache2")
+	must(t, "start", "t-frozen")
+	halt := func(state, flag string) {
+		t.Helper()
+		for file, word := range map[string]string{"freezer.state": state, "cgroup.freeze": flag} {
+			shell(t, "for d in $(find /sys/fs/cgroup -name virt-sandbox-t-frozen); do [ ! -e $d/"+file+" ] || echo "+word+
+				" >$d/"+file+"; done")
+		}
+	}
+	t.Cleanup(func() { halt("THAWED", "0") })
+	met := 0
+	for round := range 40 {
+		command := exec.Command(program, "execute", "t-frozen", "--", "echo", "hi")
+		var out, failure bytes.Buffer
+		command.Stdout, command.Stderr = &out, &failure
+		if err := command.Start(); err != nil {
+			t.Fatal(err)
+		}
+		ended := make(chan error, 1)
+		go func() { ended <- command.Wait() }()
+		time.Sleep(time.Duration(10+numbers.IntN(30)) * time.Millisecond)
+		halt("FROZEN", "1")
+		isAsked, begun := round%2 == 0, time.Now()
+		var err error
+		select {
+		case err = <-ended:
+			isAsked = false
+		case <-time.After(200 * time.Millisecond):
+			met++
+			if isAsked {
+				_ = command.Process.Signal(unix.SIGTERM)
+				select {
+				case err = <-ended:
+				case <-time.After(4 * time.Second):
+					halt("THAWED", "0")
+					err = <-ended
+				}
+			}
+			halt("THAWED", "0")
+			if !isAsked {
+				err = <-ended
+			}
+		}
+		halt("THAWED", "0")
+		took := time.Since(begun)
+		switch {
+		case took > 4*time.Second:
+			t.Errorf("round %d: it ends after %v", round, took)
+		case isAsked && err == nil:
+			t.Errorf("round %d: it was to end, and has not", round)
+		case !isAsked && strings.Contains(failure.String(), "is paused"):
+		case !isAsked && (err != nil || out.String() != "hi\n"):
+			t.Errorf("round %d: %v, %q, %q", round, err, &out, &failure)
+		}
+	}
+	t.Logf("%d of 40 stood still", met)
+	stopsSoon(t, "t-frozen")
 }
 
 // Processes that ignore all signals, make others all the time and fill their disk end with the container.
