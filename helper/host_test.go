@@ -335,6 +335,9 @@ func (f *fakeSystemd) Booted() bool { return f.booted }
 func (f *fakeSystemd) Start(_ context.Context, unit hostsystemd.Unit) (bool, error) {
 	return f.active, f.note("start " + unit.Name + " of " + unit.Source)
 }
+func (f *fakeSystemd) Restart(_ context.Context, unit hostsystemd.Unit) (bool, error) {
+	return f.active, f.note("restart " + unit.Name)
+}
 func (f *fakeSystemd) Stop(_ context.Context, unit hostsystemd.Unit) error {
 	return f.note("stop " + unit.Name)
 }

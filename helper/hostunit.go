@@ -16,6 +16,7 @@ import (
 type hostSystemd interface {
 	Booted() bool
 	Start(ctx context.Context, unit hostsystemd.Unit) (active bool, err error)
+	Restart(ctx context.Context, unit hostsystemd.Unit) (wasActive bool, err error)
 	Stop(ctx context.Context, unit hostsystemd.Unit) error
 	Status(ctx context.Context, unit hostsystemd.Unit) (*hostsystemd.Status, error)
 	RunsAnother(ctx context.Context, unit hostsystemd.Unit) (bool, error)
@@ -41,6 +42,20 @@ func (m *Manager) StartUnit(ctx context.Context, name string) error {
 		m.Warn("%s %v", name, ErrAlreadyRunning)
 	}
 	return err
+}
+
+// RestartUnit restarts a container through its unit of the host's systemd, which does so by one job, whatever becomes
+// of the caller. It reports whether that could be: not where the unit is not up, or will have another name.
+func RestartUnit(ctx context.Context, m *Manager, name string) (asked bool, err error) {
+	started, err := m.asStarted(name)
+	if err != nil {
+		return false, err
+	}
+	s, err := m.Store.Load(name)
+	if err != nil || started.HostUnit() != s.HostUnit() {
+		return false, err
+	}
+	return m.systemd.Restart(ctx, m.hostUnit(s))
 }
 
 // StopUnit stops the unit of a container, and the container itself where no unit runs it.

@@ -245,6 +245,33 @@ func TestEdit(t *testing.T) {
 	}
 }
 
+// A restart is one job of the host's systemd where the unit is up and keeps its name.
+func TestRestartUnit(t *testing.T) {
+	h := newHost(t)
+	s := h.command("web")
+	restart := func(want bool, calls ...string) {
+		t.Helper()
+		h.systemd.calls = nil
+		if asked, err := RestartUnit(t.Context(), h.Manager, "web"); asked != want || err != nil {
+			t.Errorf("got %v, %v", asked, err)
+		}
+		if !slices.Equal(h.systemd.calls, calls) {
+			t.Errorf("systemd was asked to %v", h.systemd.calls)
+		}
+	}
+	restart(false, "restart "+s.HostUnit())
+	h.up(s, places.PhaseReady)
+	h.systemd.active = true
+	restart(true, "restart "+s.HostUnit())
+	started := *s
+	started.Command, started.Units = nil, []string{"other.service"}
+	h.up(&started, places.PhaseReady)
+	restart(false)
+	if _, err := RestartUnit(t.Context(), h.Manager, "absent"); !errors.Is(err, config.ErrNotFound) {
+		t.Errorf("of none: %v", err)
+	}
+}
+
 // A unit of the host's systemd starts and stops the container; where none runs it, the container is stopped itself.
 func TestUnits(t *testing.T) {
 	h := newHost(t)

@@ -132,11 +132,20 @@ Of several see SEVERAL SANDBOXES of virt-sandbox-service(1).`,
 
 // restart stops a sandbox and starts it again. What cannot be started again is not stopped.
 func restart(ctx context.Context, m *helper.Manager, name string, stderr io.Writer) error {
-	if _, err := m.Store.Load(name); err != nil {
+	s, err := m.Store.Load(name)
+	if err != nil {
 		return err
 	}
 	if err := helper.Reach(m); err != nil {
 		return err
+	}
+	if helper.SystemdRuns() {
+		if stderr == os.Stderr {
+			defer showWaiting(ctx, s)()
+		}
+		if asked, err := helper.RestartUnit(ctx, m, name); asked || err != nil {
+			return err
+		}
 	}
 	if err := stop(ctx, m, name); err != nil {
 		return err

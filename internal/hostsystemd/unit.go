@@ -50,6 +50,24 @@ func (c *Client) Start(ctx context.Context, unit Unit) (active bool, err error) 
 	return false, c.jobOf(ctx, systemd, unit, done)
 }
 
+// Restart restarts a unit that is up by one job, which goes on where the caller is killed, and returns when it is up
+// again. wasActive reports whether it was up; one that was not stays as it is.
+func (c *Client) Restart(ctx context.Context, unit Unit) (wasActive bool, err error) {
+	systemd, err := c.connect(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer systemd.Close()
+	if _, active := find(ctx, systemd, unit); !active {
+		return false, nil
+	}
+	done := make(chan string, 1)
+	if _, err := systemd.RestartUnitContext(ctx, unit.Name, "replace", done); err != nil {
+		return true, fmt.Errorf("%s: %w", unit.Name, err)
+	}
+	return true, c.jobOf(ctx, systemd, unit, done)
+}
+
 // Stop stops a unit and returns when it is down. A unit that systemd does not have is down.
 func (c *Client) Stop(ctx context.Context, unit Unit) error {
 	systemd, err := c.connect(ctx)

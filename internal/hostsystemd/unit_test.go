@@ -45,6 +45,35 @@ func TestStart(t *testing.T) {
 	}
 }
 
+func TestRestart(t *testing.T) {
+	restart := []string{"restart web_sandbox.service replace"}
+	for _, test := range []struct {
+		name   string
+		bus    *fakeBus
+		active bool
+		err    string
+		calls  []string
+	}{
+		{"down", &fakeBus{properties: unitProperties("inactive")}, false, "", nil},
+		{"coming up", &fakeBus{properties: unitProperties("activating")}, false, "", nil},
+		{"unknown", &fakeBus{}, false, "", nil},
+		{"up", &fakeBus{properties: unitProperties("active")}, true, "", restart},
+		{"the job fails", &fakeBus{properties: unitProperties("active"), result: "failed"}, true,
+			"web_sandbox.service: the job ended with \"failed\"; its journal says:\nfirst line of abcd\nlast ?line", restart},
+		{"no job", &fakeBus{properties: unitProperties("active"), failure: errors.New("refused")}, true,
+			"web_sandbox.service: refused", restart},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			active, err := newClient(test.bus).Restart(t.Context(), Unit{unitName, source})
+			if active != test.active {
+				t.Errorf("active before: %v", active)
+			}
+			checkError(t, err, test.err)
+			checkCalls(t, test.bus, test.calls...)
+		})
+	}
+}
+
 func TestStop(t *testing.T) {
 	stop := []string{"stop web_sandbox.service replace"}
 	tests := []struct {

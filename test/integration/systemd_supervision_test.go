@@ -313,6 +313,36 @@ func TestSystemdEndIsKilled(t *testing.T) {
 	sameAs(t, before, "after delete")
 }
 
+// A restart whose command is killed while the container shuts down is carried out all the same.
+func TestSystemdRestartIsKilled(t *testing.T) {
+	rig.On(t, rig.Host)
+	rig.Needs(t, rig.Systemd)
+	before := snapshot(t)
+	create(t, "t-super", "-C", "-u", "apache2")
+	systemctl(t, "start", supervised)
+	first := boot(t, "t-super")
+	restart := exec.Command(program, "restart", "t-super")
+	if err := restart.Start(); err != nil {
+		t.Fatal(err)
+	}
+	awaitMoment(t, "a stop", func() bool { return says("/run/virt-sandbox/t-super/state.json", `"phase":"stopping"`) })
+	_ = restart.Process.Kill()
+	if err := restart.Wait(); err == nil {
+		t.Error("the command had ended before it was killed")
+	}
+	wait(t, "the end of the restart", func() bool {
+		o := run(t, "execute", "t-super", "--", "cut", "-d ", "-f22", "/proc/1/stat")
+		return o.status == 0 && o.stdout != first && property(t, supervised, "ActiveState") == "active"
+	})
+	// Of one that is not up, restart is a start.
+	systemctl(t, "stop", supervised)
+	must(t, "restart", "t-super")
+	becomes(t, supervised, "active")
+	must(t, "stop", "t-super")
+	must(t, "delete", "t-super")
+	sameAs(t, before, "after delete")
+}
+
 // A container that breaks down makes its unit fail with the reason, and Restart= brings it back. One that shuts itself
 // down or reboots does as it says.
 func TestSystemdContainerEnds(t *testing.T) {
