@@ -203,6 +203,9 @@ func TestGenerations(t *testing.T) {
 		{"mode", func(etc string) error { return os.Chmod(etc+"/d/f", 0o664) }},
 		{"new", func(etc string) error { return os.WriteFile(etc+"/d/new", nil, 0o644) }},
 		{"link", func(etc string) error { return os.Symlink("issue", etc+"/link") }},
+		{"another link", func(etc string) error {
+			return errors.Join(os.Symlink("motd", etc+"/link.new"), os.Rename(etc+"/link.new", etc+"/link"))
+		}},
 		{"gone", func(etc string) error { return os.Remove(etc + "/d/f") }},
 		{"time", func(etc string) error { return os.Chtimes(etc+"/issue", time.Time{}, time.Unix(1, 0)) }},
 		{"closed", func(etc string) error { return os.Chmod(etc+"/d", 0o700) }},

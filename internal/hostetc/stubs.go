@@ -26,22 +26,22 @@ func isOfUnits(p string) bool { return pathname.IsWithin(p, unitDir) }
 // withoutStubs leaves out of a directory's names what is about units of the host that run sandboxes: no sandbox has a
 // use for the others', and whoever makes or enables one would have made the /etc of all others an old one. It returns
 // nil for a directory of links to such units alone, as systemctl makes it for the first.
-func (s *scan) withoutStubs(dir *os.File, p string, names []string) []string {
+func (s *scan) withoutStubs(dir *os.File, p string, names []name) []name {
 	if !isOfUnits(p) {
-		return append([]string{}, names...)
+		return append([]name{}, names...)
 	}
 	if p == unitDir {
 		s.stubs = make(map[string]bool)
-		for _, name := range names {
-			if strings.HasSuffix(name, ".service") && isStub(dir, name) {
-				s.stubs[name] = true
+		for _, n := range names {
+			if strings.HasSuffix(n.text, ".service") && isStub(dir, n.text) {
+				s.stubs[n.text] = true
 			}
 		}
 	}
-	left := []string{}
-	for _, name := range names {
-		if !s.stubs[strings.TrimSuffix(name, ".d")] {
-			left = append(left, name)
+	left := []name{}
+	for _, n := range names {
+		if !s.stubs[strings.TrimSuffix(n.text, ".d")] {
+			left = append(left, n)
 		}
 	}
 	if len(left) == 0 && len(names) > 0 && path.Ext(p) == ".wants" {
