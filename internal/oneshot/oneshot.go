@@ -145,7 +145,7 @@ func (r *Run) allocate(ctx context.Context) ([]network.Interface, error) {
 }
 
 // create has libvirt make the container, and waits for init.
-func (r *Run) create(ctx context.Context, plan *boot.Plan, dir places.RunDir) error {
+func (r *Run) create(ctx context.Context, plan *boot.Plan, dir places.RunDir) (err error) {
 	listener, err := dir.ListenConsole(places.OwnerOf(r.sandbox), filepath.Base(guest.ConsoleSocket))
 	if err != nil {
 		return err
@@ -157,9 +157,9 @@ func (r *Run) create(ctx context.Context, plan *boot.Plan, dir places.RunDir) er
 	if r.domain, err = r.libvirt.Create(r.sandbox.Name, plan.Domain, virt.AutoDestroy); err != nil {
 		return err
 	}
-	if err := r.starter.Startup.RootTree(r.sandbox.Name).Remove(); err != nil {
-		return err
-	}
+	removed := make(chan error, 1)
+	go func() { removed <- r.starter.Startup.RootTree(r.sandbox.Name).Remove() }()
+	defer func() { err = errors.Join(err, <-removed) }()
 	controller, err := r.domain.ControllerPID()
 	if err != nil {
 		return err
@@ -167,6 +167,7 @@ func (r *Run) create(ctx context.Context, plan *boot.Plan, dir places.RunDir) er
 	if r.controller, err = proc.Open(controller); err != nil {
 		return err
 	}
+	r.beginBounds()
 	return r.awaitInit(ctx, listener)
 }
 
@@ -227,7 +228,8 @@ type Run struct {
 	controller *proc.Process
 	init       *proc.Process
 	groups     cgroup.Groups // that libvirt made, by hierarchy
-	stopRead   func()        // ends the reading of the console
-	stopKeep   func()        // ends the keeping of leases
+	early      *bounds
+	stopRead   func() // ends the reading of the console
+	stopKeep   func() // ends the keeping of leases
 	locks      lockfile.Locks
 }

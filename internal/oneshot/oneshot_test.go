@@ -165,13 +165,31 @@ func TestSetBounds(t *testing.T) {
 	defer connection.Close()
 	r := &Run{starter: newHost(t).Starter, sandbox: config.New("job")}
 	hosttest.Add(t, string(r.starter.Places), map[string]string{fmt.Sprintf("/proc/%d/cgroup", os.Getpid()): ""})
+	if r.controller, err = proc.Open(os.Getpid()); err != nil {
+		t.Fatal(err)
+	}
+	defer r.controller.Close()
+	r.beginBounds() // This process has no container.
 	if err := r.setBounds(connection); err != nil {
 		t.Fatal(err)
 	}
 	defer r.init.Close()
-	if r.init.PID() != os.Getpid() || r.Domain() != "job" {
-		t.Errorf("found process %d", r.init.PID())
+	if r.init.PID() != os.Getpid() || r.Domain() != "job" || !errors.Is(r.early.err, proc.ErrNoFirst) {
+		t.Errorf("found process %d, and before %v", r.init.PID(), r.early.err)
 	}
+	// What was found before is not looked for again.
+	if err := os.RemoveAll(string(r.starter.Places) + "/proc"); err != nil {
+		t.Fatal(err)
+	}
+	r.early.init, r.early.err = os.Getpid(), nil
+	if err := r.setBounds(connection); err != nil {
+		t.Error(err)
+	}
+	r.init.Close()
+	if r.early.init = 1; r.setBounds(connection) == nil {
+		t.Error("what bounds another container is taken for this one's")
+	}
+	r.init.Close()
 }
 
 // A run that got no further than its process lets go of that.

@@ -106,6 +106,38 @@ func (r *Run) awaitInit(ctx context.Context, listener *net.UnixListener) error {
 	return r.setBounds(connection)
 }
 
+// bounds is what limits the number of processes of a container.
+type bounds struct {
+	done   chan struct{}
+	init   int // whose container it is
+	groups cgroup.Groups
+	err    error
+}
+
+// beginBounds begins to limit the container's processes while its first one gets ready: the kernel may take 10 ms to
+// move that to another group (cgroups(7)).
+func (r *Run) beginBounds() {
+	r.early = &bounds{done: make(chan struct{})}
+	go func() {
+		defer close(r.early.done)
+		pid, err := proc.Host.FindFirst(r.controller.PID())
+		if err == nil {
+			r.early.init = pid
+			r.early.groups, err = r.limit(pid)
+		}
+		r.early.err = err
+	}()
+}
+
+// limit limits the processes of the container whose first process has a number.
+func (r *Run) limit(init int) (cgroup.Groups, error) {
+	groups, err := cgroup.Below(string(r.starter.Places)).Of(init)
+	if err != nil {
+		return groups, fmt.Errorf("find the container's cgroups: %w", err)
+	}
+	return groups, groups.LimitPIDs(r.sandbox.Name, init, uint64(r.sandbox.Limits.PIDs))
+}
+
 // setBounds finds init by its connection, and limits the processes of the container.
 func (r *Run) setBounds(connection *net.UnixConn) error {
 	raw, err := connection.SyscallConn()
@@ -125,10 +157,12 @@ func (r *Run) setBounds(connection *net.UnixConn) error {
 	if err := proc.Host.SetLimits(int(peer.Pid)); err != nil {
 		return err
 	}
-	if r.groups, err = cgroup.Below(string(r.starter.Places)).Of(int(peer.Pid)); err != nil {
-		return fmt.Errorf("find the container's cgroups: %w", err)
+	<-r.early.done
+	r.groups, err = r.early.groups, r.early.err
+	if err != nil || r.early.init != int(peer.Pid) {
+		r.groups, err = r.limit(int(peer.Pid))
 	}
-	return r.groups.LimitPIDs(r.sandbox.Name, int(peer.Pid), uint64(r.sandbox.Limits.PIDs))
+	return err
 }
 
 // Domain returns the name that libvirt knows the container by.
@@ -140,6 +174,12 @@ func (r *Run) Stop() error {
 	name := r.sandbox.Name
 	if r.stopKeep != nil {
 		r.stopKeep()
+	}
+	if r.early != nil {
+		<-r.early.done
+		if r.init == nil {
+			r.groups = r.early.groups
+		}
 	}
 	if r.Connection != nil {
 		r.Connection.Close() // Which its first program takes for the end.

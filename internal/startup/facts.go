@@ -25,6 +25,9 @@ func (h *Host) facts(libvirt Libvirt, s *config.Sandbox, dir places.RunDir) (*bo
 	if err := h.Content.CheckStart(s); err != nil {
 		return nil, err
 	}
+	asked := ask(libvirt)
+	// Also after an error: whoever has the connection may close it then.
+	defer asked.wait()
 	facts := boot.Facts{
 		SELinux: h.Content.SELinux(), SetupLabel: h.setupLabel(s), Runtime: dir.Guest(), RootTree: h.RootTree(s.Name).Dir,
 	}
@@ -45,7 +48,7 @@ func (h *Host) facts(libvirt Libvirt, s *config.Sandbox, dir places.RunDir) (*bo
 	if facts.Mounted, facts.Devices, err = h.attached(s); err != nil {
 		return nil, err
 	}
-	if facts.SecurityModel, err = libvirt.SecurityModel(); err != nil {
+	if facts.SecurityModel, facts.Memory, err = asked.wait(); err != nil {
 		return nil, err
 	}
 	if facts.SecurityModel == "apparmor" {
@@ -59,8 +62,31 @@ func (h *Host) facts(libvirt Libvirt, s *config.Sandbox, dir places.RunDir) (*bo
 	if facts.Proc, err = lxcfs.Find(string(h.Places)); err != nil {
 		h.Warn("%s shows the host's memory and processors inside: %v", s.Name, err)
 	}
-	facts.Memory, err = libvirt.HostMemory()
-	return &facts, err
+	return &facts, nil
+}
+
+// answers are what libvirt is asked while the rest is looked at.
+type answers struct {
+	done          chan struct{}
+	securityModel string
+	memory        config.Size
+	err           error
+}
+
+func ask(libvirt Libvirt) *answers {
+	a := &answers{done: make(chan struct{})}
+	go func() {
+		defer close(a.done)
+		if a.securityModel, a.err = libvirt.SecurityModel(); a.err == nil {
+			a.memory, a.err = libvirt.HostMemory()
+		}
+	}()
+	return a
+}
+
+func (a *answers) wait() (securityModel string, memory config.Size, err error) {
+	<-a.done
+	return a.securityModel, a.memory, a.err
 }
 
 // units finds the units of a sandbox, and what they start. One that only the container has asks for nothing.

@@ -3,6 +3,7 @@
 package startup
 
 import (
+	"errors"
 	"path/filepath"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
@@ -19,10 +20,6 @@ func (h *Host) furnish(s *config.Sandbox, dir places.RunDir, facts *boot.Facts) 
 	if err != nil {
 		return nil, err
 	}
-	file := filepath.Join(dir.Guest(), filepath.Base(guest.PlanFile))
-	if err := plan.Guest.Write(file, s.Hardening.IDMap.Base); err != nil {
-		return nil, err
-	}
 	if err := h.showResolver(s, dir); err != nil {
 		return nil, err
 	}
@@ -31,8 +28,17 @@ func (h *Host) furnish(s *config.Sandbox, dir places.RunDir, facts *boot.Facts) 
 			return nil, err
 		}
 	}
+	written := make(chan error, 1)
+	go func() {
+		file := filepath.Join(dir.Guest(), filepath.Base(guest.PlanFile))
+		written <- plan.Guest.Write(file, s.Hardening.IDMap.Base)
+	}()
 	plan.Tree.Others = h.writtenByOthers
-	return plan, h.Mount(func() error { return roottree.Tree{Dir: facts.RootTree, Sandbox: s.Name}.Build(plan.Tree) })
+	err = h.Mount(func() error { return roottree.Tree{Dir: facts.RootTree, Sandbox: s.Name}.Build(plan.Tree) })
+	if err := errors.Join(<-written, err); err != nil {
+		return nil, err
+	}
+	return plan, nil
 }
 
 // writtenByOthers returns what all containers that stay write to. A config that cannot be read starts none.
