@@ -238,7 +238,8 @@ func NotifyShutdown(word string) error {
 	case TellStopping:
 		message = "STOPPING=1"
 	case TellRebooting:
-		message = "STOPPING=1\nX_REBOOT=1"
+		// Whoever reads the first field alone knows already that it comes back.
+		message = "X_REBOOT=1\nSTOPPING=1"
 	default:
 		return fmt.Errorf("%q is not %s or %s", word, TellStopping, TellRebooting)
 	}

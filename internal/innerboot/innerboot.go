@@ -133,8 +133,8 @@ func (p *plan) prepare(set unitfile.Set, u *unitfile.Unit) (file string) {
 func (p *plan) notifyUnits() {
 	p.file("systemd-reboot.service.d/virt-sandbox.conf", "[Unit]\nSuccessAction=poweroff-force\n")
 	for _, n := range notifications() {
-		unit := "virt-sandbox-" + n.word + ".service"
-		p.file(unit, fmt.Sprintf(notifyUnit, n.word))
+		unit := notifyUnitName(n.word)
+		p.file(unit, fmt.Sprintf(notifyUnit, n.word, n.before))
 		p.link(n.target+".wants/"+unit, "../"+unit)
 	}
 }

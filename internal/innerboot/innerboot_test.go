@@ -67,6 +67,14 @@ const (
 	bare = "[Service]\nType=notify\nExecStart=/usr/sbin/d\n"
 )
 
+// TestRebootIsToldFirst: whoever finds the monitor killed between both words goes by the first.
+func TestRebootIsToldFirst(t *testing.T) {
+	text := planned(t, map[string]string{lib + "d.service": bare}, "d")["virt-sandbox-rebooting.service"]
+	if !strings.Contains(text, "\nBefore=virt-sandbox-stopping.service final.target\n") {
+		t.Errorf("the unit that tells of a reboot:\n%s", text)
+	}
+}
+
 // TestDynamicUser: a user of the moment needs mounts, and one of the container none.
 func TestDynamicUser(t *testing.T) {
 	files := map[string]string{lib + "d.service": bare + "DynamicUser=yes\n", lib + "e.service": bare}

@@ -51,18 +51,24 @@ AllowIsolate=yes
 Wants=systemd-user-sessions.service dbus.service
 `
 
-// notification is a target of a shutdown and the word that tells of it.
-type notification struct{ target, word string }
+// notification is a target of a shutdown, the word that tells of it, and what that comes before. A reboot is a shutdown
+// too: it is told of first, since the host's side takes a container that only shuts down for one that stays down.
+type notification struct{ target, word, before string }
 
 func notifications() []notification {
-	return []notification{{"shutdown.target", guest.TellStopping}, {"reboot.target", guest.TellRebooting}}
+	return []notification{
+		{"shutdown.target", guest.TellStopping, "final.target"},
+		{"reboot.target", guest.TellRebooting, notifyUnitName(guest.TellStopping) + " final.target"},
+	}
 }
 
-// notifyUnit tells the host's side of an orderly shutdown; %[1]s is the word for it.
+func notifyUnitName(word string) string { return "virt-sandbox-" + word + ".service" }
+
+// notifyUnit tells the host's side of an orderly shutdown; %[1]s is the word for it, %[2]s what it comes before.
 const notifyUnit = `[Unit]
 Description=Tell the host of the shutdown
 DefaultDependencies=no
-Before=final.target
+Before=%[2]s
 
 [Service]
 Type=oneshot

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -118,19 +117,24 @@ const (
 	Health = "health"
 )
 
-// note writes a file of the runtime directory. Who looks for it finds the failure otherwise too, if later.
+// note writes a file of the runtime directory. Whoever finds that this process was killed meanwhile reads the text
+// before or the new one, never half of it. Who looks for it finds the failure otherwise too, if later.
 func (l *listener) note(name, text string) {
 	if l.files.Runtime == nil {
 		return
 	}
-	fd, err := unix.Openat(int(l.files.Runtime.Fd()), name, unix.O_WRONLY|unix.O_CREAT|unix.O_TRUNC|unix.O_CLOEXEC, 0o600)
+	dir, draft := int(l.files.Runtime.Fd()), "."+name
+	fd, err := unix.Openat(dir, draft, unix.O_WRONLY|unix.O_CREAT|unix.O_TRUNC|unix.O_CLOEXEC, 0o600)
 	if err != nil {
 		return
 	}
-	f := os.NewFile(uintptr(fd), filepath.Base(name))
-	_, _ = f.WriteString(printable.Short(text, maxReason))
+	f := os.NewFile(uintptr(fd), draft)
+	defer f.Close()
+	if _, err := f.WriteString(printable.Short(text, maxReason)); err != nil {
+		return
+	}
 	_ = account.ShareOpen(f)
-	f.Close()
+	_ = unix.Renameat(dir, draft, dir, name)
 }
 
 // exitStatus takes from a field of a container's message how it ends: EXIT_STATUS= or STOPPING= of sd_notify(3), or our

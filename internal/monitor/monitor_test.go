@@ -116,10 +116,10 @@ func TestRun(t *testing.T) {
 		{"is ready only", []string{"READY=1", "STATUS=Ready."}, "status 0, error the container broke down: it ended " +
 			"without a shutdown"},
 		{"is ready and ends", []string{"READY=1", "STOPPING=1"}, "status 0, error <nil>"},
-		{"reboots", []string{"READY=1", "STOPPING=1\nX_REBOOT=1", "STOPPING=1"}, "status 133, error <nil>"},
-		{"reboots, as a newer systemd tells it", []string{"STOPPING=1\nX_REBOOT=1", "EXIT_STATUS=0"},
+		{"reboots", []string{"READY=1", "X_REBOOT=1\nSTOPPING=1", "STOPPING=1"}, "status 133, error <nil>"},
+		{"reboots, as a newer systemd tells it", []string{"X_REBOOT=1\nSTOPPING=1", "EXIT_STATUS=0"},
 			"status 133, error <nil>"},
-		{"reboots, told first of the stop", []string{"STOPPING=1", "STOPPING=1\nX_REBOOT=1"}, "status 133, error <nil>"},
+		{"reboots, told first of the stop", []string{"STOPPING=1", "X_REBOOT=1\nSTOPPING=1"}, "status 133, error <nil>"},
 		{"tells its status", []string{"READY=1", "EXIT_STATUS=3"}, "status 3, error <nil>"},
 		{"tells it twice", []string{"EXIT_STATUS=3", "", "EXIT_STATUS=4", "STATUS=bye"}, "status 4, error <nil>"},
 	}

@@ -53,6 +53,7 @@ func TestSystemdWatcherKilledAtMoments(t *testing.T) {
 		{moment: "while it shuts down from inside", begin: endsInside("poweroff"), is: noted("told"), want: "down"},
 		{moment: "while it reboots from inside", begin: endsInside("reboot"), is: noted("told"), want: "active",
 			anew: true},
+		{moment: "while it reboots slowly", begin: rebootsSlowly, is: noted("told"), want: "active", anew: true},
 		{moment: "while it is stopped", begin: func(t *testing.T) { systemctl(t, "stop", "--no-block", monitored) },
 			is: phase("stopping"), want: "down"},
 	} {
@@ -184,6 +185,15 @@ func endsInside(how string) func(t *testing.T) {
 		t.Helper()
 		run(t, "execute", "t-watched", "--", "systemctl", "--no-block", how)
 	}
+}
+
+// rebootsSlowly has the container tell late that the shutdown is a reboot.
+func rebootsSlowly(t *testing.T) {
+	t.Helper()
+	inside(t, "t-watched", "mkdir -p /run/systemd/system/virt-sandbox-rebooting.service.d; "+
+		"printf '[Service]\nExecStartPre=sleep 1\n' >/run/systemd/system/virt-sandbox-rebooting.service.d/t.conf; "+
+		"systemctl daemon-reload")
+	endsInside("reboot")(t)
 }
 
 // nothingRuns fails the test where something of a container is left at run time.
