@@ -101,11 +101,7 @@ func (m *Manager) statusOf(connection libvirtConnection, name string) (Status, *
 	if err != nil {
 		return status, nil, nil, err
 	}
-	running, err := connection.OwnDomain(started)
-	if running != nil && !running.IsUp() {
-		running.Free()
-		running = nil
-	}
+	running, err := upDomain(connection, started)
 	status.Interrupted = m.isInterrupted(name)
 	switch {
 	case err != nil:

@@ -122,24 +122,24 @@ func (c containers) EndUnfinished(ctx context.Context, s *config.Sandbox) error 
 		return err
 	}
 	running, err := m.ownDomain(started)
-	if err == nil && running == nil && m.run(s.Name).Phase() != "" {
-		// A start was noted, and files tell of no container: that it is down, libvirt has to say.
-		err = Reach(m)
-	}
-	if err != nil || running == nil {
+	phase := m.run(s.Name).Phase()
+	if err != nil || running == nil && phase == "" {
 		return err
 	}
-	running.Free()
-	if m.run(s.Name).Phase() == places.PhaseReady {
-		return fmt.Errorf("%s %w; stop it first", s.Name, ErrRunning)
+	if running != nil {
+		running.Free()
+		if phase == places.PhaseReady {
+			return fmt.Errorf("%s %w; stop it first", s.Name, ErrRunning)
+		}
+		m.Warn("ending what an interrupted start or stop left of %s", s.Name)
 	}
-	m.Warn("ending what an interrupted start or stop left of %s", s.Name)
+	// A start was noted. Where files tell of no container, libvirt has to say that it is down, and to forget it.
 	connection, err := m.libvirt.Connect()
 	if err == nil {
 		defer connection.Close()
 		err = m.endLeftover(ctx, connection, started)
 	}
-	if virt.IsAway(err) {
+	if virt.IsAway(err) && running != nil {
 		return m.stopWithoutLibvirt(ctx, started, 0)
 	}
 	return err

@@ -33,14 +33,23 @@ func (m *Manager) IsUnwatched(name string) bool {
 	return err == nil && !watched
 }
 
-// ownDomain returns libvirt's domain of a sandbox, which is to be freed; nil where it is down. Where libvirt cannot be
-// asked, files tell of the container.
+// upDomain returns libvirt's domain of a sandbox, which is to be freed; nil where it is down.
+func upDomain(connection libvirtConnection, s *config.Sandbox) (libvirtDomain, error) {
+	domain, err := connection.OwnDomain(s)
+	if domain != nil && !domain.IsUp() {
+		domain.Free()
+		return nil, nil
+	}
+	return domain, err
+}
+
+// ownDomain is upDomain by a connection of its own. Where libvirt cannot be asked, files tell of the container.
 func (m *Manager) ownDomain(s *config.Sandbox) (libvirtDomain, error) {
 	connection, err := m.libvirt.Connect()
 	if err == nil {
 		defer connection.Close()
 		var running libvirtDomain
-		if running, err = connection.OwnDomain(s); err == nil {
+		if running, err = upDomain(connection, s); err == nil {
 			return running, nil
 		}
 	}

@@ -159,7 +159,7 @@ func (m *Manager) shutDown(ctx context.Context, controller *proc.Process, s *con
 	destroy func() error) error {
 	init := m.initProcess(controller)
 	if init == nil {
-		return force(controller, nil, s, destroy)
+		return virt.EndByForce(s.Name, controller, nil, destroy)
 	}
 	defer init.Close()
 	// Root inside may have frozen itself, and then hears nothing. Of one that has ended there is nothing to thaw.
@@ -187,29 +187,7 @@ func (m *Manager) shutDown(ctx context.Context, controller *proc.Process, s *con
 		}
 	}
 	defer groups.KeepThawed(s.Name)()
-	return force(controller, init, s, destroy)
-}
-
-// force destroys a container that is still there. With its first process, nil for none, the kernel ends all others of
-// the PID namespace. libvirt, which ends one process after the other, may give up where they are many.
-func force(controller, init *proc.Process, s *config.Sandbox, destroy func() error) error {
-	var failure error
-	if !controller.Wait(0) {
-		failure = destroy()
-	}
-	if init == nil || errors.Is(failure, virt.ErrNoAnswer) {
-		return failure
-	}
-	if failure != nil || !init.Wait(10*time.Second) {
-		_ = init.Signal(unix.SIGKILL)
-		if !init.Wait(10 * time.Second) {
-			return fmt.Errorf("process %d of %s does not end", init.PID(), s.Name)
-		}
-	}
-	if failure != nil && !controller.Wait(10*time.Second) {
-		return failure
-	}
-	return nil
+	return virt.EndByForce(s.Name, controller, init, destroy)
 }
 
 // repeatSignalAfter is after how long a systemd is asked once more to end its container: one that has only just begun

@@ -36,6 +36,8 @@ type Client struct {
 	check   func(uri string) error
 	hint    func(root string) string // what to look at when libvirt cannot be reached
 	dial    func(uri string) (*libvirt.Connect, error)
+	// controls reports whether a process is the libvirt_lxc of a domain.
+	controls func(pid int, domain string) bool
 
 	pause    time.Duration // between two attempts to reach the next libvirtd
 	patience time.Duration // how long the next libvirtd may take to come
@@ -58,7 +60,7 @@ func NewQEMU(o Options) *Client {
 func newClient(o Options) *Client {
 	return &Client{
 		uri: o.URI, timeout: cmp.Or(o.ConnectTimeout, answerLimit), dial: libvirt.NewConnect,
-		check: func(string) error { return nil },
+		check: func(string) error { return nil }, controls: isController,
 		pause: 200 * time.Millisecond, patience: 20 * time.Second,
 	}
 }
@@ -85,7 +87,7 @@ func (c *Client) Connect() (*Connection, error) {
 	if err != nil {
 		return nil, &noConnection{fmt.Errorf("connect to libvirt at %s: %w; %s", c.uri, plain(err), c.hint(c.root))}
 	}
-	return &Connection{connect: connection, uri: c.uri, patience: c.timeout * 3 / 2}, nil
+	return &Connection{connect: connection, uri: c.uri, patience: c.timeout * 3 / 2, controls: c.controls}, nil
 }
 
 // noConnection is why there is no connection to libvirt.

@@ -31,6 +31,7 @@ func testClient(t *testing.T) *Client {
 	}
 	c := New(Options{URI: "lxc:///"})
 	c.dial = func(string) (*libvirt.Connect, error) { return libvirt.NewConnect("test://" + file) }
+	c.controls = func(int, string) bool { return true }
 	return c
 }
 

@@ -19,6 +19,7 @@ type Connection struct {
 	uri      string
 	patience time.Duration // how long libvirt may take to answer
 	silent   atomic.Bool   // it has not answered, and is not asked again
+	controls func(pid int, name string) bool
 }
 
 // Close closes the connection. libvirt ends the domains that were created with AutoDestroy over it.

@@ -5,9 +5,12 @@ package virt
 import (
 	"errors"
 	"fmt"
+	"os"
 
 	"libvirt.org/go/libvirt"
 	"libvirt.org/go/libvirtxml"
+
+	"github.com/virt-sandbox/virt-sandbox/internal/proc"
 )
 
 // Domain is a domain of libvirt's. It is to be freed, before or after its connection is closed. The errors of methods
@@ -21,10 +24,18 @@ type Domain struct {
 // Free lets go of the domain; what runs goes on.
 func (d *Domain) Free() { d.of.leave(d.domain.Free) }
 
-// IsUp reports whether the domain runs: libvirt may keep one that has ended.
+// IsUp reports whether the container of a domain runs: libvirt may keep a domain that has ended, even as one that runs.
+// It loses a controller that speaks before libvirt has begun to listen, as happens at a start on a busy machine.
 func (d *Domain) IsUp() bool {
-	_, err := d.domain.GetID()
-	return err == nil
+	id, err := d.domain.GetID()
+	return err == nil && d.of.controls(int(id), d.name)
+}
+
+// isController reports whether a process is the libvirt_lxc of a domain.
+func isController(pid int, name string) bool {
+	arguments, err := proc.Host.Arguments(pid)
+	// Others than root may not see it (proc(5), hidepid).
+	return controlledDomain(arguments) == name || err != nil && os.Geteuid() != 0
 }
 
 // IsActive reports whether libvirt takes the domain for one that runs. Errors: ErrNoDomain.

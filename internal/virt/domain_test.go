@@ -90,6 +90,16 @@ func TestDomainLife(t *testing.T) {
 	}
 }
 
+// A container whose end libvirt has missed is down, though libvirt has it as one that runs.
+func TestEndIsMissed(t *testing.T) {
+	c := connected(t)
+	d := made(t, c)
+	c.controls = isController
+	if active, err := d.IsActive(); err != nil || !active || d.IsUp() {
+		t.Errorf("active %t, %v, up %t", active, err, d.IsUp())
+	}
+}
+
 func TestPaused(t *testing.T) {
 	d := made(t, connected(t))
 	// The test driver knows no flag for it.
