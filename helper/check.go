@@ -24,10 +24,13 @@ func (m *Manager) Check(ctx context.Context, name string, fix bool) ([]Finding, 
 	return c.Check(ctx, name, fix)
 }
 
-// failedInside lists the units that have failed inside a container that is up.
+// failedInside lists the units that have failed inside a container that is up. One that is paused has no answer.
 func (m *Manager) failedInside(ctx context.Context, name string) ([]string, error) {
 	s, err := m.asStarted(name)
 	if err != nil || s.Generic() || m.run(name).Phase() != places.PhaseReady {
+		return nil, nil
+	}
+	if _, err := m.controllerPID(s); err != nil {
 		return nil, nil
 	}
 	_, failed, err := m.askInside(ctx, s)

@@ -80,8 +80,6 @@ func (m *Manager) lookFrom(ctx context.Context, row *Row, s *config.Sandbox, run
 
 // stateInside asks a container that is up how it is. What does not answer is not well.
 func (m *Manager) stateInside(ctx context.Context, s *config.Sandbox) string {
-	ctx, cancel := context.WithTimeout(ctx, insideLimit)
-	defer cancel()
 	units, failed, err := m.askInside(ctx, s)
 	if err != nil {
 		return overview.Degraded

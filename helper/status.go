@@ -106,8 +106,6 @@ func (m *Manager) lookInside(ctx context.Context, d *Details, s *config.Sandbox,
 	if d.Halted || s.Generic() {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, insideLimit)
-	defer cancel()
 	units, failed, err := m.askInside(ctx, s)
 	if err != nil {
 		m.Warn("%v", err)
@@ -121,6 +119,8 @@ func (m *Manager) lookInside(ctx context.Context, d *Details, s *config.Sandbox,
 
 // askInside asks the container's systemd for the states of its units, and for all that failed.
 func (m *Manager) askInside(ctx context.Context, s *config.Sandbox) (units []InnerUnit, failed []string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, insideLimit)
+	defer cancel()
 	systemd, err := m.inside(ctx, s)
 	if err != nil {
 		return nil, nil, err

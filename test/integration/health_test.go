@@ -48,6 +48,7 @@ func TestHealth(t *testing.T) {
 	if o := run(t, "execute", "t-health", "--", "true"); !strings.Contains(o.stderr, "t-health is paused; run resume") {
 		t.Errorf("execute in one that is paused: %+v", o)
 	}
+	must(t, "check", "t-health")
 	must(t, "resume", "t-health")
 	inside(t, "t-health", "true")
 	if err := os.Remove(well); err != nil {
