@@ -23,8 +23,14 @@ var ErrNotRunning = errors.New("is not running")
 
 // Stop shuts a container down in order, and by force after its stop-timeout. Errors: ErrNotRunning.
 func (m *Manager) Stop(ctx context.Context, name string) error {
+	return m.stopUnless(ctx, name, func() bool { return false })
+}
+
+// stopUnless is Stop unless the container, which nobody else starts or stops meanwhile, is not to be stopped.
+func (m *Manager) stopUnless(ctx context.Context, name string, spared func() bool) error {
 	lock, err := m.lockName(ctx, name)
-	if err != nil {
+	if err != nil || spared() {
+		lock.Release()
 		return err
 	}
 	defer lock.Release()

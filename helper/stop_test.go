@@ -279,6 +279,32 @@ func TestEnd(t *testing.T) {
 	}
 }
 
+// A unit that ends while another one begins to start the container leaves it alone.
+func TestEndMeetsAnotherStart(t *testing.T) {
+	h := newHost(t)
+	t.Setenv("SERVICE_RESULT", "exit-code")
+	t.Setenv("INVOCATION_ID", "own")
+	h.up(h.command("web"), places.PhaseStarting)
+	lock, err := h.locks().TryName("web")
+	if err != nil || lock == nil {
+		t.Fatal(lock, err)
+	}
+	ended := make(chan error)
+	go func() { ended <- h.End(t.Context(), "web", false) }()
+	select {
+	case err := <-ended:
+		t.Fatalf("it does not wait for the other: %v", err)
+	case <-time.After(300 * time.Millisecond):
+	}
+	if err := h.run("web").Update(func(s *places.State) { s.Owner = "another" }); err != nil {
+		t.Fatal(err)
+	}
+	lock.Release()
+	if err := <-ended; err != nil || h.libvirt.domains["web"] == nil {
+		t.Errorf("the container is ended, %v", err)
+	}
+}
+
 // The last word of a unit ends a container that systemd will not start again, and no config that cannot be read makes
 // it fail.
 func TestEndFails(t *testing.T) {

@@ -18,8 +18,8 @@ func (m *Manager) End(ctx context.Context, name string, last bool) error {
 		Name: name, Run: m.run(name), Systemd: m.systemd, Warn: m.Warn, Journal: m.journalOf,
 		Started: func() (*config.Sandbox, error) { return m.asStarted(name) },
 		Lives:   func() (bool, error) { return m.hasController(name) },
-		Stop: func(ctx context.Context) error {
-			if err := m.Stop(ctx, name); !errors.Is(err, ErrNotRunning) {
+		Stop: func(ctx context.Context, spared func() bool) error {
+			if err := m.stopUnless(ctx, name, spared); !errors.Is(err, ErrNotRunning) {
 				return err
 			}
 			return nil

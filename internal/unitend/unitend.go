@@ -31,10 +31,10 @@ type Unit struct {
 	Systemd Systemd
 	Warn    func(format string, args ...any)
 
-	Started func() (*config.Sandbox, error)                   // what the container was started with
-	Stop    func(ctx context.Context) error                   // ends the container and removes what is left of its run
-	Lives   func() (bool, error)                              // whether libvirt's process of the container does
-	Journal func(s *config.Sandbox, unitInside string) string // its last lines
+	Started func() (*config.Sandbox, error)                     // what the container was started with
+	Stop    func(ctx context.Context, spared func() bool) error // ends it, and removes what is left, unless spared
+	Lives   func() (bool, error)                                // whether libvirt's process of the container does
+	Journal func(s *config.Sandbox, unitInside string) string   // its last lines
 }
 
 // End stops the container, or leaves it alone where its unit only lost the monitor. last says that it is the last that
@@ -151,7 +151,8 @@ func (u Unit) tellFailure() {
 
 // stop ends the container. That there is none, and no sandbox, is no matter.
 func (u Unit) stop(ctx context.Context, last bool) error {
-	err := u.Stop(ctx)
+	// Another unit may have begun to start the container after it was looked at.
+	err := u.Stop(ctx, func() bool { return question().inUnit && u.Run.IsForeign() })
 	if errors.Is(err, config.ErrNotFound) {
 		return nil
 	}
