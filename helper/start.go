@@ -280,7 +280,7 @@ func (m *Manager) takeOver(ctx context.Context, s *config.Sandbox, old libvirtDo
 	if err != nil || phase != places.PhaseReady || !old.IsUp() {
 		return nil, err
 	}
-	watched, err := dir.HasMonitor()
+	watched, err := places.MonitorStays(dir)
 	if err != nil {
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -47,13 +48,19 @@ func makeStateDir(base, name string) (*stateDir, error) {
 		return nil, err
 	}
 	path := filepath.Join(base, name)
-	for range 10 {
+	isMade := false
+	for begun := time.Now(); time.Since(begun) < time.Second; {
 		if err := os.MkdirAll(base, 0o755); err != nil {
 			return nil, fmt.Errorf("make the directory of sandboxes: %w", err)
 		}
 		err := os.Mkdir(path, 0o755)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue // Another run took the directory above away, as the last that was in it.
+		}
+		if errors.Is(err, fs.ErrExist) && isMade {
+			// Whoever sweeps has locked the one that was made, and removes it.
+			time.Sleep(time.Millisecond)
+			continue
 		}
 		if errors.Is(err, fs.ErrExist) {
 			return nil, fmt.Errorf("%s: %w", name, errNameTaken)
@@ -69,6 +76,7 @@ func makeStateDir(base, name string) (*stateDir, error) {
 		if lock != nil {
 			return &stateDir{path, lock}, nil
 		}
+		isMade = true
 	}
 	return nil, fmt.Errorf("make the directory of the sandbox: %s is always taken away", path)
 }

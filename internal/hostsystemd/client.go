@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/coreos/go-systemd/v22/dbus"
 	"github.com/coreos/go-systemd/v22/util"
@@ -52,8 +53,22 @@ type Client struct {
 func New(once ReloadOnce) *Client {
 	return &Client{
 		connect: func(ctx context.Context) (bus, error) { return asBus(dbus.NewSystemConnectionContext(ctx)) },
-		private: func(ctx context.Context) (bus, error) { return asBus(dbus.NewSystemdConnectionContext(ctx)) },
+		private: func(ctx context.Context) (bus, error) {
+			return insist(ctx, func() (bus, error) { return asBus(dbus.NewSystemdConnectionContext(ctx)) })
+		},
 		journal: readJournal, booted: util.IsRunningSystemd, once: once,
+	}
+}
+
+// privateLimit is how long systemd may refuse: it does where it executes itself anew (systemctl(1), daemon-reexec).
+const privateLimit = 2 * time.Second
+
+func insist(ctx context.Context, connect func() (bus, error)) (bus, error) {
+	for begun := time.Now(); ; time.Sleep(50 * time.Millisecond) {
+		connection, err := connect()
+		if err == nil || ctx.Err() != nil || time.Since(begun) > privateLimit {
+			return connection, err
+		}
 	}
 }
 

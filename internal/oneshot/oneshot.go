@@ -79,7 +79,7 @@ func (b *Starter) Start(ctx context.Context, spec Spec) (_ *Run, err error) {
 		etc = b.Startup.Etc().Look()
 	}
 	b.sweep()
-	own, err := b.Locks.TryName(s.Name)
+	own, err := b.lockName(s.Name)
 	if err != nil {
 		return nil, err
 	}
@@ -184,6 +184,16 @@ func summary(s *config.Sandbox) string {
 		text += ", user ids from " + strconv.FormatUint(uint64(s.Hardening.IDMap.Base), 10)
 	}
 	return text
+}
+
+// lockName locks a name; nil where another run has it. Those that sweep have it for a moment.
+func (b *Starter) lockName(name string) (*lockfile.Lock, error) {
+	for begun := time.Now(); ; time.Sleep(5 * time.Millisecond) {
+		own, err := b.Locks.TryName(name)
+		if own != nil || err != nil || time.Since(begun) > 100*time.Millisecond {
+			return own, err
+		}
+	}
 }
 
 // sweep removes what runs left that were killed. libvirt has ended their processes.

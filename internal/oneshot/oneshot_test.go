@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/alloc"
@@ -93,7 +94,9 @@ func TestStartRefused(t *testing.T) {
 		t.Fatal(taken, err)
 	}
 	says(t, h.start(t), "job is the name of a sandbox that runs already; choose another")
-	taken.Release()
+	// As by another run that sweeps.
+	time.AfterFunc(20*time.Millisecond, taken.Release)
+	says(t, h.start(t), `connection URI "elsewhere" is not supported`)
 	for range 2 {
 		says(t, h.start(t), `connection URI "elsewhere" is not supported`)
 	}

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/virt-sandbox/virt-sandbox/config"
 	"github.com/virt-sandbox/virt-sandbox/internal/enter"
@@ -262,7 +263,13 @@ func TestMonitorLock(t *testing.T) {
 	if has, err := d.HasMonitor(); !has || err != nil {
 		t.Errorf("with a monitor: %v, %v", has, err)
 	}
-	lock.Close()
+	if stays, err := MonitorStays(d); !stays || err != nil {
+		t.Errorf("one that stays: %v, %v", stays, err)
+	}
+	time.AfterFunc(20*time.Millisecond, func() { lock.Close() })
+	if stays, err := MonitorStays(d); stays || err != nil {
+		t.Errorf("one that ends: %v, %v", stays, err)
+	}
 	if has, err := d.HasMonitor(); has || err != nil {
 		t.Errorf("after its end: %v, %v", has, err)
 	}

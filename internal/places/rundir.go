@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -267,6 +268,16 @@ func (d RunDir) LockMonitor() (*os.File, error) {
 		return nil, fmt.Errorf("lock monitor: %w", err)
 	}
 	return file, nil
+}
+
+// MonitorStays is HasMonitor for whoever would take its place: one that was killed may be about to end.
+func MonitorStays(d RunDir) (bool, error) {
+	for begun := time.Now(); ; time.Sleep(5 * time.Millisecond) {
+		has, err := d.HasMonitor()
+		if !has || err != nil || time.Since(begun) > 200*time.Millisecond {
+			return has, err
+		}
+	}
 }
 
 // HasMonitor reports whether a monitor of the container lives.
