@@ -238,7 +238,12 @@ func TestRunBoundsFlood(t *testing.T) {
 		t.Fatal(err)
 	}
 	container.console.Close()
-	time.Sleep(300 * time.Millisecond) // what the pipe holds is read
+	for left := 1; left > 0; time.Sleep(50 * time.Millisecond) {
+		var err error
+		if left, err = unix.IoctlGetInt(int(container.files.Console.Fd()), unix.TIOCINQ); err != nil {
+			t.Fatal(err)
+		}
+	}
 	container.end()
 	if err := <-ended; err != nil {
 		t.Error(err)

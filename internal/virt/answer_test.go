@@ -12,7 +12,6 @@ import (
 func TestNoAnswer(t *testing.T) {
 	c := connected(t)
 	d := made(t, c)
-	c.patience = 10 * time.Millisecond
 	never := make(chan struct{})
 	t.Cleanup(func() { close(never) })
 	if _, err := ask(c, time.Minute, c.connect.GetHostname); err != nil || c.isLost() {
@@ -23,6 +22,7 @@ func TestNoAnswer(t *testing.T) {
 		t.Errorf("one that refuses: %v, lost %t", err, c.isLost())
 	}
 	begun := time.Now()
+	c.patience = 10 * time.Millisecond
 	if err := tell(c, func() error { <-never; return nil }); !errors.Is(err, ErrNoAnswer) || !c.isLost() {
 		t.Errorf("one that says nothing: %v, lost %t", err, c.isLost())
 	}

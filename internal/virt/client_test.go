@@ -140,7 +140,10 @@ func TestWithReconnect(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			client := testClient(t)
-			client.pause, client.patience = time.Millisecond, 100*time.Millisecond
+			client.pause, client.patience = time.Millisecond, time.Minute
+			if errors.Is(c.want, ErrNoAnswer) {
+				client.patience = 100 * time.Millisecond
+			}
 			first, err := client.Connect()
 			if err != nil {
 				t.Fatal(err)

@@ -3,8 +3,10 @@
 package attack
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"runtime"
@@ -81,17 +83,25 @@ func peerPidfd(t *testing.T, b *box) error {
 	must(t, "start", other.name)
 	serving := exec.Command(program, "execute", other.name, "--", "/var/lib/"+insideProgram, "do", "seize-peers")
 	var said strings.Builder
-	serving.Stdout, serving.Stderr = &said, os.Stderr
-	if err := serving.Start(); err != nil {
+	serving.Stderr = os.Stderr
+	from, err := serving.StdoutPipe()
+	if err == nil {
+		err = serving.Start()
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(2 * time.Second)
+	lines := bufio.NewReader(from)
+	if line, err := lines.ReadString('\n'); err != nil || line != "serves\n" {
+		t.Fatalf("it says %q, %v", line, err)
+	}
 	for range 3 {
 		if r := service(t, time.Minute, "status", other.name); r.timeout || r.status > 125 || r.status < 0 {
 			t.Logf("status: %+v", r)
 			said.WriteString("got: ended\n")
 		}
 	}
+	_, _ = io.Copy(&said, lines)
 	_ = serving.Wait()
 	t.Log(said.String())
 	if strings.Contains(said.String(), "got: ") {
@@ -115,6 +125,7 @@ func seizePeers() error {
 	if err != nil {
 		return err
 	}
+	fmt.Println("serves")
 	go func() {
 		for {
 			fd, _, err := unix.Accept(listener)

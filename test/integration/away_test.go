@@ -56,6 +56,7 @@ func TestVerbsWithoutLibvirtd(t *testing.T) {
 		"shutting "+name+" down without it, and it forgets the domain when it is back") {
 		t.Errorf("stop: %+v", o)
 	}
+	forgotten(t, name)
 	nothingRuns(t, name)
 	if o := away("stop", name); o.status != 0 || o.stderr != "" {
 		t.Errorf("stop of one that is down: %+v", o)
@@ -119,10 +120,19 @@ func TestVerbsWithSilentLibvirtd(t *testing.T) {
 		t.Errorf("after two signals a verb goes on for %v", time.Since(begun))
 	}
 	all.Wait()
+	forgotten(t, "t-away2")
 	nothingRuns(t, "t-away2")
 	must(t, "stop", "t-away1")
 	for _, name := range []string{"t-away1", "t-away2"} {
 		must(t, "delete", name)
 	}
 	sameAs(t, before, "after delete")
+}
+
+// forgotten waits until a libvirt that was not asked has noticed that a container has ended.
+func forgotten(t *testing.T, name string) {
+	t.Helper()
+	wait(t, "libvirt to notice the end of "+name, func() bool {
+		return !strings.Contains(shell(t, "virsh -q -c lxc:/// list --all --name"), name)
+	})
 }

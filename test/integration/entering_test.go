@@ -192,7 +192,8 @@ func TestEnteringGivesNothing(t *testing.T) {
 				return func() bool { _, err := os.Stat(dir + name); return err == nil }
 			}
 			wait(t, "root inside to begin", exists("begun"))
-			for range 30 {
+			// Not each of them is seen: it lives for a moment, in which root inside has to have a processor.
+			for range 60 {
 				if o := run(t, "execute", "t-enter", "--", "/bin/true"); o != (outcome{}) {
 					t.Errorf("execute: %+v", o)
 				}

@@ -162,7 +162,7 @@ func TestExecuteMeetsFreeze(t *testing.T) {
 		switch {
 		case took > 4*time.Second:
 			t.Errorf("round %d: it ends after %v", round, took)
-		case isAsked && err == nil:
+		case isAsked && err == nil && out.String() != "hi\n": // the command may have been done before
 			t.Errorf("round %d: it was to end, and has not", round)
 		case !isAsked && strings.Contains(failure.String(), "is paused"):
 		case !isAsked && (err != nil || out.String() != "hi\n"):

@@ -159,7 +159,7 @@ func TestNetworkStatic(t *testing.T) {
 	}
 	must(t, "start", "t-static")
 	for _, address := range []string{"192.168.221.200", "10.221.0.9"} {
-		if got := shell(t, "curl -s --max-time 1 -o /dev/null -w '%{http_code}' http://"+address+"/"); got != "200" {
+		if got := shell(t, "curl -s --max-time 20 -o /dev/null -w '%{http_code}' http://"+address+"/"); got != "200" {
 			t.Errorf("the host gets %s from %s", got, address)
 		}
 	}

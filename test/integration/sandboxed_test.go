@@ -262,8 +262,8 @@ func terminalOf(t *testing.T, shell *exec.Cmd) {
 	if err := pty.Setsize(person, &pty.Winsize{Rows: 40, Cols: 120}); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(200 * time.Millisecond)
-	fmt.Fprint(person, "stty size; echo again-$?\n")
+	// Nothing orders what is typed and the size.
+	fmt.Fprint(person, "until stty size | grep '40 120'; do sleep .1; done; echo again-$?\n")
 	if got := expect(t, person, "again-0"); !strings.Contains(got, "40 120") {
 		t.Errorf("after a resize: %q", got)
 	}

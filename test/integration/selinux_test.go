@@ -33,8 +33,9 @@ var denialText = regexp.MustCompile(`avc:\s+denied\s+\{ ([^}]*) \}.* scontext=(\
 func denials(t *testing.T, since time.Time) []denial {
 	t.Helper()
 	var list []denial
-	for line := range strings.Lines(shell(t, fmt.Sprintf("journalctl -b -q -o cat --no-pager --since @%d _TRANSPORT=audit",
-		since.Unix()))) {
+	text := shell(t, fmt.Sprintf("journalctl --sync; journalctl -b -q -o cat --no-pager --since @%d _TRANSPORT=audit",
+		since.Unix()))
+	for line := range strings.Lines(text) {
 		if match := denialText.FindStringSubmatch(line); match != nil {
 			list = append(list, denial{strings.Fields(match[1]), match[4], match[2], match[3], strings.TrimSpace(line)})
 		}
@@ -200,7 +201,9 @@ func readAttempts(t *testing.T) []triedAttempt {
 func TestSELinuxAttempts(t *testing.T) {
 	rig.On(t, rig.Attempts, rig.Container)
 	rig.Needs(t, rig.SELinux)
-	begun := time.Now().Add(time.Second) // The journal is asked for whole seconds, and an earlier test had denials.
+	// The journal is asked for whole seconds, and an earlier test had denials, which may be on their way.
+	time.Sleep(2 * time.Second)
+	begun := time.Now()
 	const own, other = "s0:c1,c2", "s0:c3,c4"
 	self, err := os.Executable()
 	if err != nil {

@@ -131,7 +131,8 @@ func TestAutoRestart(t *testing.T) {
 	rig.On(t, rig.Native)
 	names := []string{"t-stale@told", "t-stale@now", "t-stale@later", "t-stale@never"}
 	makeStale(t, names...)
-	hour := func(after time.Duration) string { return time.Now().Add(after * time.Hour).Format("15:04") }
+	now := time.Now()
+	hour := func(after time.Duration) string { return now.Add(after * time.Hour).Format("15:04") }
 	for name, text := range map[string]string{
 		"now": "auto-restart=yes\nauto-restart-window=" + hour(-1) + "-" + hour(1), "never": "auto-restart=no",
 		"later": "auto-restart=yes\nauto-restart-window=" + hour(2) + "-" + hour(3),

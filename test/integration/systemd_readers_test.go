@@ -97,9 +97,10 @@ func TestReaders(t *testing.T) {
 		t.Errorf("logs without the group of the journal: %+v", o)
 	}
 	auditor := reader{t, member.user, []uint32{readers, groupID(t, "systemd-journal")}}
-	if o := auditor.run("logs", "t-seen"); o.status != 0 || !strings.Contains(o.stdout, "Started apache2.service") {
-		t.Errorf("logs: %+v", o)
-	}
+	wait(t, "its words in the host's journal", func() bool {
+		o := auditor.run("logs", "t-seen")
+		return o.status == 0 && strings.Contains(o.stdout, "Started apache2.service")
+	})
 	if o := auditor.run("logs", "-u", "no-such", "t-seen"); strings.Contains(o.stdout, "apache2.service") {
 		t.Errorf("logs of a unit that is not there: %+v", o)
 	}

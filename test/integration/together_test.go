@@ -77,6 +77,11 @@ func meet(t *testing.T, all []*meeting) {
 			command.Stdout, command.Stderr = &m.out, &m.out
 			command.WaitDelay = time.Second
 			_ = command.Run()
+			if m.args[0] == "pause" {
+				// Who has passed the question whether it is paused would stand still for ever.
+				time.Sleep(3 * time.Second)
+				_ = exec.Command(program, "resume", "t-meet").Run()
+			}
 			m.status, m.took = command.ProcessState.ExitCode(), time.Since(begun)
 		}()
 	}
@@ -85,7 +90,9 @@ func meet(t *testing.T, all []*meeting) {
 		if m.kill > 0 && m.status == -1 {
 			continue
 		}
-		if m.status != 0 && m.status != 1 && m.args[0] != "status" || m.took > time.Minute {
+		// What runs inside may be ended with the container.
+		isInside := m.args[0] == "execute" || m.args[0] == "logs"
+		if m.status != 0 && m.status != 1 && m.args[0] != "status" && !(isInside && m.status > 128) || m.took > time.Minute {
 			t.Errorf("a verb ends wrongly: %v", m)
 		}
 		if m.status == 1 && m.args[0] != "check" && m.args[0] != "needs-restart" && m.out.Len() == 0 {

@@ -133,7 +133,8 @@ func Differences(before []string) []string {
 			}
 		}
 		for _, line := range before {
-			if _, found := slices.BinarySearch(now, line); !found {
+			// A process that was about to end then may have.
+			if _, found := slices.BinarySearch(now, line); !found && !strings.HasPrefix(line, "process ") {
 				differences = append(differences, "gone: "+line)
 			}
 		}
