@@ -30,8 +30,11 @@ func (m *Manager) failedInside(ctx context.Context, name string) ([]string, erro
 	if err != nil || s.Generic() || m.run(name).Phase() != places.PhaseReady {
 		return nil, nil
 	}
-	if _, err := m.controllerPID(s); err != nil {
-		return nil, nil
+	if running, err := m.seenDomain(name); err == nil && running != nil {
+		defer running.Free()
+		if m.isPaused(running, name) {
+			return nil, nil
+		}
 	}
 	_, failed, err := m.askInside(ctx, s)
 	return failed, err

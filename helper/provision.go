@@ -114,33 +114,42 @@ func (c containers) Hold(ctx context.Context, s *config.Sandbox, freeze bool) (r
 // Sweep implements provision.Containers.
 func (c containers) Sweep(name string) error { return c.sweep(name) }
 
-// EndUnfinished refuses a container that is up, and ends one that an interrupted start or stop left half way.
+// EndUnfinished refuses a container that is up, and ends one that was left half way, or that libvirt has kept.
 func (c containers) EndUnfinished(ctx context.Context, s *config.Sandbox) error {
 	m := c.Manager
 	started, err := m.asStarted(s.Name)
 	if err != nil {
 		return err
 	}
-	running, err := m.ownDomain(started)
 	phase := m.run(s.Name).Phase()
-	if err != nil || running == nil && phase == "" {
+	var running libvirtDomain
+	connection, err := m.libvirt.Connect()
+	if err == nil {
+		defer connection.Close()
+		running, err = connection.OwnDomain(started)
+	}
+	away := err
+	if virt.IsAway(away) {
+		if running, err = m.seenDomain(s.Name); err == nil && running == nil && phase != "" {
+			// A start was noted, and files tell of no container: that it is down, libvirt has to say.
+			return away
+		}
+	}
+	if err != nil || running == nil {
 		return err
 	}
-	if running != nil {
-		running.Free()
+	defer running.Free()
+	if running.IsUp() {
 		if phase == places.PhaseReady {
 			return fmt.Errorf("%s %w; stop it first", s.Name, ErrRunning)
 		}
 		m.Warn("ending what an interrupted start or stop left of %s", s.Name)
 	}
-	// A start was noted. Where files tell of no container, libvirt has to say that it is down, and to forget it.
-	connection, err := m.libvirt.Connect()
-	if err == nil {
-		defer connection.Close()
-		err = m.endLeftover(ctx, connection, started)
+	if away == nil {
+		away = m.endLeftover(ctx, connection, started)
 	}
-	if virt.IsAway(err) && running != nil {
+	if virt.IsAway(away) {
 		return m.stopWithoutLibvirt(ctx, started, 0)
 	}
-	return err
+	return away
 }

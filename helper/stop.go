@@ -243,7 +243,7 @@ func (m *Manager) stopWithoutLibvirt(ctx context.Context, s *config.Sandbox, lim
 		return err
 	}
 	if controller == nil {
-		return m.notRunning(s.Name)
+		return errors.Join(m.stateFiles().RemoveState(s.Name), m.notRunning(s.Name))
 	}
 	defer controller.Close()
 	m.Warn("libvirt does not answer; shutting %s down without it, and it forgets the domain when it is back", s.Name)

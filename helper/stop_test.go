@@ -279,6 +279,27 @@ func TestEnd(t *testing.T) {
 	}
 }
 
+// A domain that libvirt has kept of a container that is down goes with the sandbox, whatever was noted of its run.
+func TestDeleteWhatLibvirtKept(t *testing.T) {
+	for _, phase := range []places.Phase{"", places.PhaseReady} {
+		h := newHost(t)
+		s := h.command("web")
+		d := h.up(s, places.PhaseReady)
+		d.ends()
+		_ = d.process.Wait()
+		d.process = nil
+		if phase == "" {
+			if err := h.run("web").Remove(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := (containers{h.Manager}).EndUnfinished(t.Context(), s); err != nil || len(h.warnings) > 0 {
+			t.Errorf("noted %q: %v, %q", phase, err, h.warnings)
+		}
+		h.isDown()
+	}
+}
+
 // A unit that ends while another one begins to start the container leaves it alone.
 func TestEndMeetsAnotherStart(t *testing.T) {
 	h := newHost(t)

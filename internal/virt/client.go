@@ -36,7 +36,7 @@ type Client struct {
 	check   func(uri string) error
 	hint    func(root string) string // what to look at when libvirt cannot be reached
 	dial    func(uri string) (*libvirt.Connect, error)
-	// controls reports whether a process is the libvirt_lxc of a domain.
+	// controls reports whether a process is the libvirt_lxc of a domain. QEMU's have none.
 	controls func(pid int, domain string) bool
 
 	pause    time.Duration // between two attempts to reach the next libvirtd
@@ -46,7 +46,7 @@ type Client struct {
 // New returns a Client for libvirt's LXC driver.
 func New(o Options) *Client {
 	c := newClient(o)
-	c.check, c.hint = CheckURI, hintLXC
+	c.check, c.hint, c.controls = CheckURI, hintLXC, isController
 	return c
 }
 
@@ -60,7 +60,7 @@ func NewQEMU(o Options) *Client {
 func newClient(o Options) *Client {
 	return &Client{
 		uri: o.URI, timeout: cmp.Or(o.ConnectTimeout, answerLimit), dial: libvirt.NewConnect,
-		check: func(string) error { return nil }, controls: isController,
+		check: func(string) error { return nil }, controls: func(int, string) bool { return true },
 		pause: 200 * time.Millisecond, patience: 20 * time.Second,
 	}
 }

@@ -5,8 +5,8 @@ package virt
 import (
 	"errors"
 	"fmt"
-	"os"
 
+	"golang.org/x/sys/unix"
 	"libvirt.org/go/libvirt"
 	"libvirt.org/go/libvirtxml"
 
@@ -27,15 +27,15 @@ func (d *Domain) Free() { d.of.leave(d.domain.Free) }
 // IsUp reports whether the container of a domain runs: libvirt may keep a domain that has ended, even as one that runs.
 // It loses a controller that speaks before libvirt has begun to listen, as happens at a start on a busy machine.
 func (d *Domain) IsUp() bool {
-	id, err := d.domain.GetID()
-	return err == nil && d.of.controls(int(id), d.name)
+	_, err := d.ControllerPID()
+	return err == nil
 }
 
 // isController reports whether a process is the libvirt_lxc of a domain.
 func isController(pid int, name string) bool {
 	arguments, err := proc.Host.Arguments(pid)
-	// Others than root may not see it (proc(5), hidepid).
-	return controlledDomain(arguments) == name || err != nil && os.Geteuid() != 0
+	// Of a process that may not be looked at (proc(5), hidepid) it is known only that it lives.
+	return controlledDomain(arguments) == name || err != nil && !errors.Is(unix.Kill(pid, 0), unix.ESRCH)
 }
 
 // IsActive reports whether libvirt takes the domain for one that runs. Errors: ErrNoDomain.
@@ -59,11 +59,15 @@ func (d *Domain) IsPaused() bool {
 	return err == nil && state == libvirt.DOMAIN_PAUSED
 }
 
-// ControllerPID returns the number of the domain's libvirt_lxc process: the LXC driver uses it as the domain's.
+// ControllerPID returns the number of the domain's libvirt_lxc process: the LXC driver uses it as the domain's. Its
+// number may be another process's once it has ended, so that is an error.
 func (d *Domain) ControllerPID() (int, error) {
 	id, err := d.domain.GetID()
 	if err != nil {
 		return 0, fmt.Errorf("find the container's process: %w", plain(err))
+	}
+	if !d.of.controls(int(id), d.name) {
+		return 0, errors.New("find the container's process: it has ended, which libvirt has not noticed")
 	}
 	return int(id), nil
 }

@@ -5,6 +5,7 @@ package virt
 import (
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -94,7 +95,10 @@ func TestDomainLife(t *testing.T) {
 func TestEndIsMissed(t *testing.T) {
 	c := connected(t)
 	d := made(t, c)
-	c.controls = isController
+	c.controls = func(_ int, name string) bool { return isController(os.Getpid(), name) }
+	if _, err := d.ControllerPID(); err == nil {
+		t.Error("another process is taken for the controller")
+	}
 	if active, err := d.IsActive(); err != nil || !active || d.IsUp() {
 		t.Errorf("active %t, %v, up %t", active, err, d.IsUp())
 	}
