@@ -78,6 +78,9 @@ func makeStateDir(base, name string) (*stateDir, error) {
 		}
 		isMade = true
 	}
+	if _, err := os.Lstat(path); err == nil {
+		return nil, fmt.Errorf("%s: %w", name, errNameTaken)
+	}
 	return nil, fmt.Errorf("make the directory of the sandbox: %s is always taken away", path)
 }
 

@@ -19,7 +19,7 @@ func TestStateDirMeetsSweep(t *testing.T) {
 		path, swept := filepath.Join(base, fmt.Sprint("box", n)), make(chan bool)
 		go func() {
 			defer close(swept)
-			for {
+			for t.Context().Err() == nil {
 				fd, err := unix.Open(path, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 				if err != nil {
 					continue

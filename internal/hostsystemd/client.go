@@ -53,21 +53,21 @@ type Client struct {
 func New(once ReloadOnce) *Client {
 	return &Client{
 		connect: func(ctx context.Context) (bus, error) { return asBus(dbus.NewSystemConnectionContext(ctx)) },
-		private: func(ctx context.Context) (bus, error) {
-			return insist(ctx, func() (bus, error) { return asBus(dbus.NewSystemdConnectionContext(ctx)) })
-		},
+		private: func(ctx context.Context) (bus, error) { return asBus(dbus.NewSystemdConnectionContext(ctx)) },
 		journal: readJournal, booted: util.IsRunningSystemd, once: once,
 	}
 }
 
-// privateLimit is how long systemd may refuse: it does where it executes itself anew (systemctl(1), daemon-reexec).
-const privateLimit = 2 * time.Second
+// anewLimit is how long systemd may be away: it answers nobody while it executes itself anew (systemctl(1),
+// daemon-reexec).
+const anewLimit = 5 * time.Second
 
-func insist(ctx context.Context, connect func() (bus, error)) (bus, error) {
+// insist asks until there is an answer, as long as systemd may be away.
+func insist[T any](ctx context.Context, ask func() (T, error)) (T, error) {
 	for begun := time.Now(); ; time.Sleep(50 * time.Millisecond) {
-		connection, err := connect()
-		if err == nil || ctx.Err() != nil || time.Since(begun) > privateLimit {
-			return connection, err
+		answer, err := ask()
+		if err == nil || ctx.Err() != nil || time.Since(begun) > anewLimit {
+			return answer, err
 		}
 	}
 }

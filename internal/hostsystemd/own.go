@@ -18,6 +18,10 @@ type OwnUnit struct {
 
 // Own returns the unit that this process belongs to. It does not use the bus, which may be down already.
 func (c *Client) Own(ctx context.Context) (OwnUnit, error) {
+	return insist(ctx, func() (OwnUnit, error) { return c.own(ctx) })
+}
+
+func (c *Client) own(ctx context.Context) (OwnUnit, error) {
 	systemd, err := c.private(ctx)
 	if err != nil {
 		return OwnUnit{}, err
@@ -47,7 +51,7 @@ func (c *Client) Own(ctx context.Context) (OwnUnit, error) {
 //
 // A start that is under way goes on with the next attempt: another one would become part of it, and fail with it.
 func (c *Client) StartAgain(ctx context.Context, unit OwnUnit, uncounted bool) error {
-	systemd, err := c.private(ctx)
+	systemd, err := insist(ctx, func() (bus, error) { return c.private(ctx) })
 	if err != nil {
 		return err
 	}

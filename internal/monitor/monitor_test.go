@@ -238,11 +238,11 @@ func TestRunBoundsFlood(t *testing.T) {
 		t.Fatal(err)
 	}
 	container.console.Close()
-	for left := 1; left > 0; time.Sleep(50 * time.Millisecond) {
-		var err error
-		if left, err = unix.IoctlGetInt(int(container.files.Console.Fd()), unix.TIOCINQ); err != nil {
-			t.Fatal(err)
+	for range 400 {
+		if left, err := unix.IoctlGetInt(int(container.files.Console.Fd()), unix.TIOCINQ); err != nil || left == 0 {
+			break
 		}
+		time.Sleep(50 * time.Millisecond)
 	}
 	container.end()
 	if err := <-ended; err != nil {

@@ -188,12 +188,13 @@ func summary(s *config.Sandbox) string {
 
 // lockName locks a name; nil where another run has it. Those that sweep have it for a moment.
 func (b *Starter) lockName(name string) (*lockfile.Lock, error) {
-	for begun := time.Now(); ; time.Sleep(5 * time.Millisecond) {
-		own, err := b.Locks.TryName(name)
-		if own != nil || err != nil || time.Since(begun) > 100*time.Millisecond {
+	for range 200 {
+		if own, err := b.Locks.TryName(name); own != nil || err != nil {
 			return own, err
 		}
+		time.Sleep(5 * time.Millisecond)
 	}
+	return nil, nil
 }
 
 // sweep removes what runs left that were killed. libvirt has ended their processes.

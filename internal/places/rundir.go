@@ -272,12 +272,13 @@ func (d RunDir) LockMonitor() (*os.File, error) {
 
 // MonitorStays is HasMonitor for whoever would take its place: one that was killed may be about to end.
 func MonitorStays(d RunDir) (bool, error) {
-	for begun := time.Now(); ; time.Sleep(5 * time.Millisecond) {
-		has, err := d.HasMonitor()
-		if !has || err != nil || time.Since(begun) > 200*time.Millisecond {
-			return has, err
+	for range 40 {
+		if has, err := d.HasMonitor(); !has || err != nil {
+			return false, err
 		}
+		time.Sleep(5 * time.Millisecond)
 	}
+	return true, nil
 }
 
 // HasMonitor reports whether a monitor of the container lives.

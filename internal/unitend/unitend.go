@@ -128,7 +128,7 @@ func (u Unit) endOfKilled(ctx context.Context, own hostsystemd.OwnUnit) error {
 			return err
 		}
 	}
-	if !verdict.again {
+	if !verdict.again || u.Run.IsForeign() {
 		return nil
 	}
 	if err := u.Systemd.StartAgain(ctx, own, verdict.keep); err != nil {

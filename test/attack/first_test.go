@@ -4,6 +4,7 @@ package attack
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -81,7 +82,10 @@ func peerPidfd(t *testing.T, b *box) error {
 	other.create(t)
 	other.install(t)
 	must(t, "start", other.name)
-	serving := exec.Command(program, "execute", other.name, "--", "/var/lib/"+insideProgram, "do", "seize-peers")
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	serving := exec.CommandContext(ctx, program, "execute", other.name, "--", "/var/lib/"+insideProgram, "do",
+		"seize-peers")
 	var said strings.Builder
 	serving.Stderr = os.Stderr
 	from, err := serving.StdoutPipe()

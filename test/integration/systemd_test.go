@@ -231,7 +231,8 @@ func TestSystemdStopWithoutConfig(t *testing.T) {
 		{"gone with the unit file", "rm " + file + " /etc/systemd/system/" + unit + "; systemctl daemon-reload",
 			"systemctl stop " + unit},
 		{"wrong, by our tool", "echo colour=blue >>" + file, "virt-sandbox-service stop t-lost"},
-		{"by a signal", "true", "systemctl kill " + unit + "; while systemctl is-active -q " + unit + "; do sleep .1; done"},
+		{"by a signal", "true", "systemctl kill " + unit +
+			"; timeout 20 sh -c 'while systemctl is-active -q " + unit + "; do sleep .1; done'"},
 	} {
 		shell(t, "cp "+file+".kept "+file)
 		must(t, "enable", "t-lost")

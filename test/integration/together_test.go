@@ -80,7 +80,9 @@ func meet(t *testing.T, all []*meeting) {
 			if m.args[0] == "pause" {
 				// Who has passed the question whether it is paused would stand still for ever.
 				time.Sleep(3 * time.Second)
-				_ = exec.Command(program, "resume", "t-meet").Run()
+				ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+				defer cancel()
+				_ = exec.CommandContext(ctx, program, "resume", "t-meet").Run()
 			}
 			m.status, m.took = command.ProcessState.ExitCode(), time.Since(begun)
 		}()

@@ -40,7 +40,7 @@ func TestBusThatNeverEnds(t *testing.T) {
 		`OK 0\r\n`: "no D-Bus message",
 	} {
 		inside(t, "t-liar", "systemd-run --quiet --unit=t-liar python3 /run/liar.py '"+line+"'; "+
-			"until test -e /run/liar.serves; do sleep .1; done; rm /run/liar.serves")
+			"timeout 20 sh -c 'until test -e /run/liar.serves; do sleep .1; done'; rm /run/liar.serves")
 		begun := time.Now()
 		o := run(t, "status", "t-liar")
 		if took := time.Since(begun); o.status != 0 || took > 4*time.Second || !strings.Contains(o.stderr, want) {
