@@ -30,11 +30,13 @@ func (m *Manager) failedInside(ctx context.Context, name string) ([]string, erro
 	if err != nil || s.Generic() || m.run(name).Phase() != places.PhaseReady {
 		return nil, nil
 	}
-	if running, err := m.seenDomain(name); err == nil && running != nil {
-		defer running.Free()
-		if m.isPaused(running, name) {
-			return nil, nil
-		}
+	running, err := m.seenDomain(name)
+	if running == nil || err != nil {
+		return nil, err
+	}
+	defer running.Free()
+	if m.isPaused(running, name) {
+		return nil, nil
 	}
 	_, failed, err := m.askInside(ctx, s)
 	return failed, err

@@ -135,21 +135,30 @@ func (c containers) EndUnfinished(ctx context.Context, s *config.Sandbox) error 
 			return away
 		}
 	}
-	if err != nil || running == nil {
+	if err != nil {
 		return err
 	}
-	defer running.Free()
-	if running.IsUp() {
-		if phase == places.PhaseReady {
+	if running == nil && phase == "" {
+		// A libvirtd that is started later would take up what they tell of.
+		return m.stateFiles().RemoveState(s.Name)
+	}
+	if running != nil {
+		defer running.Free()
+		if running.IsUp() && phase == places.PhaseReady {
 			return fmt.Errorf("%s %w; stop it first", s.Name, ErrRunning)
 		}
-		m.Warn("ending what an interrupted start or stop left of %s", s.Name)
+		if running.IsUp() {
+			m.Warn("ending what an interrupted start or stop left of %s", s.Name)
+		}
 	}
 	if away == nil {
 		away = m.endLeftover(ctx, connection, started)
 	}
 	if virt.IsAway(away) {
-		return m.stopWithoutLibvirt(ctx, started, 0)
+		away = m.stopWithoutLibvirt(ctx, started, 0)
+	}
+	if errors.Is(away, ErrNotRunning) {
+		return nil
 	}
 	return away
 }

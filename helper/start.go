@@ -56,19 +56,16 @@ func (r *Running) Monitor() string {
 }
 
 // ShutdownSignal is what asks the container's first process for an orderly end.
-func (r *Running) ShutdownSignal() unix.Signal { return shutdownSignal(r.Sandbox) }
+func (r *Running) ShutdownSignal() unix.Signal { return guest.ShutdownSignal(r.Sandbox.Generic()) }
 
 // firstProcess returns the number of the container's first process. Errors: proc.ErrNoFirst.
 func (r *Running) firstProcess() (int, error) { return r.files.FirstProcess(proc.PIDOf(r.Controller)) }
 
 func (r *Running) openInit() error {
-	pid, err := r.firstProcess()
+	init, err := r.files.OpenFirst(proc.PIDOf(r.Controller))
 	if err == nil {
-		var init *proc.Process
-		if init, err = proc.Open(pid); err == nil {
-			r.Init = init.File()
-			return nil
-		}
+		r.Init = init.File()
+		return nil
 	}
 	if !r.Sandbox.Generic() {
 		return err

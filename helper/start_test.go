@@ -72,7 +72,7 @@ func TestStartOfCommand(t *testing.T) {
 	if got := running.Summary(); got != "Running /bin/true; level "+level+", SELinux is off; no network but loopback" {
 		t.Errorf("summary %q", got)
 	}
-	if running.Monitor() != monitor.Program || running.ShutdownSignal() != shutdownSignal(s) {
+	if running.Monitor() != monitor.Program || running.ShutdownSignal() != guest.ShutdownSignal(s.Generic()) {
 		t.Errorf("monitor %s", running.Monitor())
 	}
 	if watched, err := h.run("web").HasMonitor(); err != nil || !watched {

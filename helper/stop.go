@@ -163,8 +163,8 @@ func (m *Manager) bringDown(ctx context.Context, running endingDomain, s *config
 // shutDown asks the first process of a container for an orderly end, and destroys what does not end within the limit.
 func (m *Manager) shutDown(ctx context.Context, controller *proc.Process, s *config.Sandbox, limit time.Duration,
 	destroy func() error) error {
-	init := m.initProcess(controller)
-	if init == nil {
+	init, err := m.stateFiles().OpenFirst(controller.PID())
+	if err != nil {
 		return virt.EndByForce(s.Name, controller, nil, destroy)
 	}
 	defer init.Close()
@@ -175,7 +175,7 @@ func (m *Manager) shutDown(ctx context.Context, controller *proc.Process, s *con
 		if first := asked.IsZero(); first || time.Since(asked) > repeatSignalAfter {
 			groups.Thaw(s.Name)
 			if first || !s.Generic() {
-				_ = init.Signal(shutdownSignal(s))
+				_ = init.Signal(guest.ShutdownSignal(s.Generic()))
 			}
 			asked = time.Now()
 		}
@@ -200,27 +200,6 @@ func (m *Manager) shutDown(ctx context.Context, controller *proc.Process, s *con
 // ignores the signal.
 const repeatSignalAfter = 2 * time.Second
 
-// initProcess opens the first process of a container; nil where it has none.
-func (m *Manager) initProcess(controller *proc.Process) *proc.Process {
-	pid, err := m.initOf(controller.PID())
-	if err != nil {
-		return nil
-	}
-	init, err := proc.Open(pid)
-	if err != nil {
-		return nil
-	}
-	return init
-}
-
-// shutdownSignal is what asks the first process of a container to end it in order.
-func shutdownSignal(s *config.Sandbox) unix.Signal {
-	if s.Generic() {
-		return unix.SIGTERM
-	}
-	return guest.PowerOffSignal
-}
-
 // sweep removes what a container that is down has left at run time: its runtime directory, its cgroups, libvirt's mount
 // points.
 func (m *Manager) sweep(name string) error {
@@ -243,7 +222,10 @@ func (m *Manager) stopWithoutLibvirt(ctx context.Context, s *config.Sandbox, lim
 		return err
 	}
 	if controller == nil {
-		return errors.Join(m.stateFiles().RemoveState(s.Name), m.notRunning(s.Name))
+		if err := m.stateFiles().RemoveState(s.Name); err != nil {
+			return err
+		}
+		return m.notRunning(s.Name)
 	}
 	defer controller.Close()
 	m.Warn("libvirt does not answer; shutting %s down without it, and it forgets the domain when it is back", s.Name)

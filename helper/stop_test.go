@@ -3,6 +3,7 @@
 package helper
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -279,22 +280,28 @@ func TestEnd(t *testing.T) {
 	}
 }
 
-// A domain that libvirt has kept of a container that is down goes with the sandbox, whatever was noted of its run.
+// What is left of the run of a container that is down goes before the sandbox does: a domain that libvirt has kept,
+// whatever was noted of its run, and what was noted.
 func TestDeleteWhatLibvirtKept(t *testing.T) {
-	for _, phase := range []places.Phase{"", places.PhaseReady} {
+	for _, c := range []struct {
+		phase places.Phase
+		kept  bool
+	}{{"", true}, {places.PhaseReady, true}, {places.PhaseReady, false}, {places.PhaseStarting, false}} {
 		h := newHost(t)
 		s := h.command("web")
-		d := h.up(s, places.PhaseReady)
+		d := h.up(s, cmp.Or(c.phase, places.PhaseReady))
 		d.ends()
 		_ = d.process.Wait()
-		d.process = nil
-		if phase == "" {
+		if d.process = nil; !c.kept {
+			delete(h.libvirt.domains, "web")
+		}
+		if c.phase == "" {
 			if err := h.run("web").Remove(); err != nil {
 				t.Fatal(err)
 			}
 		}
 		if err := (containers{h.Manager}).EndUnfinished(t.Context(), s); err != nil || len(h.warnings) > 0 {
-			t.Errorf("noted %q: %v, %q", phase, err, h.warnings)
+			t.Errorf("%+v: %v, %q", c, err, h.warnings)
 		}
 		h.isDown()
 	}

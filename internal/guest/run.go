@@ -203,6 +203,15 @@ func awaitHost() error {
 // PowerOffSignal asks systemd as first process for an orderly end: SIGRTMIN+4 (systemd(1)).
 const PowerOffSignal = syscall.Signal(34 + 4)
 
+// ShutdownSignal is what asks the first process of a container for an orderly end: systemd, or the command of a generic
+// one.
+func ShutdownSignal(generic bool) syscall.Signal {
+	if generic {
+		return unix.SIGTERM
+	}
+	return PowerOffSignal
+}
+
 // reap waits for children of all kinds until the one of interest ends.
 func reap(pid int) (int, error) {
 	for {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/coreos/go-systemd/v22/dbus"
 	"github.com/coreos/go-systemd/v22/util"
+	godbus "github.com/godbus/dbus/v5"
 )
 
 // bus is what is used of a connection to systemd.
@@ -62,14 +63,17 @@ func New(once ReloadOnce) *Client {
 // daemon-reexec).
 const anewLimit = 5 * time.Second
 
-// insist asks until there is an answer, as long as systemd may be away.
-func insist[T any](ctx context.Context, ask func() (T, error)) (T, error) {
-	for begun := time.Now(); ; time.Sleep(50 * time.Millisecond) {
-		answer, err := ask()
-		if err == nil || ctx.Err() != nil || time.Since(begun) > anewLimit {
-			return answer, err
+// insist asks until there is an answer, be it a refusal, as long as systemd may be away.
+func insist[T any](ctx context.Context, ask func() (T, error)) (answer T, err error) {
+	const pause = 50 * time.Millisecond
+	for range anewLimit / pause {
+		var refusal godbus.Error
+		if answer, err = ask(); err == nil || errors.As(err, &refusal) || ctx.Err() != nil {
+			break
 		}
+		time.Sleep(pause)
 	}
+	return answer, err
 }
 
 func asBus(connection *dbus.Conn, err error) (bus, error) {

@@ -6,6 +6,8 @@ import (
 	"context"
 	"errors"
 	"testing"
+
+	godbus "github.com/godbus/dbus/v5"
 )
 
 // TestInsist: a systemd that executes itself anew refuses for a moment, and nobody insists who does not wait any more.
@@ -19,6 +21,11 @@ func TestInsist(t *testing.T) {
 	}
 	if _, err := insist(t.Context(), late); err != nil || calls != 3 {
 		t.Errorf("after %d attempts: %v", calls, err)
+	}
+	calls = 0
+	refuse := func() (bus, error) { calls++; return nil, godbus.Error{Name: "org.freedesktop.systemd1.Conflict"} }
+	if _, err := insist(t.Context(), refuse); err == nil || calls != 1 {
+		t.Errorf("after a refusal and %d attempts: %v", calls, err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

@@ -51,7 +51,13 @@ func (c *Client) own(ctx context.Context) (OwnUnit, error) {
 //
 // A start that is under way goes on with the next attempt: another one would become part of it, and fail with it.
 func (c *Client) StartAgain(ctx context.Context, unit OwnUnit, uncounted bool) error {
-	systemd, err := insist(ctx, func() (bus, error) { return c.private(ctx) })
+	// What has been queued already is not queued twice.
+	_, err := insist(ctx, func() (struct{}, error) { return struct{}{}, c.startAgain(ctx, unit, uncounted) })
+	return err
+}
+
+func (c *Client) startAgain(ctx context.Context, unit OwnUnit, uncounted bool) error {
+	systemd, err := c.private(ctx)
 	if err != nil {
 		return err
 	}

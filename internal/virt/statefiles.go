@@ -48,15 +48,22 @@ func (f StateFiles) Controller(name string) (*proc.Process, error) {
 		return nil, fmt.Errorf("find the container's process in %s.pid: %w", name, err)
 	}
 	controller, err := proc.Open(pid)
-	if err != nil {
+	if errors.Is(err, unix.ESRCH) {
 		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("find the container's process: %w", err)
 	}
 	// The file of one that was killed stays, and its number may be another's.
-	if arguments, err := f.proc.Arguments(pid); err != nil || controlledDomain(arguments) != name {
-		controller.Close()
-		return nil, nil
+	arguments, err := f.proc.Arguments(pid)
+	if err == nil && controlledDomain(arguments) == name {
+		return controller, nil
 	}
-	return controller, nil
+	defer controller.Close()
+	if err != nil && !controller.Wait(0) {
+		return nil, fmt.Errorf("look at the container's process: %w", err)
+	}
+	return nil, nil
 }
 
 // controlledDomain returns the name of the domain that a process with these arguments controls; "" where it is no
@@ -81,6 +88,15 @@ func (f StateFiles) FirstProcess(controller int) (int, error) {
 		return 0, fmt.Errorf("look for the container's first process: %w", err)
 	}
 	return pid, err
+}
+
+// OpenFirst opens the process of FirstProcess. Errors: proc.ErrNoFirst, and unix.ESRCH for one that has just ended.
+func (f StateFiles) OpenFirst(controller int) (*proc.Process, error) {
+	pid, err := f.FirstProcess(controller)
+	if err != nil {
+		return nil, err
+	}
+	return proc.Open(pid)
 }
 
 // notedFirst returns the first process that libvirt notes in the state of a domain, once its controller has told it; 0

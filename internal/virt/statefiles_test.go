@@ -58,7 +58,7 @@ func TestController(t *testing.T) {
 		{name: "its controller", file: pid + "\n", arguments: controllerLine, found: true},
 		{name: "a number that is another's", file: pid, arguments: "/bin/sh\x00--name\x00web\x00"},
 		{name: "the controller of another", file: pid, arguments: strings.Replace(controllerLine, "web", "web2", 1)},
-		{name: "a process without arguments", file: pid},
+		{name: "a process that may not be looked at", file: pid, fails: true},
 		{name: "a number that nobody has", file: "4194305", arguments: controllerLine},
 		{name: "no number", file: "one", fails: true},
 	} {
