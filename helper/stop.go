@@ -186,7 +186,7 @@ func (m *Manager) shutDown(ctx context.Context, controller *proc.Process, s *con
 			return fmt.Errorf("%w while %s shuts down, which it goes on to do", context.Cause(ctx), s.Name)
 		}
 		if time.Now().After(deadline) {
-			if limit > 0 {
+			if limit > failedStartLimit {
 				m.Warn("%s did not shut down in %v; ending it by force", s.Name, limit)
 			}
 			break

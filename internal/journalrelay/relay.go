@@ -126,6 +126,7 @@ const (
 
 	lastReads = 8 // when a container ends
 	lastLimit = 1500 * time.Millisecond
+	onlyLimit = 8 * time.Second // where there is no next start that passes on the rest
 )
 
 func (r *Relay) run(ctx context.Context) {
@@ -139,7 +140,11 @@ func (r *Relay) run(ctx context.Context) {
 		wait(ctx, time.Second<<tries)
 	}
 	<-ctx.Done()
-	last, cancel := context.WithTimeout(context.Background(), lastLimit)
+	limit := lastLimit
+	if r.source.IsVolatile() {
+		limit = onlyLimit
+	}
+	last, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	for range lastReads {
 		if more, err := r.read(last); !more || err != nil {

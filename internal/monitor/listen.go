@@ -4,6 +4,7 @@ package monitor
 
 import (
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"strconv"
@@ -53,7 +54,21 @@ type listener struct {
 // listen reads messages until the deadline of the connection, or its end.
 func (l *listener) listen(connection net.Conn) {
 	defer close(l.ended)
-	_ = report.Read(connection, func(name, value string) bool {
+	l.hear(connection)
+}
+
+// unread is what has come to a socket and nobody has read.
+type unread struct{ socket *os.File }
+
+// Read reads one message. Errors: unix.EAGAIN after the last.
+func (u unread) Read(message []byte) (int, error) {
+	n, _, err := unix.Recvfrom(int(u.socket.Fd()), message, unix.MSG_DONTWAIT)
+	return max(n, 0), err
+}
+
+// hear reads messages until that fails.
+func (l *listener) hear(messages io.Reader) {
+	_ = report.Read(messages, func(name, value string) bool {
 		if status := exitStatus(name, value, l.last); status != l.last {
 			l.note(Told, strconv.Itoa(status))
 			l.last = status

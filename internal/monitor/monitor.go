@@ -114,6 +114,9 @@ var ErrBroken = errors.New("the container broke down: it ended without a shutdow
 func Run(files *Files, out io.Writer) (int, error) {
 	journal := files.journal.Start()
 	lastWords := lastWordsTimeout
+	if files.journal.IsVolatile() {
+		lastWords = onlyWordsTimeout
+	}
 	defer func() { journal.Finish(lastWords) }()
 	words := &shared{out: throttle.New(out)}
 	drained := make(chan struct{})
@@ -157,9 +160,10 @@ func Run(files *Files, out io.Writer) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	// Messages that are in the socket already are read; there is nobody left to send more.
+	// There is nobody left to send more. What is in the socket already is read, however late this process is.
 	_ = connection.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
 	<-told.ended
+	told.hear(unread{files.Notify})
 	select {
 	case <-drained:
 	case <-time.After(consoleDrainTimeout):
@@ -182,10 +186,13 @@ const consoleDrainTimeout = 400 * time.Millisecond
 // lastWordsTimeout is how long what is left of its journal may take to be passed on.
 const lastWordsTimeout = 2 * time.Second
 
+// onlyWordsTimeout is that of one whose journal will not be there at the next start.
+const onlyWordsTimeout = 10 * time.Second
+
 // failedWordsTimeout is the same for one whose failure is to be told soon.
 const failedWordsTimeout = 300 * time.Millisecond
 
-// volatileWordsTimeout is that of one whose journal will not be there at the next start.
+// volatileWordsTimeout is that of one whose journal will not be there at the next start, either.
 const volatileWordsTimeout = time.Second
 
 // Become replaces this process by the monitor program. failing says whether the container is to end when a unit of it

@@ -253,6 +253,22 @@ func TestRunBoundsFlood(t *testing.T) {
 	}
 }
 
+// TestHearUnread: what a container has told is heard however late somebody listens.
+func TestHearUnread(t *testing.T) {
+	container := startContainer(t)
+	for _, message := range []string{"READY=1", "EXIT_STATUS=3"} {
+		if _, err := container.notify.Write([]byte(message)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	told := listener{files: container.files, last: -1}
+	told.hear(unread{container.files.Notify})
+	if told.last != 3 {
+		t.Errorf("heard %d", told.last)
+	}
+	container.end()
+}
+
 type lineWriter chan string
 
 func (w lineWriter) Write(p []byte) (int, error) {
