@@ -54,7 +54,7 @@ TOOL := $(GO) tool -modfile=tools/go.mod
 
 # Each test says on which rig it runs and what it needs there (test/rig/needs.go); a rig has a run of all tests for each of its
 # steps. "on PLACE" is such a step, a line of shell. What the runs of make test print is kept, to see which tests ran nowhere.
-on      = "cd test/integration && exec env VIRT_SANDBOX_RIG=$(1) ../../bin/integration.test -test.v -test.timeout 40m"
+on      = "cd test/integration && exec env VIRT_SANDBOX_RIG=$(1) ../../bin/integration.test -test.v -test.timeout 100m"
 PAGE   := $(call on,before-reboot) reboot $(call on,after-reboot)
 RAN    := bin/ran
 record  = test/rig/record $(RAN)/$(1)
@@ -68,7 +68,7 @@ census  = cd test/census && exec env VIRT_SANDBOX_RIG=$(1) $(GO) test -count=1 -
 
 census_vm = cd bin && exec env VIRT_SANDBOX_RIG=census ./census.test -test.v -test.timeout 40m -part
 
-attack  = cd test/attack && exec env VIRT_SANDBOX_RIG=$(1) ../../bin/attack.test -test.v -test.timeout 40m
+attack  = cd test/attack && exec env VIRT_SANDBOX_RIG=$(1) ../../bin/attack.test -test.v -test.timeout 100m
 
 .PHONY: all help build check coverage lint site check-site recording govulncheck test test-units test-hosts test-native test-beside test-machine test-machine-vm test-before census census-vm test-scale bench bench-scale bench-stress test-host test-rpm-layout test-docs test-vm test-apparmor attack attack-vm vm-shell demo dist install uninstall install-selinux check-selinux uninstall-selinux install-apparmor uninstall-apparmor clean
 
@@ -170,7 +170,7 @@ test-hosts:
 	test/rig/kernel >/dev/null
 
 test-native:
-	VIRT_SANDBOX_RIG=native $(call record,native) test/rig/with-libvirt $(GO) test -count=1 -v -timeout 40m ./test/integration
+	VIRT_SANDBOX_RIG=native $(call record,native) test/rig/with-libvirt $(GO) test -count=1 -v -timeout 100m ./test/integration
 	$(MAKE) bin/attack.test
 	$(call record,attack) test/rig/with-libvirt sh -c "$(call attack,native)"
 	$(call record,census) test/rig/with-libvirt sh -c "$(call census,native,)"

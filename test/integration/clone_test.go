@@ -67,7 +67,7 @@ func TestCloneStopped(t *testing.T) {
 	ids := make(map[string]string)
 	for _, name := range []string{"t-source", "t-clone"} {
 		must(t, "start", name)
-		inside(t, name, "echo page of "+name+" >/var/www/html/index.html; logger -t t-logger in "+name)
+		inside(t, name, "echo page of "+name+" >/var/www/html/index.html; logger -t t-logger in "+name+"; journalctl --sync")
 		ids[name] = strings.TrimSpace(inside(t, name, "cat /etc/machine-id"))
 	}
 	for name, id := range ids {

@@ -137,7 +137,7 @@ func TestProcessLimit(t *testing.T) {
 	edit(t, "t-pids", "pids=4096", "pids=150")
 	edit(t, "t-pids", "[limits]", "[service]\nCPUWeight=50\nLimitNOFILE=4321\nNoNewPrivileges=yes\n[limits]")
 	must(t, "start", "t-pids")
-	const bomb = "for i in $(seq 200); do sleep 2 & done; wait"
+	const bomb = "for i in $(seq 200); do sleep 10 & done; wait"
 	if o := run(t, "execute", "t-pids", "--", "sh", "-c", bomb); !strings.Contains(strings.ToLower(o.stderr),
 		"cannot fork") {
 		t.Errorf("200 processes of 150: %+v", o)
@@ -167,7 +167,7 @@ func TestWithoutTracing(t *testing.T) {
 	create(t, "t-trace", "-u", "vst-forking")
 	must(t, "start", "t-trace")
 	inside(t, "t-trace", "systemd-run --quiet --unit=other --property=User=nobody --property=LimitNOFILE=65536 "+
-		"--property=OOMScoreAdjust=-900 sh -c 'echo said by another; ulimit -n; exec sleep 300'; sleep 1")
+		"--property=OOMScoreAdjust=-900 sh -c 'echo said by another; ulimit -n; exec sleep 300'; sleep 1; journalctl --sync")
 	files := "65536\n"
 	if available(t)&(1<<unix.CAP_SYS_RESOURCE) == 0 {
 		files = shell(t, "ulimit -Hn") // More than this machine has it cannot give.

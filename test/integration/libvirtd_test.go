@@ -69,8 +69,8 @@ func TestStartOverRestart(t *testing.T) {
 	edit(t, name, "start-timeout=5m0s", "start-timeout=12s")
 	failed := make(chan outcome)
 	go func() { failed <- run(t, "start", name) }()
-	wait(t, "a domain", func() bool {
-		return strings.Contains(shell(t, "virsh -q -c lxc:/// list --name"), name)
+	wait(t, "a start that asks for an address", func() bool {
+		return shell(t, "ip -br link show master t-br up") != ""
 	})
 	restartLibvirtd(t, "kill -9")
 	if o := <-failed; o.status != 1 || strings.Count(o.stderr, "\n") != 1 ||

@@ -95,7 +95,7 @@ func wait(t *testing.T, what string, done func() bool) {
 	t.Helper()
 	limit := 20 * time.Second
 	if here := rig.Place(os.Getenv(rig.Variable)); here == rig.VM || here == rig.AppArmor {
-		limit = time.Minute // its processor is emulated
+		limit = 3 * time.Minute // its processor is emulated
 	}
 	for deadline := time.Now().Add(limit); !done(); time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(deadline) {

@@ -230,7 +230,7 @@ func TestSystemdAutoRestart(t *testing.T) {
 	looked := func(times int) (journal string) {
 		t.Helper()
 		for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Second) {
-			journal = shell(t, "journalctl -q --no-pager -o cat -u "+unit+".service")
+			journal = shell(t, "journalctl --sync; journalctl -q --no-pager -o cat -u "+unit+".service")
 			if strings.Count(journal, "Finished ") >= times {
 				return journal
 			}

@@ -3,6 +3,7 @@
 package integration
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -388,32 +389,39 @@ func TestSystemdResident(t *testing.T) {
 	rig.Needs(t, rig.Systemd)
 	create(t, "t-super", "-C", "-u", "apache2")
 	systemctl(t, "start", supervised)
-	time.Sleep(time.Second)
+	// A journalctl that reads the container's journal is there for a moment.
+	wait(t, fmt.Sprintf("at most %d KiB beside a container", maxResident), func() bool {
+		pids, total := residents(t, supervised)
+		t.Logf("%d processes of %d KiB", len(pids), total)
+		return total > 0 && total <= maxResident
+	})
+}
+
+// residents lists the processes in the cgroup of a unit, and adds up their proportional set sizes in KiB.
+func residents(t *testing.T, unit string) (pids []string, total int) {
+	t.Helper()
 	groups, err := filepath.Glob("/proc/[0-9]*/cgroup")
 	if err != nil {
 		t.Fatal(err)
 	}
-	var pids []string
 	for _, file := range groups {
 		data, err := os.ReadFile(file)
-		// A journalctl that reads the container's journal is there for a moment.
-		command, _ := os.ReadFile(filepath.Dir(file) + "/comm")
-		if err == nil && string(command) != "journalctl\n" && strings.Contains(string(data), "/"+supervised+"\n") {
-			pids = append(pids, filepath.Base(filepath.Dir(file)))
+		if err != nil || !strings.Contains(string(data), "/"+unit+"\n") {
+			continue
+		}
+		pids = append(pids, filepath.Base(filepath.Dir(file)))
+		sizes, _ := os.ReadFile(filepath.Dir(file) + "/smaps_rollup")
+		for line := range strings.Lines(string(sizes)) {
+			if fields := strings.Fields(line); len(fields) > 1 && fields[0] == "Pss:" {
+				kib, err := strconv.Atoi(fields[1])
+				if err != nil {
+					t.Fatal(err)
+				}
+				total += kib
+			}
 		}
 	}
-	total := 0
-	for _, pid := range pids {
-		kib, err := strconv.Atoi(strings.TrimSpace(shell(t, "awk '/^Pss:/ { print $2 }' /proc/"+pid+"/smaps_rollup")))
-		if err != nil {
-			t.Fatal(err)
-		}
-		total += kib
-	}
-	t.Logf("%d processes of %d KiB", len(pids), total)
-	if len(pids) == 0 || total > maxResident {
-		t.Errorf("%d processes of %d KiB stay beside a container; want at most %d", len(pids), total, maxResident)
-	}
+	return pids, total
 }
 
 // A unit inside that fails for good, and only that, fails the container's unit at once, with the reason.
@@ -449,14 +457,14 @@ func TestSystemdUnitFails(t *testing.T) {
 	wait(t, "a container that is started anew", func() bool {
 		return property(t, supervised, "NRestarts") == "1" && property(t, supervised, "ActiveState") == "active"
 	})
-	edit(t, "t-super", "on-failure=restart", "on-failure=restart\nhealth-cmd=test ! -e /tmp/sick\nhealth-interval=1s")
+	edit(t, "t-super", "on-failure=restart", "on-failure=restart\nhealth-cmd=test ! -e /tmp/sick\nhealth-interval=2s")
 	systemctl(t, "daemon-reload")
 	systemctl(t, "restart", supervised)
 	inside(t, "t-super", "touch /tmp/sick")
 	wait(t, "a container that is started anew since it was sick", func() bool {
 		return property(t, supervised, "NRestarts") == "1" && property(t, supervised, "ActiveState") == "active"
 	})
-	if text := shell(t, "journalctl --no-pager -q -u "+supervised+" --since=-1min"); !strings.Contains(text,
+	if text := shell(t, "journalctl --no-pager -q -u "+supervised+" --since=-5min"); !strings.Contains(text,
 		"health-cmd failed 3 times: exit status 1") {
 		t.Errorf("the journal does not say why:\n%s", text)
 	}
