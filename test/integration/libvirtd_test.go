@@ -4,6 +4,7 @@ package integration
 
 import (
 	"bytes"
+	"os"
 	"os/exec"
 	"strings"
 	"testing"
@@ -69,8 +70,10 @@ func TestStartOverRestart(t *testing.T) {
 	edit(t, name, "start-timeout=5m0s", "start-timeout=12s")
 	failed := make(chan outcome)
 	go func() { failed <- run(t, "start", name) }()
+	// It has asked libvirt for the last time.
 	wait(t, "a start that asks for an address", func() bool {
-		return shell(t, "ip -br link show master t-br up") != ""
+		_, err := os.Stat("/run/virt-sandbox/" + name + "/monitor")
+		return err == nil
 	})
 	restartLibvirtd(t, "kill -9")
 	if o := <-failed; o.status != 1 || strings.Count(o.stderr, "\n") != 1 ||
