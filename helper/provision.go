@@ -128,8 +128,9 @@ func (c containers) EndUnfinished(ctx context.Context, s *config.Sandbox) error 
 		defer connection.Close()
 		running, err = connection.OwnDomain(started)
 	}
-	away := err
-	if virt.IsAway(away) {
+	var away error
+	if virt.IsAway(err) {
+		away = err
 		if running, err = m.seenDomain(s.Name); err == nil && running == nil && phase != "" {
 			// A start was noted, and files tell of no container: that it is down, libvirt has to say.
 			return away
@@ -151,14 +152,14 @@ func (c containers) EndUnfinished(ctx context.Context, s *config.Sandbox) error 
 			m.Warn("ending what an interrupted start or stop left of %s", s.Name)
 		}
 	}
-	if away == nil {
-		away = m.endLeftover(ctx, connection, started)
+	if err = away; away == nil {
+		err = m.endLeftover(ctx, connection, started)
 	}
-	if virt.IsAway(away) {
-		away = m.stopWithoutLibvirt(ctx, started, 0)
+	if virt.IsAway(err) {
+		err = m.stopWithoutLibvirt(ctx, started, 0)
 	}
-	if errors.Is(away, ErrNotRunning) {
+	if errors.Is(err, ErrNotRunning) {
 		return nil
 	}
-	return away
+	return err
 }

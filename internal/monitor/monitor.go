@@ -186,13 +186,13 @@ const consoleDrainTimeout = 400 * time.Millisecond
 // lastWordsTimeout is how long what is left of its journal may take to be passed on.
 const lastWordsTimeout = 2 * time.Second
 
-// onlyWordsTimeout is that of one whose journal will not be there at the next start.
+// onlyWordsTimeout is the same where the journal will not be there at the next start, which would pass on the rest.
 const onlyWordsTimeout = 10 * time.Second
 
-// failedWordsTimeout is the same for one whose failure is to be told soon.
+// failedWordsTimeout is that of a container whose failure is to be told soon.
 const failedWordsTimeout = 300 * time.Millisecond
 
-// volatileWordsTimeout is that of one whose journal will not be there at the next start, either.
+// volatileWordsTimeout is that of such a failure where the journal will not be there at the next start.
 const volatileWordsTimeout = time.Second
 
 // Become replaces this process by the monitor program. failing says whether the container is to end when a unit of it
